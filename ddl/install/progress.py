@@ -1,0 +1,123 @@
+"""What the user sees while it works: one line a step with its time, and commands whose output goes to a log."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ddl.install.problem import CommandFailure, disk_full
+
+REPORT_EVERY_S = 10.0
+
+_PERCENT = re.compile(rb"\[ *(\d+)%\]")
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+_line_is_open = False
+
+
+def say(text: str) -> None:
+    """Print one line now, also when the output is a file."""
+    global _line_is_open
+    print(f"\n{text}" if _line_is_open else text, flush=True)
+    _line_is_open = False
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Announce a step and, once it is done, say how long it took; on one line if nothing came between."""
+    global _line_is_open
+    start_s = time.monotonic()
+    print(f"setup: {title} ...", end="", flush=True)
+    _line_is_open = True
+    try:
+        yield
+    except BaseException:
+        if _line_is_open:
+            print(flush=True)
+        _line_is_open = False
+        raise
+    took = f"{time.monotonic() - start_s:.1f} s"
+    if not _line_is_open:
+        print(f"setup: {title}:", end="")
+    _line_is_open = False
+    print(f" {took}", flush=True)
+
+
+def run_logged(
+    what: str,
+    command: Sequence[str | Path],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run a command, append its output to `log`, and report every 10 s how far it is.
+
+    Args:
+        what: What the command does, for the reports and for the failure.
+        command: Program and arguments. It dies with this process, even under `kill -9`.
+        log: Kept after a failure.
+        env: Its whole environment; this process's by default.
+        cwd: Its working directory.
+
+    Raises:
+        CommandFailure: It ended with a status other than 0; the end of the log is in the message.
+        Problem: It ran out of disk space.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab", buffering=0) as sink:
+        sink.write(f"$ {' '.join(map(str, command))}\n".encode())
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_die_with_parent,
+        )
+        disk_is_full = False  # seen here, for a log on the full disk cannot hold it
+        with process:
+            for chunk in _chunks(process, what):
+                disk_is_full |= b"No space left on device" in chunk
+                sink.write(chunk)
+    if process.returncode == 0:
+        return
+    raise disk_full(log.parent) if disk_is_full else CommandFailure(what, log)
+
+
+def _chunks(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
+    """Yield the output as it comes; in between, say how long it takes and what percentage make printed."""
+    if process.stdout is None:
+        return
+    output = process.stdout.fileno()
+    start_s = report_s = time.monotonic()
+    percent = ""
+    while True:
+        if time.monotonic() - report_s >= REPORT_EVERY_S:
+            report_s = time.monotonic()
+            say(f"setup:   {what}: {report_s - start_s:.0f} s{percent}")
+        if not select.select([output], [], [], 1.0)[0]:
+            continue
+        chunk = os.read(output, 1 << 16)
+        if not chunk:
+            return
+        found = _PERCENT.findall(chunk)
+        percent = f", {int(found[-1])}%" if found else percent
+        yield chunk
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end this child when setup is killed: an orphaned pip would write into the next try's venv."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,84 @@
+"""Makes a built wheel fit any environment: no library path may point into the one that it was built in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ddl.install.environment import Environment
+from ddl.install.mpi import Mpi, is_venv
+from ddl.install.problem import Failure
+from ddl.install.progress import run_logged
+
+LIBRARY_FROM_TENSORFLOW = "$ORIGIN/../../../.."
+"""From site-packages/horovod/tensorflow to the environment's `lib`, where PyPI's libmpi.so.40 is."""
+
+NCCL_FROM_TENSORFLOW = "$ORIGIN/../../nvidia/nccl/lib"
+
+
+class ForeignLibraryPath(Failure):
+    """The binary would look for libraries in an environment that is not its own."""
+
+
+def relocate(
+    env: Environment,
+    wheel: Path,
+    key: Mapping[str, Any],
+    mpi: Mpi,
+    folder: Path,
+    environ: Mapping[str, str],
+    log: Path,
+) -> Path:
+    """Rewrite the wheel's library paths and return the new wheel, in `folder`.
+
+    PyPI's `mpicxx` links with the absolute path of its own environment. TensorFlow's libraries need
+    no path: Horovod imports TensorFlow first, and the loader takes what is loaded already.
+    """
+    work = wheel.parent
+    tool: list[str | Path] = [env.python, "-m", "wheel"]
+    run_logged("unpacking Horovod's wheel", [*tool, "unpack", "-d", work, wheel], log, environ)
+    tree = next(path for path in work.iterdir() if path.is_dir())
+    (tree / "horovod/ddl_build.json").write_text(json.dumps(key, indent=2, sort_keys=True) + "\n")
+    for library in sorted(tree.rglob("*.so")):
+        wanted = portable_path(_rpath(library, environ), mpi, bool(key["cuda"]))
+        patchelf: list[str | Path] = ["patchelf", "--set-rpath", wanted, library]
+        run_logged("setting library paths", patchelf, log, environ)
+        check_portable(_rpath(library, environ), library)
+    run_logged("packing Horovod's wheel", [*tool, "pack", "-d", folder, tree], log, environ)
+    return next(folder.glob("*.whl"))
+
+
+def portable_path(rpath: str, mpi: Mpi, gpu: bool) -> str:
+    """Return the library path with every Python environment's taken out and the relative ones put in."""
+    relative = [LIBRARY_FROM_TENSORFLOW] if mpi.source == "wheel" else []
+    relative += [NCCL_FROM_TENSORFLOW] if gpu else []
+    kept = [entry for entry in rpath.split(":") if entry and not _in_environment(entry)]
+    return ":".join(relative + [entry for entry in kept if entry not in relative])
+
+
+def check_portable(rpath: str, library: Path) -> None:
+    """Refuse a library path that leads into some Python environment by its absolute name."""
+    foreign = [entry for entry in rpath.split(":") if _in_environment(entry)]
+    if foreign:
+        raise ForeignLibraryPath(
+            f"{library.name} looks for libraries in {foreign}, which another environment may not have."
+        )
+
+
+def _in_environment(entry: str) -> bool:
+    """Return whether an absolute path leads into a venv or any site-packages."""
+    if not entry.startswith("/"):
+        return False
+    path = Path(os.path.normpath(entry))
+    folders = (path, *path.parents)
+    return "site-packages" in path.parts or any(is_venv(f) for f in folders)
+
+
+def _rpath(library: Path, environ: Mapping[str, str]) -> str:
+    command = ["patchelf", "--print-rpath", str(library)]
+    result = subprocess.run(command, env=dict(environ), capture_output=True, text=True, check=True)
+    return result.stdout.strip()

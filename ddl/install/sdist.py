@@ -1,0 +1,60 @@
+"""Horovod's published source: fetched once, checked before anything of it runs, unpacked and patched."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+from ddl.install import cache, patches
+from ddl.install.environment import Environment
+from ddl.install.problem import Failure
+
+VERSION = "0.28.1"
+SHA256 = "92a43f5a94c43907a56805bad15f19700c62ffc83b7ca483f9e104e229f67ef0"
+
+
+class ChecksumMismatch(Failure):
+    """The file is not the one that was reviewed."""
+
+
+def fetch(env: Environment, tools: Path) -> Path:
+    """Return the checked sdist from the cache, downloaded there by `env`'s pip when it is missing."""
+    archive = cache.root() / "sdist" / f"horovod-{VERSION}" / f"horovod-{VERSION}.tar.gz"
+    with cache.lock(cache.root() / "locks" / "sdist", "the download of Horovod's source"):
+        if not archive.exists():
+            with cache.publish(archive.parent) as partial:
+                _download(env, tools, partial)
+                check(partial / archive.name)
+    check(archive)
+    return archive
+
+
+def _download(env: Environment, tools: Path, folder: Path) -> None:
+    """Download with pip, which checks the hash itself before it asks the package for its name."""
+    wanted = folder / "requirement.txt"
+    wanted.write_text(f"horovod=={VERSION} --hash=sha256:{SHA256}\n")
+    arguments = ["download", "--no-deps", "--no-binary", "horovod", "--no-build-isolation"]
+    arguments += ["--require-hashes", "-r", str(wanted), "--dest", str(folder), "--no-cache-dir"]
+    log = cache.root() / "logs" / "download-horovod.log"
+    env.pip("downloading Horovod's source", arguments, log, tools)
+
+
+def check(archive: Path, expected: str = SHA256) -> None:
+    """Refuse an archive whose checksum is another."""
+    found = cache.file_sha256(archive)
+    if found != expected:
+        raise ChecksumMismatch(
+            f"{archive}: sha256 is {found}, expected {expected}: remove the file and run setup again."
+        )
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpack into `folder`, patch, and return the source's own folder."""
+    with tarfile.open(archive) as tar:
+        if hasattr(tarfile, "data_filter"):  # Python 3.10.12, 3.11.4, 3.12 and later
+            tar.extractall(folder, filter="data")
+        else:
+            tar.extractall(folder)  # noqa: S202  its checksum was just compared
+    source = folder / f"horovod-{VERSION}"
+    patches.apply(source)
+    return source

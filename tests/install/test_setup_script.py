@@ -1,0 +1,125 @@
+"""./setup.sh refuses what cannot work in one line with status 2, and leaves no half of an environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ddl.install import progress
+from ddl.install.problem import CommandFailure, Problem
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def setup(tmp_path, *arguments, **environ):
+    env = {
+        **os.environ,
+        "DDL_CACHE_DIR": str(tmp_path / "cache"),
+        "DDL_VENV": str(tmp_path / "venv"),
+    }
+    env |= {"DDL_PYTHON": sys.executable, **environ}
+    command = [shutil.which("bash"), str(REPOSITORY / "setup.sh"), *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def refusal(result) -> str:
+    """Return the one line of a refusal."""
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    return line
+
+
+def fake_python(folder: Path, version: str) -> str:
+    """Write a `python` that knows no more than its version, and finds itself too old."""
+    path = folder / "python"
+    path.write_text(
+        f"#!/bin/sh\n[ \"$1\" = --version ] && echo 'Python {version}' && exit\nexit 1\n"
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_no_python(tmp_path):
+    assert "no python9 on PATH" in refusal(setup(tmp_path, DDL_PYTHON="python9"))
+
+
+def test_a_python_too_old(tmp_path):
+    line = refusal(setup(tmp_path, DDL_PYTHON=fake_python(tmp_path, "2.7.18")))
+    assert "is Python 2.7.18, and Python 3.10 to 3.13 is needed: name one with DDL_PYTHON" in line
+
+
+def test_no_compiler(tmp_path):
+    """Before anything is downloaded or written."""
+    for name in ("bash", "dirname"):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    line = refusal(setup(tmp_path, PATH=str(tmp_path / "bin")))
+    assert "no C++17 compiler with make found on PATH" in line
+    assert "apt-get install g++ make" in line
+    assert not (tmp_path / "venv").exists()
+
+
+def test_an_unknown_accelerator(tmp_path):
+    assert "set it to gpu or cpu" in refusal(setup(tmp_path, DDL_ACCELERATOR="tpu"))
+
+
+def test_somebody_elses_environment(tmp_path):
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv/file").touch()
+    assert "choose another folder with DDL_VENV" in refusal(setup(tmp_path))
+    assert (tmp_path / "venv/file").exists()
+
+
+def test_a_python_without_venv(tmp_path):
+    """Debian splits venv off: here a module of that name stands in the way."""
+    (tmp_path / "venv.py").write_text("raise SystemExit('ensurepip is not available')")
+    line = refusal(setup(tmp_path, PYTHONPATH=str(tmp_path)))
+    assert "apt-get install python3-venv" in line
+    assert "ensurepip is not available" in line
+
+
+def test_a_failed_command_shows_the_end_of_its_log(tmp_path):
+    command = ["sh", "-c", "seq 100; exit 3"]
+    with pytest.raises(CommandFailure, match=r"counting failed; .*log:\n  \| 71\n") as failure:
+        progress.run_logged("counting", command, tmp_path / "log")
+    assert failure.value.exit_status == 1
+    assert str(tmp_path / "log") in str(failure.value)
+
+
+def test_a_full_disk_is_named(tmp_path):
+    command = ["sh", "-c", "echo 'OSError: [Errno 28] No space left on device'; exit 1"]
+    with pytest.raises(Problem, match="no space left on the disk of") as problem:
+        progress.run_logged("writing", command, tmp_path / "log")
+    assert problem.value.exit_status == 2
+
+
+def test_a_long_command_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "REPORT_EVERY_S", 0.5)
+    command = ["sh", "-c", "echo '[ 42%] Building'; sleep 2; echo done"]
+    progress.run_logged("building", command, tmp_path / "log")
+    assert "building: 1 s, 42%" in capsys.readouterr().out
+
+
+def test_commands_die_with_setup(tmp_path):
+    """An orphaned pip would write into the environment that the next try makes."""
+    code = (
+        "import os, pathlib, threading; from ddl.install import progress; "
+        "threading.Timer(1, lambda: os.kill(os.getpid(), 9)).start(); "
+        f"progress.run_logged('x', ['sh', '-c', 'echo $$; exec sleep 60'], pathlib.Path({str(tmp_path / 'log')!r}))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False, timeout=30)
+    child = int((tmp_path / "log").read_text().splitlines()[-1])
+    assert not _runs(child)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state != "Z"
