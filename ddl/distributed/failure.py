@@ -1,0 +1,211 @@
+"""How a job ends when a rank fails: at once, everywhere, with a message that names the rank.
+
+Four ways to fail, and who notices:
+
+- An exception: the rank prints its traceback under its name and ends without Horovod's orderly farewell, so
+  that the launcher ends the others and no second traceback buries the first.
+- A rank that dies (`kill -9`, out of memory): its heartbeat connection closes.
+- A rank that is stopped, or a machine that is gone: its heartbeats stop.
+- A rank that works on something else, or has finished, while the others wait for it: Horovod's stall check ends
+  the waiting ranks with an error; those that got none are the ones that they waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from types import ModuleType, TracebackType
+
+from ddl.distributed.heartbeat import Client, Life, Peer, Server, start
+
+logger = logging.getLogger("ddl")
+
+_INTERVAL_S = 1.0
+_GATHER_S = 2.0  # how long rank 0 collects the names of those who wait before it blames the others
+_HOROVOD_ENDED = ("Horovod has been shut down", "HorovodInternalError", "Connection closed by peer")
+
+_watch: Watch | None = None
+
+
+class Watch:
+    """This rank's part in watching the others. One background thread."""
+
+    def __init__(self, me: Peer, size: int, silence_s: float, end: Server | Client) -> None:
+        self.me, self.size, self.silence_s, self.end = me, size, silence_s, end
+        self.state = "alive"
+        self.waiting_since: float | None = None
+        self._last_tick = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = start(self._tick, self._stop)
+
+    def set_state(self, state: str) -> None:
+        """Tell rank 0 at once."""
+        self.state = state
+        if isinstance(self.end, Client):
+            self.end.say(state, _place())
+
+    def close(self) -> None:
+        """Leave the job in peace."""
+        self._stop.set()
+        self._thread.join(timeout=3 * _INTERVAL_S)
+        self.end.close()
+
+    def _tick(self) -> None:
+        slept_s, self._last_tick = time.monotonic() - self._last_tick, time.monotonic()
+        if (
+            slept_s > 5 * _INTERVAL_S
+        ):  # this process was stopped: it cannot blame others for that time
+            lives = self.end.lives.values() if isinstance(self.end, Server) else [self.end.root]
+            for life in lives:
+                life.seen += slept_s
+        if isinstance(self.end, Server):
+            self.end.poll(_INTERVAL_S)
+            verdict = self._judge(self.end)
+        else:
+            self.end.say(self.state, _place())
+            self.end.listen(_INTERVAL_S)
+            time.sleep(_INTERVAL_S / 2)
+            verdict = self._judge_root(self.end.root)
+        if verdict and not self._stop.is_set():
+            end_job(verdict)
+
+    def _judge(self, server: Server) -> str | None:
+        """Return why the job must end, or None. Rank 0 only."""
+        lives = list(server.lives.values())
+        for life in lives:
+            if life.state == "died":
+                return f"{life.peer} died (killed, crashed or out of memory)."
+            if life.state == "failed":
+                return f"{life.peer} failed; its error stands above."
+            if life.state == "alive" and self.silence_s and life.silent_s() > self.silence_s:
+                return (
+                    f"{life.peer} has given no sign of life for {life.silent_s():.0f} s: it is stopped, or its "
+                    f"machine or network is gone. It was last seen at {life.place}."
+                )
+        return self._judge_waiting(lives)
+
+    def _judge_waiting(self, lives: list[Life]) -> str | None:
+        waiting = [life.peer.rank for life in lives if life.state == "waiting"]
+        if self.state == "waiting":
+            waiting.append(0)
+        if not waiting:
+            return None
+        self.waiting_since = self.waiting_since or time.monotonic()
+        if time.monotonic() - self.waiting_since < _GATHER_S:
+            return None
+        own = Life(self.me, self.state, _place())
+        late = [life for life in [own, *lives] if life.state in ("alive", "left")]
+        return _blame(late, len(waiting))
+
+    def _judge_root(self, root: Life) -> str | None:
+        if self.me.rank != 1 and root.silent_s() < self.silence_s + 5:
+            return None  # one voice is enough
+        if root.state == "died" and self.state != "failed":
+            return f"rank 0 (host {root.peer.host}) died (killed, crashed or out of memory)."
+        if root.state == "alive" and self.silence_s and root.silent_s() > self.silence_s:
+            return f"rank 0 (host {root.peer.host}) has given no sign of life for {root.silent_s():.0f} s."
+        if root.state == "left" and self.state == "waiting":
+            return f"rank 0 (host {root.peer.host}) has left the job while other ranks still waited for it."
+        return None
+
+
+def watch(hvd: ModuleType, stall_timeout_s: float) -> None:
+    """Start to watch the other ranks. All ranks must call it."""
+    global _watch
+    sys.excepthook = _end_on_exception
+    me = Peer(hvd.rank(), socket.gethostname(), os.getpid())
+    server = Server(me.host, _addresses()) if me.rank == 0 else None
+    address = hvd.broadcast_object(server.address if server else None, name="ddl.heartbeat")
+    # Half of the time-out: a silent rank must be named before Horovod's own clock runs out.
+    silence_s = stall_timeout_s / 2
+    try:
+        end: Server | Client = server or Client(address, me)
+    except OSError as error:
+        logger.warning(
+            "rank %d cannot reach rank 0 at %s port %d (%s): only the launcher will notice if it dies.",
+            me.rank,
+            ", ".join(address.addresses),
+            address.port,
+            error,
+        )
+        return
+    _watch = Watch(me, hvd.size(), silence_s, end)
+
+
+def stop_watching() -> None:
+    """Leave the job in peace: the others may go on or end."""
+    global _watch
+    if _watch is not None:
+        _watch.close()
+    _watch = None
+    sys.excepthook = sys.__excepthook__
+
+
+def end_job(message: str) -> None:
+    """End this process now, and with it the job: launchers end all ranks when one ends with an error."""
+    print(f"\nddl: {message} Ending the job.", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def _end_on_exception(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    watch = _watch
+    name = str(watch.me) if watch else f"pid {os.getpid()}"
+    secondary = any(sign in f"{kind.__name__} {error}" for sign in _HOROVOD_ENDED)
+    if watch and secondary:
+        watch.set_state("waiting")
+        time.sleep(_GATHER_S + 4 * _INTERVAL_S)  # rank 0 names the one to blame and ends the job
+    lines = "".join(traceback.format_exception(kind, error, trace))
+    if issubclass(kind, KeyboardInterrupt):
+        lines = "Interrupted.\n"
+    print(f"\nddl: {name} failed:\n{lines}", file=sys.stderr, flush=True)
+    if watch:
+        watch.set_state("failed")
+    sys.stdout.flush()
+    os._exit(130 if issubclass(kind, KeyboardInterrupt) else 1)
+
+
+def _blame(late: list[Life], waiting: int) -> str:
+    if not late:
+        return "every rank's reduction failed: Horovod has ended, see its messages above."
+    parts = []
+    for life in late:
+        if life.state == "left":
+            parts.append(f"{life.peer} has left the job")
+        else:
+            parts.append(f"{life.peer} is stalled at {life.place}")
+    return f"{'; '.join(parts)}, while {waiting} rank(s) wait for it. Do all ranks take the same steps?"
+
+
+def _place() -> str:
+    """Return where the main thread is: the innermost line outside of installed packages."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    best = frame
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if "site-packages" not in name and not name.startswith("<") and sys.prefix not in name:
+            best = frame
+            break
+        frame = frame.f_back
+    if best is None:
+        return "its end"
+    return f"{best.f_code.co_filename}:{best.f_lineno} in {best.f_code.co_name}"
+
+
+def _addresses() -> tuple[str, ...]:
+    """Return this machine's addresses, the ones that other machines can use first."""
+    import psutil
+
+    found = [
+        entry.address
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family == socket.AF_INET
+    ]
+    return tuple(sorted(found, key=lambda address: address.startswith("127.")))

@@ -1,0 +1,111 @@
+"""What `init` changes in Keras itself under several ranks, so that nothing trains apart in silence.
+
+Three methods are wrapped, each where every way of training passes:
+
+- `Model.make_train_function` refuses a model whose optimizer does not reduce, gives all ranks equal weights before
+  its first step, makes steps work with uneven batches, and keeps the reduction out of XLA.
+- `Model.make_test_function` makes evaluation work with uneven batches.
+- `LossScaleOptimizer.apply` moves the reduction before the decision to skip a step.
+
+Besides, `BatchNormalization(synchronized=True)` takes its statistics over all ranks (see `batch_norm`).
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from ddl.distributed import batch_norm, jit, runtime, state, uneven
+from ddl.distributed.optimizer import is_distributed, lift_loss_scale
+
+logger = logging.getLogger("ddl")
+
+_installed = False
+
+
+def install() -> None:
+    """Wrap Keras's methods, once."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    batch_norm.install()
+    _wrap(keras.Model, "make_train_function", _before_training)
+    _wrap(keras.Model, "make_test_function", _before_testing)
+    _wrap(keras.optimizers.LossScaleOptimizer, "apply", _before_scaled_apply)
+
+
+def reduces_itself(model: keras.Model) -> keras.Model:
+    """Say that the model's own `train_step` reduces its gradients, so that its optimizer may be a plain one."""
+    object.__setattr__(model, "_ddl_reduces_itself", True)
+    return model
+
+
+def _wrap(owner: type, name: str, before: Callable[..., None]) -> None:
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if runtime.size() > 1:
+            before(self, *args, **kwargs)
+        return original(self, *args, **kwargs)
+
+    setattr(owner, name, wrapper)
+
+
+def _before_training(model: keras.Model, force: bool = False) -> None:
+    if model.train_function is not None and not force:
+        return
+    if not getattr(model, "_ddl_reduces_itself", False):
+        state.check_optimizer_is_distributed(model.optimizer)
+    lift_loss_scale(model.optimizer)
+    original = _original_step(model, "train_step")
+    jitted = model.jit_compile or (force and getattr(model.train_step, "_ddl_jitted", False))
+    _set_step(
+        model, "train_step", _outside_xla(model, original) if jitted else original, train=True
+    )
+    model.train_step._ddl_jitted = jitted
+    if model.built:
+        state.broadcast_state(model)
+
+
+def _before_testing(model: keras.Model, force: bool = False) -> None:
+    if model.test_function is None or force:
+        _set_step(model, "test_step", _original_step(model, "test_step"), train=False)
+
+
+def _before_scaled_apply(optimizer: Any, *_: Any, **__: Any) -> None:
+    if not is_distributed(optimizer) and is_distributed(optimizer.inner_optimizer):
+        raise ValueError(
+            "Received: LossScaleOptimizer(DistributedOptimizer(...)), in which ranks may differ on skipping a step. "
+            "Expected: DistributedOptimizer(LossScaleOptimizer(...))."
+        )
+
+
+def _original_step(model: keras.Model, name: str) -> Callable[[Any], Any]:
+    step_method = getattr(model, name)
+    original: Callable[[Any], Any] = getattr(step_method, "_ddl_original", step_method)
+    return original
+
+
+def _set_step(
+    model: keras.Model, name: str, original: Callable[[Any], Any], *, train: bool
+) -> None:
+    wrapped = uneven.wrapped(model, original, train=train)
+    wrapped._ddl_original = _original_step(model, name)  # type: ignore[attr-defined]
+    object.__setattr__(model, name, wrapped)
+
+
+def _outside_xla(model: keras.Model, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """XLA has no kernel for Horovod's operations: compile forward and backward pass alone, or nothing."""
+    model.jit_compile = False
+    reason = jit.reason_against(model, original)
+    if reason is None:
+        return jit.train_step(model)
+    if runtime.is_root():
+        logger.warning("jit_compile is off for this model: %s.", reason)
+    return original

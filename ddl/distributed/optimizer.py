@@ -1,0 +1,265 @@
+"""Keras 3 optimizers that average the gradients of all ranks before they use them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from ddl.distributed import batch_norm, runtime, step
+from ddl.distributed import compression as wire
+
+Gradient: TypeAlias = Any  # tf.Tensor, tf.IndexedSlices or None
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """How the gradients of an optimizer are averaged.
+
+    Attributes:
+        compression: what travels: "none", "fp16" or "bf16".
+        sparse_as_dense: whether sparse gradients are made dense first. Gathering them costs memory for every row
+            that any rank touched; dense ones cost that of the whole table.
+    """
+
+    compression: str = "none"
+    sparse_as_dense: bool = False
+
+    def average(self, gradients: Sequence[Gradient]) -> list[Gradient]:
+        """Return the mean over ranks; None stays None. All ranks must call it with the same variables."""
+        averaged = list(gradients)
+        if self.sparse_as_dense:
+            averaged = [_dense(gradient) for gradient in averaged]
+        dense = {i: g for i, g in enumerate(averaged) if isinstance(g, tf.Tensor)}
+        sparse = {i: g for i, g in enumerate(averaged) if isinstance(g, tf.IndexedSlices)}
+        if dense:
+            means = wire.average(list(dense.values()), self.compression)
+            averaged = _replaced(averaged, dict(zip(dense, means, strict=True)))
+        if sparse:
+            averaged = _replaced(averaged, _average_sparse(sparse))
+        return averaged
+
+
+def DistributedOptimizer(  # noqa: N802
+    optimizer: keras.optimizers.Optimizer | str,
+    *,
+    compression: str = "none",
+    sparse_as_dense: bool = False,
+) -> keras.optimizers.Optimizer:
+    """Make an optimizer average its gradients over all ranks, and return it.
+
+    The optimizer itself changes and keeps all it has: its settings, schedule, slots and step. Works in `fit`, in a
+    custom `train_step` and in a `GradientTape` loop (`apply_gradients` or `apply`). Clipping, weight decay and
+    EMA see the averaged gradients; `gradient_accumulation_steps` reduces once an update; a
+    `LossScaleOptimizer` skips a step on all ranks or on none. A model saved with it loads in plain Keras. With one
+    rank it computes what it always did.
+
+    Args:
+        optimizer: any Keras 3 optimizer, or its name.
+        compression: "none", "fp16" or "bf16": what travels in place of float32.
+        sparse_as_dense: make the sparse gradients of embeddings dense before they are reduced.
+
+    Raises:
+        ValueError: for an optimizer or an option that cannot work.
+    """
+    if isinstance(optimizer, str):
+        optimizer = keras.optimizers.get(optimizer)
+    _check(optimizer, compression)
+    batch_norm.install()
+    reduction = Reduction(compression, sparse_as_dense)
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        inner = optimizer.inner_optimizer
+        if is_distributed(inner):
+            reduction = inner._ddl_reduction
+            _set_class(inner, type(inner)._ddl_base)
+        if inner.gradient_accumulation_steps:
+            _distribute(inner, _OnUpdate, reduction)
+        return _distribute(optimizer, _OutsideLossScale, reduction)
+    return _distribute(optimizer, _OnApply, reduction)
+
+
+def is_distributed(optimizer: Any) -> bool:
+    """Return whether the optimizer averages its gradients over ranks."""
+    return issubclass(type(optimizer), _Distributed)
+
+
+def lift_loss_scale(optimizer: Any) -> None:
+    """Move the reduction of an inner optimizer out to the loss scale that was put around it.
+
+    `compile` wraps optimizers in a `LossScaleOptimizer` under the policy mixed_float16. It decides whether to skip a
+    step from the gradients that it sees: they must be reduced before, or ranks decide differently.
+    """
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if scaled and not is_distributed(optimizer) and is_distributed(optimizer.inner_optimizer):
+        DistributedOptimizer(optimizer)
+
+
+class _Distributed:
+    """What the classes below share. Stands before the user's class in the order of methods."""
+
+    _ddl_base: type
+    _ddl_reduction: Reduction
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        # Keras writes `obj.__class__` into what it saves: a saved model names the plain optimizer.
+        return type(self)._ddl_base
+
+    def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
+        share = step.current()
+        if share is not None and runtime.size() > 1:
+            share.in_loss = True
+            loss = step.weighed(tf.convert_to_tensor(loss), share.share)
+        return super().scale_loss(loss)  # type: ignore[misc]
+
+
+class _OnApply(_Distributed):
+    """A plain optimizer: average when gradients come in, or once an update when they accumulate."""
+
+    def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
+        if runtime.size() > 1:
+            _check_variables(trainable_variables)
+            grads = _share_weighed(grads)
+            if not self.gradient_accumulation_steps:  # type: ignore[attr-defined]
+                grads = self._ddl_reduction.average(grads)
+        super().apply(grads, trainable_variables)  # type: ignore[misc]
+
+    def _clip_gradients(self, grads: list[Gradient]) -> list[Gradient]:
+        # With accumulation Keras calls this with the sum over micro-batches, once an update.
+        if runtime.size() > 1 and self.gradient_accumulation_steps:  # type: ignore[attr-defined]
+            grads = self._ddl_reduction.average(grads)
+        clipped: list[Gradient] = super()._clip_gradients(grads)  # type: ignore[misc]
+        return clipped
+
+
+class _OnUpdate(_OnApply):
+    """An accumulating optimizer inside a loss scale, which has weighed the gradients already."""
+
+    def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
+        super(_OnApply, self).apply(grads, trainable_variables)  # type: ignore[misc]
+
+
+class _OutsideLossScale(_Distributed):
+    """A loss scale: every rank must see the same finite or infinite gradients, or they part ways."""
+
+    inner_optimizer: Any
+
+    def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
+        if runtime.size() > 1:
+            _check_variables(trainable_variables)
+            grads = _share_weighed(grads)
+            if self.inner_optimizer.gradient_accumulation_steps:
+                grads = _agreed_finite(grads)
+            else:
+                grads = self._ddl_reduction.average(grads)
+        super().apply(grads, trainable_variables)  # type: ignore[misc]
+
+
+def _distribute(optimizer: Any, role: type, reduction: Reduction) -> Any:
+    _set_class(optimizer, _class_for(type(optimizer), role))  # type: ignore[arg-type]
+    object.__setattr__(optimizer, "_ddl_reduction", reduction)
+    return optimizer
+
+
+@functools.cache
+def _class_for(base: Any, role: Any) -> type:
+    names = {"_ddl_base": base, "__module__": base.__module__, "__doc__": base.__doc__}
+    return type(base.__name__, (role, base), names)
+
+
+def _set_class(optimizer: Any, new: type) -> None:
+    # Past the property `__class__` above, and past Keras's own `__setattr__`.
+    object.__dict__["__class__"].__set__(optimizer, new)
+
+
+def _check(optimizer: Any, compression: str) -> None:
+    name = f"{type(optimizer).__module__}.{type(optimizer).__name__}"
+    if compression not in wire.NAMES:
+        raise ValueError(
+            f"Unknown compression. Received: {compression!r}. Expected one of: {', '.join(wire.NAMES)}."
+        )
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"Received: Keras with the {keras.backend.backend()} backend. Expected: tensorflow, which Horovod "
+            "is built for. Set KERAS_BACKEND=tensorflow."
+        )
+    if from_horovod(optimizer):
+        raise ValueError(
+            f"Received: an optimizer wrapped by Horovod ({name}), which never reduces under Keras 3. "
+            "Expected: the plain Keras optimizer."
+        )
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"Received: {name}. Expected: a Keras 3 optimizer (keras.optimizers.*) or its name."
+        )
+    if is_distributed(optimizer):
+        raise ValueError("Received: an optimizer that is distributed already. Wrap it once.")
+    if tf.distribute.has_strategy():
+        raise ValueError(
+            "Received: an optimizer inside a tf.distribute strategy. Expected: none; the ranks are "
+            "the only replicas here."
+        )
+
+
+def from_horovod(optimizer: Any) -> bool:
+    """Return whether Horovod's own wrapper made this optimizer's class."""
+    return any(base.__module__.startswith("horovod.") for base in type(optimizer).__mro__)
+
+
+def _check_variables(variables: Any) -> None:
+    for variable in variables or ():
+        if getattr(variable, "overwrite_with_gradient", False):
+            raise ValueError(
+                f"Received: a float8 variable ({variable.path}), which takes its gradient as its new value. "
+                "Expected: float32, bfloat16 or float16. float8 training cannot be averaged over ranks."
+            )
+
+
+def _share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
+    share = step.current()
+    if share is None or share.in_loss:
+        return list(gradients)
+    return [_mapped(g, lambda values: step.weighed(values, share.share)) for g in gradients]
+
+
+def _agreed_finite(gradients: list[Gradient]) -> list[Gradient]:
+    """Make the gradients of every rank NaN where those of one rank are not finite."""
+    present = [g for g in gradients if g is not None]
+    finite = [tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(_values(g)))) for g in present]
+    hvd = runtime.horovod()
+    all_finite = hvd.allreduce(tf.cast(tf.reduce_all(finite), tf.int32), op=hvd.Min)
+    poison = tf.where(all_finite > 0, 0.0, float("nan"))
+    return [_mapped(g, lambda values: values + tf.cast(poison, values.dtype)) for g in gradients]
+
+
+def _average_sparse(sparse: dict[int, tf.IndexedSlices]) -> dict[int, tf.IndexedSlices]:
+    """Gather the rows of all ranks. Horovod's own grouped form mixes up shapes beside dense tensors."""
+    hvd, size = runtime.horovod(), runtime.size()
+    values = hvd.grouped_allgather([slices.values / size for slices in sparse.values()])
+    indices = hvd.grouped_allgather([slices.indices for slices in sparse.values()])
+    gathered = zip(sparse.items(), values, indices, strict=True)
+    return {i: tf.IndexedSlices(v, at, slices.dense_shape) for (i, slices), v, at in gathered}
+
+
+def _replaced(items: list[Gradient], new: dict[int, Gradient]) -> list[Gradient]:
+    return [new.get(i, item) for i, item in enumerate(items)]
+
+
+def _dense(gradient: Gradient) -> Gradient:
+    return tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _values(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor:
+    return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _mapped(gradient: Gradient, function: Any) -> Gradient:
+    if gradient is None:
+        return None
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.IndexedSlices(function(gradient.values), gradient.indices, gradient.dense_shape)
+    return function(gradient)

@@ -1,0 +1,276 @@
+"""Start and end of a distributed job, and the collectives that plain Python needs.
+
+Works under `horovodrun` (MPI and Gloo), `mpirun`, `srun --mpi=pmix`, and with no launcher at all: then there
+is one rank, every collective is the identity, and Horovod is neither needed nor imported.
+
+Collective functions (`allreduce`, `broadcast`, `allgather`, `barrier`) must be called by every rank, in the
+same order.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ddl.distributed import failure, launcher, quiet
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import numpy.typing as npt
+
+logger = logging.getLogger("ddl")
+
+STALL_TIMEOUT_S = 50.0
+"""A rank that keeps the others waiting for longer ends the job; `init` and DDL_STALL_TIMEOUT_S change it."""
+
+_place = launcher.Placement()
+_initialized = False
+_hvd: ModuleType | None = None
+
+
+def init(stall_timeout_s: float | None = None) -> None:
+    """Join the job that the launcher started. Every rank calls it, before TensorFlow computes anything.
+
+    Pins this rank to its GPU, gives it its share of the cores, keeps every rank but 0 quiet, and turns a
+    failed, dead or stalled rank into the end of the job with a message that names it. A second call does
+    nothing.
+
+    Args:
+        stall_timeout_s: How long the ranks wait for one of them (default: DDL_STALL_TIMEOUT_S, or 50). 0
+            waits forever, for runs in which one rank works alone for minutes.
+
+    Raises:
+        ValueError: for a time-out that is no number of seconds.
+        RuntimeError: where the launcher's and Horovod's ideas of the job differ, or Horovod is missing.
+    """
+    global _initialized, _place
+    if _initialized:
+        return
+    timeout_s = _stall_timeout(stall_timeout_s)
+    _place = launcher.placement()
+    _set_environment(_place, timeout_s)
+    if _place.size > 1:
+        _start_horovod(timeout_s)
+    elif "tensorflow" in sys.modules:
+        _set_up_tensorflow()
+    _initialized = True
+    atexit.register(shutdown)
+
+
+def shutdown() -> None:
+    """Leave the job. Called by itself when Python ends; afterwards this process is one rank again."""
+    global _initialized, _place, _hvd
+    if not _initialized:
+        return
+    failure.stop_watching()
+    if _hvd is not None:
+        _hvd.shutdown()
+    _hvd, _place, _initialized = None, launcher.Placement(), False
+    atexit.unregister(shutdown)
+
+
+def is_initialized() -> bool:
+    """Return whether `init` has run."""
+    return _initialized
+
+
+def rank() -> int:
+    """Return this process's number, 0 to `size() - 1`."""
+    return _place.rank
+
+
+def size() -> int:
+    """Return the number of ranks in the job."""
+    return _place.size
+
+
+def local_rank() -> int:
+    """Return this process's number among those on the same machine."""
+    return _place.local_rank
+
+
+def local_size() -> int:
+    """Return the number of ranks on this machine."""
+    return _place.local_size
+
+
+def is_root() -> bool:
+    """Return whether this is rank 0, the one that prints and writes files."""
+    return _place.rank == 0
+
+
+def broadcast(value: Any, root: int = 0) -> Any:
+    """Return rank `root`'s `value` on every rank. Any picklable object. All ranks must call it."""
+    _check_root(root)
+    if size() == 1:
+        return value
+    return horovod().broadcast_object(value, root_rank=root, name="ddl.broadcast")
+
+
+def allgather(value: Any) -> list[Any]:
+    """Return the `value` of every rank, in rank order. Any picklable object. All ranks must call it."""
+    if size() == 1:
+        return [value]
+    gathered: list[Any] = horovod().allgather_object(value, name="ddl.allgather")
+    return gathered
+
+
+def allreduce(value: npt.ArrayLike, op: str = "mean") -> Any:
+    """Return the mean, sum, min or max over ranks of an array or a number. All ranks must call it.
+
+    Returns:
+        A NumPy array of the same shape and dtype (a scalar array for a number). The mean of integers is
+        float64, as with NumPy.
+    """
+    import numpy as np
+
+    array = np.asarray(value)
+    if op not in _REDUCTIONS:
+        known = ", ".join(_REDUCTIONS)
+        raise ValueError(f"Unknown reduction. Received: op={op!r}. Expected one of: {known}.")
+    if op == "mean" and not np.issubdtype(array.dtype, np.inexact):
+        array = array.astype(np.float64)
+    if size() == 1:
+        return array
+    import tensorflow as tf
+
+    hvd = horovod()
+    kind = getattr(hvd, _REDUCTIONS[op])
+    return hvd.allreduce(tf.constant(array), op=kind, name=f"ddl.allreduce.{op}").numpy()
+
+
+_REDUCTIONS = {"mean": "Average", "sum": "Sum", "min": "Min", "max": "Max"}
+
+
+def barrier() -> None:
+    """Wait until every rank is here. All ranks must call it."""
+    allreduce(0, "sum")
+
+
+def horovod() -> ModuleType:
+    """Return `horovod.tensorflow`, initialized.
+
+    Raises:
+        RuntimeError: where there is only one rank or `init` has not run.
+    """
+    if _hvd is None:
+        raise RuntimeError(
+            f"Horovod is not running. Received: {size()} rank(s), initialized: {_initialized}. Expected: "
+            "ddl.distributed.init() called first, under horovodrun or mpirun with two ranks or more."
+        )
+    return _hvd
+
+
+def _check_root(root: int) -> None:
+    if not 0 <= root < size():
+        raise ValueError(f"No such rank. Received: root={root}. Expected: 0 to {size() - 1}.")
+
+
+def _stall_timeout(given: float | None) -> float:
+    source, value = "stall_timeout_s", given if given is not None else STALL_TIMEOUT_S
+    if given is None and "DDL_STALL_TIMEOUT_S" in os.environ:
+        source = "DDL_STALL_TIMEOUT_S"
+        try:
+            value = float(os.environ[source])
+        except ValueError:
+            value = -1.0
+    if not (value == 0 or 5 <= value < float("inf")):
+        raise ValueError(
+            f"Received: {source}={os.environ.get(source, value) if given is None else value}. "
+            "Expected: seconds, 5 or more, or 0 to wait forever."
+        )
+    return float(value)
+
+
+def _set_environment(place: launcher.Placement, stall_timeout_s: float) -> None:
+    """Set what the libraries read when they start. What the user has set stays as it is."""
+    threads = launcher.threads_per_rank(place.local_size)
+    # Horovod checks for stalls once a `check` period, drops its cached answers after one, and starts the
+    # shutdown clock only then: three periods and the clock together stay below the time-out.
+    check_s = max(1, int(stall_timeout_s / 5))
+    defaults = {
+        "OMP_NUM_THREADS": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(min(threads, 2)),
+        "HOROVOD_STALL_CHECK_TIME_SECONDS": str(check_s if stall_timeout_s else 60),
+        "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(2 * check_s if stall_timeout_s else 0),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TF_CPP_MIN_LOG_LEVEL": "1" if place.rank == 0 else "3",
+    }
+    if (threads + 1) * place.local_size > launcher.usable_cores():
+        # OpenMPI's blocking calls spin. Where no core is left for them, that takes half of the CPU from
+        # the computation: 23 instead of 36 images/s for two U-Net ranks on two cores.
+        defaults["OMPI_MCA_mpi_yield_when_idle"] = "1"
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _start_horovod(stall_timeout_s: float) -> None:
+    global _hvd, _place
+    try:
+        with quiet.without_chatter():
+            import horovod.tensorflow as hvd
+
+            if _place.rank != 0:
+                quiet.silence_this_rank()
+    except ImportError as error:
+        raise RuntimeError(
+            f"{_place.launcher} started {_place.size} ranks, but Horovod cannot be imported ({error}). "
+            "Expected: Horovod built for this TensorFlow. Run ./setup.sh, or `python -m ddl.install` in this "
+            "environment; `python -m ddl.doctor` tells what is missing."
+        ) from error
+    hvd.init()
+    if hvd.size() != _place.size or hvd.rank() != _place.rank:
+        raise RuntimeError(
+            f"{_place.launcher} says rank {_place.rank} of {_place.size}, Horovod says rank {hvd.rank()} of "
+            f"{hvd.size()}. Expected: the same. Horovod was probably built against another MPI than the one "
+            "that started this job: run `python -m ddl.doctor`."
+        )
+    _place = launcher.Placement(
+        _place.launcher, hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size()
+    )
+    _hvd = hvd
+    with quiet.without_chatter():
+        _set_up_tensorflow()
+    failure.watch(hvd, stall_timeout_s)
+    from ddl.distributed import guard
+
+    guard.install()
+
+
+def _set_up_tensorflow() -> None:
+    """Pin the GPU and share the cores. TensorFlow must not have computed anything yet."""
+    import tensorflow as tf
+
+    try:
+        _pin_gpu(tf)
+        tf.config.threading.set_intra_op_parallelism_threads(
+            int(os.environ["TF_NUM_INTRAOP_THREADS"])
+        )
+        tf.config.threading.set_inter_op_parallelism_threads(
+            int(os.environ["TF_NUM_INTEROP_THREADS"])
+        )
+        tf.zeros(())  # creates the context, with its chatter, now
+    except RuntimeError as error:  # TensorFlow's context exists already
+        logger.warning(
+            "TensorFlow was used before ddl.distributed.init(), so this rank could not be given its GPU and "
+            "its share of the cores (%s). Call init() first.",
+            error,
+        )
+
+
+def _pin_gpu(tf: ModuleType) -> None:
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return
+    mine = gpus[local_rank() % len(gpus)]
+    if 1 < len(gpus) < local_size():
+        logger.warning(
+            "%d ranks share %d GPUs on this machine; start one rank a GPU.", local_size(), len(gpus)
+        )
+    tf.config.set_visible_devices(mine, "GPU")
+    tf.config.experimental.set_memory_growth(mine, True)

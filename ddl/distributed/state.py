@@ -1,0 +1,194 @@
+"""The variables that must be equal on all ranks: sent from one rank to the others, and compared."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from ddl.distributed import optimizer as optimizers
+from ddl.distributed import runtime
+
+_CHUNK_BYTES = 1 << 28  # MPI counts bytes in an int
+
+
+def shared_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return the variables that all ranks share, by a readable name: weights, moving statistics, optimizer slots.
+
+    Left out are the states of random generators, which differ so that ranks drop different units.
+    """
+    named = {
+        f"model {variable.path}": variable for variable in model.variables if not _is_seed(variable)
+    }
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None:
+        for number, variable in enumerate(optimizer.variables):
+            named[f"optimizer {variable.path} #{number}"] = variable
+    return named
+
+
+def broadcast_state(model: keras.Model, root: int = 0) -> None:
+    """Give every rank rank `root`'s weights, optimizer state and random seeds. All ranks must call it.
+
+    An optimizer that has no slots yet is built first, so that a checkpoint loaded on `root` alone reaches all.
+
+    Raises:
+        ValueError: on every rank, where the ranks' models differ; it names the rank and the variable.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if runtime.size() == 1:
+        return
+    if optimizer is not None and not optimizer.built and model.trainable_variables:
+        # In the scope in which Keras would build it, so that its variables get the same paths.
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(model.trainable_variables)
+    variables = shared_variables(model)
+    _check_structure(variables)
+    broadcast_variables(list(variables.values()), root)
+    for seed in (variable for variable in model.variables if _is_seed(variable)):
+        state = runtime.broadcast(seed.numpy(), root)
+        # A stream of its own for every rank, the root's as it is: rank r continues r times this odd number on.
+        state[0] = (int(state[0]) + runtime.rank() * 0x9E3779B1) % 2**32
+        seed.assign(state)
+
+
+def broadcast_variables(variables: list[keras.Variable], root: int = 0) -> None:
+    """Set the variables to rank `root`'s values, bit for bit. All ranks must call it."""
+    if runtime.size() == 1 or not variables:
+        return
+    import tensorflow as tf
+
+    arrays = [np.asarray(variable.numpy(), order="C") for variable in variables]
+    payload = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays])
+    hvd = runtime.horovod()
+    chunks = [payload[i : i + _CHUNK_BYTES] for i in range(0, payload.size, _CHUNK_BYTES)]
+    received = [
+        hvd.broadcast(tf.constant(chunk), root, name="ddl.broadcast_variables").numpy()
+        for chunk in chunks
+    ]
+    payload = np.concatenate(received)
+    ends = np.cumsum([array.nbytes for array in arrays])
+    for variable, array, values in zip(
+        variables, arrays, np.split(payload, ends[:-1]), strict=True
+    ):
+        variable.assign(values.view(array.dtype).reshape(array.shape))
+
+
+def accumulators(model: keras.Model) -> list[keras.Variable]:
+    """Return the variables in which `gradient_accumulation_steps` keeps each rank's own sum until the update."""
+    outer: Any = getattr(model, "optimizer", None)
+    optimizer: Any = getattr(outer, "inner_optimizer", outer)
+    if not getattr(optimizer, "gradient_accumulation_steps", None) or not optimizer.built:
+        return []
+    return [variable for variable in optimizer._accumulated_gradients if variable is not None]
+
+
+def average_accumulators(model: keras.Model) -> None:
+    """Set what has been accumulated towards the next update to the mean over ranks. All ranks must call it.
+
+    The update averages over ranks anyway, so it stays what it was; but now rank 0's copy says everything, and may be
+    saved or broadcast.
+    """
+    for variable in accumulators(model) if runtime.size() > 1 else ():
+        variable.assign(runtime.allreduce(variable.numpy()))
+
+
+def find_desync(model: keras.Model) -> str | None:
+    """Compare weights, optimizer state, learning rate and step of all ranks. All ranks must call it.
+
+    Returns:
+        None where all are equal, else a sentence that names the ranks and the first variable, the same on all.
+    """
+    if runtime.size() == 1:
+        return None
+    partial = {id(variable) for variable in accumulators(model)}  # each rank's own until the update
+    named = {name: v for name, v in shared_variables(model).items() if id(v) not in partial}
+    sums = {name: _crc(v.numpy()) for name, v in named.items()}
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None:
+        # A MultiOptimizer has no learning rate; those of its parts are among the variables.
+        learning_rate = keras.ops.convert_to_numpy(getattr(optimizer, "learning_rate", 0.0))
+        sums = {
+            "learning rate": _crc(np.asarray(learning_rate, np.float64)),
+            "step": int(optimizer.iterations),
+            **sums,
+        }
+    values = np.array([len(sums), *sums.values()], dtype=np.int64)
+    digest = _crc(values)
+    low, minus_high = runtime.allreduce(np.array([digest, -digest], dtype=np.int64), op="min")
+    if low == -minus_high:
+        return None
+    return describe_desync(list(sums), runtime.allgather(values[1:].tolist()))
+
+
+def describe_desync(names: list[str], sums: list[list[int]]) -> str:
+    """Return which ranks differ from the others, and in which variable first.
+
+    Args:
+        names: the variables.
+        sums: their checksums, one list a rank. The value that most ranks have counts as right; among equals, rank 0's.
+    """
+    if len({len(row) for row in sums}) > 1:
+        counts = ", ".join(f"rank {rank}: {len(row)}" for rank, row in enumerate(sums))
+        return f"ranks hold different numbers of variables ({counts})"
+    for column, name in enumerate(names):
+        values = [row[column] for row in sums]
+        usual = max(values, key=lambda value: (values.count(value), value == values[0]))
+        different = [rank for rank, value in enumerate(values) if value != usual]
+        if different:
+            others = sum(len(set(column)) > 1 for column in zip(*sums, strict=True)) - 1
+            ranks = ", ".join(f"rank {rank}" for rank in different)
+            more = f" (and {others} more differ)" if others else ""
+            return f"{ranks} differs from the other ranks in {name!r}{more}"
+    return "ranks disagreed on a checksum but agree now"
+
+
+def _check_structure(variables: dict[str, keras.Variable]) -> None:
+    mine = [f"{v.name} {tuple(v.shape)} {v.dtype}" for v in variables.values()]
+    digests = runtime.allgather(zlib.crc32("\n".join(mine).encode()))
+    if len(set(digests)) == 1:
+        return
+    everyone: list[list[str]] = runtime.allgather(mine)
+    rank = next(rank for rank, digest in enumerate(digests) if digest != digests[0])
+    pairs: Any = zip(everyone[0], everyone[rank], strict=False)
+    default = f"{len(everyone[0])} variables", f"{len(everyone[rank])} variables"
+    expected, received = next((pair for pair in pairs if pair[0] != pair[1]), default)
+    raise ValueError(
+        f"The models of the ranks differ. Received: {received} on rank {rank}. Expected: {expected}, as on rank 0. "
+        "Build the same model and optimizer on every rank."
+    )
+
+
+def _crc(values: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(values).view(np.uint8).data)
+
+
+def _is_seed(variable: keras.Variable) -> bool:
+    return bool(variable.name == "seed_generator_state")
+
+
+def check_optimizer_is_distributed(optimizer: Any) -> None:
+    """Refuse an optimizer that would train every rank by itself.
+
+    Raises:
+        ValueError: with the remedy.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if (
+        optimizer is None
+        or optimizers.is_distributed(optimizer)
+        or optimizers.is_distributed(inner)
+    ):
+        return
+    name = type(optimizer).__name__
+    if optimizers.from_horovod(optimizer) or optimizers.from_horovod(inner):
+        raise ValueError(
+            f"Received: a model compiled with Horovod's own Keras wrapper of {name}, which under Keras 3 never reduces "
+            "a gradient. Expected: ddl.distributed.DistributedOptimizer(optimizer) around the plain Keras optimizer."
+        )
+    raise ValueError(
+        f"Received: a model compiled with a plain {name} on {runtime.size()} ranks: each would train a model of its "
+        f"own. Expected: model.compile(optimizer=ddl.distributed.DistributedOptimizer({name}(...)), ...)."
+    )
