@@ -1,0 +1,50 @@
+"""Whose turn it is: which samples each rank sees, in which epoch and step. Pure NumPy.
+
+The order of an epoch comes from (seed, epoch) alone. Step k takes the next `global_batch_size` samples of it and
+rank r the r-th part, so that what is learned depends on the global batch and not on the number of ranks.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def shard_bounds(count: int, rank: int, size: int) -> tuple[int, int]:
+    """Return the start and end of rank `rank`'s block of `count` samples.
+
+    The blocks are contiguous, cover everything once, and their lengths differ by at most one; the first
+    `count % size` ranks take the longer ones. 5000 samples on 10 ranks: 0-499, 500-999, ...
+    """
+    if not (size >= 1 and 0 <= rank < size and count >= 0):
+        raise ValueError(
+            f"Received: count={count}, rank={rank}, size={size}. Expected: count >= 0 and 0 <= rank < size."
+        )
+    block, longer = divmod(count, size)
+    start = rank * block + min(rank, longer)
+    return start, start + block + (rank < longer)
+
+
+def steps_per_epoch(count: int, global_batch_size: int) -> int:
+    """Return the number of steps in which every sample is seen once; the last may be short."""
+    return math.ceil(count / global_batch_size)
+
+
+def evaluation_steps(count: int, per_rank_batch_size: int, size: int) -> int:
+    """Return the steps in which the longest block of `count` samples is seen once."""
+    return math.ceil(shard_bounds(count, 0, size)[1] / per_rank_batch_size)
+
+
+def epoch_order(count: int, epoch: int, seed: int) -> np.ndarray:
+    """Return the permutation of `count` samples for one epoch: the same on every rank and machine."""
+    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(count)
+
+
+def step_indices(
+    order: np.ndarray, step: int, global_batch_size: int, rank: int, size: int
+) -> np.ndarray:
+    """Return the samples of one rank in one step of the epoch with this order. May be empty in a short step."""
+    batch = order[step * global_batch_size : (step + 1) * global_batch_size]
+    start, end = shard_bounds(len(batch), rank, size)
+    return batch[start:end]

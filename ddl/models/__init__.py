@@ -1,0 +1,1 @@
+"""A name and its options -> a Keras model. Knows nothing of ranks or of data."""

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Trains a U-Net on this machine with microscope pictures that it makes itself; sets up first when needed.
+#
+#   ./run_unet.sh                     two ranks, about a minute
+#   NP=4 ./run_unet.sh --epochs 20    other ranks; flags go to scripts/train_unet.py
+#
+# NP=2                 ranks
+# HOSTS=a:2,b:2        machines and their slots, all with this folder at this path (default: this one)
+# RUN_DIR=runs/...     where the results go (default: runs/unet-<time>)
+# OMP_NUM_THREADS=n    threads a rank (default: its share of the cores)
+set -euo pipefail
+cd "$(dirname "$0")"
+
+./setup.sh
+venv="${DDL_VENV:-.venv}"
+ranks="${NP:-2}"
+run_dir="${RUN_DIR:-runs/unet-$(date +%Y%m%d-%H%M%S)}"
+if ! [[ "$ranks" =~ ^[1-9][0-9]*$ ]]; then
+    echo "run_unet: received NP=$ranks, expected a number of ranks, 1 or more." >&2
+    exit 2
+fi
+
+hosts=()
+if [[ -n "${HOSTS:-}" ]]; then
+    hosts=(-H "$HOSTS")
+else
+    hosts=(-H "localhost:$ranks")
+fi
+echo "run_unet: $ranks rank(s) on ${HOSTS:-this machine}; results in $run_dir"
+exec "$venv/bin/horovodrun" --gloo -np "$ranks" "${hosts[@]}" \
+    "$venv/bin/python" -u scripts/train_unet.py --run-dir "$run_dir" "$@"
