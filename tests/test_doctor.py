@@ -1,0 +1,99 @@
+"""The doctor finds what is wrong, says what to do, and its exit status tells whether training would work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ddl.doctor import __main__ as doctor
+from ddl.doctor import allreduce, checks, facts
+
+HEALTHY = {
+    "versions": {"ddl": "0.1.0", "tensorflow-cpu": "2.21.0"},
+    "horovod": {"mpi": True, "gloo": True, "nccl": False, "gpus": []},
+    "built_for": {"tensorflow": {"version": "2.21.0"}},
+    "mpi": {"mpirun": "/usr/bin/mpirun"},
+    "gpus": [],
+}
+
+
+def failures(**changes):
+    return [check for check in checks.of_facts({**HEALTHY, **changes}) if not check.ok]
+
+
+def test_this_machine_can_train():
+    """Two real ranks, through MPI and through Gloo; the suite's other multi-rank tests rest on it."""
+    command = [sys.executable, "-m", "ddl.doctor", "--json"]
+    env = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    result = subprocess.run(
+        command, env=env, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    report = json.loads(result.stdout)
+    assert report["works"]
+    found = {check["name"]: check["found"] for check in report["checks"]}
+    assert "right on" in found["all-reduce of 2 ranks, MPI"]
+    assert "16 MiB" in found["all-reduce of 2 ranks, GLOO"]
+
+
+def test_a_healthy_machine_has_no_failures():
+    assert failures() == []
+
+
+def test_a_broken_import_is_the_only_finding():
+    (failure,) = failures(horovod={"error": "ImportError: libmpi.so.40: cannot open"})
+    assert "libmpi.so.40" in failure.found
+    assert "setup.sh" in failure.remedy
+
+
+def test_a_horovod_of_another_tensorflow_is_found():
+    (failure,) = failures(versions={"tensorflow": "2.22.0"})
+    assert failure.found == "built for 2.21.0, installed 2.22.0"
+
+
+def test_a_missing_mpirun_is_found():
+    (failure,) = failures(mpi={})
+    assert "MPI module" in failure.remedy
+
+
+def test_unused_gpus_are_found_unless_that_is_wanted(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("DDL_ACCELERATOR", raising=False)
+    (failure,) = failures(gpus=["NVIDIA A100"])
+    assert "DDL_ACCELERATOR=gpu ./setup.sh" in failure.remedy
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert failures(gpus=["NVIDIA A100"]) == []
+
+
+def test_a_failure_is_shown_with_its_remedy():
+    text = "\n".join(doctor.verdict([checks.Check("MPI", False, "nothing", "load it")]))
+    assert "FAILED  MPI: nothing\n        -> load it" in text
+    assert "would fail" in text
+
+
+@pytest.mark.parametrize("controller", ["mpi", "gloo"])
+def test_a_wrong_launch_is_reported_and_not_raised(monkeypatch, controller):
+    monkeypatch.setattr(allreduce, "run_bounded", lambda *_: (7, "ssh: no route\n"))
+    assert "exit status 7" in allreduce.check(controller)["error"]
+
+
+def test_a_check_that_hangs_is_ended():
+    start_s = time.monotonic()
+    status, _ = allreduce.run_bounded(["sh", "-c", "sleep 60"], dict(os.environ), 0.5)
+    assert status is None
+    assert time.monotonic() - start_s < 20
+
+
+def test_settings_are_shown_and_secrets_are_not():
+    environ = {
+        "OMPI_MCA_btl": "tcp,self",
+        "_HOROVOD_SECRET_KEY": "x",
+        "SLURM_JWT": "x",
+        "HOME": "/",
+    }
+    assert facts.settings(environ) == {"OMPI_MCA_btl": "tcp,self", "SLURM_JWT": "(hidden)"}
