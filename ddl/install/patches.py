@@ -53,6 +53,14 @@ PATCHES = (
         old="  global_ranks_.reserve(size_);\n",
         new="  global_ranks_.resize(size_);\n",
     ),
+    Patch(
+        reason="To learn how Horovod was built, horovodrun loads TensorFlow in a child and means to mute it; "
+        "TensorFlow's C++ messages pass Python's sys.stderr by and fill the user's screen.",
+        file="horovod/common/util.py",
+        old="            sys.stderr = open(os.devnull, 'w')\n",
+        new="            sys.stderr = open(os.devnull, 'w')\n"
+        "            os.dup2(sys.stderr.fileno(), 2)\n",
+    ),
 )
 
 

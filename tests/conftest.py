@@ -1,0 +1,12 @@
+"""What every test starts from: quiet TensorFlow, no GPU memory grabbed, and no job around this process."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+for name in [
+    name for name in os.environ if name.startswith(("OMPI_COMM_", "PMIX_", "PMI_", "HOROVOD_RANK"))
+]:
+    del os.environ[name]

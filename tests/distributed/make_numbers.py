@@ -1,0 +1,109 @@
+"""Write docs/numbers.md: every row of the proof that N ranks equal one, as measured on this machine.
+
+python -m tests.distributed.make_numbers          # several minutes
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+from pathlib import Path
+
+from tests.distributed import sabotage
+from tests.distributed.cases import GROUPS, SUBSET, Case
+from tests.distributed.launches import BROKEN, LAUNCHES, REFERENCES, Launch, difference, outcome
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "numbers.md"
+TEXT = Path(__file__).with_name("numbers.md.in")
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args(argv)
+    for job in (*REFERENCES, *LAUNCHES, BROKEN):
+        result = outcome(job).result
+        print(
+            f"{job}: {len(job.rows())} rows, {result.seconds:.0f} s, exit {result.returncode}",
+            flush=True,
+        )
+    page = TEXT.read_text()
+    for mark, make in {
+        "{machine}": _machine,
+        "{subset}": _subset,
+        "{rows}": _rows,
+        "{broken}": _broken,
+    }.items():
+        page = page.replace(mark, make())
+    temporary = PAGE.with_suffix(".new")
+    temporary.write_text(page)
+    temporary.replace(PAGE)
+
+
+def _machine() -> str:
+    names = ("tensorflow-cpu", "tensorflow", "keras", "horovod", "numpy")
+    found = [(name, _version(name)) for name in names]
+    versions = ", ".join(f"{name} {version}" for name, version in found if version)
+    return f"{versions}; {os.cpu_count()} CPU cores, one thread a rank"
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _subset() -> str:
+    return f"{len(SUBSET)}"
+
+
+def _rows() -> str:
+    lines = []
+    for title, cases in GROUPS.items():
+        lines += [f"\n### {title}\n", "| row | compared | launches | largest difference | bound |"]
+        lines += ["|---|---|---|---|---|", *(_line(case) for case in cases)]
+    return "\n".join(lines)
+
+
+def _line(case: Case) -> str:
+    jobs = [job for job in LAUNCHES if case.name in job.cases]
+    worst = {
+        p: max((difference(j, case, p) for j in jobs), key=lambda d: d.largest)
+        for p in case.precisions
+    }
+    figures = "<br>".join(f"{p}: {d.largest:.1e}" for p, d in worst.items())
+    bounds = "<br>".join(f"{case.bound(p):.1e}" for p in case.precisions)
+    arrays = next(iter(worst.values())).compared
+    return (
+        f"| {case.name} | {arrays} arrays{_details(case)} | {_names(jobs)} | {figures} | {bounds} |"
+    )
+
+
+def _details(case: Case) -> str:
+    weights = ", sample weights" if case.weighted else ""
+    validation = f", {case.validation} to validate" if case.validation else ""
+    return f"; {case.samples} samples in batches of {case.batch}{validation}{weights}; {case.model}, {case.optimizer}"
+
+
+def _names(jobs: list[Launch]) -> str:
+    return "all" if len(jobs) == len(LAUNCHES) else ", ".join(f"`{job}`" for job in jobs)
+
+
+def _broken() -> str:
+    lines = [
+        "| what is broken | rows that depend on it | caught | smallest difference |",
+        "|---|---|---|---|",
+    ]
+    for kind, words in sabotage.KINDS.items():
+        rows = [row for row in BROKEN.rows() if sabotage.concerns(kind, row[0], BROKEN.ranks)]
+        found = [(difference(BROKEN, case, p, kind).largest, case, p) for case, p in rows]
+        caught = sum(largest > case.bound(p) for largest, case, p in found)
+        least, case, precision = min(found, key=lambda item: item[0] / item[1].bound(item[2]))
+        lines.append(
+            f"| {words} | {len(rows)} | {caught} | {least:.1e} ({case.name}, {precision}) |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

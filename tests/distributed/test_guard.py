@@ -1,0 +1,84 @@
+"""What must not train is refused, what starts apart is made equal, what comes apart is named. On two or three ranks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ddl.distributed import state
+from tests.launch import run_ranks
+
+PROGRAM = Path(__file__).with_name("guard_program.py")
+
+
+@pytest.fixture(scope="module")
+def facts() -> dict[str, str]:
+    result = run_ranks(PROGRAM, 3, timeout_s=180)
+    assert result.returncode == 0, result.output
+    found: dict[str, str] = json.loads(result.output[result.output.index("{") :])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        ("plain optimizer in fit", "each would train a model of its own"),
+        ("plain optimizer in train_on_batch", "each would train a model of its own"),
+        ("optimizer replaced after compile", "each would train a model of its own"),
+        ("horovod's wrapper in fit", "which under Keras 3 never reduces"),
+        ("horovod's wrapper wrapped", "Expected: the plain Keras optimizer"),
+        ("wrapped twice", "Wrap it once"),
+        ("unknown compression", "Expected one of: none, fp16, bf16"),
+        ("no optimizer at all", "Expected: a Keras 3 optimizer"),
+        ("loss scale outside in a tape loop", "DistributedOptimizer(LossScaleOptimizer(...))"),
+        ("float8 variable", "float8 training cannot be averaged"),
+        ("different models", "(5,) float32 on rank 2. Expected: kernel (4,) float32"),
+    ],
+)
+def test_what_cannot_work_is_refused(facts: dict[str, str], fact: str, expected: str) -> None:
+    assert expected.replace("(5,)", "(4, 5)").replace("(4,)", "(4, 3)") in facts[fact]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "a model that reduces itself may keep its optimizer",
+        "ranks start from rank 0's weights without a callback",
+        "a state loaded on rank 1 alone reaches all",
+        "dropout differs between ranks and resumes",
+        "evaluate gives the value over all samples",
+        "metrics with other aggregations",
+        "local statistics are averaged",
+        "training goes on after evaluate on its own",
+        "equal ranks show no desync",
+    ],
+)
+def test_what_should_work_works(facts: dict[str, str], fact: str) -> None:
+    assert facts[fact] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        ("disturbed weight", "rank 1 differs from the other ranks in 'model sequential"),
+        ("disturbed slot", "rank 2 differs from the other ranks in 'optimizer "),
+        ("disturbed learning rate", "rank 0 differs from the other ranks in 'learning rate'"),
+        ("disturbed step", "rank 1 differs from the other ranks in 'step'"),
+        ("disturbed in fit", "Desync after batch 4: rank 1 differs from the other ranks in"),
+    ],
+)
+def test_a_disturbed_rank_is_named(facts: dict[str, str], fact: str, expected: str) -> None:
+    assert expected in facts[fact]
+
+
+def test_the_description_names_the_minority_and_rank_0_wins_a_tie() -> None:
+    names = ["a", "b"]
+    assert "rank 1 differs from the other ranks in 'b'" in state.describe_desync(
+        names, [[1, 5], [1, 6], [1, 5]]
+    )
+    assert "rank 1 differs" in state.describe_desync(names, [[1, 5], [1, 6]])
+    assert "rank 0 differs" in state.describe_desync(names, [[7, 5], [1, 5], [1, 5]])
+    assert "in 'a' (and 1 more differ)" in state.describe_desync(names, [[1, 5], [2, 6]])
+    assert "rank 1: 1" in state.describe_desync(names, [[1, 2], [1]])

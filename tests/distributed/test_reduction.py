@@ -1,0 +1,65 @@
+"""The average itself: dense, sparse and None gradients, and what 16 bits on the wire may cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.distributed.reducer import gradient, rows
+from tests.launch import run_ranks
+
+
+@pytest.fixture(scope="module", params=[("mpirun", 2), ("horovodrun-gloo", 3)], ids=str)
+def launched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    launcher, ranks = request.param
+    out = tmp_path_factory.mktemp("reduction") / "out.npz"
+    result = run_ranks(["-m", "tests.distributed.reducer", str(out)], ranks, launcher)
+    assert result.returncode == 0, result.output
+    return ranks, dict(np.load(out))
+
+
+def _exact(ranks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the average and the average magnitude, in float64."""
+    each = np.stack([gradient(rank).astype(np.float64) for rank in range(ranks)])
+    return each.mean(axis=0), np.abs(each).mean(axis=0)
+
+
+def _gaps(results: dict, name: str, mean: np.ndarray) -> np.ndarray:
+    """Return how far each number is from the exact average: as a vector, and as the matrix beside it."""
+    matrix = np.append(results[f"{name} matrix"], mean[1000:])
+    return np.maximum(np.abs(results[name] - mean), np.abs(matrix - mean))
+
+
+def test_uncompressed_is_the_average_to_float32_rounding(launched: tuple) -> None:
+    ranks, results = launched
+    mean, magnitude = _exact(ranks)
+    assert np.all(_gaps(results, "none", mean) <= ranks * 2**-24 * magnitude)
+
+
+def test_bf16_is_within_one_rounding_of_what_is_sent_and_one_of_the_result(launched: tuple) -> None:
+    ranks, results = launched
+    mean, magnitude = _exact(ranks)
+    bound = 2**-8 * magnitude + 2**-8 * np.abs(mean)
+    assert np.all(_gaps(results, "bf16", mean) <= bound * (1 + 2**-7))
+    assert np.any(results["bf16"] != results["none"])
+
+
+def test_fp16_is_within_its_rounding_and_its_range(launched: tuple) -> None:
+    ranks, results = launched
+    mean, magnitude = _exact(ranks)
+    tiny = 2.0**-24  # the smallest float16: what is smaller is lost
+    bound = (ranks + 2) * (2**-11 * magnitude + tiny)
+    assert np.all(_gaps(results, "fp16", mean) <= bound)
+    assert np.any(results["fp16"] != results["none"])
+
+
+@pytest.mark.parametrize("name", ["none sparse", "fp16 sparse", "bf16 sparse", "as dense"])
+def test_sparse_rows_are_averaged_also_where_ranks_touch_different_ones(
+    launched: tuple, name: str
+) -> None:
+    ranks, results = launched
+    expected = np.zeros((5, 2))
+    for rank in range(ranks):
+        values, at = rows(rank)
+        np.add.at(expected, at, values / ranks)
+    np.testing.assert_allclose(results[name], expected, rtol=1e-6)

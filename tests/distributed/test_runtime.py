@@ -1,0 +1,92 @@
+"""The runtime with one rank and with several, under every launcher."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ddl.distributed as dist
+from ddl.distributed import runtime
+from tests.launch import run_ranks
+
+PROGRAM = Path(__file__).with_name("runtime_program.py")
+
+
+@pytest.mark.parametrize(
+    ("launcher", "ranks"), [("mpirun", 3), ("horovodrun-mpi", 2), ("horovodrun-gloo", 2)]
+)
+def test_collectives_agree_under_every_launcher(launcher: str, ranks: int) -> None:
+    result = run_ranks(PROGRAM, ranks, launcher, timeout_s=90)
+    assert result.returncode == 0, result.output
+    # Only rank 0 speaks, and of TensorFlow's start-up messages nothing is left but horovodrun's own, which imports it
+    # too and writes no rank before its lines.
+    lines = [
+        line for line in result.output.splitlines() if line.startswith("[") or launcher == "mpirun"
+    ]
+    assert not any("oneDNN" in line for line in lines), result.output
+    assert sum("UserWarning: a warning" in line for line in lines) == 1, result.output
+    facts = json.loads(result.output[result.output.index("{") : result.output.rindex("}") + 1])
+    assert facts["ranks"] == list(range(ranks))
+    assert facts["sum"] == sum(range(1, ranks + 1))
+    assert facts["mean"] == [(ranks + 1) / 2, 2.0]
+    assert (facts["min"], facts["max"]) == (1, ranks)
+    assert facts["broadcast"] == {"from": ranks - 1}
+    assert facts["dtypes"] == ["float32", "float64", "int64", "float64"]
+    assert facts["threads"] == [1] * ranks
+    assert facts["yields"] == "1"
+
+
+def test_one_rank_needs_no_horovod() -> None:
+    """In a process that cannot import Horovod, and does not import TensorFlow."""
+    program = """
+import sys
+sys.modules["horovod"] = None
+import ddl.distributed as dist
+dist.init(); dist.init()
+assert (dist.rank(), dist.size(), dist.local_rank(), dist.local_size()) == (0, 1, 0, 1)
+assert dist.is_root() and dist.is_initialized()
+assert dist.broadcast("x") == "x" and dist.allgather(3) == [3]
+assert dist.allreduce([1, 2]).tolist() == [1.0, 2.0] and dist.allreduce(2, "sum") == 2
+dist.barrier(); dist.shutdown(); dist.shutdown()
+assert not dist.is_initialized()
+assert "tensorflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_job_without_horovod_says_what_to_do() -> None:
+    program = "import sys; sys.modules['horovod'] = None; import ddl.distributed as d; d.init()"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0", "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "Run ./setup.sh, or `python -m ddl.install`" in result.stderr
+
+
+def test_bad_requests_are_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"op='median'. Expected one of: mean, sum, min, max"):
+        dist.allreduce(1.0, op="median")
+    with pytest.raises(ValueError, match=r"root=1. Expected: 0 to 0"):
+        dist.broadcast(1, root=1)
+    with pytest.raises(ValueError, match=r"stall_timeout_s=2.* Expected: seconds, 5 or more"):
+        dist.init(stall_timeout_s=2)
+    monkeypatch.setenv("DDL_STALL_TIMEOUT_S", "soon")
+    with pytest.raises(ValueError, match="DDL_STALL_TIMEOUT_S=soon"):
+        dist.init()
+    with pytest.raises(RuntimeError, match=r"init\(\) called first"):
+        runtime.horovod()
+
+
+def test_every_public_name_exists() -> None:
+    assert [name for name in dist.__all__ if not hasattr(dist, name)] == []
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = dist.nothing
