@@ -148,14 +148,19 @@ class _OutsideLossScale(_Distributed):
 
     inner_optimizer: Any
 
+    def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
+        # A rank's mean is over a part of the samples, so each weighs N times what it does in one process: float16
+        # would overflow N times earlier. `apply` puts the N back, in the dtype of the variables.
+        return super().scale_loss(loss) / runtime.size()
+
     def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
         if runtime.size() > 1:
             _check_variables(trainable_variables)
             grads = _share_weighed(grads)
             if self.inner_optimizer.gradient_accumulation_steps:
-                grads = _agreed_finite(grads)
+                grads = _agreed_finite(_times_ranks(grads))
             else:
-                grads = self._ddl_reduction.average(grads)
+                grads = _times_ranks(self._ddl_reduction.average(grads))
         super().apply(grads, trainable_variables)  # type: ignore[misc]
 
 
@@ -224,6 +229,10 @@ def _share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
     if share is None or share.in_loss:
         return list(gradients)
     return [_mapped(g, lambda values: step.weighed(values, share.share)) for g in gradients]
+
+
+def _times_ranks(gradients: Sequence[Gradient]) -> list[Gradient]:
+    return [_mapped(gradient, lambda values: values * runtime.size()) for gradient in gradients]
 
 
 def _agreed_finite(gradients: list[Gradient]) -> list[Gradient]:
