@@ -1,8 +1,7 @@
 """What "N ranks equal one" is claimed for: one row for each way of training, and the bounds that hold for all.
 
-A row says nothing about ranks: the same global batches are given to one process and to any number of ranks.
-The sizes are small, so that a row takes a second; 27 samples in batches of 8 give parts of different sizes on 2 and 3
-ranks, and a last step of 3.
+One process and any number of ranks are given the same global batches. Sizes are small, so that a row takes a second;
+27 samples in batches of 8 give parts of different sizes on 2 and 3 ranks, and a last step of 3.
 """
 
 from __future__ import annotations
@@ -34,8 +33,7 @@ class Case:
         options: the optimizer's arguments.
         model: which model and data (`subjects`).
         norm: "none", "group" or "sync".
-        samples: of the training data; `batch` is the global batch size.
-        validation: samples of the validation data, where the row has any.
+        samples: of the training data (`validation`: of the validation data); `batch` is the global batch size.
         loop: how a step is taken: "fit", "train_step" (a custom one), "unscaled" (a custom one that does not call
             `scale_loss`), "tape" (a `GradientTape` loop), "even tape" (one that does not say its sample counts).
         feed: what `fit` is given: "generator" (any batch size), "static" (batches of a fixed size) or "arrays".
@@ -86,9 +84,10 @@ def row(name: str, optimizer: str = "SGD", **options: Any) -> Case:
 
 def validated(*cases: Case) -> tuple[Case, ...]:
     """Return the cases with validation data: 7 samples, in one batch of uneven parts."""
-    done = [case.validation > 0 or case.loop.endswith("tape") for case in cases]
-    pairs = zip(cases, done, strict=True)
-    return tuple(case if is_done else replace(case, validation=7) for case, is_done in pairs)
+    return tuple(
+        case if case.validation or "tape" in case.loop else replace(case, validation=7)
+        for case in cases
+    )
 
 
 MOMENTUM: dict[str, Any] = {"learning_rate": 0.05, "momentum": 0.9}
@@ -103,6 +102,7 @@ OPTIMIZERS = (
     row("RMSprop", "RMSprop", learning_rate=0.01),
     row("RMSprop centered", "RMSprop", learning_rate=0.01, momentum=0.5, centered=True),
     row("Nadam", "Nadam", learning_rate=0.01),
+    row("Lamb", "Lamb", learning_rate=0.01),
     row("Lion", "Lion", learning_rate=0.005),
     row("Adagrad", "Adagrad", learning_rate=0.05),
     row("Adadelta", "Adadelta", learning_rate=1.0),

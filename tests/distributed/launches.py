@@ -162,6 +162,7 @@ def expected(case: Case, precision: str) -> Arrays:
 
 @functools.cache
 def _references() -> tuple[Outcome, ...]:
+    _folder()  # made here, once, and not by each thread
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(outcome, REFERENCES))
 
