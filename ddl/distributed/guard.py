@@ -24,6 +24,8 @@ from ddl.distributed.optimizer import is_distributed, lift_loss_scale
 
 logger = logging.getLogger("ddl")
 
+_MEANS = ("sum_over_batch_size", "mean")
+
 _installed = False
 
 
@@ -62,6 +64,7 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
         return
     if not getattr(model, "_ddl_reduces_itself", False):
         state.check_optimizer_is_distributed(model.optimizer)
+        _check_losses(model)
     lift_loss_scale(model.optimizer)
     original = _original_step(model, "train_step")
     jitted = model.jit_compile or (force and getattr(model.train_step, "_ddl_jitted", False))
@@ -71,6 +74,18 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
     model.train_step._ddl_jitted = jitted
     if model.built:
         state.broadcast_state(model)
+
+
+def _check_losses(model: keras.Model) -> None:
+    """Refuse losses whose value over all samples is not the mean of the ranks' values."""
+    for loss in keras.tree.flatten(model.loss):
+        reduction = getattr(loss, "reduction", _MEANS[0])
+        if isinstance(loss, keras.losses.Loss) and reduction not in _MEANS:
+            raise ValueError(
+                f"Received: a model compiled with {type(loss).__name__}(reduction={reduction!r}) on "
+                f"{runtime.size()} ranks, which is no mean over samples. Expected: "
+                f"reduction={_MEANS[0]!r}, the default."
+            )
 
 
 def _before_testing(model: keras.Model, force: bool = False) -> None:

@@ -60,6 +60,9 @@ def refusals() -> None:
     attempt("no optimizer at all", lambda: dist.DistributedOptimizer(object()))
     attempt("loss scale outside in a tape loop", lambda: scaled_tape_step(twice))
     attempt("float8 variable", float8_step)
+    summed = model()
+    summed.compile(summed.optimizer, keras.losses.MeanSquaredError(reduction="sum"))
+    attempt("loss that is a sum", lambda: fit(summed))
     attempt("different models", lambda: dist.broadcast_state(model(units=5 if RANK == 2 else 3)))
 
 

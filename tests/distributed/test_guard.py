@@ -33,6 +33,7 @@ def facts() -> dict[str, str]:
         ("unknown compression", "Expected one of: none, fp16, bf16"),
         ("no optimizer at all", "Expected: a Keras 3 optimizer"),
         ("loss scale outside in a tape loop", "DistributedOptimizer(LossScaleOptimizer(...))"),
+        ("loss that is a sum", "Expected: reduction='sum_over_batch_size', the default"),
         ("float8 variable", "float8 training cannot be averaged"),
         ("different models", "(5,) float32 on rank 2. Expected: kernel (4,) float32"),
     ],
