@@ -180,7 +180,11 @@ def _blame(late: list[Life], waiting: int) -> str:
             parts.append(f"{life.peer} has left the job")
         else:
             parts.append(f"{life.peer} is stalled at {life.place}")
-    return f"{'; '.join(parts)}, while {waiting} rank(s) wait for it. Do all ranks take the same steps?"
+    remedy = (
+        "Do all ranks take the same steps? If it only needs longer, raise DDL_STALL_TIMEOUT_S "
+        "(seconds; 0 waits forever)."
+    )
+    return f"{'; '.join(parts)}, while {waiting} rank(s) wait for it. {remedy}"
 
 
 def _place() -> str:
