@@ -1,0 +1,32 @@
+"""Pictures and masks in one folder: `name.jpg` beside `name_mask.gif`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ddl.data.listing import Listing, by_stem, match, pictures_in
+from ddl.data.sources.picture_files import PictureFiles, conversion
+
+
+def detect(path: Path) -> bool:
+    """Return whether the folder holds a mask."""
+    return path.is_dir() and any(picture.stem.endswith("_mask") for picture in pictures_in(path))
+
+
+def find(path: Path) -> Listing:
+    """Return the folder's pairs."""
+    pictures = pictures_in(path)
+    masks = [picture for picture in pictures if picture.stem.endswith("_mask")]
+    images = [picture for picture in pictures if not picture.stem.endswith("_mask")]
+    return match(path, images, by_stem(masks))
+
+
+def open_source(
+    path: Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: str = "rgb",
+    mask_mode: str = "binary",
+) -> PictureFiles:
+    """Open the pairs of a folder."""
+    return PictureFiles(find(path), conversion(image_size, channels, mask_mode))
