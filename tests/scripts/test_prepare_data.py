@@ -1,0 +1,391 @@
+"""The script as a user starts it: its help, its refusals, `kill -9`, a full disk, and what is in the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import imageio.v3 as iio
+import numpy as np
+import psutil
+import pytest
+
+from ddl.data.conversion import Conversion
+from ddl.data.prepare import Preparation
+from ddl.data.sources import open_source
+from tests.data import make
+from tests.launch import REPOSITORY
+
+SCRIPT = REPOSITORY / "scripts" / "prepare_data.py"
+
+
+def start(*arguments: str | Path, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )  # type: ignore[call-overload]
+
+
+def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    process = start(*arguments, **options)
+    out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def prepare_here(*arguments: str | Path) -> None:
+    """Run the script in this process, where its start costs nothing."""
+    script_main()([*map(str, arguments), "--workers", "1"])  # of two --workers, the last one counts
+
+
+def test_help_answers_in_a_second_and_documents_every_flag() -> None:
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        shown = run("--help").stdout
+        seconds.append(time.perf_counter() - begin)
+    assert min(seconds) < 1
+    page = (REPOSITORY / "docs" / "data.md").read_text()
+    for field in dataclasses.fields(Preparation):
+        if field.default is not dataclasses.MISSING:  # a flag, not a path
+            flag = "--" + field.name.replace("_", "-")
+            assert re.search(rf"  {flag} [A-Z_]+\s+\S.*", shown), f"{flag} has no help"
+            assert f"`{flag}`" in page, f"{flag} is not in docs/data.md"
+
+
+def test_no_tensorflow_is_loaded(tmp_path: Path) -> None:
+    make.pairs(tmp_path / "in", 3)
+    program = (
+        "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
+        f"sys.path.insert(0, {str(REPOSITORY / 'scripts')!r})\n"
+        "import prepare_data\n"
+        f"prepare_data.main([{str(tmp_path / 'in')!r}, {str(tmp_path / 'a.h5')!r}, '--workers', '1'])\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, capture_output=True)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("compression", ["none", "lzf", "gzip"])
+def test_the_file_holds_each_picture_as_it_would_be_read_alone(
+    tmp_path: Path, bits: int, compression: str
+) -> None:
+    make.pairs(tmp_path / "in", 9, height=40, width=60)
+    options = ["--image-size", "20x16", "--bits", str(bits), "--compression", compression]
+    prepare_here(tmp_path / "in", tmp_path / "a.h5", *options)
+    source = open_source(tmp_path / "a.h5")
+    alone = Conversion((20, 16), bits=bits)
+    batch = source.read(range(9))
+    for index in range(9):
+        assert np.array_equal(
+            batch["image"][index], alone.convert(make.picture(index, height=40, width=60))
+        )
+        mask = make.mask(index, height=40, width=60)[..., None] // 255
+        assert np.array_equal(batch["mask"][index], alone.convert_mask(mask))
+    source.close()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["image"].chunks is not None
+        assert file["image"].fletcher32
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "in"]
+
+
+def test_the_manifest_tells_what_the_file_was_made_from(tmp_path: Path) -> None:
+    make.classes(tmp_path / "in")
+    prepare_here(tmp_path / "in", tmp_path / "a.h5", "--seed", "7")
+    source = open_source(tmp_path / "a.h5")
+    manifest = source.manifest
+    assert manifest["class_names"] == ["cat", "dog"]
+    assert [sample["label"] for sample in manifest["samples"]] == source.read(range(5))[
+        "label"
+    ].tolist()
+    for sample in manifest["samples"]:
+        data = (tmp_path / "in" / sample["name"]).read_bytes()
+        (entry,) = sample["files"]
+        assert (entry["bytes"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    images = source.read(range(5))["image"]
+    assert manifest["sha256"]["image"] == hashlib.sha256(images.tobytes()).hexdigest()
+    assert manifest["options"]["seed"] == 7
+    assert str(tmp_path) not in str(manifest)
+    source.close()
+
+
+def test_splits_and_folds_cover_everything_once(tmp_path: Path) -> None:
+    make.pairs(tmp_path / "in", 20)
+    output = tmp_path / "a.h5"
+    options = ["--validation", "0.2", "--test", "0.1", "--folds", "3"]
+    prepare_here(tmp_path / "in", output, *options)
+    lengths = {}
+    for split in ("train", "validation", "test"):
+        lengths[split] = len(open_source(output, split=split))
+    assert lengths == {"train": 14, "validation": 4, "test": 2}
+    for fold in range(3):
+        assert len(open_source(output, split="validation", fold=fold)) == 6
+        assert len(open_source(output, split="train", fold=fold)) == 14  # the test split joins none
+    with pytest.raises(ValueError, match="folds 0 to 2"):
+        open_source(output, split="train", fold=3)
+
+
+def bad_pictures(folder: Path) -> Path:
+    """Make a damaged picture, a picture without a mask, and a mask of another size, among good ones."""
+    make.pairs(folder, 8)
+    (folder / "cell-3.png").write_bytes(b"no picture")
+    (folder / "cell-4_mask.gif").unlink()
+    iio.imwrite(folder / "cell-5_mask.gif", make.mask(5, 13, 16))
+    return folder
+
+
+def test_skip_names_each_bad_picture_and_keeps_the_others(tmp_path: Path) -> None:
+    source = bad_pictures(tmp_path / "in")
+    result = run(source, tmp_path / "a.h5", "--on-error", "skip", "--image-size", "12x16")
+    assert result.returncode == 0, result.stderr
+    skipped = [line for line in result.stderr.splitlines() if "skipped:" in line]
+    assert len(skipped) == 3
+    for name in ("cell-3.png", "cell-4.png", "cell-5_mask.gif"):
+        assert sum(name in line for line in skipped) == 1
+    opened = open_source(tmp_path / "a.h5")
+    names = [sample["name"] for sample in opened.manifest["samples"]]
+    assert names == [f"cell-{index}.png" for index in (0, 1, 2, 6, 7)]
+    assert len(opened.manifest["skipped"]) == 3
+    wanted = [make.picture(index) for index in (0, 1, 2, 6, 7)]
+    assert np.array_equal(opened.read(range(5))["image"], wanted)
+    assert "5 samples, 3 skipped" in result.stdout
+    opened.close()
+
+
+def drop(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def nothing(_: Path) -> None:
+    """Leave the folder as it is."""
+
+
+def all_damaged(folder: Path) -> None:
+    for path in folder.glob("*.png"):
+        path.write_text("no")
+
+
+REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
+    "size of text": (nothing, ["--image-size", "big"], "pixels, such as 128 or 96x128"),
+    "size 0": (nothing, ["--image-size", "0"], "a height and a width from 1"),
+    "size of three": (nothing, ["--image-size", "1x2x3"], "pixels, such as 128"),
+    "layout": (nothing, ["--layout", "coco"], "one of: auto, folders, pairs, classes"),
+    "layout that it is not": (nothing, ["--layout", "folders"], "which is no folder"),
+    "channels": (nothing, ["--channels", "cmyk"], "one of: grey, rgb, rgba"),
+    "bits": (nothing, ["--bits", "12"], "one of: 8, 16"),
+    "mask mode": (nothing, ["--mask-mode", "soft"], "one of: binary, classes"),
+    "validation": (nothing, ["--validation", "1.5"], "0 to below 1"),
+    "no training left": (nothing, ["--validation", "0.5", "--test", "0.5"], "none to train on"),
+    "negative seed": (nothing, ["--seed", "-1"], "seed=-1. Expected: 0 or more"),
+    "one fold": (nothing, ["--folds", "1"], "folds=1 for"),
+    "on error": (nothing, ["--on-error", "ignore"], "one of: stop, skip"),
+    "compression": (nothing, ["--compression", "zip"], "one of: none, lzf, gzip"),
+    "workers": (nothing, ["--workers", "-2"], "workers=-2. Expected: 0 or more"),
+    "pixel limit 0": (nothing, ["--pixel-limit", "0"], "pixel_limit=0. Expected: 1 or more"),
+    "pixel limit": (nothing, ["--pixel-limit", "100"], "of 16 x 12 pixels. Expected: 1 to 100"),
+    "unknown flag": (nothing, ["--size", "3"], "unrecognized arguments"),
+    "abbreviated flag": (nothing, ["--valid", "0.1"], "unrecognized arguments"),
+    "no mask": (drop("cell-2_mask.gif"), [], "cell-2.png without a mask"),
+    "no picture": (drop("cell-2.png"), [], "cell-2_mask.gif without a picture"),
+    "damaged": (lambda f: (f / "cell-0.png").write_text("no"), [], "cell-0.png, which is damaged"),
+    "empty file": (lambda f: (f / "cell-0.png").write_text(""), [], "cell-0.png, which is damaged"),
+    "mask of another size": (
+        lambda f: iio.imwrite(f / "cell-1_mask.gif", make.mask(0, 9, 9)),
+        [],
+        "of 9 x 9 pixels for",
+    ),
+    "nothing good": (all_damaged, ["--on-error", "skip"], "no picture that can be read"),
+    "empty folder": (shutil.rmtree, ["--layout", "pairs"], "which is no folder"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_ends_with_one_line_and_status_2_and_leaves_nothing(
+    tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil, flags, message = REFUSED[case]
+    spoil(make.pairs(tmp_path / "in", 4))
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit) as ended:
+        script_main()([str(tmp_path / "in"), str(tmp_path / "a.h5"), "--workers", "1", *flags])
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(("prepare_data: Received: ", "prepare_data.py: error: ")) or (
+        "error: " in last
+    )
+    assert message in last
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("in/cell-0.png", "a name that ends in .h5"),
+        ("none/a.h5", "a folder that exists and can be written"),
+        ("there.h5", "which exists. Expected: a new name"),
+    ],
+)
+def test_a_bad_output_is_refused_and_kept(tmp_path: Path, output: str, message: str) -> None:
+    make.pairs(tmp_path / "in", 2)
+    (tmp_path / "there.h5").write_text("precious")
+    result = run(tmp_path / "in", tmp_path / output)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert (tmp_path / "there.h5").read_text() == "precious"
+
+
+def script_main() -> Callable[[list[str]], None]:
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        import prepare_data
+    finally:
+        sys.path.pop(0)
+    main: Callable[[list[str]], None] = prepare_data.main
+    return main
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return 24 pictures that make 3 parts at 512 x 512."""
+    return make.pairs(tmp_path_factory.mktemp("many") / "in", 24, height=512, width=512)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(pictures: Path) -> bytes:
+    output = pictures.parent / "whole.h5"
+    assert run(pictures, output, "--image-size", "512").returncode == 0
+    return output.read_bytes()
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path, pictures: Path) -> None:
+    options = ["--image-size", "512", "--compression", "gzip", "--workers", "2"]
+    prepare_here(pictures, tmp_path / "whole.h5", *options)
+    output, parts = tmp_path / "a.h5", tmp_path / ".a.h5.parts"
+    kept = 0
+    moments: Iterator[Callable[[], bool]] = iter(
+        [
+            lambda: bool(list(parts.glob("*.tmp"))),  # as a part is written
+            lambda: len(list(parts.glob("*.npz"))) > 0,
+            lambda: len(list(parts.glob("*.npz"))) > 1,
+            lambda: (parts / "assembled.h5").exists(),  # as the file is put together
+        ]
+    )
+    for moment in moments:
+        process = start(pictures, output, *options)
+        workers = kill_at(process, moment)
+        assert not output.exists()
+        _, alive = psutil.wait_procs(workers, timeout=5)
+        assert alive == []  # no orphan goes on writing
+        _, err = process.communicate()
+        started = re.match(r"pictures: (\d+) of 24", err)
+        assert started is None or int(started[1]) >= kept
+        kept = 8 * len(list(parts.glob("*.npz")))
+    assert kept == 24
+    result = run(pictures, output, *options)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("pictures: 24 of 24\n")
+    assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert not parts.exists()
+
+
+def kill_at(process: subprocess.Popen[str], moment: Callable[[], bool]) -> list[psutil.Process]:
+    """Kill a process with signal 9 once `moment` has come. Return its children."""
+    deadline = time.monotonic() + 30
+    while not moment():
+        assert process.poll() is None, "it ended before the moment came"
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return children
+
+
+def test_a_mended_picture_is_all_that_is_made_again(
+    tmp_path: Path, pictures: Path, uninterrupted: bytes
+) -> None:
+    source = tmp_path / "in"
+    shutil.copytree(pictures, source)
+    good = (source / "cell-9.png").read_bytes()
+    (source / "cell-9.png").write_bytes(good[:50])
+    arguments = (source, tmp_path / "a.h5", "--image-size", "512", "--workers", "1")
+    stopped = run(*arguments)
+    assert stopped.returncode == 2
+    assert "cell-9.png, which is damaged" in stopped.stderr
+    (source / "cell-9.png").write_bytes(good)
+    again = run(*arguments)
+    assert again.returncode == 0
+    assert again.stderr.startswith("pictures: 16 of 24\n")
+    assert (tmp_path / "a.h5").read_bytes() == uninterrupted
+
+
+def test_a_damaged_part_is_made_again(tmp_path: Path, pictures: Path, uninterrupted: bytes) -> None:
+    output, parts = tmp_path / "a.h5", tmp_path / ".a.h5.parts"
+    process = start(pictures, output, "--image-size", "512", "--workers", "1")
+    kill_at(process, lambda: len(list(parts.glob("*.npz"))) > 1)
+    process.communicate()
+    first, second, *_ = sorted(parts.glob("*.npz"))
+    first.write_bytes(first.read_bytes()[:-1000])
+    spoiled = bytearray(second.read_bytes())
+    spoiled[len(spoiled) // 2] ^= 1
+    second.write_bytes(spoiled)
+    assert run(pictures, output, "--image-size", "512").returncode == 0
+    assert output.read_bytes() == uninterrupted
+
+
+# A part, or the file of all parts, larger than this: what a full disk does, without one.
+@pytest.mark.parametrize("limit_bytes", [100_000, 11_000_000])
+def test_a_full_disk_ends_with_one_line_and_what_is_done_is_kept(
+    tmp_path: Path, pictures: Path, uninterrupted: bytes, limit_bytes: int
+) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+
+    arguments = (pictures, tmp_path / "a.h5", "--image-size", "512")
+    result = run(*arguments, preexec_fn=limit)
+    assert result.returncode == 2, result.stderr
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("pictures:")]
+    assert len(lines) == 1, result.stderr
+    assert "no space left for" in lines[0]
+    assert not (tmp_path / "a.h5").exists()
+    parts = list((tmp_path / ".a.h5.parts").glob("*"))
+    assert [path.suffix for path in parts if path.suffix not in (".npz", "")] == []
+    assert bool(parts) == (limit_bytes > 9_000_000)
+    assert run(*arguments).returncode == 0
+    assert (tmp_path / "a.h5").read_bytes() == uninterrupted
+
+
+def test_two_runs_for_one_file_do_not_mix(tmp_path: Path, pictures: Path) -> None:
+    output = tmp_path / "a.h5"
+    first = start(pictures, output, "--image-size", "512", "--workers", "1")
+    while not (tmp_path / ".a.h5.parts" / "lock").exists():
+        time.sleep(0.001)
+    time.sleep(0.05)
+    second = run(pictures, output, "--image-size", "512")
+    assert second.returncode == 2
+    assert "which another run is writing" in second.stderr
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def test_ctrl_c_ends_at_once_and_goes_on_later(tmp_path: Path, pictures: Path) -> None:
+    output, parts = tmp_path / "a.h5", tmp_path / ".a.h5.parts"
+    process = start(pictures, output, "--image-size", "512", start_new_session=True)
+    while not list(parts.glob("*.npz")):
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "the same command goes on where it was" in err
+    assert list(parts.glob("*.npz"))
