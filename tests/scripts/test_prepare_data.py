@@ -1,24 +1,20 @@
-"""The script as a user starts it: its help, its refusals, `kill -9`, a full disk, and what is in the file."""
+"""The script as a user starts it: its help, its refusals, and what is in the file."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import re
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import imageio.v3 as iio
 import numpy as np
-import psutil
 import pytest
 
 from ddl.data.conversion import Conversion
@@ -26,26 +22,7 @@ from ddl.data.prepare import Preparation
 from ddl.data.sources import open_source
 from tests.data import make
 from tests.launch import REPOSITORY
-
-SCRIPT = REPOSITORY / "scripts" / "prepare_data.py"
-
-
-def start(*arguments: str | Path, **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )  # type: ignore[call-overload]
-
-
-def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    process = start(*arguments, **options)
-    out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
-def prepare_here(*arguments: str | Path) -> None:
-    """Run the script in this process, where its start costs nothing."""
-    script_main()([*map(str, arguments), "--workers", "1"])  # of two --workers, the last one counts
+from tests.scripts.prepare_runs import prepare_here, run, script_main
 
 
 def test_help_answers_in_a_second_and_documents_every_flag() -> None:
@@ -242,150 +219,3 @@ def test_a_bad_output_is_refused_and_kept(tmp_path: Path, output: str, message: 
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert (tmp_path / "there.h5").read_text() == "precious"
-
-
-def script_main() -> Callable[[list[str]], None]:
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        import prepare_data
-    finally:
-        sys.path.pop(0)
-    main: Callable[[list[str]], None] = prepare_data.main
-    return main
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return 24 pictures that make 3 parts at 512 x 512."""
-    return make.pairs(tmp_path_factory.mktemp("many") / "in", 24, height=512, width=512)
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(pictures: Path) -> bytes:
-    output = pictures.parent / "whole.h5"
-    assert run(pictures, output, "--image-size", "512").returncode == 0
-    return output.read_bytes()
-
-
-def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path, pictures: Path) -> None:
-    options = ["--image-size", "512", "--compression", "gzip", "--workers", "2"]
-    prepare_here(pictures, tmp_path / "whole.h5", *options)
-    output, parts = tmp_path / "a.h5", tmp_path / ".a.h5.parts"
-    kept = 0
-    moments: Iterator[Callable[[], bool]] = iter(
-        [
-            lambda: bool(list(parts.glob("*.tmp"))),  # as a part is written
-            lambda: len(list(parts.glob("*.npz"))) > 0,
-            lambda: len(list(parts.glob("*.npz"))) > 1,
-            lambda: (parts / "assembled.h5").exists(),  # as the file is put together
-        ]
-    )
-    for moment in moments:
-        process = start(pictures, output, *options)
-        workers = kill_at(process, moment)
-        assert not output.exists()
-        _, alive = psutil.wait_procs(workers, timeout=5)
-        assert alive == []  # no orphan goes on writing
-        _, err = process.communicate()
-        started = re.match(r"pictures: (\d+) of 24", err)
-        assert started is None or int(started[1]) >= kept
-        kept = 8 * len(list(parts.glob("*.npz")))
-    assert kept == 24
-    result = run(pictures, output, *options)
-    assert result.returncode == 0, result.stderr
-    assert result.stderr.startswith("pictures: 24 of 24\n")
-    assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
-    assert not parts.exists()
-
-
-def kill_at(process: subprocess.Popen[str], moment: Callable[[], bool]) -> list[psutil.Process]:
-    """Kill a process with signal 9 once `moment` has come. Return its children."""
-    deadline = time.monotonic() + 30
-    while not moment():
-        assert process.poll() is None, "it ended before the moment came"
-        assert time.monotonic() < deadline
-        time.sleep(0.0005)
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return children
-
-
-def test_a_mended_picture_is_all_that_is_made_again(
-    tmp_path: Path, pictures: Path, uninterrupted: bytes
-) -> None:
-    source = tmp_path / "in"
-    shutil.copytree(pictures, source)
-    good = (source / "cell-9.png").read_bytes()
-    (source / "cell-9.png").write_bytes(good[:50])
-    arguments = (source, tmp_path / "a.h5", "--image-size", "512", "--workers", "1")
-    stopped = run(*arguments)
-    assert stopped.returncode == 2
-    assert "cell-9.png, which is damaged" in stopped.stderr
-    (source / "cell-9.png").write_bytes(good)
-    again = run(*arguments)
-    assert again.returncode == 0
-    assert again.stderr.startswith("pictures: 16 of 24\n")
-    assert (tmp_path / "a.h5").read_bytes() == uninterrupted
-
-
-def test_a_damaged_part_is_made_again(tmp_path: Path, pictures: Path, uninterrupted: bytes) -> None:
-    output, parts = tmp_path / "a.h5", tmp_path / ".a.h5.parts"
-    process = start(pictures, output, "--image-size", "512", "--workers", "1")
-    kill_at(process, lambda: len(list(parts.glob("*.npz"))) > 1)
-    process.communicate()
-    first, second, *_ = sorted(parts.glob("*.npz"))
-    first.write_bytes(first.read_bytes()[:-1000])
-    spoiled = bytearray(second.read_bytes())
-    spoiled[len(spoiled) // 2] ^= 1
-    second.write_bytes(spoiled)
-    assert run(pictures, output, "--image-size", "512").returncode == 0
-    assert output.read_bytes() == uninterrupted
-
-
-# A part, or the file of all parts, larger than this: what a full disk does, without one.
-@pytest.mark.parametrize("limit_bytes", [100_000, 11_000_000])
-def test_a_full_disk_ends_with_one_line_and_what_is_done_is_kept(
-    tmp_path: Path, pictures: Path, uninterrupted: bytes, limit_bytes: int
-) -> None:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
-
-    arguments = (pictures, tmp_path / "a.h5", "--image-size", "512")
-    result = run(*arguments, preexec_fn=limit)
-    assert result.returncode == 2, result.stderr
-    lines = [line for line in result.stderr.splitlines() if not line.startswith("pictures:")]
-    assert len(lines) == 1, result.stderr
-    assert "no space left for" in lines[0]
-    assert not (tmp_path / "a.h5").exists()
-    parts = list((tmp_path / ".a.h5.parts").glob("*"))
-    assert [path.suffix for path in parts if path.suffix not in (".npz", "")] == []
-    assert bool(parts) == (limit_bytes > 9_000_000)
-    assert run(*arguments).returncode == 0
-    assert (tmp_path / "a.h5").read_bytes() == uninterrupted
-
-
-def test_two_runs_for_one_file_do_not_mix(tmp_path: Path, pictures: Path) -> None:
-    output = tmp_path / "a.h5"
-    first = start(pictures, output, "--image-size", "512", "--workers", "1")
-    while not (tmp_path / ".a.h5.parts" / "lock").exists():
-        time.sleep(0.001)
-    time.sleep(0.05)
-    second = run(pictures, output, "--image-size", "512")
-    assert second.returncode == 2
-    assert "which another run is writing" in second.stderr
-    first.communicate(timeout=60)
-    assert first.returncode == 0
-
-
-def test_ctrl_c_ends_at_once_and_goes_on_later(tmp_path: Path, pictures: Path) -> None:
-    output, parts = tmp_path / "a.h5", tmp_path / ".a.h5.parts"
-    process = start(pictures, output, "--image-size", "512", start_new_session=True)
-    while not list(parts.glob("*.npz")):
-        time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    assert "the same command goes on where it was" in err
-    assert list(parts.glob("*.npz"))
