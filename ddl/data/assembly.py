@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import json
 import os
 import platform
-import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 from ddl import __version__
 from ddl.data.listing import Listing
 from ddl.data.parts import read_part
+from ddl.data.sink import Sink
 
 if TYPE_CHECKING:
     from ddl.data.prepare import Preparation
@@ -44,16 +43,15 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
         raise ValueError(f"Received: no picture that can be read; the first: {skipped[0]}")
     manifest = _manifest(preparation, listing, good, skipped)
     partial = preparation.parts_folder / "assembled.h5"
-    try:
-        _write(partial, preparation, parts, fields, manifest)
-    except (OSError, RuntimeError) as error:  # h5py meets a full disk with either
-        raise _as_os_error(error) from error
+    with Sink(partial) as sink:
+        _write(sink, preparation, parts, fields, manifest)
+        sink.check()
     _put_in_place(partial, preparation.output)
     return skipped
 
 
 def _write(
-    partial: Path,
+    sink: Sink,
     preparation: Preparation,
     parts: Sequence[Path],
     fields: Fields,
@@ -63,8 +61,8 @@ def _write(
 
     count = len(manifest["samples"])
     # The oldest format that has all we use, and no times: the same samples, the same bytes.
-    with h5py.File(partial, "w", libver=("earliest", "v108")) as file:
-        digests = _write_samples(file, parts, fields, count, preparation.compression)
+    with h5py.File(sink, "w", libver=("earliest", "v108")) as file:
+        digests = _write_samples(file, sink, parts, fields, count, preparation.compression)
         file["split"], folds = preparation.assign(count)
         if folds is not None:
             file["fold"] = folds
@@ -86,6 +84,7 @@ def _survey(
 
 def _write_samples(
     file: Any,
+    sink: Sink,
     parts: Sequence[Path],
     fields: Fields,
     count: int,
@@ -112,6 +111,7 @@ def _write_samples(
         for name, array in arrays.items():
             file[name][start : start + length] = array
             digests[name].update(array.tobytes())
+        sink.check()  # no use in going on
         start += length
     return {name: digest.hexdigest() for name, digest in digests.items()}
 
@@ -138,13 +138,6 @@ def _manifest(
             **{name: version(name) for name in ("h5py", "numpy", "pillow", "scikit-image")},
         },
     }
-
-
-def _as_os_error(error: Exception) -> OSError:
-    """Return the error with the number that HDF5 hides in its text."""
-    found = re.search(r"errno = (\d+)", str(error))
-    number = getattr(error, "errno", None) or (int(found[1]) if found else errno.EIO)
-    return OSError(number, os.strerror(number))
 
 
 def _put_in_place(partial: Path, output: Path) -> None:

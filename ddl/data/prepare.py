@@ -159,15 +159,24 @@ def find_samples(preparation: Preparation) -> Listing:
             raise ValueError(
                 f"Received: source={preparation.source}, which looks like {name}. Expected: {', '.join(finders)}."
             )
-    return finders[name](preparation.source)
+    try:
+        return finders[name](preparation.source)
+    except OSError as error:
+        raise ValueError(
+            f"Received: {error.filename}, which cannot be read ({error.strerror}). Expected: a folder with pictures."
+        ) from error
 
 
 @contextlib.contextmanager
 def _working_folder(preparation: Preparation) -> Iterator[Path]:
     """Hold the folder of parts for this run alone; remove it once the file is there, or if nothing is in it."""
     folder = preparation.parts_folder
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    try:
+        folder.mkdir(exist_ok=True)
+        opened = (folder / "lock").open("w")
+    except OSError as error:
+        raise _disk_trouble(preparation.output, error) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
