@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ddl.data.deep_png import is_deep_png, read_deep_png
+
 SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 PIXEL_LIMIT = 80_000_000
 MASK_MODES = ("binary", "classes")
@@ -37,7 +39,7 @@ def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
             return int(shape[0]), int(shape[1])
         with _open(path, pixel_limit) as image:
             _check(path, image, pixel_limit)
-            quarter_turn = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            quarter_turn = _orientation(image) in (5, 6, 7, 8)
             return (image.width, image.height) if quarter_turn else (image.height, image.width)
     except _Refusal:
         raise
@@ -89,6 +91,9 @@ def _read(path: Path, pixel_limit: int, keep_palette: bool) -> np.ndarray:
             return _read_deep_tiff(path, pixel_limit)
         with _open(path, pixel_limit) as opened:
             _check(path, opened, pixel_limit)
+            if is_deep_png(path):
+                _refuse_turned(path, _orientation(opened))
+                return read_deep_png(path)
             opened.load()
             image = ImageOps.exif_transpose(opened)
         array = np.asarray(_plain(image, keep_palette))
@@ -126,18 +131,26 @@ def _plain(image: Any, keep_palette: bool) -> Any:
 
 
 def _check(path: Path, image: Any, pixel_limit: int) -> None:
-    """Refuse a picture by its header: too large, more than one frame, or deeper than Pillow reads it."""
+    """Refuse a picture by its header: too large, or more than one frame."""
     _check_pixels(path, image.width, image.height, pixel_limit)
     frames = getattr(image, "n_frames", 1)
     if frames != 1:
         raise _too_many_frames(path, frames)
-    if image.format == "PNG" and image.mode in ("RGB", "RGBA", "LA"):
-        with path.open("rb") as file:
-            if file.read(25)[24] == 16:
-                raise _Refusal(
-                    f"Received: {path}, a PNG of 16 bits in colour, of which 8 would be lost. "
-                    "Expected: grey or 8 bits; save it as TIFF."
-                )
+
+
+def _orientation(image: Any) -> int:
+    """Return the EXIF orientation, 1 if there is none. Asked for EXIF, Pillow would decode a PNG that has none."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    return int(image.getexif().get(0x0112, 1))
+
+
+def _refuse_turned(path: Path, orientation: int) -> None:
+    """Refuse to guess which side is up where Pillow does not tell."""
+    if orientation != 1:
+        raise _Refusal(
+            f"Received: {path} of 16 bits with orientation {orientation}. Expected: upright; save it so."
+        )
 
 
 def _is_deep_tiff(path: Path) -> bool:
@@ -167,6 +180,8 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
                 f"Received: {path}, a 16-bit TIFF with compression {page.compression!s}. "
                 "Expected: none or Deflate; save it so."
             )
+        orientation = page.tags.get(274)
+        _refuse_turned(path, 1 if orientation is None else int(orientation.value))
         shape = page.shape if len(page.shape) == 3 else (*page.shape, 1)
         first_axis = page.planarconfig == 2 and len(page.shape) == 3
         height_width_channels = (*shape[1:], shape[0]) if first_axis else shape

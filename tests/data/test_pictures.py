@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,19 +133,6 @@ def frames(path: Path) -> None:
     iio.imwrite(path, np.stack([make.picture(0), make.picture(1)]))
 
 
-def deep_png(path: Path) -> None:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
-    rows = zlib.compress(b"".join(b"\0" + bytes(12) for _ in range(2)))
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    )
-
-
 def bomb(path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("1", (14_000, 14_000)).save(buffer, "PNG", compress_level=9)  # 24 kB, 196 MP
@@ -184,7 +169,11 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         ),
         "with 2 channels",
     ),
-    "16-bit colour PNG": ("a.png", deep_png, "save it as TIFF"),
+    "turned deep TIFF": (
+        "a.tif",
+        lambda p: tifffile.imwrite(p, DEEP[..., 0], extratags=[(274, "H", 1, 6, True)]),
+        "with orientation 6. Expected: upright",
+    ),
     "bomb": ("a.png", bomb, "of far more pixels. Expected: 1 to 80000000"),
     "large": ("a.png", lambda p: Image.new("1", (10_000, 9_000)).save(p), "of 10000 x 9000 pixels"),
     "deep bomb": (
