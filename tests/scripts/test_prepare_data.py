@@ -104,9 +104,19 @@ def test_splits_and_folds_cover_everything_once(tmp_path: Path) -> None:
     for split in ("train", "validation", "test"):
         lengths[split] = len(open_source(output, split=split))
     assert lengths == {"train": 14, "validation": 4, "test": 2}
+    source = open_source(output)
+    test = set(source.split_indices("test").tolist())
+    seen = []
     for fold in range(3):
-        assert len(open_source(output, split="validation", fold=fold)) == 6
-        assert len(open_source(output, split="train", fold=fold)) == 14  # the test split joins none
+        held_out = source.split_indices("validation", fold).tolist()
+        others = source.split_indices("train", fold).tolist()
+        assert (len(held_out), len(others)) == (6, 12)
+        assert (
+            set(held_out) | set(others) == set(range(20)) - test
+        )  # nothing learns from the test split
+        seen += held_out
+    assert len(set(seen)) == len(seen) == 18
+    source.close()
     with pytest.raises(ValueError, match="folds 0 to 2"):
         open_source(output, split="train", fold=3)
 

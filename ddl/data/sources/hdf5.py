@@ -62,7 +62,14 @@ class Hdf5:
         self.path = path
         self._file: Any = None
         self._process = 0
-        file = self._open()
+        try:
+            self._read_form(keys)
+        except (OSError, RuntimeError, KeyError) as error:
+            raise self._damaged(error) from error
+
+    def _read_form(self, keys: Sequence[str] | None) -> None:
+        """Find inputs and targets, and what a sample of each is."""
+        path, file = self.path, self._open()
         datasets = [name for name in file if hasattr(file[name], "chunks")]
         chosen = choose_keys(datasets, keys, str(path))
         stored = list(chosen.values())
@@ -88,7 +95,10 @@ class Hdf5:
     def manifest(self) -> dict[str, Any]:
         """What `prepare_data` wrote about the file, or nothing."""
         file = self._open()
-        return dict(json.loads(file["manifest"][()])) if "manifest" in file else {}
+        try:
+            return dict(json.loads(file["manifest"][()])) if "manifest" in file else {}
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise self._damaged(error) from error
 
     def split_indices(self, split: str, fold: int | None = None) -> np.ndarray:
         """Return the samples of a split, in the order of the file."""
@@ -98,7 +108,10 @@ class Hdf5:
             raise ValueError(
                 f"Received: {self.path} without {name}s. Expected: a file that prepare_data made with them."
             )
-        stored = file[name][()]
+        try:
+            stored = file[name][()]
+        except (OSError, RuntimeError, KeyError) as error:
+            raise self._damaged(error, f" in {name}") from error
         if fold is None:
             return np.flatnonzero(stored == SPLITS.index(split))
         folds = int(stored.max()) + 1
@@ -106,7 +119,10 @@ class Hdf5:
             raise ValueError(
                 f"Received: split={split!r}, fold={fold}. Expected: train or validation, of folds 0 to {folds - 1}."
             )
-        return np.flatnonzero((stored == fold) if split == "validation" else (stored != fold))
+        rest = (stored != fold) & (
+            stored >= 0
+        )  # -1: in the test split, which nothing may learn from
+        return np.flatnonzero(stored == fold if split == "validation" else rest)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return these samples; neighbours in the file are read together."""
@@ -118,10 +134,8 @@ class Hdf5:
             batch[name] = np.empty((len(wanted), *field.shape), field.dtype)
             try:
                 _read_into(file[key], wanted, batch[name])
-            except OSError as error:
-                raise ValueError(
-                    f"Received: {self.path}, damaged in {key} ({_short(error)}). Expected: a whole file; make it again."
-                ) from error
+            except (OSError, RuntimeError, KeyError) as error:
+                raise self._damaged(error, f" in {key}") from error
         return batch
 
     def close(self) -> None:
@@ -133,6 +147,11 @@ class Hdf5:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file behind: another process opens its own."""
         return self.__dict__ | {"_file": None}
+
+    def _damaged(self, error: Exception, where: str = "") -> ValueError:
+        return ValueError(
+            f"Received: {self.path}, damaged{where} ({_short(error)}). Expected: a whole file; make it again."
+        )
 
     def _open(self) -> Any:
         """Return the file as this process has it: HDF5 handles do not survive a fork."""
@@ -162,5 +181,5 @@ def _read_into(dataset: Any, wanted: np.ndarray, out: np.ndarray) -> None:
         out[run] = dataset[start : start + len(run)]
 
 
-def _short(error: OSError) -> str:
+def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:160]

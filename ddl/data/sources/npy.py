@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def open_source(path: Path, *, targets: Path | None = None) -> Arrays:
 def _mapped(path: Path) -> np.ndarray:
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, SyntaxError, tokenize.TokenError) as error:
         why = " ".join(str(error).split())
         raise ValueError(
             f"Received: {path}, which is no whole .npy array ({why}). Expected: numbers, written by numpy.save."

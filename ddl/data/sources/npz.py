@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,6 +14,8 @@ import numpy as np
 
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays, choose_keys, name_fields
 
+# What zipfile and zlib meet a damaged archive with; RuntimeError stands for an encrypted one.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, then the lengths of name and extra field
 
 
@@ -36,7 +40,7 @@ def open_source(
                 field: _array(path, archive, names[key], memory_limit)
                 for field, key in chosen.items()
             }
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, struct.error) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"Received: {path}, which is no whole .npz archive ({error}). Expected: one written by numpy.savez."
         ) from error
@@ -78,7 +82,7 @@ def _header(path: Path, info: zipfile.ZipInfo, member) -> tuple[tuple[int, ...],
             (2, 0): np.lib.format.read_array_header_2_0,
         }
         shape, fortran, dtype = readers[version](member)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, SyntaxError, tokenize.TokenError) as error:
         raise ValueError(
             f"Received: {info.filename} in {path}, which is no array. Expected: one written by numpy.savez."
         ) from error
