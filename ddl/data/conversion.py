@@ -88,6 +88,18 @@ class Conversion:
         return np.ascontiguousarray(nearest.astype(mask.dtype))
 
 
+def unit_range(pictures: np.ndarray) -> np.ndarray:
+    """Return pictures of any depth as float32; those of integers are scaled to 0 (black) to 1 (white)."""
+    if pictures.dtype.kind == "f":
+        return pictures.astype(np.float32, copy=False)
+    if pictures.dtype.kind not in "bu":
+        raise ValueError(
+            f"Received: pictures of dtype {pictures.dtype}. Expected: floats or unsigned integers."
+        )
+    white = 1 if pictures.dtype.kind == "b" else np.iinfo(pictures.dtype).max
+    return pictures.astype(np.float32) / np.float32(white)
+
+
 def _with_channels(values: np.ndarray, channels: str) -> np.ndarray:
     """Return float values (height, width, 1|3|4) from 0 to 1 with other channels."""
     if values.shape[-1] == CHANNELS[channels]:

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ddl.data.conversion import Conversion
+from ddl.data.conversion import Conversion, unit_range
 from ddl.data.listing import Sample
 from ddl.data.pictures import read_mask, read_picture, read_size
 from tests.data import make
@@ -122,6 +122,15 @@ def test_white_stays_white_in_every_form(channels: str, bits: int) -> None:
             assert converted.min() == 2**bits - 1
     clear = np.zeros((2, 2, 4), np.uint8)
     assert Conversion(None, "rgb").convert(clear).min() == 255  # laid over white
+
+
+def test_every_depth_comes_to_0_to_1() -> None:
+    for dtype, white in ((np.uint8, 255), (np.uint16, 65535), (np.float64, 1), (bool, 1)):
+        scaled = unit_range(np.array([0, white]).astype(dtype))
+        assert scaled.dtype == np.float32
+        assert scaled.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="dtype int16"):
+        unit_range(np.zeros(2, np.int16))
 
 
 def png(path: Path) -> bytes:

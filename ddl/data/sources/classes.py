@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ddl.data.conversion import Conversion
 from ddl.data.listing import Listing, Sample, pictures_in
-from ddl.data.sources.picture_files import PictureFiles, conversion
+from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.sources.picture_files import PictureFiles
 
 
 def detect(path: Path) -> bool:
@@ -30,10 +32,16 @@ def find(path: Path) -> Listing:
 
 
 def open_source(
-    path: Path, *, image_size: tuple[int, int] | None = None, channels: str = "rgb"
+    path: Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: str = "rgb",
+    bits: int = 8,
+    pixel_limit: int = PIXEL_LIMIT,
 ) -> PictureFiles:
     """Open the pictures of all classes."""
-    return PictureFiles(find(path), conversion(image_size, channels))
+    how = Conversion(image_size, channels, bits, pixel_limit=pixel_limit)
+    return PictureFiles(find(path), how)
 
 
 def _folders(path: Path) -> list[Path]:

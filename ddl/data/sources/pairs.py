@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ddl.data.conversion import Conversion
 from ddl.data.listing import Listing, by_stem, match, pictures_in
-from ddl.data.sources.picture_files import PictureFiles, conversion
+from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.sources.picture_files import PictureFiles
 
 
 def detect(path: Path) -> bool:
@@ -26,7 +28,10 @@ def open_source(
     *,
     image_size: tuple[int, int] | None = None,
     channels: str = "rgb",
+    bits: int = 8,
     mask_mode: str = "binary",
+    pixel_limit: int = PIXEL_LIMIT,
 ) -> PictureFiles:
     """Open the pairs of a folder."""
-    return PictureFiles(find(path), conversion(image_size, channels, mask_mode))
+    how = Conversion(image_size, channels, bits, mask_mode, pixel_limit)
+    return PictureFiles(find(path), how)

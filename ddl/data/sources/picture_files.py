@@ -13,13 +13,6 @@ from ddl.data.pictures import read_size
 from ddl.data.source import Field, checked_indices
 
 
-def conversion(
-    image_size: tuple[int, int] | None, channels: str, mask_mode: str = "binary"
-) -> Conversion:
-    """Return the conversion that a folder's options ask for."""
-    return Conversion(image_size, channels, mask_mode=mask_mode)
-
-
 class PictureFiles:
     """Reads pictures as they are asked for, one at a time; holds none.
 
@@ -31,7 +24,7 @@ class PictureFiles:
         self._samples = listing.refuse_problems().samples
         self.class_names = listing.class_names
         if how.image_size is None:
-            how = dataclasses.replace(how, image_size=self._common_size())
+            how = dataclasses.replace(how, image_size=self._common_size(how.pixel_limit))
         self._how = how
         self.fields: Mapping[str, Field] = self._fields()
 
@@ -54,11 +47,11 @@ class PictureFiles:
     def close(self) -> None:
         """Do nothing: no file stays open."""
 
-    def _common_size(self) -> tuple[int, int]:
+    def _common_size(self, pixel_limit: int) -> tuple[int, int]:
         first = self._samples[0].image
-        size = read_size(first)
+        size = read_size(first, pixel_limit)
         for sample in self._samples[1:]:
-            other = read_size(sample.image)
+            other = read_size(sample.image, pixel_limit)
             if other != size:
                 raise ValueError(
                     f"Received: {sample.image} of {other[1]} x {other[0]} pixels, {first} of {size[1]} x {size[0]}. "

@@ -93,6 +93,14 @@ def test_differing_sizes_are_resized_to_the_size_asked_for(tmp_path: Path) -> No
     assert set(np.unique(batch["mask"])) == {0, 1}
 
 
+def test_16_bits_and_the_pixel_limit_are_options(tmp_path: Path) -> None:
+    source = open_source(make.folders(tmp_path), bits=16)
+    assert source.fields["image"].dtype == np.uint16
+    assert np.array_equal(source.read([2])["image"], PICTURES[[2]].astype(np.uint16) * 257)
+    with pytest.raises(ValueError, match=r"16 x 12 pixels\. Expected: 1 to 100; raise pixel_limit"):
+        open_source(tmp_path, pixel_limit=100)
+
+
 def test_a_subset_renumbers(tmp_path: Path) -> None:
     subset = Subset(open_source(make.npy(tmp_path / "npy")), [4, 2])
     assert len(subset) == 2
