@@ -48,3 +48,15 @@ def step_indices(
     batch = order[step * global_batch_size : (step + 1) * global_batch_size]
     start, end = shard_bounds(len(batch), rank, size)
     return batch[start:end]
+
+
+def contiguous_order(count: int, epoch: int, seed: int, rank: int, size: int) -> np.ndarray:
+    """Return the permutation of rank `rank`'s own block for one epoch: it never reads another rank's samples.
+
+    All ranks take `evaluation_steps` steps, each of `per_rank_batch_size` samples of this order; ranks whose block is
+    shorter by one may have fewer, or none, in the last.
+    """
+    start, end = shard_bounds(count, rank, size)
+    return start + np.random.Generator(np.random.PCG64([seed, epoch, rank])).permutation(
+        end - start
+    )

@@ -1,0 +1,203 @@
+"""Paired augmentation of a picture and its mask, in NumPy and SciPy: a sample's draw comes from (seed, epoch, index).
+
+    augmentation = Augmentation(flip=True, rotation_degrees=15, zoom=0.1, noise=0.02)
+    picture, mask = augmentation(picture, mask, seed=0, epoch=3, index=17)
+
+So a sample looks the same whatever the batch, the rank or a resume; only the next epoch changes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+_STREAM = 0x617567  # keeps these draws apart from others made from the same seed
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may happen to a sample. Everything is off by default; all of it keeps a mask's values as they are.
+
+    Attributes:
+        flip: flip left and right, and up and down, each with probability 1/2.
+        right_angles: turn by 0, 90, 180 or 270 degrees. A picture that is not square is only turned by 0 or 180.
+        rotation_degrees: turn by up to this, either way.
+        zoom: enlarge or shrink by up to this fraction.
+        elastic_pixels: shift every place by about this much (standard deviation), neighbours alike.
+        elastic_smoothness_pixels: how far neighbours are alike.
+        brightness: add up to this, either way; 1 is the whole range from black to white.
+        contrast: scale differences from the mean by up to this fraction.
+        gamma: raise to a power between 1 / (1 + gamma) and 1 + gamma.
+        noise: add normal noise of a standard deviation up to this.
+        crop_size: height and width of the crop that is returned, or None for all of it.
+        crop_foreground: probability that a crop is placed on the mask's foreground, if it has any.
+    """
+
+    flip: bool = False
+    right_angles: bool = False
+    rotation_degrees: float = 0.0
+    zoom: float = 0.0
+    elastic_pixels: float = 0.0
+    elastic_smoothness_pixels: float = 12.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    gamma: float = 0.0
+    noise: float = 0.0
+    crop_size: tuple[int, int] | None = None
+    crop_foreground: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done to a picture."""
+        limits = {"rotation_degrees": 180, "zoom": 0.9, "crop_foreground": 1, "contrast": 1}
+        for field in dataclasses.fields(self):
+            value, top = getattr(self, field.name), limits.get(field.name, 1000)
+            if isinstance(field.default, float) and not 0 <= value <= top:
+                raise ValueError(f"Received: {field.name}={value}. Expected: 0 to {top}.")
+        if self.elastic_smoothness_pixels <= 0:
+            raise ValueError("Received: elastic_smoothness_pixels=0. Expected: above 0.")
+        if self.crop_size is not None and min(self.crop_size) < 1:
+            raise ValueError(f"Received: crop_size={self.crop_size}. Expected: 1 or more each.")
+
+    def __call__(
+        self, picture: np.ndarray, mask: np.ndarray | None, *, seed: int, epoch: int, index: int
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the sample as it looks in this epoch.
+
+        Args:
+            picture: (height, width, channels), float, from 0 to 1. Not changed.
+            mask: (height, width, 1) of any type, or None.
+            seed: of the training.
+            epoch: in which it is seen.
+            index: of the sample in its source.
+
+        Returns:
+            Both, of the same dtype as before, and of `crop_size` if there is one.
+        """
+        self._check(picture, mask)
+        rng = np.random.Generator(np.random.PCG64([seed, epoch, index, _STREAM]))
+        # The order of draws is part of the result: whatever is off still draws, so that turning one thing on
+        # leaves the others as they were.
+        turned = self._turned(rng, picture, mask)
+        warped = self._warped(rng, *turned)
+        cropped, cropped_mask = self._cropped(rng, *warped)
+        coloured = self._coloured(rng, cropped).astype(picture.dtype, copy=False)
+        contiguous = None if cropped_mask is None else np.ascontiguousarray(cropped_mask)
+        return np.ascontiguousarray(coloured), contiguous
+
+    def _check(self, picture: np.ndarray, mask: np.ndarray | None) -> None:
+        if picture.ndim != 3 or picture.dtype.kind != "f":
+            raise ValueError(
+                f"Received: a picture of shape {picture.shape} and dtype {picture.dtype}. "
+                "Expected: (height, width, channels), float, from 0 to 1."
+            )
+        if mask is not None and mask.shape[:2] != picture.shape[:2]:
+            raise ValueError(
+                f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. Expected: one size."
+            )
+        if self.crop_size is not None and np.any(np.greater(self.crop_size, picture.shape[:2])):
+            raise ValueError(
+                f"Received: crop_size={self.crop_size} of a picture of shape {picture.shape}. "
+                "Expected: no more than the picture."
+            )
+
+    def _turned(
+        self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Flip and turn by right angles: no pixel changes its value."""
+        flips = rng.random(2) < 0.5
+        turns = int(rng.integers(4))
+        if picture.shape[0] != picture.shape[1]:
+            turns = turns // 2 * 2
+
+        def turn(array: np.ndarray) -> np.ndarray:
+            axes = tuple(axis for axis in (0, 1) if self.flip and flips[axis])
+            return np.rot90(np.flip(array, axes), turns if self.right_angles else 0)
+
+        return turn(picture), None if mask is None else turn(mask)
+
+    def _warped(
+        self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Rotate, zoom and deform, all at once, so that pixels are interpolated only once."""
+        shape = picture.shape[:2]
+        angle = math.radians(rng.uniform(-1, 1) * self.rotation_degrees)
+        zoom = (1 + self.zoom) ** rng.uniform(-1, 1)
+        elastic = np.random.Generator(np.random.PCG64(int(rng.integers(1 << 62))))
+        if not (self.rotation_degrees or self.zoom or self.elastic_pixels):
+            return picture, mask
+        centre = (np.array(shape) - 1) / 2
+        places = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) - centre
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        places = np.moveaxis(places @ turn.T / zoom + centre, -1, 0)
+        if self.elastic_pixels:
+            places = places + self._displacement(elastic, shape)
+        channels = [_sampled(picture[..., c], places, 1) for c in range(picture.shape[-1])]
+        warped_mask = None
+        if mask is not None:
+            planes = [_sampled(mask[..., c], places, 0) for c in range(mask.shape[-1])]
+            warped_mask = np.stack(planes, -1)
+        return np.stack(channels, -1), warped_mask
+
+    def _displacement(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Return how far each place is moved: smooth noise of a known standard deviation, (2, height, width)."""
+        sigma = self.elastic_smoothness_pixels
+        noise = rng.normal(size=(2, *shape))
+        smooth = ndimage.gaussian_filter(noise, (0, sigma, sigma), mode="wrap")
+        # Smoothing shrinks the deviation to the norm of its kernel.
+        norms = [
+            np.linalg.norm(ndimage.gaussian_filter1d(_impulse(side), sigma, mode="wrap"))
+            for side in shape
+        ]
+        return np.asarray(smooth * (self.elastic_pixels / math.prod(norms)))
+
+    def _cropped(
+        self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Cut out a part, with the probability asked for one that holds foreground."""
+        wants_foreground = rng.random() < self.crop_foreground
+        place, pick = rng.random(2), rng.random()
+        if self.crop_size is None:
+            return picture, mask
+        size = np.array(self.crop_size)
+        room = np.array(picture.shape[:2]) - size
+        start = np.floor(place * (room + 1)).astype(int)
+        if wants_foreground and mask is not None:
+            marked = np.argwhere(mask.any(axis=-1))
+            if len(marked):
+                # Anywhere such that this pixel lies in the crop.
+                start = marked[int(pick * len(marked))] - np.floor(place * size).astype(int)
+                start = np.clip(start, 0, room)
+        area = tuple(slice(int(s), int(s) + int(n)) for s, n in zip(start, size, strict=True))
+        return picture[area], None if mask is None else mask[area]
+
+    def _coloured(self, rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
+        """Change light and grain; the picture stays between 0 and 1."""
+        brightness, contrast, gamma = rng.uniform(-1, 1, 3)
+        strength = rng.random()
+        if not (self.brightness or self.contrast or self.gamma or self.noise):
+            return picture
+        changed = picture
+        if self.gamma:
+            changed = np.clip(changed, 0, 1) ** ((1 + self.gamma) ** gamma)
+        if self.contrast:
+            mean = float(changed.mean())
+            changed = (changed - mean) * (1 + contrast * self.contrast) + mean
+        changed = changed + brightness * self.brightness
+        if self.noise:
+            changed = changed + rng.normal(size=changed.shape) * (strength * self.noise)
+        return np.asarray(np.clip(changed, 0, 1))
+
+
+def _impulse(length: int) -> np.ndarray:
+    impulse = np.zeros(length)
+    impulse[0] = 1
+    return impulse
+
+
+def _sampled(plane: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:
+    """Return the plane's values at these places; beyond its edge it is mirrored."""
+    return np.asarray(ndimage.map_coordinates(plane, places, order=order, mode="mirror"))

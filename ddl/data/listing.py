@@ -1,0 +1,98 @@
+"""Which picture files make up a data set, and what does not fit, found without opening any of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddl.data.pictures import SUFFIXES
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The files of one sample: a picture with a mask, a label, or neither."""
+
+    image: Path
+    mask: Path | None = None
+    label: int | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A folder's samples, sorted by name.
+
+    Attributes:
+        root: the folder.
+        samples: those that are complete.
+        problems: a line for everything else: a missing mask, a mask without a picture, two pictures of one name.
+        class_names: the label's names, where samples have labels.
+    """
+
+    root: Path
+    samples: tuple[Sample, ...]
+    problems: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+
+    def refuse_problems(self) -> Listing:
+        """Return the listing, or refuse it at its first problem."""
+        if self.problems:
+            more = len(self.problems) - 1
+            raise ValueError(self.problems[0] + (f" ({more} more like it.)" if more else ""))
+        if not self.samples:
+            raise ValueError(
+                f"Received: {self.root}, which holds no pictures. Expected: files that end in "
+                f"{', '.join(SUFFIXES)}."
+            )
+        return self
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether the name is that of a picture. Names that start with a dot are not."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the pictures directly in `folder`, sorted by name."""
+    if not folder.is_dir():
+        raise ValueError(
+            f"Received: {folder}, which is no folder. Expected: a folder with pictures."
+        )
+    return sorted(path for path in folder.iterdir() if is_picture(path) and path.is_file())
+
+
+def match(root: Path, images: Iterable[Path], masks: dict[str, list[Path]]) -> Listing:
+    """Pair each picture with the one mask that is filed under its stem; the rest becomes problems."""
+    samples, problems = [], []
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    for image in images:
+        by_stem[image.stem].append(image)
+    for stem, same in by_stem.items():
+        found = masks.get(stem, [])
+        if len(same) == len(found) == 1:
+            samples.append(Sample(same[0], mask=found[0]))
+        elif not found:
+            problems.append(
+                f"Received: {same[0]} without a mask. Expected: a mask named after it; add it, or remove the picture."
+            )
+        else:
+            names = ", ".join(path.name for path in [*same, *found])
+            problems.append(
+                f"Received: {names} in {root}. Expected: one picture and one mask of a name; take the others away."
+            )
+    problems += [
+        f"Received: {mask} without a picture. Expected: a picture of the same name; add it, or take the mask away."
+        for stem, found in masks.items()
+        if stem not in by_stem
+        for mask in found
+    ]
+    return Listing(root, tuple(samples), tuple(problems))
+
+
+def by_stem(masks: Iterable[Path]) -> dict[str, list[Path]]:
+    """File masks under the stem of the picture they belong to: `cell_mask.gif` and `cell.png` under `cell`."""
+    filed: dict[str, list[Path]] = defaultdict(list)
+    for mask in masks:
+        filed[mask.stem.removesuffix("_mask")].append(mask)
+    return filed

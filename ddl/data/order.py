@@ -1,0 +1,117 @@
+"""The order of samples as one value: which a rank takes in which epoch and step, and how to go on from there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ddl.data import sharding
+
+ORDERS = ("global", "contiguous")
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """How far a training is: the next step to take."""
+
+    epoch: int = 0
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class SampleOrder:
+    """Who reads what, when. The same value on every rank.
+
+    Attributes:
+        kind: "global": an epoch's permutation is shared out step by step, so that what is learned does not depend on
+            the number of ranks. "contiguous": each rank permutes its own block and reads nothing else.
+        count: samples in all.
+        per_rank_batch_size: samples a rank and step; the last step may have fewer.
+        size: number of ranks.
+        seed: of the permutations.
+    """
+
+    kind: str
+    count: int
+    per_rank_batch_size: int
+    size: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no order."""
+        if self.kind not in ORDERS:
+            raise ValueError(
+                f"Received: order={self.kind!r}. Expected one of: {', '.join(ORDERS)}."
+            )
+        for name, least in (("count", 1), ("per_rank_batch_size", 1), ("size", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"Received: {name}={getattr(self, name)}. Expected: {least} or more."
+                )
+
+    @property
+    def global_batch_size(self) -> int:
+        """Samples a step of all ranks."""
+        return self.per_rank_batch_size * self.size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every sample is seen once: the same on every rank."""
+        if self.kind == "global":
+            return sharding.steps_per_epoch(self.count, self.global_batch_size)
+        return sharding.evaluation_steps(self.count, self.per_rank_batch_size, self.size)
+
+    def epoch(self, epoch: int, rank: int, first_step: int = 0) -> Iterator[np.ndarray]:
+        """Yield rank `rank`'s indices for each step of an epoch, from `first_step` on. Some may be empty."""
+        if self.kind == "global":
+            order = sharding.epoch_order(self.count, epoch, self.seed)
+            for step in range(first_step, self.steps_per_epoch):
+                yield sharding.step_indices(order, step, self.global_batch_size, rank, self.size)
+            return
+        order = sharding.contiguous_order(self.count, epoch, self.seed, rank, self.size)
+        for step in range(first_step, self.steps_per_epoch):
+            yield order[step * self.per_rank_batch_size : (step + 1) * self.per_rank_batch_size]
+
+    def after(self, position: Position, rank: int) -> Iterator[tuple[Position, np.ndarray]]:
+        """Yield endlessly each step from `position` on, with rank `rank`'s indices."""
+        if not (position.epoch >= 0 and 0 <= position.step <= self.steps_per_epoch):
+            raise ValueError(
+                f"Received: {position}. Expected: a step from 0 to {self.steps_per_epoch}."
+            )
+        epoch, first_step = position.epoch, position.step
+        while True:
+            for step, indices in enumerate(self.epoch(epoch, rank, first_step), first_step):
+                yield Position(epoch, step), indices
+            epoch, first_step = epoch + 1, 0
+
+    def state(self, position: Position) -> dict[str, Any]:
+        """Return what a checkpoint has to keep, as plain JSON values."""
+        return dataclasses.asdict(self) | dataclasses.asdict(position)
+
+    def resume(self, state: Mapping[str, Any]) -> Position:
+        """Return the position that a checkpoint's state stands for in this order.
+
+        The number of ranks may differ in a global order if the global batch size does not. At the start of an epoch
+        the global batch size may differ too, for then every sample is still ahead.
+
+        Raises:
+            ValueError: the samples that are left would not be those that were not yet seen.
+        """
+        then = SampleOrder(**{name: state[name] for name in self.__dataclass_fields__})
+        position = Position(state["epoch"], state["step"])
+        bound = ["kind", "count", "seed"]
+        if position.step and self.kind == "contiguous":
+            bound += ["size"]
+        if position.step:
+            bound += ["global_batch_size"]
+        for name in bound:
+            if getattr(self, name) != getattr(then, name):
+                raise ValueError(
+                    f"Received: {name}={getattr(self, name)}, but {getattr(then, name)} in the checkpoint, at step "
+                    f"{position.step} of epoch {position.epoch}. Expected: the same."
+                )
+        return position

@@ -1,0 +1,229 @@
+"""One picture file to one array: GIF, JPEG, PNG, TIFF; 8 or 16 bits; grey, RGB, RGBA. Nothing is lost in silence."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddl.data.deep_png import is_deep_png, read_deep_png
+
+SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+PIXEL_LIMIT = 80_000_000
+MASK_MODES = ("binary", "classes")
+
+_FORMATS = ("GIF", "JPEG", "PNG", "TIFF")
+# Pillow's decoders meet a damaged file with any of these.
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, AttributeError),
+    *(OverflowError, NotImplementedError, ZeroDivisionError, AssertionError, RuntimeError),
+    *(struct.error, zlib.error),
+)
+_COLOUR_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "LA": "RGBA", "PA": "RGBA"}
+_PLAIN_TIFF = (1, 8, 32946)  # uncompressed and the two Deflates: what tifffile reads by itself
+
+
+class _Refusal(ValueError):
+    """A ValueError of our own, told apart from those of the decoders."""
+
+
+def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
+    """Return height and width as the header gives them, without decoding the picture."""
+    try:
+        if _is_deep_tiff(path):
+            shape = _read_deep_tiff(path, pixel_limit, header_only=True).shape
+            return int(shape[0]), int(shape[1])
+        with _open(path, pixel_limit) as image:
+            _check(path, image, pixel_limit)
+            quarter_turn = _orientation(image) in (5, 6, 7, 8)
+            return (image.width, image.height) if quarter_turn else (image.height, image.width)
+    except _Refusal:
+        raise
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from error
+
+
+def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
+    """Return the picture as uint8 or uint16 of shape (height, width, channels), channels 1, 3 or 4.
+
+    A palette becomes colours, CMYK becomes RGB, an EXIF orientation is applied.
+
+    Raises:
+        ValueError: it is no such picture, is damaged, or has more than `pixel_limit` pixels or one frame.
+    """
+    return _read(path, pixel_limit, keep_palette=False)
+
+
+def read_mask(path: Path, mode: str = "binary", pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
+    """Return the mask as uint8 of shape (height, width, 1).
+
+    Args:
+        path: of the mask.
+        mode: "binary": 1 wherever it is not black (in a JPEG, which blurs: at least half of white).
+            "classes": palette index or grey value is the class.
+        pixel_limit: the most pixels allowed.
+    """
+    if mode not in MASK_MODES:
+        raise ValueError(f"Received: mask_mode={mode!r}. Expected one of: {', '.join(MASK_MODES)}.")
+    mask = _read(path, pixel_limit, keep_palette=mode == "classes")
+    if mode == "binary":
+        lossy = path.suffix.lower() in (".jpg", ".jpeg")
+        least = (np.iinfo(mask.dtype).max + 1) // 2 if lossy else 1
+        marked: np.ndarray = mask[..., :3].max(axis=-1, keepdims=True) >= least
+        return marked.astype(np.uint8)
+    if mask.shape[-1] != 1 or mask.max(initial=0) > 255:
+        raise ValueError(
+            f"Received: {path} with {mask.shape[-1]} channels and values up to {mask.max()}. Expected: a grey "
+            "or palette picture with classes from 0 to 255; with mask_mode=binary, colours are fine."
+        )
+    return mask.astype(np.uint8)
+
+
+def _read(path: Path, pixel_limit: int, keep_palette: bool) -> np.ndarray:
+    from PIL import ImageOps
+
+    try:
+        if _is_deep_tiff(path):
+            return _read_deep_tiff(path, pixel_limit)
+        with _open(path, pixel_limit) as opened:
+            _check(path, opened, pixel_limit)
+            if is_deep_png(path):
+                _refuse_turned(path, _orientation(opened))
+                return read_deep_png(path)
+            opened.load()
+            image = ImageOps.exif_transpose(opened)
+        array = np.asarray(_plain(image, keep_palette))
+    except _Refusal:
+        raise
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from error
+    if array.dtype not in (np.uint8, np.uint16):
+        if array.dtype != np.int32 or array.min() < 0 or array.max() > 65535:
+            raise _wrong_depth(path, str(array.dtype))
+        array = array.astype(np.uint16)  # Pillow's mode I: 16 bits in 32
+    return np.ascontiguousarray(array[..., None] if array.ndim == 2 else array)
+
+
+def _open(path: Path, pixel_limit: int) -> Any:
+    """Open the picture with Pillow, whose own limit is raised where the caller's is higher."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or pixel_limit, pixel_limit)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we check right after
+            return Image.open(path, formats=_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, "far more", pixel_limit) from error
+
+
+def _plain(image: Any, keep_palette: bool) -> Any:
+    """Return the picture in a mode that NumPy knows: grey, RGB or RGBA."""
+    if image.mode == "P":
+        if keep_palette:
+            return image
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    return image.convert(_COLOUR_MODES[image.mode]) if image.mode in _COLOUR_MODES else image
+
+
+def _check(path: Path, image: Any, pixel_limit: int) -> None:
+    """Refuse a picture by its header: too large, or more than one frame."""
+    _check_pixels(path, image.width, image.height, pixel_limit)
+    frames = getattr(image, "n_frames", 1)
+    if frames != 1:
+        raise _too_many_frames(path, frames)
+
+
+def _orientation(image: Any) -> int:
+    """Return the EXIF orientation, 1 if there is none. Asked for EXIF, Pillow would decode a PNG that has none."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    return int(image.getexif().get(0x0112, 1))
+
+
+def _refuse_turned(path: Path, orientation: int) -> None:
+    """Refuse to guess which side is up where Pillow does not tell."""
+    if orientation != 1:
+        raise _Refusal(
+            f"Received: {path} of 16 bits with orientation {orientation}. Expected: upright; save it so."
+        )
+
+
+def _is_deep_tiff(path: Path) -> bool:
+    """Return whether this is a TIFF of more than 8 bits a channel, which Pillow cannot read in colour."""
+    with path.open("rb") as file:
+        if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            return False
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        return bool(page.dtype is not None and page.dtype.itemsize > 1)
+
+
+def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> np.ndarray:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0].aspage()
+        _check_pixels(path, page.imagewidth, page.imagelength, pixel_limit)
+        if len(tiff.pages) != 1:
+            raise _too_many_frames(path, len(tiff.pages))
+        if page.dtype != np.uint16:
+            raise _wrong_depth(path, str(page.dtype))
+        if page.compression not in _PLAIN_TIFF:
+            raise _Refusal(
+                f"Received: {path}, a 16-bit TIFF with compression {page.compression!s}. "
+                "Expected: none or Deflate; save it so."
+            )
+        orientation = page.tags.get(274)
+        _refuse_turned(path, 1 if orientation is None else int(orientation.value))
+        shape = page.shape if len(page.shape) == 3 else (*page.shape, 1)
+        first_axis = page.planarconfig == 2 and len(page.shape) == 3
+        height_width_channels = (*shape[1:], shape[0]) if first_axis else shape
+        if height_width_channels[-1] not in (1, 3, 4):
+            raise _Refusal(
+                f"Received: {path} with {height_width_channels[-1]} channels. Expected: 1, 3 or 4."
+            )
+        if header_only:
+            return np.broadcast_to(np.uint16(0), height_width_channels)
+        array = page.asarray().reshape(shape)
+        return np.ascontiguousarray(np.moveaxis(array, 0, -1) if first_axis else array)
+
+
+def _check_pixels(path: Path, width: int, height: int, pixel_limit: int) -> None:
+    if width < 1 or height < 1 or width * height > pixel_limit:
+        raise _too_large(path, f"{width} x {height}", pixel_limit)
+
+
+def _too_large(path: Path, pixels: str, pixel_limit: int) -> ValueError:
+    return _Refusal(
+        f"Received: {path} of {pixels} pixels. Expected: 1 to {pixel_limit}; "
+        "raise pixel_limit if the picture can be trusted."
+    )
+
+
+def _too_many_frames(path: Path, frames: int) -> ValueError:
+    return _Refusal(
+        f"Received: {path} with {frames} frames. Expected: one; save each as a file of its own."
+    )
+
+
+def _wrong_depth(path: Path, dtype: str) -> ValueError:
+    return _Refusal(f"Received: {path} with values of {dtype}. Expected: 8 or 16 bits a channel.")
+
+
+def _unreadable(path: Path, error: BaseException) -> ValueError:
+    if isinstance(error, OSError) and error.errno is not None:
+        return ValueError(
+            f"Received: {path}, which cannot be read ({error.strerror}). Expected: a picture."
+        )
+    why = " ".join(str(error).split())[:200] or type(error).__name__
+    return ValueError(
+        f"Received: {path}, which is damaged or no picture ({why}). "
+        f"Expected: {', '.join(_FORMATS)}; replace it, or take it away."
+    )

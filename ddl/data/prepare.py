@@ -1,0 +1,244 @@
+"""Pictures to one chunked, checksummed HDF5 file: in parallel, resumable, and whole or not at all.
+
+Converted samples first go into small files beside the output (`.NAME.h5.parts/`), which a run that was killed finds
+again; then one process puts them together, in order. So the same pictures and options always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ddl.data import assembly, splits, workers
+from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
+from ddl.data.listing import Listing
+from ddl.data.parts import Task, is_whole, make_part, plan_parts
+from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.progress import Progress
+
+LAYOUTS = ("auto", "folders", "pairs", "classes")
+ON_ERROR = ("stop", "skip")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What to make of which pictures.
+
+    Attributes:
+        source: folder of the pictures.
+        output: the HDF5 file to write; must not exist.
+        image_size: height and width in pixels.
+        layout: "pairs" (name.jpg + name_mask.gif), "folders" (images/ + masks/), "classes" (CLASS/name.jpg) or "auto".
+        channels: "grey", "rgb" or "rgba".
+        bits: 8 or 16 a channel.
+        mask_mode: "binary" (1 where not black) or "classes" (grey value or palette index).
+        validation: fraction of the samples in the validation split.
+        test: fraction of the samples in the test split.
+        folds: number of folds for cross-validation, of all but the test split; 0 for none.
+        seed: of splits and folds.
+        on_error: "stop" at the first bad picture, or "skip" each and name it.
+        compression: "none", "lzf" (fast) or "gzip" (small) of the file's chunks.
+        workers: processes that convert; 0 for one a core.
+        pixel_limit: pictures with more pixels are refused before they are decoded.
+    """
+
+    source: Path
+    output: Path
+    image_size: tuple[int, int] = (128, 128)
+    layout: str = "auto"
+    channels: str = "rgb"
+    bits: int = 8
+    mask_mode: str = "binary"
+    validation: float = 0.1
+    test: float = 0.1
+    folds: int = 0
+    seed: int = 0
+    on_error: str = "stop"
+    compression: str = "none"
+    workers: int = 0
+    pixel_limit: int = PIXEL_LIMIT
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be made, before anything is read or written."""
+        for name, known in (
+            ("layout", LAYOUTS),
+            ("on_error", ON_ERROR),
+            ("compression", assembly.COMPRESSIONS),
+        ):
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise ValueError(
+                    f"Received: {name}={value!r}. Expected one of: {', '.join(known)}."
+                )
+        for name in ("workers", "seed", "folds"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"Received: {name}={getattr(self, name)}. Expected: 0 or more.")
+        splits.split_samples(1 << 20, self.validation, self.test, self.seed)
+        self.conversion()
+        if self.output.suffix not in (".h5", ".hdf5"):
+            raise ValueError(f"Received: output={self.output}. Expected: a name that ends in .h5.")
+
+    def conversion(self) -> Conversion:
+        """Return the form of the samples."""
+        return Conversion(
+            self.image_size, self.channels, self.bits, self.mask_mode, self.pixel_limit
+        )
+
+    def assign(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return split and fold (if there are folds) of `count` samples."""
+        split = splits.split_samples(count, self.validation, self.test, self.seed)
+        return split, splits.fold_samples(split, self.folds, self.seed) if self.folds else None
+
+    def check_paths(self) -> None:
+        """Refuse a source that is no folder, or an output that exists or cannot be written."""
+        if not self.source.is_dir():
+            raise ValueError(
+                f"Received: source={self.source}, which is no folder. Expected: a folder with pictures."
+            )
+        if self.output.exists():
+            shutil.rmtree(self.parts_folder, ignore_errors=True)  # of a run killed as it cleaned up
+            raise ValueError(
+                f"Received: output={self.output}, which exists. Expected: a new name; or remove it."
+            )
+        folder = self.output.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise ValueError(
+                f"Received: output={self.output}. Expected: a place in a folder that exists and can be written."
+            )
+
+    @property
+    def parts_folder(self) -> Path:
+        """Where a run keeps what is done so far."""
+        return self.output.with_name(f".{self.output.name}.parts")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: number of samples in the file, and a line for each that was left out."""
+
+    count: int
+    skipped: tuple[str, ...]
+
+
+def prepare(preparation: Preparation) -> Outcome:
+    """Make the data set. A run that was killed is taken up where it was.
+
+    Raises:
+        ValueError: a path, a picture or a mask is bad; what is done so far is kept for the next run.
+    """
+    preparation.check_paths()
+    listing = find_samples(preparation)
+    if preparation.on_error == "stop" or not listing.samples:
+        listing.refuse_problems()
+    preparation.assign(len(listing.samples))
+    with _working_folder(preparation) as folder:
+        tasks = _tasks(preparation, listing, folder)
+        _convert(tasks, preparation.workers or _cores())
+        skipped = assembly.assemble(preparation, listing, [task.path for task in tasks])
+    return Outcome(len(listing.samples) + len(listing.problems) - len(skipped), skipped)
+
+
+def find_samples(preparation: Preparation) -> Listing:
+    """Return the pictures of the source folder in the layout asked for, or the one it looks like."""
+    from ddl.data.sources import classes, detect_format, folders, pairs
+
+    finders = {"folders": folders.find, "pairs": pairs.find, "classes": classes.find}
+    name = preparation.layout
+    if name == "auto":
+        name = detect_format(preparation.source)
+        if name not in finders:
+            raise ValueError(
+                f"Received: source={preparation.source}, which looks like {name}. Expected: {', '.join(finders)}."
+            )
+    try:
+        return finders[name](preparation.source)
+    except OSError as error:
+        raise ValueError(
+            f"Received: {error.filename}, which cannot be read ({error.strerror}). Expected: a folder with pictures."
+        ) from error
+
+
+@contextlib.contextmanager
+def _working_folder(preparation: Preparation) -> Iterator[Path]:
+    """Hold the folder of parts for this run alone; remove it once the file is there, or if nothing is in it."""
+    folder = preparation.parts_folder
+    try:
+        folder.mkdir(exist_ok=True)
+        opened = (folder / "lock").open("w")
+    except OSError as error:
+        raise _disk_trouble(preparation.output, error) from error
+    with opened as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ValueError(
+                f"Received: output={preparation.output}, which another run is writing. Expected: one run at a time."
+            ) from error
+        try:
+            yield folder
+        except OSError as error:
+            raise _disk_trouble(preparation.output, error) from error
+        finally:
+            for left in [*folder.glob("*.tmp"), *folder.glob("*.h5")]:
+                left.unlink(missing_ok=True)
+            if preparation.output.exists() or not any(folder.glob("*.npz")):
+                shutil.rmtree(folder)
+
+
+def _tasks(preparation: Preparation, listing: Listing, folder: Path) -> list[Task]:
+    """Return the parts to make, and clear away those of other options or pictures."""
+    how = preparation.conversion()
+    depth = DEPTHS[how.bits].itemsize
+    sample_bytes = math.prod(preparation.image_size) * (CHANNELS[how.channels] * depth + 1)
+    skip = preparation.on_error == "skip"
+    try:
+        tasks = plan_parts(preparation.source, listing.samples, how, skip, sample_bytes, folder)
+    except OSError as error:
+        raise ValueError(
+            f"Received: {error.filename}, which cannot be read ({error.strerror}). Expected: a picture."
+        ) from error
+    expected = {task.path for task in tasks}
+    for left in [*folder.glob("*.npz"), *folder.glob("*.tmp"), *folder.glob("*.h5")]:
+        if left not in expected or not is_whole(left):
+            left.unlink()
+    return tasks
+
+
+def _convert(tasks: list[Task], processes: int) -> None:
+    """Make the parts that are not there yet."""
+    missing = [task for task in tasks if not task.path.exists()]
+    done = sum(len(task.samples) for task in tasks) - sum(len(task.samples) for task in missing)
+    progress = Progress("pictures", sum(len(task.samples) for task in tasks))
+    progress.show(done)
+    # Closed at once also after Ctrl-C: no worker may write once the folder of parts is let go.
+    with (
+        contextlib.closing(progress),
+        contextlib.closing(workers.run_in_order(make_part, missing, processes)) as made,
+    ):
+        for task, _ in made:
+            done += len(task.samples)
+            progress.show(done)
+
+
+def _disk_trouble(output: Path, error: OSError) -> ValueError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return ValueError(
+            f"Received: no space left for {output}. Expected: twice the size of the data set; free some and run "
+            "the same command again: it goes on where it was."
+        )
+    return ValueError(
+        f"Received: {output}, which cannot be written ({error}). Expected: a disk that works."
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,89 @@
+"""Where samples come from: one file a format, and one table of names. Adding a format is one file and one line.
+
+from ddl.data.sources import open_source
+
+source = open_source("cells.h5", split="train")
+batch = source.read([0, 5, 7])          # {"image": (3, height, width, channels), "mask": (3, height, width, 1)}
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddl.data.source import Source
+from ddl.data.sources import classes, folders, hdf5, idx, npy, npz, pairs, synthetic
+
+
+@dataclass(frozen=True)
+class Format:
+    """One origin of samples.
+
+    Attributes:
+        shape: what it looks like on disk, for people.
+        detect: whether a path is of this format.
+        open: opens it; its keyword arguments are the format's options.
+    """
+
+    shape: str
+    detect: Callable[[Path], bool]
+    open: Callable[..., Source]
+
+
+# In the order in which they are tried.
+FORMATS = {
+    "synthetic": Format("no file", synthetic.detect, synthetic.open_source),
+    "synthetic-3d": Format("no file", synthetic.detect_volumes, synthetic.open_volumes),
+    "hdf5": Format("NAME.h5", hdf5.detect, hdf5.open_source),
+    "npz": Format("NAME.npz", npz.detect, npz.open_source),
+    "npy": Format("NAME.npy, or images.npy + masks.npy|labels.npy", npy.detect, npy.open_source),
+    "idx": Format("train-images-idx3-ubyte[.gz] + ...labels...", idx.detect, idx.open_source),
+    "folders": Format("images/ + masks/", folders.detect, folders.open_source),
+    "pairs": Format("name.jpg + name_mask.gif", pairs.detect, pairs.open_source),
+    "classes": Format("CLASS/name.jpg", classes.detect, classes.open_source),
+}
+
+
+def open_source(path: str | Path, format: str = "auto", **options: Any) -> Source:  # noqa: A002
+    """Open samples of any known format.
+
+    Args:
+        path: a file or folder, or "synthetic" or "synthetic-3d".
+        format: a name in `FORMATS`, or "auto": what the path looks like.
+        options: the format's own, such as `image_size=(128, 128)` of picture files or `split="train"` of HDF5.
+
+    Raises:
+        ValueError: there is nothing of this format, the format or an option is unknown, or the data are damaged.
+    """
+    path = Path(path)
+    name = detect_format(path) if format == "auto" else format
+    if name not in FORMATS:
+        raise ValueError(f"Received: format={name!r}. Expected one of: auto, {', '.join(FORMATS)}.")
+    opener = FORMATS[name].open
+    if not name.startswith("synthetic") and not path.exists():
+        raise _absent(path)
+    known = [option for option in inspect.signature(opener).parameters if option != "path"]
+    for option in options:
+        if option not in known:
+            raise ValueError(
+                f"Received: {option}={options[option]!r} for {name}. Expected one of: {', '.join(known)}."
+            )
+    return opener(path, **options)
+
+
+def detect_format(path: Path) -> str:
+    """Return the name of the format that a path looks like."""
+    for name, candidate in FORMATS.items():
+        if (path.exists() or name.startswith("synthetic")) and candidate.detect(path):
+            return name
+    if not path.exists():
+        raise _absent(path)
+    known = "; ".join(f"{name}: {entry.shape}" for name, entry in FORMATS.items())
+    raise ValueError(f"Received: {path}, which looks like no known format. Expected: {known}.")
+
+
+def _absent(path: Path) -> ValueError:
+    return ValueError(f"Received: {path}, which does not exist. Expected: a file or folder.")

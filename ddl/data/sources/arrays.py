@@ -1,0 +1,91 @@
+"""Arrays in memory or mapped from a file, as a source; what the array formats share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from ddl.data.source import Field, checked_indices
+
+MEMORY_LIMIT = 4 << 30  # bytes held of what allows no random access
+KNOWN_KEYS = (
+    *(("image", "mask"), ("image", "label"), ("images", "masks"), ("images", "labels")),
+    *(("x", "y"), ("x_train", "y_train"), ("image",), ("images",), ("x",)),
+)
+
+
+class Arrays:
+    """Arrays of equal length, the first of pictures, the second (if any) of masks or labels."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+        """Take the arrays by field name; `origin` is what errors call them."""
+        lengths = {
+            name: len(array) if array.ndim else "a single value" for name, array in arrays.items()
+        }
+        if len(set(lengths.values())) != 1 or 0 in lengths.values():
+            listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
+            raise ValueError(
+                f"Received: {origin} with {listed}. Expected: the same number, above 0."
+            )
+        for name, array in arrays.items():
+            check_form(name, array.shape[1:], array.dtype, origin)
+        self._arrays = dict(arrays)
+        self.fields: Mapping[str, Field] = {
+            name: Field(array.shape[1:], array.dtype.newbyteorder("="))
+            for name, array in arrays.items()
+        }
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(next(iter(self._arrays.values())))
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Return copies of these samples."""
+        wanted = checked_indices(indices, len(self))
+        return {
+            name: np.asarray(array[wanted], self.fields[name].dtype)
+            for name, array in self._arrays.items()
+        }
+
+    def close(self) -> None:
+        """Do nothing: a mapping goes with its array."""
+
+
+def check_form(name: str, shape: tuple[int, ...], dtype: np.dtype, origin: str) -> None:
+    """Refuse samples that are no pictures, masks or labels."""
+    if dtype.kind not in "biuf":
+        raise ValueError(
+            f"Received: {name} of dtype {dtype} in {origin}. Expected: integers or floats; convert it."
+        )
+    if name in ("image", "mask") and len(shape) not in (3, 4):
+        raise ValueError(
+            f"Received: {name} of shape {shape} a sample in {origin}. Expected: (height, width, channels), or "
+            "(depth, height, width, channels); add an axis for a single channel."
+        )
+
+
+def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -> dict[str, str]:
+    """Return field name -> stored name: `keys` if given, else the first known pair that is there."""
+    names = list(names)
+    candidates = KNOWN_KEYS if keys is None else (tuple(keys),)
+    for candidate in candidates:
+        if 1 <= len(candidate) <= 2 and all(key in names for key in candidate):
+            return dict(zip(("image", _target(candidate)), candidate, strict=False))
+    expected = " or ".join(", ".join(candidate) for candidate in candidates[:6])
+    raise ValueError(
+        f"Received: {origin} with {', '.join(names) or 'nothing'}. Expected: {expected}; or keys=(inputs, targets)."
+    )
+
+
+def name_fields(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Call the target "label" where it has one value a sample, else "mask"."""
+    image, *targets = arrays.values()
+    named = {"image": image}
+    for target in targets:
+        named["label" if target.ndim == 1 else "mask"] = target
+    return named
+
+
+def _target(candidate: tuple[str, ...]) -> str:
+    return "target" if len(candidate) > 1 else "none"

@@ -1,0 +1,49 @@
+"""Class folders: `cat/1.jpg`, `dog/2.jpg`. The folders' names, sorted, are the labels 0, 1, ..."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ddl.data.conversion import Conversion
+from ddl.data.listing import Listing, Sample, pictures_in
+from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.sources.picture_files import PictureFiles
+
+
+def detect(path: Path) -> bool:
+    """Return whether a folder in here holds pictures."""
+    return path.is_dir() and any(pictures_in(folder) for folder in _folders(path))
+
+
+def find(path: Path) -> Listing:
+    """Return every class folder's pictures; a class without any is refused."""
+    folders = _folders(path)
+    samples = []
+    problems = []
+    for label, folder in enumerate(folders):
+        pictures = pictures_in(folder)
+        samples += [Sample(picture, label=label) for picture in pictures]
+        if not pictures:
+            problems.append(
+                f"Received: {folder} without a picture. Expected: pictures of that class; add some, or remove it."
+            )
+    names = tuple(folder.name for folder in folders)
+    return Listing(path, tuple(samples), tuple(problems), names)
+
+
+def open_source(
+    path: Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: str = "rgb",
+    bits: int = 8,
+    pixel_limit: int = PIXEL_LIMIT,
+) -> PictureFiles:
+    """Open the pictures of all classes."""
+    how = Conversion(image_size, channels, bits, pixel_limit=pixel_limit)
+    return PictureFiles(find(path), how)
+
+
+def _folders(path: Path) -> list[Path]:
+    entries = sorted(path.iterdir()) if path.is_dir() else []
+    return [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]

@@ -1,0 +1,185 @@
+"""HDF5 files: read by chunks as they are asked for, opened by each process for itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddl.data.source import Field, Source, Subset, checked_indices
+from ddl.data.sources.arrays import check_form, choose_keys
+
+SPLITS = ("train", "validation", "test")
+
+
+def detect(path: Path) -> bool:
+    """Return whether it is a file with HDF5's name or first bytes."""
+    if path.suffix in (".h5", ".hdf5"):
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
+
+
+def open_source(
+    path: Path,
+    *,
+    keys: Sequence[str] | None = None,
+    split: str | None = None,
+    fold: int | None = None,
+) -> Source:
+    """Open two data sets of a file, inputs and targets.
+
+    Args:
+        path: of the file.
+        keys: the names of inputs and targets in it; by default "image" and "mask" or "label", and the like.
+        split: "train", "validation" or "test" of a file made by `prepare_data`; all samples by default.
+        fold: of a file with folds: "validation" is this one, "train" the others.
+    """
+    source = Hdf5(path, keys)
+    if split is None and fold is None:
+        return source
+    if split not in SPLITS:
+        source.close()
+        raise ValueError(f"Received: split={split!r}. Expected one of: {', '.join(SPLITS)}.")
+    try:
+        return Subset(source, source.split_indices(split, fold))
+    except ValueError:
+        source.close()
+        raise
+
+
+class Hdf5:
+    """Pictures and targets in one HDF5 file. Holds no more than HDF5's chunk cache (1 MiB a data set)."""
+
+    def __init__(self, path: Path, keys: Sequence[str] | None = None) -> None:
+        """Open the file and check what is in it."""
+        self.path = path
+        self._file: Any = None
+        self._process = 0
+        try:
+            self._read_form(keys)
+        except (OSError, RuntimeError, KeyError) as error:
+            raise self._damaged(error) from error
+
+    def _read_form(self, keys: Sequence[str] | None) -> None:
+        """Find inputs and targets, and what a sample of each is."""
+        path, file = self.path, self._open()
+        datasets = [name for name in file if hasattr(file[name], "chunks")]
+        chosen = choose_keys(datasets, keys, str(path))
+        stored = list(chosen.values())
+        target = {0: "label"}.get(len(file[stored[-1]].shape) - 1, "mask")
+        self._keys = dict(zip(("image", target), stored, strict=False))
+        self.fields: Mapping[str, Field] = {
+            name: Field(file[key].shape[1:], file[key].dtype.newbyteorder("="))
+            for name, key in self._keys.items()
+        }
+        lengths = {key: file[key].shape[0] if file[key].shape else 0 for key in stored}
+        if len(set(lengths.values())) != 1 or 0 in lengths.values():
+            listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
+            raise ValueError(f"Received: {path} with {listed}. Expected: the same number, above 0.")
+        self._count = lengths[stored[0]]
+        for name, field in self.fields.items():
+            check_form(name, field.shape, field.dtype, str(path))
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return int(self._count)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What `prepare_data` wrote about the file, or nothing."""
+        file = self._open()
+        try:
+            return dict(json.loads(file["manifest"][()])) if "manifest" in file else {}
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise self._damaged(error) from error
+
+    def split_indices(self, split: str, fold: int | None = None) -> np.ndarray:
+        """Return the samples of a split, in the order of the file."""
+        file = self._open()
+        name = "split" if fold is None else "fold"
+        if name not in file:
+            raise ValueError(
+                f"Received: {self.path} without {name}s. Expected: a file that prepare_data made with them."
+            )
+        try:
+            stored = file[name][()]
+        except (OSError, RuntimeError, KeyError) as error:
+            raise self._damaged(error, f" in {name}") from error
+        if fold is None:
+            return np.flatnonzero(stored == SPLITS.index(split))
+        folds = int(stored.max()) + 1
+        if not 0 <= fold < folds or split == "test":
+            raise ValueError(
+                f"Received: split={split!r}, fold={fold}. Expected: train or validation, of folds 0 to {folds - 1}."
+            )
+        rest = (stored != fold) & (
+            stored >= 0
+        )  # -1: in the test split, which nothing may learn from
+        return np.flatnonzero(stored == fold if split == "validation" else rest)
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Return these samples; neighbours in the file are read together."""
+        wanted = checked_indices(indices, len(self))
+        file = self._open()
+        batch = {}
+        for name, key in self._keys.items():
+            field = self.fields[name]
+            batch[name] = np.empty((len(wanted), *field.shape), field.dtype)
+            try:
+                _read_into(file[key], wanted, batch[name])
+            except (OSError, RuntimeError, KeyError) as error:
+                raise self._damaged(error, f" in {key}") from error
+        return batch
+
+    def close(self) -> None:
+        """Close the file. The next read opens it again."""
+        if self._file is not None and self._process == os.getpid():
+            self._file.close()
+        self._file = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open file behind: another process opens its own."""
+        return self.__dict__ | {"_file": None}
+
+    def _damaged(self, error: Exception, where: str = "") -> ValueError:
+        return ValueError(
+            f"Received: {self.path}, damaged{where} ({_short(error)}). Expected: a whole file; make it again."
+        )
+
+    def _open(self) -> Any:
+        """Return the file as this process has it: HDF5 handles do not survive a fork."""
+        if self._file is None or self._process != os.getpid():
+            import h5py
+
+            try:
+                # Without locks: many ranks read one file, often on a disk that knows none.
+                self._file = h5py.File(self.path, "r", locking=False)
+            except OSError as error:
+                raise ValueError(
+                    f"Received: {self.path}, which is no whole HDF5 file ({_short(error)}). "
+                    "Expected: one; make it again."
+                ) from error
+            self._process = os.getpid()
+        return self._file
+
+
+def _read_into(dataset: Any, wanted: np.ndarray, out: np.ndarray) -> None:
+    """Fill `out` with the samples `wanted`, in the file's order, each run of neighbours in one call."""
+    if not len(wanted):
+        return
+    rows = np.argsort(wanted, kind="stable")
+    breaks = np.flatnonzero(np.diff(wanted[rows]) != 1) + 1
+    for run in np.split(rows, breaks):
+        start = int(wanted[run[0]])
+        out[run] = dataset[start : start + len(run)]
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,90 @@
+"""MNIST's IDX files, also gzipped: a folder with `train-images-idx3-ubyte(.gz)` and `train-labels-idx1-ubyte(.gz)`."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays
+
+SPLITS = {"train": "train", "test": "t10k"}
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def detect(path: Path) -> bool:
+    """Return whether the folder holds an IDX file of pictures."""
+    return path.is_dir() and any(path.glob("*-images[-.]idx*-ubyte*"))
+
+
+def open_source(path: Path, *, split: str = "train", memory_limit: int = MEMORY_LIMIT) -> Arrays:
+    """Open the pictures and labels of one split."""
+    if split not in SPLITS:
+        raise ValueError(f"Received: split={split!r}. Expected one of: {', '.join(SPLITS)}.")
+    images = read_idx(_only(path, f"{SPLITS[split]}-images[-.]idx*-ubyte*"), memory_limit)
+    labels = read_idx(_only(path, f"{SPLITS[split]}-labels[-.]idx*-ubyte*"), memory_limit)
+    if images.ndim == 3:
+        images = images[..., None]
+    if labels.ndim != 1:
+        raise ValueError(
+            f"Received: labels of shape {labels.shape} in {path}. Expected: one a picture."
+        )
+    return Arrays({"image": images, "label": labels}, str(path))
+
+
+def read_idx(path: Path, memory_limit: int = MEMORY_LIMIT) -> np.ndarray:
+    """Return the array of an IDX file: mapped, or held if it is gzipped. Its size must be what its header says."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            dtype, shape = _header(path, file)
+            expected = math.prod(shape) * dtype.itemsize
+            start = 4 + 4 * len(shape)
+            if path.suffix != ".gz":
+                _check_length(path, path.stat().st_size - start, expected)
+                return np.memmap(path, dtype, "r", start, shape)
+            if expected > memory_limit:
+                raise ValueError(
+                    f"Received: {path}, {expected} bytes once inflated. Expected: at most {memory_limit}; "
+                    "gunzip it, and it is read from disk."
+                )
+            data = file.read(expected + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(
+            f"Received: {path}, which is damaged or cut short ({error}). Expected: a whole IDX file; fetch it again."
+        ) from error
+    _check_length(path, len(data), expected)
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _header(path: Path, file) -> tuple[np.dtype, tuple[int, ...]]:  # type: ignore[no-untyped-def]
+    magic = file.read(4)
+    if len(magic) != 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] < 1:
+        raise ValueError(
+            f"Received: {path}, which starts with {magic.hex() or 'nothing'}. Expected: an IDX file, such as 00000803."
+        )
+    sizes = file.read(4 * magic[3])
+    if len(sizes) != 4 * magic[3]:
+        raise ValueError(f"Received: {path}, cut short in its header. Expected: a whole IDX file.")
+    return np.dtype(_DTYPES[magic[2]]), tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
+
+
+def _check_length(path: Path, received: int, expected: int) -> None:
+    if received != expected:
+        shown = f"more than {expected}" if received > expected else str(received)
+        raise ValueError(
+            f"Received: {path} with {shown} bytes of data. Expected: {expected}, by its header; fetch it again."
+        )
+
+
+def _only(path: Path, pattern: str) -> Path:
+    found = sorted(path.glob(pattern)) if path.is_dir() else []
+    plain = [file for file in found if file.suffix != ".gz"]
+    if not found or len(plain) > 1 or (not plain and len(found) > 1):
+        raise ValueError(
+            f"Received: {len(found)} files {pattern} in {path}. Expected: one, plain or gzipped."
+        )
+    return (plain or found)[0]

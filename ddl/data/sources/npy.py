@@ -1,0 +1,41 @@
+"""`.npy` files, memory-mapped: a folder with `images.npy` and `masks.npy` or `labels.npy`, or one file."""
+
+from __future__ import annotations
+
+import tokenize
+from pathlib import Path
+
+import numpy as np
+
+from ddl.data.sources.arrays import Arrays, name_fields
+
+
+def detect(path: Path) -> bool:
+    """Return whether it is a `.npy` file or a folder with `images.npy`."""
+    return path.suffix == ".npy" or (path / "images.npy").is_file()
+
+
+def open_source(path: Path, *, targets: Path | None = None) -> Arrays:
+    """Open inputs and their targets; a single file without `targets` is inputs alone."""
+    if path.is_dir():
+        found = [path / name for name in ("masks.npy", "labels.npy") if (path / name).is_file()]
+        if len(found) != 1 and targets is None:
+            raise ValueError(
+                f"Received: {path} with {len(found)} of masks.npy and labels.npy. Expected: one; or give targets."
+            )
+        path, targets = path / "images.npy", targets or found[0]
+    arrays = {"image": _mapped(path)}
+    if targets is not None:
+        arrays["target"] = _mapped(Path(targets))
+    return Arrays(name_fields(arrays), str(path))
+
+
+def _mapped(path: Path) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError, SyntaxError, tokenize.TokenError) as error:
+        why = " ".join(str(error).split())
+        raise ValueError(
+            f"Received: {path}, which is no whole .npy array ({why}). Expected: numbers, written by numpy.save."
+        ) from error
+    return array

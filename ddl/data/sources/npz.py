@@ -1,0 +1,101 @@
+"""`.npz` archives: memory-mapped where they were saved without compression, else held up to a stated limit."""
+
+from __future__ import annotations
+
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays, choose_keys, name_fields
+
+# What zipfile and zlib meet a damaged archive with; RuntimeError stands for an encrypted one.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError)
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, then the lengths of name and extra field
+
+
+def detect(path: Path) -> bool:
+    """Return whether it is a `.npz` file."""
+    return path.suffix == ".npz"
+
+
+def open_source(
+    path: Path, *, keys: Sequence[str] | None = None, memory_limit: int = MEMORY_LIMIT
+) -> Arrays:
+    """Open two arrays of an archive, inputs and targets, by their names."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {
+                info.filename.removesuffix(".npy"): info
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            }
+            chosen = choose_keys(names, keys, str(path))
+            arrays = {
+                field: _array(path, archive, names[key], memory_limit)
+                for field, key in chosen.items()
+            }
+    except _DAMAGE as error:
+        raise ValueError(
+            f"Received: {path}, which is no whole .npz archive ({error}). Expected: one written by numpy.savez."
+        ) from error
+    return Arrays(name_fields(arrays), str(path))
+
+
+def _array(
+    path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, memory_limit: int
+) -> np.ndarray:
+    """Return one member, mapped if it is stored plainly. Its size is checked before a byte is inflated."""
+    with archive.open(info) as member:
+        shape, fortran, dtype = _header(path, info, member)
+        data_offset = member.tell()
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if size != info.file_size - data_offset:
+            raise ValueError(
+                f"Received: {info.filename} in {path} with {info.file_size - data_offset} bytes of data. "
+                f"Expected: {size}, by its header; save it again."
+            )
+        if info.compress_type == zipfile.ZIP_STORED:
+            offset = _start(path, info) + data_offset
+            order: Literal["F", "C"] = "F" if fortran else "C"
+            mapped: np.ndarray = np.memmap(path, dtype, "r", offset, shape, order)
+            return mapped
+        if size > memory_limit:
+            raise ValueError(
+                f"Received: {info.filename} in {path}, {size} bytes once inflated. Expected: at most {memory_limit}; "
+                "save it with numpy.savez (not compressed), or make an HDF5 file of it."
+            )
+        flat = np.frombuffer(member.read(), dtype)
+        return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _header(path: Path, info: zipfile.ZipInfo, member) -> tuple[tuple[int, ...], bool, np.dtype]:  # type: ignore[no-untyped-def]
+    try:
+        version = np.lib.format.read_magic(member)
+        readers = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        shape, fortran, dtype = readers[version](member)
+    except (ValueError, KeyError, SyntaxError, tokenize.TokenError) as error:
+        raise ValueError(
+            f"Received: {info.filename} in {path}, which is no array. Expected: one written by numpy.savez."
+        ) from error
+    if dtype.hasobject:
+        raise ValueError(
+            f"Received: {info.filename} in {path} of Python objects. Expected: numbers; convert it."
+        )
+    return shape, fortran, dtype
+
+
+def _start(path: Path, info: zipfile.ZipInfo) -> int:
+    """Return where a member's bytes begin in the archive."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        _, name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    return int(info.header_offset + _LOCAL_HEADER.size + name_length + extra_length)

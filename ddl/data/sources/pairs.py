@@ -1,0 +1,37 @@
+"""Pictures and masks in one folder: `name.jpg` beside `name_mask.gif`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ddl.data.conversion import Conversion
+from ddl.data.listing import Listing, by_stem, match, pictures_in
+from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.sources.picture_files import PictureFiles
+
+
+def detect(path: Path) -> bool:
+    """Return whether the folder holds a mask."""
+    return path.is_dir() and any(picture.stem.endswith("_mask") for picture in pictures_in(path))
+
+
+def find(path: Path) -> Listing:
+    """Return the folder's pairs."""
+    pictures = pictures_in(path)
+    masks = [picture for picture in pictures if picture.stem.endswith("_mask")]
+    images = [picture for picture in pictures if not picture.stem.endswith("_mask")]
+    return match(path, images, by_stem(masks))
+
+
+def open_source(
+    path: Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: str = "rgb",
+    bits: int = 8,
+    mask_mode: str = "binary",
+    pixel_limit: int = PIXEL_LIMIT,
+) -> PictureFiles:
+    """Open the pairs of a folder."""
+    how = Conversion(image_size, channels, bits, mask_mode, pixel_limit)
+    return PictureFiles(find(path), how)

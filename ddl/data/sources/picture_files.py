@@ -1,0 +1,69 @@
+"""Picture files as a source: what the three layouts of folders share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
+from ddl.data.listing import Listing
+from ddl.data.pictures import read_size
+from ddl.data.source import Field, checked_indices
+
+
+class PictureFiles:
+    """Reads pictures as they are asked for, one at a time; holds none.
+
+    Decoding takes milliseconds a picture: for more than a few epochs, `scripts/prepare_data.py` pays.
+    """
+
+    def __init__(self, listing: Listing, how: Conversion) -> None:
+        """Take the files of a listing. Without an image size, all must be of one, which their headers tell."""
+        self._samples = listing.refuse_problems().samples
+        self.class_names = listing.class_names
+        if how.image_size is None:
+            how = dataclasses.replace(how, image_size=self._common_size(how.pixel_limit))
+        self._how = how
+        self.fields: Mapping[str, Field] = self._fields()
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._samples)
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Return these pictures with their masks or labels."""
+        wanted = checked_indices(indices, len(self))
+        batch = {
+            name: np.empty((len(wanted), *field.shape), field.dtype)
+            for name, field in self.fields.items()
+        }
+        for row, index in enumerate(wanted):
+            for name, part in self._how.read(self._samples[index]).items():
+                batch[name][row] = part
+        return batch
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+    def _common_size(self, pixel_limit: int) -> tuple[int, int]:
+        first = self._samples[0].image
+        size = read_size(first, pixel_limit)
+        for sample in self._samples[1:]:
+            other = read_size(sample.image, pixel_limit)
+            if other != size:
+                raise ValueError(
+                    f"Received: {sample.image} of {other[1]} x {other[0]} pixels, {first} of {size[1]} x {size[0]}. "
+                    "Expected: one size; or give image_size to resize them."
+                )
+        return size
+
+    def _fields(self) -> dict[str, Field]:
+        size = self._how.image_size or (0, 0)
+        fields = {"image": Field((*size, CHANNELS[self._how.channels]), DEPTHS[self._how.bits])}
+        if self._samples[0].mask is not None:
+            fields["mask"] = Field((*size, 1), np.dtype(np.uint8))
+        if self._samples[0].label is not None:
+            fields["label"] = Field((), np.dtype(np.int64))
+        return fields

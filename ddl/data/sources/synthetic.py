@@ -1,0 +1,72 @@
+"""Synthetic microscope pictures, 2D or 3D, made as they are read: no file, no download."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ddl.data.source import Field, checked_indices
+from ddl.data.synthetic import microscope_picture
+from ddl.data.synthetic_volume import microscope_volume
+
+
+class Synthetic:
+    """Makes each sample from (seed, index) when it is read."""
+
+    def __init__(
+        self,
+        make: Callable[[int, int, int], tuple[np.ndarray, np.ndarray]],
+        count: int,
+        size: int,
+        seed: int,
+    ) -> None:
+        """Promise `count` samples of `make(index, size, seed)`."""
+        for name, value, least in (("count", count, 1), ("size", size, 8), ("seed", seed, 0)):
+            if value < least:
+                raise ValueError(f"Received: {name}={value}. Expected: {least} or more.")
+        self._make, self._count, self._size, self._seed = make, count, size, seed
+        image, mask = make(0, size, seed)
+        self.fields: Mapping[str, Field] = {
+            "image": Field(image.shape, image.dtype),
+            "mask": Field(mask.shape, mask.dtype),
+        }
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return self._count
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Make these samples."""
+        wanted = checked_indices(indices, len(self))
+        batch = {
+            name: np.empty((len(wanted), *field.shape), field.dtype)
+            for name, field in self.fields.items()
+        }
+        for row, index in enumerate(wanted):
+            batch["image"][row], batch["mask"][row] = self._make(int(index), self._size, self._seed)
+        return batch
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
+def detect(path: Path) -> bool:
+    """Return whether it was asked for by name."""
+    return str(path) == "synthetic"
+
+
+def detect_volumes(path: Path) -> bool:
+    """Return whether it was asked for by name."""
+    return str(path) == "synthetic-3d"
+
+
+def open_source(path: Path, *, count: int = 256, size: int = 96, seed: int = 0) -> Synthetic:
+    """Make `count` pictures of size x size pixels."""
+    return Synthetic(microscope_picture, count, size, seed)
+
+
+def open_volumes(path: Path, *, count: int = 32, size: int = 32, seed: int = 0) -> Synthetic:
+    """Make `count` volumes of size x size x size voxels."""
+    return Synthetic(microscope_volume, count, size, seed)

@@ -1,0 +1,40 @@
+"""Ways to run prepare_data from a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.launch import REPOSITORY
+
+SCRIPT = REPOSITORY / "scripts" / "prepare_data.py"
+
+
+def start(*arguments: str | Path, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )  # type: ignore[call-overload]
+
+
+def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    process = start(*arguments, **options)
+    out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def prepare_here(*arguments: str | Path) -> None:
+    """Run the script in this process, where its start costs nothing."""
+    script_main()([*map(str, arguments), "--workers", "1"])  # of two --workers, the last one counts
+
+
+def script_main() -> Callable[[list[str]], None]:
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        import prepare_data
+    finally:
+        sys.path.pop(0)
+    main: Callable[[list[str]], None] = prepare_data.main
+    return main
