@@ -34,28 +34,36 @@ def convolve(
     return layer("Conv", features)(channels, kernel, padding="same", **options)(features)
 
 
-def plain_block(features: keras.KerasTensor, channels: int, norm: str) -> keras.KerasTensor:
+def plain_block(
+    features: keras.KerasTensor, channels: int, norm: str, name: str
+) -> keras.KerasTensor:
     """Return two 3x3 convolutions, each with normalization and ReLU: (N, ..., C) -> (N, ..., channels)."""
-    for _ in range(2):
-        features = keras.layers.ReLU()(
-            normalize(convolve(features, channels, 3, norm), channels, norm)
-        )
+    for number in (1, 2):
+        features = convolve(features, channels, 3, norm, name=f"{name}_conv_{number}")
+        features = normalize(features, channels, norm, name=f"{name}_norm_{number}")
+        features = keras.layers.ReLU(name=f"{name}_relu_{number}")(features)
     return features
 
 
-def residual_block(features: keras.KerasTensor, channels: int, norm: str) -> keras.KerasTensor:
+def residual_block(
+    features: keras.KerasTensor, channels: int, norm: str, name: str
+) -> keras.KerasTensor:
     """Return the plain block with its input added before the last ReLU: (N, ..., C) -> (N, ..., channels)."""
     shortcut = features
     if shortcut.shape[-1] != channels:
-        shortcut = normalize(convolve(shortcut, channels, 1, norm), channels, norm)
-    features = normalize(convolve(features, channels, 3, norm), channels, norm)
-    features = keras.layers.ReLU()(features)
-    features = normalize(convolve(features, channels, 3, norm), channels, norm)
-    return keras.layers.ReLU()(keras.layers.Add()([shortcut, features]))
+        shortcut = convolve(shortcut, channels, 1, norm, name=f"{name}_shortcut_conv")
+        shortcut = normalize(shortcut, channels, norm, name=f"{name}_shortcut_norm")
+    features = convolve(features, channels, 3, norm, name=f"{name}_conv_1")
+    features = normalize(features, channels, norm, name=f"{name}_norm_1")
+    features = keras.layers.ReLU(name=f"{name}_relu_1")(features)
+    features = convolve(features, channels, 3, norm, name=f"{name}_conv_2")
+    features = normalize(features, channels, norm, name=f"{name}_norm_2")
+    features = keras.layers.Add(name=f"{name}_add")([shortcut, features])
+    return keras.layers.ReLU(name=f"{name}_relu_2")(features)
 
 
 def upsample(
-    features: keras.KerasTensor, channels: int, norm: str, transposed: bool
+    features: keras.KerasTensor, channels: int, norm: str, *, transposed: bool, name: str
 ) -> keras.KerasTensor:
     """Return features of twice the size: (N, H, W, C) -> (N, 2H, 2W, channels), volumes likewise.
 
@@ -65,22 +73,23 @@ def upsample(
         norm: that of the block which takes them in: it decides about the bias.
         transposed: by a transposed convolution; else by interpolation (linear for pictures, nearest for
             volumes) of a 1x1 convolution, which costs a quarter of one after the interpolation and is the same.
+        name: what the layers' names start with.
     """
     if transposed:
-        return layer("ConvTranspose", features)(channels, 2, strides=2, use_bias=norm == "none")(
-            features
-        )
-    return enlarge(convolve(features, channels, 1, norm), 2)
+        up = layer("ConvTranspose", features)
+        return up(channels, 2, strides=2, use_bias=norm == "none", name=f"{name}_conv")(features)
+    features = convolve(features, channels, 1, norm, name=f"{name}_conv")
+    return enlarge(features, 2, name=f"{name}_enlarged")
 
 
-def enlarge(features: keras.KerasTensor, factor: int) -> keras.KerasTensor:
+def enlarge(features: keras.KerasTensor, factor: int, name: str) -> keras.KerasTensor:
     """Return the features interpolated to `factor` times the size: linear for pictures, nearest for volumes."""
     how = {"interpolation": "bilinear"} if len(features.shape) == 4 else {}
-    return layer("UpSampling", features)(factor, **how)(features)
+    return layer("UpSampling", features)(factor, name=name, **how)(features)
 
 
 def attention_gate(
-    skip: keras.KerasTensor, gate: keras.KerasTensor, norm: str
+    skip: keras.KerasTensor, gate: keras.KerasTensor, norm: str, name: str
 ) -> keras.KerasTensor:
     """Return the skip, each place weighed in 0..1 by what the decoder knows (Oktay et al. 2018).
 
@@ -88,14 +97,17 @@ def attention_gate(
         skip: (N, H, W, C) from the encoder.
         gate: (N, H, W, C') from the decoder, of the same size.
         norm: applied to the sum of both.
+        name: what the layers' names start with.
     """
     channels = max(1, skip.shape[-1] // 2)
     # One bias is enough for the sum of two convolutions.
-    seen = convolve(skip, channels, 1, norm, use_bias=False)
-    wanted = convolve(gate, channels, 1, norm)
-    both = normalize(keras.layers.Add()([seen, wanted]), channels, norm)
-    weight = layer("Conv", skip)(1, 1, activation="sigmoid")(keras.layers.ReLU()(both))
-    return keras.layers.Multiply()([skip, weight])
+    seen = convolve(skip, channels, 1, norm, use_bias=False, name=f"{name}_skip_conv")
+    wanted = convolve(gate, channels, 1, norm, name=f"{name}_gate_conv")
+    both = keras.layers.Add(name=f"{name}_add")([seen, wanted])
+    both = normalize(both, channels, norm, name=f"{name}_norm")
+    both = keras.layers.ReLU(name=f"{name}_relu")(both)
+    weight = layer("Conv", skip)(1, 1, activation="sigmoid", name=f"{name}_weight")(both)
+    return keras.layers.Multiply(name=f"{name}_weighed")([skip, weight])
 
 
 def probabilities(scores: keras.KerasTensor, name: str) -> keras.KerasTensor:

@@ -21,7 +21,13 @@ def check_norm(norm: str) -> None:
 
 
 def normalize(
-    features: Any, channels: int, norm: str, *, gamma: str = "ones", momentum: float = MOMENTUM
+    features: Any,
+    channels: int,
+    norm: str,
+    *,
+    name: str | None = None,
+    gamma: str = "ones",
+    momentum: float = MOMENTUM,
 ) -> Any:
     """Return the features normalized as `norm` says: (N, ..., channels) -> the same shape.
 
@@ -29,6 +35,7 @@ def normalize(
         features: what comes out of a convolution.
         channels: its channels; "group" splits them into 8 groups, or as many as divide both.
         norm: one of `NORMS`.
+        name: of the layer.
         gamma: what the scale starts from: "ones", or "zeros" for a branch that starts as nothing.
         momentum: of the moving statistics of batch normalization.
     """
@@ -39,7 +46,7 @@ def normalize(
         return features
     if norm == "group":
         groups = math.gcd(8, channels)
-        return keras.layers.GroupNormalization(groups=groups, gamma_initializer=gamma)(features)
+        return keras.layers.GroupNormalization(groups, gamma_initializer=gamma, name=name)(features)
     return keras.layers.BatchNormalization(
-        synchronized=norm == "sync", momentum=momentum, gamma_initializer=gamma
+        synchronized=norm == "sync", momentum=momentum, gamma_initializer=gamma, name=name
     )(features)

@@ -43,29 +43,32 @@ def build_unet(
     _check_options(depth, norm, dropout, deep_supervision)
     block = blocks.residual_block if residual else blocks.plain_block
 
-    def level_block(features: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-        features = block(features, channels, norm)
-        return keras.layers.Dropout(dropout)(features) if dropout else features
+    def level_block(features: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
+        features = block(features, channels, norm, name)
+        if dropout:
+            features = keras.layers.Dropout(dropout, name=f"{name}_dropout")(features)
+        return features
 
     inputs = keras.Input(tuple(input_shape), name="image")
     features, skips = inputs, []
-    for channels in widths[:-1]:
-        features = level_block(features, channels)
-        skips.append(features)
-        features = blocks.layer("MaxPooling", features)(2)(features)
-    features = level_block(features, widths[-1])
+    for level in range(depth):
+        skips.append(level_block(features, widths[level], f"down_{level}"))
+        features = blocks.layer("MaxPooling", inputs)(2, name=f"down_{level}_pool")(skips[level])
+    features = level_block(features, widths[depth], "bottom")
     outputs = {}
     for level in reversed(range(depth)):
-        features = blocks.upsample(features, widths[level], norm, transposed)
-        skip = skips[level]
+        name, skip = f"up_{level}", skips[level]
+        features = blocks.upsample(
+            features, widths[level], norm, transposed=transposed, name=f"{name}_enter"
+        )
         if attention:
-            skip = blocks.attention_gate(skip, features, norm)
-        features = keras.layers.Concatenate()([skip, features])
-        features = level_block(features, widths[level])
+            skip = blocks.attention_gate(skip, features, norm, f"{name}_attention")
+        features = keras.layers.Concatenate(name=f"{name}_skip")([skip, features])
+        features = level_block(features, widths[level], name)
         if deep_supervision and level:
             factor = 2**level
             scores = blocks.layer("Conv", features)(classes, 1, name=f"scores_{factor}")(features)
-            enlarged = blocks.enlarge(scores, factor)
+            enlarged = blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
             outputs[f"mask_{factor}"] = blocks.probabilities(enlarged, f"mask_{factor}")
     scores = blocks.layer("Conv", features)(classes, 1, name="scores")(features)
     mask = blocks.probabilities(scores, "mask")
@@ -95,31 +98,37 @@ def build_seed_unet(
         raise ValueError(f"Received: input_shape={input_shape}. Expected: height, width, channels.")
     with_bias = {"use_bias": bias or norm == "none"}
 
-    def finish(features: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-        return keras.layers.ReLU()(normalize(features, channels, norm, momentum=0.99))
+    def finish(features: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
+        features = normalize(features, channels, norm, momentum=0.99, name=f"{name}_norm")
+        return keras.layers.ReLU(name=f"{name}_relu")(features)
 
-    def convolve_twice(features: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-        for _ in range(2):
-            features = finish(blocks.convolve(features, channels, 3, norm, **with_bias), channels)
+    def convolve_twice(features: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
+        for part in (f"{name}_1", f"{name}_2"):
+            features = blocks.convolve(
+                features, channels, 3, norm, name=f"{part}_conv", **with_bias
+            )
+            features = finish(features, channels, part)
         return features
 
     inputs = keras.Input(tuple(input_shape), name="image")
     features, skips = inputs, []
-    for channels in widths[:-1]:
-        skips.append(convolve_twice(features, channels))
-        features = keras.layers.MaxPooling2D(2)(skips[-1])
-    features = convolve_twice(features, widths[-1])
-    for channels, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
-        features = keras.layers.Conv2DTranspose(channels, 2, strides=2, **with_bias)(features)
-        features = keras.layers.Concatenate()([finish(features, channels), skip])
-        features = convolve_twice(features, channels)
+    for level, channels in enumerate(widths[:-1]):
+        skips.append(convolve_twice(features, channels, f"down_{level}"))
+        features = keras.layers.MaxPooling2D(2, name=f"down_{level}_pool")(skips[-1])
+    features = convolve_twice(features, widths[-1], "bottom")
+    for level, channels in reversed(list(enumerate(widths[:-1]))):
+        up = keras.layers.Conv2DTranspose
+        features = up(channels, 2, strides=2, name=f"up_{level}_enter_conv", **with_bias)(features)
+        features = finish(features, channels, f"up_{level}_enter")
+        features = keras.layers.Concatenate(name=f"up_{level}_skip")([features, skips[level]])
+        features = convolve_twice(features, channels, f"up_{level}")
     scores = keras.layers.Conv2D(classes, 1, name="scores")(features)
     return keras.Model(inputs, blocks.probabilities(scores, "mask"), name="unet_seed")
 
 
 def main_output(model: keras.Model) -> keras.Model:
     """Return the model with its output "mask" alone, sharing the weights: what to predict with and to save."""
-    return keras.Model(model.inputs, model.get_layer("mask").output, name=model.name)
+    return keras.Model(model.input, model.get_layer("mask").output, name=model.name)
 
 
 def _checked_widths(

@@ -90,6 +90,7 @@ def test_deep_supervision_gives_every_level_an_output_of_the_whole_size() -> Non
     after = [w.numpy() for w in model.trainable_weights]
     assert all((old != new).any() for old, new in zip(before, after, strict=True))
     alone = main_output(model)
+    assert alone(images).shape == (4, 16, 16, 1)
     assert np.array_equal(
         alone.predict(images, verbose=0), model.predict(images, verbose=0)["mask"]
     )
@@ -123,6 +124,15 @@ def test_a_saved_model_loads_without_this_package(tmp_path: Any) -> None:
         (16, 16, 1), width=4, depth=2, residual=True, attention=True, dropout=0.1, transposed=False
     )
     loads_in_plain_keras(model, tmp_path)
+
+
+def test_layers_have_the_same_names_however_many_models_were_built() -> None:
+    """So that weights can be taken over, and layers frozen, by name."""
+    options = {"width": 2, "depth": 2, "attention": True, "residual": True, "dropout": 0.1}
+    first, second = (build_unet((16, 16, 1), **options) for _ in range(2))
+    names = [layer.name for layer in first.layers]
+    assert names == [layer.name for layer in second.layers]
+    assert {"down_0_conv_1", "bottom_norm_2", "up_1_enter_conv", "mask"} <= set(names)
 
 
 def test_what_does_not_fit_is_refused() -> None:
