@@ -122,7 +122,10 @@ def _build_backbone(
 ) -> keras.Model:
     build = getattr(keras.applications, name)
     shape = pictures.shape[1:]
-    backbone = build(include_top=False, weights=None, input_tensor=pictures, input_shape=shape)
+    with warnings.catch_warnings():
+        # Of other channels than 1 or 3, which matter to the published weights alone: those would not load.
+        warnings.filterwarnings("ignore", "This model usually expects", UserWarning)
+        backbone = build(include_top=False, weights=None, input_tensor=pictures, input_shape=shape)
     if weights_file is not None:
         # Into a model of their own first: weights files mind every layer, also those that scale pictures.
         source = build(include_top=False, weights=None, input_shape=shape)

@@ -76,6 +76,11 @@ def test_a_step_on_a_vgg_and_its_saving(tmp_path: Path) -> None:
     loads_in_plain_keras(model, tmp_path)  # with the channels turned round inside
 
 
+def test_any_number_of_channels_can_be_learned_from_nothing() -> None:
+    model = build_encoder_unet((64, 64, 5), encoder="mobilenet", width=2, norm="none")
+    assert model(np.ones((1, 64, 64, 5))).shape == (1, 64, 64, 1)
+
+
 def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cut the edges off.*Expected one of: resnet50,"):
         build_encoder_unet(SMALL, encoder="Xception")
