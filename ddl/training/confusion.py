@@ -103,7 +103,8 @@ class ConfusionMatrix(_Confusion):
 
     def result(self) -> Any:
         """Return the counts so far."""
-        return ops.zeros((0, 0)) if self._counts is None else ops.convert_to_tensor(self._counts)
+        # A sum, and not the variable itself: its memory goes on counting, also in a history.
+        return ops.zeros((0, 0)) if self._counts is None else ops.add(self._counts, 0)
 
 
 @keras.saving.register_keras_serializable(package="ddl")

@@ -156,7 +156,9 @@ def test_a_confusion_matrix() -> None:
     np.add.at(expected, (truth, found.argmax(1)), 1)
     metric = build_metric("confusion_matrix")
     metric.update_state(truth[:11], found[:11])
+    early = np.asarray(metric.result())
     metric.update_state(truth[11:], found[11:])
+    assert early.sum() == 11  # what was returned stays as it was
     assert np.array_equal(metric.result(), expected)
     rates = build_metric("recall")  # of labels, class 0 counts too
     rates.update_state(truth, found)
