@@ -29,6 +29,8 @@ class Hausdorff95(keras.metrics.Mean):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self._spacing = tuple(spacing)
+        if not all(0 < size < float("inf") for size in self._spacing):
+            raise ValueError(f"Received: spacing={self._spacing}. Expected: numbers above 0.")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""

@@ -25,6 +25,18 @@ LOSSES = {
 }
 """Name -> formula. All are means over samples but "batch_dice", which warns of it."""
 
+_ANY = float("inf")
+_RANGES: dict[str, tuple[float, float]] = {
+    "label_smoothing": (0, 1),
+    "smooth": (1e-6, _ANY),  # of two empty masks 0 would make 0/0
+    "dice_weight": (0, _ANY),
+    "alpha": (0, _ANY),
+    "beta": (0, _ANY),
+    "gamma": (0, _ANY),
+    "boundary_weight": (0, _ANY),
+    "radius": (1, _ANY),
+}
+
 
 def build_loss(name: str, **options: Any) -> keras.losses.Loss:
     """Return the loss of this name, of truth and probabilities (N, ..., C).
@@ -33,13 +45,25 @@ def build_loss(name: str, **options: Any) -> keras.losses.Loss:
         name: one of `LOSSES`.
         **options: those of `loss_options(name)`.
     """
-    opts.check_names(options, loss_options(name), f"loss {name}")
+    check_loss(name, **options)
     formula = opts.load(LOSSES[name])
     if isinstance(formula, type):
         return formula(**options)
     from ddl.training.loss_formulas import SampleLoss
 
     return SampleLoss(name, formula, options)
+
+
+def check_loss(name: str, **options: Any) -> None:
+    """Refuse an unknown name, an unknown option, and a value out of its range."""
+    opts.check_names(options, loss_options(name), f"loss {name}")
+    for option, value in options.items():
+        low, high = (0, 1) if (name, option) == ("focal", "alpha") else _RANGES[option]
+        if value is not None and not low <= value <= high:
+            upper = "" if high == _ANY else f", at most {high}"
+            raise ValueError(
+                f"Received: {option}={value} for loss {name}. Expected: at least {low}{upper}."
+            )
 
 
 def loss_options(name: str) -> dict[str, opts.Option]:
@@ -51,4 +75,6 @@ def loss_options(name: str) -> dict[str, opts.Option]:
 
 def parse_loss_options(name: str, texts: Iterable[str]) -> dict[str, Any]:
     """Return the options that texts such as "smooth=0" give a loss, as `build_loss` takes them."""
-    return opts.parse_options(texts, loss_options(name), f"loss {name}")
+    options = opts.parse_options(texts, loss_options(name), f"loss {name}")
+    check_loss(name, **options)
+    return options

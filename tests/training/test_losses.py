@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from ddl.options import parse_value
-from ddl.training.losses import LOSSES, build_loss, loss_options, parse_loss_options
+from ddl.training.losses import LOSSES, build_loss, check_loss, loss_options, parse_loss_options
 
 Array = np.ndarray[Any, Any]
 MEANS = [name for name in LOSSES if name != "batch_dice"]
@@ -186,9 +187,25 @@ def test_what_is_unknown_lists_what_is_known() -> None:
         build_loss("focal", alpha=0.5)(*sample(0, classes=3))
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("dice", "smooth=0", "smooth=0.0 for loss dice. Expected: at least 1e-06."),
+        ("binary_crossentropy", "label_smoothing=1.5", "Expected: at least 0, at most 1."),
+        ("focal", "alpha=2", "Expected: at least 0, at most 1."),
+        ("tversky", "beta=nan", "Expected: at least 0."),
+        ("boundary_crossentropy", "radius=0", "Expected: at least 1."),
+    ],
+)
+def test_a_value_out_of_range_is_refused(name: str, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse_loss_options(name, [text])
+
+
 def test_options_are_documented_and_read_from_texts() -> None:
     assert parse_loss_options("focal", ["gamma=3", "alpha=none"]) == {"gamma": 3.0, "alpha": None}
     for name in LOSSES:
         for option in loss_options(name).values():
             assert option.help, (name, option.name)
             assert parse_value(str(option.default), option) == option.default
+            check_loss(name, **{option.name: option.default})

@@ -123,6 +123,8 @@ def test_a_spacing_stretches_the_distance() -> None:
     metric.update_state(truth, found)
     expected = np.mean([hausdorff(*sample[0], spacing) for sample in foregrounds(truth, found)])
     assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="numbers above 0"):
+        build_metric("hausdorff_95", spacing=(0.0,))
     with pytest.raises(ValueError, match="one spacing or one an axis"):
         metric.update_state(truth[0], found[0])
 
@@ -211,7 +213,7 @@ def test_what_is_unknown_lists_what_is_known() -> None:
 def test_the_tables_load_no_framework() -> None:
     code = (
         "import json, sys; from ddl.training import losses, metrics\n"
-        "losses.parse_loss_options('dice', ['smooth=0']); losses.loss_options('batch_dice')\n"
+        "losses.parse_loss_options('dice', ['smooth=2']); losses.loss_options('batch_dice')\n"
         "metrics.metric_options('hausdorff_95'); print(json.dumps(list(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
