@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 # Every model's pictures come in 0..1. What the published weights saw instead, by Keras's own names:
 #   "caffe": 0..255, blue first, minus the mean of ImageNet;  "tf": -1..1;  "torch": minus mean, over deviation;
 #   "raw": 0..255, because the model scales inside.
@@ -53,3 +55,12 @@ def find_encoder(name: str) -> tuple[str, str]:
             f"Unknown encoder. Received: {name!r}. Expected one of: {', '.join(ENCODERS)}."
         )
     return ENCODERS[key]
+
+
+def check_weights_file(weights_file: str | None) -> None:
+    """Refuse a file that is not on this machine."""
+    if weights_file is not None and not Path(weights_file).is_file():
+        raise ValueError(
+            f"Received: weights_file={weights_file}, which is no file. Expected: a file of weights on this machine "
+            "(nothing is downloaded), or none."
+        )

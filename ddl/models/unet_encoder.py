@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 
 from ddl.models import blocks
-from ddl.models.encoders import find_encoder
+from ddl.models.encoders import check_weights_file, find_encoder
 from ddl.models.norms import check_norm
 
 _LEVELS = 5  # every network in the table halves the picture five times
@@ -136,8 +135,9 @@ def _build_backbone(
                 source.load_weights(weights_file)
             backbone.set_weights(source.get_weights())
         except (ValueError, OSError, KeyError, UserWarning) as error:
+            why = str(error).partition("\n")[0]
             raise ValueError(
-                f"Received: weights_file={weights_file}, which does not fit: {error} Expected: the weights of "
+                f"Received: weights_file={weights_file}, which does not fit: {why} Expected: the weights of "
                 f"keras.applications.{name} with include_top=False and {pictures.shape[-1]} channels."
             ) from error
     return backbone
@@ -156,8 +156,4 @@ def _check(
         )
     if classes < 1 or width < 1:
         raise ValueError(f"Received: classes={classes}, width={width}. Expected: 1 or more.")
-    if weights_file is not None and not Path(weights_file).is_file():
-        raise ValueError(
-            f"Received: weights_file={weights_file}, which is no file. Expected: a file of weights on this machine "
-            "(nothing is downloaded), or none."
-        )
+    check_weights_file(weights_file)

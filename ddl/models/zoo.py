@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddl import options as opts
-from ddl.models.encoders import find_encoder
+from ddl.models.encoders import check_weights_file, find_encoder
 from ddl.models.norms import check_norm
 
 if TYPE_CHECKING:
@@ -31,7 +31,11 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Name -> builder, and the options which the name has decided."""
 
-_CHECKS = {"norm": check_norm, "encoder": find_encoder}
+_CHECKS: dict[str, Callable[[Any], object]] = {
+    "norm": check_norm,
+    "encoder": find_encoder,
+    "weights_file": check_weights_file,
+}
 
 
 def build_model(

@@ -38,6 +38,8 @@ def test_what_is_unknown_lists_what_is_known() -> None:
         parse_model_options("unet", ["heads=3"])
     with pytest.raises(ValueError, match="Expected one of: sync, batch, group, none"):
         parse_model_options("resnet50", ["norm=layer"])
+    with pytest.raises(ValueError, match="nothing is downloaded"):
+        parse_model_options("unet_encoder", ["weights_file=imagenet"])
     with pytest.raises(ValueError, match="Expected one of: resnet50"):
         parse_model_options("unet_encoder", ["encoder=lenet"])
 
