@@ -1,0 +1,51 @@
+"""What is true and what was found, in the same shape: the ground that losses and metrics stand on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+
+def truth_like(y_true: Any, y_pred: Any) -> Any:
+    """Return the truth in the shape of the predictions (N, ..., C): class numbers become one-hot.
+
+    Args:
+        y_true: (N, ..., C), or class numbers (N, ...) or (N, ..., 1).
+        y_pred: probabilities (N, ..., C).
+    """
+    classes, rank = y_pred.shape[-1], len(y_pred.shape)
+    same_rank = len(y_true.shape) == rank
+    if same_rank and y_true.shape[-1] == classes:
+        return ops.cast(y_true, y_pred.dtype)
+    if same_rank and y_true.shape[-1] == 1:
+        y_true, same_rank = ops.squeeze(y_true, axis=-1), False
+    if same_rank or len(y_true.shape) != rank - 1:
+        raise ValueError(
+            f"Received: truth of shape {tuple(y_true.shape)}, predictions of shape {tuple(y_pred.shape)}. Expected: "
+            "the same shape, or class numbers without the last axis."
+        )
+    if classes == 1:
+        return ops.cast(ops.expand_dims(y_true, axis=-1), y_pred.dtype)
+    return ops.one_hot(ops.cast(y_true, "int32"), classes, dtype=y_pred.dtype)
+
+
+def pixels(values: Any) -> Any:
+    """Return the values with all places in one axis: (N, ..., C) -> (N, places, C)."""
+    return ops.reshape(values, (ops.shape(values)[0], -1, values.shape[-1]))
+
+
+def decided(probabilities: Any) -> Any:
+    """Return the classes that were found, as 0 and 1: above 0.5 of one channel, the largest of several."""
+    if probabilities.shape[-1] == 1:
+        return ops.cast(ops.greater(probabilities, 0.5), probabilities.dtype)
+    best = ops.argmax(probabilities, axis=-1)
+    return ops.one_hot(best, probabilities.shape[-1], dtype=probabilities.dtype)
+
+
+def hard_masks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return true and found masks of 0 and 1, both (N, ..., C), without class 0 (the background) of several."""
+    truth, found = truth_like(y_true, y_pred), decided(y_pred)
+    if y_pred.shape[-1] > 1:
+        truth, found = truth[..., 1:], found[..., 1:]
+    return truth, found

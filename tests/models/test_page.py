@@ -1,0 +1,45 @@
+"""The page about models names every model, loss, metric and option, with the counts and defaults that hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ddl.models.encoders import ENCODERS
+from ddl.models.zoo import MODELS, model_options
+from ddl.training.losses import LOSSES, loss_options
+from ddl.training.metrics import METRICS, metric_options
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/models.md").read_text(encoding="utf-8")
+
+
+def row(name: str) -> str:
+    """Return the line of a table that is about this name."""
+    return next(line for line in PAGE.splitlines() if line.startswith("|") and f"`{name}`" in line)
+
+
+def test_every_name_and_option_is_on_the_page() -> None:
+    for name in MODELS:
+        assert row(name)
+        for option in model_options(name):
+            assert row(option)
+    for names, options in ((LOSSES, loss_options), (METRICS, metric_options)):
+        for name in names:
+            assert all(f"`{option}`" in row(name) for option in options(name)), name
+
+
+def test_the_defaults_of_the_u_nets_are_those_of_the_table() -> None:
+    columns = ("unet", "unet_seed", "unet_encoder")
+    names = dict.fromkeys(option for column in columns for option in model_options(column))
+    for name in names:
+        cells = [cell.strip() for cell in row(name).split("|")[2:5]]
+        found = [model_options(column).get(name) for column in columns]
+        shown = ["" if option is None else f"{option.default}".lower() for option in found]
+        assert [cell.replace("0.0", "0") for cell in shown] == cells, name
+
+
+def test_every_encoder_is_on_the_page() -> None:
+    sizes = {f"efficientnetb{size}" for size in range(1, 7)} | {
+        "efficientnetv2b1",
+        "efficientnetv2b2",
+    }
+    assert [name for name in ENCODERS if f"`{name}`" not in PAGE and name not in sizes] == []
