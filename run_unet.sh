@@ -11,21 +11,22 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-./setup.sh
-venv="${DDL_VENV:-.venv}"
 ranks="${NP:-2}"
-run_dir="${RUN_DIR:-runs/unet-$(date +%Y%m%d-%H%M%S)}"
 if ! [[ "$ranks" =~ ^[1-9][0-9]*$ ]]; then
     echo "run_unet: received NP=$ranks, expected a number of ranks, 1 or more." >&2
     exit 2
 fi
+./setup.sh
+venv="${DDL_VENV:-.venv}"
+run_dir="${RUN_DIR:-runs/unet-$(date +%Y%m%d-%H%M%S)}"
+train=("$venv/bin/python" -u scripts/train_unet.py --run-dir "$run_dir" "$@")
+for argument in "$@"; do
+    [[ "$argument" == -h || "$argument" == --help ]] && exec "${train[@]}"
+done
+# Bad flags end here, with one line and status 2, before any rank starts.
+"${train[@]}" --dry-run > /dev/null
 
-hosts=()
-if [[ -n "${HOSTS:-}" ]]; then
-    hosts=(-H "$HOSTS")
-else
-    hosts=(-H "localhost:$ranks")
-fi
 echo "run_unet: $ranks rank(s) on ${HOSTS:-this machine}; results in $run_dir"
-exec "$venv/bin/horovodrun" --gloo -np "$ranks" "${hosts[@]}" \
-    "$venv/bin/python" -u scripts/train_unet.py --run-dir "$run_dir" "$@"
+trap 'echo "run_unet: interrupted" >&2; exit 130' INT
+"$venv/bin/horovodrun" --gloo -np "$ranks" -H "${HOSTS:-localhost:$ranks}" "${train[@]}"
+echo "run_unet: the model is $run_dir/model.keras"

@@ -30,12 +30,16 @@ def build_parser() -> argparse.ArgumentParser:
         flag = "--" + field.name.replace("_", "-")
         default = None if required else field.default
         parser.add_argument(flag, type=kind, required=required, default=default, help=shown)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check and print the plan, then stop"
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Parse, check, train."""
     arguments = vars(build_parser().parse_args(argv))
+    dry_run = arguments.pop("dry_run")
     is_root = placement().rank == 0
     try:
         plan = UnetPlan(**arguments)
@@ -44,6 +48,9 @@ def main(argv: list[str] | None = None) -> None:
     except ValueError as error:
         sys.stderr.write(f"train_unet: {error}\n" if is_root else "")
         sys.exit(2)
+    if dry_run:
+        sys.stdout.write(plan.to_json())
+        return
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     import ddl.distributed as dist
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from ddl.distributed import batch_norm, metrics, runtime, state
+from ddl.distributed import batch_norm, metrics, runtime, state, step
 
 
 def standard_callbacks(*, check_every_steps: int = 100) -> list[keras.callbacks.Callback]:
@@ -32,6 +32,7 @@ class BroadcastState(keras.callbacks.Callback):
         self.root = root
 
     def on_train_begin(self, logs: Any = None) -> None:
+        _check_equal_steps(runtime.allgather(self.params.get("steps")))
         state.broadcast_state(self.model, self.root)
 
 
@@ -43,6 +44,16 @@ class AverageAccumulators(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         state.average_accumulators(self.model)
+
+
+def _check_equal_steps(steps: list[int | None]) -> None:
+    """Refuse ranks that would take different numbers of steps: one would wait for the others forever."""
+    if len(set(steps)) > 1 and None not in steps:
+        found = ", ".join(f"rank {rank}: {count}" for rank, count in enumerate(steps))
+        raise ValueError(
+            f"Received: different steps per epoch ({found}). Expected: the same on every rank. Split each global "
+            "batch over the ranks (ddl.data.sharding, ddl.data.pipeline) or set steps_per_epoch."
+        )
 
 
 class AverageMovingStatistics(keras.callbacks.Callback):
@@ -88,7 +99,7 @@ class ReduceMetrics(keras.callbacks.Callback):
         model = self.model
 
         def results() -> dict[str, Any]:
-            if runtime.size() == 1 or tf.inside_function():
+            if runtime.size() == 1 or tf.inside_function() or step.is_inside():
                 local: dict[str, Any] = type(model).get_metrics_result(model)
                 return local
             return metrics.reduced_results(model)

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 from types import ModuleType, TracebackType
 
 from ddl.distributed.heartbeat import Client, Life, Peer, Server, start
@@ -38,16 +39,21 @@ class Watch:
     def __init__(self, me: Peer, size: int, silence_s: float, end: Server | Client) -> None:
         self.me, self.size, self.silence_s, self.end = me, size, silence_s, end
         self.state = "alive"
-        self.waiting_since: float | None = None
+        self.failed_at: str | None = None
+        self.waits: dict[int, float] = {}
         self._last_tick = time.monotonic()
         self._stop = threading.Event()
         self._thread = start(self._tick, self._stop)
+
+    def place(self) -> str:
+        """Return where this rank's program is, or where it failed."""
+        return self.failed_at or _place()
 
     def set_state(self, state: str) -> None:
         """Tell rank 0 at once."""
         self.state = state
         if isinstance(self.end, Client):
-            self.end.say(state, _place())
+            self.end.say(state, self.place())
 
     def close(self) -> None:
         """Leave the job in peace."""
@@ -67,7 +73,7 @@ class Watch:
             self.end.poll(_INTERVAL_S)
             verdict = self._judge(self.end)
         else:
-            self.end.say(self.state, _place())
+            self.end.say(self.state, self.place())
             self.end.listen(_INTERVAL_S)
             time.sleep(_INTERVAL_S / 2)
             verdict = self._judge_root(self.end.root)
@@ -84,8 +90,8 @@ class Watch:
                 return f"{life.peer} failed; its error stands above."
             if life.state == "alive" and self.silence_s and life.silent_s() > self.silence_s:
                 return (
-                    f"{life.peer} has given no sign of life for {life.silent_s():.0f} s: it is stopped, or its "
-                    f"machine or network is gone. It was last seen at {life.place}."
+                    f"{life.peer} has given no sign of life for {life.silent_s():.0f} s: it is stopped, holds Python's "
+                    f"lock, or its machine or network is gone. It was last seen at {life.place}."
                 )
         return self._judge_waiting(lives)
 
@@ -95,12 +101,20 @@ class Watch:
             waiting.append(0)
         if not waiting:
             return None
-        self.waiting_since = self.waiting_since or time.monotonic()
-        if time.monotonic() - self.waiting_since < _GATHER_S:
+        now = time.monotonic()
+        for rank in waiting:
+            self.waits.setdefault(rank, now)
+        first = min(self.waits.values())
+        if now - first < _GATHER_S:
             return None
-        own = Life(self.me, self.state, _place())
-        late = [life for life in [own, *lives] if life.state in ("alive", "left")]
-        return _blame(late, len(waiting))
+        everyone = [Life(self.me, self.state, self.place()), *lives]
+        # A rank that comes back when the others have given up fails too, but after them.
+        late = [
+            life
+            for life in everyone
+            if life.state in ("alive", "left") or self.waits.get(life.peer.rank, 0) > first + 1
+        ]
+        return _blame(late, everyone, len(self.waits))
 
     def _judge_root(self, root: Life) -> str | None:
         if self.me.rank != 1 and root.silent_s() < self.silence_s + 5:
@@ -121,8 +135,7 @@ def watch(hvd: ModuleType, stall_timeout_s: float) -> None:
     me = Peer(hvd.rank(), socket.gethostname(), os.getpid())
     server = Server(me.host, _addresses()) if me.rank == 0 else None
     address = hvd.broadcast_object(server.address if server else None, name="ddl.heartbeat")
-    # Half of the time-out: a silent rank must be named before Horovod's own clock runs out.
-    silence_s = stall_timeout_s / 2
+    silence_s = 0.8 * stall_timeout_s  # before Horovod's own clock runs out
     try:
         end: Server | Client = server or Client(address, me)
     except OSError as error:
@@ -159,6 +172,7 @@ def _end_on_exception(
     name = str(watch.me) if watch else f"pid {os.getpid()}"
     secondary = any(sign in f"{kind.__name__} {error}" for sign in _HOROVOD_ENDED)
     if watch and secondary:
+        watch.failed_at = _own_line(traceback.extract_tb(trace))
         watch.set_state("waiting")
         time.sleep(_GATHER_S + 4 * _INTERVAL_S)  # rank 0 names the one to blame and ends the job
     lines = "".join(traceback.format_exception(kind, error, trace))
@@ -171,9 +185,10 @@ def _end_on_exception(
     os._exit(130 if issubclass(kind, KeyboardInterrupt) else 1)
 
 
-def _blame(late: list[Life], waiting: int) -> str:
+def _blame(late: list[Life], everyone: list[Life], waiting: int) -> str:
     if not late:
-        return "every rank's reduction failed: Horovod has ended, see its messages above."
+        places = "; ".join(f"{life.peer} at {life.place}" for life in everyone)
+        return f"the ranks wait for each other in different places: {places}. Do all ranks do the same?"
     parts = []
     for life in late:
         if life.state == "left":
@@ -188,18 +203,23 @@ def _blame(late: list[Life], waiting: int) -> str:
 
 
 def _place() -> str:
-    """Return where the main thread is: the innermost line outside of installed packages."""
+    """Return where the main thread is."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    best = frame
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if "site-packages" not in name and not name.startswith("<") and sys.prefix not in name:
-            best = frame
-            break
-        frame = frame.f_back
-    if best is None:
-        return "its end"
-    return f"{best.f_code.co_filename}:{best.f_lineno} in {best.f_code.co_name}"
+    frames = traceback.StackSummary.extract(traceback.walk_stack(frame), lookup_lines=False)
+    return _own_line(frames[::-1])
+
+
+def _own_line(frames: list[traceback.FrameSummary]) -> str:
+    """Return the innermost line that is the user's: outside of installed packages and of this one."""
+    packages = ("site-packages", sys.prefix, str(Path(__file__).parents[1]))
+    own = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith("<") and not any(p in frame.filename for p in packages)
+    ]
+    for frame in reversed(own or frames):
+        return f"{frame.filename}:{frame.lineno} in {frame.name}"
+    return "its end"
 
 
 def _addresses() -> tuple[str, ...]:

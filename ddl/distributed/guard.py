@@ -1,10 +1,11 @@
 """What `init` changes in Keras itself under several ranks, so that nothing trains apart in silence.
 
-Three methods are wrapped, each where every way of training passes:
+Four methods are wrapped, each where every way of training passes:
 
 - `Model.make_train_function` refuses a model whose optimizer does not reduce, gives all ranks equal weights before
   its first step, makes steps work with uneven batches, and keeps the reduction out of XLA.
 - `Model.make_test_function` makes evaluation work with uneven batches.
+- `Optimizer.apply` refuses gradients that were not averaged, also in a `GradientTape` loop.
 - `LossScaleOptimizer.apply` moves the reduction before the decision to skip a step.
 
 Besides, `BatchNormalization(synchronized=True)` takes its statistics over all ranks (see `batch_norm`).
@@ -20,7 +21,7 @@ from typing import Any
 import keras
 
 from ddl.distributed import batch_norm, jit, runtime, state, uneven
-from ddl.distributed.optimizer import is_distributed, lift_loss_scale
+from ddl.distributed.optimizer import check_applied, is_distributed, lift_loss_scale
 
 logger = logging.getLogger("ddl")
 
@@ -39,12 +40,19 @@ def install() -> None:
     _wrap(keras.Model, "make_train_function", _before_training)
     _wrap(keras.Model, "make_test_function", _before_testing)
     _wrap(keras.optimizers.LossScaleOptimizer, "apply", _before_scaled_apply)
+    _wrap(keras.optimizers.Optimizer, "apply", lambda optimizer, *_, **__: check_applied(optimizer))
 
 
-def reduces_itself(model: keras.Model) -> keras.Model:
-    """Say that the model's own `train_step` reduces its gradients, so that its optimizer may be a plain one."""
-    object.__setattr__(model, "_ddl_reduces_itself", True)
-    return model
+def reduces_itself(trained: Any) -> Any:
+    """Say that a model's `train_step`, or a loop around an optimizer, reduces gradients by itself; return it.
+
+    Args:
+        trained: the model, or the plain optimizer, that is then let be.
+    """
+    for part in (trained, getattr(trained, "optimizer", None)):
+        if part is not None:
+            object.__setattr__(part, "_ddl_reduces_itself", True)
+    return trained
 
 
 def _wrap(owner: type, name: str, before: Callable[..., None]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -68,6 +69,7 @@ def DistributedOptimizer(  # noqa: N802
     """
     if isinstance(optimizer, str):
         optimizer = keras.optimizers.get(optimizer)
+    runtime.require_init()
     _check(optimizer, compression)
     batch_norm.install()
     reduction = Reduction(compression, sparse_as_dense)
@@ -98,11 +100,40 @@ def lift_loss_scale(optimizer: Any) -> None:
         DistributedOptimizer(optimizer)
 
 
+_depth = 0
+
+
+@contextlib.contextmanager
+def _inside_reduction() -> Iterator[None]:
+    global _depth
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+
+
+def check_applied(optimizer: Any) -> None:
+    """Refuse gradients that no rank has averaged, also in loops and train steps that `fit` knows nothing of.
+
+    Raises:
+        ValueError: with the remedy.
+    """
+    if _depth or is_distributed(optimizer) or getattr(optimizer, "_ddl_reduces_itself", False):
+        return
+    name = type(optimizer).__name__
+    raise ValueError(
+        f"Received: gradients for a plain {name} on {runtime.size()} ranks: each would train a model of its own. "
+        f"Expected: ddl.distributed.DistributedOptimizer({name}(...)), or reduces_itself(optimizer) where your code "
+        "has averaged them, or means to train on one rank."
+    )
+
+
 class _Distributed:
     """What the classes below share. Stands before the user's class in the order of methods."""
 
     _ddl_base: type
-    _ddl_reduction: Reduction
+    _ddl_reduction = Reduction()  # also of a copy made by `from_config`
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -126,7 +157,8 @@ class _OnApply(_Distributed):
             grads = _share_weighed(grads)
             if not self.gradient_accumulation_steps:  # type: ignore[attr-defined]
                 grads = self._ddl_reduction.average(grads)
-        super().apply(grads, trainable_variables)  # type: ignore[misc]
+        with _inside_reduction():
+            super().apply(grads, trainable_variables)  # type: ignore[misc]
 
     def _clip_gradients(self, grads: list[Gradient]) -> list[Gradient]:
         # With accumulation Keras calls this with the sum over micro-batches, once an update.
@@ -161,7 +193,8 @@ class _OutsideLossScale(_Distributed):
                 grads = _agreed_finite(_times_ranks(grads))
             else:
                 grads = _times_ranks(self._ddl_reduction.average(grads))
-        super().apply(grads, trainable_variables)  # type: ignore[misc]
+        with _inside_reduction():
+            super().apply(grads, trainable_variables)  # type: ignore[misc]
 
 
 def _distribute(optimizer: Any, role: type, reduction: Reduction) -> Any:

@@ -29,6 +29,7 @@ STALL_TIMEOUT_S = 50.0
 
 _place = launcher.Placement()
 _initialized = False
+_left = False
 _hvd: ModuleType | None = None
 
 
@@ -63,13 +64,13 @@ def init(stall_timeout_s: float | None = None) -> None:
 
 def shutdown() -> None:
     """Leave the job. Called by itself when Python ends; afterwards this process is one rank again."""
-    global _initialized, _place, _hvd
+    global _initialized, _left, _place, _hvd
     if not _initialized:
         return
     failure.stop_watching()
     if _hvd is not None:
         _hvd.shutdown()
-    _hvd, _place, _initialized = None, launcher.Placement(), False
+    _hvd, _place, _initialized, _left = None, launcher.Placement(), False, True
     atexit.unregister(shutdown)
 
 
@@ -78,29 +79,49 @@ def is_initialized() -> bool:
     return _initialized
 
 
+def require_init() -> None:
+    """Refuse to go on as one rank where a launcher started several and `init` has not run.
+
+    Raises:
+        RuntimeError: with the remedy.
+    """
+    if _initialized or _left:
+        return
+    place = launcher.placement()
+    if place.size > 1:
+        raise RuntimeError(
+            f"{place.launcher} started {place.size} ranks, but ddl.distributed.init() has not been called: each would "
+            "train a model of its own. Call it first."
+        )
+
+
 def rank() -> int:
     """Return this process's number, 0 to `size() - 1`."""
+    require_init()
     return _place.rank
 
 
 def size() -> int:
     """Return the number of ranks in the job."""
+    require_init()
     return _place.size
 
 
 def local_rank() -> int:
     """Return this process's number among those on the same machine."""
+    require_init()
     return _place.local_rank
 
 
 def local_size() -> int:
     """Return the number of ranks on this machine."""
+    require_init()
     return _place.local_size
 
 
 def is_root() -> bool:
     """Return whether this is rank 0, the one that prints and writes files."""
-    return _place.rank == 0
+    return rank() == 0
 
 
 def broadcast(value: Any, root: int = 0) -> Any:
@@ -191,13 +212,13 @@ def _set_environment(place: launcher.Placement, stall_timeout_s: float) -> None:
     threads = launcher.threads_per_rank(place.local_size)
     # Horovod checks for stalls once a `check` period, drops its cached answers after one, and starts the
     # shutdown clock only then: three periods and the clock together stay below the time-out.
-    check_s = max(1, int(stall_timeout_s / 5))
+    check_s = max(1, int(stall_timeout_s / 8))
     defaults = {
         "OMP_NUM_THREADS": str(threads),
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": str(min(threads, 2)),
         "HOROVOD_STALL_CHECK_TIME_SECONDS": str(check_s if stall_timeout_s else 60),
-        "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(2 * check_s if stall_timeout_s else 0),
+        "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(max(0, int(stall_timeout_s) - 3 * check_s)),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "TF_CPP_MIN_LOG_LEVEL": "1" if place.rank == 0 else "3",
     }

@@ -190,5 +190,6 @@ def check_optimizer_is_distributed(optimizer: Any) -> None:
         )
     raise ValueError(
         f"Received: a model compiled with a plain {name} on {runtime.size()} ranks: each would train a model of its "
-        f"own. Expected: model.compile(optimizer=ddl.distributed.DistributedOptimizer({name}(...)), ...)."
+        f"own. Expected: model.compile(ddl.distributed.DistributedOptimizer({name}(...)), ...), or, to keep the state "
+        "of a loaded one, model.optimizer = DistributedOptimizer(model.optimizer)."
     )

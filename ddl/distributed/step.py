@@ -33,11 +33,28 @@ class StepShare:
 
 
 _current: list[StepShare] = []
+_depth = 0
 
 
 def current() -> StepShare | None:
     """Return the share of the step that this code is part of, or None outside of one."""
     return _current[-1] if _current else None
+
+
+@contextlib.contextmanager
+def taken() -> Iterator[None]:
+    """Mark the code inside as part of a train or test step of `fit` or `evaluate`."""
+    global _depth
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+
+
+def is_inside() -> bool:
+    """Return whether this code is part of such a step, traced or eager."""
+    return _depth > 0
 
 
 def whole() -> StepShare:

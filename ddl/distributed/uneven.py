@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed import batch_norm
-from ddl.distributed.step import step_samples
+from ddl.distributed.step import step_samples, taken
 
 
 def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Callable[[Any], Any]:
@@ -21,6 +21,10 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
     """
 
     def step_with_share(data: Any) -> Any:
+        with taken():
+            return shared_step(data)
+
+    def shared_step(data: Any) -> Any:
         count = _sample_count(data)
         if isinstance(count, int):  # known when the step is traced, so this rank is not empty
             with step_samples(count) if train else contextlib.nullcontext():

@@ -23,6 +23,8 @@ def misbehave() -> None:
         time.sleep(1000)
     if how == "raise":
         raise RuntimeError("my bug")
+    if how == "apart":  # a reduction that the others do not take part in
+        dist.allreduce(np.zeros(7))
     if how == "leave":
         sys.exit(0)
 

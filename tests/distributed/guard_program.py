@@ -63,6 +63,9 @@ def refusals() -> None:
     summed = model()
     summed.compile(summed.optimizer, keras.losses.MeanSquaredError(reduction="sum"))
     attempt("loss that is a sum", lambda: fit(summed))
+    plain_again = keras.optimizers.SGD(0.1)
+    attempt("plain optimizer in a tape loop", lambda: tape_step(plain_again))
+    attempt("different steps", lambda: fit_part(slice(0, 4 * (RANK + 1))))
     attempt("different models", lambda: dist.broadcast_state(model(units=5 if RANK == 2 else 3)))
 
 
@@ -70,6 +73,14 @@ def scaled_tape_step(inner: Any) -> None:
     optimizer = keras.optimizers.LossScaleOptimizer(inner)
     variable = keras.Variable(1.0)
     optimizer.apply([tf.constant(1.0)], [variable])
+
+
+def tape_step(optimizer: Any) -> None:
+    optimizer.apply([tf.constant(1.0)], [keras.Variable(1.0)])
+
+
+def fit_part(mine: slice) -> None:
+    model().fit(X[mine], Y[mine], batch_size=2, verbose=0, callbacks=dist.standard_callbacks())
 
 
 def float8_step() -> None:
@@ -82,6 +93,15 @@ def start_equal() -> None:
     attempt(
         "a model that reduces itself may keep its optimizer",
         lambda: fit(dist.reduces_itself(model("sgd"))),
+    )
+    attempt(
+        "an optimizer that its loop reduces for may be a plain one",
+        lambda: tape_step(dist.reduces_itself(keras.optimizers.SGD(0.1))),
+    )
+    made = dist.DistributedOptimizer(keras.optimizers.SGD(0.1))
+    attempt(
+        "a copy made from the config reduces too",
+        lambda: tape_step(type(made).from_config(made.get_config())),
     )
     keras.utils.set_random_seed(RANK)
     apart = model()
@@ -162,6 +182,20 @@ def metrics() -> None:
         "metrics with other aggregations",
         lambda: bool(np.isclose(values["peak"], peak * 100 + 10, rtol=1e-5)),
     )
+    measured.compile(measured.optimizer, "mse", metrics=["mae"], run_eagerly=True)
+    eager = measured.evaluate(
+        X[mine],
+        Y[mine],
+        verbose=0,
+        batch_size=4,
+        return_dict=True,
+        callbacks=[dist.ReduceMetrics()],
+    )
+    attempt(
+        "evaluate does so in eager mode, with uneven steps",
+        lambda: bool(np.isclose(eager["mae"], expected["mae"], rtol=1e-6)),
+    )
+    measured.compile(measured.optimizer, "mse", metrics=["mae"])
     attempt(
         "training goes on after evaluate on its own",
         lambda: fit(measured, dist.standard_callbacks()),

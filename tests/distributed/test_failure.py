@@ -29,6 +29,12 @@ STALLED = r"rank {victim} \(host .*\) is stalled at .*failing_program.py:\d+ in 
         ("stall", 0, "mpirun", STALLED),
         ("stall", 1, "horovodrun-gloo", STALLED),
         ("leave", 1, "mpirun", r"rank {victim} .* has left the job, while 2 rank\(s\) wait"),
+        (
+            "apart",
+            1,
+            "mpirun",
+            r"wait for each other in different places: rank 0 .*failing_program",
+        ),
         ("raise", 1, "horovodrun-gloo", r"rank {victim} .* failed:\n(.*\n)*.*RuntimeError: my bug"),
     ],
 )

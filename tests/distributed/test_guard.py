@@ -35,6 +35,8 @@ def facts() -> dict[str, str]:
         ("loss scale outside in a tape loop", "DistributedOptimizer(LossScaleOptimizer(...))"),
         ("loss that is a sum", "Expected: reduction='sum_over_batch_size', the default"),
         ("float8 variable", "float8 training cannot be averaged"),
+        ("plain optimizer in a tape loop", "Received: gradients for a plain SGD on 3 ranks"),
+        ("different steps", "different steps per epoch (rank 0: 2, rank 1: 4, rank 2: 6)"),
         ("different models", "(5,) float32 on rank 2. Expected: kernel (4,) float32"),
     ],
 )
@@ -46,6 +48,9 @@ def test_what_cannot_work_is_refused(facts: dict[str, str], fact: str, expected:
     "fact",
     [
         "a model that reduces itself may keep its optimizer",
+        "an optimizer that its loop reduces for may be a plain one",
+        "a copy made from the config reduces too",
+        "evaluate does so in eager mode, with uneven steps",
         "ranks start from rank 0's weights without a callback",
         "a state loaded on rank 1 alone reaches all",
         "dropout differs between ranks and resumes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,20 @@ def test_a_job_without_horovod_says_what_to_do() -> None:
     )
     assert result.returncode == 1
     assert "Run ./setup.sh, or `python -m ddl.install`" in result.stderr
+
+
+@pytest.mark.parametrize("use", ["d.size()", "d.is_root()", "d.DistributedOptimizer('sgd')"])
+def test_a_forgotten_init_is_an_error_in_a_job_of_several_ranks(use: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", f"import ddl.distributed as d; {use}"],
+        env=os.environ | {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "mpirun started 2 ranks, but ddl.distributed.init() has not been called" in result.stderr
 
 
 def test_bad_requests_are_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
