@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Trains a U-Net on this machine with microscope pictures that it makes itself; sets up first when needed.
+# Trains a U-Net on this machine, on your pictures or on ones that it makes itself; sets up first when needed.
 #
-#   ./run_unet.sh                     two ranks, about a minute
-#   NP=4 ./run_unet.sh --epochs 20    other ranks; flags go to scripts/train_unet.py
+#   ./run_unet.sh                          two ranks, under a minute
+#   NP=4 ./run_unet.sh --data pictures/    other ranks; flags go to scripts/train_unet.py
 #
 # NP=2                 ranks
 # HOSTS=a:2,b:2        machines and their slots, all with this folder at this path (default: this one)

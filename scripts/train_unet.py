@@ -1,6 +1,6 @@
-"""Train the U-Net on microscope pictures that it makes itself.
+"""Train the U-Net on pictures and masks, or on microscope pictures that it makes itself.
 
-    horovodrun -np 2 python scripts/train_unet.py --run-dir runs/unet --epochs 5
+    horovodrun -np 2 python scripts/train_unet.py --run-dir runs/unet --data pictures/ --epochs 50
 
 A bad flag ends with one line and status 2, before anything starts.
 """
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.distributed.launcher import placement
 from ddl.training.plan import UnetPlan
+from ddl.training.unet_data import open_data
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -45,6 +46,8 @@ def main(argv: list[str] | None = None) -> None:
         plan = UnetPlan(**arguments)
         if is_root:
             plan.check_run_dir()
+        # Synthetic pictures take seconds to make and have nothing to check.
+        data = None if plan.data == "synthetic" else open_data(plan)
     except ValueError as error:
         sys.stderr.write(f"train_unet: {error}\n" if is_root else "")
         sys.exit(2)
@@ -57,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     dist.init()
     from ddl.training.unet import train
 
-    train(plan)
+    train(plan, data)
 
 
 def _documented_fields() -> list[tuple[str, str]]:

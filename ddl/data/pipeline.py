@@ -1,4 +1,4 @@
-"""From arrays to batches: one rank's part of every global step, read ahead of the training."""
+"""From samples to batches: one rank's part of every global step, read ahead of the training."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from ddl.data import sharding
+from ddl.data.samples import Samples
+
+Batch = tuple[np.ndarray, np.ndarray]
 
 
 def training_batches(
-    inputs: np.ndarray,
-    targets: np.ndarray,
+    samples: Samples,
     *,
     per_rank_batch_size: int,
     rank: int,
@@ -22,47 +24,41 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Return an endless dataset of this rank's batches, epoch after epoch, each in an order of its own.
 
-    Give `fit` its `steps_per_epoch`: `sharding.steps_per_epoch(len(inputs), per_rank_batch_size * size)`. The last step
-    of an epoch may hold fewer samples, on some ranks none.
+    Give `fit` its `steps_per_epoch`: `sharding.steps_per_epoch(len(samples), per_rank_batch_size * size)`. The last
+    step of an epoch may hold fewer samples, on some ranks none.
     """
     global_batch_size = per_rank_batch_size * size
-    steps = sharding.steps_per_epoch(len(inputs), global_batch_size)
+    steps = sharding.steps_per_epoch(len(samples), global_batch_size)
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches() -> Iterator[Batch]:
         epoch = first_epoch
         while True:
-            order = sharding.epoch_order(len(inputs), epoch, seed)
+            order = sharding.epoch_order(len(samples), epoch, seed)
             for step in range(steps):
                 mine = sharding.step_indices(order, step, global_batch_size, rank, size)
-                yield inputs[mine], targets[mine]
+                yield samples.read(mine)
             epoch += 1
 
-    return _dataset(batches, inputs, targets)
+    return _dataset(batches, samples)
 
 
 def evaluation_batches(
-    inputs: np.ndarray, targets: np.ndarray, *, per_rank_batch_size: int, rank: int, size: int
+    samples: Samples, *, per_rank_batch_size: int, rank: int, size: int
 ) -> tf.data.Dataset:
     """Return this rank's block of the samples, in order, in the same number of steps on every rank."""
-    start, end = sharding.shard_bounds(len(inputs), rank, size)
-    steps = sharding.evaluation_steps(len(inputs), per_rank_batch_size, size)
+    start, end = sharding.shard_bounds(len(samples), rank, size)
+    steps = sharding.evaluation_steps(len(samples), per_rank_batch_size, size)
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for first in start + np.arange(steps) * per_rank_batch_size:
-            mine = slice(min(first, end), min(first + per_rank_batch_size, end))
-            yield inputs[mine], targets[mine]
+    def batches() -> Iterator[Batch]:
+        for step in range(steps):
+            first = min(start + step * per_rank_batch_size, end)
+            yield samples.read(np.arange(first, min(first + per_rank_batch_size, end)))
 
-    return _dataset(batches, inputs, targets)
+    return _dataset(batches, samples)
 
 
-def _dataset(
-    batches: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]],
-    inputs: np.ndarray,
-    targets: np.ndarray,
-) -> tf.data.Dataset:
-    signature = tuple(
-        tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (inputs, targets)
-    )
+def _dataset(batches: Callable[[], Iterator[Batch]], samples: Samples) -> tf.data.Dataset:
+    signature = tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in samples.fields)
     # tf.data's autotuner stalls the end of every epoch by up to seconds (its background thread sleeps).
     options = tf.data.Options()
     options.autotune.enabled = False

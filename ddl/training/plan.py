@@ -13,13 +13,15 @@ from ddl.models.norms import NORMS
 
 @dataclass(frozen=True)
 class UnetPlan:
-    """A training of the U-Net on synthetic microscope pictures.
+    """A training of the U-Net on pictures and masks.
 
     Attributes:
         run_dir: where plan, history and model go; must not hold a run yet.
-        samples: training pictures.
-        validation_samples: pictures that are only looked at.
-        image_size: height and width in pixels, a multiple of 2**depth.
+        data: "synthetic", or a file or folder of pictures and masks that `ddl.data.sources` opens.
+        validation_part: of data without splits of their own, what is only looked at.
+        samples: synthetic pictures to train on.
+        validation_samples: synthetic pictures that are only looked at.
+        image_size: height and width in pixels that picture files get, a multiple of 2**depth.
         width: channels of the first level.
         depth: levels below the first.
         norm: "sync", "batch", "group" or "none".
@@ -34,6 +36,8 @@ class UnetPlan:
     """
 
     run_dir: Path
+    data: str = "synthetic"
+    validation_part: float = 0.1
     samples: int = 256
     validation_samples: int = 64
     image_size: int = 96
@@ -64,6 +68,10 @@ class UnetPlan:
         for name in ("depth", "warmup_epochs", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"Received: {name}={getattr(self, name)}. Expected: 0 or more.")
+        if not 0 < self.validation_part < 1:
+            raise ValueError(
+                f"Received: validation_part={self.validation_part}. Expected: above 0, below 1."
+            )
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"Received: learning_rate={self.learning_rate}. Expected: above 0.")
         if self.image_size % 2**self.depth:

@@ -54,6 +54,8 @@ def test_help_answers_in_a_second_and_documents_every_flag() -> None:
         (["--epochs", "many"], "invalid int value: 'many'"),
         (["--epoch", "3"], "unrecognized arguments"),
         (["--image-size", "50"], "2**depth = 8 divides, such as 56."),
+        (["--data", "/nowhere"], "/nowhere"),
+        (["--validation-part", "1"], "validation_part=1.0. Expected: above 0, below 1."),
     ],
 )
 def test_a_bad_flag_ends_with_one_line_and_status_2(
