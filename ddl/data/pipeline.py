@@ -8,13 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from ddl.data import sharding
-from ddl.data.samples import Samples
+from ddl.data.order import Position, SampleOrder
+from ddl.data.source import Source
 
-Batch = tuple[np.ndarray, np.ndarray]
+Batch = tuple[np.ndarray, ...]
 
 
 def training_batches(
-    samples: Samples,
+    samples: Source,
     *,
     per_rank_batch_size: int,
     rank: int,
@@ -27,23 +28,17 @@ def training_batches(
     Give `fit` its `steps_per_epoch`: `sharding.steps_per_epoch(len(samples), per_rank_batch_size * size)`. The last
     step of an epoch may hold fewer samples, on some ranks none.
     """
-    global_batch_size = per_rank_batch_size * size
-    steps = sharding.steps_per_epoch(len(samples), global_batch_size)
+    order = SampleOrder("global", len(samples), per_rank_batch_size, size, seed)
 
     def batches() -> Iterator[Batch]:
-        epoch = first_epoch
-        while True:
-            order = sharding.epoch_order(len(samples), epoch, seed)
-            for step in range(steps):
-                mine = sharding.step_indices(order, step, global_batch_size, rank, size)
-                yield samples.read(mine)
-            epoch += 1
+        for _, indices in order.after(Position(first_epoch), rank):
+            yield tuple(samples.read(indices).values())
 
     return _dataset(batches, samples)
 
 
 def evaluation_batches(
-    samples: Samples, *, per_rank_batch_size: int, rank: int, size: int
+    samples: Source, *, per_rank_batch_size: int, rank: int, size: int
 ) -> tf.data.Dataset:
     """Return this rank's block of the samples, in order, in the same number of steps on every rank."""
     start, end = sharding.shard_bounds(len(samples), rank, size)
@@ -52,13 +47,15 @@ def evaluation_batches(
     def batches() -> Iterator[Batch]:
         for step in range(steps):
             first = min(start + step * per_rank_batch_size, end)
-            yield samples.read(np.arange(first, min(first + per_rank_batch_size, end)))
+            indices = np.arange(first, min(first + per_rank_batch_size, end))
+            yield tuple(samples.read(indices).values())
 
     return _dataset(batches, samples)
 
 
-def _dataset(batches: Callable[[], Iterator[Batch]], samples: Samples) -> tf.data.Dataset:
-    signature = tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in samples.fields)
+def _dataset(batches: Callable[[], Iterator[Batch]], samples: Source) -> tf.data.Dataset:
+    fields = samples.fields.values()
+    signature = tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in fields)
     # tf.data's autotuner stalls the end of every epoch by up to seconds (its background thread sleeps).
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -74,6 +74,11 @@ class Subset:
         self._source.close()
 
 
+def empty_batch(fields: Mapping[str, Field], count: int) -> dict[str, np.ndarray]:
+    """Return room for `count` samples."""
+    return {name: np.empty((count, *field.shape), field.dtype) for name, field in fields.items()}
+
+
 def checked_indices(indices: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
     """Return `indices` as int64, or refuse what is no list of samples from 0 to `count` - 1."""
     array = np.asarray(indices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddl.data.samples import ArraySamples, MaskSamples, Samples
+from ddl.data.samples import ArraySamples, MaskSamples
 from ddl.data.source import Source, Subset
 from ddl.data.sources import detect_format, open_source
 from ddl.data.splits import split_samples
@@ -19,13 +19,13 @@ _PICTURE_FILES = ("pairs", "folders")
 class UnetData:
     """What is trained on and what is only looked at."""
 
-    training: Samples
-    validation: Samples
+    training: Source
+    validation: Source
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of every picture."""
-        height, width, channels = self.training.fields[0].shape
+        height, width, channels = next(iter(self.training.fields.values())).shape
         return height, width, channels
 
 
@@ -65,7 +65,7 @@ def _split_sources(plan: UnetPlan) -> tuple[Source, Source]:
 
 
 def _check_shapes(data: UnetData, plan: UnetPlan) -> None:
-    shape, mask = (field.shape for field in data.training.fields)
+    shape, mask = (field.shape for field in data.training.fields.values())
     if len(shape) != 3 or mask != (*shape[:2], 1):
         raise ValueError(
             f"Received: pictures of shape {shape} with masks of {mask} from {plan.data}. Expected: "

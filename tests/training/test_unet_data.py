@@ -33,12 +33,12 @@ def test_pairs_become_pictures_and_masks_from_0_to_1(pictures: Path, tmp_path: P
     data = open_data(plan)
     assert (len(data.training), len(data.validation)) == (8, 2)
     assert data.picture_shape == (16, 16, 3)
-    images, masks = data.training.read([0, 3])
+    images, masks = data.training.read([0, 3]).values()
     assert images.dtype == masks.dtype == np.float32
     assert 0.2 < images.mean() < 1
     assert set(np.unique(masks)) <= {0.0, 1.0}
     again = open_data(plan).training.read([0, 3])
-    assert np.array_equal(images, again[0])
+    assert np.array_equal(images, again["image"])
 
 
 def test_a_prepared_file_keeps_its_own_splits(tmp_path: Path) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddl.data.conversion import Conversion
 from ddl.data.listing import Listing, by_stem, match, pictures_in
-from ddl.data.pictures import PIXEL_LIMIT
-from ddl.data.sources.picture_files import PictureFiles
+from ddl.data.sources.picture_files import mask_opener
 
 
 def detect(path: Path) -> bool:
@@ -23,15 +21,4 @@ def find(path: Path) -> Listing:
     return match(path, images, by_stem(masks))
 
 
-def open_source(
-    path: Path,
-    *,
-    image_size: tuple[int, int] | None = None,
-    channels: str = "rgb",
-    bits: int = 8,
-    mask_mode: str = "binary",
-    pixel_limit: int = PIXEL_LIMIT,
-) -> PictureFiles:
-    """Open the pairs of a folder."""
-    how = Conversion(image_size, channels, bits, mask_mode, pixel_limit)
-    return PictureFiles(find(path), how)
+open_source = mask_opener(find)

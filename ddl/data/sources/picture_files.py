@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.listing import Listing
-from ddl.data.pictures import read_size
-from ddl.data.source import Field, checked_indices
+from ddl.data.pictures import PIXEL_LIMIT, read_size
+from ddl.data.source import Field, checked_indices, empty_batch
+
+
+def mask_opener(find: Callable[[Path], Listing]) -> Callable[..., PictureFiles]:
+    """Return how a layout of pictures with masks is opened, given how its pairs are found."""
+
+    def open_source(
+        path: Path,
+        *,
+        image_size: tuple[int, int] | None = None,
+        channels: str = "rgb",
+        bits: int = 8,
+        mask_mode: str = "binary",
+        pixel_limit: int = PIXEL_LIMIT,
+    ) -> PictureFiles:
+        how = Conversion(image_size, channels, bits, mask_mode, pixel_limit)
+        return PictureFiles(find(path), how)
+
+    return open_source
 
 
 class PictureFiles:
@@ -35,10 +54,7 @@ class PictureFiles:
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return these pictures with their masks or labels."""
         wanted = checked_indices(indices, len(self))
-        batch = {
-            name: np.empty((len(wanted), *field.shape), field.dtype)
-            for name, field in self.fields.items()
-        }
+        batch = empty_batch(self.fields, len(wanted))
         for row, index in enumerate(wanted):
             for name, part in self._how.read(self._samples[index]).items():
                 batch[name][row] = part

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.data.source import Field, checked_indices
+from ddl.data.source import Field, checked_indices, empty_batch
 from ddl.data.synthetic import microscope_picture
 from ddl.data.synthetic_volume import microscope_volume
 
@@ -40,10 +40,7 @@ class Synthetic:
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Make these samples."""
         wanted = checked_indices(indices, len(self))
-        batch = {
-            name: np.empty((len(wanted), *field.shape), field.dtype)
-            for name, field in self.fields.items()
-        }
+        batch = empty_batch(self.fields, len(wanted))
         for row, index in enumerate(wanted):
             batch["image"][row], batch["mask"][row] = self._make(int(index), self._size, self._seed)
         return batch
