@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -60,16 +61,7 @@ def build_resnet(
         features = _convolve_and_normalize(inputs, width, 7, norm, "stem", strides=2)
         features = keras.layers.ReLU(name="stem_relu")(features)
         features = keras.layers.MaxPooling2D(3, 2, padding="same", name="stem_pool")(features)
-    for stage, count in enumerate(BLOCKS[depth]):
-        for number in range(count):
-            features = block(
-                features,
-                width * 2**stage,
-                norm,
-                f"stage_{stage + 1}_block_{number + 1}",
-                strides=2 if stage and not number else 1,
-                last_gamma="zeros" if zero_init_gamma else "ones",
-            )
+    features = _stages(features, block, BLOCKS[depth], width, norm, zero_init_gamma)
     return _classify(inputs, features, classes, dropout, f"resnet{depth}")
 
 
@@ -101,18 +93,32 @@ def build_cifar_resnet(
     inputs = keras.Input(tuple(input_shape), name="image")
     features = _convolve_and_normalize(inputs, width, 3, norm, "stem")
     features = keras.layers.ReLU(name="stem_relu")(features)
-    for stage in range(3):
-        for number in range((depth - 2) // 6):
-            features = _basic_block(
+    block = functools.partial(_basic_block, padded_shortcut=True)
+    blocks = 3 * ((depth - 2) // 6,)
+    features = _stages(features, block, blocks, width, norm, zero_init_gamma)
+    return _classify(inputs, features, classes, dropout, f"resnet{depth}")
+
+
+def _stages(
+    features: keras.KerasTensor,
+    block: Callable[..., keras.KerasTensor],
+    counts: Sequence[int],
+    width: int,
+    norm: str,
+    zero_init_gamma: bool,
+) -> keras.KerasTensor:
+    """Return stages of blocks, each after the first halving the size and doubling the channels."""
+    for stage, count in enumerate(counts):
+        for number in range(count):
+            features = block(
                 features,
                 width * 2**stage,
                 norm,
                 f"stage_{stage + 1}_block_{number + 1}",
                 strides=2 if stage and not number else 1,
                 last_gamma="zeros" if zero_init_gamma else "ones",
-                padded_shortcut=True,
             )
-    return _classify(inputs, features, classes, dropout, f"resnet{depth}")
+    return features
 
 
 def _basic_block(

@@ -66,15 +66,19 @@ def build_unet(
         features = keras.layers.Concatenate(name=f"{name}_skip")([skip, features])
         features = level_block(features, widths[level], name)
         if deep_supervision and level:
-            factor = 2**level
-            scores = blocks.layer("Conv", features)(classes, 1, name=f"scores_{factor}")(features)
-            enlarged = blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
-            outputs[f"mask_{factor}"] = blocks.probabilities(enlarged, f"mask_{factor}")
+            outputs[f"mask_{2**level}"] = _coarse_mask(features, classes, 2**level)
     scores = blocks.layer("Conv", features)(classes, 1, name="scores")(features)
     mask = blocks.probabilities(scores, "mask")
     # The finest first, so that output 0 is the one to predict with.
     outputs = {"mask": mask, **dict(reversed(outputs.items()))}
     return keras.Model(inputs, outputs if deep_supervision else mask, name="unet")
+
+
+def _coarse_mask(features: keras.KerasTensor, classes: int, factor: int) -> keras.KerasTensor:
+    """Return the mask that features at 1/`factor` of the size give, enlarged to the whole."""
+    scores = blocks.layer("Conv", features)(classes, 1, name=f"scores_{factor}")(features)
+    enlarged = blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
+    return blocks.probabilities(enlarged, f"mask_{factor}")
 
 
 def build_seed_unet(
