@@ -41,7 +41,7 @@ _LAZY = {
     "average_accumulators": "state",
     "average_moving_statistics": "batch_norm",
     "broadcast_state": "state",
-    "broadcast_variables": "state",
+    "broadcast_variables": "variables",
     "find_desync": "state",
     "is_distributed": "optimizer",
     "reduced_results": "metrics",

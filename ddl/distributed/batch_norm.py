@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed import runtime, step
+from ddl.distributed.variables import average_variables
 
 
 def SyncBatchNormalization(**kwargs: Any) -> keras.layers.BatchNormalization:  # noqa: N802
@@ -63,9 +64,7 @@ def global_moments(
         weights = tf.cast(tf.cast(mask, tf.bool), inputs.dtype)[..., tf.newaxis]
     count = tf.reduce_sum(tf.broadcast_to(weights, tf.shape(inputs)), axes, keepdims=True)
     center = tf.reduce_sum(inputs * weights, axes, keepdims=True) / tf.maximum(count, 1)
-    center = tf.stop_gradient(
-        center
-    )  # any value gives the same sums below, so it needs no gradient
+    center = tf.stop_gradient(center)  # any value gives the same sums below
     deviation = (inputs - center) * weights
     first = _float64_sum(deviation, axes)
     second = _float64_sum(tf.square(deviation), axes)
@@ -110,16 +109,7 @@ def local_layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:
 
 def average_moving_statistics(model: keras.Model) -> None:
     """Set the moving mean and variance of every local layer to the mean over ranks. All ranks must call it."""
-    import numpy as np
-
-    variables = [v for layer in local_layers(model) for v in layer.non_trainable_variables]
-    if runtime.size() == 1 or not variables:
-        return
-    flat = np.concatenate([np.ravel(variable.numpy()).astype(np.float64) for variable in variables])
-    mean = runtime.allreduce(flat, op="mean")
-    ends = np.cumsum([int(np.prod(variable.shape)) for variable in variables])
-    for variable, values in zip(variables, np.split(mean, ends[:-1]), strict=True):
-        variable.assign(values.reshape(variable.shape))
+    average_variables([v for layer in local_layers(model) for v in layer.non_trainable_variables])
 
 
 def _float64_sum(values: tf.Tensor, axes: list[int]) -> tf.Tensor:

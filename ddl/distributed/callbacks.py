@@ -99,7 +99,7 @@ class ReduceMetrics(keras.callbacks.Callback):
         model = self.model
 
         def results() -> dict[str, Any]:
-            if runtime.size() == 1 or tf.inside_function() or step.is_inside():
+            if runtime.size() == 1 or tf.inside_function() or step.taking:
                 local: dict[str, Any] = type(model).get_metrics_result(model)
                 return local
             return metrics.reduced_results(model)

@@ -36,8 +36,8 @@ _watch: Watch | None = None
 class Watch:
     """This rank's part in watching the others. One background thread."""
 
-    def __init__(self, me: Peer, size: int, silence_s: float, end: Server | Client) -> None:
-        self.me, self.size, self.silence_s, self.end = me, size, silence_s, end
+    def __init__(self, me: Peer, silence_s: float, end: Server | Client) -> None:
+        self.me, self.silence_s, self.end = me, silence_s, end
         self.state = "alive"
         self.failed_at: str | None = None
         self.waits: dict[int, float] = {}
@@ -63,9 +63,8 @@ class Watch:
 
     def _tick(self) -> None:
         slept_s, self._last_tick = time.monotonic() - self._last_tick, time.monotonic()
-        if (
-            slept_s > 5 * _INTERVAL_S
-        ):  # this process was stopped: it cannot blame others for that time
+        if slept_s > 5 * _INTERVAL_S:
+            # This process was stopped, and cannot blame others for that time.
             lives = self.end.lives.values() if isinstance(self.end, Server) else [self.end.root]
             for life in lives:
                 life.seen += slept_s
@@ -147,7 +146,7 @@ def watch(hvd: ModuleType, stall_timeout_s: float) -> None:
             error,
         )
         return
-    _watch = Watch(me, hvd.size(), silence_s, end)
+    _watch = Watch(me, silence_s, end)
 
 
 def stop_watching() -> None:

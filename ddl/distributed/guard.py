@@ -6,7 +6,7 @@ Four methods are wrapped, each where every way of training passes:
   its first step, makes steps work with uneven batches, and keeps the reduction out of XLA.
 - `Model.make_test_function` makes evaluation work with uneven batches.
 - `Optimizer.apply` refuses gradients that were not averaged, also in a `GradientTape` loop.
-- `LossScaleOptimizer.apply` moves the reduction before the decision to skip a step.
+- `LossScaleOptimizer.apply` refuses a reduction that stands behind its decision to skip a step.
 
 Besides, `BatchNormalization(synchronized=True)` takes its statistics over all ranks (see `batch_norm`).
 """
@@ -21,7 +21,7 @@ from typing import Any
 import keras
 
 from ddl.distributed import batch_norm, jit, runtime, state, uneven
-from ddl.distributed.optimizer import check_applied, is_distributed, lift_loss_scale
+from ddl.distributed.optimizer import from_horovod, is_distributed, lift_loss_scale, reducing
 
 logger = logging.getLogger("ddl")
 
@@ -40,7 +40,9 @@ def install() -> None:
     _wrap(keras.Model, "make_train_function", _before_training)
     _wrap(keras.Model, "make_test_function", _before_testing)
     _wrap(keras.optimizers.LossScaleOptimizer, "apply", _before_scaled_apply)
-    _wrap(keras.optimizers.Optimizer, "apply", lambda optimizer, *_, **__: check_applied(optimizer))
+    _wrap(
+        keras.optimizers.Optimizer, "apply", lambda optimizer, *_, **__: _check_applied(optimizer)
+    )
 
 
 def reduces_itself(trained: Any) -> Any:
@@ -71,7 +73,7 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
     if model.train_function is not None and not force:
         return
     if not getattr(model, "_ddl_reduces_itself", False):
-        state.check_optimizer_is_distributed(model.optimizer)
+        _check_compiled(model.optimizer)
         _check_losses(model)
     lift_loss_scale(model.optimizer)
     original = _original_step(model, "train_step")
@@ -82,6 +84,44 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
     model.train_step._ddl_jitted = jitted
     if model.built:
         state.broadcast_state(model)
+
+
+def _check_compiled(optimizer: Any) -> None:
+    """Refuse an optimizer that would train every rank by itself.
+
+    Raises:
+        ValueError: with the remedy.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if optimizer is None or is_distributed(optimizer) or is_distributed(inner):
+        return
+    name = type(optimizer).__name__
+    if from_horovod(optimizer) or from_horovod(inner):
+        raise ValueError(
+            f"Received: a model compiled with Horovod's own Keras wrapper of {name}, which under Keras 3 never reduces "
+            "a gradient. Expected: ddl.distributed.DistributedOptimizer(optimizer) around the plain Keras optimizer."
+        )
+    raise ValueError(
+        f"Received: a model compiled with a plain {name} on {runtime.size()} ranks: each would train a model of its "
+        f"own. Expected: model.compile(ddl.distributed.DistributedOptimizer({name}(...)), ...), or, to keep the state "
+        "of a loaded one, model.optimizer = DistributedOptimizer(model.optimizer)."
+    )
+
+
+def _check_applied(optimizer: Any) -> None:
+    """Refuse gradients that no rank has averaged, also in loops and train steps that `fit` knows nothing of.
+
+    Raises:
+        ValueError: with the remedy.
+    """
+    if reducing or is_distributed(optimizer) or getattr(optimizer, "_ddl_reduces_itself", False):
+        return
+    name = type(optimizer).__name__
+    raise ValueError(
+        f"Received: gradients for a plain {name} on {runtime.size()} ranks: each would train a model of its own. "
+        f"Expected: ddl.distributed.DistributedOptimizer({name}(...)), or reduces_itself(optimizer) where your code "
+        "has averaged them, or means to train on one rank."
+    )
 
 
 def _check_losses(model: keras.Model) -> None:

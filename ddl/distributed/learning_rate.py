@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ddl.distributed import runtime
+
 RULES = ("linear", "sqrt", "none")
 
 
@@ -42,8 +44,6 @@ def scaled_learning_rate(
         scaling: "linear", "sqrt" or "none".
         warmup_steps: optimizer steps. With gradient accumulation Keras counts micro-batches.
     """
-    from ddl.distributed import runtime
-
     if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
         raise ValueError(f"Received: learning_rate={learning_rate!r}. Expected: a number above 0.")
     if not (isinstance(warmup_steps, int) and warmup_steps >= 0):

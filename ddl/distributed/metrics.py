@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from ddl.distributed import runtime
+from ddl.distributed.variables import flat, split_like
 
 
 def reduced_results(model: keras.Model) -> dict[str, Any]:
@@ -37,13 +38,12 @@ def reduced_values(variables: list[keras.Variable]) -> list[np.ndarray]:
     values = [np.asarray(variable.numpy(), dtype=np.float64) for variable in variables]
     if runtime.size() == 1 or not values:
         return values
-    flat = np.concatenate([value.ravel() for value in values])
-    both = runtime.allreduce(np.stack([flat, flat if runtime.is_root() else 0 * flat]), op="sum")
-    ends = np.cumsum([value.size for value in values])[:-1]
+    own = flat(values)
+    totals, roots = runtime.allreduce(np.stack([own, own if runtime.is_root() else 0 * own]), "sum")
     combined = []
-    for variable, value, total, root in zip(
-        variables, values, np.split(both[0], ends), np.split(both[1], ends), strict=True
+    for variable, total, root in zip(
+        variables, split_like(totals, values), split_like(roots, values), strict=True
     ):
         by_aggregation = {"mean": total / runtime.size(), "only_first_replica": root}
-        combined.append(by_aggregation.get(variable.aggregation, total).reshape(value.shape))
+        combined.append(by_aggregation.get(variable.aggregation, total))
     return combined

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from ddl.distributed import batch_norm, runtime, step
 from ddl.distributed import compression as wire
-
-Gradient: TypeAlias = Any  # tf.Tensor, tf.IndexedSlices or None
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """How the gradients of an optimizer are averaged.
-
-    Attributes:
-        compression: what travels: "none", "fp16" or "bf16".
-        sparse_as_dense: whether sparse gradients are made dense first. Gathering them costs memory for every row
-            that any rank touched; dense ones cost that of the whole table.
-    """
-
-    compression: str = "none"
-    sparse_as_dense: bool = False
-
-    def average(self, gradients: Sequence[Gradient]) -> list[Gradient]:
-        """Return the mean over ranks; None stays None. All ranks must call it with the same variables."""
-        averaged = list(gradients)
-        if self.sparse_as_dense:
-            averaged = [_dense(gradient) for gradient in averaged]
-        dense = {i: g for i, g in enumerate(averaged) if isinstance(g, tf.Tensor)}
-        sparse = {i: g for i, g in enumerate(averaged) if isinstance(g, tf.IndexedSlices)}
-        if dense:
-            means = wire.average(list(dense.values()), self.compression)
-            averaged = _replaced(averaged, dict(zip(dense, means, strict=True)))
-        if sparse:
-            averaged = _replaced(averaged, _average_sparse(sparse))
-        return averaged
+from ddl.distributed.reduction import (
+    Gradient,
+    Reduction,
+    agreed_finite,
+    share_weighed,
+    times_ranks,
+)
 
 
 def DistributedOptimizer(  # noqa: N802
@@ -100,33 +75,8 @@ def lift_loss_scale(optimizer: Any) -> None:
         DistributedOptimizer(optimizer)
 
 
-_depth = 0
-
-
-@contextlib.contextmanager
-def _inside_reduction() -> Iterator[None]:
-    global _depth
-    _depth += 1
-    try:
-        yield
-    finally:
-        _depth -= 1
-
-
-def check_applied(optimizer: Any) -> None:
-    """Refuse gradients that no rank has averaged, also in loops and train steps that `fit` knows nothing of.
-
-    Raises:
-        ValueError: with the remedy.
-    """
-    if _depth or is_distributed(optimizer) or getattr(optimizer, "_ddl_reduces_itself", False):
-        return
-    name = type(optimizer).__name__
-    raise ValueError(
-        f"Received: gradients for a plain {name} on {runtime.size()} ranks: each would train a model of its own. "
-        f"Expected: ddl.distributed.DistributedOptimizer({name}(...)), or reduces_itself(optimizer) where your code "
-        "has averaged them, or means to train on one rank."
-    )
+reducing = step.Block()
+"""Where an optimizer that has averaged its gradients calls plain ones inside itself."""
 
 
 class _Distributed:
@@ -154,10 +104,10 @@ class _OnApply(_Distributed):
     def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
         if runtime.size() > 1:
             _check_variables(trainable_variables)
-            grads = _share_weighed(grads)
+            grads = share_weighed(grads)
             if not self.gradient_accumulation_steps:  # type: ignore[attr-defined]
                 grads = self._ddl_reduction.average(grads)
-        with _inside_reduction():
+        with reducing:
             super().apply(grads, trainable_variables)  # type: ignore[misc]
 
     def _clip_gradients(self, grads: list[Gradient]) -> list[Gradient]:
@@ -188,12 +138,12 @@ class _OutsideLossScale(_Distributed):
     def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
         if runtime.size() > 1:
             _check_variables(trainable_variables)
-            grads = _share_weighed(grads)
+            grads = share_weighed(grads)
             if self.inner_optimizer.gradient_accumulation_steps:
-                grads = _agreed_finite(_times_ranks(grads))
+                grads = agreed_finite(times_ranks(grads))
             else:
-                grads = _times_ranks(self._ddl_reduction.average(grads))
-        with _inside_reduction():
+                grads = times_ranks(self._ddl_reduction.average(grads))
+        with reducing:
             super().apply(grads, trainable_variables)  # type: ignore[misc]
 
 
@@ -255,53 +205,3 @@ def _check_variables(variables: Any) -> None:
                 f"Received: a float8 variable ({variable.path}), which takes its gradient as its new value. "
                 "Expected: float32, bfloat16 or float16. float8 training cannot be averaged over ranks."
             )
-
-
-def _share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
-    share = step.current()
-    if share is None or share.in_loss:
-        return list(gradients)
-    return [_mapped(g, lambda values: step.weighed(values, share.share)) for g in gradients]
-
-
-def _times_ranks(gradients: Sequence[Gradient]) -> list[Gradient]:
-    return [_mapped(gradient, lambda values: values * runtime.size()) for gradient in gradients]
-
-
-def _agreed_finite(gradients: list[Gradient]) -> list[Gradient]:
-    """Make the gradients of every rank NaN where those of one rank are not finite."""
-    present = [g for g in gradients if g is not None]
-    finite = [tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(_values(g)))) for g in present]
-    hvd = runtime.horovod()
-    all_finite = hvd.allreduce(tf.cast(tf.reduce_all(finite), tf.int32), op=hvd.Min)
-    poison = tf.where(all_finite > 0, 0.0, float("nan"))
-    return [_mapped(g, lambda values: values + tf.cast(poison, values.dtype)) for g in gradients]
-
-
-def _average_sparse(sparse: dict[int, tf.IndexedSlices]) -> dict[int, tf.IndexedSlices]:
-    """Gather the rows of all ranks. Horovod's own grouped form mixes up shapes beside dense tensors."""
-    hvd, size = runtime.horovod(), runtime.size()
-    values = hvd.grouped_allgather([slices.values / size for slices in sparse.values()])
-    indices = hvd.grouped_allgather([slices.indices for slices in sparse.values()])
-    gathered = zip(sparse.items(), values, indices, strict=True)
-    return {i: tf.IndexedSlices(v, at, slices.dense_shape) for (i, slices), v, at in gathered}
-
-
-def _replaced(items: list[Gradient], new: dict[int, Gradient]) -> list[Gradient]:
-    return [new.get(i, item) for i, item in enumerate(items)]
-
-
-def _dense(gradient: Gradient) -> Gradient:
-    return tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
-
-
-def _values(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor:
-    return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
-
-
-def _mapped(gradient: Gradient, function: Any) -> Gradient:
-    if gradient is None:
-        return None
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.IndexedSlices(function(gradient.values), gradient.indices, gradient.dense_shape)
-    return function(gradient)

@@ -95,28 +95,29 @@ def require_init() -> None:
         )
 
 
+def _job() -> launcher.Placement:
+    require_init()
+    return _place
+
+
 def rank() -> int:
     """Return this process's number, 0 to `size() - 1`."""
-    require_init()
-    return _place.rank
+    return _job().rank
 
 
 def size() -> int:
     """Return the number of ranks in the job."""
-    require_init()
-    return _place.size
+    return _job().size
 
 
 def local_rank() -> int:
     """Return this process's number among those on the same machine."""
-    require_init()
-    return _place.local_rank
+    return _job().local_rank
 
 
 def local_size() -> int:
     """Return the number of ranks on this machine."""
-    require_init()
-    return _place.local_size
+    return _job().local_size
 
 
 def is_root() -> bool:

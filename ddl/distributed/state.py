@@ -8,10 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from ddl.distributed import optimizer as optimizers
 from ddl.distributed import runtime
-
-_CHUNK_BYTES = 1 << 28  # MPI counts bytes in an int
+from ddl.distributed.variables import average_variables, broadcast_variables
 
 
 def shared_variables(model: keras.Model) -> dict[str, keras.Variable]:
@@ -54,28 +52,6 @@ def broadcast_state(model: keras.Model, root: int = 0) -> None:
         seed.assign(state)
 
 
-def broadcast_variables(variables: list[keras.Variable], root: int = 0) -> None:
-    """Set the variables to rank `root`'s values, bit for bit. All ranks must call it."""
-    if runtime.size() == 1 or not variables:
-        return
-    import tensorflow as tf
-
-    arrays = [np.asarray(variable.numpy(), order="C") for variable in variables]
-    payload = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays])
-    hvd = runtime.horovod()
-    chunks = [payload[i : i + _CHUNK_BYTES] for i in range(0, payload.size, _CHUNK_BYTES)]
-    received = [
-        hvd.broadcast(tf.constant(chunk), root, name="ddl.broadcast_variables").numpy()
-        for chunk in chunks
-    ]
-    payload = np.concatenate(received)
-    ends = np.cumsum([array.nbytes for array in arrays])
-    for variable, array, values in zip(
-        variables, arrays, np.split(payload, ends[:-1]), strict=True
-    ):
-        variable.assign(values.view(array.dtype).reshape(array.shape))
-
-
 def accumulators(model: keras.Model) -> list[keras.Variable]:
     """Return the variables in which `gradient_accumulation_steps` keeps each rank's own sum until the update."""
     outer: Any = getattr(model, "optimizer", None)
@@ -91,8 +67,7 @@ def average_accumulators(model: keras.Model) -> None:
     The update averages over ranks anyway, so it stays what it was; but now rank 0's copy says everything, and may be
     saved or broadcast.
     """
-    for variable in accumulators(model) if runtime.size() > 1 else ():
-        variable.assign(runtime.allreduce(variable.numpy()))
+    average_variables(accumulators(model))
 
 
 def find_desync(model: keras.Model) -> str | None:
@@ -167,29 +142,3 @@ def _crc(values: np.ndarray) -> int:
 
 def _is_seed(variable: keras.Variable) -> bool:
     return bool(variable.name == "seed_generator_state")
-
-
-def check_optimizer_is_distributed(optimizer: Any) -> None:
-    """Refuse an optimizer that would train every rank by itself.
-
-    Raises:
-        ValueError: with the remedy.
-    """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    if (
-        optimizer is None
-        or optimizers.is_distributed(optimizer)
-        or optimizers.is_distributed(inner)
-    ):
-        return
-    name = type(optimizer).__name__
-    if optimizers.from_horovod(optimizer) or optimizers.from_horovod(inner):
-        raise ValueError(
-            f"Received: a model compiled with Horovod's own Keras wrapper of {name}, which under Keras 3 never reduces "
-            "a gradient. Expected: ddl.distributed.DistributedOptimizer(optimizer) around the plain Keras optimizer."
-        )
-    raise ValueError(
-        f"Received: a model compiled with a plain {name} on {runtime.size()} ranks: each would train a model of its "
-        f"own. Expected: model.compile(ddl.distributed.DistributedOptimizer({name}(...)), ...), or, to keep the state "
-        "of a loaded one, model.optimizer = DistributedOptimizer(model.optimizer)."
-    )

@@ -17,6 +17,26 @@ import tensorflow as tf
 from ddl.distributed import runtime
 
 
+class Block:
+    """A stretch of code, true while it runs; it may run within itself."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+
+    def __bool__(self) -> bool:
+        return self._depth > 0
+
+
+taking = Block()
+"""A train or test step of `fit` or `evaluate`, traced or eager."""
+
+
 @dataclass
 class StepShare:
     """This rank's part in the step that is being traced or run.
@@ -33,28 +53,11 @@ class StepShare:
 
 
 _current: list[StepShare] = []
-_depth = 0
 
 
 def current() -> StepShare | None:
     """Return the share of the step that this code is part of, or None outside of one."""
     return _current[-1] if _current else None
-
-
-@contextlib.contextmanager
-def taken() -> Iterator[None]:
-    """Mark the code inside as part of a train or test step of `fit` or `evaluate`."""
-    global _depth
-    _depth += 1
-    try:
-        yield
-    finally:
-        _depth -= 1
-
-
-def is_inside() -> bool:
-    """Return whether this code is part of such a step, traced or eager."""
-    return _depth > 0
 
 
 def whole() -> StepShare:

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed import batch_norm
-from ddl.distributed.step import step_samples, taken
+from ddl.distributed.step import step_samples, taking
 
 
 def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Callable[[Any], Any]:
@@ -21,7 +21,7 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
     """
 
     def step_with_share(data: Any) -> Any:
-        with taken():
+        with taking:
             return shared_step(data)
 
     def shared_step(data: Any) -> Any:
