@@ -18,6 +18,7 @@ from ddl import __version__
 from ddl.data.listing import Listing
 from ddl.data.parts import read_part
 from ddl.data.sink import Sink
+from ddl.files import put_in_place
 
 if TYPE_CHECKING:
     from ddl.data.prepare import Preparation
@@ -46,7 +47,7 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
     with Sink(partial) as sink:
         _write(sink, preparation, parts, fields, manifest)
         sink.check()
-    _put_in_place(partial, preparation.output)
+    put_in_place(partial, preparation.output)
     return skipped
 
 
@@ -138,15 +139,3 @@ def _manifest(
             **{name: version(name) for name in ("h5py", "numpy", "pillow", "scikit-image")},
         },
     }
-
-
-def _put_in_place(partial: Path, output: Path) -> None:
-    """Give the finished file its name, in one step that survives a power cut."""
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    partial.replace(output)
-    folder = os.open(output.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ddl.data.conversion import Conversion
 from ddl.data.listing import Sample
+from ddl.files import put_in_place
 
 PART_BYTES = 8 << 20
 
@@ -83,9 +84,7 @@ def make_part(task: Task) -> int:
     partial = task.path.with_suffix(f".{os.getpid()}.tmp")
     with partial.open("wb") as file:
         np.savez(file, records=text, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(task.path)
+    put_in_place(partial, task.path)
     return len(rows)
 
 

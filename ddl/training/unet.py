@@ -12,9 +12,9 @@ import keras
 
 import ddl.distributed as dist
 from ddl.data import pipeline, sharding
+from ddl.files import write_whole
 from ddl.models.unet import build_unet
 from ddl.training.dice import Dice
-from ddl.training.files import write_whole
 from ddl.training.plan import UnetPlan
 from ddl.training.unet_data import UnetData, open_data
 

@@ -156,6 +156,14 @@ class Peak(keras.metrics.Metric):
         return self.peak * 100 + self.first
 
 
+def evaluated(a_model: keras.Model, mine: slice) -> dict[str, Any]:
+    reduced = [dist.ReduceMetrics()]
+    found: dict[str, Any] = a_model.evaluate(
+        X[mine], Y[mine], verbose=0, batch_size=4, return_dict=True, callbacks=reduced
+    )
+    return found
+
+
 def metrics() -> None:
     measured = model()
     measured.compile(measured.optimizer, "mse", metrics=["mae", Peak()])
@@ -163,14 +171,7 @@ def metrics() -> None:
     start = sum(sizes[:RANK])
     mine = slice(start, start + sizes[RANK])
     dist.broadcast_state(measured)
-    values = measured.evaluate(
-        X[mine],
-        Y[mine],
-        verbose=0,
-        batch_size=4,
-        return_dict=True,
-        callbacks=[dist.ReduceMetrics()],
-    )
+    values = evaluated(measured, mine)
     error = measured.predict(X, verbose=0) - Y
     expected = {"loss": np.mean(error**2), "mae": np.mean(np.abs(error))}
     attempt(
@@ -183,14 +184,7 @@ def metrics() -> None:
         lambda: bool(np.isclose(values["peak"], peak * 100 + 10, rtol=1e-5)),
     )
     measured.compile(measured.optimizer, "mse", metrics=["mae"], run_eagerly=True)
-    eager = measured.evaluate(
-        X[mine],
-        Y[mine],
-        verbose=0,
-        batch_size=4,
-        return_dict=True,
-        callbacks=[dist.ReduceMetrics()],
-    )
+    eager = evaluated(measured, mine)
     attempt(
         "evaluate does so in eager mode, with uneven steps",
         lambda: bool(np.isclose(eager["mae"], expected["mae"], rtol=1e-6)),

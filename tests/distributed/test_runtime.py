@@ -59,30 +59,29 @@ assert "tensorflow" not in sys.modules
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-def test_a_job_without_horovod_says_what_to_do() -> None:
-    program = "import sys; sys.modules['horovod'] = None; import ddl.distributed as d; d.init()"
-    result = subprocess.run(
+def run_as_rank(program: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program as mpirun would start one of two ranks."""
+    return subprocess.run(
         [sys.executable, "-c", program],
-        env={"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0", "PATH": ""},
+        env=environ | {"OMPI_COMM_WORLD_SIZE": "2"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_job_without_horovod_says_what_to_do() -> None:
+    program = "import sys; sys.modules['horovod'] = None; import ddl.distributed as d; d.init()"
+    result = run_as_rank(program, {"OMPI_COMM_WORLD_RANK": "0", "PATH": ""})
     assert result.returncode == 1
     assert "Run ./setup.sh, or `python -m ddl.install`" in result.stderr
 
 
 @pytest.mark.parametrize("use", ["d.size()", "d.is_root()", "d.DistributedOptimizer('sgd')"])
 def test_a_forgotten_init_is_an_error_in_a_job_of_several_ranks(use: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", f"import ddl.distributed as d; {use}"],
-        env=os.environ | {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environ = os.environ | {"OMPI_COMM_WORLD_RANK": "1"}
+    result = run_as_rank(f"import ddl.distributed as d; {use}", environ)
     assert result.returncode == 1
     assert "mpirun started 2 ranks, but ddl.distributed.init() has not been called" in result.stderr
 

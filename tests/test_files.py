@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ddl.training.files import write_whole
+from ddl.files import write_whole
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
