@@ -28,6 +28,7 @@ logger = logging.getLogger("ddl")
 
 _INTERVAL_S = 1.0
 _GATHER_S = 2.0  # how long rank 0 collects the names of those who wait before it blames the others
+_CARRY_S = 1.0  # what launchers get to carry a traceback to the terminal before rank 0 speaks
 _HOROVOD_ENDED = ("Horovod has been shut down", "HorovodInternalError", "Connection closed by peer")
 
 _watch: Watch | None = None
@@ -179,6 +180,7 @@ def _end_on_exception(
         lines = "Interrupted.\n"
     print(f"\nddl: {name} failed:\n{lines}", file=sys.stderr, flush=True)
     if watch:
+        time.sleep(_CARRY_S)
         watch.set_state("failed")
     sys.stdout.flush()
     os._exit(130 if issubclass(kind, KeyboardInterrupt) else 1)
