@@ -7,12 +7,14 @@ it (or of its `__init__`), and their help is what its docstring says under Args.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import importlib
 import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +43,25 @@ _EXPECTED = {
     "float": "a number",
     "bool": "true or false",
     "str": "a text",
+    "Path": "a path",
     "int | tuple[int, ...]": "a whole number, or several with commas",
     "tuple[float, ...]": "numbers with commas",
-    "str | None": "a text, or none",
-    "float | None": "a number, or none",
+    "tuple[str, ...]": "texts with commas",
+}
+_EXPECTED_OF_PYTHON = _EXPECTED | {
+    "int | tuple[int, ...]": "a whole number, or a list of them",
+    "tuple[int, int]": "a list of two whole numbers",
+    "tuple[int, ...]": "a list of whole numbers",
+    "tuple[float, ...]": "a list of numbers",
+    "tuple[str, ...]": "a list of texts",
+    "Mapping[str, Any]": "values by name",
+    "Mapping[str, Mapping[str, Any]]": "values by name, by name",
+}
+_PYTHON: dict[str, tuple[type, type]] = {
+    "int": (Integral, int),
+    "float": (Real, float),
+    "bool": (bool, bool),
+    "str": (str, str),
 }
 
 
@@ -61,26 +78,44 @@ def read_options(builder: str) -> dict[str, Option]:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module {module}.")
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    nodes = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    found = next(node for node in nodes if node.name == name)
-    helps = _helps(ast.get_docstring(found) or "")
-    function: Any = found
-    if isinstance(found, ast.ClassDef):
-        inits = [node for node in found.body if isinstance(node, ast.FunctionDef)]
-        function = next((node for node in inits if node.name == "__init__"), None)
+    found = find_definition(Path(spec.origin), name)
+    helps = read_helps(ast.get_docstring(found) or "")
+    function = find_constructor(found) if isinstance(found, ast.ClassDef) else found
     if function is None:
         return {}
     arguments = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
     return {
         argument.arg: Option(
             argument.arg,
-            ast.unparse(argument.annotation),
+            ast.unparse(argument.annotation) if argument.annotation else "",
             REQUIRED if default is None else ast.literal_eval(default),
             helps.get(argument.arg, ""),
         )
         for argument, default in arguments
     }
+
+
+def find_definition(path: Path, name: str) -> ast.FunctionDef | ast.ClassDef:
+    """Return the function or class of this name that a source file defines."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return next(node for node in nodes if node.name == name)
+
+
+def find_constructor(found: ast.ClassDef) -> ast.FunctionDef | None:
+    """Return the `__init__` that a class defines itself."""
+    methods = [node for node in found.body if isinstance(node, ast.FunctionDef)]
+    return next((node for node in methods if node.name == "__init__"), None)
+
+
+def read_helps(docstring: str) -> dict[str, str]:
+    """Return the Args of a docstring: name -> text, continuation lines joined."""
+    part = re.split(r"^(?:Args|Attributes):\n", docstring, maxsplit=1, flags=re.MULTILINE)
+    if len(part) == 1:
+        return {}
+    body = re.split(r"^\S", part[1], maxsplit=1, flags=re.MULTILINE)[0]
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", body, flags=re.MULTILINE)
+    return {name: re.sub(r"\s+", " ", text) for name, text in entries}
 
 
 def check_names(given: Iterable[str], options: Mapping[str, Option], owner: str) -> None:
@@ -113,8 +148,81 @@ def parse_value(text: str, option: Option) -> Any:
     try:
         return _parse(text, option.type)
     except ValueError:
-        expected = _EXPECTED[option.type]
-        raise ValueError(f"Received: {option.name}={text!r}. Expected: {expected}.") from None
+        raise _refusal(text, option, _EXPECTED) from None
+
+
+def parse_size(name: str, text: str, most: int = 3) -> tuple[int, ...]:
+    """Return (128,) of "128", (96, 128) of "96x128", (32, 64, 64) of "32x64x64": at most `most` sides."""
+    sides = text.split("x")
+    if len(sides) > most or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        volumes = ", or 32x64x64 (depth x height x width)" if most > 2 else ""
+        raise ValueError(
+            f"Received: {name}={text!r}. Expected: pixels, such as 128 or 96x128 (height x width){volumes}."
+        )
+    return tuple(int(side) for side in sides)
+
+
+def convert_value(value: Any, option: Option) -> Any:
+    """Return a value from Python or JSON as the option's type has it (1 as 1.0, a list as a tuple), or refuse it."""
+    try:
+        return _convert(value, option.type)
+    except (ValueError, OverflowError):
+        raise _refusal(value, option, _EXPECTED_OF_PYTHON) from None
+
+
+def convert_values(
+    given: Mapping[str, Any], options: Mapping[str, Option], owner: str
+) -> dict[str, Any]:
+    """Return values from Python or JSON, each of its option's type; refuse what the owner does not have."""
+    check_names(given, options, owner)
+    return {name: convert_value(value, options[name]) for name, value in given.items()}
+
+
+def convert_fields(instance: Any) -> None:
+    """Give every field of a dataclass, also of a frozen one, the type of its annotation, or refuse it.
+
+    For `__post_init__`: what a dataclass says of its types then holds, whoever made it.
+    """
+    for field in dataclasses.fields(instance):
+        option = Option(field.name, str(field.type), field.default, "")
+        value = convert_value(getattr(instance, field.name), option)
+        object.__setattr__(instance, field.name, value)
+
+
+def _refusal(value: Any, option: Option, words: Mapping[str, str]) -> ValueError:
+    kind = option.type.removesuffix(" | None")
+    expected = words[kind] + (", or none" if kind != option.type else "")
+    return ValueError(f"Received: {option.name}={value!r}. Expected: {expected}.")
+
+
+def _convert(value: Any, kind: str) -> Any:
+    if kind == "Any":
+        return value
+    for part in kind.split(" | "):
+        element = part.removeprefix("tuple[").removesuffix(", ...]")
+        if part == "None" and value is None:
+            return None
+        if part == "Path" and isinstance(value, str | Path) and str(value):
+            return Path(value)
+        if part.startswith("Mapping[str, ") and isinstance(value, Mapping):
+            inner = part.removeprefix("Mapping[str, ")[:-1]
+            return {_convert(name, "str"): _convert(one, inner) for name, one in value.items()}
+        if element != part and isinstance(value, list | tuple):
+            return _convert_several(value, element)
+        if part in _PYTHON:
+            role, make = _PYTHON[part]
+            # Python's True is a whole number too, but nobody means a width of True.
+            if isinstance(value, role) and isinstance(value, bool) == (part == "bool"):
+                return make(value)
+    raise ValueError
+
+
+def _convert_several(values: list[Any] | tuple[Any, ...], element: str) -> tuple[Any, ...]:
+    """Return a tuple of `element`s, or of as many as "int, int]" says."""
+    kinds = element.removesuffix("]").split(", ")
+    if len(kinds) not in (1, len(values)):
+        raise ValueError
+    return tuple(_convert(one, kinds[0]) for one in values)
 
 
 def _parse(text: str, kind: str) -> Any:
@@ -132,8 +240,12 @@ def _parse(text: str, kind: str) -> Any:
             return numbers if len(numbers) > 1 else numbers[0]
         case "tuple[float, ...]":
             return tuple(float(number) for number in text.split(","))
+        case "tuple[str, ...]":
+            return tuple(part.strip() for part in text.split(","))
         case "str":
             return text
+        case "Path":
+            return _convert(text, "Path")  # no empty one, which would be the working directory
     raise TypeError(f"An option of type {kind} cannot be given as text.")
 
 
@@ -143,13 +255,3 @@ def _parse_bool(text: str) -> bool:
     if text.lower() in _FALSE:
         return False
     raise ValueError
-
-
-def _helps(docstring: str) -> dict[str, str]:
-    """Return the Args of a docstring: name -> text, continuation lines joined."""
-    part = re.split(r"^(?:Args|Attributes):\n", docstring, maxsplit=1, flags=re.MULTILINE)
-    if len(part) == 1:
-        return {}
-    body = re.split(r"^\S", part[1], maxsplit=1, flags=re.MULTILINE)[0]
-    entries = re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", body, flags=re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", text) for name, text in entries}

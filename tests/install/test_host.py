@@ -60,13 +60,6 @@ def test_a_disk_too_small_is_refused_before_it_is_full(tmp_path):
         host.check_space(tmp_path / "not/there/yet", 10**18, "the test")
 
 
-def test_a_containers_memory_limit_counts(tmp_path):
-    (tmp_path / "meminfo").write_text("MemAvailable: 100000000 kB\n")
-    (tmp_path / "memory.max").write_text("4294967296\n")
-    (tmp_path / "memory.current").write_text("1073741824\n")
-    assert host.available_memory_bytes(tmp_path / "meminfo", tmp_path) == 3 * 2**30
-
-
 def test_the_sites_mpi_is_taken_when_it_is_whole(tmp_path):
     site = tmp_path / "site"
     make_command(site, "mpirun", "mpirun (Open MPI) 4.1.4")

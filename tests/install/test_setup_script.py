@@ -68,6 +68,20 @@ def test_an_unknown_accelerator(tmp_path):
     assert "set it to gpu or cpu" in refusal(setup(tmp_path, DDL_ACCELERATOR="tpu"))
 
 
+def test_a_complete_environment_stays_as_it_is(tmp_path):
+    """As in a container image, where nobody may write and there is no compiler."""
+    (tmp_path / "venv/bin").mkdir(parents=True)
+    (tmp_path / "venv/bin/python").symlink_to(sys.executable)
+    result = setup(tmp_path, DDL_SETUP="done", DDL_PYTHON="python9")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_complete_environment_that_is_missing(tmp_path):
+    assert "has no Python: leave DDL_SETUP out" in refusal(setup(tmp_path, DDL_SETUP="done"))
+    assert "DDL_SETUP=skip is unknown" in refusal(setup(tmp_path, DDL_SETUP="skip"))
+
+
 def test_somebody_elses_environment(tmp_path):
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv/file").touch()

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from ddl.data import progress
-from ddl.data.progress import Progress
+from ddl import progress
+from ddl.progress import Progress
 
 
 class Terminal(io.StringIO):

