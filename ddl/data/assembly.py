@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COMPRESSIONS = ("none", "lzf", "gzip")
 Fields = dict[str, tuple[tuple[int, ...], np.dtype]]
-CHUNK_BYTES = 64 << 10  # small samples share a chunk; a large one is a chunk
+CHUNK_BYTES = 16 << 10  # small samples share a chunk, and are read with all of it
 
 
 def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) -> tuple[str, ...]:

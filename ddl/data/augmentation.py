@@ -1,4 +1,4 @@
-"""Paired augmentation of a picture and its mask, in NumPy and SciPy: a sample's draw comes from (seed, epoch, index).
+"""Paired augmentation of a picture or volume and its mask, in NumPy and SciPy: drawn from (seed, epoch, index) alone.
 
     augmentation = Augmentation(flip=True, rotation_degrees=15, zoom=0.1, noise=0.02)
     picture, mask = augmentation(picture, mask, seed=0, epoch=3, index=17)
@@ -16,16 +16,20 @@ import numpy as np
 from scipy import ndimage
 
 _STREAM = 0x617567  # keeps these draws apart from others made from the same seed
+# Plane and number of quarter turns that bring each of a cube's six sides to the front.
+_SIDES = (((0, 1), 0), ((0, 1), 1), ((0, 1), 2), ((0, 1), 3), ((0, 2), 1), ((0, 2), 3))
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """What may happen to a sample. Everything is off by default; all of it keeps a mask's values as they are.
 
+    Pictures have two axes (height, width), volumes three (depth, height, width), and channels after them.
+
     Attributes:
-        flip: flip left and right, and up and down, each with probability 1/2.
-        right_angles: turn by 0, 90, 180 or 270 degrees. A picture that is not square is only turned by 0 or 180.
-        rotation_degrees: turn by up to this, either way.
+        flip: flip along each axis with probability 1/2.
+        right_angles: turn in the plane by 0, 90, 180 or 270 degrees (0 or 180 if the sides differ), a cube in space.
+        rotation_degrees: turn by up to this, either way; a volume about an axis that lies anyhow.
         zoom: enlarge or shrink by up to this fraction.
         elastic_pixels: shift every place by about this much (standard deviation), neighbours alike.
         elastic_smoothness_pixels: how far neighbours are alike.
@@ -33,7 +37,7 @@ class Augmentation:
         contrast: scale differences from the mean by up to this fraction.
         gamma: raise to a power between 1 / (1 + gamma) and 1 + gamma.
         noise: add normal noise of a standard deviation up to this.
-        crop_size: height and width of the crop that is returned, or None for all of it.
+        crop_size: sides of the crop that is returned, as 64x96 (one number: all sides), or None for all of it.
         crop_foreground: probability that a crop is placed on the mask's foreground, if it has any.
     """
 
@@ -47,7 +51,7 @@ class Augmentation:
     contrast: float = 0.0
     gamma: float = 0.0
     noise: float = 0.0
-    crop_size: tuple[int, int] | None = None
+    crop_size: int | tuple[int, ...] | None = None
     crop_foreground: float = 0.5
 
     def __post_init__(self) -> None:
@@ -59,8 +63,13 @@ class Augmentation:
                 raise ValueError(f"Received: {field.name}={value}. Expected: 0 to {top}.")
         if self.elastic_smoothness_pixels <= 0:
             raise ValueError("Received: elastic_smoothness_pixels=0. Expected: above 0.")
-        if self.crop_size is not None and min(self.crop_size) < 1:
-            raise ValueError(f"Received: crop_size={self.crop_size}. Expected: 1 or more each.")
+        sides = self.crop_size
+        if sides is not None and np.min(sides, initial=1) < 1:
+            raise ValueError(f"Received: crop_size={sides}. Expected: 1 or more each.")
+        if isinstance(sides, tuple) and len(sides) not in (2, 3):
+            raise ValueError(
+                f"Received: crop_size={sides}. Expected: one number, height and width, or depth, height and width."
+            )
 
     def __call__(
         self, picture: np.ndarray, mask: np.ndarray | None, *, seed: int, epoch: int, index: int
@@ -68,8 +77,8 @@ class Augmentation:
         """Return the sample as it looks in this epoch.
 
         Args:
-            picture: (height, width, channels), float, from 0 to 1. Not changed.
-            mask: (height, width, 1) of any type, or None.
+            picture: (height, width, channels) or (depth, height, width, channels), float, from 0 to 1. Not changed.
+            mask: of the picture's sides, (..., 1), of any type; None where a sample has no mask, but a label.
             seed: of the training.
             epoch: in which it is seen.
             index: of the sample in its source.
@@ -88,34 +97,55 @@ class Augmentation:
         contiguous = None if cropped_mask is None else np.ascontiguousarray(cropped_mask)
         return np.ascontiguousarray(coloured), contiguous
 
+    def crop_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the sides of what comes out of a picture or volume of shape (..., channels), or refuse its shape."""
+        sides = shape[:-1]
+        if len(sides) not in (2, 3):
+            raise ValueError(
+                f"Received: pictures of shape {shape}. "
+                "Expected: (height, width, channels) or (depth, height, width, channels)."
+            )
+        if self.crop_size is None:
+            return sides
+        crop = (self.crop_size,) * len(sides) if isinstance(self.crop_size, int) else self.crop_size
+        if len(crop) != len(sides) or np.any(np.greater(crop, sides)):
+            raise ValueError(
+                f"Received: crop_size={self.crop_size} of a picture of shape {shape}. "
+                f"Expected: {len(sides)} sides, no more than the picture's."
+            )
+        return crop
+
     def _check(self, picture: np.ndarray, mask: np.ndarray | None) -> None:
-        if picture.ndim != 3 or picture.dtype.kind != "f":
+        if picture.ndim not in (3, 4) or picture.dtype.kind != "f":
             raise ValueError(
                 f"Received: a picture of shape {picture.shape} and dtype {picture.dtype}. "
                 "Expected: (height, width, channels), float, from 0 to 1."
             )
-        if mask is not None and mask.shape[:2] != picture.shape[:2]:
+        if mask is not None and mask.shape[:-1] != picture.shape[:-1]:
             raise ValueError(
                 f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. Expected: one size."
             )
-        if self.crop_size is not None and np.any(np.greater(self.crop_size, picture.shape[:2])):
-            raise ValueError(
-                f"Received: crop_size={self.crop_size} of a picture of shape {picture.shape}. "
-                "Expected: no more than the picture."
-            )
+        self.crop_of(picture.shape)
 
     def _turned(
         self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Flip and turn by right angles: no pixel changes its value."""
-        flips = rng.random(2) < 0.5
+        sides = picture.shape[:-1]
+        flips = rng.random(len(sides)) < 0.5
         turns = int(rng.integers(4))
-        if picture.shape[0] != picture.shape[1]:
+        plane, quarters = _SIDES[rng.integers(6) if len(sides) == 3 else 0]
+        if sides[-2] != sides[-1]:
             turns = turns // 2 * 2
+        if len(set(sides)) > 1:
+            quarters = 0  # no cube: only turned in the plane of height and width
 
         def turn(array: np.ndarray) -> np.ndarray:
-            axes = tuple(axis for axis in (0, 1) if self.flip and flips[axis])
-            return np.rot90(np.flip(array, axes), turns if self.right_angles else 0)
+            axes = tuple(np.flatnonzero(flips).tolist()) if self.flip else ()
+            flipped = np.flip(array, axes)
+            if not self.right_angles:
+                return flipped
+            return np.rot90(np.rot90(flipped, quarters, plane), turns, (-3, -2))
 
         return turn(picture), None if mask is None else turn(mask)
 
@@ -123,7 +153,7 @@ class Augmentation:
         self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Rotate, zoom and deform, all at once, so that pixels are interpolated only once."""
-        shape = picture.shape[:2]
+        shape = picture.shape[:-1]
         angle = math.radians(rng.uniform(-1, 1) * self.rotation_degrees)
         zoom = (1 + self.zoom) ** rng.uniform(-1, 1)
         elastic = np.random.Generator(np.random.PCG64(int(rng.integers(1 << 62))))
@@ -131,7 +161,7 @@ class Augmentation:
             return picture, mask
         centre = (np.array(shape) - 1) / 2
         places = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) - centre
-        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        turn = _rotation(angle) if len(shape) == 2 else _rotation_about(rng.normal(size=3), angle)
         places = np.moveaxis(places @ turn.T / zoom + centre, -1, 0)
         if self.elastic_pixels:
             places = places + self._displacement(elastic, shape)
@@ -143,10 +173,10 @@ class Augmentation:
         return np.stack(channels, -1), warped_mask
 
     def _displacement(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Return how far each place is moved: smooth noise of a known standard deviation, (2, height, width)."""
+        """Return how far each place is moved: smooth noise of a known standard deviation, (axes, *shape)."""
         sigma = self.elastic_smoothness_pixels
-        noise = rng.normal(size=(2, *shape))
-        smooth = ndimage.gaussian_filter(noise, (0, sigma, sigma), mode="wrap")
+        noise = rng.normal(size=(len(shape), *shape))
+        smooth = ndimage.gaussian_filter(noise, (0, *(sigma,) * len(shape)), mode="wrap")
         # Smoothing shrinks the deviation to the norm of its kernel.
         norms = [
             np.linalg.norm(ndimage.gaussian_filter1d(_impulse(side), sigma, mode="wrap"))
@@ -159,11 +189,11 @@ class Augmentation:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Cut out a part, with the probability asked for one that holds foreground."""
         wants_foreground = rng.random() < self.crop_foreground
-        place, pick = rng.random(2), rng.random()
+        place, pick = rng.random(picture.ndim - 1), rng.random()
         if self.crop_size is None:
             return picture, mask
-        size = np.array(self.crop_size)
-        room = np.array(picture.shape[:2]) - size
+        size = np.array(self.crop_of(picture.shape))
+        room = np.array(picture.shape[:-1]) - size
         start = np.floor(place * (room + 1)).astype(int)
         if wants_foreground and mask is not None:
             marked = np.argwhere(mask.any(axis=-1))
@@ -190,6 +220,18 @@ class Augmentation:
         if self.noise:
             changed = changed + rng.normal(size=changed.shape) * (strength * self.noise)
         return np.asarray(np.clip(changed, 0, 1))
+
+
+def _rotation(angle: float) -> np.ndarray:
+    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+
+
+def _rotation_about(axis: np.ndarray, angle: float) -> np.ndarray:
+    """Return the rotation in space about an axis of any length but 0: Rodrigues' formula."""
+    x, y, z = axis / np.linalg.norm(axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    turn: np.ndarray = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+    return turn
 
 
 def _impulse(length: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import warnings
 import zlib
 from pathlib import Path
@@ -24,6 +25,7 @@ _DAMAGE = (
     *(struct.error, zlib.error),
 )
 _COLOUR_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "LA": "RGBA", "PA": "RGBA"}
+_OPENING = threading.Lock()  # Pillow's limit and warning filters belong to the whole process
 _PLAIN_TIFF = (1, 8, 32946)  # uncompressed and the two Deflates: what tifffile reads by itself
 
 
@@ -112,9 +114,9 @@ def _open(path: Path, pixel_limit: int) -> Any:
     """Open the picture with Pillow, whose own limit is raised where the caller's is higher."""
     from PIL import Image
 
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or pixel_limit, pixel_limit)
     try:
-        with warnings.catch_warnings():
+        with _OPENING, warnings.catch_warnings():
+            Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or pixel_limit, pixel_limit)
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we check right after
             return Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as error:
@@ -132,7 +134,7 @@ def _plain(image: Any, keep_palette: bool) -> Any:
 
 def _check(path: Path, image: Any, pixel_limit: int) -> None:
     """Refuse a picture by its header: too large, or more than one frame."""
-    _check_pixels(path, image.width, image.height, pixel_limit)
+    check_pixels(path, image.width, image.height, pixel_limit)
     frames = getattr(image, "n_frames", 1)
     if frames != 1:
         raise _too_many_frames(path, frames)
@@ -170,7 +172,7 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
 
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages[0].aspage()
-        _check_pixels(path, page.imagewidth, page.imagelength, pixel_limit)
+        check_pixels(path, page.imagewidth, page.imagelength, pixel_limit)
         if len(tiff.pages) != 1:
             raise _too_many_frames(path, len(tiff.pages))
         if page.dtype != np.uint16:
@@ -195,7 +197,8 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
         return np.ascontiguousarray(np.moveaxis(array, 0, -1) if first_axis else array)
 
 
-def _check_pixels(path: Path, width: int, height: int, pixel_limit: int) -> None:
+def check_pixels(path: Path, width: int, height: int, pixel_limit: int) -> None:
+    """Refuse a picture of no pixels, or of more than the limit."""
     if width < 1 or height < 1 or width * height > pixel_limit:
         raise _too_large(path, f"{width} x {height}", pixel_limit)
 

@@ -1,66 +1,221 @@
-"""From samples to batches: one rank's part of every global step, read ahead of the training."""
+"""From samples to batches: one rank's part of every global step, read ahead of the training by threads.
+
+    with pipeline.training_batches(samples, order=order, rank=rank, threads=2) as batches:
+        model.fit(batches.dataset, steps_per_epoch=order.steps_per_epoch)
+
+What goes wrong in a thread, such as a damaged picture in mid-training, leaves the `with` block as the error that it is;
+TensorFlow would report it as an operation that failed, with a page of text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import atexit
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 import tensorflow as tf
 
 from ddl.data import sharding
+from ddl.data.augmentation import Augmentation
 from ddl.data.order import Position, SampleOrder
+from ddl.data.read_ahead import ReadAhead
+from ddl.data.reader import BatchReader
 from ddl.data.source import Source
 
-Batch = tuple[np.ndarray, ...]
+_START = Position()
+_Result = TypeVar("_Result")
+_Step = tuple[int, np.ndarray]  # epoch, and indices of this rank's samples
+
+
+class Batches:
+    """A rank's batches, for as long as a `with` block or until `close`.
+
+    In memory at once are 2 batches a thread and 4 more, and no more of the source than it holds itself.
+
+    Attributes:
+        dataset: what `fit` and `evaluate` take. Each iteration begins at the start, and ends the one before.
+        error: what a thread met, or None. It is raised at the end of the `with` block, in place of TensorFlow's.
+    """
+
+    def __init__(
+        self,
+        reader: BatchReader,
+        steps: Callable[[], Iterable[_Step]],
+        threads: int,
+        count: int | None = None,
+    ) -> None:
+        """Promise the batches of these steps, `count` of them or endlessly many; nothing is read yet."""
+        if threads < 1:
+            raise ValueError(f"Received: threads={threads}. Expected: 1 or more.")
+        self.error: Exception | None = None
+        self._reader, self._steps, self._threads = reader, steps, threads
+        self._running: ReadAhead[_Step, tuple[np.ndarray, ...]] | None = None
+        self._iteration = 0
+        self._takers = 0
+        self._is_closed = False
+        self._change = threading.Condition()
+        self.dataset: Any = self._dataset(count)
+        _OPEN.add(self)
+
+    def close(self) -> None:
+        """Stop the threads, wherever they are, and wait for them: no more than a batch each."""
+        with self._change:
+            self._is_closed = True
+        if self._running is not None:
+            self._running.close()
+        with self._change:
+            self._change.wait_for(lambda: self._takers == 0, timeout=30)
+
+    def __enter__(self) -> Batches:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close, and raise what a thread met if the block ended by it."""
+        self.close()
+        if self.error is not None and isinstance(raised, Exception):
+            raise self.error from None
+
+    def _begin(self) -> np.int64:
+        """Start an iteration, and return its number."""
+        if self._running is not None:
+            self._running.close()
+        self._running = ReadAhead(
+            lambda step: self._reader(*step), self._steps(), self._threads, 2 * self._threads
+        )
+        self._iteration += 1
+        return np.int64(self._iteration)
+
+    def _take(self, iteration: np.int64) -> list[np.ndarray]:
+        """Return the next batch of an iteration."""
+        if iteration != self._iteration or self._running is None:
+            raise RuntimeError("Received: two iterations of a dataset at once. Expected: one.")
+        try:
+            return list(next(self._running))
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            # TensorFlow logs and quotes the traceback of what it gets here: the whole chain would bury the line.
+            raise RuntimeError(str(error)) from None
+
+    def _counted(self, work: Callable[[], _Result]) -> _Result:
+        """Do what a thread of TensorFlow asks for, and count who is in here, so that `close` can wait for them."""
+        with self._change:
+            if self._is_closed:
+                raise StopIteration
+            self._takers += 1
+        try:
+            return work()
+        finally:
+            with self._change:
+                self._takers -= 1
+                self._change.notify_all()
+
+    def _dataset(self, count: int | None) -> Any:
+        """Return the dataset. `from_generator` would call Python once more while an iterator goes: see `_close_all`."""
+        fields = self._reader.fields
+
+        def take(iteration: Any) -> Any:
+            types = [tf.dtypes.as_dtype(field.dtype) for field in fields]
+            parts = tf.numpy_function(
+                lambda number: self._counted(lambda: self._take(number)), [iteration], types
+            )
+            for part, field in zip(parts, fields, strict=True):
+                part.set_shape((None, *field.shape))
+            return tuple(parts)
+
+        def begin(zero: Any) -> Any:
+            return tf.numpy_function(lambda _: self._counted(self._begin), [zero], tf.int64)
+
+        def batches(iteration: Any) -> Any:
+            return tf.data.Dataset.from_tensors(iteration).repeat(count).map(take)
+
+        # tf.data's autotuner stalls the end of every epoch by up to seconds (its background thread sleeps).
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return (
+            tf.data.Dataset.from_tensors(0)
+            .map(begin)
+            .flat_map(batches)
+            .prefetch(2)
+            .with_options(options)
+        )
+
+
+_OPEN: WeakSet[Batches] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Let no thread of TensorFlow be in Python, or come back to it, when Python ends.
+
+    Such a thread would end with Python, in the middle of its work, and whoever still holds an iterator, such as the
+    traceback of an interrupted training, would wait for it forever.
+    """
+    still_open = list(_OPEN)
+    for batches in still_open:
+        batches.close()
+    if still_open:
+        time.sleep(0.02)  # for the way from our code back into TensorFlow's
 
 
 def training_batches(
     samples: Source,
     *,
-    per_rank_batch_size: int,
+    order: SampleOrder,
     rank: int,
-    size: int,
-    seed: int,
-    first_epoch: int = 0,
-) -> tf.data.Dataset:
-    """Return an endless dataset of this rank's batches, epoch after epoch, each in an order of its own.
+    start: Position = _START,
+    augmentation: Augmentation | None = None,
+    threads: int = 1,
+) -> Batches:
+    """Return this rank's batches from a position on, endlessly. Give `fit` the order's `steps_per_epoch`.
 
-    Give `fit` its `steps_per_epoch`: `sharding.steps_per_epoch(len(samples), per_rank_batch_size * size)`. The last
-    step of an epoch may hold fewer samples, on some ranks none.
+    The last step of an epoch may hold fewer samples, on some ranks none.
+
+    Args:
+        samples: inputs (of integers: brought to the range from 0 to 1) and targets.
+        order: which rank takes which samples when; its seed is the augmentation's too.
+        rank: this one.
+        start: the first step, possibly in the middle of an epoch.
+        augmentation: of inputs and masks, drawn from (seed, epoch, index in `samples`).
+        threads: that read and augment.
     """
-    order = SampleOrder("global", len(samples), per_rank_batch_size, size, seed)
+    if order.count != len(samples):
+        raise ValueError(
+            f"Received: an order of {order.count} samples for {len(samples)}. Expected: as many."
+        )
 
-    def batches() -> Iterator[Batch]:
-        for _, indices in order.after(Position(first_epoch), rank):
-            yield tuple(samples.read(indices).values())
+    def steps() -> Iterator[_Step]:
+        for position, indices in order.after(start, rank):
+            yield position.epoch, indices
 
-    return _dataset(batches, samples)
+    return Batches(BatchReader(samples, augmentation, order.seed), steps, threads)
 
 
 def evaluation_batches(
-    samples: Source, *, per_rank_batch_size: int, rank: int, size: int
-) -> tf.data.Dataset:
-    """Return this rank's block of the samples, in order, in the same number of steps on every rank."""
+    samples: Source, *, per_rank_batch_size: int, rank: int, size: int, threads: int = 1
+) -> Batches:
+    """Return this rank's block of the samples once, in order and whole, in equally many steps on every rank.
+
+    Nothing is augmented or cropped, whatever the training does.
+    """
     start, end = sharding.shard_bounds(len(samples), rank, size)
-    steps = sharding.evaluation_steps(len(samples), per_rank_batch_size, size)
+    count = sharding.evaluation_steps(len(samples), per_rank_batch_size, size)
 
-    def batches() -> Iterator[Batch]:
-        for step in range(steps):
+    def steps() -> Iterator[_Step]:
+        for step in range(count):
             first = min(start + step * per_rank_batch_size, end)
-            indices = np.arange(first, min(first + per_rank_batch_size, end))
-            yield tuple(samples.read(indices).values())
+            yield 0, np.arange(first, min(first + per_rank_batch_size, end))
 
-    return _dataset(batches, samples)
-
-
-def _dataset(batches: Callable[[], Iterator[Batch]], samples: Source) -> tf.data.Dataset:
-    fields = samples.fields.values()
-    signature = tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in fields)
-    # tf.data's autotuner stalls the end of every epoch by up to seconds (its background thread sleeps).
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return (
-        tf.data.Dataset.from_generator(batches, output_signature=signature)
-        .prefetch(2)
-        .with_options(options)
-    )
+    return Batches(BatchReader(samples), steps, threads, count)

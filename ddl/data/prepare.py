@@ -23,10 +23,13 @@ from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.listing import Listing
 from ddl.data.parts import Task, is_whole, make_part, plan_parts
 from ddl.data.pictures import PIXEL_LIMIT
-from ddl.data.progress import Progress
+from ddl.options import convert_fields
+from ddl.progress import Progress
+from ddl.ranges import Range, check_ranges
 
 LAYOUTS = ("auto", "folders", "pairs", "classes")
 ON_ERROR = ("stop", "skip")
+_RANGES = {"workers": Range(0, 1024), "seed": Range(0, 2**32, below=True), "folds": Range(0)}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Preparation:
     pixel_limit: int = PIXEL_LIMIT
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be made, before anything is read or written."""
+        """Give every field its type, and refuse what cannot be made, before anything is read or written."""
+        convert_fields(self)
         for name, known in (
             ("layout", LAYOUTS),
             ("on_error", ON_ERROR),
@@ -79,9 +83,7 @@ class Preparation:
                 raise ValueError(
                     f"Received: {name}={value!r}. Expected one of: {', '.join(known)}."
                 )
-        for name in ("workers", "seed", "folds"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"Received: {name}={getattr(self, name)}. Expected: 0 or more.")
+        check_ranges(vars(self), _RANGES, "prepare_data")
         splits.split_samples(1 << 20, self.validation, self.test, self.seed)
         self.conversion()
         if self.output.suffix not in (".h5", ".hdf5"):
@@ -218,7 +220,8 @@ def _convert(tasks: list[Task], processes: int) -> None:
     missing = [task for task in tasks if not task.path.exists()]
     done = sum(len(task.samples) for task in tasks) - sum(len(task.samples) for task in missing)
     progress = Progress("pictures", sum(len(task.samples) for task in tasks))
-    progress.show(done)
+    if done:
+        progress.show(done)  # what an earlier run has left
     # Closed at once also after Ctrl-C: no worker may write once the folder of parts is let go.
     with (
         contextlib.closing(progress),

@@ -27,7 +27,8 @@ class Source(Protocol):
 
     Memory is bounded by what `read` returns: a source never holds what it has read. Only compressed arrays and
     gzipped IDX files, which allow no random access, are held whole, up to a stated limit. A source may be handed to
-    another process before or after its first read; each process opens files of its own.
+    another process before or after its first read; each process opens files of its own. Threads may read at once, but
+    not while another closes.
     """
 
     @property
@@ -53,13 +54,18 @@ class Subset:
 
     def __init__(self, source: Source, indices: Sequence[int] | np.ndarray) -> None:
         """Take the samples `indices` of `source`, which is closed with this one."""
-        self._source = source
+        self.source = source
         self._indices = checked_indices(indices, len(source))
 
     @property
     def fields(self) -> Mapping[str, Field]:
         """The parts of a sample."""
-        return self._source.fields
+        return self.source.fields
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Which samples of the other source these are."""
+        return self._indices
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -67,11 +73,39 @@ class Subset:
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return the samples with these indices of the subset."""
-        return self._source.read(self._indices[checked_indices(indices, len(self))])
+        return self.source.read(self._indices[checked_indices(indices, len(self))])
+
+    def read_column(self, name: str) -> np.ndarray | None:
+        """Return a field of all samples, or None where that means reading everything."""
+        column = read_column(self.source, name)
+        return None if column is None else column[self._indices]
+
+    def name_of(self, index: int) -> str:
+        """Return what people call a sample of the subset."""
+        return name_of(self.source, int(self._indices[index]))
 
     def close(self) -> None:
         """Close the source beneath."""
-        self._source.close()
+        self.source.close()
+
+
+def name_of(source: Source, index: int) -> str:
+    """Return what people call a sample: the name of its file where the source knows it, else its number."""
+    namer = getattr(source, "name_of", None)
+    return str(index) if namer is None else str(namer(index))
+
+
+def read_column(source: Source, name: str) -> np.ndarray | None:
+    """Return a field of all samples of a source that can tell it without reading the others; else None."""
+    reader = getattr(source, "read_column", None)
+    return None if reader is None else reader(name)
+
+
+def origin_of(source: Source) -> Source:
+    """Return what lies beneath subsets and the like: the source that knows the file."""
+    while (beneath := getattr(source, "source", None)) is not None:
+        source = beneath
+    return source
 
 
 def empty_batch(fields: Mapping[str, Field], count: int) -> dict[str, np.ndarray]:

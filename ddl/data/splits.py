@@ -18,6 +18,11 @@ def split_samples(count: int, validation: float, test: float, seed: int) -> np.n
     for name, fraction in (("validation", validation), ("test", test)):
         if not (math.isfinite(fraction) and 0 <= fraction < 1):
             raise ValueError(f"Received: {name}={fraction}. Expected: 0 to below 1.")
+    if validation + test >= 1:
+        raise ValueError(
+            f"Received: validation={validation}, test={test}, which leave none to train on. Expected: less than "
+            "1 together."
+        )
     counts = [max(1, round(count * part)) if part else 0 for part in (validation, test)]
     if sum(counts) >= count:
         raise ValueError(

@@ -27,7 +27,7 @@ def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProces
 
 def prepare_here(*arguments: str | Path) -> None:
     """Run the script in this process, where its start costs nothing."""
-    script_main()([*map(str, arguments), "--workers", "1"])  # of two --workers, the last one counts
+    script_main()([*map(str, arguments), *([] if "--workers" in arguments else ["--workers", "1"])])
 
 
 def script_main() -> Callable[[list[str]], None]:

@@ -22,7 +22,7 @@ from ddl.data.prepare import Preparation
 from ddl.data.sources import open_source
 from tests.data import make
 from tests.launch import REPOSITORY
-from tests.scripts.prepare_runs import prepare_here, run, script_main
+from tests.scripts.prepare_runs import prepare_here, run
 
 
 def test_help_answers_in_a_second_and_documents_every_flag() -> None:
@@ -163,7 +163,7 @@ def all_damaged(folder: Path) -> None:
 
 REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "size of text": (nothing, ["--image-size", "big"], "pixels, such as 128 or 96x128"),
-    "size 0": (nothing, ["--image-size", "0"], "a height and a width from 1"),
+    "size 0": (nothing, ["--image-size", "0"], "pixels, such as 128 or 96x128"),
     "size of three": (nothing, ["--image-size", "1x2x3"], "pixels, such as 128"),
     "layout": (nothing, ["--layout", "coco"], "one of: auto, folders, pairs, classes"),
     "layout that it is not": (nothing, ["--layout", "folders"], "which is no folder"),
@@ -172,15 +172,19 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "mask mode": (nothing, ["--mask-mode", "soft"], "one of: binary, classes"),
     "validation": (nothing, ["--validation", "1.5"], "0 to below 1"),
     "no training left": (nothing, ["--validation", "0.5", "--test", "0.5"], "none to train on"),
-    "negative seed": (nothing, ["--seed", "-1"], "seed=-1. Expected: 0 or more"),
+    "negative seed": (nothing, ["--seed", "-1"], "seed=-1 for prepare_data. Expected: at least 0"),
     "one fold": (nothing, ["--folds", "1"], "folds=1 for"),
     "on error": (nothing, ["--on-error", "ignore"], "one of: stop, skip"),
     "compression": (nothing, ["--compression", "zip"], "one of: none, lzf, gzip"),
-    "workers": (nothing, ["--workers", "-2"], "workers=-2. Expected: 0 or more"),
+    "workers": (nothing, ["--workers", "-2"], "workers=-2 for prepare_data. Expected: at least 0"),
     "pixel limit 0": (nothing, ["--pixel-limit", "0"], "pixel_limit=0. Expected: 1 or more"),
     "pixel limit": (nothing, ["--pixel-limit", "100"], "of 16 x 12 pixels. Expected: 1 to 100"),
-    "unknown flag": (nothing, ["--size", "3"], "unrecognized arguments"),
-    "abbreviated flag": (nothing, ["--valid", "0.1"], "unrecognized arguments"),
+    "unknown flag": (nothing, ["--size", "3"], "--size, which is no flag of this script"),
+    "abbreviated flag": (
+        nothing,
+        ["--valid", "0.1"],
+        "--valid, which is no flag of this script. Expected: --validation;",
+    ),
     "no mask": (drop("cell-2_mask.gif"), [], "cell-2.png without a mask"),
     "no picture": (drop("cell-2.png"), [], "cell-2_mask.gif without a picture"),
     "damaged": (lambda f: (f / "cell-0.png").write_text("no"), [], "cell-0.png, which is damaged"),
@@ -203,13 +207,12 @@ def test_bad_input_ends_with_one_line_and_status_2_and_leaves_nothing(
     spoil(make.pairs(tmp_path / "in", 4))
     before = sorted(tmp_path.iterdir())
     with pytest.raises(SystemExit) as ended:
-        script_main()([str(tmp_path / "in"), str(tmp_path / "a.h5"), "--workers", "1", *flags])
+        prepare_here(tmp_path / "in", tmp_path / "a.h5", *flags)
     assert ended.value.code == 2
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(("prepare_data: Received: ", "prepare_data.py: error: ")) or (
-        "error: " in last
-    )
-    assert message in last
+    *progress, line = capsys.readouterr().err.splitlines()
+    assert all(shown.startswith("pictures: ") for shown in progress)
+    assert line.startswith("prepare_data: Received: ")
+    assert message in line
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data.source import Source
-from ddl.data.sources import classes, folders, hdf5, idx, npy, npz, pairs, synthetic
+from ddl.data.sources import classes, faces, folders, hdf5, idx, npy, npz, pairs, synthetic
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,22 @@ class Format:
         shape: what it looks like on disk, for people.
         detect: whether a path is of this format.
         open: opens it; its keyword arguments are the format's options.
+        on_disk: whether there has to be something at the path.
     """
 
     shape: str
     detect: Callable[[Path], bool]
     open: Callable[..., Source]
+    on_disk: bool = True
 
 
 # In the order in which they are tried.
 FORMATS = {
-    "synthetic": Format("no file", synthetic.detect, synthetic.open_source),
-    "synthetic-3d": Format("no file", synthetic.detect_volumes, synthetic.open_volumes),
+    "synthetic": Format("no file", synthetic.detect, synthetic.open_source, on_disk=False),
+    "synthetic-3d": Format(
+        "no file", synthetic.detect_volumes, synthetic.open_volumes, on_disk=False
+    ),
+    "faces": Format("no file", faces.detect, faces.open_source, on_disk=False),
     "hdf5": Format("NAME.h5", hdf5.detect, hdf5.open_source),
     "npz": Format("NAME.npz", npz.detect, npz.open_source),
     "npy": Format("NAME.npy, or images.npy + masks.npy|labels.npy", npy.detect, npy.open_source),
@@ -51,7 +56,7 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
     """Open samples of any known format.
 
     Args:
-        path: a file or folder, or "synthetic" or "synthetic-3d".
+        path: a file or folder, or "synthetic", "synthetic-3d" or "faces".
         format: a name in `FORMATS`, or "auto": what the path looks like.
         options: the format's own, such as `image_size=(128, 128)` of picture files or `split="train"` of HDF5.
 
@@ -63,7 +68,7 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
     if name not in FORMATS:
         raise ValueError(f"Received: format={name!r}. Expected one of: auto, {', '.join(FORMATS)}.")
     opener = FORMATS[name].open
-    if not name.startswith("synthetic") and not path.exists():
+    if FORMATS[name].on_disk and not path.exists():
         raise _absent(path)
     known = [option for option in inspect.signature(opener).parameters if option != "path"]
     for option in options:
@@ -77,7 +82,7 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
 def detect_format(path: Path) -> str:
     """Return the name of the format that a path looks like."""
     for name, candidate in FORMATS.items():
-        if (path.exists() or name.startswith("synthetic")) and candidate.detect(path):
+        if (path.exists() or not candidate.on_disk) and candidate.detect(path):
             return name
     if not path.exists():
         raise _absent(path)

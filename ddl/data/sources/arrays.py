@@ -48,6 +48,10 @@ class Arrays:
             for name, array in self._arrays.items()
         }
 
+    def read_column(self, name: str) -> np.ndarray:
+        """Return one field of all samples."""
+        return np.asarray(self._arrays[name], self.fields[name].dtype)
+
     def close(self) -> None:
         """Do nothing: a mapping goes with its array."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from ddl.data.source import Field, Source, Subset, checked_indices
 from ddl.data.sources.arrays import check_form, choose_keys
 
 SPLITS = ("train", "validation", "test")
+CHUNK_CACHE_BYTES = 1 << 20  # a data set; said outright, for HDF5's default grows with its versions
+_OPENING = threading.Lock()
 
 
 def detect(path: Path) -> bool:
@@ -54,6 +58,12 @@ def open_source(
         raise
 
 
+def has_splits(path: Path) -> bool:
+    """Return whether a file says of its samples which split they belong to."""
+    with contextlib.closing(Hdf5(path)) as source:
+        return source.has("split")
+
+
 class Hdf5:
     """Pictures and targets in one HDF5 file. Holds no more than HDF5's chunk cache (1 MiB a data set)."""
 
@@ -62,6 +72,7 @@ class Hdf5:
         self.path = path
         self._file: Any = None
         self._process = 0
+        self._names: list[str] | None = None
         try:
             self._read_form(keys)
         except (OSError, RuntimeError, KeyError) as error:
@@ -100,18 +111,18 @@ class Hdf5:
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise self._damaged(error) from error
 
+    def has(self, name: str) -> bool:
+        """Return whether the file has a data set of this name, such as "split"."""
+        return name in self._open()
+
     def split_indices(self, split: str, fold: int | None = None) -> np.ndarray:
         """Return the samples of a split, in the order of the file."""
-        file = self._open()
         name = "split" if fold is None else "fold"
-        if name not in file:
+        if not self.has(name):
             raise ValueError(
                 f"Received: {self.path} without {name}s. Expected: a file that prepare_data made with them."
             )
-        try:
-            stored = file[name][()]
-        except (OSError, RuntimeError, KeyError) as error:
-            raise self._damaged(error, f" in {name}") from error
+        stored = self._read_all(name)
         if fold is None:
             return np.flatnonzero(stored == SPLITS.index(split))
         folds = int(stored.max()) + 1
@@ -135,8 +146,27 @@ class Hdf5:
             try:
                 _read_into(file[key], wanted, batch[name])
             except (OSError, RuntimeError, KeyError) as error:
-                raise self._damaged(error, f" in {key}") from error
+                raise self._damaged(error, f" in {key}{_first_bad(file, key, wanted)}") from error
         return batch
+
+    def read_column(self, name: str) -> np.ndarray | None:
+        """Return all labels; pictures and masks would have to be read."""
+        if name != "label":
+            return None
+        return self._read_all(self._keys[name]).astype(self.fields[name].dtype, copy=False)
+
+    def _read_all(self, key: str) -> np.ndarray:
+        try:
+            return np.asarray(self._open()[key][()])
+        except (OSError, RuntimeError, KeyError) as error:
+            raise self._damaged(error, f" in {key}") from error
+
+    def name_of(self, index: int) -> str:
+        """Return the name of the file that `prepare_data` made a sample of, or its number."""
+        if self._names is None:
+            samples = self.manifest.get("samples", ())
+            self._names = [str(one.get("name", number)) for number, one in enumerate(samples)]
+        return self._names[index] if index < len(self._names) else str(index)
 
     def close(self) -> None:
         """Close the file. The next read opens it again."""
@@ -155,19 +185,24 @@ class Hdf5:
 
     def _open(self) -> Any:
         """Return the file as this process has it: HDF5 handles do not survive a fork."""
-        if self._file is None or self._process != os.getpid():
-            import h5py
+        with _OPENING:  # threads that read at once share one handle
+            if self._file is None or self._process != os.getpid():
+                self._file = _opened(self.path)
+                self._process = os.getpid()
+            return self._file
 
-            try:
-                # Without locks: many ranks read one file, often on a disk that knows none.
-                self._file = h5py.File(self.path, "r", locking=False)
-            except OSError as error:
-                raise ValueError(
-                    f"Received: {self.path}, which is no whole HDF5 file ({_short(error)}). "
-                    "Expected: one; make it again."
-                ) from error
-            self._process = os.getpid()
-        return self._file
+
+def _opened(path: Path) -> Any:
+    import h5py
+
+    try:
+        # Without locks: many ranks read one file, often on a disk that knows none.
+        return h5py.File(path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE_BYTES)
+    except OSError as error:
+        raise ValueError(
+            f"Received: {path}, which is no whole HDF5 file ({_short(error)}). "
+            "Expected: one; make it again."
+        ) from error
 
 
 def _read_into(dataset: Any, wanted: np.ndarray, out: np.ndarray) -> None:
@@ -179,6 +214,16 @@ def _read_into(dataset: Any, wanted: np.ndarray, out: np.ndarray) -> None:
     for run in np.split(rows, breaks):
         start = int(wanted[run[0]])
         out[run] = dataset[start : start + len(run)]
+
+
+def _first_bad(file: Any, key: str, wanted: np.ndarray) -> str:
+    """Return which of the samples cannot be read."""
+    for index in wanted:
+        try:
+            file[key][int(index)]
+        except (OSError, RuntimeError, KeyError):
+            return f", sample {index}"
+    return ""
 
 
 def _short(error: Exception) -> str:

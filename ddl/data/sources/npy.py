@@ -24,13 +24,14 @@ def open_source(path: Path, *, targets: Path | None = None) -> Arrays:
                 f"Received: {path} with {len(found)} of masks.npy and labels.npy. Expected: one; or give targets."
             )
         path, targets = path / "images.npy", targets or found[0]
-    arrays = {"image": _mapped(path)}
+    arrays = {"image": map_array(path)}
     if targets is not None:
-        arrays["target"] = _mapped(Path(targets))
+        arrays["target"] = map_array(Path(targets))
     return Arrays(name_fields(arrays), str(path))
 
 
-def _mapped(path: Path) -> np.ndarray:
+def map_array(path: Path) -> np.ndarray:
+    """Return the array of a .npy file, mapped."""
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError, SyntaxError, tokenize.TokenError) as error:

@@ -41,7 +41,7 @@ class PictureFiles:
     def __init__(self, listing: Listing, how: Conversion) -> None:
         """Take the files of a listing. Without an image size, all must be of one, which their headers tell."""
         self._samples = listing.refuse_problems().samples
-        self.class_names = listing.class_names
+        self._root, self.class_names = listing.root, listing.class_names
         if how.image_size is None:
             how = dataclasses.replace(how, image_size=self._common_size(how.pixel_limit))
         self._how = how
@@ -59,6 +59,16 @@ class PictureFiles:
             for name, part in self._how.read(self._samples[index]).items():
                 batch[name][row] = part
         return batch
+
+    def read_column(self, name: str) -> np.ndarray | None:
+        """Return all labels; pictures and masks would have to be read."""
+        if name != "label":
+            return None
+        return np.array([sample.label for sample in self._samples], np.int64)
+
+    def name_of(self, index: int) -> str:
+        """Return the path of a picture, from the folder on."""
+        return self._samples[index].image.relative_to(self._root).as_posix()
 
     def close(self) -> None:
         """Do nothing: no file stays open."""

@@ -10,6 +10,9 @@ import numpy as np
 from ddl.data.source import Field, checked_indices, empty_batch
 from ddl.data.synthetic import microscope_picture
 from ddl.data.synthetic_volume import microscope_volume
+from ddl.ranges import Range, check_ranges
+
+_RANGES = {"count": Range(1, 10**7), "size": Range(8, 4096), "seed": Range(0)}
 
 
 class Synthetic:
@@ -23,9 +26,7 @@ class Synthetic:
         seed: int,
     ) -> None:
         """Promise `count` samples of `make(index, size, seed)`."""
-        for name, value, least in (("count", count, 1), ("size", size, 8), ("seed", seed, 0)):
-            if value < least:
-                raise ValueError(f"Received: {name}={value}. Expected: {least} or more.")
+        check_ranges({"count": count, "size": size, "seed": seed}, _RANGES, "synthetic data")
         self._make, self._count, self._size, self._seed = make, count, size, seed
         image, mask = make(0, size, seed)
         self.fields: Mapping[str, Field] = {
@@ -66,4 +67,5 @@ def open_source(path: Path, *, count: int = 256, size: int = 96, seed: int = 0) 
 
 def open_volumes(path: Path, *, count: int = 32, size: int = 32, seed: int = 0) -> Synthetic:
     """Make `count` volumes of size x size x size voxels."""
+    check_ranges({"size": size}, {"size": Range(8, 512)}, "synthetic volumes")
     return Synthetic(microscope_volume, count, size, seed)

@@ -264,8 +264,16 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
         {"split": "val"},
         "Expected one of: train, test",
     ),
-    "synthetic: no samples": (lambda _: "synthetic", {"count": 0}, "count=0. Expected: 1 or more"),
-    "synthetic: tiny": (lambda _: "synthetic-3d", {"size": 4}, "size=4. Expected: 8 or more"),
+    "synthetic: no samples": (
+        lambda _: "synthetic",
+        {"count": 0},
+        "count=0 for synthetic data. Expected: at least 1",
+    ),
+    "synthetic: tiny": (
+        lambda _: "synthetic-3d",
+        {"size": 4},
+        "size=4 for synthetic volumes. Expected: at least 8",
+    ),
 }
 
 
@@ -296,6 +304,6 @@ def test_a_damaged_chunk_is_named_when_it_is_read(tmp_path: Path) -> None:
     rewrite(path, lambda data: data.replace(chunk, chunk[:-1] + b"?"))
     source = open_source(path)
     source.read([2])
-    with pytest.raises(ValueError, match=r"a\.h5, damaged in image .*make it again"):
+    with pytest.raises(ValueError, match=r"a\.h5, damaged in image, sample 3 .*make it again"):
         source.read([3])
     source.close()

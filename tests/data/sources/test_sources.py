@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -123,6 +124,27 @@ def test_an_open_hdf5_source_goes_to_another_process(tmp_path: Path, method: str
     assert first_pixel(source, 4) == PICTURES[4, 0, 0, 0]
 
 
+@pytest.mark.parametrize("case", ["pairs", "folders", "npz", "hdf5"])
+def test_threads_may_read_at_once(tmp_path: Path, case: str) -> None:
+    source = open_source(WITH_MASKS[case][1](tmp_path))
+    source.close()  # so that they also open it at once
+
+    def reads_right(seed: int) -> bool:
+        rng = np.random.default_rng(seed)
+        for _ in range(20):
+            wanted = rng.integers(0, 5, 3)
+            batch = source.read(wanted)
+            if not np.array_equal(batch["image"], PICTURES[wanted]):
+                return False
+            if not np.array_equal(batch["mask"], MASKS[wanted]):
+                return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(reads_right, range(8)))
+    source.close()
+
+
 @pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
     pictures = np.zeros((64, 128, 128, 8), np.uint8)  # 8 MiB
@@ -146,4 +168,4 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
 
 def test_every_format_has_a_test() -> None:
     tested = {name for name, _ in WITH_MASKS.values()} | {"idx", "classes"}
-    assert set(FORMATS) == tested | {"synthetic", "synthetic-3d"}
+    assert set(FORMATS) == tested | {"synthetic", "synthetic-3d", "faces"}

@@ -1,0 +1,71 @@
+"""One batch of samples as a model takes it: read, brought to the range from 0 to 1, augmented. No TensorFlow here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ddl.data.augmentation import Augmentation
+from ddl.data.conversion import unit_range
+from ddl.data.source import Field, Source
+
+
+@dataclass(frozen=True)
+class BatchReader:
+    """Makes batches of a source's samples; may be called by several threads at once.
+
+    Attributes:
+        samples: the first field is the model's input, pictures of any depth; the second (if any) its target.
+        augmentation: what may happen to a sample, drawn from (seed, epoch, index in `samples`); None for nothing.
+        seed: of the augmentation.
+    """
+
+    samples: Source
+    augmentation: Augmentation | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be augmented or is no picture before anything is read."""
+        field = self._input
+        unit_range(np.empty(0, field.dtype))
+        if self.augmentation is not None:
+            self.augmentation.crop_of(field.shape)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Shape and dtype of input and target as they come out."""
+        source, *targets = self.samples.fields.values()
+        fields = (Field(source.shape, np.dtype(np.float32)), *targets)
+        if self.augmentation is None:
+            return fields
+        crop = self.augmentation.crop_of(source.shape)
+        return tuple(
+            Field((*crop, field.shape[-1]), field.dtype) if self._has_places(field) else field
+            for field in fields
+        )
+
+    def __call__(self, epoch: int, indices: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return input and target of these samples as they look in this epoch: (len(indices), ...) each."""
+        pictures, *targets = self.samples.read(indices).values()
+        inputs = unit_range(pictures)
+        if self.augmentation is None:
+            return inputs, *targets
+        made = [np.empty((len(indices), *field.shape), field.dtype) for field in self.fields]
+        has_mask = bool(targets) and self._has_places([*self.samples.fields.values()][1])
+        for row, index in enumerate(indices):
+            mask = targets[0][row] if has_mask else None
+            made[0][row], moved = self.augmentation(
+                inputs[row], mask, seed=self.seed, epoch=epoch, index=int(index)
+            )
+            if moved is not None:
+                made[1][row] = moved
+        return tuple(made) if has_mask else (made[0], *targets)
+
+    @property
+    def _input(self) -> Field:
+        return next(iter(self.samples.fields.values()))
+
+    def _has_places(self, field: Field) -> bool:
+        """Return whether a field has a value for every place of the picture, as a mask has and a label has not."""
+        return len(field.shape) > 1 and field.shape[:-1] == self._input.shape[:-1]

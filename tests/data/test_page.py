@@ -1,0 +1,37 @@
+"""The page about data knows every format, augmentation and policy."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from ddl.data.augmentation_options import augmentation_options
+from ddl.data.cache import CACHES
+from ddl.data.sources import FORMATS
+
+PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text()
+ROWS = {row.split("`")[1]: row for row in PAGE.splitlines() if row.startswith("| `")}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_on_the_page_with_its_options(name: str) -> None:
+    row = ROWS[name]
+    options = [o for o in inspect.signature(FORMATS[name].open).parameters if o != "path"]
+    if "the same" not in row:
+        assert [option for option in options if f"`{option}`" not in row] == []
+
+
+def test_every_augmentation_is_on_the_page_with_its_default() -> None:
+    table = PAGE.partition("## Augment")[2].partition("## Feed")[0]
+    for name, option in augmentation_options().items():
+        (row,) = [row for row in table.splitlines() if re.match(rf"\| .*`{name}`.* \|", row)]
+        default = str(option.default).lower().removesuffix(".0")
+        assert row.split("|")[2].strip() == default, name
+
+
+@pytest.mark.parametrize("policy", CACHES)
+def test_every_cache_policy_is_on_the_page(policy: str) -> None:
+    assert policy in ROWS
