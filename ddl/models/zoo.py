@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddl import options as opts
 from ddl.models.encoders import check_weights_file, find_encoder
 from ddl.models.norms import check_norm
+from ddl.ranges import Range, check_ranges
 
 if TYPE_CHECKING:
     import keras
@@ -36,6 +37,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "encoder": find_encoder,
     "weights_file": check_weights_file,
 }
+_RANGES = {"width": Range(1), "depth": Range(1, 10), "dropout": Range(0, 1, below=True)}
 
 
 def build_model(
@@ -49,18 +51,42 @@ def build_model(
         classes: 1 ends in a sigmoid, more in a softmax.
         **options: those of `model_options(name)`.
     """
-    check_model(name, **options)
+    options = check_model(name, **options)
     builder, decided = MODELS[name]
     model: keras.Model = opts.load(builder)(input_shape, classes=classes, **decided, **options)
     return model
 
 
-def check_model(name: str, **options: Any) -> None:
-    """Refuse an unknown name, an unknown option, and a value that no picture size could make right."""
-    opts.check_names(options, model_options(name), f"model {name}")
-    for option, value in options.items():
+def check_model(name: str, /, **options: Any) -> dict[str, Any]:
+    """Return the options, each of its type; refuse an unknown name or option, and what no picture could make right."""
+    known, owner = model_options(name), f"model {name}"
+    values = opts.convert_values(options, known, owner)
+    for option, value in values.items():
         if option in _CHECKS:
             _CHECKS[option](value)
+        for number in value if isinstance(value, tuple) else (value,):
+            check_ranges({option: number}, _RANGES, owner)
+    _check_together({key: known[key].default for key in known} | values, owner)
+    return values
+
+
+def _check_together(values: Mapping[str, Any], owner: str) -> None:
+    """Refuse options that contradict each other."""
+    depth, width = values.get("depth", 0), values.get("width")
+    if isinstance(width, tuple) and len(width) != depth + 1:
+        raise ValueError(
+            f"Received: width={','.join(map(str, width))} with depth={depth} for {owner}. Expected: one number of "
+            f"channels, or depth + 1 = {depth + 1} of them."
+        )
+    if values.get("deep_supervision") and depth < 2:
+        raise ValueError(
+            f"Received: deep_supervision=true with depth={depth} for {owner}. Expected: a depth of 2 or more."
+        )
+
+
+def target_of(name: str) -> str:
+    """Return what a model finds: "mask" (a class for each pixel) or "label" (one for the picture)."""
+    return "mask" if name.startswith("unet") else "label"
 
 
 def model_options(name: str) -> dict[str, opts.Option]:
@@ -76,9 +102,7 @@ def model_options(name: str) -> dict[str, opts.Option]:
 
 def parse_model_options(name: str, texts: Iterable[str]) -> dict[str, Any]:
     """Return the options that texts such as "width=32" give a model, as `build_model` takes them."""
-    options = opts.parse_options(texts, model_options(name), f"model {name}")
-    check_model(name, **options)
-    return options
+    return check_model(name, **opts.parse_options(texts, model_options(name), f"model {name}"))
 
 
 def describe_models() -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ddl.models.encoders import ENCODERS
 from ddl.models.zoo import MODELS, model_options
 from ddl.training.losses import LOSSES, loss_options
 from ddl.training.metrics import METRICS, metric_options
+from tests.pages import find_row, read_page
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/models.md").read_text(encoding="utf-8")
+PAGE = read_page("models.md")
 
 
 def row(name: str) -> str:
-    """Return the line of a table that is about this name."""
-    return next(line for line in PAGE.splitlines() if line.startswith("|") and f"`{name}`" in line)
+    return find_row(PAGE, name)
 
 
 def test_every_name_and_option_is_on_the_page() -> None:
