@@ -34,6 +34,7 @@ class BroadcastState(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         _check_equal_steps(runtime.allgather(self.params.get("steps")))
         state.broadcast_state(self.model, self.root)
+        state.keep_private(self.model, False)  # a resume has had its effect
 
 
 class AverageAccumulators(keras.callbacks.Callback):

@@ -28,6 +28,7 @@ logger = logging.getLogger("ddl")
 
 _INTERVAL_S = 1.0
 _GATHER_S = 2.0  # how long rank 0 collects the names of those who wait before it blames the others
+_YIELD_S = 0.5  # so that the rank that failed ends first, and the job with its status
 _CARRY_S = 1.0  # what launchers get to carry a traceback to the terminal before rank 0 speaks
 _HOROVOD_ENDED = ("Horovod has been shut down", "HorovodInternalError", "Connection closed by peer")
 
@@ -51,10 +52,12 @@ class Watch:
         return self.failed_at or _place()
 
     def set_state(self, state: str) -> None:
-        """Tell rank 0 at once."""
+        """Tell rank 0 at once; rank 0 tells the others that it failed."""
         self.state = state
         if isinstance(self.end, Client):
             self.end.say(state, self.place())
+        elif state == "failed":
+            self.end.tell(state)
 
     def close(self) -> None:
         """Leave the job in peace."""
@@ -78,6 +81,7 @@ class Watch:
             time.sleep(_INTERVAL_S / 2)
             verdict = self._judge_root(self.end.root)
         if verdict and not self._stop.is_set():
+            time.sleep(_YIELD_S)
             end_job(verdict)
 
     def _judge(self, server: Server) -> str | None:
@@ -119,6 +123,8 @@ class Watch:
     def _judge_root(self, root: Life) -> str | None:
         if self.me.rank != 1 and root.silent_s() < self.silence_s + 5:
             return None  # one voice is enough
+        if root.state == "failed":
+            return f"rank 0 (host {root.peer.host}) failed; its error stands above."
         if root.state == "died" and self.state != "failed":
             return f"rank 0 (host {root.peer.host}) died (killed, crashed or out of memory)."
         if root.state == "alive" and self.silence_s and root.silent_s() > self.silence_s:
@@ -157,6 +163,16 @@ def stop_watching() -> None:
         _watch.close()
     _watch = None
     sys.excepthook = sys.__excepthook__
+
+
+def give_up(message: str, status: int = 1) -> None:
+    """End the job from this rank alone, with one line in place of a traceback and this rank's exit status."""
+    print(f"\n{message}", file=sys.stderr, flush=True)
+    if _watch is not None:
+        time.sleep(_CARRY_S)
+        _watch.set_state("failed")
+    sys.stdout.flush()
+    os._exit(status)
 
 
 def end_job(message: str) -> None:

@@ -83,10 +83,15 @@ class Server:
             else:
                 self._read(key.fileobj)  # type: ignore[arg-type]
 
+    def tell(self, state: str) -> None:
+        """Send every rank rank 0's state."""
+        for connection in list(self._ranks):
+            _send(connection, {"state": state})
+
     def close(self) -> None:
         """Tell every rank that rank 0 leaves, and stop listening."""
+        self.tell("left")
         for connection in self._ranks:
-            _send(connection, {"state": "left"})
             connection.close()
         self._listener.close()
         self._selector.close()
@@ -160,8 +165,9 @@ class Client:
             time.sleep(timeout_s)
             return
         self.root.seen = time.monotonic()
-        if b'"left"' in self._buffer + data:
-            self.root.state = "left"
+        for state in ("left", "failed"):
+            if f'"{state}"'.encode() in self._buffer + data:
+                self.root.state = state
         self._buffer = data[-16:]
 
     def close(self) -> None:

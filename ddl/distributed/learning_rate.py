@@ -10,18 +10,18 @@ from ddl.distributed import runtime
 RULES = ("linear", "sqrt", "none")
 
 
-def scale_factor(rule: str, ranks: int) -> float:
+def scale_factor(rule: str, ranks: float) -> float:
     """Return what the learning rate of one rank is multiplied by for `ranks` ranks.
 
     "linear" for SGD (the step over N times the samples is N times as long), "sqrt" for adaptive optimizers,
-    "none" where the global batch stays what it was.
+    "none" where the global batch stays what it was. A batch that is no multiple of one rank's counts as a fraction.
     """
     if rule not in RULES:
         raise ValueError(
             f"Unknown scaling. Received: {rule!r}. Expected one of: {', '.join(RULES)}."
         )
-    if ranks < 1:
-        raise ValueError(f"Received: ranks={ranks}. Expected: 1 or more.")
+    if not ranks > 0:
+        raise ValueError(f"Received: ranks={ranks}. Expected: above 0.")
     return {"linear": float(ranks), "sqrt": math.sqrt(ranks), "none": 1.0}[rule]
 
 

@@ -221,7 +221,8 @@ def _set_environment(place: launcher.Placement, stall_timeout_s: float) -> None:
         "HOROVOD_STALL_CHECK_TIME_SECONDS": str(check_s if stall_timeout_s else 60),
         "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(max(0, int(stall_timeout_s) - 3 * check_s)),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "TF_CPP_MIN_LOG_LEVEL": "1" if place.rank == 0 else "3",
+        # Its warnings put a page around what we say in a line, such as which picture cannot be read.
+        "TF_CPP_MIN_LOG_LEVEL": "2" if place.rank == 0 else "3",
     }
     if (threads + 1) * place.local_size > launcher.usable_cores():
         # OpenMPI's blocking calls spin. Where no core is left for them, that takes half of the CPU from

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ddl.distributed import runtime
+from ddl.distributed import batch_norm, runtime
 from ddl.distributed.variables import average_variables, broadcast_variables
 
 
@@ -27,6 +27,26 @@ def shared_variables(model: keras.Model) -> dict[str, keras.Variable]:
     return named
 
 
+def private_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """Return, by kind, what each rank has of its own in the middle of an epoch.
+
+    At its end `standard_callbacks()` average all but the states of random generators.
+    """
+    moving = {
+        id(v): v for layer in batch_norm.local_layers(model) for v in layer.non_trainable_variables
+    }
+    return {
+        "seed": [variable for variable in model.variables if _is_seed(variable)],
+        "moving": list(moving.values()),
+        "accumulator": accumulators(model),
+    }
+
+
+def keep_private(model: keras.Model, keep: bool = True) -> None:
+    """Let `broadcast_state` leave what each rank has of its own as it is, as after a resume in mid-epoch, or not."""
+    object.__setattr__(model, "_ddl_keeps_private", keep)
+
+
 def broadcast_state(model: keras.Model, root: int = 0) -> None:
     """Give every rank rank `root`'s weights, optimizer state and random seeds. All ranks must call it.
 
@@ -35,21 +55,30 @@ def broadcast_state(model: keras.Model, root: int = 0) -> None:
     Raises:
         ValueError: on every rank, where the ranks' models differ; it names the rank and the variable.
     """
-    optimizer = getattr(model, "optimizer", None)
     if runtime.size() == 1:
         return
-    if optimizer is not None and not optimizer.built and model.trainable_variables:
-        # In the scope in which Keras would build it, so that its variables get the same paths.
-        with keras.name_scope(optimizer.name, caller=optimizer):
-            optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     variables = shared_variables(model)
     _check_structure(variables)
+    if getattr(model, "_ddl_keeps_private", False):
+        kept = {id(v) for own in private_variables(model).values() for v in own}
+        broadcast_variables([v for v in variables.values() if id(v) not in kept], root)
+        return
     broadcast_variables(list(variables.values()), root)
-    for seed in (variable for variable in model.variables if _is_seed(variable)):
+    for seed in private_variables(model)["seed"]:
         state = runtime.broadcast(seed.numpy(), root)
         # A stream of its own for every rank, the root's as it is: rank r continues r times this odd number on.
         state[0] = (int(state[0]) + runtime.rank() * 0x9E3779B1) % 2**32
         seed.assign(state)
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Create the optimizer's slots, where it has none yet."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built and model.trainable_variables:
+        # In the scope in which Keras would build it, so that its variables get the same paths.
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(model.trainable_variables)
 
 
 def accumulators(model: keras.Model) -> list[keras.Variable]:
@@ -78,8 +107,8 @@ def find_desync(model: keras.Model) -> str | None:
     """
     if runtime.size() == 1:
         return None
-    partial = {id(variable) for variable in accumulators(model)}  # each rank's own until the update
-    named = {name: v for name, v in shared_variables(model).items() if id(v) not in partial}
+    private = {id(v) for own in private_variables(model).values() for v in own}
+    named = {name: v for name, v in shared_variables(model).items() if id(v) not in private}
     sums = {name: _crc(v.numpy()) for name, v in named.items()}
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:

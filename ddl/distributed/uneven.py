@@ -29,7 +29,7 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
         if isinstance(count, int):  # known when the step is traced, so this rank is not empty
             with step_samples(count) if train else contextlib.nullcontext():
                 return step(data)
-        _build_metrics(model, data)
+        build_metrics(model, data)
         before = {id(variable): tf.identity(variable) for variable in _local_variables(model)}
         data = keras.tree.map_structure(lambda leaf: _pad_if_empty(leaf, count), data)
         with step_samples(count) if train else contextlib.nullcontext():
@@ -46,8 +46,13 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
     return step_with_share
 
 
-def _build_metrics(model: keras.Model, data: Any) -> None:
-    """Create the variables of compiled metrics now, so that their values before the step can be kept."""
+def build_metrics(model: keras.Model, data: Any) -> None:
+    """Create the variables of compiled metrics now, before the first step does.
+
+    Args:
+        model: compiled.
+        data: a batch, or the `element_spec` of a dataset of batches.
+    """
     parts = (getattr(model, "_compile_metrics", None), getattr(model, "_compile_loss", None))
     if any(part is not None and not part.built for part in parts):
         with tf.init_scope():

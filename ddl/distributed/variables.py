@@ -16,20 +16,59 @@ def broadcast_variables(variables: Sequence[keras.Variable], root: int = 0) -> N
     """Set the variables to rank `root`'s values, bit for bit. All ranks must call it."""
     if runtime.size() == 1 or not variables:
         return
+    arrays = [variable.numpy() for variable in variables]
+    received = unpacked(broadcast_bytes(packed(arrays), root), arrays)
+    for variable, values in zip(variables, received, strict=True):
+        variable.assign(values)
+
+
+def broadcast_bytes(payload: np.ndarray, root: int = 0) -> np.ndarray:
+    """Return rank `root`'s bytes on every rank. All ranks must call it, with as many bytes."""
+    if runtime.size() == 1:
+        return payload
     import tensorflow as tf
 
-    arrays = [np.asarray(variable.numpy(), order="C") for variable in variables]
-    bits = [array.reshape(-1).view(np.uint8) for array in arrays]
-    payload = np.concatenate(bits)
     hvd = runtime.horovod()
     chunks = [payload[i : i + _CHUNK_BYTES] for i in range(0, payload.size, _CHUNK_BYTES)]
     received = [
         hvd.broadcast(tf.constant(chunk), root, name="ddl.broadcast_variables").numpy()
         for chunk in chunks
     ]
-    parts = split_like(np.concatenate(received), bits)
-    for variable, array, values in zip(variables, arrays, parts, strict=True):
-        variable.assign(values.view(array.dtype).reshape(array.shape))
+    return np.concatenate(received) if received else payload
+
+
+def gather_bytes(payload: np.ndarray) -> np.ndarray:
+    """Return the bytes of all ranks, a row each, on rank 0, and no rows elsewhere.
+
+    All ranks must call it, with as many bytes. Horovod can only gather everywhere, so it goes by pieces that the
+    other ranks forget at once: beside the result of rank 0, no rank needs more than 64 MiB or a MiB a rank.
+    """
+    if runtime.size() == 1:
+        return payload[np.newaxis]
+    import tensorflow as tf
+
+    hvd, piece = runtime.horovod(), max(1 << 20, (64 << 20) // runtime.size())
+    gathered = np.empty((runtime.size() if runtime.is_root() else 0, payload.size), np.uint8)
+    for start in range(0, payload.size, piece):
+        own = tf.constant(payload[np.newaxis, start : start + piece])
+        rows = hvd.allgather(own, name="ddl.gather_bytes")
+        if runtime.is_root():
+            gathered[:, start : start + piece] = rows.numpy()
+    return gathered
+
+
+def packed(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the bytes of the arrays, one array after the other, whatever their dtypes."""
+    bits = [np.asarray(array, order="C").reshape(-1).view(np.uint8) for array in arrays]
+    return np.concatenate([np.empty(0, np.uint8), *bits])
+
+
+def unpacked(payload: np.ndarray, like: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return what `packed` made one of as arrays of those shapes and dtypes again."""
+    parts = np.split(payload, np.cumsum([array.nbytes for array in like]))[: len(like)]
+    return [
+        part.view(array.dtype).reshape(array.shape) for part, array in zip(parts, like, strict=True)
+    ]
 
 
 def average_variables(variables: Sequence[keras.Variable]) -> None:

@@ -205,6 +205,13 @@ def statistics() -> None:
         "local statistics are averaged",
         lambda: bool((layer.moving_mean.numpy() == (SIZE - 1) / 2).all()),
     )
+    local.compile(dist.DistributedOptimizer("sgd"), "mse")
+    attempt(
+        "local statistics in mid-epoch are no desync",
+        lambda: (
+            local.fit(X + RANK, X, 2, 1, 0, dist.standard_callbacks(check_every_steps=2)) and None
+        ),
+    )
 
 
 def desync() -> None:

@@ -57,6 +57,7 @@ def test_what_cannot_work_is_refused(facts: dict[str, str], fact: str, expected:
         "evaluate gives the value over all samples",
         "metrics with other aggregations",
         "local statistics are averaged",
+        "local statistics in mid-epoch are no desync",
         "training goes on after evaluate on its own",
         "equal ranks show no desync",
     ],

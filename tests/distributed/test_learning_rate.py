@@ -38,7 +38,7 @@ def test_a_schedule_is_keras_own_so_that_saved_models_load_without_ddl() -> None
         ({"learning_rate": "fast"}, r"learning_rate='fast'"),
         ({"learning_rate": 0.1, "scaling": "cubic"}, r"Expected one of: linear, sqrt, none"),
         ({"learning_rate": 0.1, "warmup_steps": -1}, r"warmup_steps=-1"),
-        ({"learning_rate": 0.1, "ranks": 0}, r"ranks=0. Expected: 1 or more"),
+        ({"learning_rate": 0.1, "ranks": 0}, r"ranks=0. Expected: above 0"),
     ],
 )
 def test_bad_values_are_refused(arguments: dict[str, object], message: str) -> None:
