@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ddl import options as opts
+from ddl.ranges import Range, check_ranges
 
 if TYPE_CHECKING:
     import keras
@@ -25,17 +26,17 @@ LOSSES = {
 }
 """Name -> formula. All are means over samples but "batch_dice", which warns of it."""
 
-_ANY = float("inf")
-_RANGES: dict[str, tuple[float, float]] = {
-    "label_smoothing": (0, 1),
-    "smooth": (1e-6, _ANY),  # of two empty masks 0 would make 0/0
-    "dice_weight": (0, _ANY),
-    "alpha": (0, _ANY),
-    "beta": (0, _ANY),
-    "gamma": (0, _ANY),
-    "boundary_weight": (0, _ANY),
-    "radius": (1, _ANY),
+_RANGES = {
+    "label_smoothing": Range(0, 1),
+    "smooth": Range(1e-6),  # of two empty masks 0 would make 0/0
+    "dice_weight": Range(0),
+    "alpha": Range(0),
+    "beta": Range(0),
+    "gamma": Range(0),
+    "boundary_weight": Range(0),
+    "radius": Range(1),
 }
+_RANGES_OF = {"focal": {"alpha": Range(0, 1)}}
 
 
 def build_loss(name: str, **options: Any) -> keras.losses.Loss:
@@ -45,7 +46,7 @@ def build_loss(name: str, **options: Any) -> keras.losses.Loss:
         name: one of `LOSSES`.
         **options: those of `loss_options(name)`.
     """
-    check_loss(name, **options)
+    options = check_loss(name, **options)
     formula = opts.load(LOSSES[name])
     if isinstance(formula, type):
         return formula(**options)
@@ -54,16 +55,11 @@ def build_loss(name: str, **options: Any) -> keras.losses.Loss:
     return SampleLoss(name, formula, options)
 
 
-def check_loss(name: str, **options: Any) -> None:
-    """Refuse an unknown name, an unknown option, and a value out of its range."""
-    opts.check_names(options, loss_options(name), f"loss {name}")
-    for option, value in options.items():
-        low, high = (0, 1) if (name, option) == ("focal", "alpha") else _RANGES[option]
-        if value is not None and not low <= value <= high:
-            upper = "" if high == _ANY else f", at most {high}"
-            raise ValueError(
-                f"Received: {option}={value} for loss {name}. Expected: at least {low}{upper}."
-            )
+def check_loss(name: str, /, **options: Any) -> dict[str, Any]:
+    """Return the options, each of its type; refuse an unknown name or option, and a value out of its range."""
+    values = opts.convert_values(options, loss_options(name), f"loss {name}")
+    check_ranges(values, _RANGES | _RANGES_OF.get(name, {}), f"loss {name}")
+    return values
 
 
 def loss_options(name: str) -> dict[str, opts.Option]:
@@ -76,5 +72,4 @@ def loss_options(name: str) -> dict[str, opts.Option]:
 def parse_loss_options(name: str, texts: Iterable[str]) -> dict[str, Any]:
     """Return the options that texts such as "smooth=0" give a loss, as `build_loss` takes them."""
     options = opts.parse_options(texts, loss_options(name), f"loss {name}")
-    check_loss(name, **options)
-    return options
+    return check_loss(name, **options)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ddl import options as opts
+from ddl.ranges import Range
 
 if TYPE_CHECKING:
     import keras
@@ -25,6 +26,8 @@ METRICS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Name -> class, and the options which the name has decided."""
 
+_SIZE = Range(0, above=True)
+
 
 def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
     """Return the metric of this name, of truth and probabilities (N, ..., C).
@@ -33,10 +36,21 @@ def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
         name: one of `METRICS`.
         **options: those of `metric_options(name)`.
     """
-    opts.check_names(options, metric_options(name), f"metric {name}")
+    options = check_metric(name, **options)
     builder, decided = METRICS[name]
     metric: keras.metrics.Metric = opts.load(builder)(name=name, **decided, **options)
     return metric
+
+
+def check_metric(name: str, /, **options: Any) -> dict[str, Any]:
+    """Return the options, each of its type; refuse an unknown name or option, and a value that cannot be right."""
+    values = opts.convert_values(options, metric_options(name), f"metric {name}")
+    spacing = values.get("spacing", (1.0,))
+    if not (spacing and all(size in _SIZE for size in spacing)):
+        raise ValueError(
+            f"Received: spacing={spacing} for metric {name}. Expected: finite numbers above 0."
+        )
+    return values
 
 
 def metric_options(name: str) -> dict[str, opts.Option]:
@@ -51,4 +65,4 @@ def metric_options(name: str) -> dict[str, opts.Option]:
 
 def parse_metric_options(name: str, texts: Iterable[str]) -> dict[str, Any]:
     """Return the options that texts such as "spacing=1,0.5" give a metric, as `build_metric` takes them."""
-    return opts.parse_options(texts, metric_options(name), f"metric {name}")
+    return check_metric(name, **opts.parse_options(texts, metric_options(name), f"metric {name}"))

@@ -1,0 +1,109 @@
+"""The options of Keras's optimizers, read from Keras's source: so listing and checking them loads no TensorFlow."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from ddl.options import Option, find_constructor, find_definition, read_helps
+
+_NOT_OPTIONS = ("self", "learning_rate", "name")  # of the schedule, and of us
+_SHARED_HELP = "base_optimizer_keyword_args"
+
+# Keras's constructors have no annotations: a type is that of the default, but for these.
+_TYPES = {
+    "weight_decay": "float | None",
+    "clipnorm": "float | None",
+    "clipvalue": "float | None",
+    "global_clipnorm": "float | None",
+    "ema_overwrite_frequency": "int | None",
+    "loss_scale_factor": "float | None",
+    "gradient_accumulation_steps": "int | None",
+    "exclude_layers": "tuple[str, ...] | None",
+    "adam_lr_ratio": "float",  # whose default is 1
+    "rms_rate": "float | None",  # whose default is 0.2
+}
+
+_TYPE_WORDS = re.compile(
+    r"^(?:A float value or a constant float tensor(?:, or a callable that takes no arguments and returns the actual "
+    r"value to use)?|(?:A )?floating point value|(?:float|bool(?:ean)?(?: value)?|int(?:eger)?)(?: or `?None`?)?|"
+    r"List of strings)(?:, defaults to \S+)?[.,]? ",
+    re.IGNORECASE,
+)
+_DEFAULT_WORDS = re.compile(r" ?Defaults to `?[^`\s]+?`?\.(?=\s|$)")
+
+
+@functools.cache
+def read_optimizer(name: str, class_name: str) -> dict[str, Option]:
+    """Return the options of a Keras optimizer, in the order of its constructor, without importing Keras.
+
+    Args:
+        name: the module of `keras/src/optimizers` that defines it.
+        class_name: its class there.
+    """
+    path = _folder() / f"{name}.py"
+    if not path.exists():
+        raise ValueError(
+            f"Received: optimizer {name!r}, which this Keras does not have. Expected: another, or a newer Keras."
+        )
+    found = find_definition(path, class_name)
+    if not isinstance(found, ast.ClassDef) or (constructor := find_constructor(found)) is None:
+        raise ValueError(
+            f"Received: {path}, where {class_name} has no constructor. Expected: the Keras of requirements.txt."
+        )
+    helps = _helps(found)
+    return {
+        key: Option(key, _type(key, default), default, helps.get(key, ""))
+        for key, default in _defaults(constructor).items()
+        if key not in _NOT_OPTIONS
+    }
+
+
+def _folder() -> Path:
+    spec = importlib.util.find_spec("keras")  # of a package at the top: this imports nothing
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("No module keras.")
+    return Path(spec.origin).parent / "src" / "optimizers"
+
+
+def _defaults(constructor: ast.FunctionDef) -> dict[str, Any]:
+    names = [argument.arg for argument in constructor.args.args]
+    defaults = constructor.args.defaults
+    with_default = names[len(names) - len(defaults) :]
+    return {
+        name: ast.literal_eval(default)
+        for name, default in zip(with_default, defaults, strict=True)
+    }
+
+
+def _type(name: str, default: Any) -> str:
+    if name == "weight_decay" and default is not None:
+        return "float"  # AdamW refuses None
+    return _TYPES.get(name, type(default).__name__)
+
+
+def _helps(found: ast.ClassDef) -> dict[str, str]:
+    """Return what Keras says of each option; those that all optimizers share stand in a text of their own."""
+    own = re.sub(r"\s*{{\w+}}", "", ast.get_docstring(found) or "")
+    return {name: _plain(text) for name, text in (_shared_helps() | read_helps(own)).items()}
+
+
+@functools.cache
+def _shared_helps() -> dict[str, str]:
+    tree = ast.parse((_folder() / "base_optimizer.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == _SHARED_HELP:
+            text = textwrap.dedent(" " * 8 + ast.literal_eval(node.value))
+            return read_helps("Args:\n" + textwrap.indent(text, "    "))
+    return {}
+
+
+def _plain(text: str) -> str:
+    """Return a help without its type and default, which an `Option` has."""
+    text = _DEFAULT_WORDS.sub("", _TYPE_WORDS.sub("", text))
+    return text[:1].upper() + text[1:]

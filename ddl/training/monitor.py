@@ -1,0 +1,17 @@
+"""Which way a measured value is good."""
+
+from __future__ import annotations
+
+MODES = ("auto", "min", "max")
+_MORE_IS_BETTER = ("dice", "iou", "precision", "recall", "top_", "accuracy")
+
+
+def better_is(monitor: str, mode: str = "auto") -> str:
+    """Return "max" where more of the value of this name (such as "val_dice") is better, else "min"."""
+    if mode not in MODES:
+        raise ValueError(f"Received: mode={mode!r}. Expected one of: {', '.join(MODES)}.")
+    if mode != "auto":
+        return mode
+    if monitor.endswith("loss"):
+        return "min"
+    return "max" if any(part in monitor for part in _MORE_IS_BETTER) else "min"

@@ -1,0 +1,53 @@
+"""The page about training names every optimizer, schedule and option, with the defaults that hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ddl.options import Option
+from ddl.training.optimizers import OPTIMIZERS, optimizer_options
+from ddl.training.schedules import SCHEDULES, schedule_options
+from tests.pages import find_row, read_page
+
+PAGE = read_page("training.md")
+
+
+def shown(option: Option) -> str:
+    """Return an option's default as the page writes it."""
+    value = option.default
+    if isinstance(value, tuple):
+        return ",".join(f"{number:g}" for number in value)
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return f"{value:.6g}"
+
+
+SHARED = {
+    name: option
+    for name, option in optimizer_options("sgd").items()
+    if all(name in optimizer_options(other) for other in OPTIMIZERS)
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [(tuple(OPTIMIZERS), optimizer_options), (tuple(SCHEDULES), schedule_options)],
+)
+def test_every_name_stands_with_its_options(
+    names: tuple[str, ...], options: Callable[[str], dict[str, Option]]
+) -> None:
+    for name in names:
+        own = {
+            key: option
+            for key, option in options(name).items()
+            if key not in SHARED or option.default != SHARED[key].default
+        }
+        expected = ", ".join(f"`{key}`={shown(option)}" for key, option in own.items())
+        assert find_row(PAGE, name).split("|")[2].strip() == expected, name
+
+
+def test_what_all_optimizers_share_stands_once() -> None:
+    for name, option in SHARED.items():
+        assert find_row(PAGE, name).split("|")[2].strip() == shown(option), name
