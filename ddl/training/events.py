@@ -1,0 +1,99 @@
+"""What TensorBoard shows of a run: `events/`, written without the tensorboard package."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_DATA_CLASSES = {"scalars": "DATA_CLASS_SCALAR", "images": "DATA_CLASS_BLOB_SEQUENCE"}
+
+
+class EventWriter:
+    """Writes scalars and pictures an epoch; rank 0 alone makes one.
+
+    Each start of a run gets a file of its own. Its first records tell TensorBoard to forget what earlier ones wrote
+    from `first_epoch` on, so that a resumed run has one curve. Writing may raise an OSError; what is written next then
+    goes into a new file, for TensorBoard reads no further than a torn record.
+    """
+
+    def __init__(self, folder: Path, first_epoch: int = 1) -> None:
+        """Open a new file in `folder`. Loads TensorFlow.
+
+        Args:
+            folder: for `tensorboard --logdir`.
+            first_epoch: the epoch (from 1) that will be written first.
+        """
+        import tensorflow as tf
+
+        self._tf, self._proto = tf, tf.compat.v1
+        self._folder = folder
+        self._file: Any = None
+        self._open(first_epoch)
+
+    def write_epoch(self, epoch: Mapping[str, Any]) -> None:
+        """Write an epoch of the history, as "train/loss", "validation/loss", "learning_rate"."""
+        values = [
+            self._value(_tag(name), "scalars", self._tf.make_tensor_proto(value, "float32"))
+            for name, value in epoch.items()
+            if name != "epoch" and isinstance(value, int | float)
+        ]
+        self._write(int(epoch["epoch"]), summary=self._proto.Summary(value=values))
+
+    def write_picture(self, name: str, path: Path, epoch: int) -> None:
+        """Write a PNG file, such as `samples.png`, as it is after `epoch`."""
+        png = path.read_bytes()
+        width, height = (str(int.from_bytes(png[k : k + 4], "big")).encode() for k in (16, 20))
+        tensor = self._tf.make_tensor_proto([width, height, png], "string")
+        value = self._value(name, "images", tensor)
+        self._write(epoch, summary=self._proto.Summary(value=[value]))
+
+    def close(self) -> None:
+        """Finish the file; closing twice is allowed."""
+        file, self._file = self._file, None
+        with self._errors_of_the_disk():
+            if file is not None:
+                file.close()
+
+    def _open(self, first_epoch: int) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
+        with self._errors_of_the_disk():
+            self._file = self._tf.io.TFRecordWriter(str(self._folder / name))
+        start = self._proto.SessionLog(status="START")
+        self._write(0, file_version="brain.Event:2")
+        self._write(first_epoch, session_log=start)
+
+    def _value(self, tag: str, plugin: str, tensor: Any) -> Any:
+        data = self._proto.SummaryMetadata.PluginData(plugin_name=plugin)
+        metadata = self._proto.SummaryMetadata(plugin_data=data, data_class=_DATA_CLASSES[plugin])
+        return self._proto.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
+
+    def _write(self, step: int, **content: Any) -> None:
+        if self._file is None:
+            self._open(step)
+        event = self._proto.Event(wall_time=time.time(), step=step, **content)
+        with self._errors_of_the_disk():
+            self._file.write(event.SerializeToString())
+            self._file.flush()
+
+    @contextmanager
+    def _errors_of_the_disk(self) -> Iterator[None]:
+        """Raise TensorFlow's errors as Python's own, and give the file up."""
+        try:
+            yield
+        except self._tf.errors.OpError as error:
+            self._file = None
+            full = isinstance(error, self._tf.errors.ResourceExhaustedError)
+            raise OSError(errno.ENOSPC if full else errno.EIO, error.message) from error
+
+
+def _tag(name: str) -> str:
+    if name in ("learning_rate", "seconds"):
+        return name
+    return f"validation/{name[4:]}" if name.startswith("val_") else f"train/{name}"

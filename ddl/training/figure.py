@@ -1,0 +1,87 @@
+"""An empty figure that becomes a PNG file, whole. The only module that sets up matplotlib, which it loads late."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ddl.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 100
+TRUTH, FOUND = "#2a6fbb", "#e07b00"
+"""Blue and orange, which also people who cannot tell red from green can tell apart."""
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#888888",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "legend.framealpha": 0.8,
+    "legend.edgecolor": "none",
+    "text.parse_math": False,  # a class may be called "$"
+    "text.usetex": False,
+}
+
+
+@contextmanager
+def new_figure(
+    path: Path, width_px: float, height_px: float, *, arranges: bool = True
+) -> Iterator[Figure]:
+    """Yield an empty figure, and write it to `path` when the block ends without an error.
+
+    No window and no pyplot, and settings change for the block alone: a notebook's own figures stay as they are.
+
+    Args:
+        path: of the PNG file.
+        width_px: of the file.
+        height_px: of the file.
+        arranges: makes room for titles and labels; False: the caller gives each panel its place.
+    """
+    with _quiet_matplotlib():
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        with mpl.rc_context(_STYLE):
+            layout: Literal["constrained"] | None = "constrained" if arranges else None
+            # A bit more than whole pixels: 2.3 inches are 229.99 of them, and some versions cut that off.
+            size = ((width_px + 0.01) / DPI, (height_px + 0.01) / DPI)
+            figure = Figure(figsize=size, dpi=DPI, layout=layout)
+            FigureCanvasAgg(figure)
+            yield figure
+            write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=DPI))
+
+
+@contextmanager
+def _quiet_matplotlib() -> Iterator[None]:
+    """Hold back what nobody at a training can mend: a home folder without a font cache, a font without a letter."""
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text that fits: of a long one its two ends, for names often begin alike."""
+    if len(text) <= limit:
+        return text
+    end = (limit - 1) // 2
+    return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"

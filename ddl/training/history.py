@@ -1,0 +1,178 @@
+"""The numbers of every epoch: `history.jsonl` (a line an epoch) and `history.csv` (a row an epoch)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddl.files import write_whole
+
+JSONL_NAME, CSV_NAME = "history.jsonl", "history.csv"
+
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+logger = logging.getLogger("ddl")
+
+
+class History:
+    """The epochs so far, in memory on every rank, and on rank 0 also in the files of a run directory.
+
+    Attributes:
+        epochs: a dict an epoch: {"epoch": 1, "seconds": 12.3, "loss": ..., "val_loss": ..., ...}. What decides about
+            the training is a function of these, so that a resumed run decides the same.
+    """
+
+    def __init__(self, run_dir: Path | None, epochs: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Begin with `epochs`, those of the checkpoint that a run resumes from.
+
+        Args:
+            run_dir: whose files are written now (an earlier try's epochs after the checkpoint go away); None: on
+                ranks other than 0, which write nothing.
+            epochs: what was done before.
+        """
+        self.epochs = [plain_numbers(epoch) for epoch in epochs]
+        self._run_dir = run_dir
+        if run_dir is not None:
+            write_history(run_dir, self.epochs)
+
+    def append(self, epoch: Mapping[str, Any]) -> None:
+        """Add an epoch; each file gets a line. Files that do not end where they should are written anew.
+
+        Raises:
+            OSError: the files could not be written (a full disk); the next call, or `write_history`, mends them.
+        """
+        before = list(self.epochs)
+        self.epochs.append(plain_numbers(epoch))
+        if self._run_dir is None:
+            return
+        if not _is_whole(self._run_dir, before) or _columns(before) != _columns(self.epochs):
+            write_history(self._run_dir, self.epochs)
+            return
+        columns = _columns(self.epochs)
+        for name, line in (
+            (JSONL_NAME, _json_line(self.epochs[-1])),
+            (CSV_NAME, _csv_lines([self.epochs[-1]], columns)),
+        ):
+            with (self._run_dir / name).open("a", encoding="utf-8", newline="") as file:
+                file.write(line)
+
+    def values(self, name: str) -> list[float]:
+        """Return a quantity, a value an epoch; NaN where an epoch has none."""
+        return [float(epoch.get(name, math.nan)) for epoch in self.epochs]
+
+
+def write_history(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """Write both files whole. Rank 0 alone calls it."""
+    numbers = [plain_numbers(epoch) for epoch in epochs]
+    columns = _columns(numbers)
+    header = ",".join(map(_csv_cell, columns)) + "\n" if columns else ""
+    _write_text(run_dir / JSONL_NAME, "".join(_json_line(epoch) for epoch in numbers))
+    _write_text(run_dir / CSV_NAME, header + _csv_lines(numbers, columns))
+
+
+def read_history(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the epochs of `history.jsonl`, none where there is no such file.
+
+    A last line that a killed writer left unfinished is left out.
+
+    Raises:
+        ValueError: with file and line, where another line is no JSON object.
+    """
+    path = run_dir / JSONL_NAME
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    *lines, unfinished = text.split("\n")
+    if unfinished:
+        logger.warning("%s: its last line was not finished, and is left out", path)
+    return [_parsed(line, path, number) for number, line in enumerate(lines, 1)]
+
+
+def plain_numbers(epoch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an epoch's values as Python's own: tensors and NumPy values become numbers, matrices lists."""
+    return {
+        name: value if isinstance(value, int | float | str) else np.asarray(value).tolist()
+        for name, value in epoch.items()
+    }
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_whole(path, lambda partial: partial.write_bytes(text.encode()))
+
+
+def _columns(epochs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of all epochs, in the order in which they first come."""
+    return list(dict.fromkeys(name for epoch in epochs for name in epoch))
+
+
+def _is_whole(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether both files end with the last of `epochs`."""
+    if not epochs:
+        return False
+    ends = (
+        (JSONL_NAME, _json_line(epochs[-1])),
+        (CSV_NAME, _csv_lines([epochs[-1]], _columns(epochs))),
+    )
+    for name, end in ends:
+        try:
+            with (run_dir / name).open("rb") as file:
+                size = file.seek(0, io.SEEK_END)
+                file.seek(max(size - len(end.encode()), 0))
+                if file.read() != end.encode():
+                    return False
+        except OSError:
+            return False
+    return True
+
+
+def _json_line(epoch: Mapping[str, Any]) -> str:
+    """Return an epoch as JSON. Numbers that JSON has not become "NaN", "Infinity" and "-Infinity"."""
+    return json.dumps({name: _to_json(value) for name, value in epoch.items()}) + "\n"
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_to_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value
+
+
+def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        epoch = json.loads(line)
+    except ValueError:
+        epoch = None
+    if not isinstance(epoch, dict):
+        raise ValueError(
+            f"Received: {path}, whose line {number} is no JSON object. Expected: an epoch a line; take that one out."
+        )
+    return {name: _from_json(value) for name, value in epoch.items()}
+
+
+def _csv_lines(epochs: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return a row an epoch; empty where it has no value, JSON for a matrix, nan and inf as NumPy reads them."""
+    rows = [[_csv_cell(epoch.get(name, "")) for name in columns] for epoch in epochs]
+    return "".join(",".join(row) + "\n" for row in rows)
+
+
+def _csv_cell(value: Any) -> str:
+    text = io.StringIO()
+    plain = json.dumps(_to_json(value)) if isinstance(value, list) else value
+    csv.writer(text, lineterminator="").writerow([plain])
+    return "" if plain == "" else text.getvalue()
