@@ -1,32 +1,143 @@
 #!/usr/bin/env bash
 # Trains a U-Net on this machine, on your pictures or on ones that it makes itself; sets up first when needed.
 #
-#   ./run_unet.sh                          two ranks, under a minute
-#   NP=4 ./run_unet.sh --data pictures/    other ranks; flags go to scripts/train_unet.py
+#   ./run_unet.sh                                two ranks, under a minute
+#   ./run_unet.sh --resume auto --epochs 20      go on with it
+#   NP=4 RUN_DIR=runs/mine ./run_unet.sh --data pictures/ --image-size 128
 #
-# NP=2                 ranks
-# HOSTS=a:2,b:2        machines and their slots, all with this folder at this path (default: this one)
-# RUN_DIR=runs/...     where the results go (default: runs/unet-<time>)
-# OMP_NUM_THREADS=n    threads a rank (default: its share of the cores)
-set -euo pipefail
-cd "$(dirname "$0")"
+# Flags go to scripts/train_unet.py. Variables, with what they are by default:
+# NP=2                     ranks
+# HOSTS=a:2,b:2            machines and their slots, all with this folder at this path (this machine)
+# RUN_DIR=runs/unet        where the results go; job.log there keeps what is printed
+# OMP_NUM_THREADS=n        threads a rank (its share of the cores)
+# INTERFACE=eth0           network between the machines, a name or 10.0.0.0/8 (MPI's choice)
+# SSH_PORT=22              of the other machines
+# BIND_TO=none             what a rank is bound to: none, core, socket, numa
+# MAP_BY=slot              how ranks are laid out: slot, node, ppr:2:socket
+# FUSION_THRESHOLD_MB=128  gradients that travel together
+# CYCLE_TIME_MS=1          how long gradients wait for each other
+# MPI_FLAGS="..."          anything else for mpirun
+#
+# Status: 0 trained, 2 bad input, 75 stopped with a checkpoint (SIGTERM, SIGUSR1, Ctrl-C, time limit): start again with
+# --resume auto. Anything else: the job failed, and says why.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
 
-ranks="${NP:-2}"
-if ! [[ "$ranks" =~ ^[1-9][0-9]*$ ]]; then
-    echo "run_unet: received NP=$ranks, expected a number of ranks, 1 or more." >&2
+fail() {
+    echo "run_unet: $1" >&2
     exit 2
+}
+number() { # number NAME VALUE MOST: refuse what is no whole number from 1 to MOST
+    [[ "$2" =~ ^[1-9][0-9]{0,8}$ && "$2" -le "$3" ]] || fail "Received: $1=$2. Expected: a whole number, 1 to $3."
+}
+word() { # word NAME VALUE PATTERN EXPECTED: refuse what does not match
+    [[ "$2" =~ ^($3)$ ]] || fail "Received: $1=$2. Expected: $4."
+}
+slots() { # print how many ranks HOSTS have room for
+    local host total=0
+    for host in ${1//,/ }; do
+        [[ "$host" == *:* ]] || host+=":1"
+        ((total += ${host##*:}))
+    done
+    echo "$total"
+}
+interfaces() { # print the networks of this machine
+    sed -n 's/^ *\([^ ]*\):.*/\1/p' /proc/net/dev | paste -sd ' '
+}
+keep_log() { # print what is read; keep it in job.log as soon as the training has made its folder
+    local line early=""
+    trap '' INT TERM USR1 HUP
+    while IFS= read -r line || [[ -n "$line" ]]; do
+        printf '%s\n' "$line" 2> /dev/null # a terminal that was closed takes none
+        early+="$line"$'\n'
+        if [[ -d "$run_dir" ]]; then
+            { printf '%s' "$early" >> "$run_dir/job.log"; } 2> /dev/null # a full disk ends the log alone
+            early=""
+        fi
+    done
+}
+
+ranks="${NP:-2}" fusion="${FUSION_THRESHOLD_MB:-128}" port="${SSH_PORT:-22}"
+run_dir="${RUN_DIR:-runs/unet}"
+number NP "$ranks" 100000
+number FUSION_THRESHOLD_MB "$fusion" 65536
+number SSH_PORT "$port" 65535
+[[ -z "${OMP_NUM_THREADS:-}" ]] || number OMP_NUM_THREADS "$OMP_NUM_THREADS" 1024
+word CYCLE_TIME_MS "${CYCLE_TIME_MS:-1}" '[0-9]+(\.[0-9]+)?' "milliseconds, such as 1 or 2.5"
+word BIND_TO "${BIND_TO:-none}" '(none|hwthread|core|l[123]cache|socket|numa|board)(:[a-z,-]+)?' \
+    "none, core, socket or numa"
+word MAP_BY "${MAP_BY:-slot}" '(slot|node|hwthread|core|l[123]cache|socket|numa|board|ppr:[0-9]+:[a-z0-9]+)(:.+)?' \
+    "slot, node, or such as ppr:2:socket"
+if [[ -n "${HOSTS:-}" ]]; then
+    host='[A-Za-z0-9_.-]+(:[1-9][0-9]{0,4})?'
+    word HOSTS "$HOSTS" "$host(,$host)*" "machines with their slots, such as a:2,b:2"
+    [[ "${MPI_FLAGS:-}" == *oversubscribe* ]] || (($(slots "$HOSTS") >= ranks)) ||
+        fail "Received: NP=$ranks with HOSTS=$HOSTS, which have $(slots "$HOSTS") slots. Expected: as many as ranks."
 fi
-./setup.sh
-venv="${DDL_VENV:-.venv}"
-run_dir="${RUN_DIR:-runs/unet-$(date +%Y%m%d-%H%M%S)}"
-train=("$venv/bin/python" -u scripts/train_unet.py --run-dir "$run_dir" "$@")
-for argument in "$@"; do
-    [[ "$argument" == -h || "$argument" == --help ]] && exec "${train[@]}"
+networks="${INTERFACE:-}"
+for name in ${networks//,/ }; do # 10.0.0.0/8 is for MPI to find
+    [[ "$name" == */* || ! -r /proc/net/dev ]] || [[ " $(interfaces) " == *" $name "* ]] ||
+        fail "Received: INTERFACE=$name. Expected: a network of this machine, $(interfaces), or such as 10.0.0.0/8."
 done
-# Bad flags end here, with one line and status 2, before any rank starts.
-"${train[@]}" --dry-run > /dev/null
+
+./setup.sh || exit $?
+venv="${DDL_VENV:-.venv}"
+venv="$(cd "$venv" && pwd)" # ranks on other machines start elsewhere
+arguments=("$@")
+named=(--run-dir "$run_dir")
+for ((k = 0; k < $#; k++)); do
+    case "${arguments[k]}" in
+        -h | --help) exec "$venv/bin/python" scripts/train_unet.py --help ;;
+        --run-dir) run_dir="${arguments[k + 1]:-}" named=() ;;
+        --run-dir=*) run_dir="${arguments[k]#*=}" named=() ;;
+    esac
+done
+train=("$venv/bin/python" -u "$PWD/scripts/train_unet.py" ${named[@]+"${named[@]}"} "$@")
+# Bad flags and bad data end here, with one line and status 2, before any rank starts.
+"${train[@]}" --dry-run > /dev/null || exit $?
+
+export HOROVOD_FUSION_THRESHOLD=$((fusion << 20)) HOROVOD_CYCLE_TIME="${CYCLE_TIME_MS:-1}"
+export PATH="$venv/bin:$PATH"
+[[ $EUID -ne 0 ]] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+mpirun="$venv/bin/mpirun" # by its path: other machines then find the same MPI without a PATH of ours
+[[ -x "$mpirun" ]] || mpirun=mpirun
+launch=("$mpirun" -np "$ranks" --bind-to "${BIND_TO:-none}" --map-by "${MAP_BY:-slot}")
+launch+=(--mca plm_rsh_args "-p $port")
+launch+=(-x HOROVOD_FUSION_THRESHOLD -x HOROVOD_CYCLE_TIME -x PATH)
+[[ -z "${OMP_NUM_THREADS:-}" ]] || launch+=(-x OMP_NUM_THREADS)
+[[ -z "${INTERFACE:-}" ]] || launch+=(--mca btl_tcp_if_include "$INTERFACE" --mca oob_tcp_if_include "$INTERFACE")
+if [[ -n "${HOSTS:-}" ]]; then launch+=(-H "$HOSTS"); else launch+=(-H "localhost:$ranks"); fi
+read -ra extra <<< "${MPI_FLAGS:-}"
 
 echo "run_unet: $ranks rank(s) on ${HOSTS:-this machine}; results in $run_dir"
-trap 'echo "run_unet: interrupted" >&2; exit 130' INT
-"$venv/bin/horovodrun" --gloo -np "$ranks" -H "${HOSTS:-localhost:$ranks}" "${train[@]}"
-echo "run_unet: the model is $run_dir/model.keras"
+# shellcheck disable=SC2317 # signals reach it
+stop() { # ask for a last checkpoint; asked again, end the job at once
+    kill -USR1 "$job"
+    trap 'kill -TERM "$job"' INT TERM
+}
+# SIGUSR1 is what mpirun passes on at once, and leaves the ranks all the time that a last checkpoint takes; after SIGTERM
+# and Ctrl-C it kills them within two seconds. So it runs in a group of its own, which a terminal's Ctrl-C does not reach.
+exec {log}> >(keep_log)
+logger=$!
+set -m
+"${launch[@]}" ${extra[@]+"${extra[@]}"} "${train[@]}" < /dev/null >&"$log" 2>&1 &
+job=$!
+set +m
+exec {log}>&-
+trap stop INT TERM USR1 HUP
+while true; do # a signal interrupts the wait
+    wait "$job"
+    status=$?
+    kill -0 "$job" 2> /dev/null || break
+done
+wait "$logger" 2> /dev/null
+case "$status" in
+    0) echo "run_unet: the model is $run_dir/model.keras; see also curves.png and samples.png there" ;;
+    75) echo "run_unet: stopped with a checkpoint; --resume auto goes on" >&2 ;;
+    *)
+        kept="$run_dir/job.log"
+        [[ -f "$kept" ]] || kept="the lines above"
+        echo "run_unet: the job ended with status $status; look into $kept" >&2
+        ;;
+esac
+exit "$status"

@@ -1,111 +1,204 @@
-"""What to train, as one frozen value: whatever a script's flags can say, and nothing else."""
+"""What to train, as one frozen value: whatever flags or a JSON file can say, and nothing else."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ddl.data.cache import CACHES
+from ddl.data.order import ORDERS
 from ddl.distributed.learning_rate import RULES
-from ddl.models.norms import NORMS
+from ddl.models.zoo import MODELS, check_model, target_of
+from ddl.options import convert_fields
+from ddl.ranges import Range, check_ranges
+from ddl.training.losses import LOSSES, check_loss
+from ddl.training.metrics import METRICS, check_metric
+from ddl.training.monitor import MODES, better_is
+from ddl.training.optimizers import OPTIMIZERS, check_optimizer
+from ddl.training.plan_parts import CheckpointPlan, DataPlan, ModelPlan, OptimizerPlan, RunPlan
+from ddl.training.schedules import SCHEDULES, check_schedule, needs_length
+
+if TYPE_CHECKING:
+    from ddl.data.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
-class UnetPlan:
-    """A training of the U-Net on pictures and masks.
-
-    Attributes:
-        run_dir: where plan, history and model go; must not hold a run yet.
-        data: "synthetic", or a file or folder of pictures and masks that `ddl.data.sources` opens.
-        validation_part: of data without splits of their own, what is only looked at.
-        samples: synthetic pictures to train on.
-        validation_samples: synthetic pictures that are only looked at.
-        image_size: height and width in pixels that picture files get, a multiple of 2**depth.
-        width: channels of the first level.
-        depth: levels below the first.
-        norm: "sync", "batch", "group" or "none".
-        epochs: how often every picture is seen.
-        per_rank_batch_size: pictures a rank and step.
-        learning_rate: of one rank.
-        learning_rate_scaling: "linear", "sqrt" or "none": what N ranks multiply it by.
-        warmup_epochs: epochs in which it rises from one rank's value.
-        mixed_precision: "none", "bfloat16" or "float16".
-        compression: what gradients travel as: "none", "fp16" or "bf16".
-        seed: of weights, order and pictures.
-    """
-
-    run_dir: Path
-    data: str = "synthetic"
-    validation_part: float = 0.1
-    samples: int = 256
-    validation_samples: int = 64
-    image_size: int = 96
-    width: int = 8
-    depth: int = 3
-    norm: str = "sync"
-    epochs: int = 5
-    per_rank_batch_size: int = 8
-    learning_rate: float = 1e-3
-    learning_rate_scaling: str = "sqrt"
-    warmup_epochs: float = 1.0
-    mixed_precision: str = "none"
-    compression: str = "none"
-    seed: int = 0
+@dataclass(frozen=True, kw_only=True)
+class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
+    """A training: every field of its parts. Two equal plans on as many ranks learn the same bits."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained, before anything starts."""
-        for name in (
-            "samples",
-            "validation_samples",
-            "image_size",
-            "width",
-            "epochs",
-            "per_rank_batch_size",
+        """Give every field its type, and refuse what cannot be trained, before anything starts."""
+        convert_fields(self)
+        check_ranges(vars(self), _RANGES, "training")
+        for name, known in CHOICES.items():
+            _check_choice(name, getattr(self, name), known)
+        if self.image_size is not None and (
+            len(self.image_size) not in (2, 3) or min(self.image_size) < 1
         ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Received: {name}={getattr(self, name)}. Expected: 1 or more.")
-        for name in ("depth", "warmup_epochs", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"Received: {name}={getattr(self, name)}. Expected: 0 or more.")
-        if not 0 < self.validation_part < 1:
             raise ValueError(
-                f"Received: validation_part={self.validation_part}. Expected: above 0, below 1."
+                f"Received: image_size={self.image_size}. Expected: a height and a width in pixels."
             )
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"Received: learning_rate={self.learning_rate}. Expected: above 0.")
-        if self.image_size % 2**self.depth:
-            raise ValueError(
-                f"Received: image_size={self.image_size}, depth={self.depth}. Expected: a size that "
-                f"2**depth = {2**self.depth} divides, such as {self._next_size()}."
-            )
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                value = getattr(self, name)
-                raise ValueError(
-                    f"Received: {name}={value!r}. Expected one of: {', '.join(known)}."
-                )
+        self._convert_options()
+        self._check_metrics()
+        self._check_together()
 
-    def check_run_dir(self) -> None:
-        """Refuse to overwrite a run. Rank 0 alone calls it: it is about to write there."""
-        if (self.run_dir / "plan.json").exists():
-            raise ValueError(
-                f"Received: run_dir={self.run_dir}, which holds a run already. Expected: a new folder "
-                "(or remove that one)."
-            )
+    @property
+    def target(self) -> str:
+        """What the model finds: "mask" or "label"."""
+        return target_of(self.model)
+
+    @property
+    def schedule_length(self) -> int:
+        """The epochs that the schedule is stretched over."""
+        return self.schedule_epochs or self.epochs
+
+    @property
+    def mode(self) -> str:
+        """What is good of the monitored value: "min" or "max"."""
+        return better_is(self.monitor, self.monitor_mode)
+
+    def augmentation(self) -> Augmentation | None:
+        """Return what may happen to a training sample, or None."""
+        if not self.augment:
+            return None
+        from ddl.data.augmentation import Augmentation  # with SciPy, which --help does not need
+
+        return Augmentation(**self.augment)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON values."""
+        values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), default=str))
+        return values
 
     def to_json(self) -> str:
         """Return the plan as a JSON object."""
-        return json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n"
+        return json.dumps(self.to_dict(), indent=2) + "\n"
 
-    def _next_size(self) -> int:
-        unit = 1 << self.depth
-        return (self.image_size // unit + 1) * unit
+    def _convert_options(self) -> None:
+        """Give every option its type, and refuse those that there are not."""
+        converted: dict[str, Any] = {
+            "model_option": check_model(self.model, **self.model_option),
+            "loss_option": check_loss(self.loss, **self.loss_option),
+            "optimizer_option": check_optimizer(self.optimizer, **self.optimizer_option),
+            "schedule_option": check_schedule(self.schedule, **self.schedule_option),
+            "metric_option": {
+                name: check_metric(name, **options) for name, options in self.metric_option.items()
+            },
+        }
+        if self.augment:
+            from ddl.data.augmentation_options import convert_augmentation  # with SciPy
+
+            converted["augment"] = convert_augmentation(self.augment)
+        for name, options in converted.items():
+            object.__setattr__(self, name, options)
+
+    def _check_metrics(self) -> None:
+        for name in self.metric:
+            check_metric(name)
+            if self.metric.count(name) > 1:
+                raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
+        if "confusion_matrix" in self.metric:
+            raise ValueError(
+                "Received: metric=confusion_matrix, which is no number to follow. Expected: others; "
+                "scripts/evaluate.py shows the matrix of a trained model."
+            )
+        for name in self.metric_option:
+            if name not in self.metric:
+                raise ValueError(
+                    f"Received: metric_option of {name!r}. Expected: one of the metrics, {', '.join(self.metric)}."
+                )
+        found = ("loss", *self.metric)
+        _check_choice("monitor", self.monitor, (*(f"val_{name}" for name in found), *found))
+
+    def _check_together(self) -> None:
+        """Refuse what contradicts itself, or would be ignored in silence."""
+        part = DataPlan.__dataclass_fields__["validation_part"].default
+        for wrong, received, expected in (
+            (
+                self.validation_data is not None and self.fold is not None,
+                f"fold={self.fold} with validation_data={self.validation_data}",
+                "one of them: a fold is looked at in place of other data",
+            ),
+            (
+                self.validation_data is not None and self.validation_part != part,
+                f"validation_part={self.validation_part} with validation_data={self.validation_data}",
+                "one of them: nothing is split from the data where there are others to look at",
+            ),
+            (
+                self.schedule_epochs and not needs_length(self.schedule),
+                f"schedule_epochs={self.schedule_epochs} with schedule={self.schedule!r}, which has no length",
+                "no schedule_epochs; or schedule=cosine or polynomial",
+            ),
+            (
+                self.early_stopping_min_delta and not self.early_stopping_patience,
+                f"early_stopping_min_delta={self.early_stopping_min_delta} without early_stopping_patience",
+                "a patience, such as 10 epochs, with it",
+            ),
+            (
+                self.mixed_precision == "float16" and "loss_scale_factor" in self.optimizer_option,
+                "optimizer_option loss_scale_factor with mixed_precision=float16",
+                "one of them: with float16 Keras finds a factor by itself",
+            ),
+        ):
+            if wrong:
+                raise ValueError(f"Received: {received}. Expected: {expected}.")
 
 
-_CHOICES = {
-    "norm": NORMS,
+def plan_from_dict(values: Mapping[str, Any]) -> Plan:
+    """Return the plan that `Plan.to_dict` described.
+
+    Raises:
+        ValueError: unknown or missing keys, which it names, or a plan that cannot be trained.
+    """
+    known = {entry.name: entry for entry in dataclasses.fields(Plan)}
+    if not isinstance(values, Mapping):
+        raise ValueError(f"Received: {type(values).__name__} as a plan. Expected: values by name.")
+    for name in values:
+        if name not in known:
+            raise ValueError(
+                f"Unknown key of a plan. Received: {name!r}. Expected: {', '.join(known)}."
+            )
+    if "run_dir" not in values:
+        raise ValueError("Received: a plan without run_dir. Expected: a folder for the results.")
+    return Plan(**values)
+
+
+def _check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise ValueError(f"Received: {name}={value!r}. Expected one of: {', '.join(known)}.")
+
+
+_NOT_NEGATIVE = Range(0)
+_POSITIVE = Range(0, above=True)
+_RANGES = {
+    "validation_part": Range(0, 1, above=True, below=True),
+    "data_threads": Range(0, 1024),
+    "seed": Range(0, 2**32, below=True),
+    "learning_rate": _POSITIVE,
+    **dict.fromkeys(("epochs", "per_rank_batch_size", "keep_last"), Range(1)),
+    **dict.fromkeys(("fold", "classes", "warmup_epochs", "schedule_epochs"), _NOT_NEGATIVE),
+    **dict.fromkeys(("early_stopping_patience", "early_stopping_min_delta"), _NOT_NEGATIVE),
+    **dict.fromkeys(("time_limit_min", "log_every_s", "checkpoint_every_min"), _NOT_NEGATIVE),
+    **dict.fromkeys(("checkpoint_every_epochs", "keep_best", "keep_every_epochs"), _NOT_NEGATIVE),
+}
+CHOICES = {
+    "order": ORDERS,
+    "cache": CACHES,
     "learning_rate_scaling": RULES,
     "mixed_precision": ("none", "bfloat16", "float16"),
     "compression": ("none", "fp16", "bf16"),
+    "monitor_mode": MODES,
 }
+"""Field -> what it may be. Models, losses, metrics, optimizers and schedules have tables of their own."""
+
+NAMES: dict[str, Iterable[str]] = {
+    "model": MODELS,
+    "loss": LOSSES,
+    "metric": [name for name in METRICS if name != "confusion_matrix"],
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+"""Field -> the names in its table."""

@@ -1,0 +1,156 @@
+"""From a script's flags to a training and an exit status: what the training scripts share."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+import ddl.distributed as dist
+from ddl.distributed.launcher import placement
+from ddl.distributed.quiet import without_chatter
+from ddl.flags import BAD_INPUT, Parser, add_flags, complain
+from ddl.training.checkpoints import find_checkpoint
+from ddl.training.data import TrainingData, open_data
+from ddl.training.flags import plan_from_flags
+from ddl.training.model_file import find_model_file
+from ddl.training.plan import NAMES, Plan
+from ddl.training.plan_parts import PARTS
+from ddl.training.resume import check_resume
+from ddl.training.run import Diverged, Interrupted, Unsaved
+from ddl.training.run_dir import check_origin, check_run_dir
+from ddl.training.stop_request import StopRequest, ignore_signals
+
+UNSAVED = 1
+DIVERGED = 4
+REQUEUE = 75
+"""EX_TEMPFAIL of sysexits.h: start the same command again with --resume auto."""
+AT_ONCE = 130
+
+
+def training_parser(name: str, doc: str, defaults: Mapping[str, Any]) -> Parser:
+    """Return a parser with one flag for every field of a plan, and --dry-run.
+
+    Args:
+        name: of the script.
+        doc: its docstring.
+        defaults: what it has in place of a plan's.
+    """
+    parser = Parser(name, doc, "--run-dir PATH [flags]")
+    add_flags(parser, PARTS, defaults, NAMES)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check everything, print the plan, and stop"
+    )
+    return parser
+
+
+def train_from_flags(parser: Parser, argv: list[str] | None, defaults: Mapping[str, Any]) -> int:
+    """Parse, check, train; return the exit status, or end the process with it.
+
+    0: trained. 1: trained, but the model cannot be written. 2: bad input, one line on stderr. 4: the loss is no number
+    any more. 75: stopped by a signal or the time limit, with a checkpoint; start again with --resume auto. 130: stopped
+    at once by a second Ctrl-C.
+    """
+    arguments = vars(parser.parse_args(argv))
+    dry_run = arguments.pop("dry_run")
+    with StopRequest() as stop:  # from the start: a signal must not meet a half-loaded TensorFlow
+        try:
+            with naming_files():
+                plan = plan_from_flags(arguments, defaults)
+                data = _check(plan)
+            if dry_run:
+                sys.stdout.write(plan.to_json())
+                return 0
+            _join()
+        except ValueError as error:
+            return complain(parser.name, error, lambda: stop.signal)
+        except KeyboardInterrupt as end:
+            _end(parser.name, end)
+        return _train(parser.name, plan, data, stop)
+
+
+def _check(plan: Plan) -> TrainingData:
+    """Refuse, before TensorFlow loads, whatever can be refused by then."""
+    if placement().rank == 0:
+        check_run_dir(plan.run_dir, resume=plan.resume is not None)
+        if plan.init_weights is not None:
+            find_model_file(plan.init_weights)
+        if plan.resume is not None:
+            path = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
+            if path is not None:
+                from ddl.training.checkpoint import read_facts
+
+                check_resume(plan, read_facts(path), path)
+                check_origin(plan.run_dir, path)
+    return open_data(plan)
+
+
+def _join() -> None:
+    """Join the job, with TensorFlow, which takes seconds."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
+    dist.init()
+    atexit.register(ignore_signals)  # what ends now has ended well
+    with without_chatter():
+        import ddl.training.loop  # noqa: F401
+
+
+def _train(name: str, plan: Plan, data: TrainingData, stop: StopRequest) -> int:
+    from ddl.distributed.failure import give_up
+    from ddl.training.epochs import BadData
+    from ddl.training.loop import Training
+
+    training: Training | None = None
+    try:
+        training = Training(plan, data, stop)
+        training.run()
+    except BadData as error:
+        give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)
+    except ValueError as error:
+        if training is not None:
+            raise  # a mistake in the program
+        return complain_together(name, error)
+    except (Interrupted, Diverged, Unsaved, KeyboardInterrupt) as end:
+        _end(name, end)
+    return 0
+
+
+def _end(name: str, end: BaseException) -> NoReturn:
+    """Say in one line why a training ends before its time, and end the process with the status that says so.
+
+    At once: launchers grant 1 to 5 s between a signal and the kill. Python's own farewell to TensorFlow takes longer.
+    """
+    from ddl.distributed.failure import give_up
+
+    if isinstance(end, KeyboardInterrupt):  # of this rank alone, perhaps
+        give_up(f"{name} (rank {placement().rank}): stopped at once by Ctrl-C.", AT_ONCE)
+    ignore_signals()
+    sys.stderr.write(f"{name}: {end}\n" if placement().rank == 0 else "")
+    dist.shutdown()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit({Interrupted: REQUEUE, Diverged: DIVERGED}.get(type(end), UNSAVED))
+
+
+def complain_together(name: str, error: ValueError) -> int:
+    """Print one line for all ranks, which have met the same."""
+    sys.stderr.write(f"{name}: {error}\n" if dist.is_root() else "")
+    return BAD_INPUT
+
+
+@contextlib.contextmanager
+def naming_files() -> Iterator[None]:
+    """Turn what the file system refuses (no permission, a name that is too long) into one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise ValueError(
+            f"Received: {str(error.filename)[:200]}, which cannot be read ({error.strerror}). Expected: a file or "
+            "folder that can."
+        ) from error

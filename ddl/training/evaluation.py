@@ -1,0 +1,179 @@
+"""A trained model, looked at with any data: the losses and metrics of one process, computed by all ranks."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddl.data.source import Source
+from ddl.data.sources import detect_format
+from ddl.data.sources.source_options import source_options
+from ddl.options import convert_fields
+from ddl.ranges import Range, check_ranges
+from ddl.training.agreement import check_agreement, check_sides
+from ddl.training.data import PARTS, as_samples, open_part
+from ddl.training.metrics import check_metric
+from ddl.training.plan import Plan
+from ddl.training.plan_parts import DataPlan
+from ddl.training.trained import find_trained
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is evaluated.
+
+    Attributes:
+        model: a run directory, its model.keras, or a checkpoint.
+        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
+        data: other data than the model was trained with, of the same kind.
+        part: "train", "validation" or "test" of the data, or "all"; else validation, and all of other data.
+        metric: what is measured, several with spaces; else what the training measured.
+        per_rank_batch_size: samples a rank and step; it changes nothing but speed and memory.
+        output: a .json file for the results, besides the screen.
+    """
+
+    model: Path
+    checkpoint: str = "final"
+    data: str | None = None
+    part: str | None = None
+    metric: tuple[str, ...] = ()
+    per_rank_batch_size: int = 8
+    output: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Give every field its type, and refuse what cannot be evaluated."""
+        convert_fields(self)
+        if self.part not in (None, *PARTS):
+            raise ValueError(f"Received: part={self.part!r}. Expected one of: {', '.join(PARTS)}.")
+        check_ranges(vars(self), {"per_rank_batch_size": Range(1)}, "evaluation")
+        for name in self.metric:
+            check_metric(name)
+            if self.metric.count(name) > 1:
+                raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
+        if self.output is not None:
+            _check_output(self.output)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model's file, the plan that it was trained by, and what it is looked at with."""
+
+    file: Path
+    plan: Plan
+    source: Source
+
+
+def open_subject(evaluation: Evaluation) -> Subject:
+    """Find the model, its plan and the data. No TensorFlow here.
+
+    Raises:
+        ValueError: there is no such model, or the data are not of its kind.
+    """
+    file, plan = find_trained(evaluation.model, evaluation.checkpoint)
+    if evaluation.data is not None:
+        known = source_options(detect_format(Path(evaluation.data)))
+        options = {name: value for name, value in plan.data_option.items() if name in known}
+        changes: dict[str, Any] = {"data": evaluation.data, "data_option": options, "fold": None}
+        part = DataPlan.validation_part
+        plan = dataclasses.replace(plan, validation_data=None, validation_part=part, **changes)
+    part_name = evaluation.part or ("validation" if evaluation.data is None else "all")
+    source = open_part(plan, part_name)
+    if not len(source):
+        raise ValueError(
+            f"Received: part={part_name!r} of {plan.data}, which holds no samples. Expected: another part."
+        )
+    return Subject(file, plan, source)
+
+
+def _check_output(path: Path) -> None:
+    """Refuse a place where no results can be written, or where they would take another file's."""
+    if path.suffix != ".json" or path.is_dir():
+        raise ValueError(f"Received: output={path}. Expected: a file that ends in .json.")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(
+            f"Received: output={path}. Expected: a place in a folder that exists and can be written."
+        )
+
+
+def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
+    """Return the losses and metrics over all samples, each seen once. All ranks must call it, after `init`.
+
+    Returns:
+        name -> number; of "confusion_matrix" rows of counts.
+
+    Raises:
+        ValueError: the model cannot be loaded, or does not take such samples; on all ranks.
+        BadData: a sample cannot be read; on the rank that met it.
+    """
+    import numpy as np
+
+    import ddl.distributed as dist
+    from ddl.data import pipeline, sharding
+    from ddl.distributed.launcher import threads_per_rank
+    from ddl.training.epochs import BadData
+    from ddl.training.together import on_all
+
+    model, samples = on_all(lambda: _compiled(evaluation, subject))
+    batch_size = evaluation.per_rank_batch_size
+    batches = pipeline.evaluation_batches(
+        samples,
+        per_rank_batch_size=batch_size,
+        rank=dist.rank(),
+        size=dist.size(),
+        threads=threads_per_rank(dist.local_size()),
+    )
+    try:
+        with batches:
+            found = model.evaluate(
+                batches.dataset,
+                steps=sharding.evaluation_steps(len(samples), batch_size, dist.size()),
+                verbose=0,
+                callbacks=[dist.ReduceMetrics()],
+                return_dict=True,
+            )
+    except ValueError as error:
+        if error is batches.error:
+            raise BadData(str(error)) from error
+        raise
+    results = {name: np.asarray(value).tolist() for name, value in found.items()}
+    return {"model": str(subject.file), "samples": len(samples), **results}
+
+
+def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
+    """Return the model with the loss and metrics it is measured by, and the samples as it takes them."""
+    import keras
+
+    from ddl.training.losses import build_loss
+    from ddl.training.metrics import build_metric
+    from ddl.training.transfer import load_model
+
+    plan = subject.plan
+    whole = load_model(subject.file)
+    model = keras.Model(whole.input, whole.outputs[0], name=whole.name)
+    names, classes = evaluation.metric or plan.metric, model.output_shape[-1]
+    _check_fit(subject, model.input_shape[1:])
+    check_agreement(plan, names, model.input_shape[1:], classes)
+    model.compile(
+        loss=build_loss(plan.loss, **plan.loss_option),
+        metrics=[build_metric(name, **plan.metric_option.get(name, {})) for name in names],
+    )
+    return model, as_samples(subject.source, plan, classes)
+
+
+def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
+    """Refuse samples of another shape than the model takes, where None is any side."""
+    plan, shape = subject.plan, subject.source.fields["image"].shape
+    fits = len(shape) == len(wanted) and all(
+        side in (None, found) for side, found in zip(wanted, shape, strict=True)
+    )
+    if not fits:
+        taken = "x".join("any" if side is None else str(side) for side in wanted)
+        raise ValueError(
+            f"Received: samples of {'x'.join(map(str, shape))} from {plan.data}, for a model of {taken} "
+            f"({subject.file}). Expected: such samples; scripts/prepare_data.py brings pictures to a size and channels."
+        )
+    if plan.target == "mask":
+        check_sides(shape, plan.data, plan)

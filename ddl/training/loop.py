@@ -1,0 +1,160 @@
+"""A `Plan` in, a history out: the training itself, on every rank that the launcher started."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+
+import keras
+
+import ddl.distributed as dist
+from ddl.data.order import Position, SampleOrder
+from ddl.training.account import claim
+from ddl.training.build import compile_model, plan_model
+from ddl.training.checkpoint import read_checkpoint
+from ddl.training.checkpoints import find_checkpoint
+from ddl.training.data import TrainingData, open_data
+from ddl.training.epochs import Feed, FollowHistory, train_epochs
+from ddl.training.plan import Plan
+from ddl.training.report import Report
+from ddl.training.resume import check_data, check_resume, resumed_run
+from ddl.training.run import Epoch, Interrupted, Run
+from ddl.training.run_dir import EarlyLines
+from ddl.training.saver import Saver
+from ddl.training.snapshot import Snapshot
+from ddl.training.stop_request import StopRequest, signal_name
+from ddl.training.supervisor import Supervisor
+from ddl.training.together import on_all, on_root
+from ddl.training.transfer import freeze_layers, take_over_weights
+
+logger = logging.getLogger("ddl")
+
+
+def train(plan: Plan, data: TrainingData | None = None) -> list[Epoch]:
+    """Train, and return the history: a dict an epoch, the same on all ranks.
+
+    All ranks must call it, after `ddl.distributed.init()`. Rank 0 writes everything into the run directory.
+
+    Args:
+        plan: what to train.
+        data: what `open_data(plan)` returns, where the caller has opened it already.
+
+    Raises:
+        ValueError: the plan does not fit the data, the model or the checkpoint; on all ranks.
+        Interrupted: a signal or the time limit ended it, after a checkpoint.
+        Diverged: the loss is no number any more.
+    """
+    with StopRequest() as stop:
+        return Training(plan, data, stop).run()
+
+
+class Training:
+    """A plan that is ready to be trained: data opened, model compiled, checkpoint restored. All ranks make one.
+
+    What does not fit together is refused here; `run` then trains.
+    """
+
+    def __init__(self, plan: Plan, data: TrainingData | None, stop: StopRequest) -> None:
+        """Get ready.
+
+        Args:
+            plan: what to train.
+            data: what `open_data(plan)` returns, where the caller has opened it already.
+            stop: entered by the caller, who may have done so before TensorFlow was loaded.
+        """
+        _check_stop(stop)
+        self._stop = stop
+        self._early = EarlyLines()
+        try:
+            self._get_ready(plan, data)
+            _check_stop(stop)
+        except BaseException:
+            self._early.hand_over(None)
+            raise
+        hosts = dist.allgather(socket.gethostname())
+        on_root(lambda: claim(self._run, self.data, hosts))
+
+    def _get_ready(self, plan: Plan, data: TrainingData | None) -> None:
+        self.data = data or open_data(plan)
+        snapshot, self._run = _start(plan, self.data)
+        is_new = self._run.position == Position()
+        self.model = on_all(lambda: plan_model(plan, self.data))
+        if is_new and plan.init_weights is not None:
+            source = plan.init_weights
+            on_root(lambda: take_over_weights(self.model, source))
+        freeze_layers(self.model, plan.freeze)
+        self._learning_rate = compile_model(self.model, self._run)
+        self._saver = Saver(self.model, self._run)
+        if not is_new:
+            self._saver.restore(snapshot)
+
+    def run(self) -> list[Epoch]:
+        """Train to the end, and return the history. All ranks must call it."""
+        run, model = self._run, self.model
+        feed = Feed(model, run, self.data)
+        self._say(_described(run, model, self.data))
+        report = Report(run, self.data, feed.validation_steps, self._early)
+        with report, self._saver:
+            callbacks = [
+                *dist.standard_callbacks(),
+                FollowHistory(run, self._learning_rate),
+                Supervisor(run, self._saver, self._stop, feed),
+                report,
+            ]
+            train_epochs(model, run, feed, callbacks)
+            report.finish(model)
+            self._say(f"the model is {run.plan.run_dir / 'model.keras'}.")
+        return run.history
+
+    @staticmethod
+    def _say(text: str) -> None:
+        if dist.is_root():
+            logger.info("%s", text)
+
+
+def _described(run: Run, model: keras.Model, data: TrainingData) -> str:
+    """Return in a line what begins, goes on, or is done already."""
+    plan = run.plan
+    if run.is_over:
+        return f"{len(run.history)} of {plan.epochs} epochs are done, and no more is asked for: raise --epochs."
+    return (
+        f"{len(data.training)} training and {len(data.validation)} validation samples, {plan.model} with "
+        f"{model.count_params():,} weights, {dist.size()} rank(s), {run.steps_per_epoch} steps an epoch; results in "
+        f"{plan.run_dir}."
+    )
+
+
+def _check_stop(stop: StopRequest) -> None:
+    """Stop, on all ranks, where a signal came while everything was loaded. Nothing has been written yet."""
+    number = int(dist.allreduce(stop.signal, "max"))
+    if number:
+        raise Interrupted(signal_name(number))
+
+
+def _start(plan: Plan, data: TrainingData) -> tuple[Snapshot | None, Run]:
+    """Return the checkpoint to go on from (rank 0 has it) and where the run stands (all ranks agree)."""
+    order = SampleOrder(
+        plan.order, len(data.training), plan.per_rank_batch_size, dist.size(), plan.seed
+    )
+    fingerprint = dist.broadcast(data.fingerprint())
+    snapshots: list[Snapshot] = []
+
+    def find() -> dict[str, Any] | None:
+        if plan.resume is None:
+            return None
+        path = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
+        if path is None:
+            logger.info("there is no checkpoint to go on from: the run starts.")
+            return None
+        snapshots.append(read_checkpoint(path))
+        facts = dict(snapshots[0].facts)
+        check_resume(plan, facts, path)
+        check_data(fingerprint, facts, path)
+        logger.info("going on from %s.", path)
+        return facts
+
+    facts = on_root(find)
+    if facts is None:
+        return None, Run(plan, order, plan.per_rank_batch_size, fingerprint)
+    return (snapshots[0] if snapshots else None), resumed_run(plan, order, facts)
