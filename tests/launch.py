@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,86 @@ class Result:
     left_behind: tuple[str, ...] = ()
 
 
+class Job:
+    """A launch that is under way, which a test may watch and interfere with. Each of its processes ends with `wait`.
+
+    Each rank gets one thread, unless `env` sets OMP_NUM_THREADS. The working directory is the repository, whose
+    packages (`ddl`, `tests`) can be imported. The launcher leads a process group of its own, as on a terminal.
+    """
+
+    def __init__(
+        self,
+        script_or_args: str | Path | Sequence[str | Path],
+        ranks: int,
+        launcher: str = "mpirun",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it; the arguments are those of `run_ranks`."""
+        single = isinstance(script_or_args, str | Path)
+        program = [str(a) for a in ([script_or_args] if single else script_or_args)]
+        self.command = [*_launch_command(launcher, ranks), sys.executable, *program]
+        self._program, self._mark = program, uuid.uuid4().hex
+        # Not a pipe: a process left behind cannot keep it open.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the job)
+        self._started = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            cwd=REPOSITORY,
+            env=_environment(self._mark, env),
+            start_new_session=True,
+        )
+
+    @property
+    def output(self) -> str:
+        """What has been printed so far."""
+        return os.pread(self._output.fileno(), 1 << 26, 0).decode(errors="replace")
+
+    def wait_until(self, happened: Callable[[], bool], timeout_s: float = 120.0) -> bool:
+        """Wait for something, and return whether it came before the launcher's end or the time-out."""
+        deadline = time.monotonic() + timeout_s
+        while not happened():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                return happened()
+            time.sleep(0.001)
+        return True
+
+    def wait_for(self, pattern: str, timeout_s: float = 120.0) -> None:
+        """Wait until the output matches a regular expression."""
+        found = self.wait_until(lambda: re.search(pattern, self.output) is not None, timeout_s)
+        assert found, f"{pattern!r} never came:\n{self.output}"
+
+    def ranks(self) -> dict[int, psutil.Process]:
+        """Return the processes of the program that are there now, by rank."""
+        found = {}
+        for member in _members(self._mark):
+            with contextlib.suppress(psutil.Error):
+                if self._program[0] in member.cmdline()[:2]:
+                    env = member.environ()
+                    names = ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK")
+                    found[int(next((env[name] for name in names if name in env), 0))] = member
+        return found
+
+    def wait(self, timeout_s: float = 120.0) -> Result:
+        """Wait for its end, clean up, and return how it ended."""
+        try:
+            self.process.wait(max(0.0, timeout_s - (time.monotonic() - self._started)))
+            timed_out = False
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            seconds = time.monotonic() - self._started
+            left_behind = _end_all(self.process, self._mark, gently=sys.exc_info()[0] is None)
+        text = self.output
+        self._output.close()
+        if timed_out:
+            text += f"\ntests.launch: killed after {timeout_s:g} s, still running: {' '.join(self.command)}\n"
+            return Result(-9, text, seconds, True)
+        return Result(self.process.returncode, text, seconds, False, left_behind)
+
+
 def run_ranks(
     script_or_args: str | Path | Sequence[str | Path],
     ranks: int,
@@ -66,10 +147,7 @@ def run_ranks(
     timeout_s: float = 120.0,
     env: Mapping[str, str] | None = None,
 ) -> Result:
-    """Run a Python program on `ranks` ranks of this machine, and return how it ended.
-
-    Each rank gets one thread, unless `env` sets OMP_NUM_THREADS. The working directory is the repository, whose
-    packages (`ddl`, `tests`) can be imported.
+    """Run a Python program on `ranks` ranks of this machine as a `Job`, and return how it ended.
 
     Args:
         script_or_args: a script, or what follows `python`: `["-m", "tests.distributed.worker", "--list"]`.
@@ -78,39 +156,7 @@ def run_ranks(
         timeout_s: after this long every process of the launch is killed.
         env: variables on top of this process's own.
     """
-    single = isinstance(script_or_args, str | Path)
-    program = [str(a) for a in ([script_or_args] if single else script_or_args)]
-    mark = uuid.uuid4().hex
-    command = [*_launch_command(launcher, ranks), sys.executable, *program]
-    started = time.monotonic()
-    with (
-        tempfile.TemporaryFile() as output
-    ):  # not a pipe: a process left behind cannot keep it open
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=REPOSITORY,
-            env=_environment(mark, env),
-            start_new_session=True,
-        )
-        try:
-            process.wait(timeout_s)
-            timed_out = False
-        except subprocess.TimeoutExpired:
-            timed_out = True
-        finally:
-            seconds = time.monotonic() - started
-            left_behind = _end_all(process, mark, gently=sys.exc_info()[0] is None)
-        output.seek(0)
-        text = output.read().decode(errors="replace")
-    if timed_out:
-        text += (
-            f"\ntests.launch: killed after {timeout_s:g} s, still running: {' '.join(command)}\n"
-        )
-        return Result(-9, text, seconds, True)
-    return Result(process.returncode, text, seconds, False, left_behind)
+    return Job(script_or_args, ranks, launcher, env).wait(timeout_s)
 
 
 def find_program(name: str) -> str | None:

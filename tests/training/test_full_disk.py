@@ -1,0 +1,112 @@
+"""A disk that is full: training goes on without a checkpoint or says that it cannot begin, and loses nothing it had."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ddl.training.checkpoint import read_checkpoint
+from ddl.training.checkpoints import list_checkpoints
+from tests.launch import Result
+from tests.training.interrupted_runs import SYNCED, finish, no_traceback_of_ours, reached, start
+
+pytestmark = pytest.mark.timeout(600)
+ALONE = {"ranks": 1, "launcher": "none"}
+FULL = "No space left on device"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a disk of 16 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        message = f"no small disk can be made here: {mounted.stderr.strip()}"
+        (pytest.fail if os.environ.get("CI", "").lower() in ("1", "true") else pytest.skip)(message)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_costs_checkpoints_and_nothing_else(disk: Path) -> None:
+    plan = [*SYNCED, "--schedule-epochs", "40", "--epochs"]
+    job = start(disk, *plan, "40", **ALONE)
+    job.wait_for(r"epoch 2/40  dice")
+    fill(disk)
+    job.wait_for(rf"{FULL} for .*epoch-00\d\d.h5. Training goes on without this checkpoint; ")
+    last_good = list_checkpoints(disk / "checkpoints")[-1][1]
+    assert f"the last good one is {last_good.name}." in job.output
+    read_checkpoint(last_good)
+    before = reached(disk)
+    free(disk)
+    assert job.wait_until(lambda: reached(disk) > before)
+    assert no_trace(check(job.wait(), 0))
+    check_whole(disk, 40)
+
+    fill(disk)
+    refused = check(start(disk, *plan, "41", **ALONE).wait(), 2)
+    line = f"train_unet: Received: run_dir={disk}, which cannot be written ({FULL})."
+    assert line in refused.output
+    assert no_trace(refused)
+    free(disk)
+    check_whole(disk, 40)
+
+    job = start(disk, *plan, "41", **ALONE)
+    job.wait_for(r"epoch 41/41 +\d/")
+    fill(disk)
+    unsaved = check(job.wait(), 1)
+    assert f"train_unet: {disk}/model.keras cannot be written ({FULL})." in unsaved.output
+    assert no_trace(unsaved)
+    free(disk)
+    check_whole(disk, 40)  # what there was is still there
+    finish(disk, *plan, "41", **ALONE)
+    check_whole(disk, 41)
+
+
+def check(result: Result, status: int) -> Result:
+    """Check how it ended."""
+    assert result.returncode == status, result.output
+    return result
+
+
+def no_trace(result: Result) -> bool:
+    """Return whether neither a traceback of ours nor one of Keras's has been printed."""
+    return no_traceback_of_ours(result) and "Traceback" not in result.output
+
+
+def check_whole(run_dir: Path, epochs: int) -> None:
+    """Check that checkpoints and model are whole, and histories at least as long."""
+    found = list_checkpoints(run_dir / "checkpoints")
+    assert found[-1][0].epoch == epochs
+    for _, path in found:
+        read_checkpoint(path)
+    lines = (run_dir / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines][:epochs] == [*range(1, epochs + 1)]
+    rows = (run_dir / "history.csv").read_text().splitlines()
+    assert len(rows) == len(lines) + 1
+    with zipfile.ZipFile(run_dir / "model.keras") as archive:
+        assert archive.testzip() is None
+    assert not [*run_dir.glob(".*"), *(run_dir / "checkpoints").glob(".*")]
+
+
+def fill(disk: Path) -> None:
+    """Take all room that is left."""
+    with (disk / "ballast").open("ab", buffering=0) as file:
+        for size in (1 << 16, 1 << 12):
+            try:
+                while True:
+                    file.write(b"\1" * size)
+            except OSError:
+                continue
+
+
+def free(disk: Path) -> None:
+    """Give the room back."""
+    (disk / "ballast").unlink()

@@ -1,0 +1,90 @@
+"""A run that goes on with other ranks: the same training at the same global batch; else a warning or a refusal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ddl.data.order import Position
+from ddl.training.checkpoint import read_checkpoint
+from ddl.training.checkpoints import list_checkpoints
+from tests.launch import Result
+from tests.training.interrupted_runs import EAGER, finish, reached, start
+
+pytestmark = pytest.mark.timeout(600)
+# No dropout, whose masks are a rank's own, and no Adam, which makes much of rounding.
+PLAN = (
+    *("--data", "synthetic", "--data-option", "count=75", "--image-size", "32"),
+    *("--validation-part", "0.2", "--augment", "flip=true", "rotation_degrees=15"),
+    *("--model-option", "width=2", "depth=1", "norm=sync", "--optimizer", "sgd"),
+    *("--optimizer-option", "momentum=0.9", "--learning-rate", "0.05"),
+    *("--log-every-s", "0", "--keep-last", "100", "--tensorboard", "false", "--epochs", "3"),
+)
+TWO = ("--per-rank-batch-size", "6")
+ROUNDING = 2e-4
+
+
+def test_other_ranks_go_on_with_the_same_training(tmp_path: Path) -> None:
+    reference, stopped = tmp_path / "reference", tmp_path / "stopped"
+    finish(reference, *PLAN, *TWO)
+    job = start(stopped, *PLAN, *TWO, program=EAGER)
+    job.wait_for(r"epoch 2/3 +1/5")
+    job.ranks()[0].send_signal(signal.SIGUSR1)
+    assert job.wait().returncode == 75
+    assert Position(1, 1) <= reached(stopped) <= Position(1, 5)
+    for ranks, batch, launcher in ((3, "4", "mpirun"), (1, "12", "none")):
+        run_dir = Path(shutil.copytree(stopped, tmp_path / str(ranks)))
+        finish(run_dir, *PLAN, "--per-rank-batch-size", batch, ranks=ranks, launcher=launcher)
+        check_close(run_dir, reference)
+
+    other = ("--per-rank-batch-size", "9")
+    refused = alone(stopped, *PLAN, *other)
+    assert refused.returncode == 2, refused.output
+    assert "global_batch_size=9, but 12 in the checkpoint, at step" in refused.output
+    assert "go on from the end of an epoch: --resume 1" in refused.output
+    early = alone(reference, *PLAN, *other, resume="1")
+    assert early.returncode == 0, early.output
+    assert "trained with 12 samples a step, this run takes 9" in early.output
+    aside = reference / "checkpoints" / "set-aside-1"
+    assert f"2 checkpoints after epoch-0001.h5 are now in {aside}" in early.output
+    assert sorted(path.name for path in aside.iterdir()) == ["epoch-0002.h5", "epoch-0003.h5"]
+    assert [epoch["epoch"] for epoch in history(reference)] == [1, 2, 3]
+    assert history(reference)[0] == history(stopped)[0] | {
+        "seconds": history(reference)[0]["seconds"]
+    }
+
+
+def alone(run_dir: Path, *arguments: str, resume: str = "auto") -> Result:
+    """Go on with one process."""
+    return start(run_dir, *arguments, ranks=1, launcher="none", resume=resume).wait()
+
+
+def check_close(run_dir: Path, reference: Path) -> None:
+    """Check that weights, momenta and history are equal to rounding."""
+    one, two = (
+        read_checkpoint(list_checkpoints(path / "checkpoints")[-1][1])
+        for path in (run_dir, reference)
+    )
+    pairs = [*zip(one.weights, two.weights, strict=True)]
+    values = [
+        (a, b)
+        for (_, mine), (_, theirs) in pairs
+        for (_, a), (_, b) in zip(mine, theirs, strict=True)
+    ]
+    values += [(a, b) for (_, a), (_, b) in zip(one.optimizer, two.optimizer, strict=True)]
+    for mine, theirs in values:
+        assert np.abs(mine - theirs).max() <= ROUNDING * max(np.abs(theirs).max(), 1)
+    for mine, theirs in zip(history(run_dir), history(reference), strict=True):
+        del mine["seconds"], theirs["seconds"]
+        assert mine == pytest.approx(theirs, rel=1e-3)
+
+
+def history(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the epochs of a run."""
+    return [json.loads(line) for line in (run_dir / "history.jsonl").read_text().splitlines()]

@@ -1,0 +1,105 @@
+"""What no training can go on from: a loss that is no number, a sample that cannot be read any more. One line each."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddl.data.order import Position, SampleOrder
+from ddl.data.synthetic import microscope_pictures
+from ddl.training.checkpoint import read_checkpoint
+from ddl.training.checkpoints import list_checkpoints
+from tests.data import make
+from tests.launch import Result
+from tests.training.interrupted_runs import (
+    EAGER,
+    OFTEN,
+    no_traceback_of_ours,
+    plain_output,
+    reached,
+    start,
+)
+
+pytestmark = pytest.mark.timeout(600)
+COUNT = 30
+PLAN = (
+    *("--model-option", "width=2", "depth=1", "norm=sync", "--per-rank-batch-size", "3"),
+    *("--epochs", "100", "--log-every-s", "0", "--keep-last", "100", "--tensorboard", "false"),
+)
+
+
+def test_a_spoiled_sample_ends_the_training_and_is_named(tmp_path: Path) -> None:
+    data, run_dir = tmp_path / "cells.npz", tmp_path / "run"
+    order = SampleOrder("global", COUNT, 3, 2, seed=0)
+    met = [*order.epoch(0, 1)][3]  # by rank 1 in its fourth step
+    write_cells(data, spoiled=met[1])
+    arguments = ("--data", str(data), "--validation-data", str(data))
+    job = start(run_dir, *PLAN, *arguments, *OFTEN, program=EAGER)
+    result = job.wait()
+    assert result.returncode == 4, result.output
+    good = list_checkpoints(run_dir / "checkpoints")[-1][1]
+    assert good.name == "epoch-0000-step-000003.h5"
+    line = (
+        f"the loss is not finite from step 4 of epoch 1 on, first on rank 1 (samples {met[0]}, {met[1]}, {met[2]}). "
+        f"The last good checkpoint is {good}. Samples {met[1]} hold NaN or infinity: mend them or take them out."
+    )
+    check(result, line)
+    assert (run_dir / "log.txt").read_text().endswith(f"{line}\n")
+    check_finite(run_dir)
+
+
+def test_a_rate_that_is_too_high_ends_the_training(tmp_path: Path) -> None:
+    arguments = (*PLAN, "--data-option", "count=40", "--image-size", "32", "--optimizer", "sgd")
+    job = start(tmp_path, *arguments, "--learning-rate", "1e30", ranks=1, launcher="none")
+    result = job.wait()
+    assert result.returncode == 4, result.output
+    check(
+        result,
+        r"is not finite from step \d of epoch 1 on, first on rank 0 .*Take a smaller --learning-rate",
+    )
+    check_finite(tmp_path)
+
+
+def test_a_picture_that_breaks_in_mid_training_is_named(tmp_path: Path) -> None:
+    pictures = make.pairs(tmp_path / "pictures", COUNT, height=32, width=32)
+    arguments = (*PLAN, "--data", str(pictures), "--cache", "none")
+    job = start(tmp_path / "run", *arguments)
+    job.wait_for(r"epoch 1/100  dice")
+    broken = pictures / "cell-11.png"
+    broken.write_bytes(broken.read_bytes()[:60])
+    broken_at = time.monotonic()
+    result = job.wait()
+    assert time.monotonic() - broken_at < 15
+    assert result.returncode == 2, result.output
+    check(result, rf"train_unet \(rank [01]\): .*{re.escape(str(broken))}")
+    assert reached(tmp_path / "run") >= Position(1)
+
+
+def check(result: Result, line: str) -> None:
+    """Check that one line says it, and that nothing but the launcher adds to it."""
+    output = plain_output(result.output)
+    found = re.findall(rf"^.*{line if '.*' in line else re.escape(line)}.*$", output, re.MULTILINE)
+    assert len(found) == 1, output
+    assert no_traceback_of_ours(result), output
+    said = output[output.index(found[0]) :]
+    assert len(said.splitlines()) < 16, output  # mpirun's own words
+
+
+def check_finite(run_dir: Path) -> None:
+    """Check that no checkpoint holds what is no number."""
+    for _, path in list_checkpoints(run_dir / "checkpoints"):
+        snapshot = read_checkpoint(path)
+        values = [values for _, weights in snapshot.weights for _, values in weights]
+        values += [values for _, values in snapshot.optimizer]
+        assert all(np.isfinite(one).all() for one in values), path
+
+
+def write_cells(path: Path, spoiled: int) -> None:
+    """Write pictures, one of them with a value that is no number, and masks."""
+    pictures, masks = microscope_pictures(COUNT, 32)
+    pictures[spoiled, 7, 7] = np.nan
+    np.savez(path, image=pictures, mask=masks)
