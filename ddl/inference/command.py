@@ -1,0 +1,130 @@
+"""From the flags of predict.py and evaluate.py to results and an exit status. TensorFlow loads when all is checked."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+
+import ddl.distributed as dist
+from ddl.distributed.launcher import placement
+from ddl.distributed.quiet import without_chatter
+from ddl.files import write_whole
+from ddl.flags import BAD_INPUT, Parser, complain, given_flags
+from ddl.inference.claim import check_folder
+from ddl.inference.inputs import Item, find_items
+from ddl.inference.inspection import MASK_ROWS, Inspection
+from ddl.inference.model import TrainedModel, find_model
+from ddl.inference.prediction import Prediction
+from ddl.inference.predictor import check_backend
+from ddl.inference.segmenter import check_cut
+from ddl.training.command import complain_together, naming_files
+from ddl.training.evaluation import Subject, evaluate, open_subject
+
+INTERRUPTED = 130
+"""What shells say of Ctrl-C."""
+
+
+def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
+    """Parse, check, predict; return the exit status: 0, or 2 for bad input, with one line on stderr."""
+    arguments = vars(parser.parse_args(argv))
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it would say, our errors say
+    try:
+        with naming_files():
+            prediction = Prediction(**given_flags(arguments))
+            model, items = check_prediction(prediction)
+        dist.init(
+            stall_timeout_s=0
+        )  # ranks end when their share is done, which may be minutes apart
+    except ValueError as error:
+        return complain(parser.name, error)
+    from ddl.distributed.failure import give_up
+
+    with without_chatter():
+        from ddl.inference.predict import OneRankError, predict
+    try:
+        outcome = predict(prediction, model, items)
+    except OneRankError as error:
+        give_up(f"{parser.name} (rank {dist.rank()}): {error}", BAD_INPUT)
+    except ValueError as error:
+        return complain_together(parser.name, error)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{parser.name}: interrupted; the same command goes on where it was.\n")
+        return INTERRUPTED
+    if dist.is_root():
+        for line in outcome.skipped:
+            sys.stderr.write(f"{parser.name}: skipped: {line}\n")
+        print(f"{prediction.output}: {outcome.done} predicted, {len(outcome.skipped)} skipped")
+    return 0
+
+
+def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
+    """Parse, check, evaluate; print the results and return the exit status: 0, or 2 for bad input."""
+    arguments = vars(parser.parse_args(argv))
+    try:
+        with naming_files():
+            inspection = Inspection(**given_flags(arguments))
+            subject = open_subject(inspection)
+            model = check_inspection(inspection, subject) if inspection.looks_closer else None
+        dist.init()
+    except ValueError as error:
+        return complain(parser.name, error)
+    from ddl.distributed.failure import give_up
+
+    with without_chatter():
+        from ddl.inference.inspector import inspect
+        from ddl.training.epochs import BadData
+    try:
+        look = evaluate if model is None else functools.partial(inspect, model=model)
+        results = look(inspection, subject)
+    except BadData as error:
+        give_up(f"{parser.name} (rank {dist.rank()}): {error}", BAD_INPUT)
+    except ValueError as error:
+        return complain_together(parser.name, error)
+    if dist.is_root():
+        text = json.dumps(results, indent=2) + "\n"
+        sys.stdout.write(text)
+        if inspection.output is not None:
+            write_whole(inspection.output, lambda path: path.write_text(text, encoding="utf-8"))
+    return 0
+
+
+def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
+    """Return the model that is measured, and refuse what can be refused before TensorFlow loads.
+
+    Raises:
+        ValueError: in one line, with what to do.
+    """
+    if inspection.exported is not None:
+        model = find_model(inspection.exported)
+    else:
+        model = find_model(inspection.model, inspection.checkpoint)
+    check_backend(model.file, inspection.backend)
+    if inspection.tile is not None:
+        check_cut(inspection.cut, model.preprocessing)
+    if subject.plan.target != model.preprocessing.target:
+        raise ValueError(
+            f"Received: exported={inspection.exported}, which finds a {model.preprocessing.target}, for a run that "
+            f"finds a {subject.plan.target}. Expected: what that run was exported to."
+        )
+    if subject.plan.target == "mask" and inspection.worst > MASK_ROWS:
+        raise ValueError(
+            f"Received: worst={inspection.worst} of masks. Expected: at most {MASK_ROWS}, which fit on a sheet."
+        )
+    return model
+
+
+def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
+    """Find the model and the pictures, and refuse what can be refused before TensorFlow loads.
+
+    Raises:
+        ValueError: in one line, with what to do.
+    """
+    model = find_model(prediction.model, prediction.checkpoint)
+    check_backend(model.file, prediction.backend)
+    prediction.check_model(model.preprocessing)
+    check_cut(prediction.cut, model.preprocessing)
+    if placement().rank == 0:
+        check_folder(prediction.output, prediction.facts() | {"model": model.digest()})
+    return model, find_items(prediction.input, model.preprocessing, prediction.pixel_limit)

@@ -1,0 +1,83 @@
+"""What a classifier finds, as a table: `predictions.csv`, put together from a part a block. No TensorFlow here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ddl.files import write_whole
+from ddl.training.preprocessing import Preprocessing
+
+NAME = "predictions.csv"
+_PARTS = ".parts"
+
+
+def part_path(folder: Path, block: int) -> Path:
+    """Return where a block's lines wait until all are there."""
+    return folder / _PARTS / f"{block:09d}.csv"
+
+
+def is_done(folder: Path, block: int) -> bool:
+    """Return whether a block has been predicted."""
+    return (folder / NAME).exists() or part_path(folder, block).exists()
+
+
+def part_text(found: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
+    """Return a line a picture: its name, class, class number, probability, and the probability of every class."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for name, chances in found:
+        every = np.concatenate([1 - chances, chances]) if len(chances) == 1 else chances
+        best = int(every.argmax())
+        numbers = [f"{float(chance):.6g}" for chance in every]
+        writer.writerow(
+            [
+                name,
+                how.name_of(best) if len(every) == how.classes else best,
+                best,
+                numbers[best],
+                *numbers,
+            ]
+        )
+    return text.getvalue()
+
+
+def assemble(folder: Path, how: Preprocessing) -> None:
+    """Put the parts together, in order. Called again, it does nothing."""
+    parts = sorted((folder / _PARTS).glob("*.csv"))
+    if not parts:
+        return
+    text = io.StringIO()
+    names = [how.name_of(label) for label in range(how.classes)] if how.classes > 1 else ["0", "1"]
+    header = ["name", "class", "label", "probability", *(f"p_{name}" for name in names)]
+    csv.writer(text, lineterminator="\n").writerow(header)
+
+    def write(path: Path) -> None:
+        with path.open("w", encoding="utf-8") as file:
+            file.write(text.getvalue())
+            for part in parts:
+                file.write(part.read_text(encoding="utf-8"))
+
+    write_whole(folder / NAME, write)
+    shutil.rmtree(folder / _PARTS)
+
+
+def check_shape(picture: np.ndarray, wanted: tuple[int | None, ...]) -> None:
+    """Refuse a picture that the model does not take, where None is any side.
+
+    Raises:
+        ValueError: with what it takes.
+    """
+    fits = picture.ndim == len(wanted) and all(
+        side in (None, found) for side, found in zip(wanted, picture.shape, strict=True)
+    )
+    if not fits:
+        taken = "x".join("any" if side is None else str(side) for side in wanted)
+        raise ValueError(
+            f"Received: a picture of {'x'.join(map(str, picture.shape))}. Expected: {taken}, which the model takes."
+        )

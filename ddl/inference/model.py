@@ -1,0 +1,124 @@
+"""Where a trained model lies and what it takes: a run, a checkpoint, or an export with its preprocessing beside it.
+
+No TensorFlow here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from ddl.training.checkpoints import FOLDER
+from ddl.training.model_file import FINAL
+from ddl.training.preprocessing import (
+    NAME,
+    Preprocessing,
+    plan_preprocessing,
+    preprocessing_from_json,
+)
+from ddl.training.trained import find_trained
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model's file, and what turns a picture into its input."""
+
+    file: Path
+    preprocessing: Preprocessing
+
+    def digest(self) -> str:
+        """Return a text that no other file has."""
+        with self.file.open("rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+
+def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
+    """Return the model that a path stands for.
+
+    Args:
+        path: a run directory, a checkpoint, or any model file with NAME.preprocessing.json beside it.
+        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
+
+    Raises:
+        ValueError: there is no such model, or nothing tells what it was trained on.
+    """
+    beside = preprocessing_path(path)
+    if path.is_file() and beside.is_file():
+        return TrainedModel(path, _read(beside))
+    if path.is_file() and not _is_of_training(path):
+        raise ValueError(
+            f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint of one, or a "
+            "model with that file, which says what its pictures are."
+        )
+    file, plan = find_trained(path, checkpoint)
+    run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
+    if (run_dir / NAME).is_file() and (run_dir / "plan.json").is_file():
+        return TrainedModel(file, _read(run_dir / NAME))
+    return TrainedModel(file, plan_preprocessing(plan, *read_form(file)))
+
+
+def preprocessing_path(model_file: Path) -> Path:
+    """Return where the preprocessing of a model file lies that is no part of a run: cells.preprocessing.json."""
+    return model_file.with_suffix(f".{NAME}")
+
+
+def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
+    """Return the input shape (None for open sides) and the classes of a functional model in a Keras file.
+
+    Raises:
+        ValueError: its architecture does not tell them.
+    """
+    try:
+        layers = _architecture(file)["config"]["layers"]
+        outputs = _architecture(file)["config"]["output_layers"]
+        inputs = next(one for one in layers if one["class_name"] == "InputLayer")
+        _, *shape = inputs["config"]["batch_shape"]
+        return tuple(shape), _channels_of({one["name"]: one for one in layers}, outputs)
+    except (KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
+        raise ValueError(
+            f"Received: {file}, whose architecture does not tell what it takes. Expected: a model that ddl trained."
+        ) from error
+
+
+def _architecture(file: Path) -> dict[str, Any]:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            return dict(json.loads(archive.read("config.json")))
+    with h5py.File(file, "r", locking=False) as stored:
+        return dict(json.loads(stored.attrs["model_config"]))
+
+
+def _channels_of(layers: dict[str, Any], outputs: Any) -> int:
+    """Return the channels that the first output has, which an activation has from what comes into it."""
+    while not isinstance(outputs, str):  # ["mask", 0, 0], a list of such, or a dictionary
+        outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
+    layer = layers[outputs]
+    for name in ("filters", "units"):
+        if name in layer["config"]:
+            return int(layer["config"][name])
+    return int(layer["inbound_nodes"][0]["args"][0]["config"]["shape"][-1])
+
+
+def _is_of_training(path: Path) -> bool:
+    if path.name == FINAL:
+        return (path.parent / "plan.json").is_file()
+    with path.open("rb") as file:
+        return file.read(15) == b"ddl checkpoint "
+
+
+def _read(path: Path) -> Preprocessing:
+    try:
+        return preprocessing_from_json(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"Received: {path}, which cannot be read ({error}). Expected: what a training or an export wrote."
+        ) from error

@@ -1,0 +1,232 @@
+"""Pictures in, files out: on every rank its share, nothing twice, and what is done stays done.
+
+Pictures go in blocks of a batch, whose composition does not depend on the number of ranks: N ranks write the bytes that
+one writes, given as many threads each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import ddl.distributed as dist
+from ddl.data.conversion import unit_range
+from ddl.data.sharding import shard_bounds
+from ddl.distributed.quiet import without_chatter
+from ddl.files import write_whole
+from ddl.inference import labels
+from ddl.inference.claim import claim_folder, disk_trouble
+from ddl.inference.flips import Flipped
+from ddl.inference.inputs import Item
+from ddl.inference.model import TrainedModel
+from ddl.inference.prediction import Prediction
+from ddl.inference.predictor import Predictor, open_predictor
+from ddl.inference.results import MaskFiles, result_paths
+from ddl.inference.segmenter import Bands, Passage, Segmenter
+from ddl.inference.tiling import Rows
+from ddl.progress import Progress
+from ddl.training.together import on_all, on_root
+
+
+class OneRankError(ValueError):
+    """A bad picture or a full disk. The rank that met it alone knows, and ends the job."""
+
+
+@dataclass
+class Outcome:
+    """What came of a prediction, over all ranks.
+
+    Attributes:
+        done: pictures that have results, earlier runs included.
+        skipped: a line for each picture that was left out.
+    """
+
+    done: int
+    skipped: list[str] = field(default_factory=list)
+
+
+def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) -> Outcome:
+    """Predict every item that has no results yet. All ranks must call it, after `init`.
+
+    Raises:
+        ValueError: the model cannot be loaded, or the folder not be written; on all ranks.
+        OneRankError: of a picture, with on_error="stop", or of the disk; on the rank that met it.
+    """
+    facts = prediction.facts() | {"model": on_root(model.digest)}
+    with contextlib.ExitStack() as held:
+        on_root(lambda: held.enter_context(claim_folder(prediction.output, facts)))
+        predictor = on_all(lambda: _opened(prediction, model))
+        held.callback(predictor.close)
+        share = _Share(prediction, model, predictor, items)
+        share.work()
+        skipped = [line for lines in dist.allgather(share.skipped) for line in lines]
+        if model.preprocessing.target == "label":
+            on_root(lambda: labels.assemble(prediction.output, model.preprocessing))
+    return Outcome(len(items) - len(skipped), skipped)
+
+
+def _opened(prediction: Prediction, model: TrainedModel) -> Predictor:
+    with without_chatter():
+        predictor = open_predictor(
+            model.file,
+            backend=prediction.backend,
+            threads=prediction.threads,
+            mode=prediction.mode,
+        )
+    if prediction.tta == "flips":
+        return Flipped(predictor, finds_masks=model.preprocessing.target == "mask")
+    return predictor
+
+
+class _Share:
+    """What one rank does."""
+
+    def __init__(
+        self,
+        prediction: Prediction,
+        model: TrainedModel,
+        predictor: Predictor,
+        items: Sequence[Item],
+    ) -> None:
+        self._prediction, self._how = prediction, model.preprocessing
+        self._predictor = predictor
+        self._segmenter = Segmenter(predictor, self._how, prediction.cut)
+        self._finds_masks = self._how.target == "mask"
+        self._blocks = self._own(items)
+        self.skipped: list[str] = []
+
+    def work(self) -> None:
+        """Predict this rank's blocks."""
+        count = sum(len(block) for _, block in self._blocks)
+        what = "pictures" if dist.size() == 1 else f"pictures of rank 0 (of {dist.size()})"
+        done = 0
+        with contextlib.ExitStack() as held:
+            progress = None
+            if dist.is_root() and count > 1:
+                progress = held.enter_context(contextlib.closing(Progress(what, count)))
+                progress.show(0)
+            for number, block in self._blocks:
+                if self._finds_masks:
+                    self._segment(block)
+                else:
+                    self._classify(number, block)
+                done += len(block)
+                if progress:
+                    progress.show(done)
+
+    def _own(self, items: Sequence[Item]) -> list[tuple[int, list[Item]]]:
+        """Return this rank's part of the blocks that are not done, each with its number."""
+        size = self._prediction.batch_size
+        blocks = [
+            (number, list(items[start : start + size]))
+            for number, start in enumerate(range(0, len(items), size))
+        ]
+        # Rank 0 looks, so that all share out the same blocks.
+        missing = on_root(lambda: [n for n, block in blocks if not self._is_done(n, block)])
+        start, end = shard_bounds(len(missing), dist.rank(), dist.size())
+        return [blocks[number] for number in missing[start:end]]
+
+    def _is_done(self, number: int, block: Sequence[Item]) -> bool:
+        if not self._finds_masks:
+            return labels.is_done(self._prediction.output, number)
+        return all(self._mask_path(item).exists() for item in block)
+
+    def _mask_path(self, item: Item) -> Path:
+        return result_paths(self._prediction.output, item.name, self._prediction.format)[0]
+
+    def _segment(self, block: Sequence[Item]) -> None:
+        """Predict masks: large pictures by themselves as they come, small ones of one size together."""
+        waiting: dict[tuple[int, ...], list[tuple[Item, Rows, Passage]]] = {}
+        for item in block:
+            with self._naming(item), item.open() as rows:
+                passage = self._segmenter.begin(rows, item.is_file)
+                if passage.is_single:
+                    held = np.array(rows[: rows.shape[0]])
+                    passage = self._segmenter.begin(held, item.is_file)
+                    shape = tuple(axis.padded for axis in passage.axes)
+                    waiting.setdefault(shape, []).append((item, held, passage))
+                else:
+                    batch_size = self._prediction.batch_size
+                    self._write(item, rows, passage.bands(self._predictor, batch_size))
+        for group in waiting.values():
+            found = self._predictor.predict(np.stack([passage.tile for _, _, passage in group]))
+            for (item, rows, passage), one in zip(group, found, strict=True):
+                self._write(item, rows, passage.finish(one))
+
+    def _write(self, item: Item, rows: Rows, bands: Bands) -> None:
+        prediction = self._prediction
+        files = MaskFiles(
+            prediction.output,
+            item.name,
+            rows,
+            self._predictor.classes,
+            form=prediction.format,
+            threshold=prediction.threshold,
+            probabilities=prediction.probabilities,
+            overlay=prediction.overlay,
+        )
+        with _naming_disk(prediction.output), files, self._progress_of(item, rows) as progress:
+            for start, band in bands:
+                files.write(start, band)
+                progress(start + len(band))
+
+    @contextlib.contextmanager
+    def _progress_of(self, item: Item, rows: Rows) -> Iterator[Callable[[int], None]]:
+        """Yield what is told of each row that is done: shown where the share is one picture, which may take long."""
+        if not dist.is_root() or [len(block) for _, block in self._blocks] != [1]:
+            yield lambda _: None
+            return
+        with contextlib.closing(Progress(f"rows of {item.name}", rows.shape[0])) as progress:
+            progress.show(0)
+            yield progress.show
+
+    def _classify(self, number: int, block: Sequence[Item]) -> None:
+        """Predict labels, and keep them in a part of their own."""
+        waiting: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
+        for item in block:
+            with self._naming(item), item.open() as rows:
+                pixels = np.asarray(rows[: rows.shape[0]])
+                shown = self._how.model_input(pixels) if item.is_file else unit_range(pixels)
+                labels.check_shape(shown, self._predictor.input_shape)
+                waiting.setdefault(shown.shape, []).append((item.name, shown))
+        found: dict[str, np.ndarray] = {}
+        for group in waiting.values():
+            chances = self._predictor.predict(np.stack([shown for _, shown in group]))
+            found |= dict(zip([name for name, _ in group], chances, strict=True))
+        ordered = [(item.name, found[item.name]) for item in block if item.name in found]
+        text = labels.part_text(ordered, self._how)
+        path = labels.part_path(self._prediction.output, number)
+        with _naming_disk(path):
+            write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+    @contextlib.contextmanager
+    def _naming(self, item: Item) -> Iterator[None]:
+        """Name a picture that cannot be read or predicted, and skip it if that is wanted."""
+        try:
+            yield
+        except OneRankError:
+            raise
+        except (ValueError, OSError) as error:
+            text = str(error)
+            if isinstance(error, OSError):
+                why = error.strerror or error
+                text = (
+                    f"Received: {item.origin}, which cannot be read ({why}). Expected: a picture."
+                )
+            line = text if item.origin in text else f"{item.origin}: {text}"
+            if self._prediction.on_error == "stop":
+                raise OneRankError(line) from error
+            self.skipped.append(line)
+
+
+@contextlib.contextmanager
+def _naming_disk(place: Path) -> Iterator[None]:
+    """Turn a full disk into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise OneRankError(str(disk_trouble(place, error))) from error

@@ -1,0 +1,99 @@
+"""What every backend looks like, and the one table of backends. Adding a backend is one file and one line."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+MODES = ("throughput", "latency")
+
+
+class Predictor(Protocol):
+    """A model that is ready to predict, whatever computes it. One thread at a time."""
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Height, width and channels (of a volume depth first); None for a side that may vary."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """How many channels a prediction has."""
+        ...
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        """Return probabilities, float32: of pictures (N, H, W, C) from 0 to 1, float32.
+
+        Returns:
+            (N, H, W, classes) of a model that finds masks, (N, classes) of one that finds labels.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the model. Closing twice is allowed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to compute models.
+
+    Attributes:
+        module: holds `open_predictor(path, *, threads, mode) -> Predictor`, and imports what it needs by itself.
+        suffixes: of the model files that it takes; the first backend that takes a file is the one of "auto".
+    """
+
+    module: str
+    suffixes: tuple[str, ...]
+
+
+BACKENDS: dict[str, Backend] = {
+    "keras": Backend("ddl.inference.keras_backend", (".keras", ".h5", ".hdf5")),
+}
+
+
+def check_backend(path: Path, backend: str = "auto") -> str:
+    """Return the name of the backend that computes a model file. Loads none.
+
+    Raises:
+        ValueError: there is no such backend, or none for this file.
+    """
+    if backend != "auto" and backend not in BACKENDS:
+        raise ValueError(
+            f"Received: backend={backend!r}. Expected one of: auto, {', '.join(BACKENDS)}."
+        )
+    names = BACKENDS if backend == "auto" else (backend,)
+    for name in names:
+        if path.suffix.lower() in BACKENDS[name].suffixes:
+            return name
+    known = ", ".join(suffix for name in names for suffix in BACKENDS[name].suffixes)
+    raise ValueError(
+        f"Received: {path} for backend {backend}. Expected: a model file that ends in {known}."
+    )
+
+
+def open_predictor(
+    path: Path, *, backend: str = "auto", threads: int = 0, mode: str = "throughput"
+) -> Predictor:
+    """Return a model file, ready to predict.
+
+    Args:
+        path: of the file; `ddl.inference.model.find_model` finds that of a run.
+        backend: a name in `BACKENDS`, or "auto": by the file's name.
+        threads: that compute; 0 for this rank's share of the cores.
+        mode: "throughput" for many pictures in as little time as possible, "latency" for one.
+
+    Raises:
+        ValueError: the backend is unknown or not installed, or the file is none of its models.
+    """
+    if mode not in MODES:
+        raise ValueError(f"Received: mode={mode!r}. Expected one of: {', '.join(MODES)}.")
+    if threads < 0:
+        raise ValueError(f"Received: threads={threads}. Expected: 0 or more.")
+    module = importlib.import_module(BACKENDS[check_backend(path, backend)].module)
+    predictor: Predictor = module.open_predictor(path, threads=threads, mode=mode)
+    return predictor

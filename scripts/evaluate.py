@@ -1,0 +1,39 @@
+"""Measure a trained model on the data that it was trained with, or on others.
+
+    horovodrun -np 2 python scripts/evaluate.py runs/unet \\
+        --checkpoint best --metric dice iou hausdorff_95
+
+The results are printed as JSON: losses and metrics over all samples, each seen once, whatever the number of ranks.
+A closer look, sample by sample, at large pictures by tiles:
+
+    python scripts/evaluate.py runs/unet --tile 256 --per-picture all.csv \\
+        --confusion confusion.txt --worst 8 --worst-sheet worst.png
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ddl.flags import Parser, add_flags
+from ddl.inference.command import evaluate_from_flags
+from ddl.inference.inspection import Inspection
+from ddl.training.metrics import METRICS
+
+
+def build_parser() -> Parser:
+    """Return a parser with one flag for every field of an evaluation."""
+    parser = Parser("evaluate", __doc__, "MODEL [flags]")
+    add_flags(parser, (Inspection,), known={"metric": METRICS})
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, check, evaluate."""
+    sys.exit(evaluate_from_flags(build_parser(), argv))
+
+
+if __name__ == "__main__":
+    main()

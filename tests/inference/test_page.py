@@ -1,0 +1,17 @@
+"""The page about prediction names every flag of predict.py with the default that it has, and none besides."""
+
+from __future__ import annotations
+
+import re
+
+from tests.pages import find_row, read_page
+from tests.scripts.test_flags import default_of, flags_of
+
+PAGE = read_page("predict.md")
+
+
+def test_the_table_has_every_flag_with_its_default() -> None:
+    flags = flags_of("predict")
+    for flag, action in flags.items():
+        assert find_row(PAGE, flag).split("|")[2].strip() == default_of(action), flag
+    assert set(re.findall(r"^\| `(--[\w-]+)`", PAGE, re.MULTILINE)) == set(flags)
