@@ -1,0 +1,71 @@
+"""Every flag of every script has a help and stands on a page, with the default that it has."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from ddl.flags import BAD_INPUT
+from ddl.training.command import AT_ONCE, DIVERGED, REQUEUE, UNSAVED
+from tests.launch import REPOSITORY
+from tests.pages import find_row, read_page
+from tests.scripts.test_training_scripts import RUN_FILES
+
+SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
+TRAINING, _, EVALUATION = read_page("training.md").partition("## Evaluate\n")
+
+
+def flags_of(script: str) -> dict[str, argparse.Action]:
+    """Return a script's flags, but for --help."""
+    parser = importlib.import_module(f"scripts.{script}").build_parser()
+    actions = [action for action in parser._actions if action.dest != "help"]
+    return {flag: action for action in actions for flag in action.option_strings}
+
+
+def default_of(action: argparse.Action) -> str:
+    """Return the default that a flag's help tells, "" where it tells none."""
+    found = re.search(r"\(default: (.*)\)$", action.help or "")
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_flag_has_a_help_and_stands_on_a_page(script: str) -> None:
+    pages = "".join(page.read_text("utf-8") for page in Path(REPOSITORY, "docs").glob("*.md"))
+    for flag, action in flags_of(script).items():
+        assert re.match(r"[\w\"]", action.help or ""), f"{flag} has no help"
+        assert f"`{flag}`" in pages, f"{flag} of {script}.py stands on no page of docs/"
+
+
+def test_the_tables_of_the_training_scripts_have_their_defaults() -> None:
+    unet, resnet = flags_of("train_unet"), flags_of("train_resnet")
+    assert list(unet) == list(resnet)
+    for flag in unet:
+        both = [default_of(unet[flag]), default_of(resnet[flag])]
+        expected = both[0] if both[0] == both[1] else f"{both[0]}; train_resnet.py: {both[1]}"
+        assert find_row(TRAINING, flag).split("|")[2].strip() == expected, flag
+
+
+def test_the_table_of_the_evaluation_has_its_defaults() -> None:
+    for flag, action in flags_of("evaluate").items():
+        assert find_row(EVALUATION, flag).split("|")[2].strip() == default_of(action), flag
+
+
+@pytest.mark.parametrize("page", [TRAINING, EVALUATION], ids=["training", "evaluation"])
+def test_no_table_has_a_flag_that_is_gone(page: str) -> None:
+    known = flags_of("evaluate" if page is EVALUATION else "train_unet")
+    assert [
+        flag for flag in re.findall(r"^\| `(--[\w-]+)`", page, re.MULTILINE) if flag not in known
+    ] == []
+
+
+def test_what_a_run_leaves_behind_and_how_it_ends_is_told() -> None:
+    left = TRAINING.partition("## What a run leaves behind")[2].partition("## How a run ends")
+    assert sorted(re.findall(r"^\| `([\w.]+)`", left[0], re.MULTILINE)) == RUN_FILES
+    statuses = re.findall(r"^\| `(\d+)`", left[2], re.MULTILINE)
+    assert statuses == [
+        str(status) for status in (0, UNSAVED, BAD_INPUT, DIVERGED, REQUEUE, AT_ONCE)
+    ]
