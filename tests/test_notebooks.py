@@ -1,0 +1,78 @@
+"""The notebooks are stored without output, run from top to bottom, and learn; they leave nothing behind."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from ddl.training.flags import plan_from_flags
+from scripts import train_resnet, train_unet
+from tests.launch import REPOSITORY
+
+FOLDER = REPOSITORY / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stored_without_output(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    for cell in notebook.cells:
+        assert not cell.metadata
+        assert cell.get("outputs", []) == []
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "metric"),
+    [("unet_prototype", train_unet, "dice"), ("resnet_prototype", train_resnet, "top_1")],
+)
+def test_runs_and_learns(
+    name: str, script: Any, metric: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in FOLDER.rglob("*")}
+    outputs = execute(FOLDER / f"{name}.ipynb", tmp_path, monkeypatch)
+    assert {path: path.stat().st_mtime_ns for path in FOLDER.rglob("*")} == before
+    assert "Warning" not in "".join(output.get("text", "") for output in outputs)
+    pictures = [output.data.get("image/png") for output in outputs if "data" in output]
+    assert [base64.b64decode(picture)[:8] for picture in pictures if picture] == [PNG] * 4
+    (history,) = tmp_path.glob("*/history.jsonl")
+    last = json.loads(history.read_text().splitlines()[-1])
+    assert last[f"val_{metric}"] > 0.9
+    trained = json.loads((history.parent / "plan.json").read_text())
+    check_command(outputs[-1].text, script, trained)
+
+
+def check_command(command: str, script: Any, trained: dict[str, Any]) -> None:
+    """Check that a command starts this script, with the plan that was trained but for what the text says."""
+    path, *flags = shlex.split(command)[4:]
+    assert command.startswith("horovodrun -np 8 python ")
+    assert (REPOSITORY / path).samefile(script.__file__)
+    arguments = vars(script.build_parser().parse_args(flags))
+    assert arguments.pop("dry_run") is False
+    plan = plan_from_flags(arguments, script.DEFAULTS).to_dict()
+    assert {name for name in plan if plan[name] != trained[name]} == {"run_dir", "epochs"}
+
+
+def execute(path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Run a notebook as a person does who opens it in its folder, and return all that its cells put out."""
+    for variable in ("TMPDIR", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(variable, str(scratch))
+    monkeypatch.setenv(
+        "JUPYTER_PREFER_ENV_PATH", "1"
+    )  # the kernel of this Python, whatever others there are
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook, timeout=240, resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
