@@ -1,0 +1,58 @@
+# ddl with everything that it needs, for one machine or for many. How to use it: docs/containers.md.
+#
+#   docker build -t ddl:cpu .
+#   docker build -t ddl:gpu --build-arg ACCELERATOR=gpu --build-arg BASE=ubuntu:24.04 \
+#       --build-arg BUILD_BASE=nvidia/cuda:12.9.1-devel-ubuntu24.04 .
+#
+# Site settings stay outside the image: http_proxy and https_proxy are build arguments of every builder, pip's own come
+# as `--secret id=pip.conf,src=pip.conf`, and with `cert = /etc/pip.cert` in it, the site's certificates as
+# `--secret id=pip.cert,src=ca.pem`. BASE may name a mirror or a digest.
+
+# Debian's slim image and not python:3.11-slim: it has a Python that fits, with Debian's security updates, and the
+# same packages as a tree from debootstrap, so that the image can be built and tried without any registry.
+# On GPUs, TensorFlow's wheels bring CUDA's libraries and NCCL, but not nvcc with its headers, which Horovod's
+# kernels need: these come with BUILD_BASE. Both bases must be of one release of one system.
+# (Not two stages of which ACCELERATOR chooses: buildah and podman of Debian 12 know no stage by a variable's value.)
+ARG BASE=docker.io/library/debian:bookworm-slim
+ARG BUILD_BASE=${BASE}
+
+# What needs a compiler happens here, and the compiler stays here.
+FROM ${BUILD_BASE} AS build
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ make python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/ddl
+# Only what setup.sh reads: a change elsewhere leaves the large layer with the environment as it is.
+COPY LICENSE pyproject.toml requirements.txt setup.sh ./
+COPY ddl/*.py ddl/
+COPY ddl/distributed ddl/distributed
+COPY ddl/install ddl/install
+ARG ACCELERATOR=cpu
+# The cache keeps Horovod's wheel for the next build. The import writes the bytecode that every rank needs: whoever
+# runs the image may not write there.
+RUN --mount=type=cache,id=ddl,target=/var/cache/ddl \
+    --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
+    --mount=type=secret,id=pip.cert,target=/etc/pip.cert \
+    DDL_ACCELERATOR=${ACCELERATOR} DDL_CACHE_DIR=/var/cache/ddl DDL_VENV=/opt/venv ./setup.sh \
+    && cd / && /opt/venv/bin/python -c \
+        "import h5py, horovod.tensorflow, keras, matplotlib.figure, skimage.io, skimage.transform"
+
+FROM ${BASE}
+ARG USER_ID=1000
+# Host keys made by the package's own script would be the same in every container: each makes its own at its start.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        openssh-client openssh-server python3 \
+    && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* \
+    && if id ubuntu > /dev/null 2>&1; then userdel --remove ubuntu; fi \
+    && useradd --uid ${USER_ID} --create-home --shell /bin/bash ddl \
+    && install --directory --owner=ddl --group=ddl --mode=700 /keys /run/ddl /workspace
+COPY --from=build /opt/venv /opt/venv
+COPY docker/ssh_config /etc/ssh/ssh_config.d/ddl.conf
+COPY . /opt/ddl
+ENV PATH=/opt/venv/bin:$PATH DDL_VENV=/opt/venv DDL_SETUP=done
+USER ddl
+WORKDIR /workspace
+EXPOSE 12345
+ENTRYPOINT ["/opt/ddl/docker/entrypoint.sh"]
+CMD ["help"]
