@@ -136,7 +136,9 @@ def test_two_runs_for_one_file_do_not_mix(tmp_path: Path, pictures: Path) -> Non
     while not (tmp_path / ".a.h5.parts" / "lock").exists():
         time.sleep(0.001)
     time.sleep(0.05)
+    first.send_signal(signal.SIGSTOP)  # so that it cannot be done before the second begins
     second = run(pictures, output, "--image-size", "512")
+    first.send_signal(signal.SIGCONT)
     assert second.returncode == 2
     assert "which another run is writing" in second.stderr
     first.communicate(timeout=60)
