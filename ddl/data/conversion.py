@@ -100,6 +100,17 @@ def unit_range(pictures: np.ndarray) -> np.ndarray:
     return pictures.astype(np.float32) / np.float32(white)
 
 
+def to_levels(pictures: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return pictures from 0 to 1 as the unsigned integers nearest to them, from 0 to white: `unit_range` undone.
+
+    Pictures that are to be floats, or have these integers already, stay as they are.
+    """
+    if dtype.kind == "f" or pictures.dtype == dtype:
+        return pictures.astype(dtype, copy=False)
+    levels = np.rint(np.clip(pictures, 0, 1) * np.float32(np.iinfo(dtype).max))
+    return np.asarray(levels, dtype)
+
+
 def _with_channels(values: np.ndarray, channels: str) -> np.ndarray:
     """Return float values (height, width, 1|3|4) from 0 to 1 with other channels."""
     if values.shape[-1] == CHANNELS[channels]:

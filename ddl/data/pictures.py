@@ -162,7 +162,10 @@ def _is_deep_tiff(path: Path) -> bool:
             return False
     import tifffile
 
-    with tifffile.TiffFile(path) as tiff:
+    with (
+        path.open("rb") as file,
+        tifffile.TiffFile(file) as tiff,
+    ):  # it would ask for the path's own place
         page = tiff.pages[0]
         return bool(page.dtype is not None and page.dtype.itemsize > 1)
 
@@ -170,7 +173,10 @@ def _is_deep_tiff(path: Path) -> bool:
 def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> np.ndarray:
     import tifffile
 
-    with tifffile.TiffFile(path) as tiff:
+    with (
+        path.open("rb") as file,
+        tifffile.TiffFile(file) as tiff,
+    ):  # it would ask for the path's own place
         page = tiff.pages[0].aspage()
         check_pixels(path, page.imagewidth, page.imagelength, pixel_limit)
         if len(tiff.pages) != 1:

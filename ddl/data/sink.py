@@ -37,6 +37,11 @@ class Sink(io.FileIO):
             self._error = error
             return size or 0
 
+    def __exit__(self, *failure: Any) -> None:
+        """Close the file. HDF5 stumbles over what is not on a full disk: the disk's own error says why."""
+        super().__exit__(*failure)
+        self.check()
+
     def check(self) -> None:
         """Raise the error that a write has met, if any."""
         if self._error is not None:

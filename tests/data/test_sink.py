@@ -39,3 +39,19 @@ def test_a_full_disk_is_told_after_hdf5_has_closed(tmp_path: Path, room: int) ->
         sink.check()
     assert sink.seek(0, 2) <= room
     sink.close()
+
+
+def test_the_disk_s_error_goes_before_what_hdf5_makes_of_it(tmp_path: Path) -> None:
+    class FullDisk(Sink):
+        def _put(self, data: memoryview) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write_and_stumble() -> None:
+        with FullDisk(tmp_path / "a.h5") as sink:
+            sink.write(b"x")
+            raise OSError(
+                "Can't synchronously write data (address of object past end of allocation)"
+            )
+
+    with pytest.raises(OSError, match="No space left"):
+        write_and_stumble()

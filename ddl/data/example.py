@@ -1,0 +1,81 @@
+"""An example data set as files: synthetic microscope pictures and their masks, in folders `images/` and `masks/`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ddl.data.synthetic import microscope_picture
+from ddl.options import convert_fields
+from ddl.progress import Progress
+from ddl.ranges import Range, check_ranges
+
+_RANGES = {"count": Range(1, 10**6), "size": Range(8, 4096), "seed": Range(0)}
+
+
+@dataclass(frozen=True)
+class Example:
+    """What is written.
+
+    Attributes:
+        output: a new folder.
+        count: of pictures.
+        size: pixels of each side.
+        seed: another one gives other pictures.
+    """
+
+    output: Path
+    count: int = 100
+    size: int = 128
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Give every field its type, and refuse a place where nothing can be written."""
+        convert_fields(self)
+        check_ranges(vars(self), _RANGES, "example pictures")
+        if os.path.lexists(self.output):
+            raise ValueError(
+                f"Received: output={self.output}, which exists. Expected: a new folder."
+            )
+        if not os.access(self.output.absolute().parent, os.W_OK | os.X_OK):
+            raise ValueError(
+                f"Received: output={self.output}. Expected: a place in a folder that exists and can be written."
+            )
+
+
+def write_example(example: Example) -> None:
+    """Write all pictures and masks; the folder appears when they are complete.
+
+    Raises:
+        ValueError: the disk would not have them. Nothing is left behind.
+    """
+    try:
+        beside = example.output.absolute().parent
+        with tempfile.TemporaryDirectory(prefix=".example-", dir=beside) as scratch:
+            folder = Path(scratch, "example")
+            _fill(folder, example)
+            folder.rename(example.output)
+    except OSError as error:
+        raise ValueError(
+            f"Received: output={example.output}, which cannot be written ({error.strerror or error}). Expected: a disk "
+            "with room for it."
+        ) from error
+
+
+def _fill(folder: Path, example: Example) -> None:
+    from PIL import Image
+
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    with contextlib.closing(Progress("pictures", example.count)) as progress:
+        for index in range(example.count):
+            picture, mask = microscope_picture(index, example.size, example.seed)
+            for name, values in (("images", picture), ("masks", mask[..., 0])):
+                pixels = np.rint(values * 255.0).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / name / f"{index:05d}.png")
+            progress.show(index + 1)

@@ -1,0 +1,41 @@
+"""Write synthetic microscope pictures and their masks as PNG files, to try everything with.
+
+    python scripts/make_example.py example/ --count 1000
+
+The folder has images/ and masks/, as `--data` of a training takes them; predict.py takes images/ alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ddl.data.example import Example, write_example
+from ddl.flags import Parser, add_flags, complain, given_flags
+
+
+def build_parser() -> Parser:
+    """Return a parser with one argument for every field of an example."""
+    parser = Parser("make_example", __doc__, "OUTPUT [flags]")
+    add_flags(parser, (Example,))
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, check, write."""
+    parser = build_parser()
+    try:
+        example = Example(**given_flags(vars(parser.parse_args(argv))))
+        write_example(example)
+    except ValueError as error:
+        sys.exit(complain(parser.name, error))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nmake_example: interrupted; nothing was written.\n")
+        sys.exit(130)
+    print(f"{example.output}: {example.count} pictures with masks")
+
+
+if __name__ == "__main__":
+    main()
