@@ -2,7 +2,8 @@
 # Makes .venv in this checkout: TensorFlow, an MPI, and a Horovod built to fit them. Needs no root.
 #
 #   ./setup.sh          once, and again after a pull: done in a second when there is nothing to do
-#   ./setup.sh --dev    with what ./run_tests.sh needs
+#   ./setup.sh --extras with OpenVINO and ONNX, to export models and to use them there
+#   ./setup.sh --dev    with what ./run_tests.sh needs, --extras among it
 #
 # DDL_PYTHON=python3.11   the Python to use (3.10 to 3.13)
 # DDL_ACCELERATOR=gpu|cpu otherwise gpu where there is an NVIDIA GPU

@@ -34,6 +34,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="change no package that is installed already, such as a cluster module's TensorFlow",
     )
     parser.add_argument("--dev", action="store_true", help="also install what ./run_tests.sh needs")
+    parser.add_argument(
+        "--extras",
+        action="store_true",
+        help="also install what exports, their backends and scoring in SQL need",
+    )
     return parser
 
 
@@ -42,7 +47,12 @@ def main(argv: list[str] | None = None) -> int:
     options = build_parser().parse_args(argv)
     try:
         check_python()
-        setup.run(options.venv, keep_installed=options.keep_installed, dev=options.dev)
+        setup.run(
+            options.venv,
+            keep_installed=options.keep_installed,
+            dev=options.dev,
+            extras=options.extras,
+        )
     except KeyboardInterrupt:
         say("setup: interrupted; run it again to go on")
         return 130

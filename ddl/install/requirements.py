@@ -59,9 +59,15 @@ def missing(requirements: Iterable[str], installed: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Wheelhouse:
-    """The wheels of one list of requirements and all that these need, in the cache."""
+    """The wheels of one list of requirements and all that these need, in the cache.
+
+    Attributes:
+        folder: that holds them.
+        is_complete: whether the list names all that is wanted: what its packages ask for themselves stays away.
+    """
 
     folder: Path
+    is_complete: bool = False
 
     @classmethod
     def of(
@@ -70,37 +76,36 @@ class Wheelhouse:
         what: str,
         requirements: Sequence[str],
         constraints: Sequence[str] = (),
+        *,
+        is_complete: bool = False,
     ) -> Wheelhouse:
         """Return the wheelhouse, downloaded on its first use and needing no network afterwards."""
         wanted = {"requirements": sorted(requirements), "constraints": sorted(constraints)}
-        key = cache.digest({**wanted, "python": env.tag, "platform": env.platform})
+        facts = {**wanted, "python": env.tag, "platform": env.platform}
+        key = cache.digest({**facts, "complete": True} if is_complete else facts)
         folder = cache.root() / "packages" / key
         with cache.lock(cache.root() / "locks" / key, f"the download of {what}"):
             if not folder.exists():
                 with cache.publish(folder) as partial:
-                    cls._download(env, what, wanted, partial)
-        return cls(folder)
-
-    @staticmethod
-    def _download(env: Environment, what: str, wanted: dict[str, list[str]], folder: Path) -> None:
-        needed_gb = 5 if any("and-cuda" in line for line in wanted["requirements"]) else 1
-        host.check_space(folder, needed_gb * 10**9, f"the download of {what}")
-        for name, lines in wanted.items():
-            (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
-        log = cache.root() / "logs" / f"download-{folder.stem}.log"
-        arguments: list[str | Path] = [
-            "wheel",
-            "--wheel-dir",
-            folder,
-            "-r",
-            folder / "requirements.txt",
-        ]
-        arguments += ["-c", folder / "constraints.txt", "--no-cache-dir"]
-        env.pip(f"downloading {what}", arguments, log)
+                    cls(partial, is_complete)._download(env, what, wanted)
+        return cls(folder, is_complete)
 
     def install(self, env: Environment, what: str, *arguments: str | Path) -> None:
         """Install all of it into `env`, from the cache alone."""
         log = cache.root() / "logs" / f"install-{self.folder.name}.log"
-        source: list[str | Path] = ["--no-index", "--find-links", self.folder]
-        source += ["-r", self.folder / "requirements.txt", "-c", self.folder / "constraints.txt"]
+        source: list[str | Path] = ["--no-index", "--find-links", self.folder, *self._files()]
         env.pip(f"installing {what}", ["install", *source, *arguments], log)
+
+    def _download(self, env: Environment, what: str, wanted: dict[str, list[str]]) -> None:
+        needed_gb = 5 if any("and-cuda" in line for line in wanted["requirements"]) else 1
+        host.check_space(self.folder, needed_gb * 10**9, f"the download of {what}")
+        for name, lines in wanted.items():
+            (self.folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
+        log = cache.root() / "logs" / f"download-{self.folder.stem}.log"
+        arguments = ["wheel", "--wheel-dir", self.folder, *self._files(), "--no-cache-dir"]
+        env.pip(f"downloading {what}", arguments, log)
+
+    def _files(self) -> list[str | Path]:
+        """Return the lists as pip's arguments."""
+        wanted, fixed = self.folder / "requirements.txt", self.folder / "constraints.txt"
+        return ["-r", wanted, "-c", fixed, *(["--no-deps"] if self.is_complete else [])]

@@ -43,6 +43,7 @@ class Setup:
     accelerator: str
     keep_installed: bool = False
     dev: bool = False
+    extras: bool = False
 
     @cached_property
     def mpi(self) -> Mpi:
@@ -57,6 +58,13 @@ class Setup:
         if self.mpi.source == "wheel":
             wanted.append(mpi.WHEEL_REQUIREMENT)
         return requirements.missing(wanted, self.env.packages) if self.keep_installed else wanted
+
+    def extra_packages(self) -> list[str]:
+        """Return the requirements of exports, their backends and scoring in SQL, which the test suite needs, too."""
+        if not (self.extras or self.dev):
+            return []
+        files = [CHECKOUT / f"requirements-{name}.txt" for name in ("export", "sql")]
+        return list(dict.fromkeys(line for file in files for line in requirements.read(file)))
 
     def dev_packages(self) -> list[str]:
         """Return the requirements of the test suite."""
@@ -82,13 +90,18 @@ class Setup:
         )
 
 
-def run(venv_folder: Path | None, keep_installed: bool = False, dev: bool = False) -> None:
+def run(
+    venv_folder: Path | None,
+    keep_installed: bool = False,
+    dev: bool = False,
+    extras: bool = False,
+) -> None:
     """Set up the virtual environment `venv_folder`, or the environment of this Python without one."""
     accelerator = host.accelerator()
     if venv_folder is None:
         env = Environment.of(Path(sys.executable))
         env.check_writable()
-        _install(Setup(env, venv.Stamp(), accelerator, keep_installed, dev))
+        _install(Setup(env, venv.Stamp(), accelerator, keep_installed, dev, extras))
         return
     folder = venv_folder.absolute()
     with cache.lock(folder.with_name(f"{folder.name}.lock"), str(folder)):
@@ -98,7 +111,7 @@ def run(venv_folder: Path | None, keep_installed: bool = False, dev: bool = Fals
             _check_can_build()
         stamp = venv.make(folder)
         env = Environment.of(venv.python_of(folder))
-        _install(Setup(env, stamp, accelerator, keep_installed, dev))
+        _install(Setup(env, stamp, accelerator, keep_installed, dev, extras))
 
 
 def _check_can_build() -> None:
@@ -110,13 +123,18 @@ def _check_can_build() -> None:
 def _install(setup: Setup) -> None:
     """Do the stages that are not done yet."""
     complete = setup.stamp.is_done("complete", setup.fingerprint())
-    dev = cache.digest(setup.dev_packages())
-    if complete and (not setup.dev or setup.stamp.is_done("dev", dev)):
+    added = {"extras": setup.extra_packages(), "dev": setup.dev_packages()}
+    if complete and all(
+        setup.stamp.is_done(stage, cache.digest(wanted))
+        for stage, wanted in added.items()
+        if wanted
+    ):
         say("setup: everything is up to date")
         return
     say(f"setup: Python {setup.env.version}, {setup.accelerator.upper()}, MPI: {setup.mpi}")
     setup = _install_packages(setup, "packages", setup.packages())
-    setup = _install_packages(setup, "dev", setup.dev_packages())
+    for stage, wanted in added.items():
+        setup = _install_packages(setup, stage, wanted)
     _install_horovod(setup)
     _install_ddl(setup)
     with step("checking that Horovod loads"):
@@ -135,15 +153,16 @@ def _refreshed(setup: Setup) -> Setup:
 def _install_packages(setup: Setup, stage: str, wanted: list[str]) -> Setup:
     """Install one list of requirements, from the cache once it is there."""
     digest = cache.digest(wanted)
+    is_complete = stage == "extras"
     removed = requirements.missing(wanted, setup.env.packages)  # by hand, since the stage was done
     if not wanted or (setup.stamp.is_done(stage, digest) and not removed):
         return setup
     if setup.keep_installed:
-        return _install_missing(setup, stage, wanted)
+        return _install_missing(setup, stage, wanted, ["--no-deps"] if is_complete else [])
     fixed = requirements.fit(requirements.read(CHECKOUT / "requirements.txt"), setup.accelerator)
     constraints = [line.replace("[and-cuda]", "") for line in fixed]  # they must name no extras
     with step(f"{stage}: {len(wanted)} requirements to the cache"):
-        house = Wheelhouse.of(setup.env, stage, wanted, constraints)
+        house = Wheelhouse.of(setup.env, stage, wanted, constraints, is_complete=is_complete)
     with step(f"{stage}: installing"), setup.stamp.stage(stage, digest):
         # In our own venv, modules are compiled at their first import: most never are, and it halves the time.
         compiled = [] if setup.stamp.path is None else ["--no-compile"]
@@ -151,7 +170,7 @@ def _install_packages(setup: Setup, stage: str, wanted: list[str]) -> Setup:
     return _refreshed(setup)
 
 
-def _install_missing(setup: Setup, stage: str, wanted: list[str]) -> Setup:
+def _install_missing(setup: Setup, stage: str, wanted: list[str], flags: list[str]) -> Setup:
     """Add packages to an environment whose own may exist nowhere else: none of them is moved."""
     with (
         step(f"{stage}: installing {len(wanted)} missing"),
@@ -159,7 +178,7 @@ def _install_missing(setup: Setup, stage: str, wanted: list[str]) -> Setup:
     ):
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("".join(f"{n}=={v}\n" for n, v in setup.env.packages.items()))
-        arguments: list[str | Path] = ["install", "-c", constraints, *wanted]
+        arguments: list[str | Path] = ["install", "-c", constraints, *flags, *wanted]
         setup.env.pip(f"installing {stage}", arguments, cache.root() / f"logs/install-{stage}.log")
     return _refreshed(setup)
 

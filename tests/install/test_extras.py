@@ -1,0 +1,42 @@
+"""What exports and scoring need is installed when asked for, and with what the tests need."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from ddl.install.environment import Environment
+from ddl.install.requirements import name_of, read
+from ddl.install.setup import CHECKOUT, Setup
+from ddl.install.venv import Stamp
+
+
+def names(**flags: bool) -> set[str]:
+    setup = Setup(Environment.of(Path(sys.executable)), Stamp(), "cpu", **flags)
+    return {name_of(line) for line in setup.extra_packages()}
+
+
+def test_extras_come_alone_and_with_the_test_suite() -> None:
+    assert names() == set()
+    assert names(extras=True) == names(dev=True)
+    assert {"openvino", "nncf", "onnx", "onnxruntime", "tf2onnx", "psycopg"} <= names(extras=True)
+
+
+def test_nothing_is_missing_that_they_need_themselves() -> None:
+    """They are installed without what they ask for: all of it stands in a list, but for what is not needed."""
+    listed = names(extras=True)
+    for name in listed:
+        for asked in metadata.requires(name) or ():
+            if "extra ==" not in asked and name_of(asked) != "scikit-learn":
+                assert metadata.version(name_of(asked)), f"{name} needs {asked}"
+
+
+def test_both_lists_agree() -> None:
+    export, sql = (
+        dict.fromkeys(read(CHECKOUT / f"requirements-{part}.txt")) for part in ("export", "sql")
+    )
+    shared = {name_of(line) for line in export} & {name_of(line) for line in sql}
+    assert {line for line in export if name_of(line) in shared} == {
+        line for line in sql if name_of(line) in shared
+    }
