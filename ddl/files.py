@@ -1,9 +1,11 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders that one job alone writes into."""
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -28,3 +30,35 @@ def put_in_place(partial: Path, path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold a lock for as long as the block takes; the kernel lets go of a killed process's. The file goes with it.
+
+    Some network file systems have no locks. There the block runs without.
+
+    Raises:
+        BlockingIOError: somebody else holds it.
+        OSError: the file cannot be made.
+    """
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
+        if not _is_file_of(path, lock.fileno()):  # its last holder has just removed it
+            raise BlockingIOError(f"{path} is changing hands")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _is_file_of(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -125,7 +125,7 @@ def add_flags(
     for part in parts:
         doc = inspect.getdoc(part) or ""
         group = parser.add_argument_group(doc.splitlines()[0].rstrip("."))
-        helps = read_helps(doc)
+        helps = _helps_of(part)
         for field in dataclasses.fields(part):
             default = defaults.get(field.name, default_of(field))
             names = tuple(known.get(field.name, ()))
@@ -133,6 +133,14 @@ def add_flags(
                 helps[field.name].rstrip(".") + _shown_names(names) + _shown_default(default)
             )
             _add_flag(group, field, help_text.replace("%", "%%"), default)
+
+
+def _helps_of(part: type) -> dict[str, str]:
+    """Return the help of every field, those that a base class has told of included."""
+    helps: dict[str, str] = {}
+    for base in reversed(part.__mro__):
+        helps |= read_helps(inspect.cleandoc(base.__doc__ or ""))
+    return helps
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:

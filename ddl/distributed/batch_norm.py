@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed import runtime, step
+from ddl.distributed.stamps import timed
 from ddl.distributed.variables import average_variables
 
 
@@ -87,15 +88,18 @@ def _sum_over_ranks(sums: tf.Tensor, share: step.StepShare | None) -> tf.Tensor:
     """
     hvd = runtime.horovod()
 
+    def allreduce(values: tf.Tensor) -> tf.Tensor:
+        return timed([values], lambda: hvd.allreduce(values, op=hvd.Sum))
+
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def summed(values: tf.Tensor) -> Any:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             if share is None or share.in_loss:
-                return hvd.allreduce(upstream, op=hvd.Sum)
-            weighed = hvd.allreduce(upstream * share.share, op=hvd.Sum)
+                return allreduce(upstream)
+            weighed = allreduce(upstream * share.share)
             return tf.math.divide_no_nan(weighed, share.share)
 
-        return hvd.allreduce(values, op=hvd.Sum), gradient
+        return allreduce(values), gradient
 
     return summed(sums)
 

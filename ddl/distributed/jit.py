@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed import step as step_share
+from ddl.distributed.stamps import paused, timed
 
 
 def reason_against(model: keras.Model, step: Callable[[Any], Any]) -> str | None:
@@ -29,7 +30,8 @@ def train_step(model: keras.Model) -> Callable[[Any], Any]:
     )
     def gradients(x: Any, y: Any, sample_weight: Any, share: tf.Tensor, real: tf.Tensor) -> Any:
         # The share comes as an argument: a captured tensor would be that of the first trace around this.
-        with step_share.entered(step_share.StepShare(share, real)), tf.GradientTape() as tape:
+        mine = step_share.StepShare(share, real)
+        with paused(), step_share.entered(mine), tf.GradientTape() as tape:
             y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
             loss = model._compute_loss(
                 x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
@@ -41,7 +43,8 @@ def train_step(model: keras.Model) -> Callable[[Any], Any]:
     def step(data: Any) -> Any:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         mine = step_share.current() or step_share.whole()  # `uneven` wraps every train step
-        loss, y_pred, found = gradients(x, y, sample_weight, mine.share, mine.real)
+        share = timed(x, lambda: tf.identity(mine.share))
+        loss, y_pred, found = gradients(x, y, sample_weight, share, mine.real)
         mine.in_loss = True
         first = next(leaf for leaf in keras.tree.flatten(x) if leaf is not None)
         model._loss_tracker.update_state(loss, sample_weight=tf.shape(first)[0])

@@ -18,6 +18,7 @@ from ddl.distributed.reduction import (
     share_weighed,
     times_ranks,
 )
+from ddl.distributed.stamps import timed
 
 
 def DistributedOptimizer(  # noqa: N802
@@ -94,7 +95,8 @@ class _Distributed:
         share = step.current()
         if share is not None and runtime.size() > 1:
             share.in_loss = True
-            loss = step.weighed(tf.convert_to_tensor(loss), share.share)
+            own = tf.convert_to_tensor(loss)
+            loss = timed([own], lambda: step.weighed(own, share.share))
         return super().scale_loss(loss)  # type: ignore[misc]
 
 

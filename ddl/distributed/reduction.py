@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ddl.distributed import compression as wire
 from ddl.distributed import runtime, step
+from ddl.distributed.stamps import timed
 
 Gradient: TypeAlias = Any  # tf.Tensor, tf.IndexedSlices or None
 
@@ -29,6 +30,10 @@ class Reduction:
 
     def average(self, gradients: Sequence[Gradient]) -> list[Gradient]:
         """Return the mean over ranks; None stays None. All ranks must call it with the same variables."""
+        averaged: list[Gradient] = timed(list(gradients), lambda: self._averaged(gradients))
+        return averaged
+
+    def _averaged(self, gradients: Sequence[Gradient]) -> list[Gradient]:
         averaged = list(gradients)
         if self.sparse_as_dense:
             averaged = [_dense(gradient) for gradient in averaged]
@@ -47,7 +52,11 @@ def share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
     share = step.current()
     if share is None or share.in_loss:
         return list(gradients)
-    return [_mapped(g, lambda values: step.weighed(values, share.share)) for g in gradients]
+    weighed: list[Gradient] = timed(
+        list(gradients),
+        lambda: [_mapped(g, lambda values: step.weighed(values, share.share)) for g in gradients],
+    )
+    return weighed
 
 
 def times_ranks(gradients: Sequence[Gradient]) -> list[Gradient]:
@@ -60,7 +69,8 @@ def agreed_finite(gradients: list[Gradient]) -> list[Gradient]:
     present = [g for g in gradients if g is not None]
     finite = [tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(_values(g)))) for g in present]
     hvd = runtime.horovod()
-    all_finite = hvd.allreduce(tf.cast(tf.reduce_all(finite), tf.int32), op=hvd.Min)
+    mine = tf.cast(tf.reduce_all(finite), tf.int32)
+    all_finite = timed([mine], lambda: hvd.allreduce(mine, op=hvd.Min))
     poison = tf.where(all_finite > 0, 0.0, float("nan"))
     return [_mapped(g, lambda values: values + tf.cast(poison, values.dtype)) for g in gradients]
 

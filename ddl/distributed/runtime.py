@@ -218,13 +218,16 @@ def _set_environment(place: launcher.Placement, stall_timeout_s: float) -> None:
         "OMP_NUM_THREADS": str(threads),
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": str(min(threads, 2)),
-        "HOROVOD_STALL_CHECK_TIME_SECONDS": str(check_s if stall_timeout_s else 60),
-        "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(max(0, int(stall_timeout_s) - 3 * check_s)),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         # Its warnings put a page around what we say in a line, such as which picture cannot be read.
         "TF_CPP_MIN_LOG_LEVEL": "2" if place.rank == 0 else "3",
     }
-    if (threads + 1) * place.local_size > launcher.usable_cores():
+    if place.size > 1:  # one rank would only leave them to the jobs that it may start
+        defaults |= {
+            "HOROVOD_STALL_CHECK_TIME_SECONDS": str(check_s if stall_timeout_s else 60),
+            "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(max(0, int(stall_timeout_s) - 3 * check_s)),
+        }
+    if place.size > 1 and (threads + 1) * place.local_size > launcher.usable_cores():
         # OpenMPI's blocking calls spin. Where no core is left for them, that takes half of the CPU from
         # the computation: 23 instead of 36 images/s for two U-Net ranks on two cores.
         defaults["OMPI_MCA_mpi_yield_when_idle"] = "1"

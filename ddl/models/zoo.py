@@ -29,6 +29,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet44": (_CIFAR, {"depth": 44}),
     "resnet56": (_CIFAR, {"depth": 56}),
     "resnet110": (_CIFAR, {"depth": 110}),
+    "cnn": ("ddl.models.cnn:build_cnn", {}),
 }
 """Name -> builder, and the options which the name has decided."""
 
@@ -37,7 +38,12 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "encoder": find_encoder,
     "weights_file": check_weights_file,
 }
-_RANGES = {"width": Range(1), "depth": Range(1, 10), "dropout": Range(0, 1, below=True)}
+_RANGES = {
+    "width": Range(1),
+    "dense": Range(1),
+    "depth": Range(1, 10),
+    "dropout": Range(0, 1, below=True),
+}
 
 
 def build_model(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -20,7 +20,6 @@ from ddl.training.facts import append_start, gather_facts
 from ddl.training.history import History, write_history
 from ddl.training.picture_sheet import draw_classification, draw_segmentation
 from ddl.training.preprocessing import NAME as PREPROCESSING
-from ddl.training.preprocessing import training_preprocessing
 from ddl.training.progress import TrainingProgress
 from ddl.training.run import Epoch, Run, Unsaved
 from ddl.training.run_dir import EarlyLines, claim_run_dir, open_log, spare_training
@@ -29,22 +28,27 @@ DRAW_EVERY_S = 60.0
 SHOWN_SAMPLES = 8
 
 
-def claim(run: Run, data: TrainingData, hosts: Sequence[str]) -> None:
-    """Claim the run's folder, and write what the run is started with. Rank 0 alone calls it.
+@contextlib.contextmanager
+def claim(run: Run, hosts: Sequence[str]) -> Iterator[None]:
+    """Hold the run's folder, after writing what the run is started with. Rank 0 alone calls it.
 
     Args:
         run: that begins or goes on.
-        data: that it is trained with.
         hosts: the name of each rank's host.
 
     Raises:
-        ValueError: the folder holds another run, or cannot be written.
+        ValueError: the folder holds another run, is written by another job, or cannot be written.
     """
+    with claim_run_dir(run.plan.run_dir, resume=run.plan.resume is not None):
+        _write_start(run, hosts)
+        yield
+
+
+def _write_start(run: Run, hosts: Sequence[str]) -> None:
     plan, folder = run.plan, run.plan.run_dir
-    claim_run_dir(folder, resume=plan.resume is not None)
     try:
         write_whole(folder / "plan.json", lambda path: path.write_text(plan.to_json(), "utf-8"))
-        preprocessing = training_preprocessing(plan, data).to_json()
+        preprocessing = run.preprocessing.to_json()
         write_whole(folder / PREPROCESSING, lambda path: path.write_text(preprocessing, "utf-8"))
         append_start(folder, gather_facts(hosts))
         write_history(folder, run.history)

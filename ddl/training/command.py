@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import ddl.distributed as dist
 from ddl.distributed.launcher import placement
 from ddl.distributed.quiet import without_chatter
+from ddl.distributed.timeline import prepare_timeline
 from ddl.flags import BAD_INPUT, Parser, add_flags, complain
 from ddl.training.checkpoints import find_checkpoint
 from ddl.training.data import TrainingData, open_data
@@ -65,7 +66,7 @@ def train_from_flags(parser: Parser, argv: list[str] | None, defaults: Mapping[s
             if dry_run:
                 sys.stdout.write(plan.to_json())
                 return 0
-            _join()
+            _join(plan)
         except ValueError as error:
             return complain(parser.name, error, lambda: stop.signal)
         except KeyboardInterrupt as end:
@@ -89,8 +90,10 @@ def _check(plan: Plan) -> TrainingData:
     return open_data(plan)
 
 
-def _join() -> None:
+def _join(plan: Plan) -> None:
     """Join the job, with TensorFlow, which takes seconds."""
+    if plan.profile:
+        prepare_timeline()
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     dist.init()
     atexit.register(ignore_signals)  # what ends now has ended well

@@ -83,7 +83,7 @@ def _option_parsers(given: Mapping[str, Any]) -> dict[str, Callable[[Iterable[st
     plan = {field.name: default_of(field) for field in dataclasses.fields(Plan)} | dict(given)
     return {
         "data_option": lambda texts: parse_source_options(plan["data"], texts),
-        "augment": _parse_augmentation,
+        "augment": parse_augment,
         "model_option": lambda texts: parse_model_options(plan["model"], texts),
         "loss_option": lambda texts: parse_loss_options(plan["loss"], texts),
         "metric_option": _parse_metric_options,
@@ -92,7 +92,8 @@ def _option_parsers(given: Mapping[str, Any]) -> dict[str, Callable[[Iterable[st
     }
 
 
-def _parse_augmentation(texts: Iterable[str]) -> dict[str, Any]:
+def parse_augment(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the augmentation that texts such as "flip=true" stand for, as a plan has it."""
     from ddl.data.augmentation_options import parse_augmentation  # with SciPy
 
     parsed = parse_augmentation(texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from typing import Any
@@ -11,12 +12,15 @@ import keras
 import ddl.distributed as dist
 from ddl.data.order import Position, SampleOrder
 from ddl.training.account import claim
+from ddl.training.blocks import Blocks
 from ddl.training.build import compile_model, plan_model
 from ddl.training.checkpoint import read_checkpoint
 from ddl.training.checkpoints import find_checkpoint
 from ddl.training.data import TrainingData, open_data
 from ddl.training.epochs import Feed, FollowHistory, train_epochs
 from ddl.training.plan import Plan
+from ddl.training.preprocessing import training_preprocessing
+from ddl.training.profile import profiled_steps, profiling
 from ddl.training.report import Report
 from ddl.training.resume import check_data, check_resume, resumed_run
 from ddl.training.run import Epoch, Interrupted, Run
@@ -73,7 +77,8 @@ class Training:
             self._early.hand_over(None)
             raise
         hosts = dist.allgather(socket.gethostname())
-        on_root(lambda: claim(self._run, self.data, hosts))
+        self._held = contextlib.ExitStack()
+        on_root(lambda: self._held.enter_context(claim(self._run, hosts)))
 
     def _get_ready(self, plan: Plan, data: TrainingData | None) -> None:
         self.data = data or open_data(plan)
@@ -94,12 +99,15 @@ class Training:
         run, model = self._run, self.model
         feed = Feed(model, run, self.data)
         self._say(_described(run, model, self.data))
-        report = Report(run, self.data, feed.validation_steps, self._early)
-        with report, self._saver:
+        blocks = Blocks(run.plan.steps_per_execution or 1, profiled_steps(run.plan.profile))
+        report = Report(run, self.data, blocks, feed.validation_steps, self._early)
+        with self._held, report, self._saver, profiling(run) as profiles:
             callbacks = [
+                *profiles,
+                blocks,
                 *dist.standard_callbacks(),
                 FollowHistory(run, self._learning_rate),
-                Supervisor(run, self._saver, self._stop, feed),
+                Supervisor(run, self._saver, self._stop, feed, blocks),
                 report,
             ]
             train_epochs(model, run, feed, callbacks)
@@ -137,7 +145,7 @@ def _start(plan: Plan, data: TrainingData) -> tuple[Snapshot | None, Run]:
     order = SampleOrder(
         plan.order, len(data.training), plan.per_rank_batch_size, dist.size(), plan.seed
     )
-    fingerprint = dist.broadcast(data.fingerprint())
+    fingerprint, how = dist.broadcast(data.fingerprint()), training_preprocessing(plan, data)
     snapshots: list[Snapshot] = []
 
     def find() -> dict[str, Any] | None:
@@ -156,5 +164,5 @@ def _start(plan: Plan, data: TrainingData) -> tuple[Snapshot | None, Run]:
 
     facts = on_root(find)
     if facts is None:
-        return None, Run(plan, order, plan.per_rank_batch_size, fingerprint)
-    return (snapshots[0] if snapshots else None), resumed_run(plan, order, facts)
+        return None, Run(plan, order, plan.per_rank_batch_size, fingerprint, how)
+    return (snapshots[0] if snapshots else None), resumed_run(plan, order, how, facts)

@@ -175,7 +175,7 @@ _NOT_NEGATIVE = Range(0)
 _POSITIVE = Range(0, above=True)
 _RANGES = {
     "validation_part": Range(0, 1, above=True, below=True),
-    "data_threads": Range(0, 1024),
+    **dict.fromkeys(("data_threads", "steps_per_execution", "profile"), Range(0, 1024)),
     "seed": Range(0, 2**32, below=True),
     "learning_rate": _POSITIVE,
     **dict.fromkeys(("epochs", "per_rank_batch_size", "keep_last"), Range(1)),

@@ -105,6 +105,8 @@ class RunPlan:
         run_dir: folder for everything about this run; must not hold another one.
         epochs: how often every sample is seen, earlier starts of a resumed run included.
         per_rank_batch_size: samples a rank and step; N ranks learn from N times as many at once.
+        steps_per_execution: steps that TensorFlow takes in one call; 0 finds it by itself from the measured time of a
+            step. What is learned is the same to the bit.
         seed: of weights, order, augmentation, split and synthetic data.
         monitor: the value by which an epoch is better than another: "loss" or a metric, with "val_" in front that of
             the validation data.
@@ -114,11 +116,14 @@ class RunPlan:
         time_limit_min: after so long the run ends with a checkpoint and status 75, to be resumed; 0 for none.
         log_every_s: between two lines of progress where the output is no terminal.
         tensorboard: write TensorBoard events.
+        profile: steps that are measured after a warm-up, to say where their time goes; 0 for none. RUN_DIR/profile gets
+            Horovod's timeline and a TensorFlow trace of three more.
     """
 
     run_dir: Path
     epochs: int = 5
     per_rank_batch_size: int = 8
+    steps_per_execution: int = 0
     seed: int = 0
     monitor: str = "val_loss"
     monitor_mode: str = "auto"
@@ -127,6 +132,7 @@ class RunPlan:
     time_limit_min: float = 0.0
     log_every_s: float = 10.0
     tensorboard: bool = True
+    profile: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,6 +49,7 @@ class Preprocessing:
         side_multiple: what every side of the input must be a multiple of.
         least_side: that every side of the input must have.
         class_names: a name a class, where the data told them.
+        folded: whether the model itself scales pixels: it takes unsigned integers of so many bits in place of 0..1.
     """
 
     target: str
@@ -60,6 +61,7 @@ class Preprocessing:
     side_multiple: int = 1
     least_side: int = 1
     class_names: tuple[str, ...] = ()
+    folded: bool = False
 
     def __post_init__(self) -> None:
         """Give every field its type, and refuse what no model has."""
@@ -98,9 +100,13 @@ class Preprocessing:
         """Return what a class is called."""
         return self.class_names[label] if self.class_names else str(label)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"format": _FORMAT, **dataclasses.asdict(self)}
+
     def to_json(self) -> str:
         """Return it as a JSON object."""
-        return json.dumps({"format": _FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
+        return json.dumps(self.to_dict(), indent=2) + "\n"
 
 
 def preprocessing_from_json(text: str, origin: object = "preprocessing") -> Preprocessing:

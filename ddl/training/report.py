@@ -9,6 +9,7 @@ import keras
 
 import ddl.distributed as dist
 from ddl.training.account import Account
+from ddl.training.blocks import Blocks
 from ddl.training.data import TrainingData
 from ddl.training.run import Diverged, Interrupted, Run
 from ddl.training.run_dir import EarlyLines
@@ -18,10 +19,15 @@ class Report(keras.callbacks.Callback):
     """Tells how a training goes. Every rank has one; only rank 0's speaks. Stands behind the `Supervisor`."""
 
     def __init__(
-        self, run: Run, data: TrainingData, validation_steps: int, early: EarlyLines
+        self,
+        run: Run,
+        data: TrainingData,
+        blocks: Blocks,
+        validation_steps: int,
+        early: EarlyLines,
     ) -> None:
         super().__init__()
-        self._run, self._data = run, data
+        self._run, self._data, self._blocks = run, data, blocks
         self._open = contextlib.ExitStack()
         self._first_step = 0
         self._account: Account | None = None
@@ -48,8 +54,8 @@ class Report(keras.callbacks.Callback):
             self._account.progress.begin_epoch(epoch, self._run.steps_per_epoch, self._first_step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Show the step."""
-        if self._account:
+        """Show the steps."""
+        if self._account and self._blocks.taken:
             self._account.progress.step(self._first_step + batch + 1, self._run.named(logs))
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from ddl.data.order import SampleOrder
 from ddl.distributed.launcher import placement
 from ddl.training.plan import Plan
+from ddl.training.preprocessing import Preprocessing
 from ddl.training.run import Run
 from ddl.training.schedules import needs_length
 
@@ -19,7 +20,14 @@ FREE = frozenset(
     {
         *("run_dir", "data", "validation_data", "cache", "data_threads", "init_weights"),
         *("epochs", "schedule_epochs", "per_rank_batch_size", "time_limit_min", "log_every_s"),
-        *("tensorboard", "resume", "checkpoint_every_epochs", "checkpoint_every_min"),
+        *(
+            "tensorboard",
+            "steps_per_execution",
+            "profile",
+            "resume",
+            "checkpoint_every_epochs",
+            "checkpoint_every_min",
+        ),
         *("keep_last", "keep_best", "keep_every_epochs", "monitor", "monitor_mode"),
         *("early_stopping_patience", "early_stopping_min_delta"),
     }
@@ -61,7 +69,9 @@ def check_data(fingerprint: str, facts: Mapping[str, Any], source: object) -> No
         )
 
 
-def resumed_run(plan: Plan, order: SampleOrder, facts: Mapping[str, Any]) -> Run:
+def resumed_run(
+    plan: Plan, order: SampleOrder, preprocessing: Preprocessing, facts: Mapping[str, Any]
+) -> Run:
     """Return the run that goes on from a checkpoint's facts.
 
     Raises:
@@ -80,6 +90,7 @@ def resumed_run(plan: Plan, order: SampleOrder, facts: Mapping[str, Any]) -> Run
         order,
         facts["reference_batch_size"],
         facts["data_fingerprint"],
+        preprocessing,
         position,
         history=[dict(epoch) for epoch in facts["history"]],
         seconds_before=facts["seconds_before"],

@@ -10,6 +10,7 @@ from typing import Any
 
 from ddl.data.order import Position, SampleOrder
 from ddl.training.plan import Plan
+from ddl.training.preprocessing import Preprocessing
 from ddl.training.stopping import stop_epoch
 
 Epoch = dict[str, Any]
@@ -54,6 +55,7 @@ class Run:
         order: who reads what, when.
         reference_batch_size: samples a step of one rank at the run's first start: what `learning_rate` is meant for.
         data_fingerprint: of the data.
+        preprocessing: what these data do to a picture, for whoever uses a checkpoint later.
         position: the next step to take.
         history: the epochs that are done.
         seconds_before: what an earlier process spent on the epoch that is under way.
@@ -65,6 +67,7 @@ class Run:
     order: SampleOrder
     reference_batch_size: int
     data_fingerprint: str
+    preprocessing: Preprocessing
     position: Position = field(default_factory=Position)
     history: list[Epoch] = field(default_factory=list)
     seconds_before: float = 0.0
@@ -138,6 +141,7 @@ class Run:
             "position": {"epoch": self.position.epoch, "step": self.position.step},
             "reference_batch_size": self.reference_batch_size,
             "data_fingerprint": self.data_fingerprint,
+            "preprocessing": self.preprocessing.to_dict(),
             "seconds_before": self.epoch_seconds if self.position.step else 0.0,
             "history": self.history,
         }

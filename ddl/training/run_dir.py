@@ -8,11 +8,14 @@ import logging.handlers
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from ddl.files import hold_lock
 
 LOG_NAME = "log.txt"
 
+_LOCK = ".lock"
 _TRACES = ("plan.json", "history.jsonl", "model.keras")
 
 logger = logging.getLogger("ddl")
@@ -64,19 +67,29 @@ def check_origin(path: Path, checkpoint: Path) -> None:
         )
 
 
-def claim_run_dir(path: Path, *, resume: bool) -> None:
-    """Check and make the run's folder. Rank 0 alone calls it, before it writes anything.
+@contextmanager
+def claim_run_dir(path: Path, *, resume: bool) -> Iterator[None]:
+    """Check and make the run's folder, and hold it for this job alone. Rank 0 alone calls it, before it writes.
 
     Raises:
         ValueError: in one line, with what to do.
     """
     check_run_dir(path, resume=resume)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:  # a full disk, a name that is too long
-        raise ValueError(
-            f"Received: run_dir={path}, which cannot be made ({error.strerror}). Expected: a folder that you may write."
-        ) from error
+    with ExitStack() as held:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            held.enter_context(hold_lock(path / _LOCK))
+        except BlockingIOError as error:
+            raise ValueError(
+                f"Received: run_dir={path}, where another job is training. Expected: one at a time; wait for it or end "
+                "it, or name another --run-dir."
+            ) from error
+        except OSError as error:  # a full disk, a name that is too long
+            raise ValueError(
+                f"Received: run_dir={path}, which cannot be made ({error.strerror}). Expected: a folder that you may "
+                "write."
+            ) from error
+        yield
 
 
 def holds_run(path: Path) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 
 import ddl.distributed as dist
 from ddl.data.order import Position
+from ddl.training.blocks import Blocks, block_size
 from ddl.training.epochs import Feed
 from ddl.training.run import Diverged, Run
 from ddl.training.saver import Saver
@@ -32,12 +33,13 @@ _NEVER = 1 << 30
 class Supervisor(keras.callbacks.Callback):
     """Keeps the run's position, history and checkpoints, and ends it when that is due. All ranks have one."""
 
-    def __init__(self, run: Run, saver: Saver, stop: StopRequest, feed: Feed) -> None:
+    def __init__(
+        self, run: Run, saver: Saver, stop: StopRequest, feed: Feed, blocks: Blocks
+    ) -> None:
         super().__init__()
         self._run, self._saver, self._stop = run, saver, stop
-        self._feed = feed
+        self._feed, self._blocks = feed, blocks
         self._first_step = 0  # of what `fit` calls batch 0
-        self._losses: list[Any] = []  # since the ranks last agreed, left as tensors
         self._trained: list[np.ndarray] = []  # the epoch's sums, while a validation makes its own
         self._batches = 0  # since the ranks last agreed
         self._interval = 1  # batches between two agreements
@@ -48,17 +50,19 @@ class Supervisor(keras.callbacks.Callback):
         self._run.begin_epoch(epoch)
         self._first_step = self._run.position.step
         self._saver.restore_metrics(self._feed.batch_spec)
+        self._batches, self._agreed_at = 0, time.monotonic()  # what lay between is no step
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count the step; agree when it is time."""
+        """Count the steps; agree when it is time."""
         run = self._run
+        if not self._blocks.taken:
+            return
         run.position = Position(run.position.epoch, self._first_step + batch + 1)
-        self._losses.append(logs["loss"])
-        self._batches += 1
+        self._batches += self._blocks.taken
         if self._batches < self._interval:
             return
         self._check_losses()
-        stop, save = self._agree()
+        stop, save = self._agree(sizes=True)
         # After the last step the end of the epoch saves anyway, unless a long validation comes in between.
         if stop or (save and run.position.step < run.steps_per_epoch):
             self._save(stop)
@@ -106,20 +110,33 @@ class Supervisor(keras.callbacks.Callback):
         if stop:
             raise self._saver.interrupted(stop)
 
-    def _agree(self) -> tuple[str | None, bool]:
-        """Return why the run must stop, or None, and whether a checkpoint is due: the same on all ranks."""
+    def _agree(self, *, sizes: bool = False) -> tuple[str | None, bool]:
+        """Return why the run must stop, or None, and whether a checkpoint is due: the same on all ranks.
+
+        With `sizes` the time since the last agreement was that of training steps, which decides how many of them are
+        taken together.
+        """
         now, plan = time.monotonic(), self._run.plan
         batch_s = (now - self._agreed_at) / max(1, self._batches)
         interval = min(self._interval * 4, max(1, math.floor(AGREE_EVERY_S / max(batch_s, 1e-6))))
         late = 0 < plan.time_limit_min * 60 <= self._stop.seconds
         due = 0 < plan.checkpoint_every_min * 60 <= now - self._saved_at
-        own = [late, due, interval] if dist.is_root() else [0, 0, 0]  # one clock for all
+        size = self._block_size(batch_s) if sizes else self._blocks.size
+        own = [late, due, interval, size] if dist.is_root() else [0, 0, 0, 0]  # one clock for all
         mine = np.array([self._stop.signal, *own], np.int64)
-        number, late, due, self._interval = dist.allreduce(mine, "max").tolist()
+        number, late, due, self._interval, self._blocks.size = dist.allreduce(mine, "max").tolist()
         self._batches, self._agreed_at = 0, now
         if number:
             return signal_name(number), bool(due)
         return (f"time_limit_min={plan.time_limit_min:g}" if late else None), bool(due)
+
+    def _block_size(self, batch_s: float) -> int:
+        """Return how many steps to take together from here on, as rank 0 sees it."""
+        run, blocks = self._run, self._blocks
+        if run.plan.steps_per_execution:
+            return run.plan.steps_per_execution
+        done = run.position.epoch * run.steps_per_epoch + run.position.step
+        return block_size(batch_s, run.plan.epochs * run.steps_per_epoch - done, blocks.first_s)
 
     def _sums(self) -> list[np.ndarray]:
         """Return what the metrics have added up so far, on this rank."""
@@ -135,8 +152,7 @@ class Supervisor(keras.callbacks.Callback):
         Raises:
             Diverged: naming the step, the rank, its samples, and the last good checkpoint.
         """
-        losses = [float(loss) for loss in self._losses]
-        self._losses.clear()
+        losses = self._blocks.pop_losses()
         bad = next((k for k, loss in enumerate(losses) if not math.isfinite(loss)), _NEVER)
         first = int(dist.allreduce(np.int64(bad), "min"))
         if first == _NEVER:

@@ -1,9 +1,13 @@
-"""Run on three ranks by test_failure.py: `failing_program.py HOW VICTIM`; the victim misbehaves in mid-training."""
+"""Run on three ranks by test_failure.py: `failing_program.py HOW VICTIM FILE`.
+
+The victim misbehaves in mid-training, and writes into the file when.
+"""
 
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import ddl.distributed as dist
 
@@ -11,10 +15,11 @@ dist.init()
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-how, victim = sys.argv[1], int(sys.argv[2])
+how, victim, moment = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 
 
 def misbehave() -> None:
+    moment.write_text(str(time.time()))
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "stop":

@@ -12,7 +12,7 @@ import pytest
 from tests.distributed import sabotage
 from tests.distributed.cases import BOUNDS, CASES, SUBSET, Case
 from tests.distributed.launches import (
-    BROKEN,
+    CONTROL,
     LAUNCHES,
     REFERENCES,
     Launch,
@@ -38,8 +38,8 @@ def _broken_rows() -> list[object]:
     return [
         pytest.param(kind, case, precision, id=f"{kind}-{case.name}-{precision}")
         for kind in sabotage.KINDS
-        for case, precision in BROKEN.rows()
-        if sabotage.concerns(kind, case, BROKEN.ranks)
+        for case, precision in CONTROL.rows()
+        if sabotage.concerns(kind, case, CONTROL.ranks)
     ]
 
 
@@ -50,7 +50,7 @@ def test_ranks_equal_one_process(job: Launch, case: Case, precision: str) -> Non
     assert found.compared > 4
 
 
-@pytest.mark.parametrize("job", [*REFERENCES, *LAUNCHES, BROKEN], ids=str)
+@pytest.mark.parametrize("job", [*REFERENCES, *LAUNCHES, CONTROL], ids=str)
 def test_the_launch_ends_well(job: Launch) -> None:
     result = outcome(job).result
     assert result.returncode == 0, result.output[-4000:]
@@ -59,7 +59,7 @@ def test_the_launch_ends_well(job: Launch) -> None:
 
 @pytest.mark.parametrize(("kind", "case", "precision"), _broken_rows())
 def test_a_broken_package_is_noticed(kind: str, case: Case, precision: str) -> None:
-    assert difference(BROKEN, case, precision, kind).largest > case.bound(precision)
+    assert difference(CONTROL, case, precision, kind).largest > case.bound(precision)
 
 
 def test_every_optimizer_of_keras_has_a_row() -> None:

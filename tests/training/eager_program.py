@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from ddl.training import command
+from ddl.training.plan import Plan
 from scripts import train_unet
 
 join = command._join
 
 
-def join_eagerly() -> None:
+def join_eagerly(plan: Plan) -> None:
     """Join the job as the script does, and then agree more often."""
-    join()
+    join(plan)
     from ddl.training import supervisor
 
     supervisor.AGREE_EVERY_S = 0.0

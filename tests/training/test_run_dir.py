@@ -18,6 +18,19 @@ from ddl.training.run_dir import check_run_dir, claim_run_dir, open_log, spare_t
 logger = logging.getLogger("ddl")
 
 
+def claim(path: Path, *, resume: bool) -> None:
+    with claim_run_dir(path, resume=resume):
+        pass
+
+
+def test_one_job_at_a_time(tmp_path: Path) -> None:
+    refused = pytest.raises(ValueError, match=r"where another job is training\. Expected: one at")
+    with claim_run_dir(tmp_path / "run", resume=False), refused:
+        claim(tmp_path / "run", resume=True)
+    claim(tmp_path / "run", resume=True)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["plan.json", "history.jsonl", "model.keras", "checkpoints/a.h5"])
 def test_a_run_is_overwritten_only_when_resumed(tmp_path: Path, name: str) -> None:
     trace = tmp_path / name
@@ -27,15 +40,15 @@ def test_a_run_is_overwritten_only_when_resumed(tmp_path: Path, name: str) -> No
         ValueError,
         match=r"holds a run already\..*--resume auto continues that run; or name another",
     ):
-        claim_run_dir(tmp_path, resume=False)
-    claim_run_dir(tmp_path, resume=True)
+        claim(tmp_path, resume=False)
+    claim(tmp_path, resume=True)
 
 
 def test_other_files_are_no_run(tmp_path: Path) -> None:
     (tmp_path / "slurm-1.out").write_text("")
     (tmp_path / "checkpoints").mkdir()
-    claim_run_dir(tmp_path, resume=False)
-    claim_run_dir(tmp_path / "a/b", resume=True)
+    claim(tmp_path, resume=False)
+    claim(tmp_path / "a/b", resume=True)
     assert (tmp_path / "a/b").is_dir()
 
 
@@ -49,9 +62,9 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
         ("link/run", "link is a broken link"),
     ):
         with pytest.raises(ValueError, match=rf"but .*{what}\. Expected: a folder"):
-            claim_run_dir(tmp_path / name, resume=True)
+            claim(tmp_path / name, resume=True)
     with pytest.raises(ValueError, match="File name too long"):
-        claim_run_dir(tmp_path / ("n" * 300), resume=False)
+        claim(tmp_path / ("n" * 300), resume=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
 
 
@@ -65,7 +78,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_relative_folder_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    claim_run_dir(Path("runs/a"), resume=False)
+    claim(Path("runs/a"), resume=False)
     assert (tmp_path / "runs/a").is_dir()
 
 

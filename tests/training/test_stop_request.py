@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
-
 from ddl.training.run import Interrupted
-from ddl.training.stop_request import StopRequest, signal_name
+from ddl.training.stop_request import signal_name
+from tests.launch import REPOSITORY
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
-def test_a_signal_is_remembered_and_then_does_what_it_did(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with StopRequest() as stop:
-        assert stop.signal == 0
-        signal.raise_signal(number)
-        assert stop.signal == number
-    assert signal.getsignal(number) is before
-
-
-def test_a_second_ctrl_c_stops_at_once() -> None:
-    with StopRequest() as stop:
-        signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(signal.SIGINT)  # the first one
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert stop.signal == signal.SIGINT
-
-
-def test_a_training_in_a_thread_leaves_signals_alone() -> None:
-    before, kept = signal.getsignal(signal.SIGTERM), []
-
-    def train() -> None:
-        with StopRequest():
-            kept.append(signal.getsignal(signal.SIGTERM))
-
-    thread = threading.Thread(target=train)
-    thread.start()
-    thread.join()
-    assert kept == [before]
+def test_signals_are_remembered_and_then_do_what_they_did() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.training.signals_program"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stdout == "all as promised\n", result.stderr
 
 
 def test_signals_have_the_names_that_people_use() -> None:

@@ -1,0 +1,23 @@
+"""The small network has the parameters of the one it is measured against, and refuses what has no place in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddl.models.zoo import build_model, target_of
+
+
+def test_it_has_the_parameters_of_its_model() -> None:
+    model = build_model("cnn", (28, 28, 1), 10)
+    assert model.count_params() == 40 + 296 + 147_584 + 1_290
+    assert model.output_shape == (None, 10)
+    assert target_of("cnn") == "label"
+    assert build_model("cnn", (28, 28, 1), 10, width=8, dense=16).count_params() < 50_000
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"), [((5, 28, 1), {}), ((28, 28), {}), ((28, 28, 1), {"dense": 0})]
+)
+def test_what_has_no_place_is_refused(shape: tuple[int, ...], options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"Received: .* Expected: "):
+        build_model("cnn", shape, 10, **options)

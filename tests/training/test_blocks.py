@@ -1,0 +1,113 @@
+"""Steps taken together: the same bits as one by one, and nothing past the end of an epoch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddl.training.blocks import Blocks, block_size
+from tests.launch import REPOSITORY, run_ranks
+
+STEPS = 7
+
+
+@given(st.floats(1e-7, 100), st.integers(0, 10**6), st.floats(0, 100))
+def test_a_block_ends_soon_and_pays(step_s: float, steps_left: int, trace_s: float) -> None:
+    size = block_size(step_s, steps_left, trace_s)
+    assert 1 <= size <= 64
+    assert size == 1 or (size * step_s < 0.2 and steps_left * 1e-3 >= trace_s)
+
+
+def test_a_small_model_is_taken_in_blocks_and_a_large_one_is_not() -> None:
+    assert block_size(4e-3, 100_000, 2.0) == 25
+    assert block_size(0.4, 100_000, 2.0) == 1
+    assert block_size(2e-3, 100, 2.0) == 1  # over before it pays
+
+
+def fitted(size: int, spoiled: int | None = None) -> tuple[list[np.ndarray], list[Any]]:
+    """Train two epochs of 7 steps in blocks; return the weights, and at each call what it took and its losses."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dropout(0.3)]
+    model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    inputs = np.random.default_rng(0).random((2 * STEPS, 5, 4), np.float32)
+    if spoiled is not None:
+        inputs[spoiled] = np.nan
+    data = tf.data.Dataset.from_tensor_slices((inputs, inputs.sum(-1, keepdims=True))).repeat()
+    blocks, seen = Blocks(size), []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if blocks.taken:
+                seen.append((batch + 1, blocks.taken, blocks.pop_losses()))
+
+    callbacks = [blocks, Look()]
+    model.fit(data, epochs=2, steps_per_epoch=STEPS, verbose=0, shuffle=False, callbacks=callbacks)
+    return model.get_weights(), seen
+
+
+@pytest.mark.parametrize("size", [2, 3, 64])
+def test_blocks_learn_the_same_bits(size: int) -> None:
+    one_by_one, steps = fitted(1)
+    together, calls = fitted(size)
+    for left, right in zip(one_by_one, together, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert [loss for *_, losses in steps for loss in losses] == [
+        loss for *_, losses in calls for loss in losses
+    ]
+    full, rest = divmod(STEPS, size)
+    assert [taken for _, taken, _ in calls] == ([size] * full + [rest] * (rest > 0)) * 2
+    assert [batch for batch, *_ in calls][-1] == STEPS
+
+
+def test_the_first_loss_that_is_no_number_keeps_its_place() -> None:
+    _, calls = fitted(4, spoiled=5)
+    losses = [loss for *_, part in calls for loss in part]
+    assert [bool(np.isfinite(loss)) for loss in losses[:STEPS]] == [True] * 5 + [False] * 2
+
+
+def weights(run: Path) -> dict[str, np.ndarray]:
+    """Return all arrays of a run's newest checkpoint: weights and the optimizer's."""
+    (path,) = (run / "checkpoints").glob("*2.*h5")
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: (
+                found.update({name: item[()]})
+                if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"
+                else None
+            )
+        )
+    return found
+
+
+def test_two_ranks_learn_the_same_bits_in_blocks(tmp_path: Path) -> None:
+    flags = "--data-option count=42 --image-size 16 --model-option width=2 depth=1 --epochs 2"
+    for size in ("1", "3"):
+        command = [REPOSITORY / "scripts/train_unet.py", "--run-dir", tmp_path / size]
+        result = run_ranks(
+            [*command, *flags.split(), "--per-rank-batch-size", "4", "--steps-per-execution", size],
+            2,
+        )
+        assert result.returncode == 0, result.output
+    single, blocks = weights(tmp_path / "1"), weights(tmp_path / "3")
+    assert len(single) > 10
+    assert single.keys() == blocks.keys()
+    for name, values in single.items():
+        np.testing.assert_array_equal(values, blocks[name], err_msg=name)
+    one, three = (
+        [json.loads(line) for line in (tmp_path / size / "history.jsonl").read_text().splitlines()]
+        for size in ("1", "3")
+    )
+    for left, right in zip(one, three, strict=True):
+        assert left | {"seconds": 0} == right | {"seconds": 0}
