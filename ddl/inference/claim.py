@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ddl.files import write_whole
+from ddl.files import hold_lock, write_whole
 from ddl.training.run_dir import holds_run
 
 NAME = "predict.json"
@@ -69,28 +68,23 @@ def claim_folder(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
     """
     check_folder(folder, facts)
     is_new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / _LOCK).open("w")
-    except OSError as error:
-        raise disk_trouble(folder, error) from error
-    with lock:
+    with ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(hold_lock(folder / _LOCK))
+        except BlockingIOError as error:
             raise ValueError(
                 f"Received: output={folder}, which another prediction is writing. Expected: one at a time."
             ) from error
+        except OSError as error:
+            raise disk_trouble(folder, error) from error
+        if is_new:
+            held.callback(_remove_if_empty, folder)
         _remove_leftovers(folder)
         text = json.dumps(facts, indent=2) + "\n"
         if not (folder / NAME).exists():
             write_whole(folder / NAME, lambda path: path.write_text(text, encoding="utf-8"))
-        try:
-            yield
-        finally:
-            (folder / _LOCK).unlink(missing_ok=True)
-            if is_new:
-                _remove_if_empty(folder)
+        yield
 
 
 def disk_trouble(place: Path, error: OSError) -> ValueError:
@@ -114,6 +108,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 def _remove_if_empty(folder: Path) -> None:
     """Take a folder back in which nothing came about."""
-    if [one.name for one in folder.iterdir()] == [NAME]:
-        (folder / NAME).unlink()
+    if {one.name for one in folder.iterdir()} <= {NAME, _LOCK}:
+        for one in folder.iterdir():
+            one.unlink()
         folder.rmdir()

@@ -100,7 +100,7 @@ def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
         model = find_model(inspection.exported)
     else:
         model = find_model(inspection.model, inspection.checkpoint)
-    check_backend(model.file, inspection.backend)
+    check_backend(model.file, inspection.backend, inspection.inference_precision)
     if inspection.tile is not None:
         check_cut(inspection.cut, model.preprocessing)
     if subject.plan.target != model.preprocessing.target:
@@ -122,7 +122,7 @@ def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
         ValueError: in one line, with what to do.
     """
     model = find_model(prediction.model, prediction.checkpoint)
-    check_backend(model.file, prediction.backend)
+    check_backend(model.file, prediction.backend, prediction.inference_precision)
     prediction.check_model(model.preprocessing)
     check_cut(prediction.cut, model.preprocessing)
     if placement().rank == 0:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ddl.inference.predictor import PRECISIONS
 from ddl.inference.segmenter import Cut
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
@@ -37,6 +38,7 @@ class Inspection(Evaluation):
         tile: side of tiles to predict by, such as 256; without, samples are predicted whole.
         overlap: pixels that neighbouring tiles share; without, 128, in volumes 32, at most half a tile.
         backend: what computes: a name, or "auto" for Keras's own evaluation.
+        inference_precision: "f32", or "bf16" (openvino alone): faster on processors that have it, less exact.
         exported: a model file that is measured in place of the one it was made from.
         per_picture: a .csv file for the metrics of every sample.
         confusion: a .csv or .txt file for the table of what was taken for what.
@@ -47,6 +49,7 @@ class Inspection(Evaluation):
     tile: tuple[int, ...] | None = None
     overlap: int | None = None
     backend: str = "auto"
+    inference_precision: str = "f32"
     exported: Path | None = None
     per_picture: Path | None = None
     confusion: Path | None = None
@@ -58,17 +61,22 @@ class Inspection(Evaluation):
         super().__post_init__()
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "evaluation")
+        if self.inference_precision not in PRECISIONS:
+            raise ValueError(
+                f"Received: inference_precision={self.inference_precision!r}. Expected one of: {', '.join(PRECISIONS)}."
+            )
         if self.overlap is not None and self.tile is None:
             raise ValueError(f"Received: overlap={self.overlap} without tile. Expected: both.")
         for name, suffixes in _SUFFIXES.items():
             if name != "worst_sheet" or self.worst:
-                _check_file(name, getattr(self, name), suffixes)
+                check_file(name, getattr(self, name), suffixes)
 
     @property
     def looks_closer(self) -> bool:
         """Whether samples are looked at one by one, which takes longer than Keras's own evaluation."""
         wanted = (self.tile, self.exported, self.per_picture, self.confusion)
-        return any(one is not None for one in wanted) or bool(self.worst) or self.backend != "auto"
+        is_said = self.backend != "auto" or self.inference_precision != "f32"
+        return any(one is not None for one in wanted) or bool(self.worst) or is_said
 
     @property
     def cut(self) -> Cut:
@@ -106,7 +114,8 @@ def confusion_text(counts: np.ndarray, names: Sequence[str], *, aligned: bool) -
     return "\n".join(lines) + "\n"
 
 
-def _check_file(name: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
+def check_file(name: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
+    """Refuse a place for results that has another suffix, or where none can be written."""
     if path is None:
         return
     if path.suffix not in suffixes or path.is_dir():

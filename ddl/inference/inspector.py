@@ -58,7 +58,9 @@ class _Inspector:
         plan = subject.plan
         self._inspection, self._subject, self._how = inspection, subject, model.preprocessing
         with without_chatter():
-            self._predictor: Predictor = open_predictor(model.file, backend=inspection.backend)
+            self._predictor: Predictor = open_predictor(
+                model.file, backend=inspection.backend, precision=inspection.inference_precision
+            )
         classes = self._predictor.classes
         self._samples: Source = as_samples(subject.source, plan, classes)
         names = list(inspection.metric or plan.metric)
@@ -96,7 +98,8 @@ class _Inspector:
         named = {name: value.tolist() for name, value in results.items()}
         wanted = (*(self._inspection.metric or self._subject.plan.metric), "loss")
         named = {name: value for name, value in named.items() if name in wanted}
-        return {"model": str(self._subject.file), "samples": len(rows), **named}
+        measured_file = self._inspection.exported or self._subject.file
+        return {"model": str(measured_file), "samples": len(rows), **named}
 
     def write(self) -> None:
         """Write the tables and the sheet. Rank 0 alone calls it."""

@@ -53,10 +53,10 @@ class KerasPredictor:
         )
 
 
-def open_predictor(path: Path, *, threads: int, mode: str) -> KerasPredictor:
+def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> KerasPredictor:
     """Load a .keras or .h5 model, or a checkpoint. `mode` makes no difference: one call computes one batch."""
     if threads:
-        _set_threads(threads)
+        set_threads(threads)
     return KerasPredictor(load_model(path))
 
 
@@ -86,7 +86,7 @@ def with_open_sides(model: keras.Model) -> keras.Model:
     return opened
 
 
-def _set_threads(threads: int) -> None:
+def set_threads(threads: int) -> None:
     """Give TensorFlow so many threads, unless it has started with others, which it cannot change."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     try:

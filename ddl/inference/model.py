@@ -14,6 +14,7 @@ from typing import Any
 
 import h5py
 
+from ddl.training.checkpoint import read_facts
 from ddl.training.checkpoints import FOLDER
 from ddl.training.model_file import FINAL
 from ddl.training.preprocessing import (
@@ -24,6 +25,9 @@ from ddl.training.preprocessing import (
 )
 from ddl.training.trained import find_trained
 
+SAVED_MODEL = ".savedmodel"
+OPENVINO = ".xml"
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -33,11 +37,12 @@ class TrainedModel:
     preprocessing: Preprocessing
 
     def digest(self) -> str:
-        """Return a text that no other file has."""
-        with self.file.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
+        """Return a text that no other model has."""
+        digest = hashlib.sha256()
+        for path in model_files(self.file):
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
         return digest.hexdigest()
 
 
@@ -52,7 +57,8 @@ def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
         ValueError: there is no such model, or nothing tells what it was trained on.
     """
     beside = preprocessing_path(path)
-    if path.is_file() and beside.is_file():
+    if (path.is_file() or path.suffix == SAVED_MODEL) and beside.is_file():
+        _check_whole(path)
         return TrainedModel(path, _read(beside))
     if path.is_file() and not _is_of_training(path):
         raise ValueError(
@@ -63,12 +69,31 @@ def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
     run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
     if (run_dir / NAME).is_file() and (run_dir / "plan.json").is_file():
         return TrainedModel(file, _read(run_dir / NAME))
+    kept = {} if file.name == FINAL else read_facts(file)
+    if "preprocessing" in kept:  # a checkpoint that was taken out of its run
+        return TrainedModel(file, preprocessing_from_json(json.dumps(kept["preprocessing"]), file))
     return TrainedModel(file, plan_preprocessing(plan, *read_form(file)))
 
 
 def preprocessing_path(model_file: Path) -> Path:
     """Return where the preprocessing of a model file lies that is no part of a run: cells.preprocessing.json."""
     return model_file.with_suffix(f".{NAME}")
+
+
+def model_files(file: Path) -> list[Path]:
+    """Return all files of a model: of OpenVINO the weights, too, of a SavedModel all below its folder."""
+    if file.is_dir():
+        return sorted(path for path in file.rglob("*") if path.is_file())
+    return [file, file.with_suffix(".bin")] if file.suffix == OPENVINO else [file]
+
+
+def _check_whole(file: Path) -> None:
+    """Refuse a model of several files of which one is missing."""
+    wanted = file / "saved_model.pb" if file.suffix == SAVED_MODEL else model_files(file)[-1]
+    if not wanted.is_file():
+        raise ValueError(
+            f"Received: {file} without {wanted.name}. Expected: both, as scripts/export.py wrote them."
+        )
 
 
 def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:

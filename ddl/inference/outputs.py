@@ -159,11 +159,9 @@ class Hdf5Writer:
     def __enter__(self) -> Hdf5Writer:
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._file.close()
-        self._sink.close()
-        if kind is None:
-            self._sink.check()
+    def __exit__(self, *failure: object) -> None:
+        with self._sink:
+            self._file.close()
 
 
 def class_palette(classes: int) -> tuple[tuple[int, int, int], ...]:

@@ -76,6 +76,7 @@ def _opened(prediction: Prediction, model: TrainedModel) -> Predictor:
             backend=prediction.backend,
             threads=prediction.threads,
             mode=prediction.mode,
+            precision=prediction.inference_precision,
         )
     if prediction.tta == "flips":
         return Flipped(predictor, finds_masks=model.preprocessing.target == "mask")

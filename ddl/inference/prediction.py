@@ -10,7 +10,7 @@ from typing import Any
 from ddl.data.pictures import PIXEL_LIMIT
 from ddl.inference.flips import KINDS
 from ddl.inference.outputs import SUFFIXES
-from ddl.inference.predictor import MODES
+from ddl.inference.predictor import MODES, PRECISIONS
 from ddl.inference.segmenter import SCALES, Cut
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
@@ -22,6 +22,7 @@ _CHOICES = {
     "scale": SCALES,
     "tta": KINDS,
     "mode": MODES,
+    "inference_precision": PRECISIONS,
     "on_error": ON_ERROR,
 }
 _RANGES = {
@@ -54,8 +55,9 @@ class Prediction:
         probabilities: write these, too, float32.
         overlay: draw each picture with the outlines of its mask, too.
         batch_size: tiles or pictures that are predicted at once.
-        backend: what computes: "keras", or "auto" by the model file's name.
+        backend: what computes: "auto" (by the file's name), "keras", "openvino", "onnx", "tflite" or "savedmodel".
         mode: "throughput" for many pictures, "latency" for one.
+        inference_precision: "f32", or "bf16" (openvino alone): faster on processors that have it, less exact.
         threads: that compute on each rank; 0 takes its share of the cores.
         pixel_limit: pictures with more pixels are refused before they are decoded.
         on_error: "stop" at the first bad picture, or "skip" each and name it.
@@ -76,6 +78,7 @@ class Prediction:
     batch_size: int = 4
     backend: str = "auto"
     mode: str = "throughput"
+    inference_precision: str = "f32"
     threads: int = 0
     pixel_limit: int = PIXEL_LIMIT
     on_error: str = "stop"

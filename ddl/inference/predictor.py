@@ -9,7 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
+from ddl.inference.extras import check_packages
+
 MODES = ("throughput", "latency")
+PRECISIONS = ("f32", "bf16")
 
 
 class Predictor(Protocol):
@@ -43,24 +46,33 @@ class Backend:
     """A way to compute models.
 
     Attributes:
-        module: holds `open_predictor(path, *, threads, mode) -> Predictor`, and imports what it needs by itself.
+        module: holds `open_predictor(path, *, threads, mode, precision) -> Predictor`, and imports what it needs by
+            itself.
         suffixes: of the model files that it takes; the first backend that takes a file is the one of "auto".
+        packages: that it needs beside ddl's own.
+        precisions: in which it can compute a model of floats.
     """
 
     module: str
     suffixes: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ("f32",)
 
 
 BACKENDS: dict[str, Backend] = {
     "keras": Backend("ddl.inference.keras_backend", (".keras", ".h5", ".hdf5")),
+    "openvino": Backend("ddl.inference.openvino_backend", (".xml",), ("openvino",), PRECISIONS),
+    "onnx": Backend("ddl.inference.onnx_backend", (".onnx",), ("onnxruntime",)),
+    "tflite": Backend("ddl.inference.tflite_backend", (".tflite",)),
+    "savedmodel": Backend("ddl.inference.savedmodel_backend", (".savedmodel",)),
 }
 
 
-def check_backend(path: Path, backend: str = "auto") -> str:
+def check_backend(path: Path, backend: str = "auto", precision: str = "f32") -> str:
     """Return the name of the backend that computes a model file. Loads none.
 
     Raises:
-        ValueError: there is no such backend, or none for this file.
+        ValueError: there is no such backend, or none for this file, or it is not installed or has no such precision.
     """
     if backend != "auto" and backend not in BACKENDS:
         raise ValueError(
@@ -69,6 +81,8 @@ def check_backend(path: Path, backend: str = "auto") -> str:
     names = BACKENDS if backend == "auto" else (backend,)
     for name in names:
         if path.suffix.lower() in BACKENDS[name].suffixes:
+            _check_precision(name, precision)
+            check_packages(BACKENDS[name].packages, f"{path} for backend {name}")
             return name
     known = ", ".join(suffix for name in names for suffix in BACKENDS[name].suffixes)
     raise ValueError(
@@ -76,8 +90,21 @@ def check_backend(path: Path, backend: str = "auto") -> str:
     )
 
 
+def _check_precision(name: str, precision: str) -> None:
+    known = BACKENDS[name].precisions
+    if precision not in known:
+        raise ValueError(
+            f"Received: inference_precision={precision!r} for backend {name}. Expected: {' or '.join(known)}."
+        )
+
+
 def open_predictor(
-    path: Path, *, backend: str = "auto", threads: int = 0, mode: str = "throughput"
+    path: Path,
+    *,
+    backend: str = "auto",
+    threads: int = 0,
+    mode: str = "throughput",
+    precision: str = "f32",
 ) -> Predictor:
     """Return a model file, ready to predict.
 
@@ -86,6 +113,7 @@ def open_predictor(
         backend: a name in `BACKENDS`, or "auto": by the file's name.
         threads: that compute; 0 for this rank's share of the cores.
         mode: "throughput" for many pictures in as little time as possible, "latency" for one.
+        precision: "f32", or "bf16" where the backend can: faster on processors that have it, less exact.
 
     Raises:
         ValueError: the backend is unknown or not installed, or the file is none of its models.
@@ -94,6 +122,8 @@ def open_predictor(
         raise ValueError(f"Received: mode={mode!r}. Expected one of: {', '.join(MODES)}.")
     if threads < 0:
         raise ValueError(f"Received: threads={threads}. Expected: 0 or more.")
-    module = importlib.import_module(BACKENDS[check_backend(path, backend)].module)
-    predictor: Predictor = module.open_predictor(path, threads=threads, mode=mode)
+    module = importlib.import_module(BACKENDS[check_backend(path, backend, precision)].module)
+    predictor: Predictor = module.open_predictor(
+        path, threads=threads, mode=mode, precision=precision
+    )
     return predictor

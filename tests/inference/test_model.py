@@ -11,6 +11,7 @@ import pytest
 from ddl.data.conversion import unit_range
 from ddl.inference.inputs import find_items
 from ddl.inference.model import find_model, preprocessing_path
+from ddl.training.checkpoint import write_checkpoint
 from ddl.training.data import open_data
 from ddl.training.plan import Plan
 from ddl.training.preprocessing import (
@@ -20,6 +21,7 @@ from ddl.training.preprocessing import (
 )
 from tests.data import make
 from tests.inference.models import make_run
+from tests.training.snapshots import make_snapshot
 
 MASKS = Preprocessing(target="mask", channels=3, classes=1)
 
@@ -78,6 +80,13 @@ def test_a_model_is_found_in_a_run_without_one_and_beside_its_preprocessing(tmp_
         find_model(alone)
     preprocessing_path(alone).write_text(MASKS.to_json())
     assert find_model(alone).preprocessing == MASKS
+
+
+def test_a_checkpoint_knows_its_preprocessing_wherever_it_is_taken(tmp_path: Path) -> None:
+    plan = Plan(run_dir=tmp_path / "run").to_dict()
+    snapshot = make_snapshot(plan=plan, preprocessing=MASKS.to_dict())
+    write_checkpoint(tmp_path / "epoch-0001.h5", snapshot)
+    assert find_model(tmp_path / "epoch-0001.h5").preprocessing == MASKS
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Trained models as files for other engines, each checked against Keras before it appears."""

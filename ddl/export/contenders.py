@@ -1,0 +1,101 @@
+"""The ways to compute one model that are measured against each other: Keras in two ways, OpenVINO in three."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddl.export.export import Export
+from ddl.export.exporter import export_model
+from ddl.export.keras_model import exportable
+from ddl.export.parity import Parity, compare
+from ddl.export.samples import Samples
+from ddl.inference.keras_backend import KerasPredictor
+from ddl.inference.model import TrainedModel, model_files
+from ddl.inference.predictor import MODES, Predictor, open_predictor
+from ddl.training.transfer import load_model
+
+PREDICT = "Keras predict"
+TRACED = "Keras, traced"
+F32, BF16, INT8 = "OpenVINO f32", "OpenVINO bf16", "OpenVINO int8"
+_OPENVINO = {F32: ("f32", "f32"), BF16: ("f32", "bf16"), INT8: ("int8", "f32")}
+_ANY_DISTANCE = 1.0  # how close they are is told, not refused
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to compute a model.
+
+    Attributes:
+        bytes: of its files.
+        parity: with Keras.
+        calls: mode -> what computes a batch.
+    """
+
+    bytes: int
+    parity: Parity
+    calls: Mapping[str, Callable[[np.ndarray], Any]]
+
+
+def open_contenders(
+    model: TrainedModel,
+    exports: dict[str, Export],
+    checks: Samples,
+    calibration: Samples,
+    threads: int,
+) -> dict[str, Contender]:
+    """Export a model and return every way to compute it.
+
+    Args:
+        model: that all compute.
+        exports: precision -> where its export goes.
+        checks: what they are compared with Keras on.
+        calibration: what int8 finds its ranges by.
+        threads: that compute.
+    """
+    keras_model = exportable(load_model(model.file))
+    traced = KerasPredictor(keras_model)
+    target, size = model.preprocessing.target, model.file.stat().st_size
+    same = compare(checks, traced, traced, target)
+    found = {
+        PREDICT: Contender(size, same, dict.fromkeys(MODES, _predict_of(keras_model))),
+        TRACED: Contender(size, same, dict.fromkeys(MODES, traced.predict)),
+    }
+    for export in exports.values():
+        export_model(export, model, checks, calibration)
+    for name, (stored, computed) in _OPENVINO.items():
+        file = exports[stored].output
+        ways: dict[str, Predictor] = {
+            mode: open_predictor(file, threads=threads, mode=mode, precision=computed)
+            for mode in MODES
+        }
+        parity = compare(checks, traced, ways["latency"], target)
+        calls = {mode: way.predict for mode, way in ways.items()}
+        found[name] = Contender(_size_of(file), parity, calls)
+    return found
+
+
+def planned_exports(model: Path, checkpoint: str, folder: Path) -> dict[str, Export]:
+    """Return the exports that the ways need, by precision."""
+    return {
+        precision: Export(
+            model=model,
+            output=folder / f"{precision}.xml",
+            precision=precision,
+            checkpoint=checkpoint,
+            tolerance=_ANY_DISTANCE,
+        )
+        for precision in ("f32", "int8")
+    }
+
+
+def _predict_of(model: Any) -> Callable[[np.ndarray], Any]:
+    return lambda batch: model.predict(batch, batch_size=len(batch), verbose=0)
+
+
+def _size_of(file: Path) -> int:
+    return sum(path.stat().st_size for path in model_files(file))

@@ -1,0 +1,104 @@
+"""Writes an export into a folder of its own, compares it with Keras, and lets it appear if it is close enough."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ddl.data.conversion import to_levels, unit_range
+from ddl.export.appearing import appear
+from ddl.export.calibration import Calibration
+from ddl.export.export import Export
+from ddl.export.formats import FORMATS
+from ddl.export.keras_model import exportable, folded, input_dtype
+from ddl.export.parity import Parity, compare
+from ddl.export.samples import Sample, Samples
+from ddl.export.silence import silenced
+from ddl.inference.keras_backend import KerasPredictor, set_threads
+from ddl.inference.model import TrainedModel, model_files, preprocessing_path
+from ddl.inference.predictor import open_predictor
+from ddl.progress import Progress
+from ddl.training.preprocessing import Preprocessing
+from ddl.training.transfer import load_model
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What came of an export.
+
+    Attributes:
+        parity: with Keras.
+        bytes_before: of the file that it was made from.
+        bytes_after: of all its files.
+    """
+
+    parity: Parity
+    bytes_before: int
+    bytes_after: int
+
+
+def export_model(
+    export: Export, model: TrainedModel, checks: Samples, calibration: Samples | None
+) -> Exported:
+    """Write the export and return what its check found.
+
+    Args:
+        export: what is wanted.
+        model: that is exported.
+        checks: what it is compared on.
+        calibration: what int8 finds its ranges by.
+
+    Raises:
+        ValueError: the model cannot be loaded or exported, or the export is too far from it. Nothing is left behind.
+    """
+    if export.threads:
+        set_threads(export.threads)
+    how = export.preprocessing(model)
+    keras_model = exportable(load_model(model.file))
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=export.output.parent) as scratch:
+        file = Path(scratch, export.output.name)
+        shown = folded(keras_model, how) if how.folded else keras_model
+        with silenced() as stream:
+            FORMATS[str(export.format)].writer()(
+                shown, file, export.precision, Calibration(calibration, input_dtype(how), stream)
+            )
+        preprocessing_path(file).write_text(how.to_json(), encoding="utf-8")
+        parity = _checked(export, KerasPredictor(keras_model), file, _shown(checks, how), how)
+        written = model_files(file)
+        size = sum(path.stat().st_size for path in written)
+        appear(file, export.output)
+    return Exported(parity, model.file.stat().st_size, size)
+
+
+def _checked(
+    export: Export,
+    original: KerasPredictor,
+    file: Path,
+    samples: Iterator[Sample],
+    how: Preprocessing,
+) -> Parity:
+    """Return what the comparison found, or refuse the export."""
+    with silenced():
+        exported = open_predictor(file, threads=export.threads)
+    with contextlib.closing(exported):
+        parity = compare(samples, original, exported, how.target)
+    if not parity.deviation(export.precision) <= export.allowed:
+        what = f"{parity.score} lost" if export.precision == "int8" else "largest difference"
+        raise ValueError(
+            f"Received: an export in {export.precision} that is too far from Keras: {parity.line()}. Expected: "
+            f"{what} of at most {export.allowed:g} (--tolerance); nothing was written."
+        )
+    return parity
+
+
+def _shown(samples: Samples, how: Preprocessing) -> Iterator[Sample]:
+    """Yield samples as a folded model can be told of them: in the steps of its integers."""
+    dtype = input_dtype(how)
+    with contextlib.closing(Progress("pictures compared", len(samples))) as progress:
+        for number, sample in enumerate(samples):
+            shown = unit_range(to_levels(sample.shown, dtype))
+            yield dataclasses.replace(sample, shown=shown)
+            progress.show(number + 1)

@@ -1,0 +1,14 @@
+"""TensorFlow's SavedModel: a folder, for TensorFlow Serving and every converter that starts there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from ddl.export.calibration import Calibration
+
+
+def write(model: keras.Model, path: Path, precision: str, calibration: Calibration) -> None:
+    """Write a model as the folder `path`."""
+    model.export(path, format="tf_saved_model", verbose=False)

@@ -1,0 +1,34 @@
+"""Measure a trained model in Keras and in OpenVINO: size, images/s, latency, and Dice or accuracy.
+
+    python scripts/benchmark_inference.py runs/cells --size 512 --output speed.md
+
+The ways have their turns one after another, round after round, so that noise meets all alike. Medians are printed, and
+in brackets the least and most of all rounds.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ddl.export.benchmark import InferenceBenchmark
+from ddl.export.command import benchmark_from_flags
+from ddl.flags import Parser, add_flags
+
+
+def build_parser() -> Parser:
+    """Return a parser with one flag for every field of a benchmark."""
+    parser = Parser("benchmark_inference", __doc__, "RUN [flags]")
+    add_flags(parser, (InferenceBenchmark,))
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, check, measure."""
+    sys.exit(benchmark_from_flags(build_parser(), argv))
+
+
+if __name__ == "__main__":
+    main()

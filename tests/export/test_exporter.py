@@ -1,0 +1,122 @@
+"""Every format and precision gives what Keras gives, for pictures and batches of any size; or nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ddl.export.calibration import Calibration
+from ddl.export.command import check_export
+from ddl.export.export import TOLERANCES, Export
+from ddl.export.exporter import Exported, export_model
+from ddl.export.keras_model import exportable, in_float32
+from ddl.inference.keras_backend import KerasPredictor
+from ddl.inference.model import find_model, preprocessing_path
+from ddl.inference.predictor import open_predictor
+from ddl.models.zoo import build_model
+from tests.inference.models import make_run
+
+MASKS = {"data_option": {"count": 30}, "image_size": (16, 16)}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("exports") / "run", shape=(16, 16, 3), **MASKS)
+
+
+def export_to(run: Path, output: Path, **options) -> Exported:
+    export = Export(run, output, **options)
+    model, checks, calibration = check_export(export)
+    return export_model(export, model, checks, calibration)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "folds"),
+    [
+        ("a.xml", "f32", False),
+        ("b.xml", "f16", True),
+        ("c.savedmodel", "f32", True),
+        ("d.onnx", "f32", False),
+        ("e.onnx", "int8", True),
+        ("f.tflite", "f16", False),
+        ("g.tflite", "int8", True),
+    ],
+)
+def test_an_export_is_keras_to_its_tolerance(
+    run: Path, tmp_path: Path, name: str, precision: str, folds: bool
+) -> None:
+    allowed = {"tolerance": 0.05} if precision == "int8" else {}
+    options = {"precision": precision, "fold_preprocessing": folds, **allowed}
+    done = export_to(run, tmp_path / name, **options)
+    assert done.parity.samples == 3
+    model = find_model(tmp_path / name)
+    assert model.preprocessing.folded == folds
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    levels = np.random.default_rng(0).integers(0, 256, (3, 24, 32, 3)).astype(np.float32) / 255
+    original = KerasPredictor(keras.models.load_model(run / "model.keras", compile=False))
+    exported = open_predictor(model.file)
+    assert exported.input_shape == (None, None, 3)
+    assert exported.classes == 1
+    expected = original.predict(levels)
+    limit = 0.3 if precision == "int8" else TOLERANCES[precision]
+    assert np.abs(exported.predict(levels) - expected).max() < limit
+    assert np.abs(exported.predict(levels[:1]) - expected[:1]).max() < limit
+    exported.close()
+    if model.file.is_file():
+        check_cut_short(model.file)
+
+
+def check_cut_short(file: Path) -> None:
+    """Check that a model whose download broke off is refused: some engines would go down with it."""
+    whole = file.read_bytes()
+    for kept in (len(whole) // 2, len(whole) - 40):
+        file.write_bytes(whole[:kept])
+        with pytest.raises(ValueError, match="cannot read"):
+            open_predictor(file)
+
+
+def test_an_export_that_is_too_far_leaves_nothing(run: Path, tmp_path: Path) -> None:
+    words = r"in f16 that is too far from Keras: largest difference .*Expected: largest difference"
+    with pytest.raises(ValueError, match=words):
+        export_to(run, tmp_path / "a.xml", precision="f16", tolerance=1e-9)
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_are_exported_in_int8_and_their_accuracy_is_told(tmp_path: Path) -> None:
+    options = {"loss": "categorical_crossentropy", "metric": ("top_1",), "model": "resnet20"}
+    run = make_run(
+        tmp_path / "run", shape=(25, 25, 1), classes=2, data="faces", model_option={}, **options
+    )
+    done = export_to(
+        run, tmp_path / "a.xml", precision="int8", check_samples=10, calibration_samples=10
+    )
+    assert (done.parity.score, done.parity.samples) == ("accuracy", 10)
+    assert done.bytes_after < 0.9 * done.bytes_before
+    assert preprocessing_path(tmp_path / "a.xml").is_file()
+
+
+def test_mixed_precision_is_exported_as_float32() -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = build_model("unet", (16, 16, 3), 1, width=4, depth=2)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    pure = in_float32(mixed)
+    assert {layer.compute_dtype for layer in mixed.layers} == {"bfloat16", "float32"}
+    assert {layer.compute_dtype for layer in pure.layers} == {"float32"}
+    batch = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
+    assert np.abs(pure(batch).numpy() - mixed(batch).numpy().astype(np.float32)).max() < 0.05
+
+
+def test_what_cannot_be_traced_at_any_size_keeps_its_own() -> None:
+    model = build_model("unet", (16, 16, 3), 1, width=4, depth=2, transposed=False)
+    assert exportable(model).input_shape == (None, 16, 16, 3)
+    assert exportable(build_model("unet", (16, 16, 3), 1, width=4)).input_shape[1] is None
+
+
+def test_a_calibration_that_was_not_opened_is_a_mistake() -> None:
+    with pytest.raises(RuntimeError, match="Nothing to calibrate with"):
+        next(iter(Calibration(None, np.dtype(np.float32))))

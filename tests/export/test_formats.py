@@ -1,0 +1,64 @@
+"""What cannot be exported is refused by name before anything is loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from ddl.export.export import TOLERANCES, Export
+from ddl.export.formats import FORMATS, find_format
+from ddl.inference import extras
+from ddl.inference.predictor import BACKENDS, check_backend
+
+
+def test_the_name_of_the_output_tells_the_format() -> None:
+    for name, form in FORMATS.items():
+        output = Path(f"cells{form.suffix}")
+        assert find_format(output, None, "f32") == name
+        assert check_backend(output) in BACKENDS  # whatever is written can be read again
+
+
+@pytest.mark.parametrize(
+    ("output", "name", "precision", "words"),
+    [
+        (
+            "cells.txt",
+            None,
+            "f32",
+            "output=cells.txt. Expected: a name that ends in .xml (openvino)",
+        ),
+        ("cells.xml", "torch", "f32", "format='torch'. Expected one of: openvino"),
+        ("cells.xml", "onnx", "f32", "cells.xml for onnx. Expected: a name that ends in .onnx"),
+        ("cells.onnx", None, "f16", "'f16' for onnx. Expected one of: f32, int8."),
+        ("c.savedmodel", None, "int8", "'int8' for savedmodel. Expected one of: f32."),
+    ],
+)
+def test_what_a_format_cannot_be_is_refused(output, name, precision, words) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        find_format(Path(output), name, precision)
+
+
+def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = importlib.util.find_spec
+    monkeypatch.setattr(
+        extras.importlib.util, "find_spec", lambda name: None if name == "nncf" else known(name)
+    )
+    assert find_format(Path("a.xml"), None, "f16") == "openvino"  # which needs none of it
+    expected = (
+        "in int8, which needs the package nncf. Expected: it is installed; ./setup.sh --extras"
+    )
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        find_format(Path("a.xml"), None, "int8")
+
+
+def test_what_lies_there_is_not_replaced(tmp_path: Path) -> None:
+    for name in ("a.bin", "b.onnx"):
+        (tmp_path / name).touch()
+    for name in ("a.xml", "b.onnx"):
+        with pytest.raises(ValueError, match=r"exists\. Expected: a new name"):
+            Export(tmp_path, tmp_path / name)
+    assert Export(tmp_path, tmp_path / "a.onnx").allowed == TOLERANCES["f32"]
+    assert Export(tmp_path, tmp_path / "c.xml", tolerance=0.5).allowed == 0.5
