@@ -1,0 +1,91 @@
+"""Workers of sql_score.py, one and two in turn, side by side on one server; each has one thread in the database.
+
+    python benchmarks/sql_workers.py cells.xml --rounds 5 --pictures 200 --size 512
+
+The server is that of the environment (PGHOST, PGUSER and so on); the user is a superuser. It makes and drops the schema
+ddl_bench. Rates are over the time in which pictures were scored: connections, the model's load and the first pictures
+are left out. Needs two idle cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+WARM_SHARE = 0.2
+
+
+def make_table(count: int, size: int) -> None:
+    """Fill a table with synthetic microscope pictures."""
+    import numpy as np
+    import psycopg
+    from PIL import Image
+
+    from ddl.data.synthetic import microscope_picture
+
+    with psycopg.connect() as connection:
+        connection.execute("DROP TABLE IF EXISTS ddl_bench.scans")
+        connection.execute("CREATE TABLE ddl_bench.scans (id int PRIMARY KEY, image bytea)")
+        for number in range(count):
+            picture, _ = microscope_picture(number % 16, size, 0)
+            file = io.BytesIO()
+            Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(file, "PNG")
+            row = (number, file.getvalue())
+            connection.execute("INSERT INTO ddl_bench.scans VALUES (%s, %s)", row)
+
+
+def rate(workers: int) -> float:
+    """Score all, and return pictures/s after the first fifth."""
+    import psycopg
+
+    with psycopg.connect() as connection:
+        connection.execute("DROP TABLE IF EXISTS ddl_bench.scans_scores")
+    flags = ["--table", "ddl_bench.scans", "--model", "bench", "--schema", "ddl_bench"]
+    command = [sys.executable, str(SCRIPTS / "sql_score.py"), *flags, "--batch-size", "2"]
+    subprocess.run([*command, "--workers", str(workers)], check=True, capture_output=True)
+    with psycopg.connect() as connection:
+        times = connection.execute(
+            "SELECT extract(epoch FROM scored_at)::float8 FROM ddl_bench.scans_scores ORDER BY 1"
+        ).fetchall()
+    first = int(len(times) * WARM_SHARE)
+    return (len(times) - 1 - first) / float(times[-1][0] - times[first][0])
+
+
+def main() -> None:
+    """Measure, and print the rates and their ratios as JSON."""
+    import psycopg
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--size", type=int, default=512)
+    given = parser.parse_args()
+    flags = [str(given.model), "--name", "bench", "--schema", "ddl_bench"]
+    subprocess.run([sys.executable, str(SCRIPTS / "sql_deploy.py"), *flags], check=True)
+    try:
+        make_table(given.pictures, given.size)
+        rounds = [(rate(1), rate(2)) for _ in range(given.rounds)]
+    finally:
+        with psycopg.connect() as connection:
+            connection.execute("DROP SCHEMA ddl_bench CASCADE")
+    ratios = sorted(two / one for one, two in rounds)
+    facts = {
+        "one worker, pictures/s": [round(one, 2) for one, _ in rounds],
+        "two workers, pictures/s": [round(two, 2) for _, two in rounds],
+        "ratio": [round(ratio, 3) for ratio in ratios],
+        "median ratio": round(statistics.median(ratios), 3),
+    }
+    print(json.dumps(facts, indent=2))
+
+
+if __name__ == "__main__":
+    main()

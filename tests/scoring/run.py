@@ -1,0 +1,41 @@
+"""The scripts as tests call them: in this process, or as a process of their own that can be interfered with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ddl.scoring.database import Database
+from ddl.scoring.deploy import deploy as run_deployment
+from ddl.scoring.deployment import Deployment
+from tests.launch import REPOSITORY
+
+
+def deploy(model: Path, name: str, **fields: Any) -> str:
+    """Deploy a model into the database of the environment."""
+    return run_deployment(Deployment(model, name=name, **fields), Database())
+
+
+def start_scoring(*flags: str, user: str = "lab") -> subprocess.Popen[str]:
+    """Start sql_score.py."""
+    return subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "scripts" / "sql_score.py"), *flags],
+        env=os.environ | {"PGUSER": user, "PGDATABASE": "postgres"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def score(*flags: str, user: str = "lab") -> tuple[int, str, str]:
+    """Run sql_score.py; return status, stdout and stderr."""
+    process = start_scoring(*flags, user=user)
+    try:
+        told, complained = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return process.returncode, told, complained

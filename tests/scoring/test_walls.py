@@ -1,0 +1,140 @@
+"""What stands in the way of a job: settings of the database, locks, rights and Greenplum's ways."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ddl.scoring.claims import Claims
+from ddl.scoring.database import Database, refusal
+from ddl.scoring.job import Job
+from ddl.scoring.results_table import prepare
+from ddl.scoring.worker import Worker, connect
+from tests.scoring.cluster import Cluster
+from tests.scoring.conftest import fill, picture
+from tests.scoring.run import deploy, score
+
+Db = psycopg.Connection[Any]
+
+
+def setting(connection: Db, name: str) -> str:
+    row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_a_claim_sorts_nothing(cluster: Cluster, root: Db) -> None:
+    """The index gives what waits in order: a sort of all of it for every batch would be quadratic."""
+    root.execute("DROP TABLE IF EXISTS long_, long__scores")
+    root.execute("CREATE TABLE long_ (id bigint PRIMARY KEY, image bytea)")
+    root.execute("INSERT INTO long_ SELECT n FROM generate_series(1, 5000) n")
+    target = prepare(root, Job(table="long_", model="cells"))
+
+    class Explained:
+        """A connection that says how it would run what it is given."""
+
+        def execute(self, statement: Any, values: Any) -> Any:
+            return root.execute("EXPLAIN " + statement.as_string(None), values)
+
+    plan = "\n".join(Claims(Explained(), target).claim(8))  # type: ignore[arg-type]
+    assert "Index" in plan, plan
+    assert "Sort" not in plan, plan
+    with root.transaction():
+        assert Claims(root, target).claim(3) == ["1", "2", "3"]
+
+
+def test_settings_of_the_dsn_are_kept_and_no_limit_is_none(cluster: Cluster) -> None:
+    database = Database("options='-c work_mem=5MB -c default_transaction_isolation=serializable'")
+    with connect(database, 0) as connection:
+        assert setting(connection, "work_mem") == "5MB"
+        assert setting(connection, "statement_timeout") == "0"
+        assert setting(connection, "transaction_isolation") == "read committed"
+        assert setting(connection, "jit") == "off"
+
+
+def test_on_greenplum_one_worker_scores_without_skipping(root: Db) -> None:
+    """On a table made beforehand: PostgreSQL has no DISTRIBUTED BY."""
+    fill(root, "green", [picture(n) for n in range(5)])
+    prepare(root, Job(table="green", model="cells"))
+    root.execute("ALTER TABLE green_scores OWNER TO lab")
+    root.execute("GRANT SELECT ON green TO lab")
+    flags = ("--table", "green", "--model", "cells", "--greenplum", "true", "--workers", "1")
+    status, told, complained = score(*flags)
+    assert status == 0, complained
+    assert re.search(r"5 scored by cells version \d+, 0 with errors", told), told
+
+
+def test_a_name_with_capitals_is_found_again_by_both_scripts(
+    root: Db, models: dict[str, Path]
+) -> None:
+    root.execute('DROP TABLE IF EXISTS "Slides", "Slide_Scores"')
+    root.execute('CREATE TABLE "Slides" (id bigint PRIMARY KEY, image bytea)')
+    deploy(models["cells"], "cells", table="Slides")
+    job = Job(table="Slides", model="cells", results="Slide_Scores")
+    query = """SELECT count(*) FROM pg_index WHERE indrelid = '"Slide_Scores"'::regclass"""
+    for _ in range(3):
+        assert prepare(root, job).results == ("public", "Slide_Scores")
+        assert root.execute(query).fetchone() == (2,)
+    with pytest.raises(ValueError, match="table='slides'"):
+        prepare(root, Job(table="slides", model="cells"))
+
+
+def test_results_are_found_again_in_the_schema_of_the_pictures(root: Db) -> None:
+    root.execute("DROP SCHEMA IF EXISTS aside CASCADE")
+    root.execute("CREATE SCHEMA aside")
+    root.execute("CREATE TABLE aside.slides (id bigint PRIMARY KEY, image bytea)")
+    job = Job(table="aside.slides", model="cells", results="found")
+    assert [prepare(root, job).results for _ in range(2)] == [("aside", "found")] * 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "before", "message"),
+    [
+        ("ACCESS EXCLUSIVE", 2, "looking for waiting pictures took longer than --timeout-s 0.1, 3"),
+        ("SHARE", 3, "writing an error took longer than --timeout-s 0.1, 3 times in a row"),
+    ],
+)
+def test_a_table_of_results_that_stays_locked_ends_the_job(
+    cluster: Cluster, root: Db, mode: str, before: int, message: str
+) -> None:
+    fill(root, "barred", [picture(1)])
+    target = prepare(root, Job(table="barred", model="cells", timeout_s=0.1))
+    worker = Worker(Database(), target)
+    with cluster.connect() as other, other.transaction():
+        other.execute(f"LOCK TABLE barred_scores IN {mode} MODE")
+        assert {worker.step() for _ in range(before)} == {0}
+        with pytest.raises(ValueError, match=message):
+            worker.step()
+    worker._connected().close()
+
+
+def test_serializable_as_the_default_does_not_end_a_job(root: Db) -> None:
+    fill(root, "strict", [picture(n) for n in range(40)])
+    root.execute("GRANT SELECT ON strict TO lab")
+    root.execute("ALTER ROLE lab SET default_transaction_isolation = 'serializable'")
+    try:
+        flags = ("--table", "strict", "--model", "cells", "--workers", "2", "--batch-size", "1")
+        status, told, complained = score(*flags)
+    finally:
+        root.execute("ALTER ROLE lab RESET default_transaction_isolation")
+    assert status == 0, complained
+    assert "40 scored" in told
+
+
+def test_who_lacks_the_role_is_told_which(root: Db) -> None:
+    fill(root, "closed", [picture(1)])
+    status, _, complained = score("--table", "closed", "--model", "cells", user="nobody")
+    assert status == 2
+    assert "permission denied for schema ddl, for user nobody" in complained
+    assert 'GRANT ddl_scorer TO "nobody"' in complained
+
+
+def test_a_message_of_the_server_becomes_a_line_of_ours() -> None:
+    assert (
+        refusal(ValueError("ValueError: Received: a. Expected: b.")) == "Received: a. Expected: b."
+    )
+    assert refusal(ValueError("no\nroom."), "room") == "Received: no room. Expected: room."
