@@ -1,0 +1,1 @@
+"""What a training costs: measured here, and projected to networks and ranks that are not here."""

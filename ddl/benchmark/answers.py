@@ -1,0 +1,75 @@
+"""What each subcommand prints, and writes where it is told to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ddl.benchmark.comparison import draw_comparison, table_of
+from ddl.benchmark.comparison import measure as measure_in_turn
+from ddl.benchmark.epochs import EpochsRequest, compare_epochs, draw_epochs, epochs_table
+from ddl.benchmark.projection import (
+    ProjectRequest,
+    as_json,
+    draw_projection,
+    gradient_sizes,
+    project_all,
+    projection_table,
+)
+from ddl.benchmark.result import write_result
+from ddl.benchmark.runner import run_trial
+from ddl.benchmark.wire_report import WireRequest, draw_wire, wire_result, wire_table
+from ddl.distributed.quiet import without_chatter
+
+
+def measure(request: Any) -> None:
+    """Measure what is compared, in turn."""
+    result = measure_in_turn(request.comparison(), request.rounds, _say)
+    _answer(request.output, result, table_of(result), draw_comparison)
+
+
+def reduce(request: WireRequest) -> None:
+    """Measure all-reduce by size of message."""
+    found = [run_trial(request.setup()) for _ in range(request.rounds)]
+    result = wire_result(found, request.ranks)
+    _answer(request.output, result, wire_table(result), draw_wire)
+
+
+def epochs(request: EpochsRequest) -> None:
+    """Hold the histories of two runs side by side."""
+    result = compare_epochs(request)
+    _answer(request.output, result, epochs_table(result), draw_epochs)
+
+
+def project(request: ProjectRequest) -> None:
+    """Project a model to more ranks and other networks."""
+    with without_chatter():
+        sizes = gradient_sizes(request)
+    found = project_all(request, sizes)
+    _say(f"{request.model}: {sum(sizes) / 1e6:.1f} MB of gradients in {len(sizes)} variables")
+    _answer(
+        request.output,
+        as_json(request, sizes, found),
+        projection_table(request, found),
+        lambda _, path: draw_projection(request, found, path),
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _answer(
+    output: Path | None,
+    result: dict[str, Any],
+    table: str,
+    draw: Callable[[dict[str, Any], Path], object],
+) -> None:
+    """Print the table; write it with all numbers and a picture."""
+    _say(table)
+    if output is not None:
+        write_result(output, result, table)
+        draw(result, output.with_name(f"{output.name}.png"))

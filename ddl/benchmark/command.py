@@ -1,0 +1,101 @@
+"""From the words of a command line to a benchmark and an exit status. No TensorFlow here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ddl import options
+from ddl.flags import Parser, add_flags, complain, given_flags
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand.
+
+    Attributes:
+        request: "module:class" of what it is asked: a dataclass, a flag for each field.
+        run: "module:function" that takes one, prints, and writes where it is told to.
+        doc: what it does, in a line.
+    """
+
+    request: str
+    run: str
+    doc: str
+
+
+COMMANDS = {
+    name: Command(f"ddl.benchmark.{request}", f"ddl.benchmark.answers:{run}", doc)
+    for name, request, run, doc in (
+        ("train", "requests:TrainRequest", "measure", "Samples a second of a training."),
+        ("scaling", "requests:ScalingRequest", "measure", "N ranks against one."),
+        ("loop", "requests:LoopRequest", "measure", "Our loop against a bare fit on one rank."),
+        ("precision", "requests:PrecisionRequest", "measure", "Mixed precision against float32."),
+        ("input", "requests:InputRequest", "measure", "Reading and augmenting alone."),
+        ("allreduce", "wire_report:WireRequest", "reduce", "All-reduce by size of message."),
+        ("checkpoint", "requests:CheckpointRequest", "measure", "What checkpoints cost."),
+        ("startup", "requests:StartupRequest", "measure", "From the command to the first step."),
+        ("memory", "requests:MemoryRequest", "measure", "Peak memory, and whether it grows."),
+        ("peers", "requests:PeersRequest", "measure", "Against Horovod as people use it."),
+        ("stall", "requests:StallRequest", "measure", "What comes after an epoch's last step."),
+        ("spin", "requests:SpinRequest", "measure", "MPI's waiting, spinning and yielding."),
+        ("epochs", "epochs:EpochsRequest", "epochs", "Two runs' histories, epoch by epoch."),
+        ("project", "projection:ProjectRequest", "project", "More ranks, other networks."),
+    )
+}
+
+
+def command_parser(name: str) -> Parser:
+    """Return the parser of a subcommand, with one flag for every field of its request."""
+    command = COMMANDS[name]
+    parser = Parser("benchmark", command.doc, f"{name} [flags]")
+    add_flags(parser, (options.load(command.request),))
+    return parser
+
+
+def overview(doc: str) -> Parser:
+    """Return a parser that knows the subcommands' names alone, for --help."""
+    listed = "\n".join(f"    {name:<11} {command.doc}" for name, command in COMMANDS.items())
+    parser = Parser("benchmark", f"{doc}\n\nWhat can be measured:\n\n{listed}", "WHAT [flags]")
+    parser.add_argument("what", choices=list(COMMANDS), help="what is measured")
+    return parser
+
+
+def benchmark_from_flags(doc: str, argv: list[str] | None) -> int:
+    """Parse, check, measure; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    words = sys.argv[1:] if argv is None else argv
+    what = words[0] if words else ""
+    if what not in COMMANDS:
+        overview(doc).parse_args(words[:1])
+    command, parser = COMMANDS[what], command_parser(what)
+    arguments = given_flags(vars(parser.parse_args(words[1:])))
+    try:
+        request = _request(command, arguments)
+        run: Callable[[Any], None] = options.load(command.run)
+        run(request)
+    except ValueError as error:
+        return complain(parser.name, error)
+    except KeyboardInterrupt:
+        sys.stderr.write("benchmark: stopped by Ctrl-C; nothing was written.\n")
+        return 130
+    return 0
+
+
+def _request(command: Command, arguments: dict[str, Any]) -> Any:
+    """Return what was asked, options of models parsed by their types."""
+    from ddl.models.zoo import MODELS, parse_model_options
+    from ddl.training.flags import parse_augment
+
+    kind = options.load(command.request)
+    if "model_option" in arguments:
+        model = arguments.get("model", getattr(kind, "model", None))
+        if model not in MODELS:
+            raise ValueError(
+                f"Received: model_option with model={model!r}. Expected: one of: {', '.join(MODELS)}."
+            )
+        arguments["model_option"] = parse_model_options(model, arguments["model_option"])
+    if "augment" in arguments:
+        arguments["augment"] = parse_augment(arguments["augment"])
+    return kind(**arguments)

@@ -1,0 +1,96 @@
+"""Ways that are measured in turn: a median with its range for each, and ratios pair by pair; as table and picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddl.benchmark.result import markdown, pair_ratios, shown, summary
+from ddl.benchmark.runner import Setup, run_in_turn
+
+_HIDDEN = ("seed",)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared.
+
+    Attributes:
+        name: of the benchmark.
+        setups: name -> how it is started; the first is what the others are held against.
+        value: of a trial's result: a number, more of which is better unless `unit` is a time or a size.
+        unit: of that number.
+        bound: what the ratio of the second to the first is to be at least, or None.
+    """
+
+    name: str
+    setups: Mapping[str, Setup]
+    value: str = "samples_per_s"
+    unit: str = "samples/s"
+    bound: float | None = None
+
+
+def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -> dict[str, Any]:
+    """Run everything in turn, and return all results, as JSON values."""
+    results = run_in_turn(comparison.setups, rounds, say)
+    values = {name: _values(found, comparison.value) for name, found in results.items()}
+    base, *others = values
+    return {
+        "benchmark": comparison.name,
+        "unit": comparison.unit,
+        "bound": comparison.bound,
+        "setups": {name: _told(setup) for name, setup in comparison.setups.items()},
+        "values": {name: summary(found) | {"all": found} for name, found in values.items()},
+        "base": base,
+        "ratios": {
+            name: summary(ratios) | {"all": ratios}
+            for name in others
+            for ratios in [pair_ratios(values[name], values[base])]
+        },
+        "results": results,
+    }
+
+
+def table_of(result: Mapping[str, Any]) -> str:
+    """Return a row for each way."""
+    bound = result["bound"]
+    columns = [result["benchmark"], result["unit"], f"times {result['base']}"]
+    rows = []
+    for number, (name, values) in enumerate(result["values"].items()):
+        ratio = shown(result["ratios"][name]) if name in result["ratios"] else "1"
+        if bound and number == 1:
+            ratio += f"; bound {bound:g}"
+        rows.append([name, shown(values), ratio])
+    return markdown(columns, rows)
+
+
+def draw_comparison(result: Mapping[str, Any], path: Path) -> None:
+    """Draw every round of every way as a point."""
+    from ddl.training.figure import FOUND, TRUTH, new_figure
+
+    names = list(result["values"])
+    with new_figure(path, 480, 90 + 45 * len(names)) as figure:
+        axes = figure.add_subplot()
+        for row, name in enumerate(names):
+            values = result["values"][name]
+            axes.barh(row, values["median"], color=TRUTH, alpha=0.25, height=0.6)
+            axes.scatter(values["all"], [row] * len(values["all"]), color=FOUND, s=14, zorder=3)
+        axes.set_yticks(range(len(names)), names)
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+        axes.set_xlabel(f"{result['unit']} (points: rounds; bars: medians)")
+        axes.set_title(result["benchmark"], loc="left", fontweight="bold")
+
+
+def _values(found: list[dict[str, Any]], name: str) -> list[float]:
+    return [float(one[name]) for one in found]
+
+
+def _told(setup: Setup) -> dict[str, Any]:
+    """Return a setup as JSON values."""
+    values = dataclasses.asdict(setup)
+    values["trial"] = {key: one for key, one in values["trial"].items() if key not in _HIDDEN}
+    return values

@@ -1,0 +1,218 @@
+"""How long a step takes on N ranks, from one rank's step time, the gradients' sizes and the network. Pure NumPy.
+
+An alpha-beta model: a message of B bytes takes `latency_s + B / bytes_per_s`. Gradients come out of the backward pass
+from the last layer to the first, and whatever is there when the reduction before is through goes out in one
+buffer (Horovod's fusion). What is not done when the backward pass ends is waited for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+ALGORITHMS = ("ring", "tree", "hierarchical")
+BACKWARD_PART = 2 / 3
+"""Of a step's computation: the backward pass has two products where the forward pass has one."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What connects the ranks.
+
+    Attributes:
+        gbit: of one host's link, as sold.
+        latency_s: of a message between two hosts, software included.
+        ranks_per_host: that share the link.
+        efficiency: what TCP or RoCE gives of the link's speed.
+        local_gbit: between ranks of one host.
+        local_latency_s: likewise.
+    """
+
+    gbit: float
+    latency_s: float = 20e-6
+    ranks_per_host: int = 1
+    efficiency: float = 0.8
+    local_gbit: float = 80.0
+    local_latency_s: float = 5e-6
+
+    @property
+    def bytes_per_s(self) -> float:
+        """Of the link, in one direction."""
+        return self.gbit * 1e9 / 8 * self.efficiency
+
+    @property
+    def local_bytes_per_s(self) -> float:
+        """Between two ranks of a host."""
+        return self.local_gbit * 1e9 / 8
+
+
+@dataclass(frozen=True)
+class Work:
+    """One rank's step, alone.
+
+    Attributes:
+        step_s: forward and backward pass and update, without any reduction.
+        gradient_bytes: of each trainable variable, from the first layer to the last.
+        samples: a rank takes a step.
+        sample_bytes: read from shared storage for each sample; 0 where data lie in memory.
+        jitter: standard deviation of a rank's step time, as a share of it: all wait for the slowest.
+    """
+
+    step_s: float
+    gradient_bytes: Sequence[int] = field(default_factory=tuple)
+    samples: int = 1
+    sample_bytes: float = 0.0
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a user can choose.
+
+    Attributes:
+        algorithm: of the reduction, one of `ALGORITHMS`.
+        fusion_bytes: of a buffer (HOROVOD_FUSION_THRESHOLD).
+        cycle_s: between two looks at what is ready (HOROVOD_CYCLE_TIME).
+        compression: bytes that travel for each byte of gradient: 0.5 for bf16 and fp16.
+        accumulation: steps between two updates, of which only the last one reduces.
+        storage_bytes_per_s: that the shared storage gives all ranks together; infinite where each has its own.
+    """
+
+    algorithm: str = "ring"
+    fusion_bytes: int = 128 << 20
+    cycle_s: float = 1e-3
+    compression: float = 1.0
+    accumulation: int = 1
+    storage_bytes_per_s: float = math.inf
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A step on N ranks, and the parts that make it longer than one rank's.
+
+    Attributes:
+        ranks: how many.
+        step_s: mean over the steps between two updates.
+        compute_s: one rank alone.
+        reduction_s: what all reductions of a step take, hidden or not.
+        exposed_s: of it, what the step waits for.
+        straggler_s: waiting for the slowest rank.
+        input_s: waiting for the shared storage.
+    """
+
+    ranks: int
+    step_s: float
+    compute_s: float
+    reduction_s: float
+    exposed_s: float
+    straggler_s: float
+    input_s: float
+
+    @property
+    def efficiency(self) -> float:
+        """Of N ranks: throughput over N times that of one."""
+        return self.compute_s / self.step_s
+
+    @property
+    def speedup(self) -> float:
+        """Throughput over that of one rank."""
+        return self.ranks * self.efficiency
+
+
+def reduce_s(size_bytes: float, ranks: int, network: Network, algorithm: str = "ring") -> float:
+    """Return the seconds of one all-reduce of `size_bytes` over `ranks` ranks, 0 for one rank.
+
+    ring: every rank sends 2 (n - 1) n-th parts to its neighbour; hosts are entered and left once.
+    tree: the whole message goes up and down log2(n) levels.
+    hierarchical: a ring in each host, then rings over hosts on the parts, then a ring in each host.
+    """
+    if algorithm not in ALGORITHMS:
+        raise ValueError(
+            f"Received: algorithm={algorithm!r}. Expected one of: {', '.join(ALGORITHMS)}."
+        )
+    if ranks <= 1:
+        return 0.0
+    local = min(ranks, network.ranks_per_host)
+    hosts = math.ceil(ranks / local)
+    if algorithm == "tree":
+        inside = 2 * _levels(local) * _message_s(size_bytes, network, is_local=True)
+        return inside + 2 * _levels(hosts) * _message_s(size_bytes, network, is_local=False)
+    if hosts == 1 or algorithm == "ring":
+        # A ring goes at the pace of its slowest link.
+        part = size_bytes / ranks
+        return 2 * (ranks - 1) * _message_s(part, network, is_local=hosts == 1)
+    inside = 2 * (local - 1) * _message_s(size_bytes / local, network, is_local=True)
+    # The host's ranks run their rings at once, and share the link.
+    return inside + 2 * (hosts - 1) * _message_s(size_bytes / hosts, network, is_local=False)
+
+
+def reductions(
+    work: Work, network: Network, setting: Setting, ranks: int
+) -> list[tuple[float, float, float]]:
+    """Return (start, end, bytes that travel) of each reduction of a step, in seconds from the step's start.
+
+    As Horovod does: whenever the one before is through, all gradients that are there go out together, as many as a
+    buffer holds; one that is larger travels alone. Variables are taken to come out at equal distances, the last
+    layer's first.
+    """
+    backward_s = work.step_s * BACKWARD_PART
+    count = len(work.gradient_bytes)
+    ready_s = work.step_s - backward_s + backward_s / max(count, 1) * np.arange(1, count + 1)
+    sizes = [size * setting.compression for size in reversed(work.gradient_bytes)]
+    # Ranks agree on what is ready by a small reduction, once a cycle: half a cycle is waited on average.
+    agree_s = setting.cycle_s / 2 + reduce_s(8, ranks, network, "tree")
+    done: list[tuple[float, float, float]] = []
+    end_s, first = 0.0, 0
+    while first < count:
+        start_s = max(end_s, float(ready_s[first])) + agree_s
+        last, held = first + 1, sizes[first]
+        while (
+            last < count and ready_s[last] <= start_s and held + sizes[last] <= setting.fusion_bytes
+        ):
+            held += sizes[last]
+            last += 1
+        end_s = start_s + reduce_s(held, ranks, network, setting.algorithm)
+        done.append((start_s, end_s, held))
+        first = last
+    return done
+
+
+def expected_maximum(ranks: int) -> float:
+    """Return how many standard deviations the slowest of `ranks` lies above the mean (Blom's formula)."""
+    from statistics import NormalDist
+
+    return 0.0 if ranks <= 1 else NormalDist().inv_cdf((ranks - 0.375) / (ranks + 0.25))
+
+
+def project(work: Work, network: Network, setting: Setting, ranks: int) -> Projection:
+    """Return what a step takes on `ranks` ranks that have the same share of work each (weak scaling)."""
+    done = reductions(work, network, setting, ranks) if ranks > 1 else []
+    reduction_s = sum(end - start for start, end, _ in done)
+    end_s = done[-1][1] if done else 0.0
+    exposed_s = max(0.0, end_s - work.step_s) / setting.accumulation
+    straggler_s = work.jitter * expected_maximum(ranks) * work.step_s
+    busy_s = work.step_s + exposed_s + straggler_s
+    read_s = ranks * work.samples * work.sample_bytes / setting.storage_bytes_per_s
+    input_s = max(0.0, read_s - busy_s)  # reading goes on beside the training
+    return Projection(
+        ranks,
+        busy_s + input_s,
+        work.step_s,
+        reduction_s / setting.accumulation,
+        exposed_s,
+        straggler_s,
+        input_s,
+    )
+
+
+def _message_s(size_bytes: float, network: Network, *, is_local: bool) -> float:
+    if is_local:
+        return network.local_latency_s + size_bytes / network.local_bytes_per_s
+    return network.latency_s + size_bytes / network.bytes_per_s
+
+
+def _levels(count: int) -> int:
+    return math.ceil(math.log2(count)) if count > 1 else 0

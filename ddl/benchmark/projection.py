@@ -1,0 +1,262 @@
+"""What a model would give on more ranks and other networks, and what would move it: a table and a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
+from ddl.benchmark.result import markdown
+from ddl.models.zoo import MODELS, check_model, target_of
+from ddl.options import convert_fields
+from ddl.ranges import Range, check_ranges
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LEVERS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "bf16 on the wire": {"compression": 0.5},
+    "fusion x 4, cycle 10 ms": {"fusion_bytes": 512 << 20, "cycle_s": 10e-3},
+    "accumulate 4": {"accumulation": 4},
+    "hierarchical": {"algorithm": "hierarchical"},
+}
+"""What a user can do -> what changes in the setting."""
+
+_COLOURS = ("#b03a2e", "#e07b00", "#2a6fbb", "#1b7f5c", "#6c4a9e")
+
+
+@dataclass(frozen=True)
+class ProjectRequest:
+    """Projection.
+
+    Attributes:
+        step_seconds: of one rank alone, such as scripts/benchmark.py train measures; of the GPU you plan with.
+        model: of the zoo, or a saved .keras file of your own.
+        model_option: of a model of the zoo, such as width=32.
+        image_size: that a model of the zoo is built for.
+        classes: that it tells apart.
+        per_rank_batch_size: samples a rank and step, which step_seconds is for.
+        ranks: that are looked at.
+        gbit: speeds of a host's link in Gbit/s that are looked at.
+        ranks_per_host: that share a link.
+        latency_us: microseconds of a message between two hosts: about 20 for TCP, 5 for RDMA.
+        link_efficiency: what the protocol gives of the link: about 0.8 for TCP, 0.9 for RDMA.
+        jitter: standard deviation of a step's time, as a share of it.
+        sample_kb: kilobytes that are read from shared storage for each sample; 0 where data lie in memory.
+        storage_gbit: that the shared storage gives all ranks together.
+        output: name of the results, to which .json, .md and .png are added; nothing is written without.
+    """
+
+    step_seconds: float = field(kw_only=True)
+    model: str = "resnet50"
+    model_option: Mapping[str, Any] = field(default_factory=dict)
+    image_size: tuple[int, ...] = (224, 224)
+    classes: int = 1000
+    per_rank_batch_size: int = 32
+    ranks: tuple[str, ...] = ("8", "64", "512")
+    gbit: tuple[str, ...] = ("10", "25", "100", "400")
+    ranks_per_host: int = 4
+    latency_us: float = 20.0
+    link_efficiency: float = 0.8
+    jitter: float = 0.03
+    sample_kb: float = 0.0
+    storage_gbit: float = 80.0
+    output: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        convert_fields(self)
+        check_ranges(vars(self), _RANGES, "a projection")
+        for name, kind in (("ranks", int), ("gbit", float)):
+            for text in getattr(self, name):
+                _positive(name, text, kind)
+        if not self.ranks or not self.gbit:
+            raise ValueError("Received: no ranks or no gbit. Expected: one of each at least.")
+        if self.model in MODELS:
+            check_model(self.model, **self.model_option)
+        elif not Path(self.model).is_file():
+            raise ValueError(
+                f"Received: model={self.model!r}, which is no file. Expected: a .keras file, or one of: "
+                f"{', '.join(MODELS)}."
+            )
+
+    def work(self, gradient_bytes: list[int]) -> Work:
+        """Return one rank's step."""
+        return Work(
+            self.step_seconds,
+            gradient_bytes,
+            self.per_rank_batch_size,
+            self.sample_kb * 1e3,
+            self.jitter,
+        )
+
+    def network(self, gbit: float) -> Network:
+        """Return the network with a link of this speed."""
+        latency_s = self.latency_us * 1e-6
+        return Network(gbit, latency_s, self.ranks_per_host, self.link_efficiency)
+
+
+_POSITIVE = Range(0, above=True)
+_RANGES = {
+    **dict.fromkeys(("step_seconds", "latency_us", "storage_gbit"), _POSITIVE),
+    **dict.fromkeys(("classes", "per_rank_batch_size", "ranks_per_host"), Range(1)),
+    "link_efficiency": Range(0, 1, above=True),
+    **dict.fromkeys(("jitter", "sample_kb"), Range(0)),
+}
+
+
+def _positive(name: str, text: str, kind: type) -> None:
+    try:
+        good = 0 < kind(text) < 1e9
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(f"Received: {name} {text!r}. Expected: a number above 0.")
+
+
+def gradient_sizes(request: ProjectRequest) -> list[int]:
+    """Return the bytes of each trainable variable of the model, float32. Builds it, but computes nothing."""
+    import keras
+    import numpy as np
+
+    if request.model in MODELS:
+        from ddl.models.zoo import build_model
+
+        channels = 3
+        classes = 1 if target_of(request.model) == "mask" else request.classes
+        model = build_model(
+            request.model, (*request.image_size, channels), classes, **request.model_option
+        )
+    else:
+        try:
+            model = keras.models.load_model(request.model, compile=False)
+        except Exception as error:  # Keras raises whatever it stumbles over
+            reason = str(error).partition("\n")[0][:200]
+            raise ValueError(
+                f"Received: {request.model}, which Keras cannot load ({reason}). Expected: a model saved as .keras."
+            ) from error
+    return [4 * int(np.prod(variable.shape)) for variable in model.trainable_variables]
+
+
+def project_all(
+    request: ProjectRequest, gradient_bytes: list[int]
+) -> dict[str, dict[tuple[float, int], Projection]]:
+    """Return lever -> (Gbit/s, ranks) -> projection."""
+    storage = request.storage_gbit * 1e9 / 8
+    work = request.work(gradient_bytes)
+    return {
+        lever: {
+            (float(gbit), int(ranks)): project(
+                work,
+                request.network(float(gbit)),
+                Setting(storage_bytes_per_s=storage, **changes),
+                int(ranks),
+            )
+            for gbit in request.gbit
+            for ranks in request.ranks
+        }
+        for lever, changes in LEVERS.items()
+    }
+
+
+def projection_table(
+    request: ProjectRequest, found: dict[str, dict[tuple[float, int], Projection]]
+) -> str:
+    """Return a row for each network and number of ranks, with what it waits for and what each lever gives."""
+    base = found["as it is"]
+    columns = ["Gbit/s", "ranks", "samples/s", "times", "efficiency", "waits for"]
+    rows = []
+    for place, one in base.items():
+        rate = one.ranks * request.per_rank_batch_size / one.step_s
+        levers = [f"{found[lever][place].efficiency:.0%}" for lever in list(LEVERS)[1:]]
+        rows.append(
+            [
+                f"{place[0]:g}",
+                str(place[1]),
+                f"{rate:,.0f}",
+                f"{one.speedup:.1f}",
+                f"{one.efficiency:.0%}",
+                _waits(one),
+                *levers,
+            ]
+        )
+    return markdown([*columns, *list(LEVERS)[1:]], rows)
+
+
+def as_json(
+    request: ProjectRequest,
+    gradient_bytes: list[int],
+    found: dict[str, dict[tuple[float, int], Projection]],
+) -> dict[str, Any]:
+    """Return question and answer as JSON values."""
+    asked = {name: value for name, value in dataclasses.asdict(request).items() if name != "output"}
+    return {
+        "benchmark": "project",
+        "request": asked,
+        "gradient_mb": round(sum(gradient_bytes) / 1e6, 3),
+        "variables": len(gradient_bytes),
+        "projections": [
+            {"lever": lever, "gbit": place[0]} | dataclasses.asdict(one)
+            for lever, places in found.items()
+            for place, one in places.items()
+        ],
+    }
+
+
+def draw_projection(
+    request: ProjectRequest, found: dict[str, dict[tuple[float, int], Projection]], path: Path
+) -> None:
+    """Draw efficiency over ranks, a panel for each link and a line for each lever."""
+    from ddl.training.figure import new_figure
+
+    columns = min(len(request.gbit), 4)
+    rows = -(-len(request.gbit) // columns)
+    with new_figure(path, 260 * columns, 250 * rows + 40) as figure:
+        figure.suptitle(
+            f"{Path(request.model).name}, {request.step_seconds:g} s a step on one rank"
+        )
+        for number, gbit in enumerate(request.gbit, 1):
+            axes = figure.add_subplot(rows, columns, number)
+            _draw_panel(axes, found, float(gbit))
+            if number == 1:
+                axes.set_ylabel("efficiency, %")
+                axes.legend(loc="lower left", fontsize=7)
+
+
+def _draw_panel(
+    axes: Axes, found: dict[str, dict[tuple[float, int], Projection]], gbit: float
+) -> None:
+    for (lever, places), colour in zip(found.items(), _COLOURS, strict=True):
+        ranks = sorted(number for speed, number in places if speed == gbit)
+        values = [100 * places[gbit, number].efficiency for number in ranks]
+        is_base = lever == "as it is"
+        axes.plot(
+            ranks,
+            values,
+            color=colour,
+            marker="o",
+            markersize=4 if is_base else 3,
+            lw=2.5 if is_base else 1.2,
+            ls="-" if is_base else "--",
+            label=lever,
+        )
+    axes.set_title(f"{gbit:g} Gbit/s", loc="left", fontweight="bold")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ranks, [str(number) for number in ranks])
+    axes.set_xlabel("ranks")
+    axes.set_ylim(0, 105)
+
+
+def _waits(one: Projection) -> str:
+    """Return the largest of what a step waits for, with its share of the step."""
+    parts = {
+        "reduction": one.exposed_s,
+        "the slowest rank": one.straggler_s,
+        "storage": one.input_s,
+    }
+    name = max(parts, key=lambda part: parts[part])
+    return f"{name} {parts[name] / one.step_s:.0%}" if parts[name] else "nothing"

@@ -1,0 +1,247 @@
+"""What can be asked of each measuring subcommand, and the ways that it compares."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ddl.benchmark.comparison import Comparison
+from ddl.benchmark.runner import Setup
+from ddl.benchmark.trial import Trial
+from ddl.models.zoo import check_model, target_of
+from ddl.options import convert_fields
+from ddl.ranges import Range, check_ranges
+
+_LEAST_ONE = (
+    *("image_size", "channels", "classes", "per_rank_batch_size", "ranks", "threads", "rounds"),
+    *("epoch_steps",),
+)
+_RANGES = {
+    **dict.fromkeys(_LEAST_ONE, Range(1, 10**7)),
+    "epochs": Range(2, 10**6),
+}
+_CHOICES = {
+    "mixed_precision": ("none", "bfloat16", "float16"),
+    "compression": ("none", "bf16", "fp16"),
+    "storage": ("memory", "hdf5", "png"),
+    "kind": ("weak", "strong"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Measurement.
+
+    Attributes:
+        model: of the zoo.
+        model_option: of that model, such as width=8.
+        image_size: height and width of the pictures.
+        channels: of the pictures.
+        classes: kinds of pictures; masks have foreground or not.
+        per_rank_batch_size: samples a rank and step.
+        epoch_steps: steps an epoch.
+        epochs: of a run; the first one is the warm-up and does not count.
+        ranks: of the job.
+        threads: of each rank.
+        mixed_precision: "none", "bfloat16" or "float16".
+        compression: of gradients between ranks: "none", "bf16" or "fp16".
+        rounds: in each of which everything that is compared runs once, in turn.
+        output: name of the results, to which .json, .md and .png are added; nothing is written without.
+    """
+
+    model: str = "unet"
+    model_option: Mapping[str, Any] = field(default_factory=dict)
+    image_size: int = 128
+    channels: int = 3
+    classes: int = 10
+    per_rank_batch_size: int = 8
+    epoch_steps: int = 16
+    epochs: int = 3
+    ranks: int = 1
+    threads: int = 1
+    mixed_precision: str = "none"
+    compression: str = "none"
+    rounds: int = 3
+    output: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured."""
+        convert_fields(self)
+        check_ranges(vars(self), _RANGES, "a benchmark")
+        check_model(self.model, **self.model_option)
+        for name, known in _CHOICES.items():
+            value = getattr(self, name, known[0])
+            if value not in known:
+                raise ValueError(
+                    f"Received: {name}={value!r}. Expected one of: {', '.join(known)}."
+                )
+
+    def trial(self, ranks: int, **changes: Any) -> Trial:
+        """Return what each of so many ranks does."""
+        names = {one.name for one in dataclasses.fields(Trial)} & set(vars(self))
+        known = {name: getattr(self, name) for name in names}
+        known["samples"] = self.epoch_steps * self.per_rank_batch_size * ranks
+        return Trial(**known | changes)
+
+    def setup(self, ranks: int | None = None, **changes: Any) -> Setup:
+        """Return how our loop is started on so many ranks."""
+        ranks = ranks or self.ranks
+        return Setup(self.trial(ranks, **changes), ranks, self.threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest(Request):
+    """Measurement.
+
+    Attributes:
+        storage: where samples come from: "memory", "hdf5" or "png"; memory is measured beside the others.
+        augment: what may happen to a sample, such as flip=true.
+    """
+
+    storage: str = "memory"
+    augment: Mapping[str, Any] = field(default_factory=dict)
+
+    def comparison(self) -> Comparison:
+        """Return our loop on samples in memory, and on those in files."""
+        setups = {"memory": self.setup(storage="memory")}
+        if self.storage != "memory":
+            setups[self.storage] = self.setup()
+        return Comparison("train", setups, bound=0.95)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalingRequest(Request):
+    """Measurement.
+
+    Attributes:
+        kind: "weak": every rank has the same number of samples; "strong": all ranks share one rank's.
+    """
+
+    ranks: int = 2
+    kind: str = "weak"
+
+    def comparison(self) -> Comparison:
+        """Return one rank, and each number of ranks up to `ranks` by doubling, and `ranks`."""
+        counts = [1]
+        while counts[-1] * 2 < self.ranks:
+            counts.append(counts[-1] * 2)
+        setups = {}
+        for count in dict.fromkeys([*counts, self.ranks]):
+            shared = 1 if self.kind == "strong" else count
+            samples = self.epoch_steps * self.per_rank_batch_size * shared
+            setups[f"{count} rank" + "s" * (count > 1)] = self.setup(count, samples=samples)
+        return Comparison(f"{self.kind} scaling", setups, bound=1.9 if self.ranks == 2 else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopRequest(Request):
+    """Measurement."""
+
+    def comparison(self) -> Comparison:
+        """Return a bare `fit` on NumPy arrays, and our loop on the same, on one rank."""
+        setups = {"model.fit": self.setup(1, way="fit"), "our loop": self.setup(1)}
+        return Comparison("loop", setups, bound=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StallRequest(Request):
+    """Measurement."""
+
+    def comparison(self) -> Comparison:
+        """Return the longest wait after the last step of an epoch, with Keras's dataset and with ours."""
+        setups = {
+            "fit on arrays": self.setup(1, way="fit", validates=False),
+            "fit on ddl.data.pipeline": self.setup(1, way="pipeline"),
+        }
+        return Comparison("after the last step of an epoch", setups, "longest_end_s", "s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpinRequest(Request):
+    """Measurement."""
+
+    ranks: int = 2
+
+    def comparison(self) -> Comparison:
+        """Return OpenMPI's blocking calls as they come, which spin, and as `ddl.distributed.init` sets them."""
+        spinning = dataclasses.replace(self.setup(), env={"OMPI_MCA_mpi_yield_when_idle": "0"})
+        return Comparison("MPI's waiting", {"spinning": spinning, "yielding": self.setup()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeersRequest(Request):
+    """Measurement."""
+
+    ranks: int = 2
+
+    def comparison(self) -> Comparison:
+        """Return Horovod as people use it, and our loop, on as many ranks."""
+        peer = Setup(self.trial(self.ranks, way="peer"), self.ranks, threads=0, flags=())
+        return Comparison("peers", {"Horovod by hand": peer, "ours": self.setup()}, bound=2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrecisionRequest(Request):
+    """Measurement."""
+
+    mixed_precision: str = "bfloat16"
+
+    def comparison(self) -> Comparison:
+        """Return float32, and the precision that is asked for."""
+        setups = {"float32": self.setup(mixed_precision="none"), self.mixed_precision: self.setup()}
+        return Comparison("precision", setups, bound=1.4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRequest(Request):
+    """Measurement."""
+
+    def comparison(self) -> Comparison:
+        """Return a training without checkpoints, and one that takes one an epoch."""
+        setups = {"without": self.setup(), "an epoch each": self.setup(checkpoints=True)}
+        return Comparison("checkpoint", setups, bound=0.98)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputRequest(Request):
+    """Measurement.
+
+    Attributes:
+        augment: what may happen to a sample, such as flip=true.
+    """
+
+    augment: Mapping[str, Any] = field(default_factory=dict)
+
+    def comparison(self) -> Comparison:
+        """Return the pipeline alone, for each storage that these samples may have."""
+        kinds = ("memory", "hdf5", "png") if target_of(self.model) == "mask" else ("memory",)
+        setups = {kind: self.setup(way="input", storage=kind) for kind in kinds}
+        return Comparison("input", setups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartupRequest(Request):
+    """Measurement."""
+
+    epoch_steps: int = 1
+    epochs: int = 2
+
+    def comparison(self) -> Comparison:
+        """Return the seconds from the command to the end of the first epoch, of one step."""
+        return Comparison("startup", {"first step": self.setup()}, "started_s", "s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryRequest(Request):
+    """Measurement."""
+
+    epochs: int = 2
+
+    def comparison(self) -> Comparison:
+        """Return the most memory of a run, and of one with five times as many epochs."""
+        longer = self.setup(epochs=5 * self.epochs)
+        setups = {f"{self.epochs} epochs": self.setup(), f"{5 * self.epochs} epochs": longer}
+        return Comparison("memory", setups, "peak_mb", "MB")

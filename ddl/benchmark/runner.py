@@ -1,0 +1,104 @@
+"""Start trials on N ranks, each in a process of its own, in turn: A B A B."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ddl.benchmark.trial import RESULT, STARTED, Trial
+from ddl.doctor.allreduce import run_bounded
+
+TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A trial and how it is started.
+
+    Attributes:
+        trial: what each rank does.
+        ranks: how many.
+        threads: each rank's, OMP_NUM_THREADS; 0 leaves it to the libraries.
+        env: further variables.
+        flags: of mpirun.
+    """
+
+    trial: Trial
+    ranks: int = 1
+    threads: int = 1
+    env: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ("--bind-to", "none")
+
+
+def run_trial(setup: Setup) -> dict[str, Any]:
+    """Run it, and return what rank 0 tells.
+
+    Raises:
+        ValueError: mpirun is missing.
+        RuntimeError: with what was printed.
+    """
+    command = [sys.executable, "-m", "ddl.benchmark.trial", setup.trial.to_json()]
+    if setup.ranks > 1:
+        command = [_mpirun(), "-np", str(setup.ranks), *_flags(setup), *command]
+    status, output = run_bounded(command, _environment(setup), int(TIMEOUT_S))
+    lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
+    if status != 0 or not lines:
+        raise RuntimeError(f"The trial {setup} ended with {status}:\n{output[-3000:]}")
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
+def run_in_turn(
+    setups: Mapping[str, Setup], rounds: int, say: Callable[[str], object]
+) -> dict[str, list[dict[str, Any]]]:
+    """Run every setup once a round, and return the results by name, in order."""
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in setups}
+    for number in range(rounds):
+        for name, setup in setups.items():
+            found = run_trial(setup)
+            results[name].append(found)
+            rate = found.get("samples_per_s")
+            say(f"round {number + 1} of {rounds}: {name}" + (f": {rate:.1f}/s" if rate else ""))
+    return results
+
+
+def run_seconds(command: list[str]) -> float:
+    """Return how long a command takes that is to succeed."""
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - begin
+
+
+def _mpirun() -> str:
+    beside = Path(sys.executable).parent / "mpirun"
+    found = str(beside) if beside.exists() else shutil.which("mpirun")
+    if found is None:
+        raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
+    return found
+
+
+def _flags(setup: Setup) -> list[str]:
+    from ddl.distributed.launcher import usable_cores
+
+    crowded = setup.ranks > usable_cores()
+    return [*setup.flags, *(["--oversubscribe"] if crowded else [])]
+
+
+def _environment(setup: Setup) -> dict[str, str]:
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", STARTED: str(time.time())}
+    env.pop("OMP_NUM_THREADS", None)
+    if setup.threads:
+        env["OMP_NUM_THREADS"] = str(setup.threads)
+    if os.geteuid() == 0:  # in a container
+        env |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    root = str(Path(__file__).resolve().parents[2])
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH", "")]))
+    return env | dict(setup.env)

@@ -1,0 +1,238 @@
+"""Ways to train the same samples: by our loop, by a bare `fit`; and reading them without training."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ddl.distributed as dist
+from ddl.benchmark.samples import make_samples, write_samples
+from ddl.benchmark.trial import STARTED, Trial, rate
+from ddl.data.samples import ArraySamples
+from ddl.data.source import Subset
+from ddl.data.sources.arrays import Arrays
+from ddl.models.zoo import target_of
+from ddl.training.data import TrainingData, as_samples, open_data
+from ddl.training.plan import Plan
+
+_LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
+_METRICS = {"mask": "dice", "label": "top_1"}
+
+
+def plan_of(trial: Trial, folder: Path, data: str = "synthetic") -> Plan:
+    """Return the plan of our own training scripts for a trial."""
+    target = target_of(trial.model)
+    return Plan(
+        run_dir=folder / "run",
+        data=data,
+        model=trial.model,
+        model_option=trial.model_option,
+        loss=_LOSSES[target],
+        metric=(_METRICS[target],),
+        epochs=trial.epochs,
+        per_rank_batch_size=trial.per_rank_batch_size,
+        mixed_precision=trial.mixed_precision,
+        compression=trial.compression,
+        cache="auto" if trial.storage == "memory" else "none",
+        augment=trial.augment,
+        steps_per_execution=trial.steps_per_execution,
+        checkpoint_every_epochs=int(trial.checkpoints),
+        checkpoint_every_min=0,
+        keep_every_epochs=0,
+        seed=trial.seed,
+    )
+
+
+def data_of(trial: Trial, plan: Plan) -> TrainingData:
+    """Return the trial's samples, and a step of them to be looked at after each epoch."""
+    if trial.storage != "memory":
+        opened = open_data(plan)
+        return TrainingData(opened.training, opened.training, opened.classes)
+    images, targets = make_samples(trial)
+    target = target_of(trial.model)
+    classes = 1 if target == "mask" else trial.classes
+    source = Arrays({"image": images, target: targets}, "the benchmark's samples")
+    training = as_samples(source, plan, classes)
+    return TrainingData(training, training, classes)
+
+
+def train_ours(trial: Trial) -> dict[str, Any]:
+    """Train by our loop."""
+    dist.init()
+    from ddl.training.loop import train
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(dist.broadcast(name))
+        data = dist.broadcast(
+            write_samples(trial, folder)
+            if dist.is_root() and trial.storage != "memory"
+            else "synthetic"
+        )
+        plan = plan_of(trial, folder, data)
+        opened = data_of(trial, plan)
+        few = np.arange(min(len(opened.training), trial.per_rank_batch_size * dist.size()))
+        kept = TrainingData(opened.training, Subset(opened.training, few), opened.classes)
+        begin = time.time()
+        epochs = train(plan, kept)
+        dist.barrier()
+    seconds = [epoch["seconds"] for epoch in epochs]
+    score = epochs[-1].get(plan.metric[0])
+    return _told(trial, seconds, begin) | {"loss": epochs[-1]["loss"], "score": score}
+
+
+def train_fit(trial: Trial) -> dict[str, Any]:
+    """Train by a bare `fit` on NumPy arrays, in one process, as Keras's guides do."""
+    dist.init()  # for the number of threads alone
+    model, images, targets = compiled(trial)
+    few = trial.per_rank_batch_size
+    clock = Clock()
+    begin = time.time()
+    looked_at = (images[:few], targets[:few]) if trial.validates else None
+    fitted = model.fit(
+        images,
+        targets,
+        batch_size=few,
+        epochs=trial.epochs,
+        validation_data=looked_at,
+        verbose=0,
+        callbacks=[clock.callback()],
+    )
+    end = clock.parts()
+    metric = _METRICS[target_of(trial.model)]
+    found = {"loss": fitted.history["loss"][-1], "score": fitted.history[metric][-1]}
+    return _told(trial, end["epoch_s"], begin) | found | end
+
+
+def train_pipeline(trial: Trial) -> dict[str, Any]:
+    """Train by a bare `fit` on our batches, in one process: how long it takes after the last step of an epoch."""
+    dist.init()
+    from ddl.data import pipeline
+    from ddl.data.order import SampleOrder
+
+    model, images, targets = compiled(trial)
+    samples = ArraySamples(images, targets)
+    order = SampleOrder("global", len(samples), trial.per_rank_batch_size, 1, trial.seed)
+    clock = Clock()
+    begin = time.time()
+    with pipeline.training_batches(samples, order=order, rank=0) as batches:
+        model.fit(
+            batches.dataset,
+            epochs=trial.epochs,
+            steps_per_epoch=order.steps_per_epoch,
+            shuffle=False,
+            verbose=0,
+            callbacks=[clock.callback()],
+        )
+        parts = clock.parts()
+    return _told(trial, parts["epoch_s"], begin) | parts
+
+
+def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Return a compiled Keras model, and pictures from 0 to 1 with their targets in memory."""
+    import keras
+
+    from ddl.models.zoo import build_model
+    from ddl.training.losses import build_loss
+    from ddl.training.metrics import build_metric
+
+    if trial.mixed_precision != "none":
+        keras.config.set_dtype_policy(f"mixed_{trial.mixed_precision}")
+    keras.utils.set_random_seed(trial.seed)
+    target = target_of(trial.model)
+    images, targets = make_samples(trial)
+    inputs = images.astype(np.float32) / 255
+    classes = 1 if target == "mask" else trial.classes
+    model = build_model(trial.model, inputs.shape[1:], classes, **trial.model_option)
+    model.compile(
+        keras.optimizers.Adam(1e-3),
+        build_loss(_LOSSES[target]),
+        metrics=[build_metric(_METRICS[target])],
+    )
+    return model, inputs, targets.astype(np.float32 if target == "mask" else np.int64)
+
+
+class Clock:
+    """Notes when each epoch of `fit` begins and takes its last step."""
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[str, float]] = []
+
+    def callback(self) -> Any:
+        """Return a Keras callback that notes."""
+        import keras
+
+        mark = self._mark
+
+        class Notes(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                mark("begin")
+
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                mark("step")
+
+        return Notes()
+
+    def parts(self) -> dict[str, Any]:
+        """Return seconds of each epoch, and of what comes after its last step until the next one or fit's end."""
+        begins = [when for name, when in self._marks if name == "begin"]
+        ends = [*begins[1:], time.perf_counter()]
+        steps = [when for name, when in self._marks if name == "step"]
+        last = [max(step for step in steps if step <= end) for end in ends]
+        after = [end - step for step, end in zip(last, ends, strict=True)]
+        return {
+            "epoch_s": [end - begin for begin, end in zip(begins, ends, strict=True)],
+            "after_last_step_s": after,
+            "longest_end_s": max(after),
+        }
+
+    def _mark(self, name: str) -> None:
+        if name == "step" and self._marks and self._marks[-1][0] == "step":
+            self._marks.pop()  # the last one counts
+        self._marks.append((name, time.perf_counter()))
+
+
+def read_input(trial: Trial) -> dict[str, Any]:
+    """Read and augment the samples without training."""
+    dist.init()
+    from ddl.data import pipeline
+    from ddl.data.order import SampleOrder
+    from ddl.distributed.launcher import threads_per_rank
+
+    batch, epoch_s = trial.per_rank_batch_size, []
+    with tempfile.TemporaryDirectory() as folder:
+        data = write_samples(trial, Path(folder)) if trial.storage != "memory" else "synthetic"
+        plan = plan_of(trial, Path(folder), data)
+        training = data_of(trial, plan).training
+        order = SampleOrder("global", len(training), batch, dist.size(), trial.seed)
+        threads = threads_per_rank(dist.local_size())
+        with pipeline.training_batches(
+            training,
+            order=order,
+            rank=dist.rank(),
+            augmentation=plan.augmentation(),
+            threads=threads,
+        ) as batches:
+            taken = iter(batches.dataset)
+            for _ in range(trial.epochs):
+                begin = time.perf_counter()
+                for _ in itertools.islice(taken, order.steps_per_epoch):
+                    pass
+                epoch_s.append(time.perf_counter() - begin)
+    return {"samples_per_s": len(training) / min(epoch_s[1:] or epoch_s), "epoch_s": epoch_s}
+
+
+def _told(trial: Trial, epoch_s: list[float], begin: float) -> dict[str, Any]:
+    """Return what every way to train tells."""
+    started = float(os.environ.get(STARTED, begin))
+    return {
+        "samples_per_s": rate(trial.samples, epoch_s),
+        "epoch_s": epoch_s,
+        "ready_s": begin - started,
+        "started_s": begin - started + epoch_s[0],
+    }
