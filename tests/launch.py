@@ -34,10 +34,10 @@ LAUNCHERS = ("mpirun", "horovodrun-mpi", "horovodrun-gloo", "none")
 
 _MARK = "DDL_TEST_LAUNCH"  # every process of a launch inherits it, so that none can hide
 _LINGER_S = 3.0  # ranks may end a little after their launcher
-# A job that this process itself belongs to must not leak into the jobs that it starts.
+# A job that this process itself belongs to, or has been by `init`, must not leak into the jobs that it starts.
 _OUTER_JOB = (
     *("OMPI_COMM_", "OMPI_MCA_ess", "OMPI_MCA_orte", "OMPI_MCA_pmix", "PMIX_", "PMI_"),
-    *("HOROVOD_RANK", "HOROVOD_SIZE", "HOROVOD_LOCAL_", "HOROVOD_CROSS_"),
+    *("OMPI_MCA_mpi_yield", "HOROVOD_", "TF_NUM_"),
 )
 
 

@@ -21,9 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.launch import REPOSITORY
+from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
 from tests.scripts.bad_data import DATA, RESNET, UNET
+from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import TRAIN_RESNET, TRAIN_UNET
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
+from tests.scripts.bad_sql import SQL
 from tests.scripts.spoiled import Row
 
 
@@ -54,10 +57,13 @@ EARLY = [
     *RUNS,
     *EVALUATE,
     *PREPARE,
+    *SQL,
+    *EXPORT,
+    *BENCHMARKS,
 ]
 """Refused before TensorFlow loads."""
 
-LATE = MODELS
+LATE = [*MODELS, *EXPORTED, *BROKEN]
 """Refused when there is a model to look at."""
 
 

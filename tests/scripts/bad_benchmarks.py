@@ -1,0 +1,45 @@
+"""What people ask of a benchmark by mistake, and a piece of the one line that they get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.scripts.spoiled import Row
+
+
+def no_model(here: Path) -> None:
+    """Write a file that is no model."""
+    (here / "mine.keras").write_text("no model")
+
+
+BENCHMARKS = [
+    Row("benchmark", "The following arguments are required: what"),
+    Row("benchmark speed", "invalid choice: 'speed' (choose from"),
+    Row("benchmark train --rank 2", "--rank, which is no flag of this script. Expected: --ranks;"),
+    Row("benchmark train --ranks 0", "ranks=0 for a benchmark. Expected: at least 1"),
+    Row("benchmark train --epochs 1", "epochs=1 for a benchmark. Expected: at least 2"),
+    Row("benchmark train --storage tape", "storage='tape'. Expected one of: memory, hdf5, png."),
+    Row("benchmark train --augment flop=1", "Unknown option of augmentation. Received: 'flop'."),
+    Row("benchmark train --model vgg", "Unknown model. Received: 'vgg'."),
+    Row("benchmark loop --model-option wide=1", "Unknown option of model unet. Received: 'wide'."),
+    Row("benchmark scaling --kind loose", "kind='loose'. Expected one of: weak, strong."),
+    Row("benchmark allreduce --ranks 1", "ranks=1 for a benchmark. Expected: at least 2"),
+    Row("benchmark epochs here there", "here, which has no history.jsonl. Expected: the --run-dir"),
+    Row("benchmark project", "The following arguments are required: --step-seconds"),
+    Row(
+        "benchmark project --step-seconds 0", "step_seconds=0.0 for a projection. Expected: above 0"
+    ),
+    Row("benchmark project --step-seconds 1 --ranks many", "ranks 'many'. Expected: a number"),
+    Row("benchmark project --step-seconds 1 --gbit", "no ranks or no gbit. Expected: one of each"),
+    Row("benchmark project --step-seconds 1 --model mine.keras", "model='mine.keras', which is no"),
+]
+"""Refused before TensorFlow loads."""
+
+BROKEN = [
+    Row(
+        "benchmark project --step-seconds 1 --model mine.keras",
+        "mine.keras, which Keras cannot load",
+        no_model,
+    )
+]
+"""Refused when Keras has looked at it."""

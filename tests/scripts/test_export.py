@@ -1,0 +1,80 @@
+"""scripts/export.py and what takes its models, as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.inference.models import make_pictures, make_run
+from tests.pages import find_row, read_page
+from tests.scripts.test_flags import default_of, flags_of
+from tests.scripts.test_predict import run_here
+
+PAGE = read_page("export.md")
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "unet"
+    return make_run(folder, shape=(32, 32, 3), data_option={"count": 20}, image_size=(32, 32))
+
+
+def test_an_export_predicts_and_evaluates_as_its_run(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "cells.xml"
+    assert run_here("export", run_dir, model) == 0
+    told = capsys.readouterr().out
+    assert "dice against the truth" in told
+    assert told.endswith("cells.xml: openvino in f32\n")
+    pictures = make_pictures(tmp_path / "in", [(40, 40), (23, 61)])
+    found, measured = [], []
+    for name, wanted in (("keras", run_dir), ("openvino", model)):
+        given = ("--probabilities", "true", "--format", "npy", "--backend", name)
+        assert run_here("predict", wanted, pictures, tmp_path / name, *given) == 0
+        files = sorted((tmp_path / name).glob("*.probabilities.npy"))
+        found.append([np.load(file) for file in files])
+        capsys.readouterr()
+        exported = ("--exported", model) if name == "openvino" else ("--backend", "keras")
+        assert run_here("evaluate", run_dir, "--metric", "dice", *exported) == 0
+        measured.append(json.loads(capsys.readouterr().out))
+    assert len(found[0]) == 2
+    for one, other in zip(*found, strict=True):
+        assert np.abs(one - other).max() < 1e-4
+    assert measured[0]["dice"] == pytest.approx(measured[1]["dice"], abs=1e-3)
+    assert measured[0]["samples"] == measured[1]["samples"] == 2
+
+
+def test_an_export_that_is_too_far_is_refused_with_its_figures(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here("export", run_dir, tmp_path / "a.onnx", "--tolerance", "0") == 2
+    *_, told = capsys.readouterr().err.splitlines()
+    assert told.startswith("export: Received: an export in f32 that is too far from Keras: largest")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_benchmark_is_a_table_and_its_figures(run_dir: Path, tmp_path: Path, capsys) -> None:
+    quick = "--rounds 1 --turn-s 0.01 --latency-calls 2 --calibration-samples 2 --batch-size 2"
+    output = tmp_path / "speed.md"
+    assert run_here("benchmark_inference", run_dir, *quick.split(), "--output", output) == 0
+    table = capsys.readouterr().out
+    assert output.read_text() == table
+    assert len(table.splitlines()) == 2 + 5
+    facts = json.loads(output.with_suffix(".json").read_text())
+    assert facts["picture"] == [32, 32, 3]
+    assert facts["ways"]["OpenVINO f32"]["largest_difference"] < 1e-4
+    assert facts["ways"]["OpenVINO int8"]["times OpenVINO f32"]["median"] > 0
+
+
+@pytest.mark.parametrize("script", ["export", "benchmark_inference"])
+def test_the_page_has_every_flag_with_its_default(script: str) -> None:
+    part = PAGE.partition(f"## The flags of {script}.py")[2].partition("\n## ")[0]
+    flags = flags_of(script)
+    for flag, action in flags.items():
+        assert find_row(part, flag).split("|")[2].strip() == default_of(action), flag
+    assert set(re.findall(r"^\| `(--[\w-]+)`", part, re.MULTILINE)) == set(flags)
