@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import math
 import os
 import shutil
@@ -23,6 +22,7 @@ from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.listing import Listing
 from ddl.data.parts import Task, is_whole, make_part, plan_parts
 from ddl.data.pictures import PIXEL_LIMIT
+from ddl.files import hold_lock
 from ddl.options import convert_fields
 from ddl.progress import Progress
 from ddl.ranges import Range, check_ranges
@@ -173,18 +173,16 @@ def find_samples(preparation: Preparation) -> Listing:
 def _working_folder(preparation: Preparation) -> Iterator[Path]:
     """Hold the folder of parts for this run alone; remove it once the file is there, or if nothing is in it."""
     folder = preparation.parts_folder
-    try:
-        folder.mkdir(exist_ok=True)
-        opened = (folder / "lock").open("w")
-    except OSError as error:
-        raise _disk_trouble(preparation.output, error) from error
-    with opened as lock:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            folder.mkdir(exist_ok=True)
+            held.enter_context(hold_lock(folder / "lock"))
+        except BlockingIOError as error:
             raise ValueError(
                 f"Received: output={preparation.output}, which another run is writing. Expected: one run at a time."
             ) from error
+        except OSError as error:
+            raise _disk_trouble(preparation.output, error) from error
         try:
             yield folder
         except OSError as error:
