@@ -1,6 +1,7 @@
 """Workers of sql_score.py, one and two in turn, side by side on one server; each has one thread in the database.
 
-    python benchmarks/sql_workers.py cells.xml --rounds 5 --pictures 200 --size 512
+    python benchmarks/sql_workers.py cells.xml \
+        --output benchmarks/results/sql_workers
 
 The server is that of the environment (PGHOST, PGUSER and so on); the user is a superuser. It makes and drops the schema
 ddl_bench. Rates are over the time in which pictures were scored: connections, the model's load and the first pictures
@@ -11,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -60,14 +59,17 @@ def rate(workers: int) -> float:
 
 
 def main() -> None:
-    """Measure, and print the rates and their ratios as JSON."""
+    """Measure, and print the rates and their ratios."""
     import psycopg
+
+    from ddl.benchmark.result import markdown, pair_ratios, shown, summary, write_result
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("model", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--output", type=Path, help="name of the results, without an ending")
     given = parser.parse_args()
     flags = [str(given.model), "--name", "bench", "--schema", "ddl_bench"]
     subprocess.run([sys.executable, str(SCRIPTS / "sql_deploy.py"), *flags], check=True)
@@ -77,14 +79,23 @@ def main() -> None:
     finally:
         with psycopg.connect() as connection:
             connection.execute("DROP SCHEMA ddl_bench CASCADE")
-    ratios = sorted(two / one for one, two in rounds)
-    facts = {
-        "one worker, pictures/s": [round(one, 2) for one, _ in rounds],
-        "two workers, pictures/s": [round(two, 2) for _, two in rounds],
-        "ratio": [round(ratio, 3) for ratio in ratios],
-        "median ratio": round(statistics.median(ratios), 3),
-    }
-    print(json.dumps(facts, indent=2))
+    ones, twos = [one for one, _ in rounds], [two for _, two in rounds]
+    ratios = pair_ratios(twos, ones)
+    rows = [
+        ["one", shown(summary(ones)), "1"],
+        ["two", shown(summary(twos)), f"{shown(summary(ratios))}; bound 1.7"],
+    ]
+    table = markdown(["workers", "pictures/s", "times one"], rows)
+    print(table)
+    if given.output:
+        told = {
+            "pictures": given.pictures,
+            "size": given.size,
+            "one": ones,
+            "two": twos,
+            "ratios": ratios,
+        }
+        write_result(given.output, told, table)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ TensorFlow would report it as an operation that failed, with a page of text.
 from __future__ import annotations
 
 import atexit
+import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -30,12 +32,18 @@ from ddl.data.source import Source
 _START = Position()
 _Result = TypeVar("_Result")
 _Step = tuple[int, np.ndarray]  # epoch, and indices of this rank's samples
+_CHUNK_BYTES = 2 << 20
+"""Steps of smaller batches are read together: the way into Python and back costs half a millisecond."""
+_CHUNK_S = 0.02
+"""Nor does a chunk take longer, so that slow data are met step by step."""
+_MOST_STEPS = 32
 
 
 class Batches:
     """A rank's batches, for as long as a `with` block or until `close`.
 
-    In memory at once are 2 batches a thread and 4 more, and no more of the source than it holds itself.
+    In memory at once are 2 batches a thread and 4 more, and no more of the source than it holds itself. Where
+    `together` says so, several steps are read at once; then it is so many of them.
 
     Attributes:
         dataset: what `fit` and `evaluate` take. Each iteration begins at the start, and ends the one before.
@@ -48,12 +56,22 @@ class Batches:
         steps: Callable[[], Iterable[_Step]],
         threads: int,
         count: int | None = None,
+        together: int = 1,
     ) -> None:
-        """Promise the batches of these steps, `count` of them or endlessly many; nothing is read yet."""
+        """Promise the batches of these steps, `count` of them or endlessly many; nothing is read yet.
+
+        Args:
+            reader: makes a batch.
+            steps: calls for the steps from the first one on.
+            threads: that read.
+            count: of the steps.
+            together: steps that are read at once, at most. With a `count` it is 1.
+        """
         if threads < 1:
             raise ValueError(f"Received: threads={threads}. Expected: 1 or more.")
         self.error: Exception | None = None
         self._reader, self._steps, self._threads = reader, steps, threads
+        self._together, self._chunk = together, 1
         self._running: ReadAhead[_Step, tuple[np.ndarray, ...]] | None = None
         self._iteration = 0
         self._takers = 0
@@ -90,11 +108,21 @@ class Batches:
         """Start an iteration, and return its number."""
         if self._running is not None:
             self._running.close()
-        self._running = ReadAhead(
-            lambda step: self._reader(*step), self._steps(), self._threads, 2 * self._threads
-        )
+        steps = _chunks(self._steps(), lambda: self._chunk)
+        self._running = ReadAhead(self._read, steps, self._threads, 2 * self._threads)
         self._iteration += 1
         return np.int64(self._iteration)
+
+    def _read(self, step: _Step) -> tuple[np.ndarray, ...]:
+        """Return the batches of a chunk: (steps, samples, ...), or without the steps where each is read alone."""
+        epoch, indices = step
+        begin = time.perf_counter()
+        batches = self._reader(epoch, indices.ravel())
+        if self._together == 1:
+            return batches
+        is_fast = time.perf_counter() - begin < _CHUNK_S
+        self._chunk = min(2 * len(indices), self._together) if is_fast else len(indices) // 2 or 1
+        return tuple(part.reshape(*indices.shape, *part.shape[1:]) for part in batches)
 
     def _take(self, iteration: np.int64) -> list[np.ndarray]:
         """Return the next batch of an iteration."""
@@ -132,14 +160,19 @@ class Batches:
                 lambda number: self._counted(lambda: self._take(number)), [iteration], types
             )
             for part, field in zip(parts, fields, strict=True):
-                part.set_shape((None, *field.shape))
+                steps = (None,) if self._together > 1 else ()
+                part.set_shape((*steps, None, *field.shape))
             return tuple(parts)
 
         def begin(zero: Any) -> Any:
             return tf.numpy_function(lambda _: self._counted(self._begin), [zero], tf.int64)
 
         def batches(iteration: Any) -> Any:
-            return tf.data.Dataset.from_tensors(iteration).repeat(count).map(take)
+            taken = tf.data.Dataset.from_tensors(iteration).repeat(count).map(take)
+            if self._together == 1:
+                return taken
+            # `unbatch` takes ten times as long, and crashes on batches without samples.
+            return taken.flat_map(lambda *parts: tf.data.Dataset.from_tensor_slices(parts))
 
         # tf.data's autotuner stalls the end of every epoch by up to seconds (its background thread sleeps).
         options = tf.data.Options()
@@ -151,6 +184,13 @@ class Batches:
             .prefetch(2)
             .with_options(options)
         )
+
+
+def _chunks(steps: Iterable[_Step], size: Callable[[], int]) -> Iterator[_Step]:
+    """Yield the steps, up to `size()` of the same epoch and length as one: indices as (steps, samples)."""
+    for (epoch, _), alike in itertools.groupby(steps, lambda step: (step[0], len(step[1]))):
+        while chunk := [indices for _, indices in itertools.islice(alike, size())]:
+            yield epoch, np.stack(chunk)
 
 
 _OPEN: WeakSet[Batches] = WeakSet()
@@ -200,7 +240,11 @@ def training_batches(
         for position, indices in order.after(start, rank):
             yield position.epoch, indices
 
-    return Batches(BatchReader(samples, augmentation, order.seed), steps, threads)
+    reader = BatchReader(samples, augmentation, order.seed)
+    sample_bytes = sum(math.prod(field.shape) * field.dtype.itemsize for field in reader.fields)
+    together = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
+    together = min(max(1, together), _MOST_STEPS, order.steps_per_epoch)
+    return Batches(reader, steps, threads, together=together)
 
 
 def evaluation_batches(

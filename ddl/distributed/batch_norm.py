@@ -87,6 +87,8 @@ def _sum_over_ranks(sums: tf.Tensor, share: step.StepShare | None) -> tf.Tensor:
     other ranks' losses must have their shares, not this rank's: so they are put on here, and this one's taken out.
     """
     hvd = runtime.horovod()
+    if share is not None:
+        share.spans_ranks = True
 
     def allreduce(values: tf.Tensor) -> tf.Tensor:
         return timed([values], lambda: hvd.allreduce(values, op=hvd.Sum))

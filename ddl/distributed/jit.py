@@ -8,8 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddl.distributed import step as step_share
-from ddl.distributed.stamps import paused, timed
+from ddl.distributed.stamps import paused
 
 
 def reason_against(model: keras.Model, step: Callable[[Any], Any]) -> str | None:
@@ -28,10 +27,8 @@ def train_step(model: keras.Model) -> Callable[[Any], Any]:
     @tf.function(  # type: ignore[untyped-decorator]
         jit_compile=True, reduce_retracing=True
     )
-    def gradients(x: Any, y: Any, sample_weight: Any, share: tf.Tensor, real: tf.Tensor) -> Any:
-        # The share comes as an argument: a captured tensor would be that of the first trace around this.
-        mine = step_share.StepShare(share, real)
-        with paused(), step_share.entered(mine), tf.GradientTape() as tape:
+    def gradients(x: Any, y: Any, sample_weight: Any) -> Any:
+        with paused(), tf.GradientTape() as tape:
             y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
             loss = model._compute_loss(
                 x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
@@ -42,10 +39,7 @@ def train_step(model: keras.Model) -> Callable[[Any], Any]:
 
     def step(data: Any) -> Any:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        mine = step_share.current() or step_share.whole()  # `uneven` wraps every train step
-        share = timed(x, lambda: tf.identity(mine.share))
-        loss, y_pred, found = gradients(x, y, sample_weight, share, mine.real)
-        mine.in_loss = True
+        loss, y_pred, found = gradients(x, y, sample_weight)
         first = next(leaf for leaf in keras.tree.flatten(x) if leaf is not None)
         model._loss_tracker.update_state(loss, sample_weight=tf.shape(first)[0])
         model.optimizer.apply_gradients(zip(found, model.trainable_weights, strict=True))

@@ -93,7 +93,8 @@ class _Distributed:
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         share = step.current()
-        if share is not None and runtime.size() > 1:
+        # Elsewhere gradients are weighed: then the backward pass need not wait for the share, which comes from all.
+        if share is not None and share.spans_ranks and runtime.size() > 1:
             share.in_loss = True
             own = tf.convert_to_tensor(loss)
             loss = timed([own], lambda: step.weighed(own, share.share))

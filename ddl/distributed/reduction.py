@@ -52,11 +52,18 @@ def share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
     share = step.current()
     if share is None or share.in_loss:
         return list(gradients)
-    weighed: list[Gradient] = timed(
-        list(gradients),
-        lambda: [_mapped(g, lambda values: step.weighed(values, share.share)) for g in gradients],
+    present = [g for g in gradients if g is not None]
+    values = [_values(g) for g in present]
+    weighed = timed(
+        values,
+        lambda: tf.cond(
+            tf.equal(share.share, 1.0),  # all steps but the last one of an epoch
+            lambda: values,
+            lambda: [step.weighed(one, share.share) for one in values],
+        ),
     )
-    return weighed
+    by_gradient = iter(weighed)
+    return [_mapped(g, lambda _: next(by_gradient)) for g in gradients]
 
 
 def times_ranks(gradients: Sequence[Gradient]) -> list[Gradient]:

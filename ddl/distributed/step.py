@@ -44,11 +44,13 @@ class StepShare:
     Attributes:
         share: float64 scalar, this rank's samples over the mean per rank: 1 when all are equal, 0 without any.
         real: float64 scalar, 1, or 0 where this rank computes on a row of zeros because it has no sample.
+        spans_ranks: whether this rank's loss hangs on other ranks' samples: with synchronized batch normalization.
         in_loss: whether `scale_loss` has put the share into the loss, so that gradients carry it already.
     """
 
     share: tf.Tensor
     real: tf.Tensor
+    spans_ranks: bool = False
     in_loss: bool = False
 
 
@@ -58,11 +60,6 @@ _current: list[StepShare] = []
 def current() -> StepShare | None:
     """Return the share of the step that this code is part of, or None outside of one."""
     return _current[-1] if _current else None
-
-
-def whole() -> StepShare:
-    """Return the share of a rank in a step whose parts are equal."""
-    return StepShare(tf.ones((), tf.float64), tf.ones((), tf.float64))
 
 
 @contextlib.contextmanager
@@ -78,16 +75,10 @@ def step_samples(count: Any) -> Iterator[StepShare]:
         hvd = runtime.horovod()
         total = hvd.allreduce(count, op=hvd.Sum, name="ddl.step_samples", ignore_name_scope=True)
     share = tf.where(total > 0, count * runtime.size() / tf.maximum(total, 1.0), 1.0)
-    with entered(StepShare(share, tf.cast(count > 0, tf.float64))) as entry:
-        yield entry
-
-
-@contextlib.contextmanager
-def entered(share: StepShare) -> Iterator[StepShare]:
-    """Make `share` the current one."""
-    _current.append(share)
+    entry = StepShare(share, tf.cast(count > 0, tf.float64))
+    _current.append(entry)
     try:
-        yield share
+        yield entry
     finally:
         _current.pop()
 
