@@ -1,8 +1,9 @@
 """How long a step takes on N ranks, from one rank's step time, the gradients' sizes and the network. Pure NumPy.
 
 An alpha-beta model: a message of B bytes takes `latency_s + B / bytes_per_s`. Gradients come out of the backward pass
-from the last layer to the first, and whatever is there when the reduction before is through goes out in one
-buffer (Horovod's fusion). What is not done when the backward pass ends is waited for.
+from the last layer to the first. They go out in buckets of a fixed size, as `ddl.distributed` does, or whatever is
+there when the reduction before is through goes out in one buffer, as Horovod does by itself. What is not done when the
+backward pass ends is waited for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from ddl.distributed.buckets import in_buckets
 
 ALGORITHMS = ("ring", "tree", "hierarchical")
 BACKWARD_PART = 2 / 3
@@ -75,6 +78,7 @@ class Setting:
     Attributes:
         algorithm: of the reduction, one of `ALGORITHMS`.
         fusion_bytes: of a buffer (HOROVOD_FUSION_THRESHOLD).
+        buckets: whether each buffer's variables are fixed, or those that are there by chance.
         cycle_s: between two looks at what is ready (HOROVOD_CYCLE_TIME).
         compression: bytes that travel for each byte of gradient: 0.5 for bf16 and fp16.
         accumulation: steps between two updates, of which only the last one reduces.
@@ -83,6 +87,7 @@ class Setting:
 
     algorithm: str = "ring"
     fusion_bytes: int = 128 << 20
+    buckets: bool = False
     cycle_s: float = 1e-3
     compression: float = 1.0
     accumulation: int = 1
@@ -154,9 +159,8 @@ def reductions(
 ) -> list[tuple[float, float, float]]:
     """Return (start, end, bytes that travel) of each reduction of a step, in seconds from the step's start.
 
-    As Horovod does: whenever the one before is through, all gradients that are there go out together, as many as a
-    buffer holds; one that is larger travels alone. Variables are taken to come out at equal distances, the last
-    layer's first.
+    Variables are taken to come out at equal distances, the last layer's first. Without buckets, whenever the reduction
+    before is through all gradients that are there go out together, as many as a buffer holds.
     """
     backward_s = work.step_s * BACKWARD_PART
     count = len(work.gradient_bytes)
@@ -164,14 +168,16 @@ def reductions(
     sizes = [size * setting.compression for size in reversed(work.gradient_bytes)]
     # Ranks agree on what is ready by a small reduction, once a cycle: half a cycle is waited on average.
     agree_s = setting.cycle_s / 2 + reduce_s(8, ranks, network, "tree")
+    parcels = [len(bucket) for bucket in in_buckets(work.gradient_bytes, setting.fusion_bytes)]
     done: list[tuple[float, float, float]] = []
     end_s, first = 0.0, 0
     while first < count:
-        start_s = max(end_s, float(ready_s[first])) + agree_s
-        last, held = first + 1, sizes[first]
-        while (
-            last < count and ready_s[last] <= start_s and held + sizes[last] <= setting.fusion_bytes
-        ):
+        last = first + parcels[len(done)] if setting.buckets else first + 1
+        held = sum(sizes[first:last])
+        start_s = max(end_s, float(ready_s[last - 1])) + agree_s
+        while not setting.buckets and last < count and ready_s[last] <= start_s:
+            if held + sizes[last] > setting.fusion_bytes:
+                break
             held += sizes[last]
             last += 1
         end_s = start_s + reduce_s(held, ranks, network, setting.algorithm)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
 from ddl.benchmark.result import markdown
+from ddl.distributed.buckets import BUCKET_BYTES
 from ddl.models.zoo import MODELS, check_model, target_of
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 LEVERS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "bf16 on the wire": {"compression": 0.5},
-    "fusion x 4, cycle 10 ms": {"fusion_bytes": 512 << 20, "cycle_s": 10e-3},
+    "buckets x 4": {"fusion_bytes": 4 * BUCKET_BYTES},
     "accumulate 4": {"accumulation": 4},
     "hierarchical": {"algorithm": "hierarchical"},
 }
 """What a user can do -> what changes in the setting."""
 
+_OURS: dict[str, Any] = {"fusion_bytes": BUCKET_BYTES, "buckets": True}
 _COLOURS = ("#b03a2e", "#e07b00", "#2a6fbb", "#1b7f5c", "#6c4a9e")
 
 
@@ -153,7 +155,7 @@ def project_all(
             (float(gbit), int(ranks)): project(
                 work,
                 request.network(float(gbit)),
-                Setting(storage_bytes_per_s=storage, **changes),
+                Setting(storage_bytes_per_s=storage, **(_OURS | changes)),
                 int(ranks),
             )
             for gbit in request.gbit

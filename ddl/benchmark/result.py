@@ -50,6 +50,7 @@ def write_result(stem: Path, result: dict[str, Any], table: str) -> None:
     """Write STEM.json, with the machine's facts, and STEM.md."""
     facts = gather_facts()
     known = {name: facts[name] for name in _FACTS if facts[name]}
+    known["versions"] = {k: v for k, v in facts["versions"].items() if k != "executable"}
     known |= {"started": facts["started"], "command": shlex.join(["python", *sys.argv])}
     text = json.dumps(result | {"facts": known}, indent=1) + "\n"
     write_whole(stem.with_name(f"{stem.name}.json"), lambda path: path.write_text(text, "utf-8"))

@@ -10,7 +10,7 @@ NAMES = ("none", "fp16", "bf16")
 
 
 def average(tensors: list[tf.Tensor], compression: str) -> list[tf.Tensor]:
-    """Return the mean over ranks of dense tensors, reduced as one group.
+    """Return the mean over ranks of dense tensors, reduced as one group as soon as all of them are there.
 
     "fp16" halves the traffic, sums in float16 and overflows above 65504. "bf16" halves it too, keeps
     float32's range and sums in float32, so that its only loss is the rounding of what is sent.

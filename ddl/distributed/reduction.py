@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ddl.distributed import compression as wire
 from ddl.distributed import runtime, step
+from ddl.distributed.buckets import bucket_bytes, in_buckets
 from ddl.distributed.stamps import timed
 
 Gradient: TypeAlias = Any  # tf.Tensor, tf.IndexedSlices or None
@@ -39,9 +40,12 @@ class Reduction:
             averaged = [_dense(gradient) for gradient in averaged]
         dense = {i: g for i, g in enumerate(averaged) if isinstance(g, tf.Tensor)}
         sparse = {i: g for i, g in enumerate(averaged) if isinstance(g, tf.IndexedSlices)}
-        if dense:
-            means = wire.average(list(dense.values()), self.compression)
-            averaged = _replaced(averaged, dict(zip(dense, means, strict=True)))
+        places = list(dense)
+        sizes = [g.dtype.size * (g.shape.num_elements() or 0) for g in dense.values()]
+        for bucket in in_buckets(sizes, bucket_bytes()):
+            chosen = [places[number] for number in bucket]
+            means = wire.average([dense[place] for place in chosen], self.compression)
+            averaged = _replaced(averaged, dict(zip(chosen, means, strict=True)))
         if sparse:
             averaged = _replaced(averaged, _average_sparse(sparse))
         return averaged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ddl.distributed import launcher
+from ddl.distributed.buckets import BUCKET_BYTES
 
 STALL_TIMEOUT_S = 50.0
 """A rank that keeps the others waiting for longer ends the job; `init` and DDL_STALL_TIMEOUT_S change it."""
@@ -49,6 +50,9 @@ def set_environment(place: launcher.Placement, stall_timeout_s: float) -> None:
         defaults |= {
             "HOROVOD_STALL_CHECK_TIME_SECONDS": str(check_s if stall_timeout_s else 60),
             "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(max(0, int(stall_timeout_s) - 3 * check_s)),
+            "HOROVOD_FUSION_THRESHOLD": str(BUCKET_BYTES),
+            # Buckets that share a buffer when they happen to meet would be summed in another order each time.
+            "HOROVOD_DISABLE_GROUP_FUSION": "1",
         }
     if place.size > 1 and place.local_size == place.size:
         # Horovod looks this often (ms) whether gradients are ready; its own 1 ms is a fifth of a small model's step.

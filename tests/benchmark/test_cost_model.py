@@ -72,11 +72,17 @@ def test_with_one_rank_a_host_hierarchical_is_a_ring(size: float, ranks: int, gb
     )
 
 
-@given(SIZES, RANKS, NETWORKS, st.floats(1e-3, 10), st.integers(1, 1 << 28))
+@given(SIZES, RANKS, NETWORKS, st.floats(1e-3, 10), st.integers(1, 1 << 28), st.booleans())
 def test_every_byte_travels_once_and_not_before_it_is_there(
-    sizes: list[int], ranks: int, network: Network, step_s: float, fusion_bytes: int
+    sizes: list[int],
+    ranks: int,
+    network: Network,
+    step_s: float,
+    fusion_bytes: int,
+    buckets: bool,
 ) -> None:
-    done = reductions(Work(step_s, sizes), network, Setting(fusion_bytes=fusion_bytes), ranks)
+    setting = Setting(fusion_bytes=fusion_bytes, buckets=buckets)
+    done = reductions(Work(step_s, sizes), network, setting, ranks)
     assert sum(size for _, _, size in done) == sum(sizes)
     assert all(size <= fusion_bytes or size in sizes for _, _, size in done)
     assert done[0][0] > step_s * (1 - BACKWARD_PART)
@@ -107,6 +113,14 @@ def test_compression_halves_and_accumulation_divides_what_is_waited_for() -> Non
     assert half.exposed_s < every.exposed_s / 2  # the backward pass hides as much of less
     fourth = project(work, network, Setting(accumulation=4), 8)
     assert fourth.exposed_s == pytest.approx(every.exposed_s / 4)
+
+
+def test_one_bucket_for_all_hides_nothing_behind_the_backward_pass() -> None:
+    work, network = Work(0.1, [1 << 22] * 16), Network(10)
+    one = project(work, network, Setting(buckets=True), 8)
+    four = project(work, network, Setting(fusion_bytes=16 << 20, buckets=True), 8)
+    assert one.exposed_s == pytest.approx(one.reduction_s + 0.5e-3, abs=1e-3)
+    assert four.exposed_s < one.exposed_s
 
 
 def test_shared_storage_bounds_all_ranks_together() -> None:

@@ -6,7 +6,9 @@ mpirun -np 2 python -m tests.distributed.reducer OUT.npz
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -54,6 +56,11 @@ def main(argv: list[str] | None = None) -> None:
         results[compression] = first.numpy()
         results[f"{compression} matrix"] = matrix.numpy().ravel()
         results[f"{compression} sparse"] = tf.convert_to_tensor(rows_).numpy()
+        with mock.patch.dict(os.environ, HOROVOD_FUSION_THRESHOLD="4100"):
+            found = Reduction(compression).average(
+                given
+            )  # three buckets: the first tensor is 4004 bytes
+        results[f"{compression} in buckets"] = np.append(found[0], found[3])
     dense = Reduction(sparse_as_dense=True).average([sparse])[0]
     assert isinstance(dense, tf.Tensor)
     results["as dense"] = dense.numpy()

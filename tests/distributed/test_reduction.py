@@ -63,3 +63,17 @@ def test_sparse_rows_are_averaged_also_where_ranks_touch_different_ones(
         values, at = rows(rank)
         np.add.at(expected, at, values / ranks)
     np.testing.assert_allclose(results[name], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("compression", ["none", "fp16", "bf16"])
+def test_buckets_change_no_more_than_the_order_of_the_sums(
+    launched: tuple, compression: str
+) -> None:
+    ranks, results = launched
+    together = np.append(results[compression], results[f"{compression} matrix"])
+    apart = results[f"{compression} in buckets"]
+    assert np.array_equal(apart, together) or ranks > 2
+    rounding = {"none": 2**-24, "fp16": 2**-11, "bf16": 2**-8}[compression]
+    _, magnitude = _exact(ranks)
+    bound = 2 * ranks * (rounding * np.append(magnitude, magnitude[:1000]) + 2.0**-24)
+    assert np.all(np.abs(apart - together) <= bound)
