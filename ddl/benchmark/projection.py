@@ -226,6 +226,7 @@ def draw_projection(
             _draw_panel(axes, found, float(gbit))
             if number == 1:
                 axes.set_ylabel("efficiency, %")
+            if number == len(request.gbit):  # the fastest link leaves room
                 axes.legend(loc="lower left", fontsize=7)
 
 

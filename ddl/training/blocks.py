@@ -30,7 +30,7 @@ def block_size(step_s: float, steps_left: int, trace_s: float) -> int:
     Args:
         step_s: that one takes, with all that is done around it.
         steps_left: of the training.
-        trace_s: that TensorFlow takes once to get ready for it, as for the first step.
+        trace_s: that TensorFlow takes once to get ready for it, as for the first step; 0 where it is ready.
     """
     if step_s >= _WORTH_S or steps_left * _SAVED_S < trace_s:
         return 1

@@ -136,7 +136,8 @@ class Supervisor(keras.callbacks.Callback):
         if run.plan.steps_per_execution:
             return run.plan.steps_per_execution
         done = run.position.epoch * run.steps_per_epoch + run.position.step
-        return block_size(batch_s, run.plan.epochs * run.steps_per_epoch - done, blocks.first_s)
+        left = run.plan.epochs * run.steps_per_epoch - done
+        return block_size(batch_s, left, blocks.first_s if blocks.size == 1 else 0.0)
 
     def _sums(self) -> list[np.ndarray]:
         """Return what the metrics have added up so far, on this rank."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddl.data.order import Position
 from ddl.training.blocks import Blocks, block_size
+from ddl.training.supervisor import Supervisor
 from tests.launch import REPOSITORY, run_ranks
 
 STEPS = 7
@@ -29,6 +32,15 @@ def test_a_small_model_is_taken_in_blocks_and_a_large_one_is_not() -> None:
     assert block_size(4e-3, 100_000, 2.0) == 25
     assert block_size(0.4, 100_000, 2.0) == 1
     assert block_size(2e-3, 100, 2.0) == 1  # over before it pays
+
+
+def test_what_was_traced_is_used_to_the_last_step() -> None:
+    supervisor: Any = object.__new__(Supervisor)
+    plan = SimpleNamespace(steps_per_execution=0, epochs=1)
+    supervisor._run = SimpleNamespace(plan=plan, steps_per_epoch=1000, position=Position(0, 990))
+    for size, then in ((25, 25), (1, 1)):
+        supervisor._blocks = SimpleNamespace(size=size, first_s=2.0)
+        assert supervisor._block_size(4e-3) == then
 
 
 def fitted(size: int, spoiled: int | None = None) -> tuple[list[np.ndarray], list[Any]]:
