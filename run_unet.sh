@@ -14,7 +14,7 @@
 # SSH_PORT=22              of the other machines
 # BIND_TO=none             what a rank is bound to: none, core, socket, numa
 # MAP_BY=slot              how ranks are laid out: slot, node, ppr:2:socket
-# FUSION_THRESHOLD_MB=128  gradients that travel together
+# FUSION_THRESHOLD_MB=32   gradients that travel together
 # CYCLE_TIME_MS=           how long gradients wait for each other; without, 0.2 on one machine and 1 on several
 # MPI_FLAGS="..."          anything else for mpirun
 #
@@ -57,7 +57,7 @@ keep_log() { # print what is read; keep it in job.log as soon as the training ha
     done
 }
 
-ranks="${NP:-2}" fusion="${FUSION_THRESHOLD_MB:-128}" port="${SSH_PORT:-22}"
+ranks="${NP:-2}" fusion="${FUSION_THRESHOLD_MB:-32}" port="${SSH_PORT:-22}"
 run_dir="${RUN_DIR:-runs/unet}"
 number NP "$ranks" 100000
 number FUSION_THRESHOLD_MB "$fusion" 65536
