@@ -14,8 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddl.distributed import runtime, step
-from ddl.distributed.stamps import timed
+from ddl.distributed import fused_norm, runtime, step, sums
 from ddl.distributed.variables import average_variables
 
 
@@ -30,11 +29,15 @@ def SyncBatchNormalization(**kwargs: Any) -> keras.layers.BatchNormalization:  #
 
 
 def install() -> None:
-    """Make layers with `synchronized=True` reduce their statistics over all ranks."""
+    """Make layers with `synchronized=True` reduce their statistics over all ranks, and all layers use fused operations.
+
+    Keras's own code stays where the fused operations do not fit: masks, renormalization, float64, other axes.
+    """
     layer = keras.layers.BatchNormalization
     local_moments: Callable[..., Any] = layer._moments
     if hasattr(local_moments, "__wrapped__"):
         return
+    keras_call: Callable[..., Any] = layer.call
 
     @functools.wraps(local_moments)
     def moments(self: Any, inputs: tf.Tensor, mask: tf.Tensor | None) -> Any:
@@ -46,7 +49,31 @@ def install() -> None:
             return keras.ops.moments(inputs, axes=self._reduction_axes)
         return global_moments(inputs, self._reduction_axes, mask)
 
+    @functools.wraps(keras_call)
+    def call(
+        self: Any, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        plain = mask is not None or self.renorm or not fused_norm.fits(inputs, self.axis)
+        if plain or not (training and self.trainable):
+            return keras_call(self, inputs, training=training, mask=mask)
+        return _fused_call(self, inputs)
+
     layer._moments = moments
+    layer.call = call
+
+
+def _fused_call(layer: Any, inputs: tf.Tensor) -> tf.Tensor:
+    outputs, mean, variance = fused_norm.normalize(
+        inputs,
+        layer.gamma if layer.scale else None,
+        layer.beta if layer.center else None,
+        layer.epsilon,
+        over_all_ranks=layer.synchronized,
+    )
+    for moving, new in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        old = tf.cast(moving, new.dtype)
+        moving.assign(old * layer.momentum + new * (1.0 - layer.momentum))
+    return tf.cast(outputs, layer.compute_dtype)
 
 
 def global_moments(
@@ -70,40 +97,26 @@ def global_moments(
     first = _float64_sum(deviation, axes)
     second = _float64_sum(tf.square(deviation), axes)
     shift, n = _flat64(center), _flat64(count)
-    sums = tf.stack([first + n * shift, second + 2 * shift * first + n * shift**2, n])
+    moments = tf.stack([first + n * shift, second + 2 * shift * first + n * shift**2, n])
     share = step.current()
     if share is not None:
-        sums *= share.real
-    total, squares, n = tf.unstack(_sum_over_ranks(sums, share))
+        moments *= share.real
+    total, squares, n = tf.unstack(_sum_over_ranks(moments, share))
     mean = total / n
     variance = tf.maximum(squares / n - mean**2, 0)
     return tf.cast(mean, inputs.dtype), tf.cast(variance, inputs.dtype)
 
 
-def _sum_over_ranks(sums: tf.Tensor, share: step.StepShare | None) -> tf.Tensor:
-    """Return the sum over ranks, through which gradients flow back from the losses of all ranks.
-
-    Where the share of a rank is not in its loss, it is put on its gradients after the backward pass. What comes from
-    other ranks' losses must have their shares, not this rank's: so they are put on here, and this one's taken out.
-    """
-    hvd = runtime.horovod()
+def _sum_over_ranks(values: tf.Tensor, share: step.StepShare | None) -> tf.Tensor:
+    """Return the sum over ranks, through which gradients flow back from the losses of all ranks."""
     if share is not None:
         share.spans_ranks = True
 
-    def allreduce(values: tf.Tensor) -> tf.Tensor:
-        return timed([values], lambda: hvd.allreduce(values, op=hvd.Sum))
-
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def summed(values: tf.Tensor) -> Any:
-        def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            if share is None or share.in_loss:
-                return allreduce(upstream)
-            weighed = allreduce(upstream * share.share)
-            return tf.math.divide_no_nan(weighed, share.share)
+        return sums.over_ranks(values), lambda upstream: sums.back_over_ranks(upstream, share)
 
-        return allreduce(values), gradient
-
-    return summed(sums)
+    return summed(values)
 
 
 def local_layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:

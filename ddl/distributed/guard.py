@@ -8,7 +8,8 @@ Four methods are wrapped, each where every way of training passes:
 - `Optimizer.apply` refuses gradients that were not averaged, also in a `GradientTape` loop.
 - `LossScaleOptimizer.apply` refuses a reduction that stands behind its decision to skip a step.
 
-Besides, `BatchNormalization(synchronized=True)` takes its statistics over all ranks (see `batch_norm`).
+Besides, `BatchNormalization(synchronized=True)` takes its statistics over all ranks, in fused operations
+(see `batch_norm`).
 """
 
 from __future__ import annotations
