@@ -31,6 +31,8 @@ def plan_of(trial: Trial, folder: Path, data: str = "synthetic") -> Plan:
     return Plan(
         run_dir=folder / "run",
         data=data,
+        # A part that is held back would make epochs shorter than those of samples in memory.
+        validation_data=None if trial.storage == "memory" else data,
         model=trial.model,
         model_option=trial.model_option,
         loss=_LOSSES[target],

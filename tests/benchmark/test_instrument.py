@@ -13,7 +13,9 @@ from ddl.benchmark import comparison, epochs, requests, runner, wire_report
 from ddl.benchmark.command import COMMANDS, command_parser
 from ddl.benchmark.result import markdown, pair_ratios, rounded, shown, summary
 from ddl.benchmark.runner import Setup
+from ddl.benchmark.samples import write_samples
 from ddl.benchmark.trial import Trial
+from ddl.benchmark.ways import data_of, plan_of
 from tests.launch import REPOSITORY
 from tests.pages import read_page
 
@@ -42,6 +44,14 @@ def test_every_comparison_has_two_ways_at_least_and_fits_its_ranks(name: str) ->
         steps = setup.trial.samples / (setup.ranks * setup.trial.per_rank_batch_size)
         assert steps == int(steps)
         assert setup.trial == Trial(**json.loads(setup.trial.to_json()))
+
+
+@pytest.mark.parametrize("storage", ["memory", "hdf5", "png"])
+def test_every_storage_trains_on_all_samples(storage: str, tmp_path: Path) -> None:
+    trial = Trial(storage=storage, samples=20, image_size=32)
+    data = "synthetic" if storage == "memory" else write_samples(trial, tmp_path)
+    opened = data_of(trial, plan_of(trial, tmp_path, data))
+    assert len(opened.training) == trial.samples
 
 
 def test_ratios_are_those_of_neighbours() -> None:
