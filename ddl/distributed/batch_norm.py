@@ -98,7 +98,7 @@ def global_moments(
     second = _float64_sum(tf.square(deviation), axes)
     shift, n = _flat64(center), _flat64(count)
     moments = tf.stack([first + n * shift, second + 2 * shift * first + n * shift**2, n])
-    share = step.current()
+    share = step.spanning()
     if share is not None:
         moments *= share.real
     total, squares, n = tf.unstack(_sum_over_ranks(moments, share))
@@ -109,8 +109,6 @@ def global_moments(
 
 def _sum_over_ranks(values: tf.Tensor, share: step.StepShare | None) -> tf.Tensor:
     """Return the sum over ranks, through which gradients flow back from the losses of all ranks."""
-    if share is not None:
-        share.spans_ranks = True
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def summed(values: tf.Tensor) -> Any:

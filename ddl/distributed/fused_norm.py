@@ -76,14 +76,12 @@ def _local(
 def _global(
     pictures: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    share = step.current()
-    if share is not None:
-        share.spans_ranks = True
+    share = step.spanning()
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def normalized(pictures: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> Any:
         mean, variance, count = _statistics(pictures, share)
-        outputs, *_ = _affine(pictures, scale, offset, mean, variance, epsilon)
+        outputs = _affine(pictures, scale, offset, mean, variance, epsilon)
 
         def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             direct, for_scale, for_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
@@ -102,7 +100,7 @@ def _global(
             if share is not None:
                 through *= share.real
             through = tf.cast(through, tf.float32) * scale * tf.math.rsqrt(variance + epsilon)
-            indirect, *_ = _affine(pictures, through[0], through[1], mean, variance, epsilon)
+            indirect = _affine(pictures, through[0], through[1], mean, variance, epsilon)
             return direct + indirect, for_scale, for_offset
 
         return (outputs, mean, variance), gradient
@@ -139,8 +137,8 @@ def _affine(
     mean: tf.Tensor,
     variance: tf.Tensor,
     epsilon: float,
-) -> Any:
-    return tf.raw_ops.FusedBatchNormV3(
+) -> tf.Tensor:
+    outputs, *_ = tf.raw_ops.FusedBatchNormV3(
         x=pictures,
         scale=scale,
         offset=offset,
@@ -149,6 +147,7 @@ def _affine(
         epsilon=epsilon,
         is_training=False,
     )
+    return outputs
 
 
 def _count(pictures: tf.Tensor) -> tf.Tensor:

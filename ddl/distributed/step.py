@@ -62,6 +62,14 @@ def current() -> StepShare | None:
     return _current[-1] if _current else None
 
 
+def spanning() -> StepShare | None:
+    """Return the same, and note that the step's loss hangs on other ranks' samples."""
+    share = current()
+    if share is not None:
+        share.spans_ranks = True
+    return share
+
+
 @contextlib.contextmanager
 def step_samples(count: Any) -> Iterator[StepShare]:
     """Say that this rank's part of the step has `count` samples (a number or a scalar tensor).

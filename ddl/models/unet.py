@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -41,14 +41,7 @@ def build_unet(
     """
     widths = _checked_widths(tuple(input_shape), classes, width, depth)
     _check_options(depth, norm, dropout, deep_supervision)
-    block = blocks.residual_block if residual else blocks.plain_block
-
-    def level_block(features: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
-        features = block(features, channels, norm, name)
-        if dropout:
-            features = keras.layers.Dropout(dropout, name=f"{name}_dropout")(features)
-        return features
-
+    level_block = _level_block(norm, dropout, residual=residual)
     inputs = keras.Input(tuple(input_shape), name="image")
     features, skips = inputs, []
     for level in range(depth):
@@ -72,6 +65,21 @@ def build_unet(
     # The finest first, so that output 0 is the one to predict with.
     outputs = {"mask": mask, **dict(reversed(outputs.items()))}
     return keras.Model(inputs, outputs if deep_supervision else mask, name="unet")
+
+
+def _level_block(
+    norm: str, dropout: float, *, residual: bool
+) -> Callable[[keras.KerasTensor, int, str], keras.KerasTensor]:
+    """Return what every level computes, of features, channels and a name: a block, and dropout if asked for."""
+    block = blocks.residual_block if residual else blocks.plain_block
+
+    def level_block(features: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
+        features = block(features, channels, norm, name)
+        if dropout:
+            features = keras.layers.Dropout(dropout, name=f"{name}_dropout")(features)
+        return features
+
+    return level_block
 
 
 def _coarse_mask(features: keras.KerasTensor, classes: int, factor: int) -> keras.KerasTensor:
