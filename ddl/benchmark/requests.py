@@ -166,9 +166,15 @@ class SpinRequest(Request):
     ranks: int = 2
 
     def comparison(self) -> Comparison:
-        """Return OpenMPI's blocking calls as they come, which spin, and as `ddl.distributed.init` sets them."""
-        spinning = dataclasses.replace(self.setup(), env={"OMPI_MCA_mpi_yield_when_idle": "0"})
-        return Comparison("MPI's waiting", {"spinning": spinning, "yielding": self.setup()})
+        """Return MPI and Horovod as they come, MPI that yields, and what `ddl.distributed.init` sets."""
+        asking = {"HOROVOD_IDLE_TIME": "0"}
+        spinning = asking | {"OMPI_MCA_mpi_yield_when_idle": "0", "HOROVOD_CYCLE_TIME": "1"}
+        setups = {
+            "as they come": dataclasses.replace(self.setup(), env=spinning),
+            "yielding": dataclasses.replace(self.setup(), env=asking),
+            "yielding and sleeping": self.setup(),
+        }
+        return Comparison("MPI's waiting", setups)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,10 +84,9 @@ def peak_mb() -> float:
 
 
 def rate(samples: int, epoch_s: list[float]) -> float:
-    """Return samples a second of an epoch as it usually is, after the first, which is the warm-up."""
-    from statistics import median
-
-    return samples / median(epoch_s[1:] or epoch_s)
+    """Return samples a second of all epochs after the first, which is the warm-up."""
+    counted = epoch_s[1:] or epoch_s
+    return samples * len(counted) / sum(counted)
 
 
 def main() -> None:

@@ -160,43 +160,55 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
 
 
 class Clock:
-    """Notes when each epoch of `fit` begins and takes its last step."""
+    """Notes when each epoch of `fit` begins, and when its first step begins and its last one ends."""
 
     def __init__(self) -> None:
-        self._marks: list[tuple[str, float]] = []
+        self._begins: list[float] = []
+        self._first_steps: list[float] = []
+        self._last_steps: list[float] = []
 
     def callback(self) -> Any:
         """Return a Keras callback that notes."""
         import keras
 
-        mark = self._mark
+        clock = self
 
         class Notes(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-                mark("begin")
+                clock.begin_epoch()
+
+            def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+                clock.begin_step()
 
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-                mark("step")
+                clock.end_step()
 
         return Notes()
 
+    def begin_epoch(self) -> None:
+        """Note it."""
+        self._begins.append(time.perf_counter())
+
+    def begin_step(self) -> None:
+        """Note it where it is an epoch's first."""
+        if len(self._first_steps) < len(self._begins):
+            self._first_steps.append(time.perf_counter())
+
+    def end_step(self) -> None:
+        """Note it; an epoch's last one counts."""
+        del self._last_steps[len(self._begins) - 1 :]
+        self._last_steps.append(time.perf_counter())
+
     def parts(self) -> dict[str, Any]:
-        """Return seconds of each epoch, and of what comes after its last step until the next one or fit's end."""
-        begins = [when for name, when in self._marks if name == "begin"]
-        ends = [*begins[1:], time.perf_counter()]
-        steps = [when for name, when in self._marks if name == "step"]
-        last = [max(step for step in steps if step <= end) for end in ends]
-        after = [end - step for step, end in zip(last, ends, strict=True)]
+        """Return seconds of each epoch, and from its last step to the next epoch's first one, or to fit's end."""
+        end = time.perf_counter()
+        ends, nexts = [*self._begins[1:], end], [*self._first_steps[1:], end]
+        after = [when - last for when, last in zip(nexts, self._last_steps, strict=True)]
         return {
-            "epoch_s": [end - begin for begin, end in zip(begins, ends, strict=True)],
+            "epoch_s": [after - before for before, after in zip(self._begins, ends, strict=True)],
             "after_last_step_s": after,
             "longest_end_s": max(after),
         }
-
-    def _mark(self, name: str) -> None:
-        if name == "step" and self._marks and self._marks[-1][0] == "step":
-            self._marks.pop()  # the last one counts
-        self._marks.append((name, time.perf_counter()))
 
 
 def read_input(trial: Trial) -> dict[str, Any]:

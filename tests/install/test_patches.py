@@ -51,13 +51,20 @@ def test_an_archive_with_another_checksum_is_refused(tmp_path):
 
 def test_unpack_patches_the_source(tmp_path):
     source = tmp_path / f"horovod-{sdist.VERSION}"
-    for patch in PATCHES:
-        path = source / patch.file
+    olds, news = (
+        {
+            file: "first\n"
+            + "between\n".join(getattr(patch, part) for patch in PATCHES if patch.file == file)
+            for file in {patch.file for patch in PATCHES}
+        }
+        for part in ("old", "new")
+    )
+    for file, text in olds.items():
+        path = source / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"first\n{patch.old}last\n")
+        path.write_text(text)
     archive = tmp_path / "fake.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(source, source.name)
     unpacked = sdist.unpack(archive, tmp_path / "unpacked")
-    for patch in PATCHES:
-        assert (unpacked / patch.file).read_text() == f"first\n{patch.new}last\n"
+    assert {file: (unpacked / file).read_text() for file in news} == news
