@@ -20,6 +20,14 @@ from ddl.benchmark.projection import (
 )
 from ddl.benchmark.result import write_result
 from ddl.benchmark.runner import run_trial
+from ddl.benchmark.suite import (
+    SuiteRequest,
+    definitions,
+    measure_all,
+    parts_table,
+    put_into_page,
+    suite_table,
+)
 from ddl.benchmark.wire_report import WireRequest, draw_wire, wire_result, wire_table
 from ddl.distributed.quiet import without_chatter
 
@@ -55,6 +63,16 @@ def project(request: ProjectRequest) -> None:
         projection_table(request, found),
         lambda _, path: draw_projection(request, found, path),
     )
+
+
+def suite(request: SuiteRequest) -> None:
+    """Measure all that is defined, and show it beside what is wanted."""
+    if not request.table_only:
+        measure_all(request)
+    tables = f"{suite_table(definitions())}\n{parts_table(definitions())}"
+    _say(tables)
+    if request.page is not None:
+        put_into_page(request.page, tables)
 
 
 def _say(text: str) -> None:

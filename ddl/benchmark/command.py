@@ -42,6 +42,7 @@ COMMANDS = {
         ("stall", "requests:StallRequest", "measure", "What comes after an epoch's last step."),
         ("spin", "requests:SpinRequest", "measure", "MPI's waiting, spinning and yielding."),
         ("epochs", "epochs:EpochsRequest", "epochs", "Two runs' histories, epoch by epoch."),
+        ("suite", "suite:SuiteRequest", "suite", "All of benchmarks/definitions.json, in a table."),
         ("project", "projection:ProjectRequest", "project", "More ranks, other networks."),
     )
 }

@@ -15,7 +15,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ddl.distributed import failure, launcher, quiet, settings
+from ddl.distributed import cores, failure, launcher, quiet, settings
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -67,6 +67,7 @@ def shutdown() -> None:
     failure.stop_watching()
     if _hvd is not None:
         _hvd.shutdown()
+    cores.release()
     _hvd, _place, _initialized, _left = None, launcher.Placement(), False, True
     atexit.unregister(shutdown)
 
@@ -223,11 +224,15 @@ def _start_horovod(stall_timeout_s: float) -> None:
 
 
 def _set_up_tensorflow() -> None:
-    """Pin the GPU and share the cores. TensorFlow must not have computed anything yet."""
+    """Pin the GPU, or the cores, and share these out. TensorFlow must not have computed anything yet."""
     import tensorflow as tf
 
     try:
         _pin_gpu(tf)
+        if not tf.config.list_physical_devices(
+            "GPU"
+        ):  # a GPU is nearer to some cores than to others
+            cores.pin(_place.local_rank, _place.local_size)
         tf.config.threading.set_intra_op_parallelism_threads(
             int(os.environ["TF_NUM_INTRAOP_THREADS"])
         )

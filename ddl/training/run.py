@@ -73,7 +73,7 @@ class Run:
     seconds_before: float = 0.0
     main_output: str = ""
     batch_has_changed: bool = False
-    _epoch_start: float = field(default_factory=time.monotonic)
+    _epoch_start: float | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -100,15 +100,17 @@ class Run:
 
     @property
     def epoch_seconds(self) -> float:
-        """Time spent on the epoch under way, by this process and those before."""
-        return self.seconds_before + time.monotonic() - self._epoch_start
+        """Time spent on the epoch under way, by this process and those before, since the one before it ended."""
+        now = time.monotonic()
+        return self.seconds_before + now - (self._epoch_start or now)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Start the clock of an epoch, and forget another one's."""
+        """Start the clock of this process's first epoch; the others' starts when the one before ends."""
         if epoch != self.position.epoch:
             self.seconds_before = 0.0
             self.position = Position(epoch)
-        self._epoch_start = time.monotonic()
+            self._epoch_start = None
+        self._epoch_start = self._epoch_start or time.monotonic()
 
     def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> Epoch:
         """Add an epoch to the history, and return it."""

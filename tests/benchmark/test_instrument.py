@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ddl.benchmark import comparison, epochs, requests, runner, wire_report
+from ddl.benchmark import comparison, epochs, requests, runner, suite, wire_report
 from ddl.benchmark.command import COMMANDS, command_parser
 from ddl.benchmark.result import markdown, pair_ratios, rounded, shown, summary
 from ddl.benchmark.runner import Setup
@@ -109,3 +109,44 @@ def test_two_runs_are_compared_epoch_by_epoch(tmp_path: Path) -> None:
 def test_results_are_small() -> None:
     for path in (REPOSITORY / "benchmarks").rglob("*.json"):
         assert path.stat().st_size < 100_000, path
+
+
+def test_the_page_shows_the_results_that_are_there() -> None:
+    found = suite.definitions()
+    assert suite.suite_table(found) in read_page("performance.md")
+    assert suite.parts_table(found) in read_page("performance.md")
+
+
+def test_results_were_measured_as_they_are_defined() -> None:
+    for one in suite.definitions():
+        result = json.loads((suite.RESULTS / f"{one.name}.json").read_text())
+        expected = (
+            f"python scripts/benchmark.py {one.command} --output benchmarks/results/{one.name}"
+        )
+        assert result["facts"]["command"] == expected
+
+
+def test_a_bound_that_is_missed_is_said(tmp_path: Path) -> None:
+    values = {"one": summary([10.0]) | {"all": [10.0]}, "two": summary([15.0]) | {"all": [15.0]}}
+    result = {"unit": "s", "values": values, "ratios": {"two": summary([1.5])}}
+    (tmp_path / "it.json").write_text(json.dumps(result))
+    for wanted, wanted_value, told in (
+        (1.4, 16, "1.4, 16 s"),
+        (1.6, 14, "1.6: not met, 14 s: not met"),
+    ):
+        one = suite.Definition("it", "Something", "loop", wanted, wanted_value)
+        assert f"| 1.50 (1.50 to 1.50) | {told} | `it` (1 round) |" in (
+            suite.suite_table([one], tmp_path)
+        )
+
+
+def test_tables_go_between_the_marks_of_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{suite.BEGIN}\nold\n{suite.END}\nafter\n")
+    suite.SuiteRequest(page=page)
+    suite.put_into_page(page, "new\n")
+    assert page.read_text() == f"before\n{suite.BEGIN}\n\nnew\n\n{suite.END}\nafter\n"
+    page.write_text("no marks")
+    for wrong in ({"page": page}, {"only": ("nothing",)}):
+        with pytest.raises(ValueError, match="Expected"):
+            suite.SuiteRequest(**wrong)  # type: ignore[arg-type]

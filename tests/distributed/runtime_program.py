@@ -66,10 +66,13 @@ facts = {
     ],
     "threads": dist.allgather(tf.config.threading.get_intra_op_parallelism_threads()),
     "yields": os.environ.get("OMPI_MCA_mpi_yield_when_idle"),  # noqa: SIM112
+    "cores": dist.allgather(sorted(os.sched_getaffinity(0))),
     "idle_cpu_s": dist.allgather(idle_cpu_s()),
     "crossed_s": dist.allgather(crossed_s()),
     "reduction_s": reduction_s(),
 }
 dist.barrier()
-if dist.is_root():
+dist.shutdown()
+assert os.sched_getaffinity(0) == os.sched_getaffinity(os.getppid())
+if rank == 0:
     sys.stdout.write(json.dumps(facts) + "\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ddl.distributed as dist
-from ddl.distributed import runtime
+from ddl.distributed import cores, runtime
 from tests.launch import run_ranks
 
 PROGRAM = Path(__file__).with_name("runtime_program.py")
@@ -39,6 +39,13 @@ def test_collectives_agree_under_every_launcher(launcher: str, ranks: int) -> No
     assert facts["dtypes"] == ["float32", "float64", "int64", "float64"]
     assert facts["threads"] == [1] * ranks
     assert facts["yields"] == "1"
+    # Where there are enough, each rank has its own.
+    shares = [set(one) for one in facts["cores"]]
+    everything = os.sched_getaffinity(0)
+    assert set.union(*shares) == everything
+    assert sum(len(one) for one in shares) == len(everything) * (
+        1 if ranks <= len(everything) else ranks
+    )
     # Horovod's thread sleeps while nothing is to be reduced, and no rank waits until it looks by itself.
     assert max(facts["idle_cpu_s"]) < 0.1
     assert max(facts["crossed_s"]) < 0.1
@@ -111,3 +118,18 @@ def test_every_public_name_exists() -> None:
     assert [name for name in dist.__all__ if not hasattr(dist, name)] == []
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = dist.nothing
+
+
+def test_neighbours_share_a_processor_and_a_core(tmp_path: Path) -> None:
+    """Two processors of two cores of two threads, numbered as Linux does: second threads last."""
+    for core in range(8):
+        topology = tmp_path / f"cpu{core}/topology"
+        topology.mkdir(parents=True)
+        (topology / "physical_package_id").write_text(f"{core % 4 // 2}\n")
+        (topology / "core_id").write_text(f"{core % 2}\n")
+    shares = [cores.share_of(range(8), rank, 2, tmp_path) for rank in (0, 1)]
+    assert shares == [{0, 1, 4, 5}, {2, 3, 6, 7}]
+    assert [cores.share_of(range(8), rank, 3, tmp_path) for rank in (0, 1, 2)] == [
+        *({0, 4}, {1, 5, 2}, {6, 3, 7}),
+    ]
+    assert cores.share_of({5, 3, 9}, 0, 2, tmp_path / "nothing") == {3}

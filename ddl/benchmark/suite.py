@@ -1,0 +1,165 @@
+"""All measurements of benchmarks/definitions.json: run in turn, and shown in one table beside what is wanted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddl.benchmark.result import markdown, rounded, shown
+from ddl.files import write_whole
+from ddl.options import convert_fields
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFINITIONS = ROOT / "benchmarks/definitions.json"
+RESULTS = ROOT / "benchmarks/results"
+BEGIN, END = "<!-- The table of benchmark.py suite begins. -->", "<!-- It ends. -->"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A measurement.
+
+    Attributes:
+        name: of its results, in benchmarks/results.
+        what: it is, in words.
+        command: words after benchmark.py.
+        wanted: what the first ratio is to be at least, or None.
+        wanted_value: what the second value (the first of one) is to be at least, or at most where it is a time.
+    """
+
+    name: str
+    what: str
+    command: str
+    wanted: float | None = None
+    wanted_value: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteRequest:
+    """Measurement.
+
+    Attributes:
+        only: names of benchmarks/definitions.json; all without.
+        table_only: measure nothing, show the results that are there.
+        page: a Markdown file whose table is brought up to date.
+    """
+
+    only: tuple[str, ...] = ()
+    table_only: bool = False
+    page: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that nothing has, and a page without a place for the table."""
+        convert_fields(self)
+        known = [one.name for one in definitions()]
+        for name in self.only:
+            if name not in known:
+                raise ValueError(f"Received: only={name!r}. Expected: of {', '.join(known)}.")
+        if self.page is not None and not (self.page.is_file() and _has_place(self.page)):
+            raise ValueError(
+                f"Received: page={self.page}. Expected: a file with the lines {BEGIN} and {END}."
+            )
+
+
+def definitions(path: Path = DEFINITIONS) -> list[Definition]:
+    """Return them, in the order of the table."""
+    return [Definition(**one) for one in json.loads(path.read_text("utf-8"))]
+
+
+def measure_all(request: SuiteRequest) -> None:
+    """Run what is asked for, each in a process of its own, as its command says.
+
+    Raises:
+        ValueError: one failed; it has said why.
+    """
+    for one in definitions():
+        if not request.only or one.name in request.only:
+            words = [*one.command.split(), "--output", f"benchmarks/results/{one.name}"]
+            status = subprocess.run(
+                [sys.executable, "scripts/benchmark.py", *words], cwd=ROOT, check=False
+            ).returncode
+            if status:
+                raise ValueError(f"{one.name} ended with status {status}; the rest was not run.")
+
+
+def suite_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
+    """Return a row for each definition that has a result."""
+    rows = [
+        [one.what, _measured(result), _ratios(result), _wanted(one, result), _source(one, result)]
+        for one, result in _results(found, results)
+    ]
+    return markdown(["What", "Measured", "Times the first", "Wanted", "Result"], rows)
+
+
+def parts_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
+    """Return, of all that were timed so, what each epoch took and what of it came after its last step."""
+    rows = []
+    for one, result in _results(found, results):
+        for way, trials in result.get("results", {}).items():
+            if "after_last_step_s" in trials[-1]:
+                parts = [trials[-1][name] for name in ("epoch_s", "after_last_step_s")]
+                told = (", ".join(f"{seconds:.2f}" for seconds in part) for part in parts)
+                rows.append([f"{one.what}: {way}", *told])
+    columns = ["The last round of", "seconds of each epoch", "of which after its last step"]
+    return markdown(columns, rows)
+
+
+def put_into_page(page: Path, tables: str) -> None:
+    """Replace what stands between the two marks."""
+    text = page.read_text("utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    write_whole(
+        page,
+        lambda path: path.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", "utf-8"),
+    )
+
+
+def _has_place(page: Path) -> bool:
+    text = page.read_text("utf-8")
+    return text.count(BEGIN) == text.count(END) == 1 and text.index(BEGIN) < text.index(END)
+
+
+def _results(
+    found: Sequence[Definition], results: Path
+) -> Iterator[tuple[Definition, dict[str, Any]]]:
+    for one in found:
+        path = results / f"{one.name}.json"
+        if path.exists():
+            yield one, json.loads(path.read_text("utf-8"))
+
+
+def _measured(result: Mapping[str, Any]) -> str:
+    if "values" not in result:  # an all-reduce
+        return f"{rounded(1e3 * result['latency_s'])} ms, {rounded(result['mb_per_s'])} MB/s"
+    told = [f"{name} {shown(values)}" for name, values in result["values"].items()]
+    return f"{', '.join(told)} {result['unit']}"
+
+
+def _ratios(result: Mapping[str, Any]) -> str:
+    return ", ".join(shown(ratio) for ratio in result.get("ratios", {}).values())
+
+
+def _wanted(one: Definition, result: Mapping[str, Any]) -> str:
+    """Return the bounds, and whether the medians keep them."""
+    told = []
+    if one.wanted is not None:
+        ratio = next(iter(result["ratios"].values()))["median"]
+        told.append(f"{one.wanted:g}" + (": not met" if ratio < one.wanted else ""))
+    if one.wanted_value is not None:
+        value = list(result["values"].values())[:2][-1]["median"]
+        is_time = result["unit"] == "s"
+        missed = value > one.wanted_value if is_time else value < one.wanted_value
+        told.append(f"{one.wanted_value:,g} {result['unit']}" + (": not met" if missed else ""))
+    return ", ".join(told)
+
+
+def _source(one: Definition, result: Mapping[str, Any]) -> str:
+    """Return the result's name and how often it was measured."""
+    values = next(iter(result.get("values", result.get("seconds", {})).values()))
+    rounds = len(values["all"]) if "all" in values else 0
+    return f"`{one.name}`" + (f" ({rounds} round{'s' * (rounds > 1)})" if rounds else "")
