@@ -1,7 +1,16 @@
-"""scripts/train_unet.py, but the ranks agree after every batch, so that each may be the last one."""
+"""scripts/train_unet.py, but the ranks agree after every batch, so that each may be the last one.
+
+With DDL_TEST_STOP_AT=EPOCH/STEP (EPOCH from 0) rank 0 gets SIGUSR1 right there: a signal from outside comes too late
+for steps of milliseconds.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
+from typing import Any
+
+from ddl.data.order import Position
 from ddl.training import command
 from ddl.training.plan import Plan
 from scripts import train_unet
@@ -15,6 +24,22 @@ def join_eagerly(plan: Plan) -> None:
     from ddl.training import supervisor
 
     supervisor.AGREE_EVERY_S = 0.0
+    if stop_at := os.environ.get("DDL_TEST_STOP_AT"):
+        stop_there(supervisor.Supervisor, Position(*map(int, stop_at.split("/"))))
+
+
+def stop_there(supervisor: Any, position: Position) -> None:
+    """Have rank 0 send itself SIGUSR1 before the ranks agree at `position`."""
+    import ddl.distributed as dist
+
+    agree = supervisor._agree
+
+    def agree_after_a_signal(self: Any, **how: Any) -> Any:
+        if dist.is_root() and self._run.position == position:
+            signal.raise_signal(signal.SIGUSR1)
+        return agree(self, **how)
+
+    supervisor._agree = agree_after_a_signal
 
 
 command._join = join_eagerly

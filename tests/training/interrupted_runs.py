@@ -55,9 +55,11 @@ def start(
     ranks: int = 2,
     launcher: str = "mpirun",
     resume: str = "auto",
+    env: Mapping[str, str] | None = None,
 ) -> Job:
     """Start or resume a run."""
-    return Job([program, "--run-dir", run_dir, *arguments, "--resume", resume], ranks, launcher)
+    command = [program, "--run-dir", run_dir, *arguments, "--resume", resume]
+    return Job(command, ranks, launcher, env)
 
 
 def finish(run_dir: Path, *arguments: str, **how: Any) -> Result:
