@@ -23,14 +23,12 @@ class Comparison:
         setups: name -> how it is started; the first is what the others are held against.
         value: of a trial's result: a number, more of which is better unless `unit` is a time or a size.
         unit: of that number.
-        bound: what the ratio of the second to the first is to be at least, or None.
     """
 
     name: str
     setups: Mapping[str, Setup]
     value: str = "samples_per_s"
     unit: str = "samples/s"
-    bound: float | None = None
 
 
 def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -> dict[str, Any]:
@@ -41,7 +39,6 @@ def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -
     return {
         "benchmark": comparison.name,
         "unit": comparison.unit,
-        "bound": comparison.bound,
         "setups": {name: _told(setup) for name, setup in comparison.setups.items()},
         "values": {name: summary(found) | {"all": found} for name, found in values.items()},
         "base": base,
@@ -56,13 +53,10 @@ def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -
 
 def table_of(result: Mapping[str, Any]) -> str:
     """Return a row for each way."""
-    bound = result["bound"]
     columns = [result["benchmark"], result["unit"], f"times {result['base']}"]
     rows = []
-    for number, (name, values) in enumerate(result["values"].items()):
+    for name, values in result["values"].items():
         ratio = shown(result["ratios"][name]) if name in result["ratios"] else "1"
-        if bound and number == 1:
-            ratio += f"; bound {bound:g}"
         rows.append([name, shown(values), ratio])
     return markdown(columns, rows)
 

@@ -229,9 +229,8 @@ def _set_up_tensorflow() -> None:
 
     try:
         _pin_gpu(tf)
-        if not tf.config.list_physical_devices(
-            "GPU"
-        ):  # a GPU is nearer to some cores than to others
+        # A GPU is nearer to some cores than to others: its ranks stay free.
+        if not tf.config.list_physical_devices("GPU"):
             cores.pin(_place.local_rank, _place.local_size)
         tf.config.threading.set_intra_op_parallelism_threads(
             int(os.environ["TF_NUM_INTRAOP_THREADS"])

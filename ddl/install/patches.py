@@ -22,6 +22,8 @@ class Patch:
         return {"file": self.file, "old": self.old, "new": self.new}
 
 
+_WAKES = "Who adds a tensor wakes the thread that sleeps for it."
+
 PATCHES = (
     Patch(
         reason="xla_mpi_ops.cc includes XLA headers that TensorFlow 2.16 and later moved or do not "
@@ -63,13 +65,13 @@ PATCHES = (
     ),
     # The rest belongs together: docs/decisions/0007-horovod-sleeps-until-there-is-work.md.
     Patch(
-        reason="Who adds a tensor wakes the thread that sleeps for it.",
+        reason=_WAKES,
         file="horovod/common/tensor_queue.h",
         old="#include <iostream>\n#include <mutex>\n",
         new="#include <chrono>\n#include <condition_variable>\n#include <iostream>\n#include <mutex>\n",
     ),
     Patch(
-        reason="Who adds a tensor wakes the thread that sleeps for it.",
+        reason=_WAKES,
         file="horovod/common/tensor_queue.h",
         old="  void FinalizeTensorQueue(const Status& status);\n",
         new="  // Returns at once where tensors are outstanding, else when one is added or the time is over.\n"
@@ -80,19 +82,19 @@ PATCHES = (
         "  void FinalizeTensorQueue(const Status& status);\n",
     ),
     Patch(
-        reason="Who adds a tensor wakes the thread that sleeps for it.",
+        reason=_WAKES,
         file="horovod/common/tensor_queue.h",
         old="  mutable std::mutex mutex_;\n",
         new="  mutable std::mutex mutex_;\n\n  std::condition_variable added_;\n",
     ),
     Patch(
-        reason="Who adds a tensor wakes the thread that sleeps for it.",
+        reason=_WAKES,
         file="horovod/common/tensor_queue.cc",
         old="  message_queue_.push(std::move(message));\n  return Status::OK();\n",
         new="  message_queue_.push(std::move(message));\n  added_.notify_one();\n  return Status::OK();\n",
     ),
     Patch(
-        reason="Who adds tensors wakes the thread that sleeps for them.",
+        reason=_WAKES,
         file="horovod/common/tensor_queue.cc",
         old="    message_queue_.push(std::move(messages[i]));\n  }\n",
         new="    message_queue_.push(std::move(messages[i]));\n  }\n  added_.notify_one();\n",

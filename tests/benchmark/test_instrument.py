@@ -76,7 +76,7 @@ def test_rounds_go_in_turn_and_tell_what_was_measured(
     found = comparison.measure(requests.LoopRequest().comparison(), 2, lambda text: None)
     assert order == ["fit", "ours", "fit", "ours"]
     assert found["ratios"]["our loop"]["all"] == [4.0, 80 / 30]
-    assert "| our loop | 60.0 (40.0 to 80.0) | 3.33 (2.67 to 4.00); bound 1 |" in (
+    assert "| our loop | 60.0 (40.0 to 80.0) | 3.33 (2.67 to 4.00) |" in (
         comparison.table_of(found)
     )
     comparison.draw_comparison(found, tmp_path / "loop.png")
