@@ -10,23 +10,22 @@ from typing import Any
 from ddl.benchmark.comparison import draw_comparison, table_of
 from ddl.benchmark.comparison import measure as measure_in_turn
 from ddl.benchmark.epochs import EpochsRequest, compare_epochs, draw_epochs, epochs_table
+from ddl.benchmark.extras import ExtrasRequest, extras_table, measure_extras
 from ddl.benchmark.projection import (
     ProjectRequest,
     as_json,
     draw_projection,
-    gradient_sizes,
     project_all,
     projection_table,
+    work_of,
 )
 from ddl.benchmark.result import write_result
 from ddl.benchmark.runner import run_trial
 from ddl.benchmark.suite import (
     SuiteRequest,
-    definitions,
     measure_all,
-    parts_table,
     put_into_page,
-    suite_table,
+    suite_tables,
 )
 from ddl.benchmark.wire_report import WireRequest, draw_wire, wire_result, wire_table
 from ddl.distributed.quiet import without_chatter
@@ -45,6 +44,12 @@ def reduce(request: WireRequest) -> None:
     _answer(request.output, result, wire_table(result), draw_wire)
 
 
+def extras(request: ExtrasRequest) -> None:
+    """Measure what goes on beside the training."""
+    result = measure_extras(request)
+    _answer(request.output, result, extras_table(result), draw_comparison)
+
+
 def epochs(request: EpochsRequest) -> None:
     """Hold the histories of two runs side by side."""
     result = compare_epochs(request)
@@ -54,12 +59,16 @@ def epochs(request: EpochsRequest) -> None:
 def project(request: ProjectRequest) -> None:
     """Project a model to more ranks and other networks."""
     with without_chatter():
-        sizes = gradient_sizes(request)
-    found = project_all(request, sizes)
-    _say(f"{request.model}: {sum(sizes) / 1e6:.1f} MB of gradients in {len(sizes)} variables")
+        work = work_of(request)
+    found = project_all(request, work)
+    sizes = work.gradient_bytes
+    _say(
+        f"{request.model}: {sum(sizes) / 1e6:.1f} MB of gradients in {len(sizes)} variables, "
+        f"{work.meetings} reductions of synchronized normalization a step"
+    )
     _answer(
         request.output,
-        as_json(request, sizes, found),
+        as_json(request, work, found),
         projection_table(request, found),
         lambda _, path: draw_projection(request, found, path),
     )
@@ -69,7 +78,8 @@ def suite(request: SuiteRequest) -> None:
     """Measure all that is defined, and show it beside what is wanted."""
     if not request.table_only:
         measure_all(request)
-    tables = f"{suite_table(definitions())}\n{parts_table(definitions())}"
+    with without_chatter():
+        tables = suite_tables()
     _say(tables)
     if request.page is not None:
         put_into_page(request.page, tables)

@@ -31,11 +31,18 @@ COMMANDS = {
     for name, request, run, doc in (
         ("train", "requests:TrainRequest", "measure", "Samples a second of a training."),
         ("scaling", "requests:ScalingRequest", "measure", "N ranks against one."),
+        (
+            "limit",
+            "requests:LimitRequest",
+            "measure",
+            "Ranks that never talk, held to the slowest.",
+        ),
         ("loop", "requests:LoopRequest", "measure", "Our loop against a bare fit on one rank."),
         ("precision", "requests:PrecisionRequest", "measure", "Mixed precision against float32."),
         ("input", "requests:InputRequest", "measure", "Reading and augmenting alone."),
         ("allreduce", "wire_report:WireRequest", "reduce", "All-reduce by size of message."),
         ("checkpoint", "requests:CheckpointRequest", "measure", "What checkpoints cost."),
+        ("extras", "extras:ExtrasRequest", "extras", "What metrics and desync checks cost."),
         ("startup", "requests:StartupRequest", "measure", "From the command to the first step."),
         ("memory", "requests:MemoryRequest", "measure", "Peak memory, and whether it grows."),
         ("peers", "requests:PeersRequest", "measure", "Against Horovod as people use it."),

@@ -19,6 +19,8 @@ from ddl.distributed.buckets import in_buckets
 ALGORITHMS = ("ring", "tree", "hierarchical")
 BACKWARD_PART = 2 / 3
 """Of a step's computation: the backward pass has two products where the forward pass has one."""
+_SUMS_BYTES = 2048
+"""Of two sums of 128 channels, in float64."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Work:
         samples: a rank takes a step.
         sample_bytes: read from shared storage for each sample; 0 where data lie in memory.
         jitter: standard deviation of a rank's step time, as a share of it: all wait for the slowest.
+        meetings: small reductions in the midst of a step, which nothing hides: synchronized normalization has two for
+            each layer, one forward and one back.
     """
 
     step_s: float
@@ -69,6 +73,7 @@ class Work:
     samples: int = 1
     sample_bytes: float = 0.0
     jitter: float = 0.0
+    meetings: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Setting:
         compression: bytes that travel for each byte of gradient: 0.5 for bf16 and fp16.
         accumulation: steps between two updates, of which only the last one reduces.
         storage_bytes_per_s: that the shared storage gives all ranks together; infinite where each has its own.
+        meets: whether layers that are synchronized stay so.
     """
 
     algorithm: str = "ring"
@@ -92,6 +98,7 @@ class Setting:
     compression: float = 1.0
     accumulation: int = 1
     storage_bytes_per_s: float = math.inf
+    meets: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class Projection:
         reduction_s: what all reductions of a step take, hidden or not.
         exposed_s: of it, what the step waits for.
         straggler_s: waiting for the slowest rank.
+        meeting_s: what synchronized normalization reduces.
         input_s: waiting for the shared storage.
     """
 
@@ -114,6 +122,7 @@ class Projection:
     reduction_s: float
     exposed_s: float
     straggler_s: float
+    meeting_s: float
     input_s: float
 
     @property
@@ -200,7 +209,8 @@ def project(work: Work, network: Network, setting: Setting, ranks: int) -> Proje
     end_s = done[-1][1] if done else 0.0
     exposed_s = max(0.0, end_s - work.step_s) / setting.accumulation
     straggler_s = work.jitter * expected_maximum(ranks) * work.step_s
-    busy_s = work.step_s + exposed_s + straggler_s
+    meeting_s = work.meetings * _meeting_s(network, ranks) if setting.meets else 0.0
+    busy_s = work.step_s + exposed_s + straggler_s + meeting_s
     read_s = ranks * work.samples * work.sample_bytes / setting.storage_bytes_per_s
     input_s = max(0.0, read_s - busy_s)  # reading goes on beside the training
     return Projection(
@@ -210,8 +220,17 @@ def project(work: Work, network: Network, setting: Setting, ranks: int) -> Proje
         reduction_s / setting.accumulation,
         exposed_s,
         straggler_s,
+        meeting_s,
         input_s,
     )
+
+
+def _meeting_s(network: Network, ranks: int) -> float:
+    """Return the seconds of a reduction of some channels' sums: latency counts, so MPI takes a tree.
+
+    Nothing travels before it, so that Horovod's thread sleeps, and no cycle is waited for.
+    """
+    return reduce_s(8, ranks, network, "tree") + reduce_s(_SUMS_BYTES, ranks, network, "tree")
 
 
 def _message_s(size_bytes: float, network: Network, *, is_local: bool) -> float:

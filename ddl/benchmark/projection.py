@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
 from ddl.benchmark.result import markdown
 from ddl.distributed.buckets import BUCKET_BYTES
-from ddl.models.zoo import MODELS, check_model, target_of
+from ddl.models.zoo import MODELS, build_model, check_model, target_of
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
@@ -24,11 +25,13 @@ LEVERS: dict[str, dict[str, Any]] = {
     "buckets x 4": {"fusion_bytes": 4 * BUCKET_BYTES},
     "accumulate 4": {"accumulation": 4},
     "hierarchical": {"algorithm": "hierarchical"},
+    "norm of its own": {"meets": False},
 }
 """What a user can do -> what changes in the setting."""
 
 _OURS: dict[str, Any] = {"fusion_bytes": BUCKET_BYTES, "buckets": True}
-_COLOURS = ("#b03a2e", "#e07b00", "#2a6fbb", "#1b7f5c", "#6c4a9e")
+_CHANNELS = 3
+_COLOURS = ("#b03a2e", "#e07b00", "#2a6fbb", "#1b7f5c", "#6c4a9e", "#7a6a00")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class ProjectRequest:
                 f"{', '.join(MODELS)}."
             )
 
-    def work(self, gradient_bytes: list[int]) -> Work:
+    def work(self, gradient_bytes: list[int], meetings: int) -> Work:
         """Return one rank's step."""
         return Work(
             self.step_seconds,
@@ -94,6 +97,7 @@ class ProjectRequest:
             self.per_rank_batch_size,
             self.sample_kb * 1e3,
             self.jitter,
+            meetings,
         )
 
     def network(self, gbit: float) -> Network:
@@ -120,19 +124,14 @@ def _positive(name: str, text: str, kind: type) -> None:
         raise ValueError(f"Received: {name} {text!r}. Expected: a number above 0.")
 
 
-def gradient_sizes(request: ProjectRequest) -> list[int]:
-    """Return the bytes of each trainable variable of the model, float32. Builds it, but computes nothing."""
+def work_of(request: ProjectRequest) -> Work:
+    """Return one rank's step of the model that is asked for. Builds it, but computes nothing."""
     import keras
-    import numpy as np
 
     if request.model in MODELS:
-        from ddl.models.zoo import build_model
-
-        channels = 3
         classes = 1 if target_of(request.model) == "mask" else request.classes
-        model = build_model(
-            request.model, (*request.image_size, channels), classes, **request.model_option
-        )
+        shape = (*request.image_size, _CHANNELS)
+        model = build_model(request.model, shape, classes, **request.model_option)
     else:
         try:
             model = keras.models.load_model(request.model, compile=False)
@@ -141,15 +140,25 @@ def gradient_sizes(request: ProjectRequest) -> list[int]:
             raise ValueError(
                 f"Received: {request.model}, which Keras cannot load ({reason}). Expected: a model saved as .keras."
             ) from error
-    return [4 * int(np.prod(variable.shape)) for variable in model.trainable_variables]
+    return request.work(*traffic_of(model))
+
+
+def traffic_of(model: Any) -> tuple[list[int], int]:
+    """Return the bytes of each trainable variable's gradient, float32, and how often a step's normalizations meet."""
+    sizes = [4 * math.prod(variable.shape) for variable in model.trainable_variables]
+    synchronized = [
+        one
+        for one in model._flatten_layers()
+        if getattr(one, "synchronized", False) and one.trainable
+    ]
+    return sizes, 2 * len(synchronized)
 
 
 def project_all(
-    request: ProjectRequest, gradient_bytes: list[int]
+    request: ProjectRequest, work: Work
 ) -> dict[str, dict[tuple[float, int], Projection]]:
     """Return lever -> (Gbit/s, ranks) -> projection."""
     storage = request.storage_gbit * 1e9 / 8
-    work = request.work(gradient_bytes)
     return {
         lever: {
             (float(gbit), int(ranks)): project(
@@ -191,7 +200,7 @@ def projection_table(
 
 def as_json(
     request: ProjectRequest,
-    gradient_bytes: list[int],
+    work: Work,
     found: dict[str, dict[tuple[float, int], Projection]],
 ) -> dict[str, Any]:
     """Return question and answer as JSON values."""
@@ -199,8 +208,9 @@ def as_json(
     return {
         "benchmark": "project",
         "request": asked,
-        "gradient_mb": round(sum(gradient_bytes) / 1e6, 3),
-        "variables": len(gradient_bytes),
+        "gradient_mb": round(sum(work.gradient_bytes) / 1e6, 3),
+        "variables": len(work.gradient_bytes),
+        "meetings": work.meetings,
         "projections": [
             {"lever": lever, "gbit": place[0]} | dataclasses.asdict(one)
             for lever, places in found.items()
@@ -259,6 +269,7 @@ def _waits(one: Projection) -> str:
     parts = {
         "reduction": one.exposed_s,
         "the slowest rank": one.straggler_s,
+        "normalization": one.meeting_s,
         "storage": one.input_s,
     }
     name = max(parts, key=lambda part: parts[part])

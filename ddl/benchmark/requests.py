@@ -137,6 +137,28 @@ class ScalingRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LimitRequest(Request):
+    """Measurement."""
+
+    epochs: int = 4
+    ranks: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse epochs without a step between two others' ends."""
+        super().__post_init__()
+        check_ranges({"epoch_steps": self.epoch_steps}, {"epoch_steps": Range(3)}, "a limit")
+
+    def comparison(self) -> Comparison:
+        """Return one rank, and several that never talk, if each step took as long as the slowest rank's."""
+        trial = self.trial(1, way="apart")
+        setups = {
+            "1 rank": Setup(trial, 1, self.threads),
+            f"{self.ranks} ranks apart": Setup(trial, self.ranks, self.threads),
+        }
+        return Comparison("limit", setups, "met_samples_per_s")
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoopRequest(Request):
     """Measurement."""
 

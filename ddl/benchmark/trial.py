@@ -24,6 +24,8 @@ WAYS = {
     "ours": "ddl.benchmark.ways:train_ours",
     "fit": "ddl.benchmark.ways:train_fit",
     "pipeline": "ddl.benchmark.ways:train_pipeline",
+    "apart": "ddl.benchmark.apart:train_apart",
+    "extras": "ddl.benchmark.extras:time_extras",
     "input": "ddl.benchmark.ways:read_input",
     "peer": "ddl.benchmark.peer:train_peer",
     "allreduce": "ddl.benchmark.wire:measure",

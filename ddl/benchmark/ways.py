@@ -22,7 +22,7 @@ from ddl.training.data import TrainingData, as_samples, open_data
 from ddl.training.plan import Plan
 
 _LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
-_METRICS = {"mask": "dice", "label": "top_1"}
+METRICS = {"mask": "dice", "label": "top_1"}
 
 
 def plan_of(trial: Trial, folder: Path, data: str = "synthetic") -> Plan:
@@ -36,7 +36,7 @@ def plan_of(trial: Trial, folder: Path, data: str = "synthetic") -> Plan:
         model=trial.model,
         model_option=trial.model_option,
         loss=_LOSSES[target],
-        metric=(_METRICS[target],),
+        metric=(METRICS[target],),
         epochs=trial.epochs,
         per_rank_batch_size=trial.per_rank_batch_size,
         mixed_precision=trial.mixed_precision,
@@ -106,7 +106,7 @@ def train_fit(trial: Trial) -> dict[str, Any]:
         callbacks=[clock.callback()],
     )
     end = clock.parts()
-    metric = _METRICS[target_of(trial.model)]
+    metric = METRICS[target_of(trial.model)]
     found = {"loss": fitted.history["loss"][-1], "score": fitted.history[metric][-1]}
     return _told(trial, end["epoch_s"], begin) | found | end
 
@@ -114,14 +114,23 @@ def train_fit(trial: Trial) -> dict[str, Any]:
 def train_pipeline(trial: Trial) -> dict[str, Any]:
     """Train by a bare `fit` on our batches, in one process: how long it takes after the last step of an epoch."""
     dist.init()
+    model, images, targets = compiled(trial)
+    clock = Clock()
+    begin = time.time()
+    fit_on_batches(trial, model, images, targets, clock.callback())
+    parts = clock.parts()
+    return _told(trial, parts["epoch_s"], begin) | parts
+
+
+def fit_on_batches(
+    trial: Trial, model: Any, images: np.ndarray, targets: np.ndarray, callback: Any
+) -> None:
+    """Train by a bare `fit` on our batches of all these samples."""
     from ddl.data import pipeline
     from ddl.data.order import SampleOrder
 
-    model, images, targets = compiled(trial)
     samples = ArraySamples(images, targets)
     order = SampleOrder("global", len(samples), trial.per_rank_batch_size, 1, trial.seed)
-    clock = Clock()
-    begin = time.time()
     with pipeline.training_batches(samples, order=order, rank=0) as batches:
         model.fit(
             batches.dataset,
@@ -129,10 +138,8 @@ def train_pipeline(trial: Trial) -> dict[str, Any]:
             steps_per_epoch=order.steps_per_epoch,
             shuffle=False,
             verbose=0,
-            callbacks=[clock.callback()],
+            callbacks=[callback],
         )
-        parts = clock.parts()
-    return _told(trial, parts["epoch_s"], begin) | parts
 
 
 def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -154,7 +161,7 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
     model.compile(
         keras.optimizers.Adam(1e-3),
         build_loss(_LOSSES[target]),
-        metrics=[build_metric(_METRICS[target])],
+        metrics=[build_metric(METRICS[target])],
     )
     return model, inputs, targets.astype(np.float32 if target == "mask" else np.int64)
 

@@ -23,6 +23,7 @@ BENCHMARKS = [
     Row("benchmark train --model vgg", "Unknown model. Received: 'vgg'."),
     Row("benchmark loop --model-option wide=1", "Unknown option of model unet. Received: 'wide'."),
     Row("benchmark scaling --kind loose", "kind='loose'. Expected one of: weak, strong."),
+    Row("benchmark limit --epoch-steps 2", "epoch_steps=2 for a limit. Expected: at least 3"),
     Row("benchmark allreduce --ranks 1", "ranks=1 for a benchmark. Expected: at least 2"),
     Row("benchmark epochs here there", "here, which has no history.jsonl. Expected: the --run-dir"),
     Row("benchmark project", "The following arguments are required: --step-seconds"),

@@ -1,0 +1,104 @@
+"""What goes on beside the training itself: metrics in every step, a desync check now and then. Timed alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+import ddl.distributed as dist
+from ddl.benchmark.requests import Request
+from ddl.benchmark.result import markdown, rounded, shown, summary
+from ddl.benchmark.runner import Setup, run_trial
+from ddl.benchmark.trial import Trial
+from ddl.models.zoo import target_of
+
+CHECK_EVERY_STEPS = 100
+"""As `ddl.distributed.standard_callbacks` does."""
+_REPEATS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtrasRequest(Request):
+    """Measurement."""
+
+    ranks: int = 2
+
+
+def measure_extras(request: ExtrasRequest) -> dict[str, Any]:
+    """Return what share of a step's time each extra has, as JSON values."""
+    setup = Setup(request.trial(request.ranks, way="extras"), request.ranks, request.threads)
+    found = [run_trial(setup) for _ in range(request.rounds)]
+    shares = {
+        "metrics": [100 * one["metrics_s"] / one["step_s"] for one in found],
+        "desync check": [
+            100 * one["desync_s"] / CHECK_EVERY_STEPS / one["step_s"] for one in found
+        ],
+    }
+    return {
+        "benchmark": "extras",
+        "unit": "% of a step",
+        "values": {name: summary(found) | {"all": found} for name, found in shares.items()},
+        "results": {"extras": found},
+    }
+
+
+def extras_table(result: dict[str, Any]) -> str:
+    """Return a row for each extra."""
+    trials = result["results"]["extras"]
+    seconds = {"metrics": "metrics_s", "desync check": "desync_s"}
+    rows = [
+        [name, rounded(1e3 * median(one[seconds[name]] for one in trials)), shown(values)]
+        for name, values in result["values"].items()
+    ]
+    rows.append(["step", rounded(1e3 * median(one["step_s"] for one in trials)), "100"])
+    return markdown(["extras", "ms", result["unit"]], rows)
+
+
+def time_extras(trial: Trial) -> dict[str, Any]:
+    """Return the seconds of a step, of its metrics, and of a desync check. All ranks call it."""
+    dist.init()
+    import keras
+    import tensorflow as tf
+
+    from ddl.benchmark.ways import METRICS, compiled
+    from ddl.training.metrics import build_metric
+
+    model, images, targets = compiled(trial)
+    metric = build_metric(METRICS[target_of(trial.model)])
+    model.compile(
+        dist.DistributedOptimizer(keras.optimizers.Adam(1e-3)), model.loss, metrics=[metric]
+    )
+    few = trial.per_rank_batch_size
+    batch = tf.constant(images[:few]), tf.constant(targets[:few])
+    step_s = _seconds(lambda: model.train_on_batch(*batch))
+    guessed = model(batch[0])
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def update() -> None:
+        metric.update_state(batch[1], guessed)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def nothing() -> None:
+        pass
+
+    return {
+        "step_s": step_s,
+        "metrics_s": _seconds(update) - _seconds(nothing),
+        "desync_s": _seconds(lambda: dist.find_desync(model)),
+    }
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Return the mean over ranks of the median of some calls, after a first one."""
+    seconds = []
+    for _ in range(_REPEATS + 1):
+        dist.barrier()
+        begin = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - begin)
+    return float(np.mean(dist.allgather(median(seconds[1:]))))

@@ -1,0 +1,36 @@
+"""What real ranks tell: those that never talk, and what metrics and desync checks take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ddl.benchmark.apart import told
+from ddl.benchmark.extras import ExtrasRequest, extras_table, measure_extras
+from ddl.benchmark.requests import LimitRequest
+from ddl.benchmark.runner import run_trial
+
+SMALL = {"image_size": 32, "model_option": {"width": 2, "depth": 1}, "epoch_steps": 4, "epochs": 2}
+
+
+def test_the_slower_of_each_pair_counts() -> None:
+    found = told(np.array([[1.0, 3.0], [2.0, 2.0]]), batch_size=4)
+    assert found["samples_per_s"] == 4
+    assert found["met_samples_per_s"] == pytest.approx(2 * 4 / 2.5)
+    assert found["jitter"] == pytest.approx((0.5 + 0.0) / 2)
+
+
+def test_ranks_apart_are_never_faster_met_than_alone() -> None:
+    _, apart = LimitRequest(**SMALL).comparison().setups.values()
+    found = run_trial(apart)
+    assert 0 < found["met_samples_per_s"] <= found["samples_per_s"]
+
+
+def test_extras_are_told_as_shares_of_a_step() -> None:
+    result = measure_extras(ExtrasRequest(**SMALL, rounds=1))
+    trial = result["results"]["extras"][0]
+    assert result["values"]["desync check"]["median"] == pytest.approx(
+        trial["desync_s"] / trial["step_s"]
+    )
+    assert trial["desync_s"] > 0
+    assert "| step | " in extras_table(result)
