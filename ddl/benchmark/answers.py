@@ -28,7 +28,7 @@ from ddl.benchmark.suite import (
     suite_tables,
 )
 from ddl.benchmark.wire_report import WireRequest, draw_wire, wire_result, wire_table
-from ddl.distributed.quiet import without_chatter
+from ddl.distributed.quiet import loading_tensorflow
 
 
 def measure(request: Any) -> None:
@@ -58,7 +58,7 @@ def epochs(request: EpochsRequest) -> None:
 
 def project(request: ProjectRequest) -> None:
     """Project a model to more ranks and other networks."""
-    with without_chatter():
+    with loading_tensorflow():
         work = work_of(request)
     found = project_all(request, work)
     sizes = work.gradient_bytes
@@ -78,7 +78,7 @@ def suite(request: SuiteRequest) -> None:
     """Measure all that is defined, and show it beside what is wanted."""
     if not request.table_only:
         measure_all(request)
-    with without_chatter():
+    with loading_tensorflow():
         tables = suite_tables()
     _say(tables)
     if request.page is not None:

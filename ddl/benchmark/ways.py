@@ -17,6 +17,7 @@ from ddl.benchmark.trial import STARTED, Trial, rate
 from ddl.data.samples import ArraySamples
 from ddl.data.source import Subset
 from ddl.data.sources.arrays import Arrays
+from ddl.distributed.quiet import loading_tensorflow
 from ddl.models.zoo import target_of
 from ddl.training.data import TrainingData, as_samples, open_data
 from ddl.training.plan import Plan
@@ -67,8 +68,8 @@ def data_of(trial: Trial, plan: Plan) -> TrainingData:
 def train_ours(trial: Trial) -> dict[str, Any]:
     """Train by our loop."""
     dist.init()
-    from ddl.training.loop import train
-
+    with loading_tensorflow():
+        from ddl.training.loop import train
     with tempfile.TemporaryDirectory() as name:
         folder = Path(dist.broadcast(name))
         data = dist.broadcast(

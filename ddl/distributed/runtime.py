@@ -193,7 +193,7 @@ def _check_root(root: int) -> None:
 def _start_horovod(stall_timeout_s: float) -> None:
     global _hvd, _place
     try:
-        with quiet.without_chatter():
+        with quiet.loading_tensorflow():
             import horovod.tensorflow as hvd
 
             if _place.rank != 0:
@@ -215,7 +215,7 @@ def _start_horovod(stall_timeout_s: float) -> None:
         _place.launcher, hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size()
     )
     _hvd = hvd
-    with quiet.without_chatter():
+    with quiet.loading_tensorflow():
         _set_up_tensorflow()
     failure.watch(hvd, stall_timeout_s)
     from ddl.distributed import guard

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from ddl.distributed.launcher import placement
-from ddl.distributed.quiet import without_chatter
+from ddl.distributed.quiet import loading_tensorflow
 from ddl.export.benchmark import InferenceBenchmark
 from ddl.export.export import Export
 from ddl.export.samples import DataChoice, Samples, open_samples
@@ -28,7 +28,7 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
         with naming_files():
             export = Export(**given_flags(arguments))
             model, checks, calibration = check_export(export)
-        with without_chatter():
+        with loading_tensorflow():
             from ddl.export.exporter import export_model
         done = export_model(export, model, checks, calibration)
     except ValueError as error:
@@ -50,7 +50,7 @@ def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
         with naming_files():
             benchmark = InferenceBenchmark(**given_flags(arguments))
             model, checks, calibration = check_benchmark(benchmark)
-        with without_chatter():
+        with loading_tensorflow():
             from ddl.export.contest import contest
         print(contest(benchmark, model, checks, calibration), end="")
     except ValueError as error:

@@ -9,7 +9,7 @@ import sys
 
 import ddl.distributed as dist
 from ddl.distributed.launcher import placement
-from ddl.distributed.quiet import without_chatter
+from ddl.distributed.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.flags import BAD_INPUT, Parser, complain, given_flags
 from ddl.inference.claim import check_folder
@@ -41,7 +41,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
         return complain(parser.name, error)
     from ddl.distributed.failure import give_up
 
-    with without_chatter():
+    with loading_tensorflow():
         from ddl.inference.predict import OneRankError, predict
     try:
         outcome = predict(prediction, model, items)
@@ -72,7 +72,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
         return complain(parser.name, error)
     from ddl.distributed.failure import give_up
 
-    with without_chatter():
+    with loading_tensorflow():
         from ddl.inference.inspector import inspect
         from ddl.training.epochs import BadData
     try:

@@ -13,7 +13,7 @@ import ddl.distributed as dist
 from ddl.data.sharding import shard_bounds
 from ddl.data.source import Source, name_of
 from ddl.distributed.metrics import reduced_values
-from ddl.distributed.quiet import without_chatter
+from ddl.distributed.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.inference.inspection import Inspection, confusion_text, per_picture_text
 from ddl.inference.model import TrainedModel
@@ -57,7 +57,7 @@ class _Inspector:
     def __init__(self, inspection: Inspection, subject: Subject, model: TrainedModel) -> None:
         plan = subject.plan
         self._inspection, self._subject, self._how = inspection, subject, model.preprocessing
-        with without_chatter():
+        with loading_tensorflow():
             self._predictor: Predictor = open_predictor(
                 model.file, backend=inspection.backend, precision=inspection.inference_precision
             )

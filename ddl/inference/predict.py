@@ -16,7 +16,7 @@ import numpy as np
 import ddl.distributed as dist
 from ddl.data.conversion import unit_range
 from ddl.data.sharding import shard_bounds
-from ddl.distributed.quiet import without_chatter
+from ddl.distributed.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.inference import labels
 from ddl.inference.claim import claim_folder, disk_trouble
@@ -70,7 +70,7 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
 
 
 def _opened(prediction: Prediction, model: TrainedModel) -> Predictor:
-    with without_chatter():
+    with loading_tensorflow():
         predictor = open_predictor(
             model.file,
             backend=prediction.backend,

@@ -63,6 +63,41 @@ PATCHES = (
         new="            sys.stderr = open(os.devnull, 'w')\n"
         "            os.dup2(sys.stderr.fileno(), 2)\n",
     ),
+    Patch(
+        reason="To learn how Horovod was built, horovodrun loads TensorFlow's Python, three seconds; the library "
+        "that answers needs TensorFlow's libraries alone.",
+        file="horovod/common/util.py",
+        old="def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):\n",
+        new="""def _library_alone(ext_base_name, fn_desc):
+    \"\"\"Return what can say how TensorFlow's extension was built, or None where it takes more than the library.\"\"\"
+    import ctypes
+    import importlib.util
+
+    if ext_base_name != 'tensorflow' or not fn_desc.startswith('built with'):
+        return None
+    spec = importlib.util.find_spec('tensorflow')
+    folder = os.path.dirname(spec.origin) if spec is not None else ''
+    needed = [os.path.join(folder, 'libtensorflow_%s.so.2' % part) for part in ('framework', 'cc')]
+    if not all(os.path.exists(path) for path in needed):
+        return None
+    from horovod.common.basics import HorovodBasics
+    for path in needed:
+        ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+    beside = os.path.join(os.path.dirname(os.path.dirname(__file__)), ext_base_name, '__init__.py')
+    return HorovodBasics(beside, 'mpi_lib')
+
+
+def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):
+""",
+    ),
+    Patch(
+        reason="The same: where the library alone can say it, nothing else is loaded.",
+        file="horovod/common/util.py",
+        old="            ext = importlib.import_module('.' + ext_base_name, 'horovod')\n",
+        new="            ext = _library_alone(ext_base_name, fn_desc)\n"
+        "            if ext is None:\n"
+        "                ext = importlib.import_module('.' + ext_base_name, 'horovod')\n",
+    ),
     # The rest belongs together: docs/decisions/0007-horovod-sleeps-until-there-is-work.md.
     Patch(
         reason=_WAKES,

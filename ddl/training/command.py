@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import ddl.distributed as dist
 from ddl.distributed.launcher import placement
-from ddl.distributed.quiet import without_chatter
+from ddl.distributed.quiet import loading_tensorflow
 from ddl.distributed.timeline import prepare_timeline
 from ddl.flags import BAD_INPUT, Parser, add_flags, complain
 from ddl.training.checkpoints import find_checkpoint
@@ -97,7 +97,7 @@ def _join(plan: Plan) -> None:
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     dist.init()
     atexit.register(ignore_signals)  # what ends now has ended well
-    with without_chatter():
+    with loading_tensorflow():
         import ddl.training.loop  # noqa: F401
 
 

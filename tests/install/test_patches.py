@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tarfile
 
 import pytest
 
 from ddl.install import patches, sdist
 from ddl.install.patches import PATCHES, Patch
+from tests.launch import require
 
 
 def make_source(folder, text="before\nold line\nafter\n"):
@@ -47,6 +50,19 @@ def test_an_archive_with_another_checksum_is_refused(tmp_path):
     archive.write_bytes(b"not what was published")
     with pytest.raises(sdist.ChecksumMismatch, match="remove the file"):
         sdist.check(archive)
+
+
+def test_horovodrun_learns_how_horovod_was_built_without_tensorflows_python():
+    require("horovodrun-mpi")
+    asked = (
+        "import sys; sys.modules['tensorflow.python'] = None\n"  # importing it is an error
+        "from horovod.common.util import gloo_built, mpi_built, nccl_built\n"
+        "print(mpi_built(), gloo_built(), nccl_built() in (True, False))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "True True True\n"
 
 
 def test_unpack_patches_the_source(tmp_path):
