@@ -65,6 +65,11 @@ class SampleOrder:
             return sharding.steps_per_epoch(self.count, self.global_batch_size)
         return sharding.evaluation_steps(self.count, self.per_rank_batch_size, self.size)
 
+    @property
+    def ends_unevenly(self) -> bool:
+        """Whether ranks have different numbers of samples in an epoch's last step. In all the others they do not."""
+        return self.count % self.size != 0
+
     def epoch(self, epoch: int, rank: int, first_step: int = 0) -> Iterator[np.ndarray]:
         """Yield rank `rank`'s indices for each step of an epoch, from `first_step` on. Some may be empty."""
         if self.kind == "global":

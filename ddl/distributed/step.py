@@ -35,6 +35,8 @@ class Block:
 
 taking = Block()
 """A train or test step of `fit` or `evaluate`, traced or eager."""
+even = Block()
+"""Steps in which every rank is known to have as many samples as the others: nobody is asked how many."""
 
 
 @dataclass

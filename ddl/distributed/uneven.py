@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed import batch_norm
-from ddl.distributed.step import step_samples, taking
+from ddl.distributed.step import even, step_samples, taking
 
 
 def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Callable[[Any], Any]:
@@ -31,15 +31,16 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
                 return step(data)
         build_metrics(model, data)
         before = {id(variable): tf.identity(variable) for variable in _local_variables(model)}
-        data = keras.tree.map_structure(lambda leaf: _pad_if_empty(leaf, count), data)
-        with step_samples(count) if train else contextlib.nullcontext():
+        if not even:
+            data = keras.tree.map_structure(lambda leaf: _pad_if_empty(leaf, count), data)
+        with step_samples(count) if train and not even else contextlib.nullcontext():
             logs = step(data)
         batch_means = {id(variable) for variable in _batch_means(model)}
         for variable in _local_variables(model):
             value = before[id(variable)]
             if id(variable) in batch_means:
                 variable.assign(value + tf.cast(count, variable.dtype) * (variable - value))
-            else:
+            elif not even:
                 variable.assign(tf.where(count > 0, variable, value))
         return logs
 

@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ddl.distributed.step import even
+
 _BLOCK_S = 0.1
 """A block takes about so long: a stop request, and the next look at a terminal, wait for its end."""
 _MOST_STEPS = 64
@@ -49,16 +51,18 @@ class Blocks(keras.callbacks.Callback):
         first_s: seconds of the first step, most of them for its tracing.
     """
 
-    def __init__(self, size: int = 1, single_first: int = 0) -> None:
+    def __init__(self, size: int = 1, single_first: int = 0, *, last_alone: bool = False) -> None:
         """Get ready.
 
         Args:
             size: steps a block.
             single_first: steps at the beginning that are taken one by one whatever the size.
+            last_alone: whether an epoch's last step is in no block, because ranks have different numbers of samples in
+                it. In all the others they have the same, so that a block need not ask.
         """
         super().__init__()
         self.size = size
-        self._single_first = single_first
+        self._single_first, self._last_alone = single_first, last_alone
         self.taken = 0
         self.first_s = 0.0
         self.losses: list[Any] = []
@@ -89,7 +93,7 @@ class Blocks(keras.callbacks.Callback):
         self._left -= 1
         size = self.size if self._single_first <= 0 else 1
         self._single_first -= 1
-        if self._waiting < size and self._left:
+        if self._waiting < size and self._left > self._last_alone:
             self.taken = 0
             return self._logs
         self.taken, self._waiting = self._waiting, 0
@@ -100,7 +104,9 @@ class Blocks(keras.callbacks.Callback):
                 self.losses.append(tf.convert_to_tensor(self._logs["loss"]))
         else:
             self._several = self._several or _several_steps(self.model)
-            self._logs, losses = self._several(iterator, tf.constant(self.taken))
+            logs, losses = self._several(iterator, tf.constant(self.taken))
+            # Keras makes numbers of them at each step that it counts, which is slow where they are tensors.
+            self._logs = tf.nest.map_structure(lambda value: value.numpy(), logs)
             self.losses.append(losses)
         self.first_s = self.first_s or time.perf_counter() - begin
         return self._logs
@@ -112,7 +118,8 @@ def _several_steps(model: keras.Model) -> Any:
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def several(iterator: Any, count: Any) -> Any:
-        outputs = step.get_concrete_function(iterator.element_spec).structured_outputs
+        with even:
+            outputs = step.get_concrete_function(iterator.element_spec).structured_outputs
         empty = tf.nest.map_structure(lambda one: tf.zeros(one.shape, one.dtype), outputs)
         losses = tf.TensorArray(outputs["loss"].dtype, size=count)
 

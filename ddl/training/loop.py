@@ -99,7 +99,11 @@ class Training:
         run, model = self._run, self.model
         feed = Feed(model, run, self.data)
         self._say(_described(run, model, self.data))
-        blocks = Blocks(run.plan.steps_per_execution or 1, profiled_steps(run.plan.profile))
+        blocks = Blocks(
+            run.plan.steps_per_execution or 1,
+            profiled_steps(run.plan.profile),
+            last_alone=run.order.ends_unevenly,
+        )
         report = Report(run, self.data, blocks, feed.validation_steps, self._early)
         with self._held, report, self._saver, profiling(run) as profiles:
             callbacks = [

@@ -40,6 +40,8 @@ def test_an_epoch_sees_every_sample_once_in_equal_steps(order: SampleOrder, epoc
         assert max(lengths) <= order.per_rank_batch_size
         # All but the last step are full in a global order; blocks differ by one in a contiguous one.
         assert max(lengths) - min(lengths) <= 1
+    is_even = [len(set(map(len, of_step))) == 1 for of_step in zip(*by_rank, strict=True)]
+    assert is_even == [True] * (len(is_even) - 1) + [not order.ends_unevenly]
 
 
 @pytest.mark.parametrize("kind", ORDERS)

@@ -43,7 +43,9 @@ def test_what_was_traced_is_used_to_the_last_step() -> None:
         assert supervisor._block_size(4e-3) == then
 
 
-def fitted(size: int, spoiled: int | None = None) -> tuple[list[np.ndarray], list[Any]]:
+def fitted(
+    size: int, spoiled: int | None = None, *, last_alone: bool = False
+) -> tuple[list[np.ndarray], list[Any]]:
     """Train two epochs of 7 steps in blocks; return the weights, and at each call what it took and its losses."""
     import keras
     import tensorflow as tf
@@ -56,7 +58,7 @@ def fitted(size: int, spoiled: int | None = None) -> tuple[list[np.ndarray], lis
     if spoiled is not None:
         inputs[spoiled] = np.nan
     data = tf.data.Dataset.from_tensor_slices((inputs, inputs.sum(-1, keepdims=True))).repeat()
-    blocks, seen = Blocks(size), []
+    blocks, seen = Blocks(size, last_alone=last_alone), []
 
     class Look(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -82,6 +84,12 @@ def test_blocks_learn_the_same_bits(size: int) -> None:
     assert [batch for batch, *_ in calls][-1] == STEPS
 
 
+@pytest.mark.parametrize(("size", "taken"), [(1, [1] * 7), (2, [2, 2, 2, 1]), (4, [4, 2, 1])])
+def test_a_last_step_of_uneven_parts_is_in_no_block(size: int, taken: list[int]) -> None:
+    _, calls = fitted(size, last_alone=True)
+    assert [number for _, number, _ in calls] == taken * 2
+
+
 def test_the_first_loss_that_is_no_number_keeps_its_place() -> None:
     _, calls = fitted(4, spoiled=5)
     losses = [loss for *_, part in calls for loss in part]
@@ -104,7 +112,8 @@ def weights(run: Path) -> dict[str, np.ndarray]:
 
 
 def test_two_ranks_learn_the_same_bits_in_blocks(tmp_path: Path) -> None:
-    flags = "--data-option count=42 --image-size 16 --model-option width=2 depth=1 --epochs 2"
+    """With 39 samples to train on: 8 a step, and 4 and 3 in the last one."""
+    flags = "--data-option count=43 --image-size 16 --model-option width=2 depth=1 --epochs 2"
     for size in ("1", "3"):
         command = [REPOSITORY / "scripts/train_unet.py", "--run-dir", tmp_path / size]
         result = run_ranks(
