@@ -65,6 +65,8 @@ def epochs_table(result: Mapping[str, Any]) -> str:
 
 def draw_epochs(result: Mapping[str, Any], path: Path) -> None:
     """Draw seconds and validation loss of both runs over epochs."""
+    from matplotlib.ticker import MaxNLocator
+
     from ddl.training.figure import FOUND, TRUTH, new_figure
 
     with new_figure(path, 640, 280) as figure:
@@ -78,6 +80,7 @@ def draw_epochs(result: Mapping[str, Any], path: Path) -> None:
                 axes.plot(places, values, color=colour, marker="o", markersize=3, label=run)
             axes.set_ylim(bottom=0)
             axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_title(title, loc="left", fontweight="bold")
             axes.legend(fontsize=8)
 
