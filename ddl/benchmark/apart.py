@@ -16,6 +16,7 @@ def train_apart(trial: Trial) -> dict[str, Any]:
     """Train a model on each rank, reduce nothing, and note when each step ends."""
     dist.init()
     from ddl.distributed import batch_norm
+    from ddl.distributed.step import even
 
     batch_norm.install()  # one rank alone computes as ranks under our optimizer do
     model, images, targets = compiled(trial)
@@ -25,7 +26,8 @@ def train_apart(trial: Trial) -> dict[str, Any]:
     dist.reduces_itself(model)
     ends: list[float] = []
     dist.barrier()
-    fit_on_batches(trial, model, images, targets, _notes(ends))
+    with even:  # each rank alone: it has nobody to ask
+        fit_on_batches(trial, model, images, targets, _notes(ends))
     steps = len(images) // trial.per_rank_batch_size
     step_s = np.diff(np.reshape(ends, (trial.epochs, steps))[1:], axis=1).ravel()
     return told(np.array(dist.allgather(step_s)), trial.per_rank_batch_size)

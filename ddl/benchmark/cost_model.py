@@ -209,7 +209,7 @@ def project(work: Work, network: Network, setting: Setting, ranks: int) -> Proje
     end_s = done[-1][1] if done else 0.0
     exposed_s = max(0.0, end_s - work.step_s) / setting.accumulation
     straggler_s = work.jitter * expected_maximum(ranks) * work.step_s
-    meeting_s = work.meetings * _meeting_s(network, ranks) if setting.meets else 0.0
+    meeting_s = work.meetings * _meeting_s(network, setting, ranks) if setting.meets else 0.0
     busy_s = work.step_s + exposed_s + straggler_s + meeting_s
     read_s = ranks * work.samples * work.sample_bytes / setting.storage_bytes_per_s
     input_s = max(0.0, read_s - busy_s)  # reading goes on beside the training
@@ -225,12 +225,16 @@ def project(work: Work, network: Network, setting: Setting, ranks: int) -> Proje
     )
 
 
-def _meeting_s(network: Network, ranks: int) -> float:
-    """Return the seconds of a reduction of some channels' sums: latency counts, so MPI takes a tree.
+def _meeting_s(network: Network, setting: Setting, ranks: int) -> float:
+    """Return the mean seconds of a reduction of some channels' sums: latency counts, so MPI takes a tree.
 
-    Nothing travels before it, so that Horovod's thread sleeps, and no cycle is waited for.
+    Going forward nothing else travels, so that Horovod's thread sleeps until one comes; going back, gradients are on
+    their way, and half a cycle is waited on average.
     """
-    return reduce_s(8, ranks, network, "tree") + reduce_s(_SUMS_BYTES, ranks, network, "tree")
+    if ranks <= 1:
+        return 0.0
+    agree_s = setting.cycle_s / 4 + reduce_s(8, ranks, network, "tree")
+    return agree_s + reduce_s(_SUMS_BYTES, ranks, network, "tree")
 
 
 def _message_s(size_bytes: float, network: Network, *, is_local: bool) -> float:

@@ -20,13 +20,12 @@ from ddl.models.zoo import target_of
 
 CHECK_EVERY_STEPS = 100
 """As `ddl.distributed.standard_callbacks` does."""
-_REPEATS = 20
 _UPDATES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExtrasRequest(Request):
-    """Measurement."""
+    """Measurement. Each part is called as often as epochs after the first have steps."""
 
     ranks: int = 2
 
@@ -72,33 +71,38 @@ def time_extras(trial: Trial) -> dict[str, Any]:
 
     model, images, targets = compiled(trial)
     metric = build_metric(METRICS[target_of(trial.model)])
-    model.compile(
-        dist.DistributedOptimizer(keras.optimizers.Adam(1e-3)), model.loss, metrics=[metric]
+    optimizer = dist.DistributedOptimizer(
+        keras.optimizers.Adam(1e-3), compression=trial.compression
     )
+    model.compile(optimizer, model.loss, metrics=[metric])
     few = trial.per_rank_batch_size
     batch = tf.constant(images[:few]), tf.constant(targets[:few])
-    step_s = _seconds(lambda: model.train_on_batch(*batch))
+    calls = (trial.epochs - 1) * trial.samples // (few * dist.size())
+    step_s = _seconds(lambda: model.train_on_batch(*batch), calls)
     shape = model.compute_output_shape(batch[0].shape)
     # Each another, or TensorFlow would compute the metric of one.
-    guesses = [tf.random.uniform(shape) for _ in range(1 + _UPDATES)]
+    pairs = [(tf.identity(batch[1]), tf.random.uniform(shape)) for _ in range(1 + _UPDATES)]
 
     @tf.function  # type: ignore[untyped-decorator]
-    def update(times: int) -> None:
-        for guess in guesses[:times]:
-            metric.update_state(batch[1], guess)
+    def update(times: int) -> Any:
+        results = []
+        for target, guess in pairs[:times]:
+            metric.update_state(target, guess)
+            results.append(metric.result())
+        return results
 
-    once, often = (_seconds(functools.partial(update, times)) for times in (1, 1 + _UPDATES))
+    once, often = (_seconds(functools.partial(update, times), calls) for times in (1, 1 + _UPDATES))
     return {
         "step_s": step_s,
         "metrics_s": max(0.0, often - once) / _UPDATES,  # the call of a function is the training's
-        "desync_s": _seconds(lambda: dist.find_desync(model)),
+        "desync_s": _seconds(lambda: dist.find_desync(model), calls),
     }
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    """Return the mean over ranks of the median of some calls, after a first one."""
+def _seconds(call: Callable[[], object], calls: int) -> float:
+    """Return the mean over ranks of the median of so many calls, after a first one."""
     seconds = []
-    for _ in range(_REPEATS + 1):
+    for _ in range(calls + 1):
         dist.barrier()
         begin = time.perf_counter()
         call()

@@ -49,7 +49,8 @@ def predicted(
     model = build_model(trial.model, shape, classes, **trial.model_option)
     sizes, meetings = traffic_of(model)
     work = Work(alone_s * by_turns, sizes, jitter=jitter, meetings=meetings)
-    setting = Setting(fusion_bytes=BUCKET_BYTES, buckets=True, cycle_s=0.0)
+    travels = 1.0 if trial.compression == "none" else 0.5
+    setting = Setting(fusion_bytes=BUCKET_BYTES, buckets=True, cycle_s=0.0, compression=travels)
     return project(work, network_of(wire), setting, ranks).speedup / by_turns
 
 

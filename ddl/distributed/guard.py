@@ -52,7 +52,8 @@ def reduces_itself(trained: Any) -> Any:
     Args:
         trained: the model, or the plain optimizer, that is then let be.
     """
-    for part in (trained, getattr(trained, "optimizer", None)):
+    optimizer = getattr(trained, "optimizer", None)
+    for part in (trained, optimizer, getattr(optimizer, "inner_optimizer", None)):
         if part is not None:
             object.__setattr__(part, "_ddl_reduces_itself", True)
     return trained

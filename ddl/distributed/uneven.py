@@ -26,14 +26,15 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
 
     def shared_step(data: Any) -> Any:
         count = _sample_count(data)
+        asks = train and not even
         if isinstance(count, int):  # known when the step is traced, so this rank is not empty
-            with step_samples(count) if train else contextlib.nullcontext():
+            with step_samples(count) if asks else contextlib.nullcontext():
                 return step(data)
         build_metrics(model, data)
         before = {id(variable): tf.identity(variable) for variable in _local_variables(model)}
         if not even:
             data = keras.tree.map_structure(lambda leaf: _pad_if_empty(leaf, count), data)
-        with step_samples(count) if train and not even else contextlib.nullcontext():
+        with step_samples(count) if asks else contextlib.nullcontext():
             logs = step(data)
         batch_means = {id(variable) for variable in _batch_means(model)}
         for variable in _local_variables(model):

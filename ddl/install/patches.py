@@ -81,10 +81,13 @@ PATCHES = (
     if not all(os.path.exists(path) for path in needed):
         return None
     from horovod.common.basics import HorovodBasics
-    for path in needed:
-        ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
     beside = os.path.join(os.path.dirname(os.path.dirname(__file__)), ext_base_name, '__init__.py')
-    return HorovodBasics(beside, 'mpi_lib')
+    try:
+        for path in needed:
+            ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+        return HorovodBasics(beside, 'mpi_lib')
+    except (OSError, AttributeError, ImportError):
+        return None
 
 
 def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):

@@ -51,7 +51,7 @@ class Blocks(keras.callbacks.Callback):
         first_s: seconds of the first step, most of them for its tracing.
     """
 
-    def __init__(self, size: int = 1, single_first: int = 0, *, last_alone: bool = False) -> None:
+    def __init__(self, size: int = 1, single_first: int = 0, *, last_alone: bool) -> None:
         """Get ready.
 
         Args:
@@ -118,8 +118,11 @@ def _several_steps(model: keras.Model) -> Any:
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def several(iterator: Any, count: Any) -> Any:
-        with even:
-            outputs = step.get_concrete_function(iterator.element_spec).structured_outputs
+        with even:  # while it is traced
+            return taken_together(iterator, count)
+
+    def taken_together(iterator: Any, count: Any) -> Any:
+        outputs = step.get_concrete_function(iterator.element_spec).structured_outputs
         empty = tf.nest.map_structure(lambda one: tf.zeros(one.shape, one.dtype), outputs)
         losses = tf.TensorArray(outputs["loss"].dtype, size=count)
 

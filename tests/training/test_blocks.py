@@ -111,6 +111,12 @@ def weights(run: Path) -> dict[str, np.ndarray]:
     return found
 
 
+def test_ranks_do_not_ask_in_blocks_how_many_samples_they_have() -> None:
+    result = run_ranks(["-m", "tests.training.blocks_program"], 2)
+    assert result.returncode == 0, result.output
+    assert "block of 5: 0 questions; one by one: 1" in result.output
+
+
 def test_two_ranks_learn_the_same_bits_in_blocks(tmp_path: Path) -> None:
     """With 39 samples to train on: 8 a step, and 4 and 3 in the last one."""
     flags = "--data-option count=43 --image-size 16 --model-option width=2 depth=1 --epochs 2"
