@@ -15,6 +15,8 @@ from ddl.benchmark.ways import compiled, fit_on_batches
 def train_apart(trial: Trial) -> dict[str, Any]:
     """Train a model on each rank, reduce nothing, and note when each step ends."""
     dist.init()
+    import keras
+
     from ddl.distributed import batch_norm
     from ddl.distributed.step import even
 
@@ -25,9 +27,12 @@ def train_apart(trial: Trial) -> dict[str, Any]:
             layer.synchronized = False
     dist.reduces_itself(model)
     ends: list[float] = []
+    notes = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
+    )
     dist.barrier()
     with even:  # each rank alone: it has nobody to ask
-        fit_on_batches(trial, model, images, targets, _notes(ends))
+        fit_on_batches(trial, model, images, targets, notes)
     steps = len(images) // trial.per_rank_batch_size
     step_s = np.diff(np.reshape(ends, (trial.epochs, steps))[1:], axis=1).ravel()
     return told(np.array(dist.allgather(step_s)), trial.per_rank_batch_size)
@@ -40,13 +45,3 @@ def told(step_s: np.ndarray, batch_size: int) -> dict[str, Any]:
         "met_samples_per_s": len(step_s) * batch_size / float(step_s.max(axis=0).mean()),
         "jitter": float((step_s.std(axis=1) / step_s.mean(axis=1)).mean()),
     }
-
-
-def _notes(ends: list[float]) -> Any:
-    import keras
-
-    class Notes(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            ends.append(time.perf_counter())
-
-    return Notes()

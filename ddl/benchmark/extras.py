@@ -20,6 +20,8 @@ from ddl.models.zoo import target_of
 
 CHECK_EVERY_STEPS = 100
 """As `ddl.distributed.standard_callbacks` does."""
+_EXTRAS = {"metrics": ("metrics_s", 1), "desync check": ("desync_s", CHECK_EVERY_STEPS)}
+"""What is timed -> its seconds in a trial's result, and steps between two of them."""
 _UPDATES = 20
 
 
@@ -35,10 +37,8 @@ def measure_extras(request: ExtrasRequest) -> dict[str, Any]:
     setup = Setup(request.trial(request.ranks, way="extras"), request.ranks, request.threads)
     found = [run_trial(setup) for _ in range(request.rounds)]
     shares = {
-        "metrics": [100 * one["metrics_s"] / one["step_s"] for one in found],
-        "desync check": [
-            100 * one["desync_s"] / CHECK_EVERY_STEPS / one["step_s"] for one in found
-        ],
+        name: [100 * one[seconds] / steps / one["step_s"] for one in found]
+        for name, (seconds, steps) in _EXTRAS.items()
     }
     return {
         "benchmark": "extras",
@@ -51,9 +51,8 @@ def measure_extras(request: ExtrasRequest) -> dict[str, Any]:
 def extras_table(result: dict[str, Any]) -> str:
     """Return a row for each extra."""
     trials = result["results"]["extras"]
-    seconds = {"metrics": "metrics_s", "desync check": "desync_s"}
     rows = [
-        [name, rounded(1e3 * median(one[seconds[name]] for one in trials)), shown(values)]
+        [name, rounded(1e3 * median(one[_EXTRAS[name][0]] for one in trials)), shown(values)]
         for name, values in result["values"].items()
     ]
     rows.append(["step", rounded(1e3 * median(one["step_s"] for one in trials)), "100"])

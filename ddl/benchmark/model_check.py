@@ -8,9 +8,9 @@ from typing import Any
 from ddl.benchmark.cost_model import Network, Setting, Work, project
 from ddl.benchmark.projection import traffic_of
 from ddl.benchmark.result import markdown, shown
-from ddl.benchmark.trial import Trial
+from ddl.benchmark.trial import Trial, classes_of
 from ddl.distributed.buckets import BUCKET_BYTES
-from ddl.models.zoo import build_model, target_of
+from ddl.models.zoo import build_model
 
 
 def model_table(
@@ -45,8 +45,7 @@ def predicted(
     alone_s = trial.per_rank_batch_size / result["values"][result["base"]]["median"]
     by_turns: float = max(1.0, ranks * first["threads"] / result["facts"]["cores"])
     shape = (trial.image_size, trial.image_size, trial.channels)
-    classes = 1 if target_of(trial.model) == "mask" else trial.classes
-    model = build_model(trial.model, shape, classes, **trial.model_option)
+    model = build_model(trial.model, shape, classes_of(trial), **trial.model_option)
     sizes, meetings = traffic_of(model)
     work = Work(alone_s * by_turns, sizes, jitter=jitter, meetings=meetings)
     travels = 1.0 if trial.compression == "none" else 0.5

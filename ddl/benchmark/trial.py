@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ddl import options
+from ddl.models.zoo import target_of
 
 STARTED = "DDL_BENCHMARK_STARTED"
 """The environment variable that tells when the command was given, as time.time()."""
@@ -78,6 +79,11 @@ class Trial:
     def to_json(self) -> str:
         """Return it as the program below reads it."""
         return json.dumps(dataclasses.asdict(self))
+
+
+def classes_of(trial: Trial) -> int:
+    """Return the classes that a trial's model tells apart: 1 in masks, which have foreground or not."""
+    return 1 if target_of(trial.model) == "mask" else trial.classes
 
 
 def peak_mb() -> float:

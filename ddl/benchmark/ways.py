@@ -13,7 +13,7 @@ import numpy as np
 
 import ddl.distributed as dist
 from ddl.benchmark.samples import make_samples, write_samples
-from ddl.benchmark.trial import STARTED, Trial, rate
+from ddl.benchmark.trial import STARTED, Trial, classes_of, rate
 from ddl.data.samples import ArraySamples
 from ddl.data.source import Subset
 from ddl.data.sources.arrays import Arrays
@@ -59,7 +59,7 @@ def data_of(trial: Trial, plan: Plan) -> TrainingData:
         return TrainingData(opened.training, opened.training, opened.classes)
     images, targets = make_samples(trial)
     target = target_of(trial.model)
-    classes = 1 if target == "mask" else trial.classes
+    classes = classes_of(trial)
     source = Arrays({"image": images, target: targets}, "the benchmark's samples")
     training = as_samples(source, plan, classes)
     return TrainingData(training, training, classes)
@@ -157,7 +157,7 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
     target = target_of(trial.model)
     images, targets = make_samples(trial)
     inputs = images.astype(np.float32) / 255
-    classes = 1 if target == "mask" else trial.classes
+    classes = classes_of(trial)
     model = build_model(trial.model, inputs.shape[1:], classes, **trial.model_option)
     model.compile(
         keras.optimizers.Adam(1e-3),
