@@ -11,6 +11,7 @@ from ddl.benchmark.comparison import draw_comparison, table_of
 from ddl.benchmark.comparison import measure as measure_in_turn
 from ddl.benchmark.epochs import EpochsRequest, compare_epochs, draw_epochs, epochs_table
 from ddl.benchmark.extras import ExtrasRequest, extras_table, measure_extras
+from ddl.benchmark.profiles import draw_steps, steps_table
 from ddl.benchmark.projection import (
     ProjectRequest,
     as_json,
@@ -19,6 +20,7 @@ from ddl.benchmark.projection import (
     projection_table,
     work_of,
 )
+from ddl.benchmark.requests import StepsRequest
 from ddl.benchmark.result import write_result
 from ddl.benchmark.runner import run_trial
 from ddl.benchmark.suite import (
@@ -48,6 +50,12 @@ def extras(request: ExtrasRequest) -> None:
     """Measure what goes on beside the training."""
     result = measure_extras(request)
     _answer(request.output, result, extras_table(result), draw_comparison)
+
+
+def steps(request: StepsRequest) -> None:
+    """Measure the parts of a step."""
+    result = measure_in_turn(request.comparison(), request.rounds, _say)
+    _answer(request.output, result, steps_table(result), draw_steps)
 
 
 def epochs(request: EpochsRequest) -> None:

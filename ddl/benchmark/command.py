@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddl import options
+from ddl.benchmark.runner import TrialError
 from ddl.flags import Parser, add_flags, complain, given_flags
 
 
@@ -41,6 +42,7 @@ COMMANDS = {
         ("precision", "requests:PrecisionRequest", "measure", "Mixed precision against float32."),
         ("input", "requests:InputRequest", "measure", "Reading and augmenting alone."),
         ("allreduce", "wire_report:WireRequest", "reduce", "All-reduce by size of message."),
+        ("steps", "requests:StepsRequest", "steps", "Where the time of a step goes."),
         ("checkpoint", "requests:CheckpointRequest", "measure", "What checkpoints cost."),
         ("extras", "extras:ExtrasRequest", "extras", "What metrics and desync checks cost."),
         ("startup", "requests:StartupRequest", "measure", "From the command to the first step."),
@@ -85,6 +87,9 @@ def benchmark_from_flags(doc: str, argv: list[str] | None) -> int:
         run(request)
     except ValueError as error:
         return complain(parser.name, error)
+    except TrialError as error:
+        sys.stderr.write(f"{parser.name}: {error}\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("benchmark: stopped by Ctrl-C; nothing was written.\n")
         return 130
@@ -93,6 +98,7 @@ def benchmark_from_flags(doc: str, argv: list[str] | None) -> int:
 
 def _request(command: Command, arguments: dict[str, Any]) -> Any:
     """Return what was asked, options of models parsed by their types."""
+    from ddl.data.sources.source_options import parse_source_options
     from ddl.models.zoo import MODELS, parse_model_options
     from ddl.training.flags import parse_augment
 
@@ -104,6 +110,8 @@ def _request(command: Command, arguments: dict[str, Any]) -> Any:
                 f"Received: model_option with model={model!r}. Expected: one of: {', '.join(MODELS)}."
             )
         arguments["model_option"] = parse_model_options(model, arguments["model_option"])
+    if "data_option" in arguments and arguments.get("data") is not None:
+        arguments["data_option"] = parse_source_options(arguments["data"], arguments["data_option"])
     if "augment" in arguments:
         arguments["augment"] = parse_augment(arguments["augment"])
     return kind(**arguments)

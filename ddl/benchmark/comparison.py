@@ -23,12 +23,14 @@ class Comparison:
         setups: name -> how it is started; the first is what the others are held against.
         value: of a trial's result: a number, more of which is better unless `unit` is a time or a size.
         unit: of that number.
+        beside: another number of a trial's result that is told beside it, by its name there.
     """
 
     name: str
     setups: Mapping[str, Setup]
     value: str = "samples_per_s"
     unit: str = "samples/s"
+    beside: str | None = None
 
 
 def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -> dict[str, Any]:
@@ -36,7 +38,8 @@ def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -
     results = run_in_turn(comparison.setups, rounds, say)
     values = {name: _values(found, comparison.value) for name, found in results.items()}
     base, *others = values
-    return {
+    beside = {} if comparison.beside is None else {"beside": comparison.beside}
+    return beside | {
         "benchmark": comparison.name,
         "unit": comparison.unit,
         "setups": {name: _told(setup) for name, setup in comparison.setups.items()},
@@ -54,11 +57,22 @@ def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -
 def table_of(result: Mapping[str, Any]) -> str:
     """Return a row for each way."""
     columns = [result["benchmark"], result["unit"], f"times {result['base']}"]
+    beside = numbers_beside(result)
     rows = []
     for name, values in result["values"].items():
         ratio = shown(result["ratios"][name]) if name in result["ratios"] else "1"
-        rows.append([name, shown(values), ratio])
-    return markdown(columns, rows)
+        rows.append([name, shown(values), ratio, *beside.get(name, [])])
+    return markdown([*columns, result["beside"]] if beside else columns, rows)
+
+
+def numbers_beside(result: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return, of each way, the other number that is told, or nothing where there is none."""
+    if "beside" not in result:
+        return {}
+    return {
+        name: [shown(summary(_values(found, result["beside"])))]
+        for name, found in result["results"].items()
+    }
 
 
 def draw_comparison(result: Mapping[str, Any], path: Path) -> None:

@@ -65,7 +65,8 @@ def time_extras(trial: Trial) -> dict[str, Any]:
     import keras
     import tensorflow as tf
 
-    from ddl.benchmark.ways import METRICS, compiled
+    from ddl.benchmark.plans import METRICS
+    from ddl.benchmark.ways import compiled
     from ddl.training.metrics import build_metric
 
     model, images, targets = compiled(trial)

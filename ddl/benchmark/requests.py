@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ddl.benchmark.comparison import Comparison
 from ddl.benchmark.runner import Setup
 from ddl.benchmark.trial import Trial
-from ddl.models.zoo import check_model, target_of
+from ddl.models.zoo import check_model
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
+from ddl.training.step_time import profiled_steps
 
 _LEAST_ONE = (
     *("image_size", "channels", "classes", "per_rank_batch_size", "ranks", "threads", "rounds"),
@@ -22,11 +23,19 @@ _LEAST_ONE = (
 _RANGES = {
     **dict.fromkeys(_LEAST_ONE, Range(1, 10**7)),
     "epochs": Range(2, 10**6),
+    "profile": Range(1, 10**4),
 }
+_AS_THEY_COME = {
+    "HOROVOD_IDLE_TIME": "0",
+    "OMPI_MCA_mpi_yield_when_idle": "0",
+    "HOROVOD_CYCLE_TIME": "1",
+}
+"""How MPI and Horovod wait unless `ddl.distributed.init` tells them otherwise."""
+_STORAGES = ("memory", "hdf5", "png")
 _CHOICES = {
     "mixed_precision": ("none", "bfloat16", "float16"),
     "compression": ("none", "bf16", "fp16"),
-    "storage": ("memory", "hdf5", "png"),
+    "storage": _STORAGES,
     "kind": ("weak", "strong"),
 }
 
@@ -93,23 +102,60 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainRequest(Request):
+class DataRequest(Request):
     """Measurement.
 
     Attributes:
-        storage: where samples come from: "memory", "hdf5" or "png"; memory is measured beside the others.
+        data: your own, as --data of a training script, as many of which are taken as epochs have samples, some twice
+            if need be; picture files are brought to image_size, others keep theirs. Without, samples are made.
+        data_option: of your data's format, such as channels=grey of picture files.
         augment: what may happen to a sample, such as flip=true.
     """
 
-    storage: str = "memory"
+    data: str | None = None
+    data_option: Mapping[str, Any] = field(default_factory=dict)
     augment: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse data that cannot be trained on."""
+        super().__post_init__()
+        if self.data is not None:
+            from ddl.benchmark.plans import data_of, plan_of
+
+            trial = self.trial(self.ranks)
+            data_of(trial, plan_of(trial, Path(), self.data))
+            if getattr(self, "storage", "memory") != "memory":
+                raise ValueError(
+                    f"Received: storage={self.storage!r} with data={self.data}. Expected: one of them; your own data "  # type: ignore[attr-defined]
+                    "are measured in memory and as they are stored."
+                )
+        elif self.data_option:
+            raise ValueError(
+                f"Received: data_option={dict(self.data_option)} without data. Expected: both, or neither."
+            )
+
+    def with_storages(self, storages: Iterable[str], **changes: Any) -> dict[str, Setup]:
+        """Return how each of these storages is measured, or your own data in memory and as they are stored."""
+        if self.data is not None:
+            kinds = {"in memory": "memory", "as stored": "files"}
+        else:
+            kinds = {kind: kind for kind in storages}
+        return {name: self.setup(storage=kind, **changes) for name, kind in kinds.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest(DataRequest):
+    """Measurement.
+
+    Attributes:
+        storage: where made samples come from: "memory", "hdf5" or "png"; memory is measured beside the others.
+    """
+
+    storage: str = "memory"
 
     def comparison(self) -> Comparison:
         """Return our loop on samples in memory, and on those in files."""
-        setups = {"memory": self.setup(storage="memory")}
-        if self.storage != "memory":
-            setups[self.storage] = self.setup()
-        return Comparison("train", setups)
+        return Comparison("train", self.with_storages(dict.fromkeys(("memory", self.storage))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,8 +209,12 @@ class LoopRequest(Request):
     """Measurement."""
 
     def comparison(self) -> Comparison:
-        """Return a bare `fit` on NumPy arrays, and our loop on the same, on one rank."""
-        setups = {"model.fit": self.setup(1, way="fit"), "our loop": self.setup(1)}
+        """Return a bare `fit` on NumPy arrays, our loop on the same, and its steps without a loop, on one rank."""
+        setups = {
+            "model.fit": self.setup(1, way="fit"),
+            "our loop": self.setup(1),
+            "steps alone": self.setup(1, way="alone"),
+        }
         return Comparison("loop", setups)
 
 
@@ -189,11 +239,9 @@ class SpinRequest(Request):
 
     def comparison(self) -> Comparison:
         """Return MPI and Horovod as they come, MPI that yields, and what `ddl.distributed.init` sets."""
-        asking = {"HOROVOD_IDLE_TIME": "0"}
-        spinning = asking | {"OMPI_MCA_mpi_yield_when_idle": "0", "HOROVOD_CYCLE_TIME": "1"}
         setups = {
-            "as they come": dataclasses.replace(self.setup(), env=spinning),
-            "yielding": dataclasses.replace(self.setup(), env=asking),
+            "as they come": replace(self.setup(), env=_AS_THEY_COME),
+            "yielding": replace(self.setup(), env={"HOROVOD_IDLE_TIME": "0"}),
             "yielding and sleeping": self.setup(),
         }
         return Comparison("MPI's waiting", setups)
@@ -220,7 +268,7 @@ class PrecisionRequest(Request):
     def comparison(self) -> Comparison:
         """Return float32, and the precision that is asked for."""
         setups = {"float32": self.setup(mixed_precision="none"), self.mixed_precision: self.setup()}
-        return Comparison("precision", setups)
+        return Comparison("precision", setups, beside="score")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,20 +282,48 @@ class CheckpointRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputRequest(Request):
-    """Measurement.
-
-    Attributes:
-        augment: what may happen to a sample, such as flip=true.
-    """
-
-    augment: Mapping[str, Any] = field(default_factory=dict)
+class InputRequest(DataRequest):
+    """Measurement."""
 
     def comparison(self) -> Comparison:
         """Return the pipeline alone, for each storage that these samples may have."""
-        kinds = ("memory", "hdf5", "png") if target_of(self.model) == "mask" else ("memory",)
-        setups = {kind: self.setup(way="input", storage=kind) for kind in kinds}
-        return Comparison("input", setups)
+        return Comparison("input", self.with_storages(_STORAGES, way="input"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepsRequest(Request):
+    """Measurement.
+
+    Attributes:
+        profile: steps that are measured part by part, and as many that are traced.
+        spinning: also ranks whose MPI and Horovod wait as they come.
+    """
+
+    epoch_steps: int = 40
+    epochs: int = 2
+    ranks: int = 2
+    profile: int = 20
+    spinning: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a training that is over before its profile."""
+        super().__post_init__()
+        needed, steps = profiled_steps(self.profile), self.epochs * self.epoch_steps
+        if steps < needed:
+            raise ValueError(
+                f"Received: {self.epochs} epochs of {self.epoch_steps} steps. Expected: {needed} steps at least for "
+                f"profile={self.profile}."
+            )
+
+    def comparison(self) -> Comparison:
+        """Return one rank and several, the milliseconds of their steps."""
+        setups = {"1 rank": self.setup(1)}
+        if self.ranks > 1:
+            name = f"{self.ranks} ranks"
+            if self.spinning:
+                setups[f"{name}, as they come"] = replace(self.setup(), env=_AS_THEY_COME)
+            setups[name] = self.setup()
+        return Comparison("steps", setups, "step_ms", "ms")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,13 +339,19 @@ class StartupRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemoryRequest(Request):
-    """Measurement."""
+class MemoryRequest(DataRequest):
+    """Measurement.
+
+    Attributes:
+        storage: where made samples come from: "memory", "hdf5" or "png".
+    """
 
     epochs: int = 2
+    storage: str = "memory"
 
     def comparison(self) -> Comparison:
         """Return the most memory of a run, and of one with five times as many epochs."""
-        longer = self.setup(epochs=5 * self.epochs)
-        setups = {f"{self.epochs} epochs": self.setup(), f"{5 * self.epochs} epochs": longer}
+        storage = self.storage if self.data is None else "files"
+        counts = self.epochs, 5 * self.epochs
+        setups = {f"{n} epochs": self.setup(epochs=n, storage=storage) for n in counts}
         return Comparison("memory", setups, "peak_mb", "MB")

@@ -19,6 +19,10 @@ from ddl.doctor.allreduce import run_bounded
 TIMEOUT_S = 900.0
 
 
+class TrialError(RuntimeError):
+    """A trial did not come to its end: with what it printed last."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """A trial and how it is started.
@@ -43,7 +47,7 @@ def run_trial(setup: Setup) -> dict[str, Any]:
 
     Raises:
         ValueError: mpirun is missing.
-        RuntimeError: with what was printed.
+        TrialError: with what was printed.
     """
     command = [sys.executable, "-m", "ddl.benchmark.trial", setup.trial.to_json()]
     if setup.ranks > 1:
@@ -51,7 +55,7 @@ def run_trial(setup: Setup) -> dict[str, Any]:
     status, output = run_bounded(command, _environment(setup), int(TIMEOUT_S))
     lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
     if status != 0 or not lines:
-        raise RuntimeError(f"The trial {setup} ended with {status}:\n{output[-3000:]}")
+        raise TrialError(f"The trial {setup} ended with {status}:\n{output[-3000:]}")
     found: dict[str, Any] = json.loads(lines[-1])
     return found
 

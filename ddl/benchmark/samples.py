@@ -59,11 +59,18 @@ def _write_hdf5(images: np.ndarray, targets: np.ndarray, path: Path) -> str:
 
 
 def _write_png(images: np.ndarray, targets: np.ndarray, folder: Path) -> str:
+    """Write pictures beside their masks, or in a folder for each label."""
     from skimage.io import imsave
 
-    for name in ("images", "masks"):
+    has_masks = targets.ndim > 1
+    names = ("images", "masks") if has_masks else [f"class_{label:03d}" for label in set(targets)]
+    for name in names:
         (folder / name).mkdir()
-    for index, (image, mask) in enumerate(zip(images, targets, strict=True)):
-        for name, picture in (("images", image), ("masks", mask[..., 0] * 255)):
+    for index, (image, target) in enumerate(zip(images, targets, strict=True)):
+        place = "images" if has_masks else f"class_{target:03d}"
+        pictures = {place: image[..., 0] if image.shape[-1] == 1 else image}
+        if has_masks:
+            pictures["masks"] = target[..., 0] * 255
+        for name, picture in pictures.items():
             imsave(folder / name / f"{index:05d}.png", picture, check_contrast=False)
     return str(folder)

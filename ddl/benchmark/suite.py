@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -11,15 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddl.benchmark.comparison import numbers_beside
 from ddl.benchmark.model_check import model_table
+from ddl.benchmark.profiles import parts_of
 from ddl.benchmark.result import markdown, rounded, shown
 from ddl.files import write_whole
 from ddl.options import convert_fields
+from ddl.training.step_time import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = ROOT / "benchmarks/definitions.json"
 RESULTS = ROOT / "benchmarks/results"
 _COSTS = ("s", "%")
+_SIGNS = re.compile(r"\([RT]M?\)| Processor")
 BEGIN, END = "<!-- The table of benchmark.py suite begins. -->", "<!-- It ends. -->"
 
 
@@ -34,6 +39,7 @@ class Definition:
         wanted: what the first ratio is to be at least, or None.
         wanted_value: what the second value (the first of one) is to be at least; where it is a cost, in seconds or
             percent, what all are to be at most.
+        most: what the first ratio is to be at most, or None.
     """
 
     name: str
@@ -41,6 +47,7 @@ class Definition:
     command: str
     wanted: float | None = None
     wanted_value: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +101,8 @@ def measure_all(request: SuiteRequest) -> None:
 def suite_tables(results: Path = RESULTS) -> str:
     """Return all tables of the measurements that have a result."""
     found = definitions()
-    tables = suite_table(found, results), parts_table(found, results), scaling_table(found, results)
-    return "\n".join(tables)
+    tables = suite_table, steps_table, parts_table, scaling_table
+    return "\n".join(table(found, results) for table in tables)
 
 
 def scaling_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
@@ -113,8 +120,25 @@ def suite_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
     rows = [
         [one.what, _measured(result), _ratios(result), _wanted(one, result), _source(one, result)]
         for one, result in _results(found, results)
+        if result["benchmark"] != "steps"
     ]
     return markdown(["What", "Measured", "Times the first", "Wanted", "Result"], rows)
+
+
+def steps_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
+    """Return, of all steps that were profiled, the milliseconds of their parts."""
+    rows = [
+        [
+            f"{one.what}: {way}",
+            shown(result["values"][way]),
+            *parts_of(trials),
+            _source(one, result),
+        ]
+        for one, result in _results(found, results)
+        if result["benchmark"] == "steps"
+        for way, trials in result["results"].items()
+    ]
+    return markdown(["The time of a step, in ms", "all", *PARTS, "Result"], rows)
 
 
 def parts_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
@@ -165,7 +189,9 @@ def _measured(result: Mapping[str, Any]) -> str:
     if "values" not in result:  # an all-reduce
         return f"{rounded(1e3 * result['latency_s'])} ms, {rounded(result['mb_per_s'])} MB/s"
     told = [f"{name} {shown(values)}" for name, values in result["values"].items()]
-    return f"{', '.join(told)} {result['unit']}"
+    beside = [f"{name} {number}" for name, (number,) in numbers_beside(result).items()]
+    extra = f"; {result['beside']} {', '.join(beside)}" if beside else ""
+    return f"{', '.join(told)} {result['unit']}{extra}"
 
 
 def _ratios(result: Mapping[str, Any]) -> str:
@@ -175,9 +201,12 @@ def _ratios(result: Mapping[str, Any]) -> str:
 def _wanted(one: Definition, result: Mapping[str, Any]) -> str:
     """Return the bounds, and whether the medians keep them."""
     told = []
-    if one.wanted is not None:
+    if one.wanted is not None or one.most is not None:
         ratio = next(iter(result["ratios"].values()))["median"]
-        told.append(f"{one.wanted:g}" + (": not met" if ratio < one.wanted else ""))
+        if one.wanted is not None:
+            told.append(f"{one.wanted:g}" + (": not met" if ratio < one.wanted else ""))
+        if one.most is not None:
+            told.append(f"{one.most:g} at most" + (": not met" if ratio > one.most else ""))
     if one.wanted_value is not None:
         values = [value["median"] for value in result["values"].values()]
         is_cost = result["unit"].split()[0] in _COSTS
@@ -187,7 +216,13 @@ def _wanted(one: Definition, result: Mapping[str, Any]) -> str:
 
 
 def _source(one: Definition, result: Mapping[str, Any]) -> str:
-    """Return the result's name and how often it was measured."""
+    """Return the result's name, how often it was measured, when, and on which processor."""
     values = next(iter(result.get("values", result.get("seconds", {})).values()))
     rounds = len(values["all"]) if "all" in values else 0
-    return f"`{one.name}`" + (f" ({rounds} round{'s' * (rounds > 1)})" if rounds else "")
+    told = [f"{rounds} round{'s' * (rounds > 1)}"] if rounds else []
+    facts = result.get("facts", {})
+    if "started" in facts:
+        told.append(facts["started"][:10])
+    if "processor" in facts:
+        told.append(_SIGNS.sub("", facts["processor"]))
+    return f"`{one.name}`" + (f" ({', '.join(told)})" if told else "")

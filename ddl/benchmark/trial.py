@@ -25,6 +25,7 @@ WAYS = {
     "ours": "ddl.benchmark.ways:train_ours",
     "fit": "ddl.benchmark.ways:train_fit",
     "pipeline": "ddl.benchmark.ways:train_pipeline",
+    "alone": "ddl.benchmark.ways:train_alone",
     "apart": "ddl.benchmark.apart:train_apart",
     "extras": "ddl.benchmark.extras:time_extras",
     "input": "ddl.benchmark.ways:read_input",
@@ -50,10 +51,13 @@ class Trial:
         per_rank_batch_size: samples a rank and step.
         mixed_precision: "none", "bfloat16" or "float16".
         compression: of gradients on the wire.
-        storage: where samples come from: "memory", "hdf5" or "png".
+        data: what a training script takes as --data, or None for samples that are made.
+        data_option: of these data's format.
+        storage: where samples come from: "memory", of those made "hdf5" or "png", of others "files".
         augment: what may happen to a sample.
         checkpoints: whether each epoch ends with one.
         steps_per_execution: 0 finds it by itself.
+        profile: steps of our loop that are measured part by part, and as many that are traced.
         validates: whether a bare `fit` looks at validation samples, as our loop always does.
         seed: of data and weights.
     """
@@ -69,10 +73,13 @@ class Trial:
     per_rank_batch_size: int = 8
     mixed_precision: str = "none"
     compression: str = "none"
+    data: str | None = None
+    data_option: Mapping[str, Any] = field(default_factory=dict)
     storage: str = "memory"
     augment: Mapping[str, Any] = field(default_factory=dict)
     checkpoints: bool = False
     steps_per_execution: int = 0
+    profile: int = 0
     validates: bool = True
     seed: int = 0
 

@@ -2,91 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import ddl.distributed as dist
-from ddl.benchmark.samples import make_samples, write_samples
+from ddl.benchmark.plans import LOSSES, METRICS, data_of, plan_of, stored
+from ddl.benchmark.profiles import profile_of
+from ddl.benchmark.samples import make_samples
 from ddl.benchmark.trial import STARTED, Trial, classes_of, rate
 from ddl.data.samples import ArraySamples
 from ddl.data.source import Subset
-from ddl.data.sources.arrays import Arrays
 from ddl.distributed.quiet import loading_tensorflow
 from ddl.models.zoo import target_of
-from ddl.training.data import TrainingData, as_samples, open_data
-from ddl.training.plan import Plan
-
-_LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
-METRICS = {"mask": "dice", "label": "top_1"}
-
-
-def plan_of(trial: Trial, folder: Path, data: str = "synthetic") -> Plan:
-    """Return the plan of our own training scripts for a trial."""
-    target = target_of(trial.model)
-    return Plan(
-        run_dir=folder / "run",
-        data=data,
-        # A part that is held back would make epochs shorter than those of samples in memory.
-        validation_data=None if trial.storage == "memory" else data,
-        model=trial.model,
-        model_option=trial.model_option,
-        loss=_LOSSES[target],
-        metric=(METRICS[target],),
-        epochs=trial.epochs,
-        per_rank_batch_size=trial.per_rank_batch_size,
-        mixed_precision=trial.mixed_precision,
-        compression=trial.compression,
-        cache="auto" if trial.storage == "memory" else "none",
-        augment=trial.augment,
-        steps_per_execution=trial.steps_per_execution,
-        checkpoint_every_epochs=int(trial.checkpoints),
-        checkpoint_every_min=0,
-        keep_every_epochs=0,
-        seed=trial.seed,
-    )
-
-
-def data_of(trial: Trial, plan: Plan) -> TrainingData:
-    """Return the trial's samples, and a step of them to be looked at after each epoch."""
-    if trial.storage != "memory":
-        opened = open_data(plan)
-        return TrainingData(opened.training, opened.training, opened.classes)
-    images, targets = make_samples(trial)
-    target = target_of(trial.model)
-    classes = classes_of(trial)
-    source = Arrays({"image": images, target: targets}, "the benchmark's samples")
-    training = as_samples(source, plan, classes)
-    return TrainingData(training, training, classes)
+from ddl.training.data import TrainingData
 
 
 def train_ours(trial: Trial) -> dict[str, Any]:
     """Train by our loop."""
     dist.init()
     with loading_tensorflow():
-        from ddl.training.loop import train
-    with tempfile.TemporaryDirectory() as name:
+        from ddl.training.loop import Training
+        from ddl.training.stop_request import StopRequest
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as name, StopRequest() as stop:
         folder = Path(dist.broadcast(name))
-        data = dist.broadcast(
-            write_samples(trial, folder)
-            if dist.is_root() and trial.storage != "memory"
-            else "synthetic"
-        )
+        data = dist.broadcast(stored(trial, folder) if dist.is_root() else "")
         plan = plan_of(trial, folder, data)
         opened = data_of(trial, plan)
         few = np.arange(min(len(opened.training), trial.per_rank_batch_size * dist.size()))
         kept = TrainingData(opened.training, Subset(opened.training, few), opened.classes)
         begin = time.time()
-        epochs = train(plan, kept)
+        training = Training(plan, kept, stop)
+        clock.watch(training.model)
+        epochs = training.run()
         dist.barrier()
-    seconds = [epoch["seconds"] for epoch in epochs]
+        found = profile_of(plan) if trial.profile and dist.is_root() else {}
+    parts = clock.parts()
     score = epochs[-1].get(plan.metric[0])
-    return _told(trial, seconds, begin) | {"loss": epochs[-1]["loss"], "score": score}
+    seconds = [epoch["seconds"] for epoch in epochs]
+    learned = {"loss": epochs[-1]["loss"], "score": score}
+    return parts | _told(trial, seconds, begin) | found | learned
 
 
 def train_fit(trial: Trial) -> dict[str, Any]:
@@ -123,24 +86,53 @@ def train_pipeline(trial: Trial) -> dict[str, Any]:
     return _told(trial, parts["epoch_s"], begin) | parts
 
 
+def train_alone(trial: Trial) -> dict[str, Any]:
+    """Take the steps of our loop without a loop around them, in one process: nothing can be faster that takes them."""
+    dist.init()
+    import tensorflow as tf
+
+    from ddl.training.blocks import MOST_STEPS, several_steps
+
+    model, images, targets = compiled(trial)
+    dist.DistributedOptimizer(model.optimizer)  # for its fused operations
+    begin = time.time()
+    epoch_s = []
+    with batches_of(trial, images, targets) as (dataset, steps):
+        taken, several = iter(dataset), several_steps(model)
+        for _ in range(trial.epochs):
+            started = time.perf_counter()
+            for first in range(0, steps, MOST_STEPS):
+                _, losses = several(taken, tf.constant(min(MOST_STEPS, steps - first)))
+                losses.numpy()
+            epoch_s.append(time.perf_counter() - started)
+    return _told(trial, epoch_s, begin) | {"loss": float(losses[-1])}
+
+
 def fit_on_batches(
     trial: Trial, model: Any, images: np.ndarray, targets: np.ndarray, callback: Any
 ) -> None:
     """Train by a bare `fit` on our batches of all these samples."""
+    with batches_of(trial, images, targets) as (dataset, steps):
+        model.fit(
+            dataset,
+            epochs=trial.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=[callback],
+        )
+
+
+@contextlib.contextmanager
+def batches_of(trial: Trial, images: np.ndarray, targets: np.ndarray) -> Iterator[tuple[Any, int]]:
+    """Return our batches of all these samples, without end, and the steps that an epoch has on one rank."""
     from ddl.data import pipeline
     from ddl.data.order import SampleOrder
 
     samples = ArraySamples(images, targets)
     order = SampleOrder("global", len(samples), trial.per_rank_batch_size, 1, trial.seed)
     with pipeline.training_batches(samples, order=order, rank=0) as batches:
-        model.fit(
-            batches.dataset,
-            epochs=trial.epochs,
-            steps_per_epoch=order.steps_per_epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[callback],
-        )
+        yield batches.dataset, order.steps_per_epoch
 
 
 def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -161,7 +153,7 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
     model = build_model(trial.model, inputs.shape[1:], classes, **trial.model_option)
     model.compile(
         keras.optimizers.Adam(1e-3),
-        build_loss(_LOSSES[target]),
+        build_loss(LOSSES[target]),
         metrics=[build_metric(METRICS[target])],
     )
     return model, inputs, targets.astype(np.float32 if target == "mask" else np.int64)
@@ -174,6 +166,18 @@ class Clock:
         self._begins: list[float] = []
         self._first_steps: list[float] = []
         self._last_steps: list[float] = []
+        self._end: float | None = None
+
+    def watch(self, model: Any) -> None:
+        """Note what a model's `fit` does, whoever calls it."""
+        fit = model.fit
+
+        def noted(*args: Any, callbacks: list[Any], **kwargs: Any) -> Any:
+            history = fit(*args, callbacks=[*callbacks, self.callback()], **kwargs)
+            self._end = time.perf_counter()
+            return history
+
+        model.fit = noted
 
     def callback(self) -> Any:
         """Return a Keras callback that notes."""
@@ -209,7 +213,7 @@ class Clock:
 
     def parts(self) -> dict[str, Any]:
         """Return seconds of each epoch, and from its last step to the next epoch's first one, or to fit's end."""
-        end = time.perf_counter()
+        end = self._end or time.perf_counter()
         ends, nexts = [*self._begins[1:], end], [*self._first_steps[1:], end]
         after = [when - last for when, last in zip(nexts, self._last_steps, strict=True)]
         return {
@@ -228,8 +232,7 @@ def read_input(trial: Trial) -> dict[str, Any]:
 
     batch, epoch_s = trial.per_rank_batch_size, []
     with tempfile.TemporaryDirectory() as folder:
-        data = write_samples(trial, Path(folder)) if trial.storage != "memory" else "synthetic"
-        plan = plan_of(trial, Path(folder), data)
+        plan = plan_of(trial, Path(folder), stored(trial, Path(folder)))
         training = data_of(trial, plan).training
         order = SampleOrder("global", len(training), batch, dist.size(), trial.seed)
         threads = threads_per_rank(dist.local_size())

@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from ddl.distributed.step import even
 
-_BLOCK_S = 0.1
+_BLOCK_S = 0.25
 """A block takes about so long: a stop request, and the next look at a terminal, wait for its end."""
-_MOST_STEPS = 64
+MOST_STEPS = 64
 _SAVED_S = 1e-3
 """About what Python and TensorFlow do around the call of one step: 1 to 1.8 ms were measured on one thread."""
 _WORTH_S = 0.05
@@ -36,7 +36,7 @@ def block_size(step_s: float, steps_left: int, trace_s: float) -> int:
     """
     if step_s >= _WORTH_S or steps_left * _SAVED_S < trace_s:
         return 1
-    return min(_MOST_STEPS, max(1, math.ceil(_BLOCK_S / max(step_s, 1e-6))))
+    return min(MOST_STEPS, max(1, math.ceil(_BLOCK_S / max(step_s, 1e-6))))
 
 
 class Blocks(keras.callbacks.Callback):
@@ -103,7 +103,7 @@ class Blocks(keras.callbacks.Callback):
                 self._logs = self._single(iterator)
                 self.losses.append(tf.convert_to_tensor(self._logs["loss"]))
         else:
-            self._several = self._several or _several_steps(self.model)
+            self._several = self._several or several_steps(self.model)
             logs, losses = self._several(iterator, tf.constant(self.taken))
             # Keras makes numbers of them at each step that it counts, which is slow where they are tensors.
             self._logs = tf.nest.map_structure(lambda value: value.numpy(), logs)
@@ -112,7 +112,7 @@ class Blocks(keras.callbacks.Callback):
         return self._logs
 
 
-def _several_steps(model: keras.Model) -> Any:
+def several_steps(model: keras.Model) -> Any:
     """Return a function of an iterator and a number of steps: the logs of the last one, and the loss of each."""
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)
 

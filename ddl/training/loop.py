@@ -20,13 +20,14 @@ from ddl.training.data import TrainingData, open_data
 from ddl.training.epochs import Feed, FollowHistory, train_epochs
 from ddl.training.plan import Plan
 from ddl.training.preprocessing import training_preprocessing
-from ddl.training.profile import profiled_steps, profiling
+from ddl.training.profile import profiling
 from ddl.training.report import Report
 from ddl.training.resume import check_data, check_resume, resumed_run
 from ddl.training.run import Epoch, Interrupted, Run
 from ddl.training.run_dir import EarlyLines
 from ddl.training.saver import Saver
 from ddl.training.snapshot import Snapshot
+from ddl.training.step_time import profiled_steps
 from ddl.training.stop_request import StopRequest, signal_name
 from ddl.training.supervisor import Supervisor
 from ddl.training.together import on_all, on_root

@@ -18,7 +18,7 @@ import numpy as np
 from ddl.data.conversion import CHANNELS, Conversion, unit_range
 from ddl.data.pictures import PIXEL_LIMIT
 from ddl.data.source import Source, origin_of
-from ddl.data.sources import detect_format
+from ddl.data.sources import PICTURE_FILES, detect_format
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 from ddl.training.agreement import side_unit
@@ -28,7 +28,6 @@ from ddl.training.plan import Plan
 NAME = "preprocessing.json"
 TARGETS = ("mask", "label")
 _FORMAT = 1
-_PICTURE_FILES = ("pairs", "folders", "classes")
 _RANGES = {
     "axes": Range(2, 3),
     **dict.fromkeys(("channels", "classes", "side_multiple", "least_side"), Range(1)),
@@ -176,7 +175,7 @@ def _preprocessing(
 
 def _is_picture_files(plan: Plan) -> bool:
     try:
-        return detect_format(Path(plan.data)) in _PICTURE_FILES
+        return detect_format(Path(plan.data)) in PICTURE_FILES
     except (ValueError, OSError):  # the data are no longer there
         return plan.image_size is not None or "channels" in plan.data_option
 

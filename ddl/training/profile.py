@@ -25,10 +25,8 @@ from ddl.distributed.timeline import calm_writer, has_timeline, start_timeline, 
 from ddl.files import write_whole
 from ddl.training.run import Run
 from ddl.training.run_dir import spare_training
-from ddl.training.step_time import as_json, part_times
+from ddl.training.step_time import WARM_UP, as_json, part_times, profiled_steps
 
-WARM_UP = 10
-"""Steps at a start that are not looked at: after two that are traced, the batches that were read meanwhile run out."""
 FOLDER, PARTIAL = "profile", "profile.partial"
 
 logger = logging.getLogger("ddl")
@@ -53,11 +51,6 @@ def profiling(run: Run) -> Iterator[list[Profile]]:
             )  # fmt: skip
     finally:
         profile.close()
-
-
-def profiled_steps(measured: int) -> int:
-    """Return how many steps from the start on have to be taken one by one to measure so many."""
-    return WARM_UP + 2 * measured if measured else 0
 
 
 class Profile(keras.callbacks.Callback):

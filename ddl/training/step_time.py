@@ -6,9 +6,16 @@ from typing import Any
 
 import numpy as np
 
+WARM_UP = 10
+"""Steps at a start that are not looked at: after two that are traced, the batches that were read meanwhile run out."""
 PARTS = ("input", "compute", "reduction", "waiting", "Python")
 _LONG = {"waiting": "waiting for the slowest rank"}
 _OWN = ("input", "compute", "Python")  # what one rank may do more slowly than others
+
+
+def profiled_steps(measured: int) -> int:
+    """Return how many steps from the start on have to be taken one by one to measure so many."""
+    return WARM_UP + 2 * measured if measured else 0
 
 
 def part_times(measured: np.ndarray, reductions: np.ndarray) -> np.ndarray:

@@ -7,19 +7,21 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ddl.benchmark import comparison, epochs, requests, runner, suite, wire_report
-from ddl.benchmark.command import COMMANDS, command_parser
+from ddl.benchmark import comparison, epochs, profiles, requests, runner, suite, wire_report
+from ddl.benchmark.command import COMMANDS, benchmark_from_flags, command_parser
+from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.result import markdown, pair_ratios, rounded, shown, summary
 from ddl.benchmark.runner import Setup
-from ddl.benchmark.samples import write_samples
-from ddl.benchmark.trial import Trial
-from ddl.benchmark.ways import data_of, plan_of
+from ddl.benchmark.trial import Trial, classes_of
 from tests.launch import REPOSITORY
 from tests.pages import read_page
 
-MEASURING = [name for name, one in COMMANDS.items() if one.run.endswith(":measure")]
+MEASURING = [
+    name for name, one in COMMANDS.items() if one.run.rpartition(":")[2] in ("measure", "steps")
+]
 PNG = b"\x89PNG"
 
 
@@ -47,11 +49,81 @@ def test_every_comparison_has_two_ways_at_least_and_fits_its_ranks(name: str) ->
 
 
 @pytest.mark.parametrize("storage", ["memory", "hdf5", "png"])
-def test_every_storage_trains_on_all_samples(storage: str, tmp_path: Path) -> None:
-    trial = Trial(storage=storage, samples=20, image_size=32)
-    data = "synthetic" if storage == "memory" else write_samples(trial, tmp_path)
-    opened = data_of(trial, plan_of(trial, tmp_path, data))
+@pytest.mark.parametrize("model", ["unet", "cnn"])
+def test_every_storage_trains_on_all_samples(model: str, storage: str, tmp_path: Path) -> None:
+    trial = Trial(model=model, storage=storage, samples=40, image_size=32, classes=2)
+    opened = data_of(trial, plan_of(trial, tmp_path, stored(trial, tmp_path)))
     assert len(opened.training) == trial.samples
+    assert opened.classes == classes_of(trial)
+    assert opened.input_shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("storage", ["hdf5", "png"])
+def test_own_data_are_trained_on_as_stored_and_in_memory(storage: str, tmp_path: Path) -> None:
+    data = stored(Trial(storage=storage, samples=10, image_size=32), tmp_path)
+    request = requests.TrainRequest(
+        data=data, image_size=16, per_rank_batch_size=4, epoch_steps=6, ranks=1
+    )
+    setups = request.comparison().setups
+    assert list(setups) == ["in memory", "as stored"]
+    kept = []
+    for setup in setups.values():
+        opened = data_of(setup.trial, plan_of(setup.trial, tmp_path, stored(setup.trial, tmp_path)))
+        assert len(opened.training) == 24  # of 10 that there are
+        kept.append(opened.training.read([0, 23, 3, 13]))
+    for name, values in kept[0].items():
+        np.testing.assert_array_equal(values, kept[1][name])
+        np.testing.assert_array_equal(values[1], values[2])
+    side = 16 if storage == "png" else 32  # only picture files are brought to a size
+    assert kept[0]["image"].shape == (4, side, side, 3)
+
+
+def test_own_data_that_cannot_be_trained_on_are_refused(tmp_path: Path) -> None:
+    labels = stored(Trial(model="cnn", storage="hdf5", samples=10, image_size=16), tmp_path)
+    for wrong in (
+        {"data": str(tmp_path / "nothing.h5")},
+        {"data": labels},
+        {"data": labels, "model": "cnn", "storage": "png"},
+        {"data_option": {"channels": "grey"}},
+    ):
+        with pytest.raises(ValueError, match="Expected"):
+            requests.TrainRequest(**wrong)  # type: ignore[arg-type]
+
+
+def test_steps_of_a_training_too_short_are_refused() -> None:
+    with pytest.raises(ValueError, match="Expected: 50 steps at least for profile=20"):
+        requests.StepsRequest(epochs=2, epoch_steps=20)
+
+
+def test_parts_of_a_step_are_told_beside_what_is_computed(tmp_path: Path) -> None:
+    parts = {"input": 1.0, "compute": 6.0, "reduction": 2.0, "waiting": 0.5, "Python": 0.5}
+    trials = [{"step_ms": 10.0, "parts_ms": parts, "operations_ms": {"Conv2D": 4.0}}]
+    values = summary([10.0]) | {"all": [10.0]}
+    result = {
+        "benchmark": "steps",
+        "unit": "ms",
+        "values": {"1 rank": values},
+        "results": {"1 rank": trials},
+    }
+    told = "| 1.00 | 6.00 | 2.00 | 0.500 | 0.500 |"
+    assert f"| 1 rank | 10.0 {told}" in profiles.steps_table(result)
+    assert "| Conv2D | 4.00 | 4.00 |" in profiles.steps_table(result)
+    profiles.draw_steps(result, tmp_path / "steps.png")
+    assert (tmp_path / "steps.png").read_bytes()[:4] == PNG
+    (tmp_path / "it.json").write_text(json.dumps(result))
+    row = f"| Model: 1 rank | 10.0 (10.0 to 10.0) {told} `it` (1 round) |"
+    assert row in suite.steps_table([suite.Definition("it", "Model", "steps")], tmp_path)
+
+
+def test_a_trial_that_fails_says_what_it_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(setup: Setup) -> dict[str, Any]:
+        raise runner.TrialError("The trial ended with 1:\nno memory")
+
+    monkeypatch.setattr(runner, "run_trial", fail)
+    assert benchmark_from_flags("doc", ["loop", "--rounds", "1"]) == 1
+    assert capsys.readouterr().err == "benchmark: The trial ended with 1:\nno memory\n"
 
 
 def test_ratios_are_those_of_neighbours() -> None:
@@ -74,11 +146,9 @@ def test_rounds_go_in_turn_and_tell_what_was_measured(
 
     monkeypatch.setattr(runner, "run_trial", pretend)
     found = comparison.measure(requests.LoopRequest().comparison(), 2, lambda text: None)
-    assert order == ["fit", "ours", "fit", "ours"]
-    assert found["ratios"]["our loop"]["all"] == [4.0, 80 / 30]
-    assert "| our loop | 60.0 (40.0 to 80.0) | 3.33 (2.67 to 4.00) |" in (
-        comparison.table_of(found)
-    )
+    assert order == ["fit", "ours", "alone"] * 2
+    assert found["ratios"]["our loop"]["all"] == [4.0, 100 / 40]
+    assert "| our loop | 70.0 (40.0 to 100) | 3.25 (2.50 to 4.00) |" in (comparison.table_of(found))
     comparison.draw_comparison(found, tmp_path / "loop.png")
     assert (tmp_path / "loop.png").read_bytes()[:4] == PNG
 
@@ -111,8 +181,26 @@ def test_results_are_small() -> None:
         assert path.stat().st_size < 100_000, path
 
 
+def test_another_number_is_told_beside_the_first(tmp_path: Path) -> None:
+    values = {name: summary([rate]) | {"all": [rate]} for name, rate in (("a", 1.0), ("b", 2.0))}
+    result = {
+        "benchmark": "precision",
+        "unit": "samples/s",
+        "base": "a",
+        "beside": "score",
+        "values": values,
+        "ratios": {"b": summary([2.0])},
+        "results": {"a": [{"score": 0.5}], "b": [{"score": 0.75}]},
+    }
+    assert "| 2.00 (2.00 to 2.00) | 0.750 (0.750 to 0.750) |" in comparison.table_of(result)
+    (tmp_path / "it.json").write_text(json.dumps(result))
+    told = "samples/s; score a 0.500 (0.500 to 0.500), b 0.750 (0.750 to 0.750) |"
+    assert told in suite.suite_table([suite.Definition("it", "Model", "precision")], tmp_path)
+
+
 def test_the_page_shows_the_results_that_are_there() -> None:
     found = suite.definitions()
+    assert suite.steps_table(found) in read_page("performance.md")
     assert suite.suite_table(found) in read_page("performance.md")
     assert suite.parts_table(found) in read_page("performance.md")
 
@@ -128,13 +216,13 @@ def test_results_were_measured_as_they_are_defined() -> None:
 
 def test_a_bound_that_is_missed_is_said(tmp_path: Path) -> None:
     values = {"one": summary([10.0]) | {"all": [10.0]}, "two": summary([15.0]) | {"all": [15.0]}}
-    result = {"unit": "s", "values": values, "ratios": {"two": summary([1.5])}}
+    result = {"benchmark": "it", "unit": "s", "values": values, "ratios": {"two": summary([1.5])}}
     (tmp_path / "it.json").write_text(json.dumps(result))
-    for wanted, wanted_value, told in (
-        (1.4, 16, "1.4, 16 s"),
-        (1.6, 14, "1.6: not met, 14 s: not met"),
+    for wanted, wanted_value, most, told in (
+        (1.4, 16, 1.6, "1.4, 1.6 at most, 16 s"),
+        (1.6, 14, 1.4, "1.6: not met, 1.4 at most: not met, 14 s: not met"),
     ):
-        one = suite.Definition("it", "Something", "loop", wanted, wanted_value)
+        one = suite.Definition("it", "Something", "loop", wanted, wanted_value, most)
         assert f"| 1.50 (1.50 to 1.50) | {told} | `it` (1 round) |" in (
             suite.suite_table([one], tmp_path)
         )

@@ -25,11 +25,11 @@ STEPS = 7
 def test_a_block_ends_soon_and_pays(step_s: float, steps_left: int, trace_s: float) -> None:
     size = block_size(step_s, steps_left, trace_s)
     assert 1 <= size <= 64
-    assert size == 1 or (size * step_s < 0.2 and steps_left * 1e-3 >= trace_s)
+    assert size == 1 or (size * step_s < 0.31 and steps_left * 1e-3 >= trace_s)
 
 
 def test_a_small_model_is_taken_in_blocks_and_a_large_one_is_not() -> None:
-    assert block_size(4e-3, 100_000, 2.0) == 25
+    assert block_size(4e-3, 100_000, 2.0) == 63
     assert block_size(0.4, 100_000, 2.0) == 1
     assert block_size(2e-3, 100, 2.0) == 1  # over before it pays
 
@@ -38,7 +38,7 @@ def test_what_was_traced_is_used_to_the_last_step() -> None:
     supervisor: Any = object.__new__(Supervisor)
     plan = SimpleNamespace(steps_per_execution=0, epochs=1)
     supervisor._run = SimpleNamespace(plan=plan, steps_per_epoch=1000, position=Position(0, 990))
-    for size, then in ((25, 25), (1, 1)):
+    for size, then in ((63, 63), (1, 1)):
         supervisor._blocks = SimpleNamespace(size=size, first_s=2.0)
         assert supervisor._block_size(4e-3) == then
 

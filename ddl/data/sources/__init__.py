@@ -50,6 +50,8 @@ FORMATS = {
     "pairs": Format("name.jpg + name_mask.gif", pairs.detect, pairs.open_source),
     "classes": Format("CLASS/name.jpg", classes.detect, classes.open_source),
 }
+PICTURE_FILES = ("pairs", "folders", "classes")
+"""Formats whose pictures may differ in size, and are brought to the one that is asked for."""
 
 
 def open_source(path: str | Path, format: str = "auto", **options: Any) -> Source:  # noqa: A002

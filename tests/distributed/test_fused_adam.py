@@ -1,0 +1,89 @@
+"""Adam in one operation gives what Keras's Adam gives; test_numbers.py holds it over ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ddl.distributed import fused_adam
+
+KERAS_UPDATE = getattr(
+    keras.optimizers.Adam.update_step, "__wrapped__", keras.optimizers.Adam.update_step
+)
+STEPS = 12
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    fused_adam.install()
+
+
+def learned(optimizer: Any, update: Callable[..., None], dtype: str) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    weights = [keras.Variable(rng.normal(size=shape), dtype=dtype) for shape in ((37, 5), (3,))]
+    rows = tf.constant(rng.integers(0, 37, (STEPS, 4)))
+    gradients = [
+        [tf.constant(rng.normal(size=one.shape), dtype) for one in weights] for _ in range(STEPS)
+    ]
+    type(optimizer).update_step, kept = update, type(optimizer).update_step
+    try:
+        optimizer.build(weights)
+        for number in range(STEPS):
+            first, second = gradients[number]
+            if number % 3 == 2:  # as an embedding has it
+                taken = rows[number]
+                first = tf.IndexedSlices(tf.gather(first, taken), taken, tf.constant([37, 5]))
+            optimizer.apply([first, second], weights)
+    finally:
+        type(optimizer).update_step = kept
+    return [np.asarray(one, np.float64) for one in (*weights, *optimizer.variables)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("Adam", {}),
+        ("Adam", {"beta_2": 0.5, "epsilon": 1e-3}),
+        ("Adam", {"beta_1": 0.999, "clipnorm": 1.0}),
+        ("Adam", {"amsgrad": True}),
+        ("Adam", {"use_ema": True, "gradient_accumulation_steps": 2}),
+        ("AdamW", {"weight_decay": 0.1}),
+        ("Adam", {"learning_rate": keras.optimizers.schedules.ExponentialDecay(1e-2, 3, 0.5)}),
+    ],
+)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("float64", 1e-13)])
+def test_as_keras(kind: str, options: dict[str, Any], dtype: str, tolerance: float) -> None:
+    ours, theirs = (
+        learned(getattr(keras.optimizers, kind)(**options), update, dtype)
+        for update in (keras.optimizers.Adam.update_step, KERAS_UPDATE)
+    )
+    for left, right in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(left, right, rtol=0, atol=tolerance * (abs(right).max() or 1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_takes_one_operation_where_it_fits(dtype: str) -> None:
+    weights = [keras.Variable(np.ones(3), dtype=dtype)]
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(weights)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step() -> None:
+        optimizer.apply([tf.ones(3, dtype)], weights)
+
+    kinds = [one.type for one in step.get_concrete_function().graph.get_operations()]
+    assert kinds.count("ResourceApplyAdam") == (dtype == "float32")
+
+
+def test_loss_that_is_no_number_is_not_hidden() -> None:
+    weights = [keras.Variable(np.ones(3))]
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(weights)
+    optimizer.apply([tf.constant([1.0, np.inf, np.nan])], weights)
+    optimizer.apply([tf.ones(3)], weights)
+    assert np.isfinite(np.asarray(weights[0])).tolist() == [True, False, False]
