@@ -17,10 +17,11 @@ def train_apart(trial: Trial) -> dict[str, Any]:
     dist.init()
     import keras
 
-    from ddl.distributed import batch_norm
+    from ddl.distributed import batch_norm, fused_adam
     from ddl.distributed.step import even
 
     batch_norm.install()  # one rank alone computes as ranks under our optimizer do
+    fused_adam.install()
     model, images, targets = compiled(trial)
     for layer in model._flatten_layers():
         if getattr(layer, "synchronized", False):

@@ -110,8 +110,9 @@ def _request(command: Command, arguments: dict[str, Any]) -> Any:
                 f"Received: model_option with model={model!r}. Expected: one of: {', '.join(MODELS)}."
             )
         arguments["model_option"] = parse_model_options(model, arguments["model_option"])
-    if "data_option" in arguments and arguments.get("data") is not None:
-        arguments["data_option"] = parse_source_options(arguments["data"], arguments["data_option"])
+    if "data_option" in arguments:
+        texts, data = arguments["data_option"], arguments.get("data")
+        arguments["data_option"] = parse_source_options(data, texts) if data else {texts[0]: None}
     if "augment" in arguments:
         arguments["augment"] = parse_augment(arguments["augment"])
     return kind(**arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,10 +44,12 @@ def predicted(
     first = result["setups"][result["base"]]
     trial = Trial(**first["trial"])
     alone_s = trial.per_rank_batch_size / result["values"][result["base"]]["median"]
-    by_turns: float = max(1.0, ranks * first["threads"] / result["facts"]["cores"])
     shape = (trial.image_size, trial.image_size, trial.channels)
     model = build_model(trial.model, shape, classes_of(trial), **trial.model_option)
     sizes, meetings = traffic_of(model)
+    crowd = ranks * first["threads"] / result["facts"]["cores"]
+    # From one meeting to the next is too short a time for a scheduler to share cores out: ranks take whole turns.
+    by_turns: float = max(1.0, math.ceil(crowd) if meetings else crowd)
     work = Work(alone_s * by_turns, sizes, jitter=jitter, meetings=meetings)
     travels = 1.0 if trial.compression == "none" else 0.5
     setting = Setting(fusion_bytes=BUCKET_BYTES, buckets=True, cycle_s=0.0, compression=travels)

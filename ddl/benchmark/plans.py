@@ -8,11 +8,13 @@ import numpy as np
 
 from ddl.benchmark.samples import make_samples, write_samples
 from ddl.benchmark.trial import Trial, classes_of
-from ddl.data.source import Subset
-from ddl.data.sources import PICTURE_FILES, detect_format
+from ddl.data.cache import MOST, cached, fits
+from ddl.data.source import Source, Subset
+from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
+from ddl.distributed.launcher import placement
 from ddl.models.zoo import target_of
-from ddl.training.data import TrainingData, as_samples, open_data
+from ddl.training.data import TrainingData, as_samples, open_data, open_part
 from ddl.training.plan import Plan
 
 LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
@@ -29,12 +31,12 @@ def stored(trial: Trial, folder: Path) -> str:
 def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
     """Return the plan of our own training scripts for a trial."""
     target = target_of(trial.model)
-    is_sized = trial.data is not None and detect_format(Path(data)) in PICTURE_FILES
+    is_grey = trial.storage == "png" and trial.channels == 1
     return Plan(
         run_dir=folder / "run",
         data=data,
-        data_option=trial.data_option,
-        image_size=(trial.image_size, trial.image_size) if is_sized else None,
+        data_option={"channels": "grey"} if is_grey else trial.data_option,
+        image_size=(trial.image_size, trial.image_size) if is_sized(trial.data) else None,
         # A part that is held back would make epochs shorter than those of samples in memory.
         validation_data=None if data == "synthetic" else data,
         model=trial.model,
@@ -45,7 +47,7 @@ def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
         per_rank_batch_size=trial.per_rank_batch_size,
         mixed_precision=trial.mixed_precision,
         compression=trial.compression,
-        cache="memory" if trial.storage == "memory" else "none",
+        cache="none",  # what is kept in memory, `data_of` keeps
         augment=trial.augment,
         steps_per_execution=trial.steps_per_execution,
         checkpoint_every_epochs=int(trial.checkpoints),
@@ -56,15 +58,44 @@ def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
     )
 
 
+def is_sized(data: str | None) -> bool:
+    """Return whether a plan says how large the pictures of these data are."""
+    return data is not None and detect_format(Path(data)) in SIZED
+
+
 def data_of(trial: Trial, plan: Plan) -> TrainingData:
     """Return as many samples as the trial's epochs have, for the training and to be looked at."""
     if trial.data is None and trial.storage == "memory":
         images, targets = make_samples(trial)
         target, classes = target_of(trial.model), classes_of(trial)
-        source = Arrays({"image": images, target: targets}, "the benchmark's samples")
-        training = as_samples(source, plan, classes)
+        taken: Source = Arrays({"image": images, target: targets}, "the benchmark's samples")
     else:
-        opened = open_data(plan)
-        rows = np.arange(trial.samples) % len(opened.training)
-        training, classes = Subset(opened.training, rows), opened.classes
+        classes = open_data(plan).classes
+        policy = "memory" if trial.storage == "memory" else "none"
+        taken = cached(_taken(trial, plan), policy, local_ranks=placement().local_size)
+    if len(taken) < trial.samples:
+        taken = Subset(taken, np.arange(trial.samples) % len(taken))
+    training = as_samples(taken, plan, classes)
     return TrainingData(training, training, classes)
+
+
+def check_data(trial: Trial, ranks: int) -> bool:
+    """Return whether so many ranks can keep a trial's own data in the memory of this machine.
+
+    Raises:
+        ValueError: the data cannot be trained on.
+    """
+    plan = plan_of(trial, Path(), str(trial.data))
+    found = len(open_data(plan).training)
+    if found < ranks:
+        raise ValueError(
+            f"Received: {found} training samples in {trial.data} for {ranks} ranks. Expected: one for each rank at "
+            "least; measure fewer ranks."
+        )
+    return fits(_taken(trial, plan), MOST, local_ranks=ranks)
+
+
+def _taken(trial: Trial, plan: Plan) -> Source:
+    """Return the different samples of a trial in files, as they are stored."""
+    source = open_part(plan, "all")
+    return Subset(source, np.arange(min(trial.samples, len(source))))

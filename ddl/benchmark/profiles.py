@@ -17,7 +17,8 @@ from ddl.training.plan import Plan
 from ddl.training.step_time import PARTS
 
 _MOST = 8
-"""Kinds of operations that are told by name."""
+"""Kinds of operations that are told."""
+_READING = "tf_data_"
 _OPERATION = re.compile(r"[^:]+:_?(?:Mkl(?:Native)?)?([A-Z][A-Za-z0-9]*)$")
 """An operation in TensorFlow's trace is NAME:KIND; oneDNN's have a prefix."""
 
@@ -41,7 +42,7 @@ def profile_of(plan: Plan) -> dict[str, Any]:
 
 
 def operations_of(folder: Path, steps: int) -> dict[str, float]:
-    """Return the milliseconds a step of each kind of operation in a trace, the longest first."""
+    """Return the milliseconds a step of each kind of operation in a trace, on all threads but those that read."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     spent: Counter[str] = Counter()
@@ -49,11 +50,13 @@ def operations_of(folder: Path, steps: int) -> dict[str, float]:
         space = xplane_pb2.XSpace.FromString(path.read_bytes())
         for plane in space.planes:
             for line in plane.lines:
+                if line.name.startswith(_READING):
+                    continue
                 for event in line.events:
                     found = _OPERATION.fullmatch(plane.event_metadata[event.metadata_id].name)
                     if found is not None:
                         spent[found[1]] += event.duration_ps
-    return {kind: 1e-9 * picoseconds / steps for kind, picoseconds in spent.most_common(_MOST)}
+    return {kind: 1e-9 * picoseconds / steps for kind, picoseconds in spent.most_common()}
 
 
 def steps_table(result: Mapping[str, Any]) -> str:
@@ -65,13 +68,15 @@ def steps_table(result: Mapping[str, Any]) -> str:
     ]
     parts = markdown([result["benchmark"], "ms a step", *PARTS], rows)
     names = list(ways)
-    first, last = names[0], names[-1]
-    kinds = dict.fromkeys(kind for way in (first, last) for kind in _operations(ways[way]))
+    spent = {way: _operations(ways[way]) for way in (names[0], names[-1])}
+    kinds = sorted(
+        {kind for one in spent.values() for kind in one},
+        key=lambda kind: -sum(one.get(kind, 0.0) for one in spent.values()),
+    )
     rows = [
-        [kind, *(rounded(_operations(ways[way]).get(kind, 0.0)) for way in (first, last))]
-        for kind in kinds
+        [kind, *(rounded(one.get(kind, 0.0)) for one in spent.values())] for kind in kinds[:_MOST]
     ]
-    return f"{parts}\n{markdown(['ms a step in', first, last], rows)}"
+    return f"{parts}\n{markdown(['ms of threads of rank 0', *spent], rows)}"
 
 
 def parts_of(trials: list[dict[str, Any]]) -> list[str]:
@@ -80,9 +85,9 @@ def parts_of(trials: list[dict[str, Any]]) -> list[str]:
 
 
 def _operations(trials: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the operations of the last round."""
-    found: dict[str, float] = trials[-1]["operations_ms"]
-    return found
+    """Return the median milliseconds of each kind of operation."""
+    kinds = dict.fromkeys(kind for one in trials for kind in one["operations_ms"])
+    return {kind: median(one["operations_ms"].get(kind, 0.0) for one in trials) for kind in kinds}
 
 
 def draw_steps(result: Mapping[str, Any], path: Path) -> None:

@@ -106,8 +106,8 @@ class DataRequest(Request):
     """Measurement.
 
     Attributes:
-        data: your own, as --data of a training script, as many of which are taken as epochs have samples, some twice
-            if need be; picture files are brought to image_size, others keep theirs. Without, samples are made.
+        data: your own, as --data of a training script: as many samples as the epochs have, some twice if need be.
+            Picture files are brought to image_size, others keep theirs. Without, samples are made.
         data_option: of your data's format, such as channels=grey of picture files.
         augment: what may happen to a sample, such as flip=true.
     """
@@ -117,30 +117,39 @@ class DataRequest(Request):
     augment: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse data that cannot be trained on."""
+        """Refuse data that cannot be trained on, and what is said of them and of samples that are made."""
         super().__post_init__()
-        if self.data is not None:
-            from ddl.benchmark.plans import data_of, plan_of
+        if self.data is None:
+            if self.data_option:
+                raise ValueError("Received: data_option without data. Expected: both, or neither.")
+            return
+        from ddl.benchmark.plans import is_sized
 
-            trial = self.trial(self.ranks)
-            data_of(trial, plan_of(trial, Path(), self.data))
-            if getattr(self, "storage", "memory") != "memory":
+        made = {"channels", "classes", "storage"}
+        if not is_sized(self.data):
+            made.add("image_size")
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            if one.name in made and value != one.default:
                 raise ValueError(
-                    f"Received: storage={self.storage!r} with data={self.data}. Expected: one of them; your own data "  # type: ignore[attr-defined]
-                    "are measured in memory and as they are stored."
+                    f"Received: {one.name}={value} with data={self.data}. Expected: no {one.name}, which is of "
+                    "samples that are made; your own have theirs."
                 )
-        elif self.data_option:
-            raise ValueError(
-                f"Received: data_option={dict(self.data_option)} without data. Expected: both, or neither."
-            )
+        self._fits_memory()
 
     def with_storages(self, storages: Iterable[str], **changes: Any) -> dict[str, Setup]:
-        """Return how each of these storages is measured, or your own data in memory and as they are stored."""
-        if self.data is not None:
-            kinds = {"in memory": "memory", "as stored": "files"}
-        else:
+        """Return how each of these storages is measured; your own data as stored and, if they fit, in memory."""
+        if self.data is None:
             kinds = {kind: kind for kind in storages}
+        else:
+            kinds = {"in memory": "memory"} if self._fits_memory() else {}
+            kinds |= {"as stored": "files"}
         return {name: self.setup(storage=kind, **changes) for name, kind in kinds.items()}
+
+    def _fits_memory(self) -> bool:
+        from ddl.benchmark.plans import check_data
+
+        return check_data(self.trial(self.ranks, storage="files"), self.ranks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,6 +323,8 @@ class StepsRequest(Request):
                 f"Received: {self.epochs} epochs of {self.epoch_steps} steps. Expected: {needed} steps at least for "
                 f"profile={self.profile}."
             )
+        if self.spinning and self.ranks == 1:
+            raise ValueError("Received: spinning=true with ranks=1. Expected: 2 ranks or more.")
 
     def comparison(self) -> Comparison:
         """Return one rank and several, the milliseconds of their steps."""

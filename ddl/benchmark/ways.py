@@ -39,17 +39,17 @@ def train_ours(trial: Trial) -> dict[str, Any]:
         opened = data_of(trial, plan)
         few = np.arange(min(len(opened.training), trial.per_rank_batch_size * dist.size()))
         kept = TrainingData(opened.training, Subset(opened.training, few), opened.classes)
-        begin = time.time()
+        asked = time.time(), time.perf_counter()
         training = Training(plan, kept, stop)
         clock.watch(training.model)
         epochs = training.run()
         dist.barrier()
         found = profile_of(plan) if trial.profile and dist.is_root() else {}
     parts = clock.parts()
-    score = epochs[-1].get(plan.metric[0])
-    seconds = [epoch["seconds"] for epoch in epochs]
-    learned = {"loss": epochs[-1]["loss"], "score": score}
-    return parts | _told(trial, seconds, begin) | found | learned
+    begin = asked[0] + clock.first_s - asked[1]
+    learned = {"loss": epochs[-1]["loss"], "score": epochs[-1].get(plan.metric[0])}
+    shape = {"input_shape": list(opened.input_shape)}
+    return _told(trial, parts["epoch_s"], begin) | parts | found | learned | shape
 
 
 def train_fit(trial: Trial) -> dict[str, Any]:
@@ -87,17 +87,18 @@ def train_pipeline(trial: Trial) -> dict[str, Any]:
 
 
 def train_alone(trial: Trial) -> dict[str, Any]:
-    """Take the steps of our loop without a loop around them, in one process: nothing can be faster that takes them."""
+    """Take the steps of our loop, on its batches, without a loop around them, in one process."""
     dist.init()
     import tensorflow as tf
 
     from ddl.training.blocks import MOST_STEPS, several_steps
 
-    model, images, targets = compiled(trial)
+    model, _, _ = compiled(trial)
     dist.DistributedOptimizer(model.optimizer)  # for its fused operations
     begin = time.time()
     epoch_s = []
-    with batches_of(trial, images, targets) as (dataset, steps):
+    with tempfile.TemporaryDirectory() as folder, read_batches(trial, Path(folder)) as read:
+        dataset, steps, _ = read
         taken, several = iter(dataset), several_steps(model)
         for _ in range(trial.epochs):
             started = time.perf_counter()
@@ -112,11 +113,16 @@ def fit_on_batches(
     trial: Trial, model: Any, images: np.ndarray, targets: np.ndarray, callback: Any
 ) -> None:
     """Train by a bare `fit` on our batches of all these samples."""
-    with batches_of(trial, images, targets) as (dataset, steps):
+    from ddl.data import pipeline
+    from ddl.data.order import SampleOrder
+
+    samples = ArraySamples(images, targets)
+    order = SampleOrder("global", len(samples), trial.per_rank_batch_size, 1, trial.seed)
+    with pipeline.training_batches(samples, order=order, rank=0) as batches:
         model.fit(
-            dataset,
+            batches.dataset,
             epochs=trial.epochs,
-            steps_per_epoch=steps,
+            steps_per_epoch=order.steps_per_epoch,
             shuffle=False,
             verbose=0,
             callbacks=[callback],
@@ -124,15 +130,24 @@ def fit_on_batches(
 
 
 @contextlib.contextmanager
-def batches_of(trial: Trial, images: np.ndarray, targets: np.ndarray) -> Iterator[tuple[Any, int]]:
-    """Return our batches of all these samples, without end, and the steps that an epoch has on one rank."""
+def read_batches(trial: Trial, folder: Path) -> Iterator[tuple[Any, int, int]]:
+    """Return this rank's batches as our loop reads them, without end; steps an epoch, and samples on all ranks."""
     from ddl.data import pipeline
     from ddl.data.order import SampleOrder
+    from ddl.distributed.launcher import threads_per_rank
 
-    samples = ArraySamples(images, targets)
-    order = SampleOrder("global", len(samples), trial.per_rank_batch_size, 1, trial.seed)
-    with pipeline.training_batches(samples, order=order, rank=0) as batches:
-        yield batches.dataset, order.steps_per_epoch
+    plan = plan_of(trial, folder, stored(trial, folder))
+    training = data_of(trial, plan).training
+    batch = trial.per_rank_batch_size
+    order = SampleOrder("global", len(training), batch, dist.size(), trial.seed)
+    with pipeline.training_batches(
+        training,
+        order=order,
+        rank=dist.rank(),
+        augmentation=plan.augmentation(),
+        threads=threads_per_rank(dist.local_size()),
+    ) as batches:
+        yield batches.dataset, order.steps_per_epoch, len(training)
 
 
 def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -197,6 +212,11 @@ class Clock:
 
         return Notes()
 
+    @property
+    def first_s(self) -> float:
+        """When the first epoch began, as `time.perf_counter` has it."""
+        return self._begins[0]
+
     def begin_epoch(self) -> None:
         """Note it."""
         self._begins.append(time.perf_counter())
@@ -226,30 +246,16 @@ class Clock:
 def read_input(trial: Trial) -> dict[str, Any]:
     """Read and augment the samples without training."""
     dist.init()
-    from ddl.data import pipeline
-    from ddl.data.order import SampleOrder
-    from ddl.distributed.launcher import threads_per_rank
-
-    batch, epoch_s = trial.per_rank_batch_size, []
-    with tempfile.TemporaryDirectory() as folder:
-        plan = plan_of(trial, Path(folder), stored(trial, Path(folder)))
-        training = data_of(trial, plan).training
-        order = SampleOrder("global", len(training), batch, dist.size(), trial.seed)
-        threads = threads_per_rank(dist.local_size())
-        with pipeline.training_batches(
-            training,
-            order=order,
-            rank=dist.rank(),
-            augmentation=plan.augmentation(),
-            threads=threads,
-        ) as batches:
-            taken = iter(batches.dataset)
-            for _ in range(trial.epochs):
-                begin = time.perf_counter()
-                for _ in itertools.islice(taken, order.steps_per_epoch):
-                    pass
-                epoch_s.append(time.perf_counter() - begin)
-    return {"samples_per_s": len(training) / min(epoch_s[1:] or epoch_s), "epoch_s": epoch_s}
+    epoch_s = []
+    with tempfile.TemporaryDirectory() as folder, read_batches(trial, Path(folder)) as read:
+        dataset, steps, samples = read
+        taken = iter(dataset)
+        for _ in range(trial.epochs):
+            begin = time.perf_counter()
+            for _ in itertools.islice(taken, steps):
+                pass
+            epoch_s.append(time.perf_counter() - begin)
+    return {"samples_per_s": samples / min(epoch_s[1:] or epoch_s), "epoch_s": epoch_s}
 
 
 def _told(trial: Trial, epoch_s: list[float], begin: float) -> dict[str, Any]:

@@ -18,9 +18,10 @@ _ROUNDINGS = 4
 
 
 def install() -> None:
-    """Make Keras's Adam, and AdamW, which inherits it, use it.
+    """Make every Adam of the process, and AdamW, which inherits it, use it.
 
-    Keras's own code stays where it does not fit: sparse gradients, amsgrad, 16-bit variables.
+    Keras's own code stays where it does not fit: sparse gradients, amsgrad, 16-bit variables, betas that are no plain
+    numbers, and a beta_1 such as 0.99, of which float32 loses too much.
     """
     optimizer = keras.optimizers.Adam
     keras_update: Callable[..., None] = optimizer.update_step
@@ -44,6 +45,7 @@ def _fits(optimizer: Any, gradient: Any, variable: Any) -> bool:
         and not isinstance(gradient, tf.IndexedSlices)
         and not optimizer.amsgrad
         and dtype in (tf.float32, tf.float64)
+        and all(isinstance(beta, int | float) for beta in (optimizer.beta_1, optimizer.beta_2))
         and _is_close(optimizer.beta_1, dtype)
     )
 

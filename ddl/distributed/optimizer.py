@@ -33,7 +33,7 @@ def DistributedOptimizer(  # noqa: N802
     custom `train_step` and in a `GradientTape` loop (`apply_gradients` or `apply`). Clipping, weight decay and
     EMA see the averaged gradients; `gradient_accumulation_steps` reduces once an update; a
     `LossScaleOptimizer` skips a step on all ranks or on none. A model saved with it loads in plain Keras. With one
-    rank it computes what it always did.
+    rank it computes what it always did, to rounding: Adam and batch normalization by fused operations.
 
     Args:
         optimizer: any Keras 3 optimizer, or its name.

@@ -12,7 +12,7 @@ import numpy as np
 from ddl.data.cache import cached
 from ddl.data.samples import LabelSamples, MaskSamples, count_classes
 from ddl.data.source import Source, Subset
-from ddl.data.sources import PICTURE_FILES, detect_format, open_source
+from ddl.data.sources import PICTURE_FILES, SEEDED, detect_format, open_source
 from ddl.data.sources.hdf5 import has_splits
 from ddl.data.sources.source_options import convert_source_options
 from ddl.data.splits import split_samples
@@ -22,7 +22,6 @@ from ddl.training.plan import Plan
 from ddl.training.plan_parts import DataPlan
 
 PARTS = ("train", "validation", "test", "all")
-_SEEDED = ("synthetic", "synthetic-3d")
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def _open(plan: Plan, data: str, **options: Any) -> Source:
     options |= convert_source_options(form, plan.data_option)
     if form in PICTURE_FILES and plan.image_size is not None:
         options["image_size"] = plan.image_size
-    if form in _SEEDED:
+    if form in SEEDED:
         options.setdefault("seed", plan.seed)
         if plan.image_size is not None:
             options["size"] = _only_side(plan)

@@ -16,6 +16,7 @@ from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.result import markdown, pair_ratios, rounded, shown, summary
 from ddl.benchmark.runner import Setup
 from ddl.benchmark.trial import Trial, classes_of
+from ddl.data import cache
 from tests.launch import REPOSITORY
 from tests.pages import read_page
 
@@ -49,21 +50,24 @@ def test_every_comparison_has_two_ways_at_least_and_fits_its_ranks(name: str) ->
 
 
 @pytest.mark.parametrize("storage", ["memory", "hdf5", "png"])
-@pytest.mark.parametrize("model", ["unet", "cnn"])
-def test_every_storage_trains_on_all_samples(model: str, storage: str, tmp_path: Path) -> None:
-    trial = Trial(model=model, storage=storage, samples=40, image_size=32, classes=2)
+@pytest.mark.parametrize(("model", "channels"), [("unet", 3), ("cnn", 3), ("cnn", 1)])
+def test_every_storage_trains_on_all_samples(
+    model: str, channels: int, storage: str, tmp_path: Path
+) -> None:
+    made = {"model": model, "samples": 40, "image_size": 32, "classes": 2, "channels": channels}
+    trial = Trial(storage=storage, **made)  # type: ignore[arg-type]
     opened = data_of(trial, plan_of(trial, tmp_path, stored(trial, tmp_path)))
     assert len(opened.training) == trial.samples
     assert opened.classes == classes_of(trial)
-    assert opened.input_shape == (32, 32, 3)
+    assert opened.input_shape == (32, 32, channels)
 
 
-@pytest.mark.parametrize("storage", ["hdf5", "png"])
-def test_own_data_are_trained_on_as_stored_and_in_memory(storage: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("storage", "size"), [("hdf5", {}), ("png", {"image_size": 16})])
+def test_own_data_are_trained_on_as_stored_and_in_memory(
+    storage: str, size: dict[str, int], tmp_path: Path
+) -> None:
     data = stored(Trial(storage=storage, samples=10, image_size=32), tmp_path)
-    request = requests.TrainRequest(
-        data=data, image_size=16, per_rank_batch_size=4, epoch_steps=6, ranks=1
-    )
+    request = requests.TrainRequest(data=data, per_rank_batch_size=4, epoch_steps=6, **size)  # type: ignore[arg-type]
     setups = request.comparison().setups
     assert list(setups) == ["in memory", "as stored"]
     kept = []
@@ -74,8 +78,16 @@ def test_own_data_are_trained_on_as_stored_and_in_memory(storage: str, tmp_path:
     for name, values in kept[0].items():
         np.testing.assert_array_equal(values, kept[1][name])
         np.testing.assert_array_equal(values[1], values[2])
-    side = 16 if storage == "png" else 32  # only picture files are brought to a size
+    side = size.get("image_size", 32)
     assert kept[0]["image"].shape == (4, side, side, 3)
+
+
+def test_data_larger_than_memory_are_measured_as_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = stored(Trial(storage="hdf5", samples=10, image_size=32), tmp_path)
+    monkeypatch.setattr(cache, "available_memory_bytes", lambda: 10_000)
+    assert list(requests.TrainRequest(data=data).comparison().setups) == ["as stored"]
 
 
 def test_own_data_that_cannot_be_trained_on_are_refused(tmp_path: Path) -> None:
@@ -84,6 +96,8 @@ def test_own_data_that_cannot_be_trained_on_are_refused(tmp_path: Path) -> None:
         {"data": str(tmp_path / "nothing.h5")},
         {"data": labels},
         {"data": labels, "model": "cnn", "storage": "png"},
+        {"data": labels, "model": "cnn", "image_size": 32},
+        {"data": labels, "model": "cnn", "ranks": 11},
         {"data_option": {"channels": "grey"}},
     ):
         with pytest.raises(ValueError, match="Expected"):
@@ -107,7 +121,7 @@ def test_parts_of_a_step_are_told_beside_what_is_computed(tmp_path: Path) -> Non
     }
     told = "| 1.00 | 6.00 | 2.00 | 0.500 | 0.500 |"
     assert f"| 1 rank | 10.0 {told}" in profiles.steps_table(result)
-    assert "| Conv2D | 4.00 | 4.00 |" in profiles.steps_table(result)
+    assert "| Conv2D | 4.00 |\n" in profiles.steps_table(result)
     profiles.draw_steps(result, tmp_path / "steps.png")
     assert (tmp_path / "steps.png").read_bytes()[:4] == PNG
     (tmp_path / "it.json").write_text(json.dumps(result))

@@ -56,6 +56,10 @@ def test_three_ranks_take_turns_on_two_cores() -> None:
     assert predicted(scaling(3, 2, norm="batch"), 3, wire, jitter=0.0) == pytest.approx(
         2 * 0.15 / 0.158
     )
+    # Where they meet within a step, two compute while the third waits, and then it alone.
+    assert predicted(scaling(3, 2), 3, wire, jitter=0.0) == pytest.approx(
+        1.5 * 0.2 / (0.208 + 8e-3 * meetings())
+    )
 
 
 def test_only_what_has_an_all_reduce_gets_a_row() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from ddl.benchmark.apart import told
 from ddl.benchmark.extras import ExtrasRequest, extras_table, measure_extras
-from ddl.benchmark.requests import LimitRequest
+from ddl.benchmark.requests import LimitRequest, LoopRequest, StepsRequest
 from ddl.benchmark.runner import run_trial
 
 SMALL = {"image_size": 32, "model_option": {"width": 2, "depth": 1}, "epoch_steps": 4, "epochs": 2}
@@ -24,6 +24,28 @@ def test_ranks_apart_are_never_faster_met_than_alone() -> None:
     _, apart = LimitRequest(**SMALL).comparison().setups.values()
     found = run_trial(apart)
     assert 0 < found["met_samples_per_s"] <= found["samples_per_s"]
+
+
+def test_the_parts_of_a_step_and_what_is_computed_in_it_are_told() -> None:
+    request = StepsRequest(**SMALL | {"epoch_steps": 12}, profile=5)
+    for setup in request.comparison().setups.values():
+        found = run_trial(setup)
+        assert sum(found["parts_ms"].values()) == pytest.approx(found["step_ms"])
+        computed = found["operations_ms"]
+        assert {"Conv2DBackpropFilter", "ResourceApplyAdam"} <= set(computed)
+        assert 0 < computed["Conv2DBackpropFilter"] < found["parts_ms"]["compute"]
+        assert (found["parts_ms"]["reduction"] > 0) == (setup.ranks > 1)
+        for epoch, after in zip(found["epoch_s"], found["after_last_step_s"], strict=True):
+            assert 0 < after < epoch
+
+
+def test_steps_alone_learn_what_the_loop_learns() -> None:
+    loop, alone = (
+        run_trial(LoopRequest(**SMALL, threads=2).setup(way=way)) for way in ("ours", "alone")
+    )
+    # The loop's is of its last epoch, the other of all steps since the first.
+    assert loop["loss"] < alone["loss"] < 2 * loop["loss"]
+    assert len(alone["epoch_s"]) == len(loop["epoch_s"])
 
 
 def test_extras_are_told_as_shares_of_a_step() -> None:

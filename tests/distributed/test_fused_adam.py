@@ -30,17 +30,15 @@ def learned(optimizer: Any, update: Callable[..., None], dtype: str) -> list[np.
     gradients = [
         [tf.constant(rng.normal(size=one.shape), dtype) for one in weights] for _ in range(STEPS)
     ]
-    type(optimizer).update_step, kept = update, type(optimizer).update_step
-    try:
-        optimizer.build(weights)
+    optimizer.build(weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.optimizers.Adam, "update_step", update)
         for number in range(STEPS):
             first, second = gradients[number]
             if number % 3 == 2:  # as an embedding has it
                 taken = rows[number]
                 first = tf.IndexedSlices(tf.gather(first, taken), taken, tf.constant([37, 5]))
             optimizer.apply([first, second], weights)
-    finally:
-        type(optimizer).update_step = kept
     return [np.asarray(one, np.float64) for one in (*weights, *optimizer.variables)]
 
 
@@ -66,18 +64,43 @@ def test_as_keras(kind: str, options: dict[str, Any], dtype: str, tolerance: flo
         np.testing.assert_allclose(left, right, rtol=0, atol=tolerance * (abs(right).max() or 1))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_takes_one_operation_where_it_fits(dtype: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "dtype", "fits"),
+    [
+        ({}, "float32", True),
+        ({"beta_1": 0.99}, "float64", True),
+        ({"beta_1": 0.99}, "float32", False),
+        ({"amsgrad": True}, "float32", False),
+        ({"beta_1": tf.constant(0.9)}, "float32", False),
+        ({"beta_2": tf.Variable(0.999)}, "float32", False),
+        ({}, "bfloat16", False),
+    ],
+)
+def test_takes_one_operation_where_it_fits(options: Any, dtype: str, fits: bool) -> None:
     weights = [keras.Variable(np.ones(3), dtype=dtype)]
-    optimizer = keras.optimizers.Adam()
+    optimizer = keras.optimizers.Adam(**options)
+    assert kinds_in_a_step(optimizer, weights).count("ResourceApplyAdam") == fits
+
+
+def test_the_optimizer_within_a_loss_scale_takes_it_too() -> None:
+    weights = [keras.Variable(np.ones(3)), keras.Variable(np.ones((2, 2)))]
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.AdamW(1e-3))
+    graph = kinds_in_a_step(optimizer, weights)
+    assert graph.count("ResourceApplyAdam") == len(weights)
+
+
+def kinds_in_a_step(optimizer: Any, weights: list[Any]) -> list[str]:
+    """Return the kinds of operations of a step as TensorFlow's graph has them, those of its branches among them."""
     optimizer.build(weights)
 
     @tf.function  # type: ignore[untyped-decorator]
     def step() -> None:
-        optimizer.apply([tf.ones(3, dtype)], weights)
+        optimizer.apply([tf.ones_like(one.value) for one in weights], weights)
 
-    kinds = [one.type for one in step.get_concrete_function().graph.get_operations()]
-    assert kinds.count("ResourceApplyAdam") == (dtype == "float32")
+    step()
+    graph = step.get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(node for one in graph.library.function for node in one.node_def)]
+    return [node.op for node in nodes]
 
 
 def test_loss_that_is_no_number_is_not_hidden() -> None:

@@ -19,6 +19,23 @@ BENCHMARKS = [
     Row("benchmark train --ranks 0", "ranks=0 for a benchmark. Expected: at least 1"),
     Row("benchmark train --epochs 1", "epochs=1 for a benchmark. Expected: at least 2"),
     Row("benchmark train --storage tape", "storage='tape'. Expected one of: memory, hdf5, png."),
+    Row("benchmark train --data nothing", "nothing, which does not exist. Expected"),
+    Row("benchmark train --data-option size=8", "data_option without data. Expected: both"),
+    Row(
+        "benchmark memory --data synthetic --storage png",
+        "Expected: no storage, which is of samples",
+    ),
+    Row(
+        "benchmark train --data synthetic --channels 1",
+        "Expected: no channels, which is of samples",
+    ),
+    Row(
+        "benchmark input --data synthetic --model cnn", "for model cnn. Expected: image and label."
+    ),
+    Row("benchmark steps --epoch-steps 20", "Expected: 50 steps at least for profile=20."),
+    Row(
+        "benchmark steps --ranks 1 --spinning true", "spinning=true with ranks=1. Expected: 2 ranks"
+    ),
     Row("benchmark train --augment flop=1", "Unknown option of augmentation. Received: 'flop'."),
     Row("benchmark train --model vgg", "Unknown model. Received: 'vgg'."),
     Row("benchmark loop --model-option wide=1", "Unknown option of model unet. Received: 'wide'."),

@@ -52,6 +52,9 @@ FORMATS = {
 }
 PICTURE_FILES = ("pairs", "folders", "classes")
 """Formats whose pictures may differ in size, and are brought to the one that is asked for."""
+SEEDED = ("synthetic", "synthetic-3d")
+"""Formats that make pictures, of the size that is asked for."""
+SIZED = (*PICTURE_FILES, *SEEDED)
 
 
 def open_source(path: str | Path, format: str = "auto", **options: Any) -> Source:  # noqa: A002
