@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 
 def microscope_picture(index: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -18,6 +17,8 @@ def microscope_picture(index: int, size: int, seed: int = 0) -> tuple[np.ndarray
         The picture, float32 of shape (size, size, 3) from 0 to 1, and its mask, float32 of shape (size, size, 1),
         1 in a cell. Light falls off to one side, cells vary in stain and focus, and dirt that is no cell lies about.
     """
+    from scipy import ndimage  # a third of a second on a slow machine, which --help does not need
+
     rng = np.random.default_rng([seed, index])
     rows, columns = np.mgrid[0:size, 0:size] / size
     mask = np.zeros((size, size))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 
 def microscope_volume(index: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -18,6 +17,8 @@ def microscope_volume(index: int, size: int, seed: int = 0) -> tuple[np.ndarray,
         The volume, float32 of shape (size, size, size, 1) from 0 to 1, and its mask, float32 of the same shape, 1 in
         a cell. Deeper layers are darker and more blurred, as light is lost on its way through tissue.
     """
+    from scipy import ndimage  # a third of a second on a slow machine, which --help does not need
+
     rng = np.random.default_rng([seed, index, 3])
     axes = np.mgrid[0:size, 0:size, 0:size] / size
     mask = np.zeros((size,) * 3)

@@ -51,6 +51,18 @@ def test_help_answers_in_a_second_and_documents_every_flag(script: str) -> None:
     assert "what N ranks multiply it by" in " ".join(shown.split())
 
 
+def test_help_loads_nothing_that_takes_long() -> None:
+    code = (
+        "import runpy, sys; sys.modules.update(dict.fromkeys(('scipy', 'skimage', 'tensorflow', 'matplotlib')))\n"
+        f"sys.argv = ['train_unet.py', '--help']; runpy.run_path({str(SCRIPTS / 'train_unet.py')!r}, "
+        "run_name='__main__')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+
+
 def test_two_ranks_learn_what_one_learns_and_say_what_it_says(tmp_path: Path) -> None:
     histories, weights = [], []
     for ranks, launcher, batch in ((1, "none", "6"), (2, "horovodrun-gloo", "3")):
