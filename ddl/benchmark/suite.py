@@ -145,6 +145,8 @@ def parts_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
     """Return, of all that were timed so, what each epoch took and what of it came after its last step."""
     rows = []
     for one, result in _results(found, results):
+        if result["benchmark"] == "steps":  # a trace makes their epochs longer
+            continue
         for way, trials in result.get("results", {}).items():
             if "after_last_step_s" in trials[-1]:
                 parts = [trials[-1][name] for name in ("epoch_s", "after_last_step_s")]
