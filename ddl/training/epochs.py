@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,9 +111,9 @@ class Feed:
         spoiled = spoiled_samples(training, indices)
         return origin_indices(training, indices), origin_indices(training, spoiled)
 
-    @property
+    @functools.cached_property
     def batch_spec(self) -> Any:
-        """What a batch is made of."""
+        """What a batch is made of. TensorFlow keeps for good what is traced to find it out: once is enough."""
         return self._for_outputs(self._validation().dataset).element_spec
 
     def _fit(self, *args: Any, **kwargs: Any) -> None:
