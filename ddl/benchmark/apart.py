@@ -17,11 +17,10 @@ def train_apart(trial: Trial) -> dict[str, Any]:
     dist.init()
     import keras
 
-    from ddl.distributed import batch_norm, fused_adam
+    from ddl.distributed.optimizer import use_fused_operations
     from ddl.distributed.step import even
 
-    batch_norm.install()  # one rank alone computes as ranks under our optimizer do
-    fused_adam.install()
+    use_fused_operations()  # one rank alone computes as ranks under our optimizer do
     model, images, targets = compiled(trial)
     for layer in model._flatten_layers():
         if getattr(layer, "synchronized", False):

@@ -30,7 +30,7 @@ class Command:
 COMMANDS = {
     name: Command(f"ddl.benchmark.{request}", f"ddl.benchmark.answers:{run}", doc)
     for name, request, run, doc in (
-        ("train", "requests:TrainRequest", "measure", "Samples a second of a training."),
+        ("train", "data_requests:TrainRequest", "measure", "Samples a second of a training."),
         ("scaling", "requests:ScalingRequest", "measure", "N ranks against one."),
         (
             "limit",
@@ -40,13 +40,13 @@ COMMANDS = {
         ),
         ("loop", "requests:LoopRequest", "measure", "Our loop against a bare fit on one rank."),
         ("precision", "requests:PrecisionRequest", "measure", "Mixed precision against float32."),
-        ("input", "requests:InputRequest", "measure", "Reading and augmenting alone."),
+        ("input", "data_requests:InputRequest", "measure", "Reading and augmenting alone."),
         ("allreduce", "wire_report:WireRequest", "reduce", "All-reduce by size of message."),
         ("steps", "requests:StepsRequest", "steps", "Where the time of a step goes."),
         ("checkpoint", "requests:CheckpointRequest", "measure", "What checkpoints cost."),
         ("extras", "extras:ExtrasRequest", "extras", "What metrics and desync checks cost."),
         ("startup", "requests:StartupRequest", "measure", "From the command to the first step."),
-        ("memory", "requests:MemoryRequest", "measure", "Peak memory, and whether it grows."),
+        ("memory", "data_requests:MemoryRequest", "measure", "Peak memory, and whether it grows."),
         ("peers", "requests:PeersRequest", "measure", "Against Horovod as people use it."),
         ("stall", "requests:StallRequest", "measure", "What comes after an epoch's last step."),
         ("spin", "requests:SpinRequest", "measure", "MPI's waiting, spinning and yielding."),

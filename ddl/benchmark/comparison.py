@@ -61,16 +61,16 @@ def table_of(result: Mapping[str, Any]) -> str:
     rows = []
     for name, values in result["values"].items():
         ratio = shown(result["ratios"][name]) if name in result["ratios"] else "1"
-        rows.append([name, shown(values), ratio, *beside.get(name, [])])
+        rows.append([name, shown(values), ratio, *([beside[name]] if beside else [])])
     return markdown([*columns, result["beside"]] if beside else columns, rows)
 
 
-def numbers_beside(result: Mapping[str, Any]) -> dict[str, list[str]]:
+def numbers_beside(result: Mapping[str, Any]) -> dict[str, str]:
     """Return, of each way, the other number that is told, or nothing where there is none."""
     if "beside" not in result:
         return {}
     return {
-        name: [shown(summary(_values(found, result["beside"])))]
+        name: shown(summary(_values(found, result["beside"])))
         for name, found in result["results"].items()
     }
 

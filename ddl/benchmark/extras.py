@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import ddl.distributed as dist
-from ddl.benchmark.requests import Request
+from ddl.benchmark.request import Request
 from ddl.benchmark.result import markdown, rounded, shown, summary
 from ddl.benchmark.runner import Setup, run_trial
 from ddl.benchmark.trial import Trial

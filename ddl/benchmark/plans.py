@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from ddl.benchmark.samples import make_samples, write_samples
-from ddl.benchmark.trial import Trial, classes_of
+from ddl.benchmark.trial import Trial
+from ddl.benchmark.trial import classes_of as trial_classes
 from ddl.data.cache import MOST, cached, fits
 from ddl.data.source import Source, Subset
 from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
 from ddl.distributed.launcher import placement
 from ddl.models.zoo import target_of
-from ddl.training.data import TrainingData, as_samples, open_data, open_part
+from ddl.training.data import TrainingData, as_samples, classes_of, open_data, open_part
 from ddl.training.plan import Plan
 
 LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
@@ -67,12 +68,14 @@ def data_of(trial: Trial, plan: Plan) -> TrainingData:
     """Return as many samples as the trial's epochs have, for the training and to be looked at."""
     if trial.data is None and trial.storage == "memory":
         images, targets = make_samples(trial)
-        target, classes = target_of(trial.model), classes_of(trial)
-        taken: Source = Arrays({"image": images, target: targets}, "the benchmark's samples")
+        fields = {"image": images, target_of(trial.model): targets}
+        taken: Source = Arrays(fields, "the benchmark's samples")
+        classes = trial_classes(trial)
     else:
-        classes = open_data(plan).classes
+        source = open_part(plan, "all")
+        classes = classes_of(source, plan)
         policy = "memory" if trial.storage == "memory" else "none"
-        taken = cached(_taken(trial, plan), policy, local_ranks=placement().local_size)
+        taken = cached(_taken(trial, source), policy, local_ranks=placement().local_size)
     if len(taken) < trial.samples:
         taken = Subset(taken, np.arange(trial.samples) % len(taken))
     training = as_samples(taken, plan, classes)
@@ -92,10 +95,9 @@ def check_data(trial: Trial, ranks: int) -> bool:
             f"Received: {found} training samples in {trial.data} for {ranks} ranks. Expected: one for each rank at "
             "least; measure fewer ranks."
         )
-    return fits(_taken(trial, plan), MOST, local_ranks=ranks)
+    return fits(_taken(trial, open_part(plan, "all")), MOST, local_ranks=ranks)
 
 
-def _taken(trial: Trial, plan: Plan) -> Source:
-    """Return the different samples of a trial in files, as they are stored."""
-    source = open_part(plan, "all")
+def _taken(trial: Trial, source: Source) -> Source:
+    """Return the different samples that a trial takes of a source."""
     return Subset(source, np.arange(min(trial.samples, len(source))))

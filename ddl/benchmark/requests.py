@@ -1,170 +1,21 @@
-"""What can be asked of each measuring subcommand, and the ways that it compares."""
+"""What can be asked of each subcommand that measures on samples made in memory, and the ways that it compares."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 from ddl.benchmark.comparison import Comparison
+from ddl.benchmark.request import Request
 from ddl.benchmark.runner import Setup
-from ddl.benchmark.trial import Trial
-from ddl.models.zoo import check_model
-from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 from ddl.training.step_time import profiled_steps
 
-_LEAST_ONE = (
-    *("image_size", "channels", "classes", "per_rank_batch_size", "ranks", "threads", "rounds"),
-    *("epoch_steps",),
-)
-_RANGES = {
-    **dict.fromkeys(_LEAST_ONE, Range(1, 10**7)),
-    "epochs": Range(2, 10**6),
-    "profile": Range(1, 10**4),
-}
 _AS_THEY_COME = {
     "HOROVOD_IDLE_TIME": "0",
     "OMPI_MCA_mpi_yield_when_idle": "0",
     "HOROVOD_CYCLE_TIME": "1",
 }
 """How MPI and Horovod wait unless `ddl.distributed.init` tells them otherwise."""
-_STORAGES = ("memory", "hdf5", "png")
-_CHOICES = {
-    "mixed_precision": ("none", "bfloat16", "float16"),
-    "compression": ("none", "bf16", "fp16"),
-    "storage": _STORAGES,
-    "kind": ("weak", "strong"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """Measurement.
-
-    Attributes:
-        model: of the zoo.
-        model_option: of that model, such as width=8.
-        image_size: height and width of the pictures.
-        channels: of the pictures.
-        classes: kinds of pictures; masks have foreground or not.
-        per_rank_batch_size: samples a rank and step.
-        epoch_steps: steps an epoch.
-        epochs: of a run; the first one is the warm-up and does not count.
-        ranks: of the job.
-        threads: of each rank.
-        mixed_precision: "none", "bfloat16" or "float16".
-        compression: of gradients between ranks: "none", "bf16" or "fp16".
-        rounds: in each of which everything that is compared runs once, in turn.
-        output: name of the results, to which .json, .md and .png are added; nothing is written without.
-    """
-
-    model: str = "unet"
-    model_option: Mapping[str, Any] = field(default_factory=dict)
-    image_size: int = 128
-    channels: int = 3
-    classes: int = 10
-    per_rank_batch_size: int = 8
-    epoch_steps: int = 16
-    epochs: int = 3
-    ranks: int = 1
-    threads: int = 1
-    mixed_precision: str = "none"
-    compression: str = "none"
-    rounds: int = 3
-    output: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
-        convert_fields(self)
-        check_ranges(vars(self), _RANGES, "a benchmark")
-        check_model(self.model, **self.model_option)
-        for name, known in _CHOICES.items():
-            value = getattr(self, name, known[0])
-            if value not in known:
-                raise ValueError(
-                    f"Received: {name}={value!r}. Expected one of: {', '.join(known)}."
-                )
-
-    def trial(self, ranks: int, **changes: Any) -> Trial:
-        """Return what each of so many ranks does."""
-        names = {one.name for one in dataclasses.fields(Trial)} & set(vars(self))
-        known = {name: getattr(self, name) for name in names}
-        known["samples"] = self.epoch_steps * self.per_rank_batch_size * ranks
-        return Trial(**known | changes)
-
-    def setup(self, ranks: int | None = None, **changes: Any) -> Setup:
-        """Return how our loop is started on so many ranks."""
-        ranks = ranks or self.ranks
-        return Setup(self.trial(ranks, **changes), ranks, self.threads)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataRequest(Request):
-    """Measurement.
-
-    Attributes:
-        data: your own, as --data of a training script: as many samples as the epochs have, some twice if need be.
-            Picture files are brought to image_size, others keep theirs. Without, samples are made.
-        data_option: of your data's format, such as channels=grey of picture files.
-        augment: what may happen to a sample, such as flip=true.
-    """
-
-    data: str | None = None
-    data_option: Mapping[str, Any] = field(default_factory=dict)
-    augment: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse data that cannot be trained on, and what is said of them and of samples that are made."""
-        super().__post_init__()
-        if self.data is None:
-            if self.data_option:
-                raise ValueError("Received: data_option without data. Expected: both, or neither.")
-            return
-        from ddl.benchmark.plans import is_sized
-
-        made = {"channels", "classes", "storage"}
-        if not is_sized(self.data):
-            made.add("image_size")
-        for one in dataclasses.fields(self):
-            value = getattr(self, one.name)
-            if one.name in made and value != one.default:
-                raise ValueError(
-                    f"Received: {one.name}={value} with data={self.data}. Expected: no {one.name}, which is of "
-                    "samples that are made; your own have theirs."
-                )
-        self._fits_memory()
-
-    def with_storages(self, storages: Iterable[str], **changes: Any) -> dict[str, Setup]:
-        """Return how each of these storages is measured; your own data as stored and, if they fit, in memory."""
-        if self.data is None:
-            kinds = {kind: kind for kind in storages}
-        else:
-            kinds = {"in memory": "memory"} if self._fits_memory() else {}
-            kinds |= {"as stored": "files"}
-        return {name: self.setup(storage=kind, **changes) for name, kind in kinds.items()}
-
-    def _fits_memory(self) -> bool:
-        from ddl.benchmark.plans import check_data
-
-        return check_data(self.trial(self.ranks, storage="files"), self.ranks)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainRequest(DataRequest):
-    """Measurement.
-
-    Attributes:
-        storage: where made samples come from: "memory", "hdf5" or "png"; memory is measured beside the others.
-    """
-
-    storage: str = "memory"
-
-    def comparison(self) -> Comparison:
-        """Return our loop on samples in memory, and on those in files."""
-        return Comparison("train", self.with_storages(dict.fromkeys(("memory", self.storage))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,15 +142,6 @@ class CheckpointRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputRequest(DataRequest):
-    """Measurement."""
-
-    def comparison(self) -> Comparison:
-        """Return the pipeline alone, for each storage that these samples may have."""
-        return Comparison("input", self.with_storages(_STORAGES, way="input"))
-
-
-@dataclass(frozen=True, kw_only=True)
 class StepsRequest(Request):
     """Measurement.
 
@@ -347,22 +189,3 @@ class StartupRequest(Request):
     def comparison(self) -> Comparison:
         """Return the seconds from the command to the end of the first epoch, of one step."""
         return Comparison("startup", {"first step": self.setup()}, "started_s", "s")
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemoryRequest(DataRequest):
-    """Measurement.
-
-    Attributes:
-        storage: where made samples come from: "memory", "hdf5" or "png".
-    """
-
-    epochs: int = 2
-    storage: str = "memory"
-
-    def comparison(self) -> Comparison:
-        """Return the most memory of a run, and of one with five times as many epochs."""
-        storage = self.storage if self.data is None else "files"
-        counts = self.epochs, 5 * self.epochs
-        setups = {f"{n} epochs": self.setup(epochs=n, storage=storage) for n in counts}
-        return Comparison("memory", setups, "peak_mb", "MB")

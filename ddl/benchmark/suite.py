@@ -192,7 +192,7 @@ def _measured(result: Mapping[str, Any]) -> str:
     if "values" not in result:  # an all-reduce
         return f"{rounded(1e3 * result['latency_s'])} ms, {rounded(result['mb_per_s'])} MB/s"
     told = [f"{name} {shown(values)}" for name, values in result["values"].items()]
-    beside = [f"{name} {number}" for name, (number,) in numbers_beside(result).items()]
+    beside = [f"{name} {number}" for name, number in numbers_beside(result).items()]
     extra = f"; {result['beside']} {', '.join(beside)}" if beside else ""
     return f"{', '.join(told)} {result['unit']}{extra}"
 

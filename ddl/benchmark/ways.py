@@ -19,7 +19,7 @@ from ddl.benchmark.profiles import profile_of
 from ddl.benchmark.samples import make_samples
 from ddl.benchmark.trial import STARTED, Trial, classes_of, rate
 from ddl.data.samples import ArraySamples
-from ddl.data.source import Subset
+from ddl.data.source import Source, Subset
 from ddl.distributed.quiet import loading_tensorflow
 from ddl.models.zoo import target_of
 from ddl.training.data import TrainingData
@@ -97,8 +97,7 @@ def train_alone(trial: Trial) -> dict[str, Any]:
     dist.DistributedOptimizer(model.optimizer)  # for its fused operations
     begin = time.time()
     epoch_s = []
-    with tempfile.TemporaryDirectory() as folder, read_batches(trial, Path(folder)) as read:
-        dataset, steps, _ = read
+    with read_batches(trial) as (dataset, steps):
         taken, several = iter(dataset), several_steps(model)
         for _ in range(trial.epochs):
             started = time.perf_counter()
@@ -112,17 +111,12 @@ def train_alone(trial: Trial) -> dict[str, Any]:
 def fit_on_batches(
     trial: Trial, model: Any, images: np.ndarray, targets: np.ndarray, callback: Any
 ) -> None:
-    """Train by a bare `fit` on our batches of all these samples."""
-    from ddl.data import pipeline
-    from ddl.data.order import SampleOrder
-
-    samples = ArraySamples(images, targets)
-    order = SampleOrder("global", len(samples), trial.per_rank_batch_size, 1, trial.seed)
-    with pipeline.training_batches(samples, order=order, rank=0) as batches:
+    """Train by a bare `fit` on our batches of all these samples, of which this rank takes all."""
+    with _batches(trial, ArraySamples(images, targets)) as (dataset, steps):
         model.fit(
-            batches.dataset,
+            dataset,
             epochs=trial.epochs,
-            steps_per_epoch=order.steps_per_epoch,
+            steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
             callbacks=[callback],
@@ -130,24 +124,34 @@ def fit_on_batches(
 
 
 @contextlib.contextmanager
-def read_batches(trial: Trial, folder: Path) -> Iterator[tuple[Any, int, int]]:
-    """Return this rank's batches as our loop reads them, without end; steps an epoch, and samples on all ranks."""
-    from ddl.data import pipeline
-    from ddl.data.order import SampleOrder
+def read_batches(trial: Trial) -> Iterator[tuple[Any, int]]:
+    """Return this rank's batches as our loop reads them, without end, and the steps of an epoch."""
     from ddl.distributed.launcher import threads_per_rank
 
-    plan = plan_of(trial, folder, stored(trial, folder))
-    training = data_of(trial, plan).training
-    batch = trial.per_rank_batch_size
-    order = SampleOrder("global", len(training), batch, dist.size(), trial.seed)
-    with pipeline.training_batches(
-        training,
-        order=order,
-        rank=dist.rank(),
-        augmentation=plan.augmentation(),
-        threads=threads_per_rank(dist.local_size()),
-    ) as batches:
-        yield batches.dataset, order.steps_per_epoch, len(training)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        plan = plan_of(trial, folder, stored(trial, folder))
+        with _batches(
+            trial,
+            data_of(trial, plan).training,
+            dist.rank(),
+            dist.size(),
+            augmentation=plan.augmentation(),
+            threads=threads_per_rank(dist.local_size()),
+        ) as batches:
+            yield batches
+
+
+@contextlib.contextmanager
+def _batches(
+    trial: Trial, samples: Source, rank: int = 0, size: int = 1, **reading: Any
+) -> Iterator[tuple[Any, int]]:
+    from ddl.data import pipeline
+    from ddl.data.order import SampleOrder
+
+    order = SampleOrder("global", len(samples), trial.per_rank_batch_size, size, trial.seed)
+    with pipeline.training_batches(samples, order=order, rank=rank, **reading) as batches:
+        yield batches.dataset, order.steps_per_epoch
 
 
 def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -247,15 +251,14 @@ def read_input(trial: Trial) -> dict[str, Any]:
     """Read and augment the samples without training."""
     dist.init()
     epoch_s = []
-    with tempfile.TemporaryDirectory() as folder, read_batches(trial, Path(folder)) as read:
-        dataset, steps, samples = read
+    with read_batches(trial) as (dataset, steps):
         taken = iter(dataset)
         for _ in range(trial.epochs):
             begin = time.perf_counter()
             for _ in itertools.islice(taken, steps):
                 pass
             epoch_s.append(time.perf_counter() - begin)
-    return {"samples_per_s": samples / min(epoch_s[1:] or epoch_s), "epoch_s": epoch_s}
+    return {"samples_per_s": trial.samples / min(epoch_s[1:] or epoch_s), "epoch_s": epoch_s}
 
 
 def _told(trial: Trial, epoch_s: list[float], begin: float) -> dict[str, Any]:

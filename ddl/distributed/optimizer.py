@@ -47,8 +47,7 @@ def DistributedOptimizer(  # noqa: N802
         optimizer = keras.optimizers.get(optimizer)
     runtime.require_init()
     _check(optimizer, compression)
-    batch_norm.install()
-    fused_adam.install()
+    use_fused_operations()
     reduction = Reduction(compression, sparse_as_dense)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         inner = optimizer.inner_optimizer
@@ -59,6 +58,12 @@ def DistributedOptimizer(  # noqa: N802
             _distribute(inner, _OnUpdate, reduction)
         return _distribute(optimizer, _OutsideLossScale, reduction)
     return _distribute(optimizer, _OnApply, reduction)
+
+
+def use_fused_operations() -> None:
+    """Make Keras's batch normalization and Adam take TensorFlow's fused operations, in all of the process."""
+    batch_norm.install()
+    fused_adam.install()
 
 
 def is_distributed(optimizer: Any) -> bool:

@@ -63,7 +63,7 @@ def open_data(plan: Plan) -> TrainingData:
     for source in (training, validation):
         _check_target(source, plan)
     _check_counts(training, validation, plan)
-    classes = plan.classes or (1 if plan.target == "mask" else count_classes(training))
+    classes = classes_of(training, plan)
     if plan.target == "label" and classes < 2:
         received = f"classes={classes}" if plan.classes else f"one class in {plan.data}"
         raise ValueError(
@@ -95,6 +95,11 @@ def open_part(plan: Plan, part: str) -> Source:
         source = _open(plan, plan.data, **({"split": "test"} if part == "test" else {}))
     _check_target(source, plan)
     return source
+
+
+def classes_of(source: Source, plan: Plan) -> int:
+    """Return the classes that the plan's model tells apart: as it says, or as many as the source has."""
+    return plan.classes or (1 if plan.target == "mask" else count_classes(source))
 
 
 def as_samples(source: Source, plan: Plan, classes: int) -> Source:

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddl.benchmark import comparison, epochs, profiles, requests, runner, suite, wire_report
+from ddl import options
+from ddl.benchmark import (
+    comparison,
+    data_requests,
+    epochs,
+    profiles,
+    requests,
+    runner,
+    suite,
+    wire_report,
+)
 from ddl.benchmark.command import COMMANDS, benchmark_from_flags, command_parser
 from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.result import markdown, pair_ratios, rounded, shown, summary
@@ -39,7 +49,7 @@ def test_every_subcommand_and_flag_stands_on_the_page(name: str) -> None:
 
 @pytest.mark.parametrize("name", MEASURING)
 def test_every_comparison_has_two_ways_at_least_and_fits_its_ranks(name: str) -> None:
-    kind = getattr(requests, COMMANDS[name].request.partition(":")[2])
+    kind = options.load(COMMANDS[name].request)
     found = kind(storage="png") if name == "train" else kind()
     setups = found.comparison().setups
     assert len(setups) >= 2 or name == "startup"
@@ -67,7 +77,7 @@ def test_own_data_are_trained_on_as_stored_and_in_memory(
     storage: str, size: dict[str, int], tmp_path: Path
 ) -> None:
     data = stored(Trial(storage=storage, samples=10, image_size=32), tmp_path)
-    request = requests.TrainRequest(data=data, per_rank_batch_size=4, epoch_steps=6, **size)  # type: ignore[arg-type]
+    request = data_requests.TrainRequest(data=data, per_rank_batch_size=4, epoch_steps=6, **size)  # type: ignore[arg-type]
     setups = request.comparison().setups
     assert list(setups) == ["in memory", "as stored"]
     kept = []
@@ -87,7 +97,7 @@ def test_data_larger_than_memory_are_measured_as_stored(
 ) -> None:
     data = stored(Trial(storage="hdf5", samples=10, image_size=32), tmp_path)
     monkeypatch.setattr(cache, "available_memory_bytes", lambda: 10_000)
-    assert list(requests.TrainRequest(data=data).comparison().setups) == ["as stored"]
+    assert list(data_requests.TrainRequest(data=data).comparison().setups) == ["as stored"]
 
 
 def test_own_data_that_cannot_be_trained_on_are_refused(tmp_path: Path) -> None:
@@ -101,7 +111,7 @@ def test_own_data_that_cannot_be_trained_on_are_refused(tmp_path: Path) -> None:
         {"data_option": {"channels": "grey"}},
     ):
         with pytest.raises(ValueError, match="Expected"):
-            requests.TrainRequest(**wrong)  # type: ignore[arg-type]
+            data_requests.TrainRequest(**wrong)  # type: ignore[arg-type]
 
 
 def test_steps_of_a_training_too_short_are_refused() -> None:
