@@ -102,8 +102,11 @@ class MemoryRequest(DataRequest):
     storage: str = "memory"
 
     def comparison(self) -> Comparison:
-        """Return the most memory of a run, and of one with five times as many epochs."""
+        """Return the most memory of a run, and of one with five times as many epochs.
+
+        Each epoch ends with what a training does once a minute, so that short runs know what long ones need.
+        """
         storage = self.storage if self.data is None else "files"
         counts = self.epochs, 5 * self.epochs
-        setups = {f"{n} epochs": self.setup(epochs=n, storage=storage) for n in counts}
+        setups = {f"{n} epochs": self.setup(epochs=n, storage=storage, draws=True) for n in counts}
         return Comparison("memory", setups, "peak_mb", "MB")

@@ -58,6 +58,7 @@ class Trial:
         checkpoints: whether each epoch ends with one.
         steps_per_execution: 0 finds it by itself.
         profile: steps of our loop that are measured part by part, and as many that are traced.
+        draws: whether curves and samples are drawn after every epoch, not once a minute.
         validates: whether a bare `fit` looks at validation samples, as our loop always does.
         seed: of data and weights.
     """
@@ -80,6 +81,7 @@ class Trial:
     checkpoints: bool = False
     steps_per_execution: int = 0
     profile: int = 0
+    draws: bool = False
     validates: bool = True
     seed: int = 0
 

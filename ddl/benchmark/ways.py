@@ -29,8 +29,11 @@ def train_ours(trial: Trial) -> dict[str, Any]:
     """Train by our loop."""
     dist.init()
     with loading_tensorflow():
+        from ddl.training import account
         from ddl.training.loop import Training
         from ddl.training.stop_request import StopRequest
+    if trial.draws:
+        account.DRAW_EVERY_S = 0.0
     clock = Clock()
     with tempfile.TemporaryDirectory() as name, StopRequest() as stop:
         folder = Path(dist.broadcast(name))

@@ -38,20 +38,22 @@ class EventWriter:
 
     def write_epoch(self, epoch: Mapping[str, Any]) -> None:
         """Write an epoch of the history, as "train/loss", "validation/loss", "learning_rate"."""
-        values = [
-            self._value(_tag(name), "scalars", self._tf.make_tensor_proto(value, "float32"))
-            for name, value in epoch.items()
-            if name != "epoch" and isinstance(value, int | float)
-        ]
-        self._write(int(epoch["epoch"]), summary=self._proto.Summary(value=values))
+        event = self._proto.Event(step=int(epoch["epoch"]))
+        for name, value in epoch.items():
+            if name != "epoch" and isinstance(value, int | float):
+                tensor = self._add_tensor(event, _tag(name), "scalars", self._tf.float32)
+                tensor.float_val.append(value)
+        self._write(event)
 
     def write_picture(self, name: str, path: Path, epoch: int) -> None:
         """Write a PNG file, such as `samples.png`, as it is after `epoch`."""
         png = path.read_bytes()
         width, height = (str(int.from_bytes(png[k : k + 4], "big")).encode() for k in (16, 20))
-        tensor = self._tf.make_tensor_proto([width, height, png], "string")
-        value = self._value(name, "images", tensor)
-        self._write(epoch, summary=self._proto.Summary(value=[value]))
+        event = self._proto.Event(step=epoch)
+        tensor = self._add_tensor(event, name, "images", self._tf.string)
+        tensor.tensor_shape.dim.add(size=3)
+        tensor.string_val.extend([width, height, png])
+        self._write(event)
 
     def close(self) -> None:
         """Finish the file; closing twice is allowed."""
@@ -65,19 +67,22 @@ class EventWriter:
         name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
         with self._errors_of_the_disk():
             self._file = self._tf.io.TFRecordWriter(str(self._folder / name))
+        self._write(self._proto.Event(file_version="brain.Event:2"))
         start = self._proto.SessionLog(status="START")
-        self._write(0, file_version="brain.Event:2")
-        self._write(first_epoch, session_log=start)
+        self._write(self._proto.Event(step=first_epoch, session_log=start))
 
-    def _value(self, tag: str, plugin: str, tensor: Any) -> Any:
-        data = self._proto.SummaryMetadata.PluginData(plugin_name=plugin)
-        metadata = self._proto.SummaryMetadata(plugin_data=data, data_class=_DATA_CLASSES[plugin])
-        return self._proto.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
+    def _add_tensor(self, event: Any, tag: str, plugin: str, dtype: Any) -> Any:
+        """Return the tensor of a new value, to be filled in place: a copy of a picture is megabytes."""
+        value = event.summary.value.add(tag=tag)
+        value.metadata.plugin_data.plugin_name = plugin
+        value.metadata.data_class = _DATA_CLASSES[plugin]
+        value.tensor.dtype = dtype.as_datatype_enum
+        return value.tensor
 
-    def _write(self, step: int, **content: Any) -> None:
+    def _write(self, event: Any) -> None:
         if self._file is None:
-            self._open(step)
-        event = self._proto.Event(wall_time=time.time(), step=step, **content)
+            self._open(event.step)
+        event.wall_time = time.time()
         with self._errors_of_the_disk():
             self._file.write(event.SerializeToString())
             self._file.flush()
