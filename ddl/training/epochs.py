@@ -13,7 +13,9 @@ import tensorflow as tf
 
 import ddl.distributed as dist
 from ddl.data import pipeline, sharding
+from ddl.distributed import state
 from ddl.distributed.launcher import threads_per_rank
+from ddl.distributed.uneven import build_metrics
 from ddl.training.data import TrainingData
 from ddl.training.plateau import plateau_factor
 from ddl.training.run import Run
@@ -79,9 +81,13 @@ class Feed:
             threads=self._threads,
         )
         validation = self._validation()
+        batches = self._for_outputs(training.dataset)
+        # A step that makes variables is traced twice.
+        state.build_optimizer(self._model)
+        build_metrics(self._model, batches.element_spec)
         with _naming_bad_data(training, validation), training, validation:
             self._fit(
-                self._for_outputs(training.dataset),
+                batches,
                 initial_epoch=first_epoch,
                 epochs=epochs,
                 steps_per_epoch=steps,

@@ -91,10 +91,7 @@ def train(trainer: PlainTrainer, case: Case) -> Arrays:
     optimizer = trainer.optimizer(make_optimizer(case), case)
     model.compile(optimizer, jit_compile=case.fit.get("jit_compile", False), **_compile(case))
     if case.name not in SUBSET and case.loop == "fit":
-        _build_metrics(model, train_data[1])
-    if case.optimizer == "ScheduleFreeAdamW":
-        # Left to `fit`, Keras 3.15 builds it inside the traced step, where it copies weights that are still zero.
-        model.optimizer.build(model.trainable_variables)
+        _build(model, train_data[1])
     if case.loop.endswith("tape"):
         history = _tape_loop(trainer, case, model, train_data)
     else:
@@ -111,11 +108,15 @@ def train(trainer: PlainTrainer, case: Case) -> Arrays:
     }
 
 
-def _build_metrics(model: keras.Model, y: Any) -> None:
-    """Build what `fit` would build in its first step: Keras then traces the step once, which saves a third of a row."""
+def _build(model: keras.Model, y: Any) -> None:
+    """Build what `fit` would build in its first step: Keras then traces the step once, not twice.
+
+    ScheduleFreeAdamW needs it: built inside the traced step, it copies weights that are still zero (Keras 3.15).
+    """
     one = keras.tree.map_structure(lambda leaf: tf.constant(leaf[:1]), y)
     model._compile_metrics.build(one, one)
     model._compile_loss.build(one, one)
+    model.optimizer.build(model.trainable_variables)
 
 
 def make_optimizer(case: Case) -> keras.optimizers.Optimizer:

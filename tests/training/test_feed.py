@@ -1,12 +1,18 @@
-"""What feeds a model stays the same size however many epochs there are."""
+"""What feeds a model stays the same size however many epochs there are, and has TensorFlow get ready once."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
+import keras
+import numpy as np
 import pytest
 
+import ddl.distributed as dist
+from ddl.data.order import Position, SampleOrder
+from ddl.data.samples import ArraySamples
+from ddl.training.data import TrainingData
 from ddl.training.epochs import Feed
 
 
@@ -22,3 +28,25 @@ def test_batches_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = object.__new__(Feed)
     assert [feed.batch_spec for _ in range(3)] == ["spec"] * 3
     assert len(made) == 1  # TensorFlow keeps every function that a dataset has
+
+
+def test_a_step_is_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced: list[str] = []
+
+    class Counting(keras.Model):
+        def train_step(self, data: Any) -> Any:
+            traced.append("train")
+            return super().train_step(data)
+
+    for name, value in (("rank", 0), ("size", 1), ("local_size", 1)):
+        monkeypatch.setattr(dist, name, lambda value=value: value)
+    samples = ArraySamples(np.ones((9, 4), np.float32), np.ones((9, 1), np.float32))
+    plan = SimpleNamespace(per_rank_batch_size=2, data_threads=1, augmentation=lambda: None)
+    order = SampleOrder("global", len(samples), 2, 1, 0)
+    run: Any = SimpleNamespace(plan=plan, order=order, position=Position())
+    inputs = keras.Input((4,))
+    model = Counting(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("adam", "mse", metrics=["mae"])
+    Feed(model, run, TrainingData(samples, samples, 1)).fit(0, 2, order.steps_per_epoch, [])
+    assert traced == ["train"]  # twice where the first trace makes slots or metrics
+    assert int(model.optimizer.iterations) == 2 * order.steps_per_epoch
