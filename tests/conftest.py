@@ -1,9 +1,10 @@
-"""What every test starts from: quiet TensorFlow, no GPU memory grabbed, and no job around this process."""
+"""What every test starts from: quiet TensorFlow, no GPU memory grabbed, no job around it, and Ctrl-C heard."""
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
@@ -11,6 +12,9 @@ for name in [
     name for name in os.environ if name.startswith(("OMPI_COMM_", "PMIX_", "PMI_", "HOROVOD_RANK"))
 ]:
     del os.environ[name]
+
+# A shell's background job ignores Ctrl-C, and so would every program that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

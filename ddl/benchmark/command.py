@@ -46,7 +46,7 @@ COMMANDS = {
         ("checkpoint", "requests:CheckpointRequest", "measure", "What checkpoints cost."),
         ("extras", "extras:ExtrasRequest", "extras", "What metrics and desync checks cost."),
         ("startup", "requests:StartupRequest", "measure", "From the command to the first step."),
-        ("memory", "data_requests:MemoryRequest", "measure", "Peak memory, and whether it grows."),
+        ("memory", "data_requests:MemoryRequest", "measure", "Memory, and whether it grows."),
         ("peers", "requests:PeersRequest", "measure", "Against Horovod as people use it."),
         ("stall", "requests:StallRequest", "measure", "What comes after an epoch's last step."),
         ("spin", "requests:SpinRequest", "measure", "MPI's waiting, spinning and yielding."),
@@ -91,7 +91,9 @@ def benchmark_from_flags(doc: str, argv: list[str] | None) -> int:
         sys.stderr.write(f"{parser.name}: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("benchmark: stopped by Ctrl-C; nothing was written.\n")
+        sys.stderr.write(
+            "benchmark: stopped by Ctrl-C; nothing was written of what was under way.\n"
+        )
         return 130
     return 0
 

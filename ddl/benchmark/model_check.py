@@ -9,7 +9,7 @@ from typing import Any
 from ddl.benchmark.cost_model import Network, Setting, Work, project
 from ddl.benchmark.projection import traffic_of
 from ddl.benchmark.result import markdown, shown
-from ddl.benchmark.trial import Trial, classes_of
+from ddl.benchmark.trial import Trial
 from ddl.distributed.buckets import BUCKET_BYTES
 from ddl.models.zoo import build_model
 
@@ -45,7 +45,7 @@ def predicted(
     trial = Trial(**first["trial"])
     alone_s = trial.per_rank_batch_size / result["values"][result["base"]]["median"]
     shape = (trial.image_size, trial.image_size, trial.channels)
-    model = build_model(trial.model, shape, classes_of(trial), **trial.model_option)
+    model = build_model(trial.model, shape, trial.model_classes, **trial.model_option)
     sizes, meetings = traffic_of(model)
     crowd = ranks * first["threads"] / result["facts"]["cores"]
     # From one meeting to the next is too short a time for a scheduler to share cores out: ranks take whole turns.

@@ -8,7 +8,6 @@ import numpy as np
 
 from ddl.benchmark.samples import make_samples, write_samples
 from ddl.benchmark.trial import Trial
-from ddl.benchmark.trial import classes_of as trial_classes
 from ddl.data.cache import MOST, cached, fits
 from ddl.data.source import Source, Subset
 from ddl.data.sources import SIZED, detect_format
@@ -70,7 +69,7 @@ def data_of(trial: Trial, plan: Plan) -> TrainingData:
         images, targets = make_samples(trial)
         fields = {"image": images, target_of(trial.model): targets}
         taken: Source = Arrays(fields, "the benchmark's samples")
-        classes = trial_classes(trial)
+        classes = trial.model_classes
     else:
         source = open_part(plan, "all")
         classes = classes_of(source, plan)

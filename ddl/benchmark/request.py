@@ -15,8 +15,14 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
 _LEAST_ONE = (
-    *("image_size", "channels", "classes", "per_rank_batch_size", "ranks", "threads", "rounds"),
-    *("epoch_steps",),
+    "image_size",
+    "channels",
+    "classes",
+    "per_rank_batch_size",
+    "epoch_steps",
+    "ranks",
+    "threads",
+    "rounds",
 )
 _RANGES = {
     **dict.fromkeys(_LEAST_ONE, Range(1, 10**7)),

@@ -1,4 +1,4 @@
-"""What can be asked of each subcommand that measures on samples made in memory, and the ways that it compares."""
+"""What can be asked of each subcommand whose samples are made in memory, and the ways that it compares."""
 
 from __future__ import annotations
 
@@ -83,9 +83,10 @@ class StallRequest(Request):
     """Measurement."""
 
     def comparison(self) -> Comparison:
-        """Return the longest wait after the last step of an epoch, with Keras's dataset and with ours."""
+        """Return the longest wait after an epoch's last step: on arrays without and with us, and on our batches."""
         setups = {
             "fit on arrays": self.setup(1, way="fit", validates=False),
+            "with our optimizer": self.setup(1, way="script", validates=False),
             "fit on ddl.data.pipeline": self.setup(1, way="pipeline"),
         }
         return Comparison("after the last step of an epoch", setups, "longest_end_s", "s")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -72,13 +71,6 @@ def run_in_turn(
             rate = found.get("samples_per_s")
             say(f"round {number + 1} of {rounds}: {name}" + (f": {rate:.1f}/s" if rate else ""))
     return results
-
-
-def run_seconds(command: list[str]) -> float:
-    """Return how long a command takes that is to succeed."""
-    begin = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - begin
 
 
 def _mpirun() -> str:

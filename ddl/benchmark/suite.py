@@ -102,8 +102,7 @@ def measure_all(request: SuiteRequest) -> None:
 def suite_tables(results: Path = RESULTS) -> str:
     """Return all tables of the measurements that have a result."""
     found = definitions()
-    tables = suite_table, steps_table, parts_table, scaling_table
-    return "\n".join(table(found, results) for table in tables)
+    return "\n".join(f"### {title}\n\n{table(found, results)}" for title, table in TABLES.items())
 
 
 def scaling_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
@@ -121,7 +120,7 @@ def suite_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
     rows = [
         [one.what, _measured(result), _ratios(result), _wanted(one, result), _source(one, result)]
         for one, result in _results(found, results)
-        if result["benchmark"] != "steps"
+        if result["benchmark"] not in ("steps", "project")
     ]
     return markdown(["What", "Measured", "Times the first", "Wanted", "Result"], rows)
 
@@ -165,6 +164,15 @@ def put_into_page(page: Path, tables: str) -> None:
         page,
         lambda path: path.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", "utf-8"),
     )
+
+
+TABLES = {
+    "Figures and bounds": suite_table,
+    "The parts of a step": steps_table,
+    "The parts of an epoch": parts_table,
+    "The cost model against this": scaling_table,
+}
+"""Title -> what makes the table of definitions and the folder of results."""
 
 
 def _has_place(page: Path) -> bool:

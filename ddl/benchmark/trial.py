@@ -24,6 +24,7 @@ RESULT = "ddl-benchmark: "
 WAYS = {
     "ours": "ddl.benchmark.ways:train_ours",
     "fit": "ddl.benchmark.ways:train_fit",
+    "script": "ddl.benchmark.ways:train_script",
     "pipeline": "ddl.benchmark.ways:train_pipeline",
     "alone": "ddl.benchmark.ways:train_alone",
     "apart": "ddl.benchmark.apart:train_apart",
@@ -85,19 +86,26 @@ class Trial:
     validates: bool = True
     seed: int = 0
 
+    @property
+    def model_classes(self) -> int:
+        """Classes that the model tells apart: 1 in masks, which have foreground or not."""
+        return 1 if target_of(self.model) == "mask" else self.classes
+
     def to_json(self) -> str:
         """Return it as the program below reads it."""
         return json.dumps(dataclasses.asdict(self))
 
 
-def classes_of(trial: Trial) -> int:
-    """Return the classes that a trial's model tells apart: 1 in masks, which have foreground or not."""
-    return 1 if target_of(trial.model) == "mask" else trial.classes
-
-
 def peak_mb() -> float:
     """Return the most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def resident_mb() -> float:
+    """Return the memory that this process has at the moment."""
+    import psutil
+
+    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def rate(samples: int, epoch_s: list[float]) -> float:

@@ -7,7 +7,7 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import ddl.distributed as dist
 from ddl.benchmark.plans import LOSSES, METRICS, data_of, plan_of, stored
 from ddl.benchmark.profiles import profile_of
 from ddl.benchmark.samples import make_samples
-from ddl.benchmark.trial import STARTED, Trial, classes_of, rate
+from ddl.benchmark.trial import STARTED, Trial, rate, resident_mb
 from ddl.data.samples import ArraySamples
 from ddl.data.source import Source, Subset
 from ddl.distributed.quiet import loading_tensorflow
@@ -58,7 +58,20 @@ def train_ours(trial: Trial) -> dict[str, Any]:
 def train_fit(trial: Trial) -> dict[str, Any]:
     """Train by a bare `fit` on NumPy arrays, in one process, as Keras's guides do."""
     dist.init()  # for the number of threads alone
+    return _fit_on_arrays(trial, *compiled(trial))
+
+
+def train_script(trial: Trial) -> dict[str, Any]:
+    """Train as a user's own script does: `fit` on NumPy arrays with our optimizer and callbacks, in one process."""
+    dist.init()
     model, images, targets = compiled(trial)
+    model.optimizer = dist.DistributedOptimizer(model.optimizer)
+    return _fit_on_arrays(trial, model, images, targets, dist.standard_callbacks())
+
+
+def _fit_on_arrays(
+    trial: Trial, model: Any, images: np.ndarray, targets: np.ndarray, callbacks: Sequence[Any] = ()
+) -> dict[str, Any]:
     few = trial.per_rank_batch_size
     clock = Clock()
     begin = time.time()
@@ -70,7 +83,7 @@ def train_fit(trial: Trial) -> dict[str, Any]:
         epochs=trial.epochs,
         validation_data=looked_at,
         verbose=0,
-        callbacks=[clock.callback()],
+        callbacks=[*callbacks, clock.callback()],
     )
     end = clock.parts()
     metric = METRICS[target_of(trial.model)]
@@ -94,10 +107,11 @@ def train_alone(trial: Trial) -> dict[str, Any]:
     dist.init()
     import tensorflow as tf
 
+    from ddl.distributed.optimizer import use_fused_operations
     from ddl.training.blocks import MOST_STEPS, several_steps
 
     model, _, _ = compiled(trial)
-    dist.DistributedOptimizer(model.optimizer)  # for its fused operations
+    use_fused_operations()
     begin = time.time()
     epoch_s = []
     with read_batches(trial) as (dataset, steps):
@@ -171,8 +185,8 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
     target = target_of(trial.model)
     images, targets = make_samples(trial)
     inputs = images.astype(np.float32) / 255
-    classes = classes_of(trial)
-    model = build_model(trial.model, inputs.shape[1:], classes, **trial.model_option)
+    shape = inputs.shape[1:]
+    model = build_model(trial.model, shape, trial.model_classes, **trial.model_option)
     model.compile(
         keras.optimizers.Adam(1e-3),
         build_loss(LOSSES[target]),
@@ -182,12 +196,13 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
 
 
 class Clock:
-    """Notes when each epoch of `fit` begins, and when its first step begins and its last one ends."""
+    """Notes when each epoch of `fit` begins, its first step begins and its last one ends, and the memory at its end."""
 
     def __init__(self) -> None:
         self._begins: list[float] = []
         self._first_steps: list[float] = []
         self._last_steps: list[float] = []
+        self._resident_mb: list[float] = []
         self._end: float | None = None
 
     def watch(self, model: Any) -> None:
@@ -210,6 +225,9 @@ class Clock:
         class Notes(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 clock.begin_epoch()
+
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                clock.end_epoch()
 
             def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
                 clock.begin_step()
@@ -238,6 +256,10 @@ class Clock:
         del self._last_steps[len(self._begins) - 1 :]
         self._last_steps.append(time.perf_counter())
 
+    def end_epoch(self) -> None:
+        """Note how much memory there is."""
+        self._resident_mb.append(round(resident_mb(), 1))
+
     def parts(self) -> dict[str, Any]:
         """Return seconds of each epoch, and from its last step to the next epoch's first one, or to fit's end."""
         end = self._end or time.perf_counter()
@@ -247,6 +269,8 @@ class Clock:
             "epoch_s": [after - before for before, after in zip(self._begins, ends, strict=True)],
             "after_last_step_s": after,
             "longest_end_s": max(after),
+            "resident_mb": self._resident_mb,
+            "last_resident_mb": self._resident_mb[-1],
         }
 
 
@@ -261,7 +285,7 @@ def read_input(trial: Trial) -> dict[str, Any]:
             for _ in itertools.islice(taken, steps):
                 pass
             epoch_s.append(time.perf_counter() - begin)
-    return {"samples_per_s": trial.samples / min(epoch_s[1:] or epoch_s), "epoch_s": epoch_s}
+    return {"samples_per_s": rate(trial.samples, epoch_s), "epoch_s": epoch_s}
 
 
 def _told(trial: Trial, epoch_s: list[float], begin: float) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class WireRequest:
 
 
 def wire_result(found: list[dict[str, Any]], ranks: int) -> dict[str, Any]:
-    """Return seconds by size, and the line through them: latency and bytes a second of a ring."""
+    """Return seconds by size; of the smallest message the latency, of the largest the bytes a second of a ring."""
     sizes = [int(size) for size in found[0]["seconds_of_bytes"]]
     seconds = {size: [one["seconds_of_bytes"][str(size)] for one in found] for size in sizes}
     medians = np.array([np.median(seconds[size]) for size in sizes])
@@ -80,6 +80,19 @@ def draw_wire(result: Mapping[str, Any], path: Path) -> None:
         axes.plot(sizes, medians, color=FOUND, marker="o")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        axes.set_xlabel("bytes")
+        # Names of our own: matplotlib's are formulas, which our figures show as they are.
+        axes.set_xticks(sizes, [_named_size(size) for size in sizes])
+        powers = 10.0 ** np.arange(*np.floor(np.log10([min(medians), 10 * max(medians)])))
+        axes.set_yticks(powers, [f"{power:g}" for power in powers])
+        axes.minorticks_off()
+        axes.set_xlabel("message")
         axes.set_ylabel("ms")
         axes.set_title(f"all-reduce on {result['ranks']} ranks", loc="left", fontweight="bold")
+
+
+def _named_size(size: int) -> str:
+    """Return "4 B", "16 KiB", "64 MiB"."""
+    for unit, number in (("MiB", 2**20), ("KiB", 2**10)):
+        if size >= number:
+            return f"{size / number:.3g} {unit}"
+    return f"{size} B"

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddl.distributed import batch_norm, fused_adam, runtime, step
+from ddl.distributed import batch_norm, fused_adam, keras_data, runtime, step
 from ddl.distributed import compression as wire
 from ddl.distributed.reduction import (
     Gradient,
@@ -48,6 +48,7 @@ def DistributedOptimizer(  # noqa: N802
     runtime.require_init()
     _check(optimizer, compression)
     use_fused_operations()
+    keras_data.install()
     reduction = Reduction(compression, sparse_as_dense)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         inner = optimizer.inner_optimizer

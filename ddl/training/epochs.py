@@ -81,11 +81,11 @@ class Feed:
             threads=self._threads,
         )
         validation = self._validation()
-        batches = self._for_outputs(training.dataset)
-        # A step that makes variables is traced twice.
-        state.build_optimizer(self._model)
-        build_metrics(self._model, batches.element_spec)
         with _naming_bad_data(training, validation), training, validation:
+            batches = self._for_outputs(training.dataset)
+            # A step that makes variables is traced twice.
+            state.build_optimizer(self._model)
+            build_metrics(self._model, batches.element_spec)
             self._fit(
                 batches,
                 initial_epoch=first_epoch,

@@ -76,13 +76,15 @@ def find_commit(folder: Path = Path(ddl.__file__).parent) -> dict[str, Any]:
     """Return commit and state of the repository that ddl is part of, {} where it is in none.
 
     Returns:
-        {"commit": ..., "dirty": whether tracked files differ from it}.
+        {"commit": ..., "dirty": whether tracked files differ from it}. Results of benchmarks do not count: one that
+        is measured after another has the other's before it.
     """
     # A virtual environment may lie in somebody else's repository, which knows nothing of its files.
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return {}
     commit = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    tracked = "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks/results"
+    changes = _git(folder, "status", "--porcelain", *tracked)
     if commit is None or changes is None:
         return {}
     return {"commit": commit.strip(), "dirty": bool(changes.strip())}

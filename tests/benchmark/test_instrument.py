@@ -22,10 +22,11 @@ from ddl.benchmark import (
     wire_report,
 )
 from ddl.benchmark.command import COMMANDS, benchmark_from_flags, command_parser
+from ddl.benchmark.extras import extras_table
 from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.result import markdown, pair_ratios, rounded, shown, summary
 from ddl.benchmark.runner import Setup
-from ddl.benchmark.trial import Trial, classes_of
+from ddl.benchmark.trial import Trial
 from ddl.data import cache
 from tests.launch import REPOSITORY
 from tests.pages import read_page
@@ -68,7 +69,7 @@ def test_every_storage_trains_on_all_samples(
     trial = Trial(storage=storage, **made)  # type: ignore[arg-type]
     opened = data_of(trial, plan_of(trial, tmp_path, stored(trial, tmp_path)))
     assert len(opened.training) == trial.samples
-    assert opened.classes == classes_of(trial)
+    assert opened.classes == trial.model_classes
     assert opened.input_shape == (32, 32, channels)
 
 
@@ -224,9 +225,27 @@ def test_another_number_is_told_beside_the_first(tmp_path: Path) -> None:
 
 def test_the_page_shows_the_results_that_are_there() -> None:
     found = suite.definitions()
-    assert suite.steps_table(found) in read_page("performance.md")
-    assert suite.suite_table(found) in read_page("performance.md")
-    assert suite.parts_table(found) in read_page("performance.md")
+    page = read_page("performance.md")
+    for title, table in suite.TABLES.items():
+        assert f"### {title}\n\n{table(found, suite.RESULTS)}" in page
+    for name in ("project_resnet50", "project_unet"):
+        assert (suite.RESULTS / f"{name}.md").read_text() in page
+
+
+def test_tables_beside_the_numbers_are_what_these_give() -> None:
+    tables = {"steps": profiles.steps_table, "allreduce": wire_report.wire_table}
+    tables |= {"epochs": epochs.epochs_table, "extras": extras_table}
+    for path in suite.RESULTS.glob("*.md"):
+        result = json.loads(path.with_suffix(".json").read_text())
+        if result["benchmark"] != "project":  # whose numbers alone do not make its table
+            table = tables.get(result["benchmark"], comparison.table_of)
+            assert path.read_text() == table(result), path.name
+
+
+def test_memory_is_held_against_a_run_that_draws_as_often() -> None:
+    found = data_requests.MemoryRequest().comparison()
+    assert list(found.setups) == ["4 epochs", "20 epochs"]
+    assert all(setup.trial.draws for setup in found.setups.values())
 
 
 def test_results_were_measured_as_they_are_defined() -> None:
