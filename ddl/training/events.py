@@ -41,7 +41,7 @@ class EventWriter:
         event = self._proto.Event(step=int(epoch["epoch"]))
         for name, value in epoch.items():
             if name != "epoch" and isinstance(value, int | float):
-                tensor = self._add_tensor(event, _tag(name), "scalars", self._tf.float32)
+                tensor = _add_tensor(event, _tag(name), "scalars", self._tf.float32)
                 tensor.float_val.append(value)
         self._write(event)
 
@@ -50,7 +50,7 @@ class EventWriter:
         png = path.read_bytes()
         width, height = (str(int.from_bytes(png[k : k + 4], "big")).encode() for k in (16, 20))
         event = self._proto.Event(step=epoch)
-        tensor = self._add_tensor(event, name, "images", self._tf.string)
+        tensor = _add_tensor(event, name, "images", self._tf.string)
         tensor.tensor_shape.dim.add(size=3)
         tensor.string_val.extend([width, height, png])
         self._write(event)
@@ -71,14 +71,6 @@ class EventWriter:
         start = self._proto.SessionLog(status="START")
         self._write(self._proto.Event(step=first_epoch, session_log=start))
 
-    def _add_tensor(self, event: Any, tag: str, plugin: str, dtype: Any) -> Any:
-        """Return the tensor of a new value, to be filled in place: a copy of a picture is megabytes."""
-        value = event.summary.value.add(tag=tag)
-        value.metadata.plugin_data.plugin_name = plugin
-        value.metadata.data_class = _DATA_CLASSES[plugin]
-        value.tensor.dtype = dtype.as_datatype_enum
-        return value.tensor
-
     def _write(self, event: Any) -> None:
         if self._file is None:
             self._open(event.step)
@@ -96,6 +88,15 @@ class EventWriter:
             self._file = None
             full = isinstance(error, self._tf.errors.ResourceExhaustedError)
             raise OSError(errno.ENOSPC if full else errno.EIO, error.message) from error
+
+
+def _add_tensor(event: Any, tag: str, plugin: str, dtype: Any) -> Any:
+    """Return the tensor of a new value, to be filled in place: a copy of a picture is megabytes."""
+    value = event.summary.value.add(tag=tag)
+    value.metadata.plugin_data.plugin_name = plugin
+    value.metadata.data_class = _DATA_CLASSES[plugin]
+    value.tensor.dtype = dtype.as_datatype_enum
+    return value.tensor
 
 
 def _tag(name: str) -> str:

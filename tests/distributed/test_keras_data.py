@@ -44,15 +44,13 @@ def dataset_of(*args: Any, **kwargs: Any) -> Any:
     ("data", "options"),
     [
         ({"x": IMAGES, "y": TARGETS}, {"batch_size": 2}),
-        ({"x": generated}, {}),
+        ({"x": generated()}, {}),
         ({"x": Batches()}, {}),
     ],
 )
 def test_what_keras_makes_goes_without_autotuner(
     data: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    if callable(data["x"]):
-        data = {"x": data["x"]()}
     dataset = dataset_of(**data, **options)
     assert dataset.options().autotune.enabled is False
     images = np.concatenate([batch[0] for batch in dataset.take(3)])
