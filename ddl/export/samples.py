@@ -69,7 +69,7 @@ class TrueSamples:
         """Read each."""
         for index in self._indices:
             picture, truth = (part[0] for part in self._source.read([index]).values())
-            yield self._shape.sample(unit_range(picture), truth, is_file=False)
+            yield self._shape.sample(picture, truth, is_file=False)
 
 
 class BarePictures:

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from ddl.data.reader import BatchReader
-from ddl.data.source import origin_of
 from ddl.files import write_whole
 from ddl.training.checkpoints import best_epochs
 from ddl.training.curves import draw_curves
@@ -164,5 +163,6 @@ class Account:
         if self._run.plan.target == "mask":
             draw_segmentation(inputs, targets, probabilities, path)
         else:
-            names = getattr(origin_of(samples), "class_names", None)
-            draw_classification(inputs, targets, probabilities, path, class_names=names)
+            draw_classification(
+                inputs, targets, probabilities, path, class_names=samples.class_names or None
+            )

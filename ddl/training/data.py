@@ -39,6 +39,15 @@ class TrainingData:
     validation: Source
     classes: int
 
+    def __post_init__(self) -> None:
+        """Refuse a class of the caller's that lacks what a source has."""
+        for samples in (self.training, self.validation):
+            if not isinstance(samples, Source):
+                raise ValueError(
+                    f"Received: samples of class {type(samples).__name__}. Expected: a subclass of "
+                    "ddl.data.source.Source."
+                )
+
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Of every sample of the validation, whole; a training sample may be a crop of it."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from ddl.data.conversion import CHANNELS, Conversion, unit_range
 from ddl.data.pictures import PIXEL_LIMIT
-from ddl.data.source import Source, origin_of
+from ddl.data.source import Source
 from ddl.data.sources import PICTURE_FILES, detect_format
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
@@ -134,7 +134,7 @@ def preprocessing_from_json(text: str, origin: object = "preprocessing") -> Prep
 
 def training_preprocessing(plan: Plan, data: TrainingData) -> Preprocessing:
     """Return what a training with these data does to a picture."""
-    return _preprocessing(plan, data.input_shape, data.classes, origin_of(data.training))
+    return _preprocessing(plan, data.input_shape, data.classes, data.training)
 
 
 def plan_preprocessing(
@@ -153,7 +153,7 @@ def plan_preprocessing(
 def _preprocessing(
     plan: Plan, shape: tuple[int | None, ...], classes: int, origin: Source | None
 ) -> Preprocessing:
-    options: Mapping[str, Any] = getattr(origin, "manifest", {}).get("options", {})
+    options: Mapping[str, Any] = {} if origin is None else origin.manifest.get("options", {})
     if _is_picture_files(plan):
         options = {**plan.data_option, "image_size": plan.image_size}
     size = options.get("image_size")
@@ -181,5 +181,5 @@ def _is_picture_files(plan: Plan) -> bool:
 
 
 def _class_names(origin: Source | None, classes: int) -> tuple[str, ...]:
-    names = getattr(origin, "class_names", ()) or getattr(origin, "manifest", {}).get("class_names")
-    return tuple(names or ()) if names and len(names) == classes else ()
+    names = () if origin is None else origin.class_names
+    return names if len(names) == classes else ()
