@@ -14,14 +14,10 @@ from typing import Any
 
 import h5py
 
+from ddl.data.preprocessing import NAME, Preprocessing, preprocessing_from_json
 from ddl.training.checkpoints import FOLDER
 from ddl.training.model_file import FINAL
-from ddl.training.preprocessing import (
-    NAME,
-    Preprocessing,
-    plan_preprocessing,
-    preprocessing_from_json,
-)
+from ddl.training.preprocessing import plan_preprocessing
 from ddl.training.trained import find_trained
 
 SAVED_MODEL = ".savedmodel"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
+from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.data.reader import BatchReader
 from ddl.files import write_whole
 from ddl.training.checkpoints import best_epochs
@@ -18,7 +19,6 @@ from ddl.training.events import EventWriter
 from ddl.training.facts import append_start, gather_facts
 from ddl.training.history import History, write_history
 from ddl.training.picture_sheet import draw_classification, draw_segmentation
-from ddl.training.preprocessing import NAME as PREPROCESSING
 from ddl.training.progress import TrainingProgress
 from ddl.training.run import Epoch, Run, Unsaved
 from ddl.training.run_dir import EarlyLines, claim_run_dir, open_log, spare_training

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ddl.data.order import SampleOrder
+from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.launcher import placement
 from ddl.training.checkpoint import Checkpoint
 from ddl.training.checkpoints import find_checkpoint
 from ddl.training.plan import Plan
-from ddl.training.preprocessing import Preprocessing
 from ddl.training.run import Run
 from ddl.training.run_dir import check_origin
 from ddl.training.schedules import needs_length

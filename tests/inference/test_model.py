@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 
 from ddl.data.conversion import unit_range
+from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.inference.inputs import find_items
 from ddl.inference.model import find_model, preprocessing_path
 from ddl.training.checkpoint import write_checkpoint
 from ddl.training.data import open_data
 from ddl.training.plan import Plan
-from ddl.training.preprocessing import (
-    Preprocessing,
-    preprocessing_from_json,
-    training_preprocessing,
-)
+from ddl.training.preprocessing import training_preprocessing
 from tests.data import make
 from tests.inference.models import make_run
 from tests.training.snapshots import make_snapshot
