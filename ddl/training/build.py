@@ -14,6 +14,7 @@ from ddl.training.losses import build_loss
 from ddl.training.metrics import build_metric
 from ddl.training.optimizers import build_optimizer
 from ddl.training.plan import Plan
+from ddl.training.plateau import plateau_factor
 from ddl.training.run import Run
 from ddl.training.schedules import build_schedule
 
@@ -67,3 +68,12 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         metrics={outputs[0]: metrics},
     )
     return learning_rate
+
+
+def follow_plateau(run: Run, learning_rate: Any) -> None:
+    """Set what a learning rate of the schedule "plateau" has come down to; leave every other schedule alone."""
+    plan = run.plan
+    if plan.schedule == "plateau":
+        values = run.values(plan.monitor)
+        factor = plateau_factor(values, mode=plan.mode, **plan.schedule_option)
+        learning_rate.set_factor(factor)
