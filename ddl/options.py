@@ -1,7 +1,7 @@
 """The options of a builder, read from its source: so listing and checking them loads no framework.
 
-A builder is a function or a class, named as "package.module:name"; its options are the keyword-only arguments of
-it (or of its `__init__`), and their help is what its docstring says under Args.
+A builder is a function or a class, named as "package.module:name". Its options are its keyword-only arguments (or
+those of its `__init__`, or the fields of a dataclass). Their help is what the docstring says under Args or Attributes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ import dataclasses
 import functools
 import importlib
 import importlib.util
+import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
+
+from ddl.ranges import did_you_mean
+
+Size = int | tuple[int, ...]
+"""Type of an option that is written as 64 or 64x96."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ _EXPECTED = {
 }
 _EXPECTED_OF_PYTHON = _EXPECTED | {
     "int | tuple[int, ...]": "a whole number, or a list of them",
+    "Size": "a whole number, or a list of them",
     "tuple[int, int]": "a list of two whole numbers",
     "tuple[int, ...]": "a list of whole numbers",
     "tuple[float, ...]": "a list of numbers",
@@ -80,19 +87,37 @@ def read_options(builder: str) -> dict[str, Option]:
         raise ModuleNotFoundError(f"No module {module}.")
     found = find_definition(Path(spec.origin), name)
     helps = read_helps(ast.get_docstring(found) or "")
-    function = find_constructor(found) if isinstance(found, ast.ClassDef) else found
-    if function is None:
-        return {}
-    arguments = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
     return {
-        argument.arg: Option(
-            argument.arg,
-            ast.unparse(argument.annotation) if argument.annotation else "",
+        name: Option(
+            name,
+            ast.unparse(kind) if kind else "",
             REQUIRED if default is None else ast.literal_eval(default),
-            helps.get(argument.arg, ""),
+            helps.get(name, ""),
         )
-        for argument, default in arguments
+        for name, kind, default in _find_arguments(found)
     }
+
+
+def read_signature(function: Callable[..., Any]) -> dict[str, Option]:
+    """Return the options of a function that is imported already, without help."""
+    parameters = inspect.signature(function).parameters.values()
+    return {
+        one.name: Option(one.name, str(one.annotation), one.default, "")
+        for one in parameters
+        if one.kind is one.KEYWORD_ONLY
+    }
+
+
+def _find_arguments(
+    found: ast.FunctionDef | ast.ClassDef,
+) -> list[tuple[str, ast.expr | None, ast.expr | None]]:
+    """Return name, type and default of a function's keyword-only arguments or of a dataclass's fields."""
+    function = find_constructor(found) if isinstance(found, ast.ClassDef) else found
+    if function is not None:
+        both = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+        return [(argument.arg, argument.annotation, default) for argument, default in both]
+    fields = [node for node in found.body if isinstance(node, ast.AnnAssign)]
+    return [(ast.unparse(node.target), node.annotation, node.value) for node in fields]
 
 
 def find_definition(path: Path, name: str) -> ast.FunctionDef | ast.ClassDef:
@@ -123,7 +148,9 @@ def check_names(given: Iterable[str], options: Mapping[str, Option], owner: str)
     for name in given:
         if name not in options:
             known = ", ".join(options) or "none, it has no options"
-            raise ValueError(f"Unknown option of {owner}. Received: {name!r}. Expected: {known}.")
+            raise ValueError(
+                f"Unknown option of {owner}. Received: {name!r}. Expected: {known}.{did_you_mean(name, options)}"
+            )
 
 
 def parse_options(
@@ -145,6 +172,9 @@ def parse_options(
 
 def parse_value(text: str, option: Option) -> Any:
     """Return what the text says as the option's type, or refuse it."""
+    if option.type.startswith("Size") and text.lower() != "none":
+        size = parse_size(option.name, text)
+        return size if len(size) > 1 else size[0]
     try:
         return _parse(text, option.type)
     except ValueError:
@@ -198,7 +228,7 @@ def _refusal(value: Any, option: Option, words: Mapping[str, str]) -> ValueError
 def _convert(value: Any, kind: str) -> Any:
     if kind == "Any":
         return value
-    for part in kind.split(" | "):
+    for part in kind.replace("Size", "int | tuple[int, ...]").split(" | "):
         element = part.removeprefix("tuple[").removesuffix(", ...]")
         if part == "None" and value is None:
             return None

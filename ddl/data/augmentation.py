@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ddl.options import Size
+
 _STREAM = 0x617567  # keeps these draws apart from others made from the same seed
 # Plane and number of quarter turns that bring each of a cube's six sides to the front.
 _SIDES = (((0, 1), 0), ((0, 1), 1), ((0, 1), 2), ((0, 1), 3), ((0, 2), 1), ((0, 2), 3))
@@ -51,7 +53,7 @@ class Augmentation:
     contrast: float = 0.0
     gamma: float = 0.0
     noise: float = 0.0
-    crop_size: int | tuple[int, ...] | None = None
+    crop_size: Size | None = None
     crop_foreground: float = 0.5
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ddl.models.zoo import model_options
+from ddl.models.zoo import MODELS
 from ddl.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def side_unit(plan: Plan) -> int:
         return 128
     if plan.model == "unet_encoder":
         return 32
-    return int(1 << plan.model_option.get("depth", model_options("unet")["depth"].default))
+    return int(1 << plan.model_option.get("depth", MODELS.options("unet")["depth"].default))
 
 
 def _check_masks(shape: tuple[int, ...], mask: tuple[int, ...], origin: str) -> None:

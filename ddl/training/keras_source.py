@@ -39,13 +39,14 @@ _DEFAULT_WORDS = re.compile(r" ?Defaults to `?[^`\s]+?`?\.(?=\s|$)")
 
 
 @functools.cache
-def read_optimizer(name: str, class_name: str) -> dict[str, Option]:
+def read_optimizer(builder: str) -> dict[str, Option]:
     """Return the options of a Keras optimizer, in the order of its constructor, without importing Keras.
 
     Args:
-        name: the module of `keras/src/optimizers` that defines it.
-        class_name: its class there.
+        builder: such as "keras.src.optimizers.sgd:SGD".
     """
+    module, _, class_name = builder.partition(":")
+    name = module.rpartition(".")[2]
     path = _folder() / f"{name}.py"
     if not path.exists():
         raise ValueError(

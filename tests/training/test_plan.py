@@ -23,7 +23,11 @@ from ddl.training.plan import Plan, plan_from_dict
         ("compression", "zip", r"Expected one of: none, fp16, bf16"),
         ("image_size", (64,), r"image_size=\(64,\). Expected: a height and a width"),
         ("model", "unets", r"Unknown model. Received: 'unets'. Expected one of: unet,"),
-        ("model_option", {"norm": "layer"}, r"Unknown norm. Received: 'layer'"),
+        (
+            "model_option",
+            {"norm": "layer"},
+            r"Received: norm='layer'. Expected one of: sync, batch",
+        ),
         ("model_option", {"wide": 3}, r"Unknown option of model unet. Received: 'wide'"),
         ("loss", "hinge", r"Unknown loss"),
         ("optimizer", "adamm", r"Unknown optimizer"),
