@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -33,7 +33,12 @@ def put_in_place(partial: Path, path: Path) -> None:
 
 
 def check_file(
-    name: str, path: Path | None, suffixes: Collection[str] = (), *, replaces: bool = False
+    name: str,
+    path: Path | None,
+    suffixes: Collection[str] = (),
+    *,
+    replaces: bool = False,
+    parts: Iterable[Path] = (),
 ) -> None:
     """Refuse a path where no file or folder can be made. Writes nothing.
 
@@ -42,6 +47,7 @@ def check_file(
         path: of the output; None passes.
         suffixes: that it may end in; any, if there are none.
         replaces: whether an existing file may be overwritten.
+        parts: further files that are written with it, which must not exist.
 
     Raises:
         ValueError: wrong suffix, something is there already, or its folder is missing or read-only.
@@ -56,6 +62,9 @@ def check_file(
         raise ValueError(
             f"Received: {name}={path}, which exists. Expected: a new name; or remove it."
         )
+    for part in parts:
+        if os.path.lexists(part):
+            raise ValueError(f"Received: {name}={path}, and {part} exists. Expected: a new name.")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
         raise ValueError(
             f"Received: {name}={path}. Expected: a place in a folder that exists and can be written."

@@ -94,7 +94,7 @@ def read_options(builder: str) -> dict[str, Option]:
             REQUIRED if default is None else ast.literal_eval(default),
             helps.get(name, ""),
         )
-        for name, kind, default in _find_arguments(found)
+        for name, kind, default in find_arguments(found)
     }
 
 
@@ -108,13 +108,15 @@ def read_signature(function: Callable[..., Any]) -> dict[str, Option]:
     }
 
 
-def _find_arguments(
+def find_arguments(
     found: ast.FunctionDef | ast.ClassDef,
 ) -> list[tuple[str, ast.expr | None, ast.expr | None]]:
-    """Return name, type and default of a function's keyword-only arguments or of a dataclass's fields."""
+    """Return name, type and default of each argument that has one or is keyword-only, or of a dataclass's fields."""
     function = find_constructor(found) if isinstance(found, ast.ClassDef) else found
     if function is not None:
-        both = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+        named, given = function.args.args, function.args.defaults
+        arguments = named[len(named) - len(given) :] + function.args.kwonlyargs
+        both = zip(arguments, [*given, *function.args.kw_defaults], strict=True)
         return [(argument.arg, argument.annotation, default) for argument, default in both]
     fields = [node for node in found.body if isinstance(node, ast.AnnAssign)]
     return [(ast.unparse(node.target), node.annotation, node.value) for node in fields]
@@ -258,30 +260,30 @@ def _convert_several(values: list[Any] | tuple[Any, ...], element: str) -> tuple
 def _parse(text: str, kind: str) -> Any:
     if kind.endswith(" | None") and text.lower() == "none":
         return None
-    match kind.removesuffix(" | None"):
-        case "int":
-            return int(text)
-        case "float":
-            return float(text)
-        case "bool":
-            return _parse_bool(text)
-        case "int | tuple[int, ...]":
-            numbers = tuple(int(number) for number in text.split(","))
-            return numbers if len(numbers) > 1 else numbers[0]
-        case "tuple[float, ...]":
-            return tuple(float(number) for number in text.split(","))
-        case "tuple[str, ...]":
-            return tuple(part.strip() for part in text.split(","))
-        case "str":
-            return text
-        case "Path":
-            return _convert(text, "Path")  # no empty one, which would be the working directory
-    raise TypeError(f"An option of type {kind} cannot be given as text.")
+    kind = kind.removesuffix(" | None")
+    if not kind.endswith(", ...]"):
+        return _SCALARS[kind](text)
+    alone, _, several = kind.rpartition("tuple[")
+    values = tuple(_SCALARS[several[: -len(", ...]")]](one.strip()) for one in text.split(","))
+    return values[0] if alone and len(values) == 1 else values
 
 
 def _parse_bool(text: str) -> bool:
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise ValueError
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise ValueError
+    return text.lower() in _TRUE
+
+
+def _parse_path(text: str) -> Path:
+    if not text:  # Path("") is the working directory
+        raise ValueError
+    return Path(text)
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": _parse_bool,
+    "str": str,
+    "Path": _parse_path,
+}

@@ -72,8 +72,7 @@ class Export:
             raise ValueError(
                 f"Received: calibration for precision={self.precision}. Expected: none; it is for int8."
             )
-        for path in {self.output, *model_files(self.output)}:
-            check_file("output", path)
+        check_file("output", self.output, parts=model_files(self.output))
 
     @property
     def allowed(self) -> float:
