@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
@@ -14,6 +15,29 @@ if TYPE_CHECKING:
     import keras
 
 _CIFAR_DEPTHS, _DEPTHS = (20, 32, 44, 56, 110), (18, 34, 50, 101, 152)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What a model needs of the sides of its input.
+
+    Attributes:
+        multiple: every side is a multiple of it.
+        least: every side has at least so many pixels.
+        axes: numbers of sides that the model takes: 2 for pictures, 3 for volumes.
+        is_fixed: whether the model is built for one size, so that training and validation must agree on it.
+    """
+
+    multiple: int = 1
+    least: int = 1
+    axes: tuple[int, ...] = (2,)
+    is_fixed: bool = False
+
+
+_SIDES = {
+    "unet_seed": Sides(multiple=128),
+    "unet_encoder": Sides(multiple=32, least=64, is_fixed=True),
+}
 
 
 def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
@@ -75,3 +99,11 @@ def build_model(
 def target_of(name: str) -> str:
     """Return what a model predicts: "mask" (a class for each pixel) or "label" (one for the picture)."""
     return "mask" if name.startswith("unet") else "label"
+
+
+def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
+    """Return what a model with these options needs of the sides of its input."""
+    if name == "unet":  # it halves them `depth` times
+        default = MODELS.options(name)["depth"].default
+        return Sides(multiple=1 << options.get("depth", default), axes=(2, 3))
+    return _SIDES.get(name, Sides())

@@ -69,7 +69,8 @@ def open_subject(evaluation: Evaluation) -> Subject:
     Raises:
         ValueError: there is no such model, or the data are not of its kind.
     """
-    file, plan = find_trained(evaluation.model, evaluation.checkpoint)
+    trained = find_trained(evaluation.model, evaluation.checkpoint)
+    plan = trained.plan
     if evaluation.data is not None:
         known = SOURCES.options(detect_format(Path(evaluation.data)))
         options = {name: value for name, value in plan.data_option.items() if name in known}
@@ -82,7 +83,7 @@ def open_subject(evaluation: Evaluation) -> Subject:
         raise ValueError(
             f"Received: part={part_name!r} of {plan.data}, which holds no samples. Expected: another part."
         )
-    return Subject(file, plan, source)
+    return Subject(trained.file, plan, source)
 
 
 def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
