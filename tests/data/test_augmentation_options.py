@@ -60,7 +60,7 @@ def test_a_crop_has_one_side_or_as_many_as_axes(text: str, size: object) -> None
         (["flip"], "Expected: NAME=VALUE"),
         (["flip=3"], "flip='3'. Expected: true or false"),
         (["zoom=a"], "zoom='a'. Expected: a number"),
-        (["zoom=2"], "zoom=2.0. Expected: 0 to 0.9"),
+        (["zoom=2"], "zoom=2.0 for augmentation. Expected: at least 0, at most 0.9"),
         (["zoom=0.1", "zoom=0.2"], "'zoom' of augmentation twice"),
         (["crop_size=64x"], "crop_size='64x'. Expected: pixels, such as 128 or 96x128"),
         (["crop_size=1x2x3x4"], "crop_size='1x2x3x4'"),

@@ -39,7 +39,7 @@ from ddl.training.plan import Plan, plan_from_dict
         ("metric_option", {"iou": {}}, r"metric_option of 'iou'"),
         ("monitor", "val_iou", r"monitor='val_iou'. Expected one of: val_loss, val_dice, loss"),
         ("augment", {"flop": True}, r"Unknown option of augmentation"),
-        ("augment", {"zoom": 3.0}, r"zoom=3.0. Expected: 0 to 0.9"),
+        ("augment", {"zoom": 3.0}, r"zoom=3.0 for augmentation. Expected: at least 0, at most 0.9"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(
