@@ -117,7 +117,8 @@ class PooledJob:
         reports = {rank: RankReport(rank) for rank in self._connections}
         started = time.monotonic()
         try:
-            for connection in self._connections.values():
+            for rank, connection in self._connections.items():
+                (self._folder / f"rank-{rank}.out").unlink(missing_ok=True)  # of the call before
                 connection.settimeout(timeout_s)
                 with contextlib.suppress(OSError):  # it is gone, which reading tells
                     connection.sendall(message)
@@ -247,7 +248,10 @@ def _ready_job(key: Key) -> Iterator[PooledJob]:
         yield job
     finally:
         with _registry:
-            _jobs[key] = job
+            if key in _jobs:  # another thread has started one meanwhile
+                job.close()
+            else:
+                _jobs[key] = job
 
 
 atexit.register(close_all)

@@ -173,6 +173,7 @@ def test_out_of_time_it_writes_a_checkpoint(stopped: Path) -> None:
     check_stopped(result, stopped, 75, "time_limit_min=0.001")
 
 
+@pytest.mark.proof
 def test_after_stops_it_ends_with_the_same_bits(stopped: Path, tmp_path: Path) -> None:
     reference = tmp_path / "reference"
     finish(reference, *UNTIL_IT_ENDS)
