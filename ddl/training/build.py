@@ -56,10 +56,10 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         compression=plan.compression,
     )
     metrics = [build_metric(name, **plan.metric_option.get(name, {})) for name in plan.metric]
-    outputs = model.output_names
-    if len(outputs) == 1:
+    if len(model.outputs) == 1:
         model.compile(optimizer, build_loss(plan.loss, **plan.loss_option), metrics=metrics)
         return learning_rate
+    outputs = model.output_names
     run.main_output = outputs[0]
     model.compile(
         optimizer,

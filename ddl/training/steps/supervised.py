@@ -198,9 +198,9 @@ class SupervisedSteps:
 
     def _for_outputs(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Give every output of a deeply supervised model the same target."""
-        names = self.model.output_names
-        if len(names) == 1:
+        if len(self.model.outputs) == 1:
             return batches
+        names = self.model.output_names
         return batches.map(lambda inputs, target: (inputs, dict.fromkeys(names, target)))
 
     def _sums(self) -> list[np.ndarray]:
