@@ -1,4 +1,4 @@
-"""The notebooks are stored without output, run from top to bottom, and learn; they leave nothing behind."""
+"""The notebooks are stored without output, run from top to bottom, train a model, and leave no files behind."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_runs_and_learns(
 
 
 def check_command(command: str, script: Any, trained: dict[str, Any]) -> None:
-    """Check that a command starts this script, with the plan that was trained but for what the text says."""
+    """Check that a command starts this script with the trained plan; only run_dir and epochs differ."""
     path, *flags = shlex.split(command)[4:]
     assert command.startswith("horovodrun -np 8 python ")
     assert (REPOSITORY / path).samefile(script.__file__)
@@ -65,12 +65,12 @@ def check_command(command: str, script: Any, trained: dict[str, Any]) -> None:
 
 
 def execute(path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Run a notebook as a person does who opens it in its folder, and return all that its cells put out."""
+    """Run a notebook in its own folder, as a user does, and return the output of its cells."""
     for variable in ("TMPDIR", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(variable, str(scratch))
     monkeypatch.setenv(
         "JUPYTER_PREFER_ENV_PATH", "1"
-    )  # the kernel of this Python, whatever others there are
+    )  # use this Python's kernel, even if others are installed
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook, timeout=240, resources={"metadata": {"path": str(path.parent)}}

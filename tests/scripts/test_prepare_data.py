@@ -179,11 +179,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "workers": (nothing, ["--workers", "-2"], "workers=-2 for prepare_data. Expected: at least 0"),
     "pixel limit 0": (nothing, ["--pixel-limit", "0"], "pixel_limit=0. Expected: 1 or more"),
     "pixel limit": (nothing, ["--pixel-limit", "100"], "of 16 x 12 pixels. Expected: 1 to 100"),
-    "unknown flag": (nothing, ["--size", "3"], "--size, which is no flag of this script"),
+    "unknown flag": (nothing, ["--size", "3"], "unknown flag --size"),
     "abbreviated flag": (
         nothing,
         ["--valid", "0.1"],
-        "--valid, which is no flag of this script. Expected: --validation;",
+        "unknown flag --valid. Expected: --validation;",
     ),
     "no mask": (drop("cell-2_mask.gif"), [], "cell-2.png without a mask"),
     "no picture": (drop("cell-2.png"), [], "cell-2_mask.gif without a picture"),
