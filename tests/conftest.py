@@ -6,6 +6,15 @@ import gc
 import os
 import signal
 
+pytest_plugins = [
+    "pytester",
+    "tests.tiers.selection",
+    "tests.tiers.workers",
+    "tests.tiers.alone",
+    "tests.tiers.times",
+    "tests.tiers.kept",
+]
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 for name in [
