@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.inference.models import make_pictures, make_run
 from tests.launch import REPOSITORY, run_ranks
 from tests.scripts.bad_inputs import tree
 from tests.scripts.bad_runs import RUN_UNET, SMALL
 from tests.scripts.in_process import Outcome
-from tests.scripts.spoiled import Row
+from tests.scripts.spoiled import Row, cut
 from tests.scripts.test_bad_inputs import check
 
 
@@ -71,3 +73,15 @@ def test_two_ranks_say_it_once(tmp_path: Path, launcher: str) -> None:
     assert result.output.count("train_unet") == 1, result.output
     assert "epochs=0 for training. Expected: at least 1." in result.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.proof
+def test_a_damaged_picture_of_one_rank_ends_the_job_with_its_line(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "run", shape=(32, 32, 3))
+    pictures = make_pictures(tmp_path / "pictures", [(40, 40), (23, 61), (9, 7)])
+    cut(pictures / "1.png")
+    flags = [run_dir, pictures, tmp_path / "out", "--batch-size", "1"]
+    result = run_ranks([REPOSITORY / "scripts" / "predict.py", *flags], 2)
+    assert result.returncode == 2, result.output
+    assert re.search(r"predict \(rank \d\): Received: \S+/1.png, which is damaged", result.output)
+    assert "Traceback" not in result.output
