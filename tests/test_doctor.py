@@ -26,8 +26,16 @@ def failures(**changes):
     return [check for check in checks.of_facts({**HEALTHY, **changes}) if not check.ok]
 
 
+@pytest.mark.ranks
+def test_two_ranks_reduce_to_the_right_values():
+    found = allreduce.check("gloo")
+    assert set(found) >= {"mb_per_s", "device"}, found
+
+
+@pytest.mark.proof
+@pytest.mark.ranks
 def test_this_machine_can_train():
-    """Two real ranks, through MPI and through Gloo; the suite's other multi-rank tests rest on it."""
+    """Two real ranks, through MPI and through Gloo."""
     command = [sys.executable, "-m", "ddl.doctor", "--json"]
     env = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     result = subprocess.run(
