@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 
 pytest_plugins = [
     "pytester",
@@ -30,3 +31,9 @@ def pytest_collection_finish() -> None:
     """Take all that was imported out of the garbage collector's rounds: a twelfth of the time."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """End the pool of ranks; a job that ends badly fails the session."""
+    if "tests.ranks.pool" in sys.modules:
+        sys.modules["tests.ranks.pool"].close_all()

@@ -11,6 +11,6 @@
 What must start for itself (failures, signals, the launchers' own behaviour) uses `tests.launch`.
 """
 
-from tests.ranks.pool import RanksFailed, Results, call_ranks, close_all
+from tests.ranks.pool import RanksFailed, Results, call_plain_keras, call_ranks, close_all
 
-__all__ = ["RanksFailed", "Results", "call_ranks", "close_all"]
+__all__ = ["RanksFailed", "Results", "call_plain_keras", "call_ranks", "close_all"]

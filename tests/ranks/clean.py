@@ -14,9 +14,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-import ddl.distributed as dist
-from ddl.distributed import optimizer, step
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _LOGGERS = ("", "ddl", "tensorflow", "absl")
 _SEED = 1000  # plus the rank: ranks of a new job do not draw the same numbers either
@@ -25,7 +22,8 @@ _SEED = 1000  # plus the rank: ranks of a new job do not draw the same numbers e
 class CleanState:
     """This process as it is when this object is made, to return to."""
 
-    def __init__(self) -> None:
+    def __init__(self, rank: int) -> None:
+        self._rank = rank
         self._environ, self._folder = dict(os.environ), Path.cwd()
         self._argv, self._path = list(sys.argv), list(sys.path)
         self._streams = sys.stdout, sys.stderr
@@ -40,10 +38,8 @@ class CleanState:
         """Return to it, and draw from fixed seeds."""
         self._restore_process()
         self._restore_keras()
-        step._current.clear()
-        for block in (step.taking, step.even, optimizer.reducing):
-            block._depth = 0
-        keras.utils.set_random_seed(_SEED + dist.rank())
+        _restore_ddl()
+        keras.utils.set_random_seed(_SEED + self._rank)
 
     def _restore_process(self) -> None:
         os.environ.clear()
@@ -71,6 +67,17 @@ class CleanState:
         else:
             keras.config.disable_interactive_logging()
         tf.config.run_functions_eagerly(False)
+
+
+def _restore_ddl() -> None:
+    """Forget the steps and reductions that an error has left open."""
+    if sys.modules.get("ddl.distributed.optimizer") is None:
+        return
+    from ddl.distributed import optimizer, step
+
+    step._current.clear()
+    for block in (step.taking, step.even, optimizer.reducing):
+        block._depth = 0
 
 
 def _logger_state(name: str) -> tuple[int, list[Any]]:

@@ -11,13 +11,13 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.launch import Job
 from tests.ranks import wire
-from tests.ranks.rank import STACKS_SIGNAL
+from tests.ranks.rank import STACKS_SIGNAL, WITHOUT_DDL
 from tests.ranks.report import RankReport, describe
 
 START_TIMEOUT_S = 120.0
@@ -31,9 +31,10 @@ class RanksFailed(AssertionError):
 
 
 class Results(list[Any]):
-    """What the function returned, by rank; `printed` is what each rank printed meanwhile."""
+    """What the function returned, by rank; what each rank `printed` meanwhile, and the `seconds` that it took."""
 
     printed: list[str]
+    seconds: float
 
 
 def call_ranks(
@@ -63,17 +64,23 @@ def call_ranks(
     if not isinstance(function, str):
         function = f"{function.__module__}:{function.__qualname__}"
     key = (launcher, ranks, tuple(sorted((env or {}).items())))
-    with _lock:  # one call at a time: two jobs would only share the same cores
-        job = _ready_job(key)
+    # One job of several ranks at a time: two would only share the same cores. A single process may work beside it.
+    with _several if ranks > 1 else contextlib.nullcontext(), _ready_job(key) as job:
         return job.call(function, args, timeout_s)
+
+
+def call_plain_keras(function: Callable[..., Any] | str, *args: Any) -> Any:
+    """Call a function in a process that can import neither `ddl` nor Horovod, and return its result."""
+    __tracebackhide__ = True
+    how = {"ranks": 1, "launcher": "none", "env": {WITHOUT_DDL: "1"}}
+    return call_ranks(function, *args, **how)[0]
 
 
 def close_all() -> None:
     """End every job."""
-    with _lock:
-        for job in _jobs.values():
-            job.close()
-        _jobs.clear()
+    with _registry:
+        while _jobs:
+            _jobs.popitem()[1].close()
 
 
 Key = tuple[str, int, tuple[tuple[str, str], ...]]
@@ -108,16 +115,21 @@ class PooledJob:
         __tracebackhide__ = True
         message = wire.encode({"target": target, "args": args})
         reports = {rank: RankReport(rank) for rank in self._connections}
+        started = time.monotonic()
         try:
-            for connection in self._connections.values():
+            for rank, connection in self._connections.items():
+                (self._folder / f"rank-{rank}.out").unlink(missing_ok=True)  # of the call before
                 connection.settimeout(timeout_s)
                 with contextlib.suppress(OSError):  # it is gone, which reading tells
                     connection.sendall(message)
-            self._collect(reports, time.monotonic() + timeout_s)
+            self._collect(reports, started + timeout_s)
             for rank, report in reports.items():
                 report.printed = self._text(f"rank-{rank}.out")
             if all(report.state == "returned" for report in reports.values()):
-                return self._results(reports)
+                results = Results(report.result for report in reports.values())
+                results.printed = [report.printed for report in reports.values()]
+                results.seconds = time.monotonic() - started
+                return results
             self.broken = not all(report.failed_in_order() for report in reports.values())
             launcher_output = self._end() if self.broken else ""
         except BaseException:
@@ -126,12 +138,22 @@ class PooledJob:
         raise RanksFailed(describe(target, self.launcher, timeout_s, reports, launcher_output))
 
     def close(self) -> None:
-        """End it: ranks whose connection closes leave the job in good order."""
+        """End it: ranks whose connection closes leave the job in good order.
+
+        Raises:
+            RanksFailed: where they do not.
+        """
         for connection in self._connections.values():
             connection.close()
-        if not self._ended:
-            self._job.wait(0 if self.broken else self._job.seconds() + 10)
+        result = (
+            None if self._ended else self._job.wait(0 if self.broken else self._job.seconds() + 20)
+        )
         self._forget()
+        if result is not None and not self.broken and (result.returncode or result.left_behind):
+            raise RanksFailed(
+                f"A job of the pool ended badly ({self.launcher}, {self.size} ranks): status {result.returncode}, left "
+                f"behind: {result.left_behind}. Its output:\n{result.output}"
+            )
 
     def _connect(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -190,11 +212,6 @@ class PooledJob:
         else:
             report.state, report.result = "returned", answer["result"]
 
-    def _results(self, reports: dict[int, RankReport]) -> Results:
-        results = Results(report.result for report in reports.values())
-        results.printed = [report.printed for report in reports.values()]
-        return results
-
     def _end(self) -> str:
         """Kill the job, and return what its launcher has printed."""
         with contextlib.suppress(Exception):
@@ -211,22 +228,30 @@ class PooledJob:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-_jobs: dict[Key, PooledJob] = {}
-_lock = threading.RLock()
+_jobs: dict[Key, PooledJob] = {}  # the least recently used first
+_registry, _several = threading.Lock(), threading.Lock()
 
 
-def _ready_job(key: Key) -> PooledJob:
-    """Return a job that works, the last one used at the end of the pool."""
-    job = _jobs.pop(key, None)
-    if job is not None and job.broken:
-        job.close()
-        job = None
-    if job is None:
-        while _jobs and sum(other.size for other in _jobs.values()) + key[1] > MOST_RANKS:
-            _jobs.pop(next(iter(_jobs))).close()
-        job = PooledJob(key)
-    _jobs[key] = job
-    return job
+@contextlib.contextmanager
+def _ready_job(key: Key) -> Iterator[PooledJob]:
+    """Lend a job that works. It is out of `_jobs` meanwhile, so that nothing ends it."""
+    with _registry:
+        job = _jobs.pop(key, None)
+        if job is not None and job.broken:
+            job.close()
+            job = None
+        if job is None:
+            while _jobs and sum(other.size for other in _jobs.values()) + key[1] > MOST_RANKS:
+                _jobs.pop(next(iter(_jobs))).close()
+            job = PooledJob(key)
+    try:
+        yield job
+    finally:
+        with _registry:
+            if key in _jobs:  # another thread has started one meanwhile
+                job.close()
+            else:
+                _jobs[key] = job
 
 
 atexit.register(close_all)

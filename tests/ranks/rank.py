@@ -21,18 +21,16 @@ from typing import Any
 
 from tests.ranks import wire
 
+WITHOUT_DDL = "DDL_TEST_WITHOUT_DDL"  # in the environment of a job in which neither ddl nor Horovod can be imported
 STACKS_SIGNAL = signal.SIGUSR2  # StopRequest has the others
 
 
 def main(folder: Path) -> None:
     """Join the job, and answer calls until the pool closes the connection."""
-    import ddl.distributed as dist
-
-    dist.init()
+    rank = _start()
     from tests.ranks.clean import CleanState
 
-    rank = dist.rank()
-    state = CleanState()
+    state = CleanState(rank)
     with (
         (folder / f"rank-{rank}.stacks").open("w") as stacks,
         socket.socket(socket.AF_UNIX) as pool,
@@ -48,7 +46,21 @@ def main(folder: Path) -> None:
                     answer = _answer(call, state.restore)
                 pool.sendall(answer)
         faulthandler.disable()
-    dist.shutdown()
+    if WITHOUT_DDL not in os.environ:
+        import ddl.distributed as dist
+
+        dist.shutdown()
+
+
+def _start() -> int:
+    """Join the job, or become a process of plain Keras; return the rank."""
+    if WITHOUT_DDL in os.environ:
+        sys.modules["ddl"] = sys.modules["horovod"] = None  # type: ignore[assignment]
+        return 0
+    import ddl.distributed as dist
+
+    dist.init()
+    return dist.rank()
 
 
 def _answer(call: dict[str, Any], clean: Callable[[], None]) -> bytes:

@@ -1,22 +1,19 @@
-"""Train five steps in a block, and one by one; count where ranks ask each other how many samples they have."""
+"""Train five steps in blocks; count where ranks ask each other how many samples they have."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 import ddl.distributed as dist
-
-dist.init()
-import keras  # noqa: E402
-import tensorflow as tf  # noqa: E402
-
-from ddl.training.blocks import Blocks  # noqa: E402
+from ddl.training.blocks import Blocks
 
 
 def questions(size: int) -> int:
-    """Return how often that reduction was traced."""
+    """Return how often that reduction was traced, with blocks of that size."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile(dist.DistributedOptimizer("sgd"), "mse")
@@ -41,9 +38,3 @@ def questions(size: int) -> int:
     finally:
         horovod.allreduce = reduce
     return asked.count("ddl.step_samples")
-
-
-if __name__ == "__main__":
-    block, one_by_one = questions(5), questions(1)
-    if dist.is_root():
-        print(f"block of 5: {block} questions; one by one: {min(one_by_one, 1)}")

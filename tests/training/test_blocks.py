@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from ddl.data.order import Position
 from ddl.training.blocks import Blocks, block_size
 from ddl.training.supervisor import Supervisor
-from tests.launch import REPOSITORY, run_ranks
+from tests.ranks import call_ranks
+from tests.ranks.scripts import run_script
 
 STEPS = 7
+QUESTIONS = "tests.training.blocks_program:questions"
 
 
 @given(st.floats(1e-7, 100), st.integers(0, 10**6), st.floats(0, 100))
@@ -112,20 +114,17 @@ def weights(run: Path) -> dict[str, np.ndarray]:
 
 
 def test_ranks_do_not_ask_in_blocks_how_many_samples_they_have() -> None:
-    result = run_ranks(["-m", "tests.training.blocks_program"], 2)
-    assert result.returncode == 0, result.output
-    assert "block of 5: 0 questions; one by one: 1" in result.output
+    assert call_ranks(QUESTIONS, 5) == [0, 0]
+    assert min(call_ranks(QUESTIONS, 1)) > 0
 
 
 def test_two_ranks_learn_the_same_bits_in_blocks(tmp_path: Path) -> None:
     """With 39 samples to train on: 8 a step, and 4 and 3 in the last one."""
     flags = "--data-option count=43 --image-size 16 --model-option width=2 depth=1 --epochs 2"
+    flags += " --per-rank-batch-size 4"
     for size in ("1", "3"):
-        command = [REPOSITORY / "scripts/train_unet.py", "--run-dir", tmp_path / size]
-        result = run_ranks(
-            [*command, *flags.split(), "--per-rank-batch-size", "4", "--steps-per-execution", size],
-            2,
-        )
+        own = ["--run-dir", tmp_path / size, "--steps-per-execution", size]
+        result = run_script("scripts/train_unet", [*own, *flags.split()])
         assert result.returncode == 0, result.output
     single, blocks = weights(tmp_path / "1"), weights(tmp_path / "3")
     assert len(single) > 10
