@@ -19,8 +19,8 @@ from ddl.inference.inspection import Inspection
 from ddl.inference.prediction import Prediction
 from tests.inference.models import make_pictures, make_run
 from tests.launch import REPOSITORY
+from tests.ranks.scripts import run_script
 from tests.scripts.in_process import call
-from tests.scripts.on_ranks import call_on_ranks
 
 SIZES = [(40, 40), (23, 61), (9, 7), (40, 40), (90, 70)]
 SCRIPTS = REPOSITORY / "scripts"
@@ -98,8 +98,9 @@ def test_two_ranks_write_the_bytes_that_one_writes(
     tmp_path: Path, run_dir: Path, pictures: Path, predicted: Path
 ) -> None:
     flags = (*TILED, "--batch-size", "2")
-    printed = call_on_ranks("predict", run_dir, pictures, tmp_path / "out", *flags)
-    assert "5 predicted, 0 skipped" in printed
+    result = run_script("scripts/predict", [run_dir, pictures, tmp_path / "out", *flags])
+    assert result.returncode == 0, result.output
+    assert "5 predicted, 0 skipped" in result.output
     assert read_all(tmp_path / "out") == read_all(predicted)
 
 
@@ -244,8 +245,10 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any],
         "--worst-sheet": folder / "worst.png",
         "--output": folder / "closer.json",
     }
-    flags = [word for pair in files.items() for word in pair]
-    call_on_ranks("evaluate", run, "--worst", "2", "--per-rank-batch-size", "2", *flags, *METRICS)
+    flags = ["--worst", "2", "--per-rank-batch-size", "2", *METRICS]
+    flags += [word for pair in files.items() for word in pair]
+    result = run_script("scripts/evaluate", [run, *flags])
+    assert result.returncode == 0, result.output
     return json.loads(plain.printed), folder
 
 

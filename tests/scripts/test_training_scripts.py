@@ -18,7 +18,7 @@ import pytest
 from ddl.training.plan import Plan
 from tests.launch import REPOSITORY, run_ranks
 from tests.pages import RUN_FILES
-from tests.scripts.on_ranks import call_on_ranks
+from tests.ranks.scripts import run_script
 
 SCRIPTS = REPOSITORY / "scripts"
 SMALL = [
@@ -125,7 +125,9 @@ def test_an_evaluation_finds_what_the_training_said_of_its_last_epoch(
     folder, last = trained[1].folder, trained[1].history[-1]
     output = folder / "evaluation.json"
     flags = ["--output", output, "--per-rank-batch-size", "2"]
-    call_on_ranks("evaluate", folder, *flags, "--metric", "dice", "confusion_matrix")
+    flags += ["--metric", "dice", "confusion_matrix"]
+    result = run_script("scripts/evaluate", [folder, *flags])
+    assert result.returncode == 0, result.output
     found = json.loads(output.read_text())
     assert found["samples"] == 5
     assert np.sum(found["confusion_matrix"]) == 5 * 32 * 32
