@@ -7,6 +7,15 @@ import os
 import signal
 import sys
 
+pytest_plugins = [
+    "pytester",
+    "tests.tiers.selection",
+    "tests.tiers.workers",
+    "tests.tiers.alone",
+    "tests.tiers.times",
+    "tests.tiers.kept",
+]
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 for name in [

@@ -26,6 +26,14 @@ def failures(**changes):
     return [check for check in checks.of_facts({**HEALTHY, **changes}) if not check.ok]
 
 
+@pytest.mark.ranks
+def test_two_ranks_reduce_to_the_right_values():
+    found = allreduce.check("gloo")
+    assert set(found) >= {"mb_per_s", "device"}, found
+
+
+@pytest.mark.proof
+@pytest.mark.ranks
 def test_this_machine_can_train():
     """Starts two real ranks, with MPI and with Gloo; the other multi-rank tests depend on this."""
     command = [sys.executable, "-m", "ddl.doctor", "--json"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 import shlex
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from nbclient import NotebookClient
 from ddl.training.flags import plan_from_flags
 from scripts import train_resnet, train_unet
 from tests.launch import REPOSITORY
+from tests.scripts.in_process import process_restored
 
 FOLDER = REPOSITORY / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -33,6 +37,38 @@ def test_stored_without_output(path: Path) -> None:
         assert cell.get("execution_count") is None
 
 
+SMALLER = {
+    "unet_prototype": {
+        "image_size=(64, 64)": "image_size=(32, 32), data_option={'count': 40}",
+        '"width": 16, "depth": 3': '"width": 4, "depth": 2',
+        "epochs=6": "epochs=1",
+    },
+    "resnet_prototype": {"epochs=10": "epochs=1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "script"), [("unet_prototype", train_unet), ("resnet_prototype", train_resnet)]
+)
+def test_every_cell_runs(
+    name: str, script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, at a small size: no kernel, no time to learn."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    for given, instead in SMALLER[name].items():
+        assert given in code, f"{given} is no longer in {name}"
+        code = code.replace(given, instead)
+    printed = io.StringIO()
+    with process_restored(), contextlib.redirect_stdout(printed):
+        exec(compile(code, name, "exec"), {"__name__": "__main__"})  # noqa: S102
+    (model,) = tmp_path.glob("*/model.keras")
+    trained = json.loads((model.parent / "plan.json").read_text())
+    check_command(printed.getvalue().splitlines()[-1], script, trained)
+
+
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("name", "script", "metric"),
     [("unet_prototype", train_unet, "dice"), ("resnet_prototype", train_resnet, "top_1")],
