@@ -61,7 +61,7 @@ def test_run_unet_passes_on_what_the_ranks_refuse_and_says_where_to_look(checkou
     lines = [line for line in outcome.printed.splitlines() if "train_unet: " in line]
     assert len(lines) == 1, outcome.printed  # for both ranks
     assert "freeze='nothing_*', which no layer is called" in lines[0]
-    assert outcome.told == "run_unet: the job ended with status 2; look into the lines above\n"
+    assert outcome.told == "run_unet: the job ended with status 2; see the output above\n"
     assert changed == []
 
 
