@@ -28,7 +28,13 @@ class Command:
 
 
 COMMANDS = {
-    name: Command(f"ddl.benchmark.{request}", f"ddl.benchmark.answers:{run}", doc)
+    name: Command(
+        request
+        if ":" in request and request.startswith("benchmarks")
+        else f"ddl.benchmark.{request}",
+        f"ddl.benchmark.reports:{run}",
+        doc,
+    )
     for name, request, run, doc in (
         ("train", "data_requests:TrainRequest", "measure", "Samples a second of a training."),
         ("scaling", "requests:ScalingRequest", "measure", "N ranks against one."),
@@ -41,17 +47,27 @@ COMMANDS = {
         ("loop", "requests:LoopRequest", "measure", "Our loop against a bare fit on one rank."),
         ("precision", "requests:PrecisionRequest", "measure", "Mixed precision against float32."),
         ("input", "data_requests:InputRequest", "measure", "Reading and augmenting alone."),
-        ("allreduce", "wire_report:WireRequest", "reduce", "All-reduce by size of message."),
+        ("allreduce", "allreduce:WireRequest", "reduce", "All-reduce by size of message."),
         ("steps", "requests:StepsRequest", "steps", "Where the time of a step goes."),
         ("checkpoint", "requests:CheckpointRequest", "measure", "What checkpoints cost."),
-        ("extras", "extras:ExtrasRequest", "extras", "What metrics and desync checks cost."),
+        (
+            "extras",
+            "benchmarks.extras:ExtrasRequest",
+            "extras",
+            "What metrics and desync checks cost.",
+        ),
         ("startup", "requests:StartupRequest", "measure", "From the command to the first step."),
         ("memory", "data_requests:MemoryRequest", "measure", "Memory, and whether it grows."),
         ("peers", "requests:PeersRequest", "measure", "Against Horovod as people use it."),
         ("stall", "requests:StallRequest", "measure", "What comes after an epoch's last step."),
         ("spin", "requests:SpinRequest", "measure", "MPI's waiting, spinning and yielding."),
         ("epochs", "epochs:EpochsRequest", "epochs", "Two runs' histories, epoch by epoch."),
-        ("suite", "suite:SuiteRequest", "suite", "All of benchmarks/definitions.json, in a table."),
+        (
+            "suite",
+            "benchmarks.suite:SuiteRequest",
+            "suite",
+            "All of benchmarks/definitions.json, in a table.",
+        ),
         ("project", "projection:ProjectRequest", "project", "More ranks, other networks."),
     )
 }

@@ -22,15 +22,15 @@ STARTED = "DDL_BENCHMARK_STARTED"
 RESULT = "ddl-benchmark: "
 
 WAYS = {
-    "ours": "ddl.benchmark.ways:train_ours",
-    "fit": "ddl.benchmark.ways:train_fit",
-    "script": "ddl.benchmark.ways:train_script",
-    "pipeline": "ddl.benchmark.ways:train_pipeline",
-    "alone": "ddl.benchmark.ways:train_alone",
-    "apart": "ddl.benchmark.apart:train_apart",
-    "extras": "ddl.benchmark.extras:time_extras",
-    "input": "ddl.benchmark.ways:read_input",
-    "peer": "ddl.benchmark.peer:train_peer",
+    "ours": "ddl.benchmark.trials:train_ours",
+    "fit": "ddl.benchmark.trials:train_fit",
+    "script": "ddl.benchmark.trials:train_script",
+    "pipeline": "ddl.benchmark.trials:train_pipeline",
+    "alone": "ddl.benchmark.trials:train_alone",
+    "apart": "benchmarks.independent_ranks:train_apart",
+    "extras": "benchmarks.extras:time_extras",
+    "input": "ddl.benchmark.trials:read_input",
+    "peer": "benchmarks.horovod_baseline:train_peer",
     "allreduce": "ddl.benchmark.wire:measure",
 }
 """What a rank may do -> the function that does it, which takes a `Trial` and returns numbers."""

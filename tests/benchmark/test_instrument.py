@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import suite
+from benchmarks.extras import extras_table
 from ddl import options
 from ddl.benchmark import (
+    allreduce,
     comparison,
     data_requests,
     epochs,
-    profiles,
     requests,
     runner,
-    suite,
-    wire_report,
+    steps,
 )
 from ddl.benchmark.command import COMMANDS, benchmark_from_flags, command_parser
-from ddl.benchmark.extras import extras_table
 from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.result import markdown, pair_ratios, rounded, shown, summary
 from ddl.benchmark.runner import Setup
@@ -55,8 +55,8 @@ def test_every_comparison_has_two_ways_at_least_and_fits_its_ranks(name: str) ->
     setups = found.comparison().setups
     assert len(setups) >= 2 or name == "startup"
     for setup in setups.values():
-        steps = setup.trial.samples / (setup.ranks * setup.trial.per_rank_batch_size)
-        assert steps == int(steps)
+        count = setup.trial.samples / (setup.ranks * setup.trial.per_rank_batch_size)
+        assert count == int(count)
         assert setup.trial == Trial(**json.loads(setup.trial.to_json()))
 
 
@@ -131,9 +131,9 @@ def test_parts_of_a_step_are_told_beside_what_is_computed(tmp_path: Path) -> Non
         "results": {"1 rank": trials},
     }
     told = "| 1.00 | 6.00 | 2.00 | 0.500 | 0.500 |"
-    assert f"| 1 rank | 10.0 {told}" in profiles.steps_table(result)
-    assert "| Conv2D | 4.00 |\n" in profiles.steps_table(result)
-    profiles.draw_steps(result, tmp_path / "steps.png")
+    assert f"| 1 rank | 10.0 {told}" in steps.steps_table(result)
+    assert "| Conv2D | 4.00 |\n" in steps.steps_table(result)
+    steps.draw_steps(result, tmp_path / "steps.png")
     assert (tmp_path / "steps.png").read_bytes()[:4] == PNG
     (tmp_path / "it.json").write_text(json.dumps(result))
     row = f"| Model: 1 rank | 10.0 (10.0 to 10.0) {told} `it` (1 round) |"
@@ -180,11 +180,11 @@ def test_rounds_go_in_turn_and_tell_what_was_measured(
 
 def test_a_line_through_messages_gives_latency_and_bandwidth(tmp_path: Path) -> None:
     seconds = {"4": 1e-3, "64000000": 0.1}
-    found = wire_report.wire_result([{"seconds_of_bytes": seconds}], ranks=2)
+    found = allreduce.wire_result([{"seconds_of_bytes": seconds}], ranks=2)
     assert found["latency_s"] == 1e-3
     assert found["mb_per_s"] == pytest.approx(640)
-    wire_report.draw_wire(found, tmp_path / "wire.png")
-    assert "| 64,000,000 | 100 (100 to 100) | 640 |" in wire_report.wire_table(found)
+    allreduce.draw_wire(found, tmp_path / "wire.png")
+    assert "| 64,000,000 | 100 (100 to 100) | 640 |" in allreduce.wire_table(found)
 
 
 def test_two_runs_are_compared_epoch_by_epoch(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_the_page_shows_the_results_that_are_there() -> None:
 
 
 def test_tables_beside_the_numbers_are_what_these_give() -> None:
-    tables = {"steps": profiles.steps_table, "allreduce": wire_report.wire_table}
+    tables = {"steps": steps.steps_table, "allreduce": allreduce.wire_table}
     tables |= {"epochs": epochs.epochs_table, "extras": extras_table}
     for path in suite.RESULTS.glob("*.md"):
         result = json.loads(path.with_suffix(".json").read_text())

@@ -7,11 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.extras import ExtrasRequest, extras_table, measure_extras
+from benchmarks.suite import (
+    SuiteRequest,
+    measure_all,
+    put_into_page,
+    suite_tables,
+)
+from ddl.benchmark.allreduce import WireRequest, draw_wire, wire_result, wire_table
 from ddl.benchmark.comparison import draw_comparison, table_of
 from ddl.benchmark.comparison import measure as measure_in_turn
 from ddl.benchmark.epochs import EpochsRequest, compare_epochs, draw_epochs, epochs_table
-from ddl.benchmark.extras import ExtrasRequest, extras_table, measure_extras
-from ddl.benchmark.profiles import draw_steps, steps_table
 from ddl.benchmark.projection import (
     ProjectRequest,
     as_json,
@@ -23,13 +29,7 @@ from ddl.benchmark.projection import (
 from ddl.benchmark.requests import StepsRequest
 from ddl.benchmark.result import write_result
 from ddl.benchmark.runner import run_trial
-from ddl.benchmark.suite import (
-    SuiteRequest,
-    measure_all,
-    put_into_page,
-    suite_tables,
-)
-from ddl.benchmark.wire_report import WireRequest, draw_wire, wire_result, wire_table
+from ddl.benchmark.steps import draw_steps, steps_table
 from ddl.distributed.quiet import loading_tensorflow
 
 

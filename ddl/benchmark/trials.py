@@ -15,8 +15,8 @@ import numpy as np
 
 import ddl.distributed as dist
 from ddl.benchmark.plans import LOSSES, METRICS, data_of, plan_of, stored
-from ddl.benchmark.profiles import profile_of
 from ddl.benchmark.samples import make_samples
+from ddl.benchmark.steps import profile_of
 from ddl.benchmark.trial import STARTED, Trial, rate, resident_mb
 from ddl.data.samples import ArraySamples
 from ddl.data.source import Source, Subset

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.model_check import model_table
 from ddl.benchmark.comparison import numbers_beside
-from ddl.benchmark.model_check import model_table
-from ddl.benchmark.profiles import parts_of
 from ddl.benchmark.result import markdown, rounded, shown
+from ddl.benchmark.steps import parts_of
 from ddl.files import write_whole
 from ddl.options import convert_fields
 from ddl.training.step_time import PARTS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 DEFINITIONS = ROOT / "benchmarks/definitions.json"
 RESULTS = ROOT / "benchmarks/results"
 _COSTS = ("s", "%")

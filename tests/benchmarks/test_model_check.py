@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import pytest
 
-from ddl.benchmark.model_check import model_table, network_of, predicted
+from benchmarks.model_check import model_table, network_of, predicted
 from ddl.benchmark.projection import traffic_of
 from ddl.benchmark.result import summary
 from ddl.models.zoo import build_model

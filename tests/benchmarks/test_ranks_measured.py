@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ddl.benchmark.apart import told
-from ddl.benchmark.extras import ExtrasRequest, extras_table, measure_extras
+from benchmarks.extras import ExtrasRequest, extras_table, measure_extras
+from benchmarks.independent_ranks import told
 from ddl.benchmark.requests import LimitRequest, LoopRequest, StepsRequest
 from ddl.benchmark.runner import run_trial
 

@@ -21,7 +21,7 @@ def train_peer(trial: Trial) -> dict[str, Any]:
     import keras
     import tensorflow as tf
 
-    from ddl.benchmark.ways import Clock, compiled
+    from ddl.benchmark.trials import Clock, compiled
 
     class Averaging(keras.optimizers.Adam):
         """Adam on the mean gradients of all ranks."""

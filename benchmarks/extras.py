@@ -66,7 +66,7 @@ def time_extras(trial: Trial) -> dict[str, Any]:
     import tensorflow as tf
 
     from ddl.benchmark.plans import METRICS
-    from ddl.benchmark.ways import compiled
+    from ddl.benchmark.trials import compiled
     from ddl.training.metrics import build_metric
 
     model, images, targets = compiled(trial)

@@ -9,7 +9,7 @@ import numpy as np
 
 import ddl.distributed as dist
 from ddl.benchmark.trial import Trial
-from ddl.benchmark.ways import compiled, fit_on_batches
+from ddl.benchmark.trials import compiled, fit_on_batches
 
 
 def train_apart(trial: Trial) -> dict[str, Any]:
