@@ -1,4 +1,4 @@
-"""What goes on beside the training itself: metrics in every step, a desync check now and then. Timed alone."""
+"""The cost of metrics in every step and of a desync check every 100 steps, each timed alone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 import ddl.distributed as dist
-from ddl.benchmark.request import Request
-from ddl.benchmark.result import markdown, rounded, shown, summary
+from benchmarks.keras_fit import compiled
+from ddl.benchmark.comparison import draw_comparison
+from ddl.benchmark.plans import METRICS
+from ddl.benchmark.reports import markdown, report, rounded, shown, summary
+from ddl.benchmark.requests import Request
 from ddl.benchmark.runner import Setup, run_trial
 from ddl.benchmark.trial import Trial
 from ddl.models.zoo import target_of
@@ -21,20 +24,27 @@ from ddl.models.zoo import target_of
 CHECK_EVERY_STEPS = 100
 """As `ddl.distributed.standard_callbacks` does."""
 _EXTRAS = {"metrics": ("metrics_s", 1), "desync check": ("desync_s", CHECK_EVERY_STEPS)}
-"""What is timed -> its seconds in a trial's result, and steps between two of them."""
+"""What is timed -> its key in a trial's result, and the steps between two of them."""
 _UPDATES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExtrasRequest(Request):
-    """Measurement. Each part is called as often as epochs after the first have steps."""
+    """Measurement. Each part is called once for each step of the epochs after the first."""
 
     ranks: int = 2
 
 
+def run(request: ExtrasRequest) -> None:
+    """Measure the extras, and report them."""
+    report(request.output, measure_extras(request), extras_table, draw_comparison)
+
+
 def measure_extras(request: ExtrasRequest) -> dict[str, Any]:
-    """Return what share of a step's time each extra has, as JSON values."""
-    setup = Setup(request.trial(request.ranks, way="extras"), request.ranks, request.threads)
+    """Return the share of a step's time of each extra, as JSON values."""
+    setup = Setup(
+        request.trial(request.ranks, way=f"{__name__}:time_extras"), request.ranks, request.threads
+    )
     found = [run_trial(setup) for _ in range(request.rounds)]
     shares = {
         name: [100 * one[seconds] / steps / one["step_s"] for one in found]
@@ -49,7 +59,7 @@ def measure_extras(request: ExtrasRequest) -> dict[str, Any]:
 
 
 def extras_table(result: dict[str, Any]) -> str:
-    """Return a row for each extra."""
+    """Return a table with a row for each extra."""
     trials = result["results"]["extras"]
     rows = [
         [name, rounded(1e3 * median(one[_EXTRAS[name][0]] for one in trials)), shown(values)]
@@ -60,13 +70,11 @@ def extras_table(result: dict[str, Any]) -> str:
 
 
 def time_extras(trial: Trial) -> dict[str, Any]:
-    """Return the seconds of a step, of its metrics, and of a desync check. All ranks call it."""
+    """Return the seconds of a step, of its metrics, and of a desync check. All ranks must call it."""
     dist.init()
     import keras
     import tensorflow as tf
 
-    from ddl.benchmark.plans import METRICS
-    from ddl.benchmark.trials import compiled
     from ddl.training.metrics import build_metric
 
     model, images, targets = compiled(trial)
@@ -80,10 +88,10 @@ def time_extras(trial: Trial) -> dict[str, Any]:
     calls = (trial.epochs - 1) * trial.samples // (few * dist.size())
     step_s = _seconds(lambda: model.train_on_batch(*batch), calls)
     shape = model.compute_output_shape(batch[0].shape)
-    # Each another, or TensorFlow would compute the metric of one.
+    # Different values: TensorFlow would compute equal ones only once.
     pairs = [(tf.identity(batch[1]), tf.random.uniform(shape)) for _ in range(1 + _UPDATES)]
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function
     def update(times: int) -> Any:
         results = []
         for target, guess in pairs[:times]:
@@ -94,13 +102,14 @@ def time_extras(trial: Trial) -> dict[str, Any]:
     once, often = (_seconds(functools.partial(update, times), calls) for times in (1, 1 + _UPDATES))
     return {
         "step_s": step_s,
-        "metrics_s": max(0.0, often - once) / _UPDATES,  # the call of a function is the training's
+        "metrics_s": max(0.0, often - once)
+        / _UPDATES,  # without the call of the function, which training shares
         "desync_s": _seconds(lambda: dist.find_desync(model), calls),
     }
 
 
 def _seconds(call: Callable[[], object], calls: int) -> float:
-    """Return the mean over ranks of the median of so many calls, after a first one."""
+    """Return the median over so many calls, after a first one, averaged over ranks."""
     seconds = []
     for _ in range(calls + 1):
         dist.barrier()

@@ -1,27 +1,44 @@
-"""Horovod as people use it with Keras 3: each rank gives its part of the arrays to `fit`, gradients go one by one.
+"""Plain Horovod with Keras 3 as the baseline: each rank passes its part of the arrays to `fit`.
 
-Nothing is slowed down on purpose. Horovod's own Keras wrapper reduces nothing under Keras 3, so that gradients are
-averaged as its guides do in TensorFlow: by `hvd.allreduce` of each.
+Nothing is slowed down on purpose. Horovod's own Keras wrapper reduces nothing under Keras 3. So gradients are averaged
+as in its TensorFlow guides: by one `hvd.allreduce` each.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from typing import Any
 
+from ddl.benchmark.comparison import Comparison
+from ddl.benchmark.requests import Request
+from ddl.benchmark.runner import Setup
 from ddl.benchmark.trial import STARTED, Trial, rate
 
 
-def train_peer(trial: Trial) -> dict[str, Any]:
-    """Train, on every rank that mpirun started."""
+@dataclass(frozen=True, kw_only=True)
+class PeersRequest(Request):
+    """Measurement."""
+
+    ranks: int = 2
+
+    def comparison(self) -> Comparison:
+        """Compare plain Horovod and our loop on as many ranks."""
+        trial = self.trial(self.ranks, way=f"{__name__}:train_by_hand")
+        by_hand = Setup(trial, self.ranks, threads=0, flags=())
+        return Comparison("peers", {"Horovod by hand": by_hand, "ours": self.setup()})
+
+
+def train_by_hand(trial: Trial) -> dict[str, Any]:
+    """Train. All ranks must call it."""
     import horovod.tensorflow as hvd
 
     hvd.init()
     import keras
     import tensorflow as tf
 
-    from ddl.benchmark.trials import Clock, compiled
+    from benchmarks.keras_fit import StepClock, compiled
 
     class Averaging(keras.optimizers.Adam):
         """Adam on the mean gradients of all ranks."""
@@ -34,7 +51,7 @@ def train_peer(trial: Trial) -> dict[str, Any]:
     hvd.broadcast_variables([variable.value for variable in model.variables], root_rank=0)
     count = len(images) // hvd.size()
     mine = slice(hvd.rank() * count, (hvd.rank() + 1) * count)
-    clock = Clock()
+    clock = StepClock()
     begin = time.time()
     fitted = model.fit(
         images[mine],

@@ -1,4 +1,4 @@
-"""The cost model held against ranks of this machine: a row for each scaling that has been measured."""
+"""The cost model compared with ranks of one machine: a row for each measured scaling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ddl.benchmark.cost_model import Network, Setting, Work, project
 from ddl.benchmark.projection import traffic_of
-from ddl.benchmark.result import markdown, shown
+from ddl.benchmark.reports import markdown, shown
 from ddl.benchmark.trial import Trial
 from ddl.distributed.buckets import BUCKET_BYTES
 from ddl.models.zoo import build_model
@@ -19,12 +19,12 @@ def model_table(
     wires: Mapping[int, Mapping[str, Any]],
     jitters: Mapping[str, float],
 ) -> str:
-    """Return what each scaling gave, and what the model says.
+    """Return a table of each measured scaling and the model's prediction.
 
     Args:
-        scalings: what was trained -> its result.
-        wires: number of ranks -> the result of an all-reduce on so many.
-        jitters: model -> standard deviation of its steps that wait for nobody, as a share of one.
+        scalings: description -> result of a scaling.
+        wires: number of ranks -> result of an all-reduce on so many ranks.
+        jitters: model -> standard deviation of independent steps, as a fraction of one.
     """
     rows = []
     for what, result in scalings.items():
@@ -40,7 +40,7 @@ def model_table(
 def predicted(
     result: Mapping[str, Any], ranks: int, wire: Mapping[str, Any], jitter: float
 ) -> float:
-    """Return how many times one rank the model gives to `ranks` of them, which share the machine's cores."""
+    """Return the predicted speedup of `ranks` ranks that share the machine's cores."""
     first = result["setups"][result["base"]]
     trial = Trial(**first["trial"])
     alone_s = trial.per_rank_batch_size / result["values"][result["base"]]["median"]
@@ -48,7 +48,7 @@ def predicted(
     model = build_model(trial.model, shape, trial.model_classes, **trial.model_option)
     sizes, meetings = traffic_of(model)
     crowd = ranks * first["threads"] / result["facts"]["cores"]
-    # From one meeting to the next is too short a time for a scheduler to share cores out: ranks take whole turns.
+    # Between two reductions of normalization there is no time to share cores: ranks take whole turns.
     by_turns: float = max(1.0, math.ceil(crowd) if meetings else crowd)
     work = Work(alone_s * by_turns, sizes, jitter=jitter, meetings=meetings)
     travels = 1.0 if trial.compression == "none" else 0.5
@@ -57,7 +57,7 @@ def predicted(
 
 
 def network_of(wire: Mapping[str, Any]) -> Network:
-    """Return ranks of one machine as they were measured: what they agree by is part of an all-reduce's latency."""
+    """Return the network between ranks of one machine; a measured latency includes the agreement on what is ready."""
     messages = 2 * (wire["ranks"] - 1) + 2 * (wire["ranks"] - 1).bit_length()
     return Network(
         gbit=1.0,  # there is no other host

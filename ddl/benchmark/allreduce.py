@@ -1,30 +1,35 @@
-"""All-reduce by size of message: the latency and bandwidth that the cost model wants."""
+"""All-reduce by message size: the latency and bandwidth that the cost model needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 
-from ddl.benchmark.result import markdown, rounded, shown, summary
-from ddl.benchmark.runner import Setup
+import ddl.distributed as dist
+from ddl.benchmark.reports import Result, markdown, report, rounded, shown, summary
+from ddl.benchmark.runner import Setup, run_trial
 from ddl.benchmark.trial import Trial
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
+SIZES_BYTES = (*(4 * 16**power for power in range(6)), 1 << 26)
+_REPEATS = 15
+
 
 @dataclass(frozen=True, kw_only=True)
-class WireRequest:
+class AllreduceRequest:
     """Measurement.
 
     Attributes:
-        ranks: of the job.
-        threads: of each rank.
-        rounds: how often the job is started.
-        output: name of the results, to which .json, .md and .png are added; nothing is written without.
+        ranks: number of ranks.
+        threads: threads per rank.
+        rounds: number of jobs to start.
+        output: path of the results without an ending; writes .json, .md and .png.
     """
 
     ranks: int = 2
@@ -33,18 +38,44 @@ class WireRequest:
     output: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
+        """Refuse settings that cannot be measured."""
         convert_fields(self)
         ranges = {**dict.fromkeys(("threads", "rounds"), Range(1, 1000)), "ranks": Range(2, 10**6)}
         check_ranges(vars(self), ranges, "a benchmark")
 
     def setup(self) -> Setup:
-        """Return how it is started."""
-        return Setup(Trial("allreduce"), self.ranks, self.threads)
+        """Return how to start the job."""
+        return Setup(Trial(f"{__name__}:time_messages"), self.ranks, self.threads)
 
 
-def wire_result(found: list[dict[str, Any]], ranks: int) -> dict[str, Any]:
-    """Return seconds by size; of the smallest message the latency, of the largest the bytes a second of a ring."""
+def run(request: AllreduceRequest) -> None:
+    """Measure all-reduce, and report it."""
+    found = [run_trial(request.setup()) for _ in range(request.rounds)]
+    report(request.output, summarize(found, request.ranks), allreduce_table, draw_allreduce)
+
+
+def time_messages(trial: Trial) -> dict[str, Any]:
+    """Reduce float32 tensors of each size, and return the median seconds. All ranks must call it."""
+    dist.init()
+    import tensorflow as tf
+
+    found: dict[str, float] = {}
+    for size in SIZES_BYTES:
+        values = tf.ones(size // 4)
+        seconds = []
+        for _ in range(_REPEATS):
+            dist.barrier()
+            begin = time.perf_counter()
+            if dist.size() > 1:
+                hvd = dist.runtime.horovod()
+                hvd.allreduce(values, op=hvd.Sum, name=f"allreduce.{size}")
+            seconds.append(time.perf_counter() - begin)
+        found[str(size)] = median(seconds[3:])  # the first ones warm up
+    return {"seconds_of_bytes": found, "latency_s": found[str(SIZES_BYTES[0])]}
+
+
+def summarize(found: list[dict[str, Any]], ranks: int) -> Result:
+    """Return seconds by message size, the latency (smallest message) and a ring's bandwidth (largest message)."""
     sizes = [int(size) for size in found[0]["seconds_of_bytes"]]
     seconds = {size: [one["seconds_of_bytes"][str(size)] for one in found] for size in sizes}
     medians = np.array([np.median(seconds[size]) for size in sizes])
@@ -58,8 +89,8 @@ def wire_result(found: list[dict[str, Any]], ranks: int) -> dict[str, Any]:
     }
 
 
-def wire_table(result: Mapping[str, Any]) -> str:
-    """Return a row for each size."""
+def allreduce_table(result: Result) -> str:
+    """Return a table with a row for each message size."""
     ranks = result["ranks"]
     rows = []
     for size, seconds in result["seconds"].items():
@@ -69,8 +100,8 @@ def wire_table(result: Mapping[str, Any]) -> str:
     return markdown(["bytes", f"ms on {ranks} ranks", "MB/s a rank sends"], rows)
 
 
-def draw_wire(result: Mapping[str, Any], path: Path) -> None:
-    """Draw seconds over bytes."""
+def draw_allreduce(result: Result, path: Path) -> None:
+    """Draw time over message size."""
     from ddl.training.figure import FOUND, new_figure
 
     sizes = [int(size) for size in result["seconds"]]
@@ -80,7 +111,7 @@ def draw_wire(result: Mapping[str, Any], path: Path) -> None:
         axes.plot(sizes, medians, color=FOUND, marker="o")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        # Names of our own: matplotlib's are formulas, which our figures show as they are.
+        # matplotlib writes powers as formulas, which our figures show unrendered; so name the ticks.
         axes.set_xticks(sizes, [_named_size(size) for size in sizes])
         powers = 10.0 ** np.arange(*np.floor(np.log10([min(medians), 10 * max(medians)])))
         axes.set_yticks(powers, [f"{power:g}" for power in powers])

@@ -1,111 +1,78 @@
-"""What each subcommand prints, and writes where it is told to."""
+"""Write the result of a benchmark: JSON with the machine's facts, a Markdown table, a picture."""
 
 from __future__ import annotations
 
+import json
+import math
+import shlex
+import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.extras import ExtrasRequest, extras_table, measure_extras
-from benchmarks.suite import (
-    SuiteRequest,
-    measure_all,
-    put_into_page,
-    suite_tables,
-)
-from ddl.benchmark.allreduce import WireRequest, draw_wire, wire_result, wire_table
-from ddl.benchmark.comparison import draw_comparison, table_of
-from ddl.benchmark.comparison import measure as measure_in_turn
-from ddl.benchmark.epochs import EpochsRequest, compare_epochs, draw_epochs, epochs_table
-from ddl.benchmark.projection import (
-    ProjectRequest,
-    as_json,
-    draw_projection,
-    project_all,
-    projection_table,
-    work_of,
-)
-from ddl.benchmark.requests import StepsRequest
-from ddl.benchmark.result import write_result
-from ddl.benchmark.runner import run_trial
-from ddl.benchmark.steps import draw_steps, steps_table
-from ddl.distributed.quiet import loading_tensorflow
+from ddl.files import write_whole
+from ddl.training.facts import gather_facts
+
+Result = dict[str, Any]
+
+_FACTS = ("git", "versions", "processor", "cores", "memory_gb", "gpus", "settings")
 
 
-def measure(request: Any) -> None:
-    """Measure what is compared, in turn."""
-    result = measure_in_turn(request.comparison(), request.rounds, _say)
-    _answer(request.output, result, table_of(result), draw_comparison)
+def summary(values: Sequence[float]) -> dict[str, float]:
+    """Return median, minimum and maximum."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def reduce(request: WireRequest) -> None:
-    """Measure all-reduce by size of message."""
-    found = [run_trial(request.setup()) for _ in range(request.rounds)]
-    result = wire_result(found, request.ranks)
-    _answer(request.output, result, wire_table(result), draw_wire)
+def pair_ratios(values: Sequence[float], bases: Sequence[float]) -> list[float]:
+    """Return each value divided by the one measured beside it."""
+    return [value / base for value, base in zip(values, bases, strict=True)]
 
 
-def extras(request: ExtrasRequest) -> None:
-    """Measure what goes on beside the training."""
-    result = measure_extras(request)
-    _answer(request.output, result, extras_table(result), draw_comparison)
+def shown(numbers: dict[str, float]) -> str:
+    """Return "1.93 (1.90 to 1.95)" of a summary."""
+    return f"{rounded(numbers['median'])} ({rounded(numbers['min'])} to {rounded(numbers['max'])})"
 
 
-def steps(request: StepsRequest) -> None:
-    """Measure the parts of a step."""
-    result = measure_in_turn(request.comparison(), request.rounds, _say)
-    _answer(request.output, result, steps_table(result), draw_steps)
+def rounded(value: float) -> str:
+    """Return a number with three significant digits; all digits before the decimal point are kept."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
 
 
-def epochs(request: EpochsRequest) -> None:
-    """Hold the histories of two runs side by side."""
-    result = compare_epochs(request)
-    _answer(request.output, result, epochs_table(result), draw_epochs)
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def project(request: ProjectRequest) -> None:
-    """Project a model to more ranks and other networks."""
-    with loading_tensorflow():
-        work = work_of(request)
-    found = project_all(request, work)
-    sizes = work.gradient_bytes
-    _say(
-        f"{request.model}: {sum(sizes) / 1e6:.1f} MB of gradients in {len(sizes)} variables, "
-        f"{work.meetings} reductions of synchronized normalization a step"
-    )
-    _answer(
-        request.output,
-        as_json(request, work, found),
-        projection_table(request, found),
-        lambda _, path: draw_projection(request, found, path),
-    )
-
-
-def suite(request: SuiteRequest) -> None:
-    """Measure all that is defined, and show it beside what is wanted."""
-    if not request.table_only:
-        measure_all(request)
-    with loading_tensorflow():
-        tables = suite_tables()
-    _say(tables)
-    if request.page is not None:
-        put_into_page(request.page, tables)
-
-
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line at once, also into a pipe."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def _answer(
+def report(
     output: Path | None,
-    result: dict[str, Any],
-    table: str,
-    draw: Callable[[dict[str, Any], Path], object],
+    result: Result,
+    table: Callable[[Result], str],
+    draw: Callable[[Result, Path], object],
 ) -> None:
-    """Print the table; write it with all numbers and a picture."""
-    _say(table)
+    """Print the table; with `output`, also write it with all numbers and a picture."""
+    say(table(result))
     if output is not None:
-        write_result(output, result, table)
+        write_result(output, result, table(result))
         draw(result, output.with_name(f"{output.name}.png"))
+
+
+def write_result(stem: Path, result: Result, table: str) -> None:
+    """Write STEM.json, with the machine's facts, and STEM.md."""
+    facts = gather_facts()
+    known = {name: facts[name] for name in _FACTS if facts[name]}
+    known["versions"] = {k: v for k, v in facts["versions"].items() if k != "executable"}
+    known |= {"started": facts["started"], "command": shlex.join(["python", *sys.argv])}
+    text = json.dumps(result | {"facts": known}, indent=1) + "\n"
+    write_whole(stem.with_name(f"{stem.name}.json"), lambda path: path.write_text(text, "utf-8"))
+    write_whole(stem.with_name(f"{stem.name}.md"), lambda path: path.write_text(table, "utf-8"))

@@ -1,37 +1,88 @@
-"""Where the time of a step goes: what `--profile` leaves of a training, as numbers, table and picture."""
+"""Where the time of a step goes: the profile of a run (`--profile`) as numbers, a table and a picture."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from ddl.benchmark.result import markdown, rounded
+from ddl.benchmark.comparison import Comparison, measure
+from ddl.benchmark.reports import Result, markdown, report, rounded, say
+from ddl.benchmark.requests import Request
 from ddl.training.plan import Plan
-from ddl.training.step_time import PARTS
+from ddl.training.step_time import PARTS, profiled_steps
 
-_MOST = 8
-"""Kinds of operations that are told."""
+DEFAULT_WAITING = {
+    "HOROVOD_IDLE_TIME": "0",
+    "OMPI_MCA_mpi_yield_when_idle": "0",
+    "HOROVOD_CYCLE_TIME": "1",
+}
+"""How MPI and Horovod wait where `ddl.distributed.init` does not change it."""
+_SHOWN_KINDS = 8
 _READING = "tf_data_"
 _OPERATION = re.compile(r"[^:]+:_?(?:Mkl(?:Native)?)?([A-Z][A-Za-z0-9]*)$")
-"""An operation in TensorFlow's trace is NAME:KIND; oneDNN's have a prefix."""
+"""TensorFlow's trace names an operation NAME:KIND; kinds of oneDNN have a prefix."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepsRequest(Request):
+    """Measurement.
+
+    Attributes:
+        profile: number of steps to time part by part; as many more are traced.
+        spinning: also measure ranks with the default waiting of MPI and Horovod.
+    """
+
+    epoch_steps: int = 40
+    epochs: int = 2
+    ranks: int = 2
+    profile: int = 20
+    spinning: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse runs that are shorter than their profile."""
+        super().__post_init__()
+        needed, steps = profiled_steps(self.profile), self.epochs * self.epoch_steps
+        if steps < needed:
+            raise ValueError(
+                f"Received: {self.epochs} epochs of {self.epoch_steps} steps. Expected: {needed} steps at least for "
+                f"profile={self.profile}."
+            )
+        if self.spinning and self.ranks == 1:
+            raise ValueError("Received: spinning=true with ranks=1. Expected: 2 ranks or more.")
+
+    def comparison(self) -> Comparison:
+        """Return the step time of one rank and of several ranks."""
+        setups = {"1 rank": self.setup(1)}
+        if self.ranks > 1:
+            name = f"{self.ranks} ranks"
+            if self.spinning:
+                setups[f"{name}, as they come"] = replace(self.setup(), env=DEFAULT_WAITING)
+            setups[name] = self.setup()
+        return Comparison("steps", setups, "step_ms", "ms")
+
+
+def run(request: StepsRequest) -> None:
+    """Measure the parts of a step, and report them."""
+    result = measure(request.comparison(), request.rounds, say)
+    report(request.output, result, steps_table, draw_steps)
 
 
 def profile_of(plan: Plan) -> dict[str, Any]:
-    """Return the milliseconds of a step, of its parts, and of what TensorFlow computes in it, of a finished training.
+    """Return the milliseconds of a step, of its parts and of TensorFlow's operations in it, from a finished run.
 
     Raises:
-        ValueError: the training was too short to leave a profile.
+        ValueError: the run was too short for a profile.
     """
     folder = plan.run_dir / "profile"
     if not folder.is_dir():
-        raise ValueError(f"profile={plan.profile} is more than the training has steps for.")
+        raise ValueError(f"The run has too few steps for profile={plan.profile}.")
     steps = json.loads((folder / "steps.json").read_text("utf-8"))
     parts = np.mean(steps["median_of_rank"], axis=0)
     return {
@@ -42,7 +93,7 @@ def profile_of(plan: Plan) -> dict[str, Any]:
 
 
 def operations_of(folder: Path, steps: int) -> dict[str, float]:
-    """Return the milliseconds a step of each kind of operation in a trace, on all threads but those that read."""
+    """Return milliseconds per step of each kind of operation in a trace, without the threads that read data."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     spent: Counter[str] = Counter()
@@ -59,8 +110,8 @@ def operations_of(folder: Path, steps: int) -> dict[str, float]:
     return {kind: 1e-9 * picoseconds / steps for kind, picoseconds in spent.most_common()}
 
 
-def steps_table(result: Mapping[str, Any]) -> str:
-    """Return a row for each way with its parts, and one for each kind of operation."""
+def steps_table(result: Result) -> str:
+    """Return a table of the parts of a step, and one of the kinds of operations."""
     ways = result["results"]
     rows = [
         [way, rounded(result["values"][way]["median"]), *parts_of(trials)]
@@ -74,7 +125,8 @@ def steps_table(result: Mapping[str, Any]) -> str:
         key=lambda kind: -sum(one.get(kind, 0.0) for one in spent.values()),
     )
     rows = [
-        [kind, *(rounded(one.get(kind, 0.0)) for one in spent.values())] for kind in kinds[:_MOST]
+        [kind, *(rounded(one.get(kind, 0.0)) for one in spent.values())]
+        for kind in kinds[:_SHOWN_KINDS]
     ]
     return f"{parts}\n{markdown(['ms of threads of rank 0', *spent], rows)}"
 
@@ -90,8 +142,8 @@ def _operations(trials: list[dict[str, Any]]) -> dict[str, float]:
     return {kind: median(one["operations_ms"].get(kind, 0.0) for one in trials) for kind in kinds}
 
 
-def draw_steps(result: Mapping[str, Any], path: Path) -> None:
-    """Draw each way's step as a bar of its parts."""
+def draw_steps(result: Result, path: Path) -> None:
+    """Draw the step of each setup as a bar of its parts."""
     from ddl.training.figure import new_figure
 
     ways = result["results"]
