@@ -196,9 +196,9 @@ def by_lever(result: Result) -> Projections:
     """Return lever -> (Gbit/s, ranks) -> projection."""
     found: Projections = {}
     for one in result["projections"]:
-        values = dict(one)
-        places = found.setdefault(values.pop("lever"), {})
-        places[values.pop("gbit"), values["ranks"]] = Projection(**values)
+        lever, gbit = one["lever"], one["gbit"]
+        values = {name: one[name] for name in one if name not in ("lever", "gbit")}
+        found.setdefault(lever, {})[gbit, one["ranks"]] = Projection(**values)
     return found
 
 

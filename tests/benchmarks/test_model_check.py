@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.model_check import model_table, network_of, predicted
 from ddl.benchmark.projection import traffic_of
-from ddl.benchmark.result import summary
+from ddl.benchmark.reports import summary
 from ddl.models.zoo import build_model
 
 WIRE = {"ranks": 2, "latency_s": 4e-3, "mb_per_s": 1e12}

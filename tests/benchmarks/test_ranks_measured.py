@@ -1,4 +1,4 @@
-"""What real ranks tell: those that never talk, and what metrics and desync checks take."""
+"""Real ranks: independent ones, the parts of a step, and the cost of metrics and desync checks."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from benchmarks.extras import ExtrasRequest, extras_table, measure_extras
-from benchmarks.independent_ranks import told
-from ddl.benchmark.requests import LimitRequest, LoopRequest, StepsRequest
+from benchmarks.independent_ranks import LimitRequest, summarize
+from benchmarks.keras_fit import LoopRequest
 from ddl.benchmark.runner import run_trial
+from ddl.benchmark.steps import StepsRequest
 
 SMALL = {"image_size": 32, "model_option": {"width": 2, "depth": 1}, "epoch_steps": 4, "epochs": 2}
 
 
 def test_the_slower_of_each_pair_counts() -> None:
-    found = told(np.array([[1.0, 3.0], [2.0, 2.0]]), batch_size=4)
+    found = summarize(np.array([[1.0, 3.0], [2.0, 2.0]]), batch_size=4)
     assert found["samples_per_s"] == 4
     assert found["met_samples_per_s"] == pytest.approx(2 * 4 / 2.5)
     assert found["jitter"] == pytest.approx((0.5 + 0.0) / 2)
@@ -40,9 +41,8 @@ def test_the_parts_of_a_step_and_what_is_computed_in_it_are_told() -> None:
 
 
 def test_steps_alone_learn_what_the_loop_learns() -> None:
-    loop, alone = (
-        run_trial(LoopRequest(**SMALL, threads=2).setup(way=way)) for way in ("ours", "alone")
-    )
+    _, ours, steps = LoopRequest(**SMALL, threads=2).comparison().setups.values()
+    loop, alone = run_trial(ours), run_trial(steps)
     # The loop's is of its last epoch, the other of all steps since the first.
     assert loop["loss"] < alone["loss"] < 2 * loop["loss"]
     assert len(alone["epoch_s"]) == len(loop["epoch_s"])
