@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from ddl.data.source import Field, Source, checked_indices, empty_batch, origin_of, read_column
+from ddl.data.source import Source, View, checked_indices, empty_batch, origin_of
 from ddl.data.sources.arrays import Arrays
 from ddl.machine import available_memory_bytes
 
@@ -18,7 +18,7 @@ AUTO_BYTES = (
 MOST = 0.75  # even where it is asked for: the model needs some
 
 
-class Cached:
+class Cached(View):
     """A source that reads every sample once. Room for all of them is set aside, and taken as they come."""
 
     def __init__(self, source: Source, limit_bytes: int, count: int | None = None) -> None:
@@ -38,18 +38,9 @@ class Cached:
                 f"Received: data of {_size(needed)} to keep in memory, where {_size(limit_bytes)} may be taken. "
                 "Expected: no more; cache=none reads them anew in every epoch."
             )
-        self.source = source
+        super().__init__(source)
         self._kept = empty_batch(source.fields, len(source))
         self._is_kept = np.zeros(len(source), np.bool_)
-
-    @property
-    def fields(self) -> Mapping[str, Field]:
-        """The parts of a sample."""
-        return self.source.fields
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.source)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return copies of these samples.
@@ -66,11 +57,7 @@ class Cached:
 
     def read_column(self, name: str) -> np.ndarray | None:
         """Return a field of all samples, or None where that means reading everything."""
-        return read_column(self.source, name)
-
-    def close(self) -> None:
-        """Close the source beneath; what was read stays."""
-        self.source.close()
+        return self.source.read_column(name)
 
 
 def cached(

@@ -1,4 +1,4 @@
-"""One batch of samples as a model takes it: read, brought to the range from 0 to 1, augmented. No TensorFlow here."""
+"""One batch of samples as a model takes it: read and augmented. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddl.data.augmentation import Augmentation
-from ddl.data.conversion import unit_range
+from ddl.data.samples import scaled
 from ddl.data.source import Field, Source
 
 
@@ -16,7 +16,7 @@ class BatchReader:
     """Makes batches of a source's samples; may be called by several threads at once.
 
     Attributes:
-        samples: the first field is the model's input, pictures of any depth; the second (if any) its target.
+        samples: the first field is the model's input; the second (if any) its target. Inputs of any depth are scaled.
         augmentation: what may happen to a sample, drawn from (seed, epoch, index in `samples`); None for nothing.
         seed: of the augmentation.
     """
@@ -27,19 +27,17 @@ class BatchReader:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be augmented or is no picture before anything is read."""
-        field = self._input
-        unit_range(np.empty(0, field.dtype))
+        object.__setattr__(self, "samples", scaled(self.samples))
         if self.augmentation is not None:
-            self.augmentation.crop_of(field.shape)
+            self.augmentation.crop_of(self._input.shape)
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """Shape and dtype of input and target as they come out."""
-        source, *targets = self.samples.fields.values()
-        fields = (Field(source.shape, np.dtype(np.float32)), *targets)
+        fields = tuple(self.samples.fields.values())
         if self.augmentation is None:
             return fields
-        crop = self.augmentation.crop_of(source.shape)
+        crop = self.augmentation.crop_of(self._input.shape)
         return tuple(
             Field((*crop, field.shape[-1]), field.dtype) if self._has_places(field) else field
             for field in fields
@@ -47,8 +45,7 @@ class BatchReader:
 
     def __call__(self, epoch: int, indices: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return input and target of these samples as they look in this epoch: (len(indices), ...) each."""
-        pictures, *targets = self.samples.read(indices).values()
-        inputs = unit_range(pictures)
+        inputs, *targets = self.samples.read(indices).values()
         if self.augmentation is None:
             return inputs, *targets
         made = [np.empty((len(indices), *field.shape), field.dtype) for field in self.fields]

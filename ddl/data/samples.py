@@ -1,13 +1,16 @@
-"""Inputs and targets as a model takes them: sources whose first field is the input and whose second the target."""
+"""Inputs and targets as a model takes them: sources whose first field is the input and whose second the target.
+
+Nothing else scales the pictures of a source to the range from 0 to 1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ddl.data.conversion import unit_range
-from ddl.data.source import Field, Source, origin_of, read_column
+from ddl.data.source import Field, Source, View, origin_of
 from ddl.data.sources.arrays import Arrays
 
 
@@ -22,7 +25,33 @@ class ArraySamples(Arrays):
         super().__init__({"inputs": inputs, "targets": targets}, "arrays")
 
 
-class MaskSamples:
+class Scaled(View):
+    """A source whose first field, the model's input, is float32 and runs from 0 to 1."""
+
+    def __init__(self, source: Source) -> None:
+        """Take the samples of `source`, which is closed with this one.
+
+        Raises:
+            ValueError: its first field is neither of floats nor of unsigned integers.
+        """
+        super().__init__(source)
+        self._input, field = next(iter(source.fields.items()))
+        scaled = unit_range(np.empty(0, field.dtype))
+        self.fields = {**source.fields, self._input: Field(field.shape, scaled.dtype)}
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Return these samples with their inputs scaled."""
+        batch = self.source.read(indices)
+        return {**batch, self._input: unit_range(batch[self._input])}
+
+
+def scaled(source: Source) -> Source:
+    """Return the source with inputs from 0 to 1, float32: itself where they are float32 already."""
+    dtype = next(iter(source.fields.values())).dtype
+    return source if dtype == np.float32 else Scaled(source)
+
+
+class MaskSamples(Scaled):
     """Pictures or volumes from 0 to 1, float32, and their masks, from a source of "image" and "mask"."""
 
     def __init__(self, source: Source, classes: int = 1) -> None:
@@ -34,26 +63,21 @@ class MaskSamples:
                 0 (the background) to classes - 1, and stay so, int32.
         """
         _check_fields(source, "mask")
+        super().__init__(source)
         _check_classes(classes, least=1)
         dtype = source.fields["mask"].dtype
         if classes > 1 and dtype.kind not in "biu":
             raise ValueError(
                 f"Received: masks of dtype {dtype} for {classes} classes. Expected: class numbers, integers."
             )
-        self.source, self.classes = source, classes
+        self.classes = classes
         kind = np.dtype(np.float32 if classes == 1 else np.int32)
-        self.fields: Mapping[str, Field] = {
-            "image": _input_field(source),
-            "mask": Field(source.fields["mask"].shape, kind),
-        }
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.source)
+        mask = Field(source.fields["mask"].shape, kind)
+        self.fields = {"image": self.fields["image"], "mask": mask}
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return the pictures and masks of these samples."""
-        batch = self.source.read(indices)
+        batch = super().read(indices)
         mask = batch["mask"]
         if self.classes == 1:
             mask = mask > 0
@@ -61,17 +85,10 @@ class MaskSamples:
             places = tuple(range(1, mask.ndim))
             _refuse_beyond(mask.min(places, initial=0), indices, self.classes, "class")
             _refuse_beyond(mask.max(places, initial=0), indices, self.classes, "class")
-        return {
-            "image": unit_range(batch["image"]),
-            "mask": mask.astype(self.fields["mask"].dtype),
-        }
-
-    def close(self) -> None:
-        """Close the source beneath."""
-        self.source.close()
+        return {"image": batch["image"], "mask": mask.astype(self.fields["mask"].dtype)}
 
 
-class LabelSamples:
+class LabelSamples(Scaled):
     """Pictures or volumes from 0 to 1, float32, and the class of each, int64, from a source of "image" and "label"."""
 
     def __init__(self, source: Source, classes: int) -> None:
@@ -81,29 +98,20 @@ class LabelSamples:
             ValueError: the source has no such labels; of formats that cannot tell them all at once, when they are read.
         """
         _check_labels(source)
+        super().__init__(source)
         _check_classes(classes, least=2)
-        self.source, self.classes = source, classes
-        self.fields: Mapping[str, Field] = {
-            "image": _input_field(source),
-            "label": Field((), np.dtype(np.int64)),
-        }
-        labels = read_column(source, "label")
+        self.classes = classes
+        label = Field((), np.dtype(np.int64))
+        self.fields = {"image": self.fields["image"], "label": label}
+        labels = source.read_column("label")
         if labels is not None:
             _refuse_beyond(labels, np.arange(len(labels)), classes, "label")
 
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.source)
-
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return the pictures and labels of these samples."""
-        batch = self.source.read(indices)
+        batch = super().read(indices)
         _refuse_beyond(batch["label"], indices, self.classes, "label")
-        return {"image": unit_range(batch["image"]), "label": batch["label"].astype(np.int64)}
-
-    def close(self) -> None:
-        """Close the source beneath."""
-        self.source.close()
+        return {"image": batch["image"], "label": batch["label"].astype(np.int64)}
 
 
 def count_classes(source: Source) -> int:
@@ -114,10 +122,9 @@ def count_classes(source: Source) -> int:
     """
     _check_labels(source)
     origin = origin_of(source)
-    names = getattr(origin, "class_names", ()) or getattr(origin, "manifest", {}).get("class_names")
-    if names:
-        return len(names)
-    labels = read_column(origin, "label")
+    if origin.class_names:
+        return len(origin.class_names)
+    labels = origin.read_column("label")
     if labels is None:
         return _largest_label(origin) + 1
     negative = np.flatnonzero(labels < 0)
@@ -153,10 +160,6 @@ def _check_labels(source: Source) -> None:
 def _check_classes(classes: int, least: int) -> None:
     if classes < least:
         raise ValueError(f"Received: classes={classes}. Expected: {least} or more.")
-
-
-def _input_field(source: Source) -> Field:
-    return Field(source.fields["image"].shape, np.dtype(np.float32))
 
 
 def _refuse_beyond(

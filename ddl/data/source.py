@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,89 +24,133 @@ class Field:
     dtype: np.dtype
 
 
-class Source(Protocol):
+class Source(ABC):
     """Samples that can be read in any order, a batch at a time.
+
+    A source of your own names its fields, and defines `__len__` and `read`. Everything else has a default:
+
+        class Squares(Source):
+            fields = {
+                "image": Field((64, 64, 1), np.dtype(np.float32)),
+                "mask": Field((64, 64, 1), np.dtype(np.uint8)),
+            }
+
+            def __len__(self) -> int:
+                return 500
+
+            def read(self, indices):
+                masks = np.zeros((len(indices), 64, 64, 1), np.uint8)
+                for mask, index in zip(masks, indices):
+                    mask[: index % 60 + 4, : index % 60 + 4] = 1
+                return {"image": masks.astype(np.float32), "mask": masks}
 
     Memory is bounded by what `read` returns: a source never holds what it has read. Only compressed arrays and
     gzipped IDX files, which allow no random access, are held whole, up to a stated limit. A source may be handed to
     another process before or after its first read; each process opens files of its own. Threads may read at once, but
     not while another closes.
+
+    Attributes:
+        fields: the parts of a sample: first what the model sees ("image"), then its target ("mask" or "label"), if any.
+        source: the source that this one is a view of, if it is one.
     """
 
-    @property
-    def fields(self) -> Mapping[str, Field]:
-        """The parts of a sample: first what the model sees ("image"), then its target ("mask" or "label"), if any."""
-        ...
+    fields: Mapping[str, Field]
+    source: Source | None = None
 
+    @abstractmethod
     def __len__(self) -> int:
         """Return the number of samples."""
-        ...
 
+    @abstractmethod
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return the samples with these indices, in this order: an array of shape (len(indices), *shape) per field."""
-        ...
 
     def close(self) -> None:
         """Let go of open files. Closing twice is allowed; reading again opens them again."""
-        ...
-
-
-class Subset:
-    """Some samples of another source, in the order given: a split, a fold, a rank's block."""
-
-    def __init__(self, source: Source, indices: Sequence[int] | np.ndarray) -> None:
-        """Take the samples `indices` of `source`, which is closed with this one."""
-        self.source = source
-        self._indices = checked_indices(indices, len(source))
-
-    @property
-    def fields(self) -> Mapping[str, Field]:
-        """The parts of a sample."""
-        return self.source.fields
-
-    @property
-    def indices(self) -> np.ndarray:
-        """Which samples of the other source these are."""
-        return self._indices
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self._indices)
-
-    def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Return the samples with these indices of the subset."""
-        return self.source.read(self._indices[checked_indices(indices, len(self))])
+        return
 
     def read_column(self, name: str) -> np.ndarray | None:
         """Return a field of all samples, or None where that means reading everything."""
-        column = read_column(self.source, name)
-        return None if column is None else column[self._indices]
+        return None
 
     def name_of(self, index: int) -> str:
-        """Return what people call a sample of the subset."""
-        return name_of(self.source, int(self._indices[index]))
+        """Return what people call a sample: the name of its file where the source knows it, else its number."""
+        return str(index)
+
+    @functools.cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """A name for each label, where they are known. A class attribute in its place will do."""
+        return ()
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What `prepare_data` wrote about the file, or nothing."""
+        return {}
+
+
+class View(Source):
+    """Another source, seen differently. What a view does not change, it passes on."""
+
+    source: Source
+
+    def __init__(self, source: Source) -> None:
+        """Look at `source`, which is closed with this one."""
+        self.source = source
+        self.fields = source.fields
+
+    @functools.cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """A name for each label, where they are known."""
+        return self.source.class_names
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What `prepare_data` wrote about the file, or nothing."""
+        return self.source.manifest
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.source)
+
+    def name_of(self, index: int) -> str:
+        """Return what people call a sample."""
+        return self.source.name_of(index)
 
     def close(self) -> None:
         """Close the source beneath."""
         self.source.close()
 
 
-def name_of(source: Source, index: int) -> str:
-    """Return what people call a sample: the name of its file where the source knows it, else its number."""
-    namer = getattr(source, "name_of", None)
-    return str(index) if namer is None else str(namer(index))
+class Subset(View):
+    """Some samples of another source, in the order given: a split, a fold, a rank's block."""
 
+    def __init__(self, source: Source, indices: Sequence[int] | np.ndarray) -> None:
+        """Take the samples `indices` of `source`, which is closed with this one."""
+        super().__init__(source)
+        self.indices = checked_indices(indices, len(source))
 
-def read_column(source: Source, name: str) -> np.ndarray | None:
-    """Return a field of all samples of a source that can tell it without reading the others; else None."""
-    reader = getattr(source, "read_column", None)
-    return None if reader is None else reader(name)
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.indices)
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Return the samples with these indices of the subset."""
+        return self.source.read(self.indices[checked_indices(indices, len(self))])
+
+    def read_column(self, name: str) -> np.ndarray | None:
+        """Return a field of all samples, or None where that means reading everything."""
+        column = self.source.read_column(name)
+        return None if column is None else column[self.indices]
+
+    def name_of(self, index: int) -> str:
+        """Return what people call a sample of the subset."""
+        return self.source.name_of(int(self.indices[index]))
 
 
 def origin_of(source: Source) -> Source:
     """Return what lies beneath subsets and the like: the source that knows the file."""
-    while (beneath := getattr(source, "source", None)) is not None:
-        source = beneath
+    while source.source is not None:
+        source = source.source
     return source
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ddl.data.preprocessing import Preprocessing
 from ddl.inference.inspection import check_file
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
-from ddl.training.preprocessing import Preprocessing
 
 _RANGES = {
     "size": Range(8, 8192),

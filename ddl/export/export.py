@@ -10,11 +10,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ddl.data.preprocessing import Preprocessing
 from ddl.export.formats import find_format
 from ddl.inference.model import TrainedModel, model_files
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
-from ddl.training.preprocessing import Preprocessing
 
 PRECISIONS = ("f32", "f16", "int8")
 TOLERANCES = {"f32": 1e-4, "f16": 0.02, "int8": 0.005}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ddl.data.conversion import to_levels, unit_range
+from ddl.data.preprocessing import Preprocessing
 from ddl.export.appearing import appear
 from ddl.export.calibration import Calibration
 from ddl.export.export import Export
@@ -21,7 +22,6 @@ from ddl.inference.keras_backend import KerasPredictor, set_threads
 from ddl.inference.model import TrainedModel, model_files, preprocessing_path
 from ddl.inference.predictor import open_predictor
 from ddl.progress import Progress
-from ddl.training.preprocessing import Preprocessing
 from ddl.training.transfer import load_model
 
 

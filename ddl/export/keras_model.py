@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ddl.data.conversion import DEPTHS
+from ddl.data.preprocessing import Preprocessing
 from ddl.inference.keras_backend import with_open_sides
-from ddl.training.preprocessing import Preprocessing
 
 
 def exportable(model: keras.Model) -> keras.Model:

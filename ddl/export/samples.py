@@ -14,16 +14,16 @@ import numpy as np
 
 from ddl.data.conversion import unit_range
 from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import detect_format, open_source
 from ddl.inference.inputs import Item, find_items
-from ddl.inference.labels import check_shape
 from ddl.inference.model import TrainedModel, preprocessing_path
+from ddl.inference.predictor import check_shape
 from ddl.inference.segmenter import Cut, Segmenter
 from ddl.inference.tiling import Rows
 from ddl.training.data import as_samples
 from ddl.training.evaluation import Evaluation, open_subject
-from ddl.training.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class TrueSamples:
         """Read each."""
         for index in self._indices:
             picture, truth = (part[0] for part in self._source.read([index]).values())
-            yield self._shape.sample(unit_range(picture), truth, is_file=False)
+            yield self._shape.sample(picture, truth, is_file=False)
 
 
 class BarePictures:

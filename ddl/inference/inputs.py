@@ -17,11 +17,11 @@ import numpy as np
 from ddl.data.listing import is_picture
 from ddl.data.picture_rows import open_rows
 from ddl.data.pictures import SUFFIXES
+from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import open_source
 from ddl.data.sources.npy import map_array
 from ddl.inference.tiling import Rows
-from ddl.training.preprocessing import Preprocessing
 
 _ARRAYS = (".npz", ".h5", ".hdf5")
 _STACKS = (".tif", ".tiff")

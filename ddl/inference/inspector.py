@@ -11,7 +11,7 @@ import numpy as np
 
 import ddl.distributed as dist
 from ddl.data.sharding import shard_bounds
-from ddl.data.source import Source, name_of
+from ddl.data.source import Source
 from ddl.distributed.metrics import reduced_values
 from ddl.distributed.quiet import loading_tensorflow
 from ddl.files import write_whole
@@ -146,7 +146,7 @@ class _Inspector:
 
     def _look(self, index: int, truth: np.ndarray, found: np.ndarray) -> dict[str, Any]:
         """Count a sample, and return its line."""
-        row: dict[str, Any] = {"index": index, "name": name_of(self._subject.source, index)}
+        row: dict[str, Any] = {"index": index, "name": self._subject.source.name_of(index)}
         true, seen = truth[None], found[None]
         if self._loss is not None:
             self._mean_loss.update_state(self._loss(true, seen))
@@ -177,7 +177,7 @@ class _Inspector:
             labels = [int(truth) for truth in truths]
             draw_classification(pictures, labels, np.stack(found), path, names)
         else:
-            titles = [name_of(self._subject.source, index) for index in indices]
+            titles = [self._subject.source.name_of(index) for index in indices]
             draw_segmentation(pictures, truths, found, path, titles)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ddl.data.preprocessing import Preprocessing
 from ddl.files import write_whole
-from ddl.training.preprocessing import Preprocessing
 
 NAME = "predictions.csv"
 _PARTS = ".parts"
@@ -65,19 +65,3 @@ def assemble(folder: Path, how: Preprocessing) -> None:
 
     write_whole(folder / NAME, write)
     shutil.rmtree(folder / _PARTS)
-
-
-def check_shape(picture: np.ndarray, wanted: tuple[int | None, ...]) -> None:
-    """Refuse a picture that the model does not take, where None is any side.
-
-    Raises:
-        ValueError: with what it takes.
-    """
-    fits = picture.ndim == len(wanted) and all(
-        side in (None, found) for side, found in zip(wanted, picture.shape, strict=True)
-    )
-    if not fits:
-        taken = "x".join("any" if side is None else str(side) for side in wanted)
-        raise ValueError(
-            f"Received: a picture of {'x'.join(map(str, picture.shape))}. Expected: {taken}, which the model takes."
-        )

@@ -14,15 +14,10 @@ from typing import Any
 
 import h5py
 
-from ddl.training.checkpoint import read_facts
+from ddl.data.preprocessing import NAME, Preprocessing, preprocessing_from_json
 from ddl.training.checkpoints import FOLDER
 from ddl.training.model_file import FINAL
-from ddl.training.preprocessing import (
-    NAME,
-    Preprocessing,
-    plan_preprocessing,
-    preprocessing_from_json,
-)
+from ddl.training.preprocessing import plan_preprocessing
 from ddl.training.trained import find_trained
 
 SAVED_MODEL = ".savedmodel"
@@ -65,14 +60,15 @@ def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
             f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint of one, or a "
             "model with that file, which says what its pictures are."
         )
-    file, plan = find_trained(path, checkpoint)
+    trained = find_trained(path, checkpoint)
+    file = trained.file
     run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
     if (run_dir / NAME).is_file() and (run_dir / "plan.json").is_file():
         return TrainedModel(file, _read(run_dir / NAME))
-    kept = {} if file.name == FINAL else read_facts(file)
+    kept = trained.checkpoint.facts if trained.checkpoint else {}
     if "preprocessing" in kept:  # a checkpoint that was taken out of its run
         return TrainedModel(file, preprocessing_from_json(json.dumps(kept["preprocessing"]), file))
-    return TrainedModel(file, plan_preprocessing(plan, *read_form(file)))
+    return TrainedModel(file, plan_preprocessing(trained.plan, *read_form(file)))
 
 
 def preprocessing_path(model_file: Path) -> Path:

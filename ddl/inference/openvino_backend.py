@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ddl.data.conversion import to_levels
-from ddl.distributed.launcher import placement, threads_per_rank
 from ddl.inference.openvino_runtime import load_openvino
 
 
@@ -59,6 +58,9 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Op
     Raises:
         ValueError: OpenVINO cannot read it, or it is no model of one input and one output.
     """
+    # Here, for PostgreSQL imports this module: it opens models from bytes and has no ranks.
+    from ddl.distributed.launcher import placement, threads_per_rank
+
     ov = load_openvino()
     settings = {
         "PERFORMANCE_HINT": mode.upper(),

@@ -24,7 +24,7 @@ from ddl.inference.flips import Flipped
 from ddl.inference.inputs import Item
 from ddl.inference.model import TrainedModel
 from ddl.inference.prediction import Prediction
-from ddl.inference.predictor import Predictor, open_predictor
+from ddl.inference.predictor import Predictor, check_shape, open_predictor
 from ddl.inference.results import MaskFiles, result_paths
 from ddl.inference.segmenter import Bands, Passage, Segmenter
 from ddl.inference.tiling import Rows
@@ -192,7 +192,7 @@ class _Share:
             with self._naming(item), item.open() as rows:
                 pixels = np.asarray(rows[: rows.shape[0]])
                 shown = self._how.model_input(pixels) if item.is_file else unit_range(pixels)
-                labels.check_shape(shown, self._predictor.input_shape)
+                check_shape(shown, self._predictor.input_shape)
                 waiting.setdefault(shown.shape, []).append((item.name, shown))
         found: dict[str, np.ndarray] = {}
         for group in waiting.values():

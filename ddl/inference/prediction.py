@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.preprocessing import Preprocessing
 from ddl.inference.flips import KINDS
 from ddl.inference.outputs import SUFFIXES
 from ddl.inference.predictor import MODES, PRECISIONS
 from ddl.inference.segmenter import SCALES, Cut
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
-from ddl.training.preprocessing import Preprocessing
 
 ON_ERROR = ("stop", "skip")
 _CHOICES = {

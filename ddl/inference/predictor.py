@@ -68,6 +68,22 @@ BACKENDS: dict[str, Backend] = {
 }
 
 
+def check_shape(picture: np.ndarray, wanted: tuple[int | None, ...]) -> None:
+    """Refuse a picture that the model does not take, where None is any side.
+
+    Raises:
+        ValueError: with what it takes.
+    """
+    fits = picture.ndim == len(wanted) and all(
+        side in (None, found) for side, found in zip(wanted, picture.shape, strict=True)
+    )
+    if not fits:
+        taken = "x".join("any" if side is None else str(side) for side in wanted)
+        raise ValueError(
+            f"Received: a picture of {'x'.join(map(str, picture.shape))}. Expected: {taken}, which the model takes."
+        )
+
+
 def check_backend(path: Path, backend: str = "auto", precision: str = "f32") -> str:
     """Return the name of the backend that computes a model file. Loads none.
 

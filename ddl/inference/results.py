@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ddl.files import put_in_place
+from ddl.inference.decision import decide
 from ddl.inference.outputs import (
     SUFFIXES,
     Hdf5Writer,
@@ -147,12 +148,3 @@ def result_paths(folder: Path, name: str, form: str) -> tuple[Path, Path, Path]:
     suffixes = (SUFFIXES[form], PROBABILITIES_SUFFIX, OVERLAY_SUFFIX)
     mask, probabilities, overlay = (folder / f"{name}{suffix}" for suffix in suffixes)
     return mask, probabilities, overlay
-
-
-def decide(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the mask, uint8 (...): 1 above the threshold of one channel, else the most probable class."""
-    if probabilities.shape[-1] == 1:
-        above: np.ndarray = probabilities[..., 0] > threshold
-        return above.astype(np.uint8)
-    best: np.ndarray = probabilities.argmax(axis=-1)
-    return best.astype(np.uint8)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddl.data.conversion import unit_range
+from ddl.data.preprocessing import Preprocessing
 from ddl.inference.predictor import Predictor
 from ddl.inference.resizing import resize_bands
 from ddl.inference.tiling import (
@@ -22,7 +23,6 @@ from ddl.inference.tiling import (
     predict_tiles,
     read_band,
 )
-from ddl.training.preprocessing import Preprocessing
 
 Bands = Iterator[tuple[int, np.ndarray]]
 SCALES = ("trained", "native")

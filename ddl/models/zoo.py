@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ddl import options as opts
@@ -33,6 +34,28 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Name -> builder, and the options which the name has decided."""
 
+
+@dataclass(frozen=True)
+class Sides:
+    """What a model needs of the sides of its input.
+
+    Attributes:
+        multiple: every side is a multiple of it.
+        least: every side has at least so many pixels.
+        axes: numbers of sides that the model takes: 2 for pictures, 3 for volumes.
+        is_fixed: whether the model is built for one size, so that training and validation must agree on it.
+    """
+
+    multiple: int = 1
+    least: int = 1
+    axes: tuple[int, ...] = (2,)
+    is_fixed: bool = False
+
+
+_SIDES = {
+    "unet_seed": Sides(multiple=128),
+    "unet_encoder": Sides(multiple=32, least=64, is_fixed=True),
+}
 _CHECKS: dict[str, Callable[[Any], object]] = {
     "norm": check_norm,
     "encoder": find_encoder,
@@ -93,6 +116,15 @@ def _check_together(values: Mapping[str, Any], owner: str) -> None:
 def target_of(name: str) -> str:
     """Return what a model finds: "mask" (a class for each pixel) or "label" (one for the picture)."""
     return "mask" if name.startswith("unet") else "label"
+
+
+def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
+    """Return what a model with these options needs of the sides of its input."""
+    if name == "unet":  # it halves them `depth` times
+        return Sides(
+            multiple=1 << options.get("depth", model_options(name)["depth"].default), axes=(2, 3)
+        )
+    return _SIDES.get(name, Sides())
 
 
 def model_options(name: str) -> dict[str, opts.Option]:

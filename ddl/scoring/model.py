@@ -9,14 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddl.data.pictures import read_picture
-from ddl.inference.labels import check_shape
+from ddl.data.preprocessing import Preprocessing
+from ddl.inference.decision import decide
 from ddl.inference.outputs import PngWriter, class_palette
-from ddl.inference.predictor import Predictor
-from ddl.inference.results import decide
+from ddl.inference.predictor import Predictor, check_shape
 from ddl.inference.segmenter import Cut, Segmenter
 from ddl.scoring.limits import Limits
 from ddl.scoring.memory_file import memory_file
-from ddl.training.preprocessing import Preprocessing
 
 
 class Model:

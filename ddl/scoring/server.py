@@ -10,13 +10,13 @@ import logging
 from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
+from ddl.data.preprocessing import preprocessing_from_json
 from ddl.inference.openvino_runtime import load_openvino
 from ddl.scoring.checksum import digest
 from ddl.scoring.folders import read_below
 from ddl.scoring.limits import Limits
 from ddl.scoring.model import Model
 from ddl.scoring.network import open_network, without_signals
-from ddl.training.preprocessing import preprocessing_from_json
 
 MODELS_KEPT = 4
 """In a backend; the one that was used longest ago gives way."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
+from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.data.reader import BatchReader
-from ddl.data.source import origin_of
 from ddl.files import write_whole
 from ddl.training.checkpoints import best_epochs
 from ddl.training.curves import draw_curves
@@ -19,7 +19,6 @@ from ddl.training.events import EventWriter
 from ddl.training.facts import append_start, gather_facts
 from ddl.training.history import History, write_history
 from ddl.training.picture_sheet import draw_classification, draw_segmentation
-from ddl.training.preprocessing import NAME as PREPROCESSING
 from ddl.training.progress import TrainingProgress
 from ddl.training.run import Epoch, Run, Unsaved
 from ddl.training.run_dir import EarlyLines, claim_run_dir, open_log, spare_training
@@ -164,5 +163,6 @@ class Account:
         if self._run.plan.target == "mask":
             draw_segmentation(inputs, targets, probabilities, path)
         else:
-            names = getattr(origin_of(samples), "class_names", None)
-            draw_classification(inputs, targets, probabilities, path, class_names=names)
+            draw_classification(
+                inputs, targets, probabilities, path, class_names=samples.class_names or None
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ddl.models.zoo import model_options
+from ddl.models.zoo import needed_sides
 from ddl.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -92,15 +92,6 @@ def check_agreement(
         )
 
 
-def side_unit(plan: Plan) -> int:
-    """Return what the sides of a picture must be multiples of."""
-    if plan.model == "unet_seed":
-        return 128
-    if plan.model == "unet_encoder":
-        return 32
-    return int(1 << plan.model_option.get("depth", model_options("unet")["depth"].default))
-
-
 def _check_masks(shape: tuple[int, ...], mask: tuple[int, ...], origin: str) -> None:
     if len(shape) not in (3, 4) or mask != (*shape[:-1], 1):
         raise ValueError(
@@ -110,10 +101,10 @@ def _check_masks(shape: tuple[int, ...], mask: tuple[int, ...], origin: str) -> 
 
 
 def check_sides(shape: tuple[int, ...], origin: str, plan: Plan, what: str = "pictures") -> None:
-    """Refuse sides that the model cannot halve as often as it does."""
-    unit, sides = side_unit(plan), shape[:-1]
-    least = 64 if plan.model == "unet_encoder" else unit
-    if plan.model != "unet" and len(sides) != 2:
+    """Refuse sides that the plan's model does not take."""
+    sides, needed = shape[:-1], needed_sides(plan.model, plan.model_option)
+    unit, least = needed.multiple, max(needed.multiple, needed.least)
+    if len(sides) not in needed.axes:
         raise ValueError(
             f"Received: volumes of {_by(sides)} from {origin}, for model {plan.model}. Expected: pictures; volumes are "
             "for model unet."
@@ -134,7 +125,7 @@ def _check_crop(shape: tuple[int, ...], other: tuple[int, ...], plan: Plan) -> N
     crop = augmentation.crop_of(shape)
     if plan.target == "mask":
         check_sides((*crop, shape[-1]), plan.data, plan, "crops")
-    if plan.model == "unet_encoder" and crop != other[:-1]:
+    if needed_sides(plan.model, plan.model_option).is_fixed and crop != other[:-1]:
         raise ValueError(
             f"Received: crops of {_by(crop)} with whole pictures of {_by(other[:-1])} to validate, for model "
             f"{plan.model}. Expected: one size, for which its encoder is made."

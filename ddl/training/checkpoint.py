@@ -57,6 +57,34 @@ class Snapshot:
     facts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint file that was found whole. Hand this on instead of the path: the file is hashed once, on opening.
+
+    Attributes:
+        path: of the file.
+        facts: JSON values that it keeps: plan, position, order, history, ...
+        identity: of the file that was verified.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    identity: tuple[int, ...]
+
+    def read(self) -> Snapshot:
+        """Return all that the file holds, without hashing it again.
+
+        Raises:
+            ValueError: it is no longer the file that was verified.
+        """
+        if _identity(self.path) != self.identity:
+            raise ValueError(
+                f"{self.path} has changed since it was verified. Expected: no other job that writes there; end it, and "
+                "start this one again."
+            )
+        return _read_snapshot(self.path)
+
+
 def write_checkpoint(path: Path, snapshot: Snapshot) -> None:
     """Write the file, whole or not at all. Nothing of it is copied in memory.
 
@@ -66,39 +94,25 @@ def write_checkpoint(path: Path, snapshot: Snapshot) -> None:
     write_whole(path, lambda partial: _fill(partial, snapshot))
 
 
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Verify all of the file, and return it with its facts.
+
+    Raises:
+        ValueError: it is damaged, or no checkpoint.
+    """
+    identity = _identity(path)
+    check_checkpoint(path)
+    with h5py.File(path, "r") as file:
+        return Checkpoint(path, _read_facts(file), identity)
+
+
 def read_checkpoint(path: Path) -> Snapshot:
     """Return what the file holds.
 
     Raises:
         ValueError: it is damaged, or no checkpoint.
     """
-    check_checkpoint(path)
-    with h5py.File(path, "r") as file:
-        group = file["ddl"]
-        stored = group["optimizer"]
-        slots = [stored[str(number)] for number in range(len(stored))]
-        private = group["private"]
-        return Snapshot(
-            architecture=file.attrs["model_config"],
-            keras_version=file.attrs["keras_version"],
-            weights=keras_h5.read_layers(file),
-            optimizer=[(slot.attrs["path"], read_array(slot)) for slot in slots],
-            optimizer_class=stored.attrs["class"],
-            optimizer_config=group["optimizer_config"].asstr()[()],
-            private=[_read_private(private[str(rank)]) for rank in range(len(private))],
-            facts=_read_facts(file),
-        )
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """Return the file's facts alone, once all of it is known to be whole.
-
-    Raises:
-        ValueError: it is damaged, or no checkpoint.
-    """
-    check_checkpoint(path)
-    with h5py.File(path, "r") as file:
-        return _read_facts(file)
+    return open_checkpoint(path).read()
 
 
 def check_checkpoint(path: Path) -> None:
@@ -125,6 +139,33 @@ def check_checkpoint(path: Path) -> None:
     if damage:
         raise ValueError(
             f"{path} is damaged ({damage}). Expected: a checkpoint as it was written; use the one before it."
+        )
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return numbers that change when the file is replaced or written to; none where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:  # `check_checkpoint` says why
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read_snapshot(path: Path) -> Snapshot:
+    with h5py.File(path, "r") as file:
+        group = file["ddl"]
+        stored = group["optimizer"]
+        slots = [stored[str(number)] for number in range(len(stored))]
+        private = group["private"]
+        return Snapshot(
+            architecture=file.attrs["model_config"],
+            keras_version=file.attrs["keras_version"],
+            weights=keras_h5.read_layers(file),
+            optimizer=[(slot.attrs["path"], read_array(slot)) for slot in slots],
+            optimizer_class=stored.attrs["class"],
+            optimizer_config=group["optimizer_config"].asstr()[()],
+            private=[_read_private(private[str(rank)]) for rank in range(len(private))],
+            facts=_read_facts(file),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data.order import Position
-from ddl.training.checkpoint import check_checkpoint, read_facts
+from ddl.training.checkpoint import Checkpoint, check_checkpoint, open_checkpoint
 from ddl.training.monitor import better_is
 
 logger = logging.getLogger("ddl")
@@ -71,11 +72,11 @@ def find_checkpoint(
     mode: str = "auto",
     *,
     flag: str = "--resume",
-) -> Path | None:
-    """Return the checkpoint that `--resume` means; it has been checked and is whole.
+) -> Checkpoint | None:
+    """Return the checkpoint that `--resume` means, verified. Each file that has to be looked at is read once.
 
     Args:
-        run_dir: of the run that goes on.
+        run_dir: of the run that resumes.
         resume: "40": of the end of epoch 40. "auto": the newest good one. "best": of the epoch with the best value of
             `monitor`, among those whose files are there. Else the path of a file, or of a run, whose newest one it is.
         monitor: a name in the history, such as "val_dice".
@@ -83,7 +84,7 @@ def find_checkpoint(
         flag: by which it was asked for.
 
     Returns:
-        The path; None for "auto" where there is no checkpoint, so that a run starts.
+        The checkpoint; None for "auto" where there is none, so that a run starts.
 
     Raises:
         ValueError: with what there is instead.
@@ -97,8 +98,7 @@ def find_checkpoint(
         return _of_epoch(run_dir, found, int(resume), flag)
     path = Path(resume)
     if path.is_file():
-        check_checkpoint(path)
-        return path
+        return open_checkpoint(path)
     newest = _newest_good(list_checkpoints(path / FOLDER) or list_checkpoints(path))
     if newest is None:
         raise ValueError(
@@ -158,17 +158,17 @@ def best_epochs(epochs: Iterable[int], history: History, monitor: str, mode: str
     return sorted(numbers, key=lambda epoch: (numbers[epoch], epoch))
 
 
-def _newest_good(found: Found) -> Path | None:
+def _newest_good(found: Found) -> Checkpoint | None:
     problems: list[str] = []
     for _, path in reversed(found):
         try:
-            check_checkpoint(path)
+            newest = open_checkpoint(path)
         except ValueError as error:
             problems.append(str(error))
         else:
             for problem in problems:
                 logger.warning("%s", problem)
-            return path
+            return newest
     if found:
         raise ValueError(
             f"Received: {found[0][1].parent}, where none of {len(found)} checkpoints is whole: "
@@ -178,30 +178,28 @@ def _newest_good(found: Found) -> Path | None:
     return None
 
 
-def _of_epoch(run_dir: Path, found: Found, epoch: int, flag: str) -> Path:
+def _of_epoch(run_dir: Path, found: Found, epoch: int, flag: str) -> Checkpoint:
     path = dict(found).get(Position(epoch))
     if path is None:
         raise ValueError(
             f"Received: {flag} {epoch}. Expected: auto, best, a path or an epoch; {_listing(run_dir, found)}."
         )
     try:
-        check_checkpoint(path)
+        return open_checkpoint(path)
     except ValueError as error:
-        earlier = [
-            at.epoch for at, other in found if at.epoch < epoch and not at.step and _is_good(other)
-        ]
-        offer = f"{flag} {earlier[-1]} is whole." if earlier else "There is none before it."
+        ends = {at.epoch: path for at, path in found if not at.step}
+        earlier = _first_good(ends, [end for end in reversed(ends) if end < epoch])
+        offer = "There is none before it." if earlier is None else f"{flag} {earlier} is whole."
         raise ValueError(f"{error} {offer}") from error
-    return path
 
 
-def _best(run_dir: Path, found: Found, monitor: str, mode: str, flag: str) -> Path:
+def _best(run_dir: Path, found: Found, monitor: str, mode: str, flag: str) -> Checkpoint:
     newest = _newest_good(found)
     if newest is None:
         raise ValueError(
             f"Received: {flag} best. Expected: auto or a path; {_listing(run_dir, found)}."
         )
-    history: History = read_facts(newest)["history"]
+    history: History = newest.facts["history"]
     ends = {position.epoch: path for position, path in found if not position.step}
     ranking = best_epochs(ends, history, monitor, mode)
     if not ranking:
@@ -210,21 +208,23 @@ def _best(run_dir: Path, found: Found, monitor: str, mode: str, flag: str) -> Pa
             f"Received: {flag} best by {monitor!r}, which no checkpoint has a number for. Expected: "
             f"{', '.join(known) or 'an epoch that is done'}; {_listing(run_dir, found)}."
         )
+    if ends[ranking[0]] == newest.path:
+        return newest
     try:
-        check_checkpoint(ends[ranking[0]])
+        return open_checkpoint(ends[ranking[0]])
     except ValueError as error:
-        good = [epoch for epoch in ranking[1:] if _is_good(ends[epoch])]
-        offer = f"The next best is {flag} {good[0]}." if good else "No other has a value."
+        good = _first_good(ends, ranking[1:])
+        offer = "No other has a value." if good is None else f"The next best is {flag} {good}."
         raise ValueError(f"{error} {offer}") from error
-    return ends[ranking[0]]
 
 
-def _is_good(path: Path) -> bool:
-    try:
-        check_checkpoint(path)
-    except ValueError:
-        return False
-    return True
+def _first_good(ends: Mapping[int, Path], epochs: Iterable[int]) -> int | None:
+    """Return the first of these epochs whose checkpoint is whole."""
+    for epoch in epochs:
+        with contextlib.suppress(ValueError):
+            check_checkpoint(ends[epoch])
+            return epoch
+    return None
 
 
 def _listing(run_dir: Path, found: Found) -> str:

@@ -15,15 +15,15 @@ from ddl.distributed.launcher import placement
 from ddl.distributed.quiet import loading_tensorflow
 from ddl.distributed.timeline import prepare_timeline
 from ddl.flags import BAD_INPUT, Parser, add_flags, complain
-from ddl.training.checkpoints import find_checkpoint
+from ddl.training.checkpoint import Checkpoint
 from ddl.training.data import TrainingData, open_data
 from ddl.training.flags import plan_from_flags
 from ddl.training.model_file import find_model_file
 from ddl.training.plan import NAMES, Plan
 from ddl.training.plan_parts import PARTS
-from ddl.training.resume import check_resume
+from ddl.training.resume import find_start
 from ddl.training.run import Diverged, Interrupted, Unsaved
-from ddl.training.run_dir import check_origin, check_run_dir
+from ddl.training.run_dir import check_run_dir
 from ddl.training.stop_request import StopRequest, ignore_signals
 
 UNSAVED = 1
@@ -62,7 +62,7 @@ def train_from_flags(parser: Parser, argv: list[str] | None, defaults: Mapping[s
         try:
             with naming_files():
                 plan = plan_from_flags(arguments, defaults)
-                data = _check(plan)
+                checkpoint, data = _check(plan)
             if dry_run:
                 sys.stdout.write(plan.to_json())
                 return 0
@@ -71,23 +71,22 @@ def train_from_flags(parser: Parser, argv: list[str] | None, defaults: Mapping[s
             return complain(parser.name, error, lambda: stop.signal)
         except KeyboardInterrupt as end:
             _end(parser.name, end)
-        return _train(parser.name, plan, data, stop)
+        return _train(parser.name, plan, data, stop, checkpoint)
 
 
-def _check(plan: Plan) -> TrainingData:
-    """Refuse, before TensorFlow loads, whatever can be refused by then."""
+def _check(plan: Plan) -> tuple[Checkpoint | None, TrainingData]:
+    """Refuse, before TensorFlow loads, whatever can be refused by then; return what was opened for it.
+
+    Returns:
+        The checkpoint to resume from (on rank 0, if any), and the data.
+    """
+    checkpoint = None
     if placement().rank == 0:
         check_run_dir(plan.run_dir, resume=plan.resume is not None)
         if plan.init_weights is not None:
             find_model_file(plan.init_weights)
-        if plan.resume is not None:
-            path = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
-            if path is not None:
-                from ddl.training.checkpoint import read_facts
-
-                check_resume(plan, read_facts(path), path)
-                check_origin(plan.run_dir, path)
-    return open_data(plan)
+        checkpoint = find_start(plan)
+    return checkpoint, open_data(plan)
 
 
 def _join(plan: Plan) -> None:
@@ -101,14 +100,16 @@ def _join(plan: Plan) -> None:
         import ddl.training.loop  # noqa: F401
 
 
-def _train(name: str, plan: Plan, data: TrainingData, stop: StopRequest) -> int:
+def _train(
+    name: str, plan: Plan, data: TrainingData, stop: StopRequest, checkpoint: Checkpoint | None
+) -> int:
     from ddl.distributed.failure import give_up
     from ddl.training.epochs import BadData
     from ddl.training.loop import Training
 
     training: Training | None = None
     try:
-        training = Training(plan, data, stop)
+        training = Training(plan, data, stop, checkpoint)
         training.run()
     except BadData as error:
         give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)

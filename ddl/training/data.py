@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +39,23 @@ class TrainingData:
     validation: Source
     classes: int
 
+    def __post_init__(self) -> None:
+        """Refuse a class of the caller's that lacks what a source has."""
+        for samples in (self.training, self.validation):
+            if not isinstance(samples, Source):
+                raise ValueError(
+                    f"Received: samples of class {type(samples).__name__}. Expected: a subclass of "
+                    "ddl.data.source.Source."
+                )
+
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Of every sample of the validation, whole; a training sample may be a crop of it."""
         return next(iter(self.training.fields.values())).shape
 
+    @functools.cached_property
     def fingerprint(self) -> str:
-        """Return a short text that other data would hardly have: of counts, shapes and three samples of each."""
+        """A short text that other data would hardly have, of counts, shapes and three samples of each; read once."""
         digest = hashlib.sha256()
         for source in (self.training, self.validation):
             digest.update(f"{len(source)} {dict(source.fields)}".encode())
@@ -74,7 +85,9 @@ def open_data(plan: Plan) -> TrainingData:
     )
     check_shapes(data, plan)
     check_agreement(plan, plan.metric, data.input_shape, classes)
-    data.fingerprint()  # reads a few samples: damaged ones, and classes that there are not, show here
+    _ = (
+        data.fingerprint
+    )  # reads a few samples: damaged ones, and classes that there are not, show here
     return data
 
 

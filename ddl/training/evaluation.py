@@ -72,7 +72,8 @@ def open_subject(evaluation: Evaluation) -> Subject:
     Raises:
         ValueError: there is no such model, or the data are not of its kind.
     """
-    file, plan = find_trained(evaluation.model, evaluation.checkpoint)
+    trained = find_trained(evaluation.model, evaluation.checkpoint)
+    plan = trained.plan
     if evaluation.data is not None:
         known = source_options(detect_format(Path(evaluation.data)))
         options = {name: value for name, value in plan.data_option.items() if name in known}
@@ -85,7 +86,7 @@ def open_subject(evaluation: Evaluation) -> Subject:
         raise ValueError(
             f"Received: part={part_name!r} of {plan.data}, which holds no samples. Expected: another part."
         )
-    return Subject(file, plan, source)
+    return Subject(trained.file, plan, source)
 
 
 def _check_output(path: Path) -> None:

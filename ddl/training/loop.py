@@ -14,15 +14,14 @@ from ddl.data.order import Position, SampleOrder
 from ddl.training.account import claim
 from ddl.training.blocks import Blocks
 from ddl.training.build import compile_model, plan_model
-from ddl.training.checkpoint import read_checkpoint
-from ddl.training.checkpoints import find_checkpoint
+from ddl.training.checkpoint import Checkpoint
 from ddl.training.data import TrainingData, open_data
 from ddl.training.epochs import Feed, FollowHistory, train_epochs
 from ddl.training.plan import Plan
 from ddl.training.preprocessing import training_preprocessing
 from ddl.training.profile import profiling
 from ddl.training.report import Report
-from ddl.training.resume import check_data, check_resume, resumed_run
+from ddl.training.resume import check_data, find_start, resumed_run
 from ddl.training.run import Epoch, Interrupted, Run
 from ddl.training.run_dir import EarlyLines
 from ddl.training.saver import Saver
@@ -60,19 +59,26 @@ class Training:
     What does not fit together is refused here; `run` then trains.
     """
 
-    def __init__(self, plan: Plan, data: TrainingData | None, stop: StopRequest) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        data: TrainingData | None,
+        stop: StopRequest,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
         """Get ready.
 
         Args:
             plan: what to train.
             data: what `open_data(plan)` returns, where the caller has opened it already.
             stop: entered by the caller, who may have done so before TensorFlow was loaded.
+            checkpoint: what `find_start(plan)` returns on rank 0, where the caller has called it already.
         """
         _check_stop(stop)
         self._stop = stop
         self._early = EarlyLines()
         try:
-            self._get_ready(plan, data)
+            self._get_ready(plan, data, checkpoint)
             _check_stop(stop)
         except BaseException:
             self._early.hand_over(None)
@@ -81,9 +87,11 @@ class Training:
         self._held = contextlib.ExitStack()
         on_root(lambda: self._held.enter_context(claim(self._run, hosts)))
 
-    def _get_ready(self, plan: Plan, data: TrainingData | None) -> None:
+    def _get_ready(
+        self, plan: Plan, data: TrainingData | None, checkpoint: Checkpoint | None
+    ) -> None:
         self.data = data or open_data(plan)
-        snapshot, self._run = _start(plan, self.data)
+        snapshot, self._run = _start(plan, self.data, checkpoint)
         is_new = self._run.position == Position()
         self.model = on_all(lambda: plan_model(plan, self.data))
         if is_new and plan.init_weights is not None:
@@ -145,27 +153,26 @@ def _check_stop(stop: StopRequest) -> None:
         raise Interrupted(signal_name(number))
 
 
-def _start(plan: Plan, data: TrainingData) -> tuple[Snapshot | None, Run]:
-    """Return the checkpoint to go on from (rank 0 has it) and where the run stands (all ranks agree)."""
+def _start(
+    plan: Plan, data: TrainingData, checkpoint: Checkpoint | None
+) -> tuple[Snapshot | None, Run]:
+    """Return what the checkpoint holds that the run resumes from (on rank 0), and where the run stands (on all)."""
     order = SampleOrder(
         plan.order, len(data.training), plan.per_rank_batch_size, dist.size(), plan.seed
     )
-    fingerprint, how = dist.broadcast(data.fingerprint()), training_preprocessing(plan, data)
+    fingerprint, how = dist.broadcast(data.fingerprint), training_preprocessing(plan, data)
     snapshots: list[Snapshot] = []
 
     def find() -> dict[str, Any] | None:
-        if plan.resume is None:
+        start = checkpoint or find_start(plan)
+        if start is None:
+            if plan.resume is not None:
+                logger.info("There is no checkpoint yet: the run starts at its first step.")
             return None
-        path = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
-        if path is None:
-            logger.info("there is no checkpoint to go on from: the run starts.")
-            return None
-        snapshots.append(read_checkpoint(path))
-        facts = dict(snapshots[0].facts)
-        check_resume(plan, facts, path)
-        check_data(fingerprint, facts, path)
-        logger.info("going on from %s.", path)
-        return facts
+        check_data(fingerprint, start.facts, start.path)
+        snapshots.append(start.read())
+        logger.info("The run resumes from %s.", start.path)
+        return start.facts
 
     facts = on_root(find)
     if facts is None:

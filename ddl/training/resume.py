@@ -1,4 +1,4 @@
-"""Whether a plan may go on from a checkpoint, and from where. No TensorFlow here."""
+"""Which checkpoint a plan resumes from, whether it may, and at which step. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ddl.data.order import SampleOrder
+from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.launcher import placement
+from ddl.training.checkpoint import Checkpoint
+from ddl.training.checkpoints import find_checkpoint
 from ddl.training.plan import Plan
-from ddl.training.preprocessing import Preprocessing
 from ddl.training.run import Run
+from ddl.training.run_dir import check_origin
 from ddl.training.schedules import needs_length
 
 logger = logging.getLogger("ddl")
@@ -32,6 +35,23 @@ FREE = frozenset(
         *("early_stopping_patience", "early_stopping_min_delta"),
     }
 )
+
+
+def find_start(plan: Plan) -> Checkpoint | None:
+    """Return the verified checkpoint that the plan resumes from; None where it starts at the first step.
+
+    Rank 0 calls it once, and hands on what it returns. It writes nothing.
+
+    Raises:
+        ValueError: there is no such checkpoint, or it contradicts the plan.
+    """
+    if plan.resume is None:
+        return None
+    found = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
+    if found is not None:
+        check_resume(plan, found.facts, found.path)
+        check_origin(plan.run_dir, found.path)
+    return found
 
 
 def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:

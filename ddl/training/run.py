@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data.order import Position, SampleOrder
+from ddl.data.preprocessing import Preprocessing
 from ddl.training.plan import Plan
-from ddl.training.preprocessing import Preprocessing
 from ddl.training.stopping import stop_epoch
 
 Epoch = dict[str, Any]

@@ -31,7 +31,7 @@ def origin_indices(samples: Source, indices: Sequence[int] | np.ndarray) -> list
     while source is not None:
         if isinstance(source, Subset):
             found = source.indices[found]
-        source = getattr(source, "source", None)
+        source = source.source
     return [int(index) for index in found]
 
 

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from ddl.training.checkpoint import read_facts
+from ddl.training.checkpoint import Checkpoint, open_checkpoint
 from ddl.training.checkpoints import find_checkpoint
 from ddl.training.model_file import FINAL, find_model_file
 from ddl.training.plan import Plan, plan_from_dict
 
 
-def find_trained(path: Path, checkpoint: str = "final") -> tuple[Path, Plan]:
-    """Return the model's file and its plan.
+@dataclass(frozen=True)
+class Trained:
+    """A trained model.
+
+    Attributes:
+        file: that holds it.
+        plan: that it was trained by.
+        checkpoint: the file as it was verified, where it is a checkpoint.
+    """
+
+    file: Path
+    plan: Plan
+    checkpoint: Checkpoint | None = None
+
+
+def find_trained(path: Path, checkpoint: str = "final") -> Trained:
+    """Return the model's file and its plan. A checkpoint is verified, once.
 
     Args:
         path: a run directory, its model.keras, or a checkpoint.
@@ -31,8 +47,9 @@ def find_trained(path: Path, checkpoint: str = "final") -> tuple[Path, Plan]:
                 f"Received: checkpoint={checkpoint!r} of {path}, which is a file. Expected: a run directory with it."
             )
         if path.name == FINAL:
-            return find_model_file(path), read_plan(path.parent)
-        return path, plan_from_dict(read_facts(path)["plan"])
+            return Trained(find_model_file(path), read_plan(path.parent))
+        alone = open_checkpoint(path)
+        return Trained(path, plan_from_dict(alone.facts["plan"]), alone)
     plan = read_plan(path)
     if checkpoint == "final":
         if not (path / FINAL).exists():
@@ -40,11 +57,11 @@ def find_trained(path: Path, checkpoint: str = "final") -> tuple[Path, Plan]:
                 f"Received: {path}, which holds no {FINAL}. Expected: a run that has ended; or --checkpoint auto, best "
                 "or an epoch's number."
             )
-        return find_model_file(path), plan
+        return Trained(find_model_file(path), plan)
     found = find_checkpoint(path, checkpoint, plan.monitor, plan.mode, flag="--checkpoint")
     if found is None:
         raise ValueError(f"Received: {path} without checkpoints. Expected: one at least.")
-    return found, plan
+    return Trained(found.path, plan, found)
 
 
 def read_plan(run_dir: Path) -> Plan:

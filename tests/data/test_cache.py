@@ -11,14 +11,14 @@ import pytest
 
 from ddl.data import cache
 from ddl.data.cache import Cached, cached, fits, stored_bytes
-from ddl.data.source import Field, Subset
+from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import open_source
 from tests.data import make
 
 PICTURES, MASKS = make.arrays()
 
 
-class Counting:
+class Counting(Source):
     """A source that counts how often each sample is read."""
 
     def __init__(self, count: int = 200) -> None:

@@ -20,7 +20,7 @@ from ddl.data.augmentation import Augmentation
 from ddl.data.order import Position, SampleOrder
 from ddl.data.reader import BatchReader
 from ddl.data.samples import ArraySamples, MaskSamples
-from ddl.data.source import Subset
+from ddl.data.source import Source, Subset
 from ddl.data.sources import open_source
 
 NUMBERS = np.arange(23, dtype=np.float32)
@@ -43,7 +43,7 @@ def threads_left() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("ddl-data")]
 
 
-class Faulty:
+class Faulty(Source):
     """Samples of which one cannot be read."""
 
     def __init__(self, bad: int, error: Exception) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from ddl.data.cache import Cached
 from ddl.data.samples import ArraySamples, LabelSamples, MaskSamples, count_classes
-from ddl.data.source import Field, Subset
+from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import open_source
 from ddl.data.sources.arrays import Arrays
 from tests.data import make
@@ -35,7 +35,7 @@ def labelled(labels: Any) -> Arrays:
     return Arrays({"image": IMAGES[: len(labels)], "label": np.asarray(labels)}, "test")
 
 
-class Blind:
+class Blind(Source):
     """A source of labels that can tell them only by reading its pictures."""
 
     def __init__(self, labels: list[int]) -> None:

@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 
 from ddl.data.conversion import unit_range
+from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.inference.inputs import find_items
 from ddl.inference.model import find_model, preprocessing_path
 from ddl.training.checkpoint import write_checkpoint
 from ddl.training.data import open_data
 from ddl.training.plan import Plan
-from ddl.training.preprocessing import (
-    Preprocessing,
-    preprocessing_from_json,
-    training_preprocessing,
-)
+from ddl.training.preprocessing import training_preprocessing
 from tests.data import make
 from tests.inference.models import make_run
 from tests.training.snapshots import make_snapshot
@@ -42,7 +39,7 @@ def test_inference_does_to_a_picture_what_the_training_did(tmp_path: Path) -> No
     assert (how.channels, how.image_size, how.side_multiple, how.bits) == (1, (16, 32), 4, 16)
     shown = [item for item in find_items(folder, how, 10**6) if item.name == "cell-3"]
     source = data.training.source  # type: ignore[attr-defined]
-    index = source._indices.tolist().index(3)
+    index = source.indices.tolist().index(3)
     with shown[0].open() as rows:
         found = how.model_input(np.asarray(rows[: rows.shape[0]]))
     np.testing.assert_array_equal(found, unit_range(source.read([index])["image"][0]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ddl.data.preprocessing import Preprocessing
 from ddl.inference.segmenter import Cut, Passage, Segmenter, check_cut
-from ddl.training.preprocessing import Preprocessing
 
 HOW = Preprocessing(target="mask", channels=1, classes=1, side_multiple=8)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from ddl.models.zoo import (
     MODELS,
+    Sides,
     build_model,
     describe_models,
     model_options,
+    needed_sides,
     parse_model_options,
 )
 
@@ -58,3 +61,19 @@ def test_every_model_and_option_is_described() -> None:
     for name in MODELS:
         assert name in lines
     assert "  small_input=False (bool): begin with a 3x3" in describe_models()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sides"),
+    [
+        ("unet", {}, Sides(16, axes=(2, 3))),
+        ("unet", {"depth": 2}, Sides(4, axes=(2, 3))),
+        ("unet_seed", {}, Sides(128)),
+        ("unet_encoder", {"encoder": "vgg16"}, Sides(32, 64, is_fixed=True)),
+        ("resnet20", {}, Sides()),
+    ],
+)
+def test_the_table_tells_which_sides_a_model_needs(
+    name: str, options: dict[str, Any], sides: Sides
+) -> None:
+    assert needed_sides(name, options) == sides

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ddl.training.preprocessing import Preprocessing
+from ddl.data.preprocessing import Preprocessing
 
 LABELS = ("dark", "middle", "bright")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddl.training.preprocessing import Preprocessing
+from ddl.data.preprocessing import Preprocessing
 from tests.scripts.spoiled import Row, nothing
 
 

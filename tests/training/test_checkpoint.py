@@ -17,8 +17,8 @@ from ddl.training import keras_h5
 from ddl.training.checkpoint import (
     Snapshot,
     check_checkpoint,
+    open_checkpoint,
     read_checkpoint,
-    read_facts,
     write_checkpoint,
 )
 from ddl.training.snapshot import restore_snapshot, take_snapshot
@@ -43,7 +43,7 @@ def test_facts_are_read_alone_and_without_tensorflow(path: Path) -> None:
     program = (
         "import json, pathlib, sys\n"
         "from ddl.training import checkpoint, checkpoint_writer, checkpoints\n"
-        f"print(json.dumps(checkpoint.read_facts(pathlib.Path({str(path)!r}))))\n"
+        f"print(json.dumps(checkpoint.open_checkpoint(pathlib.Path({str(path)!r})).facts))\n"
         "assert not {'tensorflow', 'keras', 'horovod'} & set(sys.modules), sys.modules.keys()\n"
     )
     result = subprocess.run(
@@ -71,9 +71,20 @@ def test_a_flipped_bit_anywhere_is_found(path: Path) -> None:
 def test_a_file_cut_short_or_grown_is_found(path: Path, length: int) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:length] if length > 0 else whole + b"\0")
-    for read in (check_checkpoint, read_checkpoint, read_facts):
+    for read in (check_checkpoint, read_checkpoint, open_checkpoint):
         with pytest.raises(ValueError, match=r"epoch-0001\.h5(, which is no| is damaged)"):
             read(path)
+
+
+def test_a_file_that_changed_after_it_was_verified_is_refused(path: Path) -> None:
+    opened = open_checkpoint(path)
+    assert_equal(opened.read(), make_snapshot())
+    write_checkpoint(path, make_snapshot(history=[{"epoch": 1}]))
+    with pytest.raises(ValueError, match=r"epoch-0001\.h5 has changed .* Expected: no other job"):
+        opened.read()
+    path.unlink()
+    with pytest.raises(ValueError, match=r"epoch-0001\.h5 has changed"):
+        opened.read()
 
 
 def test_a_file_of_other_origin_is_refused(tmp_path: Path) -> None:
@@ -83,7 +94,7 @@ def test_a_file_of_other_origin_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="which is no checkpoint of ddl"):
         read_checkpoint(other)
     with pytest.raises(ValueError, match="cannot be read"):
-        read_facts(tmp_path)
+        open_checkpoint(tmp_path)
     with pytest.raises(ValueError, match="cannot be read \\(No such file"):
         check_checkpoint(tmp_path / "none.h5")
 

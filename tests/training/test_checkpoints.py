@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddl.data.order import Position
-from ddl.training.checkpoint import write_checkpoint
+from ddl.training.checkpoint import BLOCK_BYTES, write_checkpoint
 from ddl.training.checkpoints import (
     better_is,
     checkpoint_name,
@@ -47,10 +48,11 @@ def damage(run: Path, epoch: int, step: int = 0) -> Path:
 
 
 def found(run: Path, resume: str, **keywords: Any) -> str:
-    path = find_checkpoint(run, resume, **keywords)
-    assert path is not None
-    assert path.parent == run / "checkpoints"
-    return path.name
+    checkpoint = find_checkpoint(run, resume, **keywords)
+    assert checkpoint is not None
+    assert checkpoint.path.parent == run / "checkpoints"
+    assert checkpoint.path.name == checkpoint_name(**checkpoint.facts["position"])
+    return checkpoint.path.name
 
 
 def test_names_sort_as_the_training_went(run: Path) -> None:
@@ -76,11 +78,13 @@ def test_every_way_to_resume(run: Path, tmp_path: Path) -> None:
     assert found(run, "best", monitor="val_dice") == "epoch-0002.h5"
     assert found(run, "best", monitor="val_dice", mode="min") == "epoch-0001.h5"
     path = run / "checkpoints" / "epoch-0004-step-000020.h5"
-    assert find_checkpoint(tmp_path / "new", str(path)) == path
+    taken = find_checkpoint(tmp_path / "new", str(path))
+    assert taken is not None
+    assert taken.path == path
     for folder in (run, run / "checkpoints"):
         newest = find_checkpoint(tmp_path / "new", str(folder))
         assert newest is not None
-        assert newest.name == "epoch-0005-step-000007.h5"
+        assert newest.path.name == "epoch-0005-step-000007.h5"
     assert find_checkpoint(tmp_path / "new", "auto") is None
 
 
@@ -139,6 +143,58 @@ def test_a_damaged_one_that_was_named_is_refused_with_the_one_before(run: Path) 
         find_checkpoint(run, "2")
     with pytest.raises(ValueError, match=r"epoch-0002\.h5 is damaged"):
         find_checkpoint(run, str(path))
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files whose checksum was computed, once for every time."""
+    names: list[str] = []
+    pread = os.pread
+
+    def noted(descriptor: int, count: int, at: int) -> bytes:
+        if at == BLOCK_BYTES:
+            names.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        return pread(descriptor, count, at)
+
+    monkeypatch.setattr(os, "pread", noted)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("resume", "files"),
+    [
+        ("auto", ["epoch-0005-step-000007.h5"]),
+        ("best", ["epoch-0005-step-000007.h5", "epoch-0002.h5"]),  # the newest has the history
+        ("4", ["epoch-0004.h5"]),
+        ("{run}/checkpoints/epoch-0004-step-000020.h5", ["epoch-0004-step-000020.h5"]),
+        ("{run}", ["epoch-0005-step-000007.h5"]),
+    ],
+)
+def test_a_file_is_hashed_once_between_the_order_to_resume_and_the_weights(
+    run: Path, resume: str, files: list[str], hashed: list[str]
+) -> None:
+    checkpoint = find_checkpoint(run, resume.format(run=run), "val_dice")
+    assert checkpoint is not None
+    assert checkpoint.read().facts == checkpoint.facts
+    assert hashed == files
+
+
+def test_the_newest_is_hashed_once_where_it_is_the_best(run: Path, hashed: list[str]) -> None:
+    (run / "checkpoints" / "epoch-0005-step-000007.h5").unlink()
+    assert found(run, "best", monitor="val_dice", mode="max") == "epoch-0002.h5"
+    hashed.clear()
+    (run / "checkpoints" / "epoch-0002.h5").unlink()
+    (run / "checkpoints" / "epoch-0004.h5").unlink()
+    assert found(run, "best", monitor="val_dice") == "epoch-0005.h5"
+    assert hashed == ["epoch-0005.h5"]
+
+
+def test_of_damaged_ones_no_more_is_read_than_it_takes(run: Path, hashed: list[str]) -> None:
+    path = run / "checkpoints" / "epoch-0005.h5"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(ValueError, match=r"--resume 4 is whole"):
+        find_checkpoint(run, "5")
+    assert hashed == ["epoch-0005.h5", "epoch-0004.h5"]
 
 
 def test_what_came_after_is_set_aside_and_not_lost(run: Path) -> None:

@@ -94,7 +94,7 @@ def test_labels_are_counted_and_masks_of_several_classes_kept(tmp_path: Path) ->
 def test_the_fingerprint_knows_the_samples(pictures: Path, tmp_path: Path) -> None:
     def fingerprint(**changes: object) -> str:
         plan = Plan(run_dir=tmp_path / "run", data=str(pictures), image_size=(16, 16))
-        return open_data(dataclasses.replace(plan, **changes)).fingerprint()
+        return open_data(dataclasses.replace(plan, **changes)).fingerprint
 
     assert fingerprint() == fingerprint(epochs=9, cache="none")
     assert fingerprint() != fingerprint(validation_part=0.3)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ddl.data.source import Field, checked_indices
+from ddl.data.source import Field, Source, checked_indices
 
 MEMORY_LIMIT = 4 << 30  # bytes held of what allows no random access
 KNOWN_KEYS = (
@@ -15,7 +15,7 @@ KNOWN_KEYS = (
 )
 
 
-class Arrays:
+class Arrays(Source):
     """Arrays of equal length, the first of pictures, the second (if any) of masks or labels."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], origin: str) -> None:
@@ -31,7 +31,7 @@ class Arrays:
         for name, array in arrays.items():
             check_form(name, array.shape[1:], array.dtype, origin)
         self._arrays = dict(arrays)
-        self.fields: Mapping[str, Field] = {
+        self.fields = {
             name: Field(array.shape[1:], array.dtype.newbyteorder("="))
             for name, array in arrays.items()
         }
@@ -51,9 +51,6 @@ class Arrays:
     def read_column(self, name: str) -> np.ndarray:
         """Return one field of all samples."""
         return np.asarray(self._arrays[name], self.fields[name].dtype)
-
-    def close(self) -> None:
-        """Do nothing: a mapping goes with its array."""
 
 
 def check_form(name: str, shape: tuple[int, ...], dtype: np.dtype, origin: str) -> None:

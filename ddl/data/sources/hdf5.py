@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def has_splits(path: Path) -> bool:
         return source.has("split")
 
 
-class Hdf5:
+class Hdf5(Source):
     """Pictures and targets in one HDF5 file. Holds no more than HDF5's chunk cache (1 MiB a data set)."""
 
     def __init__(self, path: Path, keys: Sequence[str] | None = None) -> None:
@@ -86,7 +87,7 @@ class Hdf5:
         stored = list(chosen.values())
         target = {0: "label"}.get(len(file[stored[-1]].shape) - 1, "mask")
         self._keys = dict(zip(("image", target), stored, strict=False))
-        self.fields: Mapping[str, Field] = {
+        self.fields = {
             name: Field(file[key].shape[1:], file[key].dtype.newbyteorder("="))
             for name, key in self._keys.items()
         }
@@ -110,6 +111,11 @@ class Hdf5:
             return dict(json.loads(file["manifest"][()])) if "manifest" in file else {}
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise self._damaged(error) from error
+
+    @functools.cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """A name for each label, where `prepare_data` was given folders of classes."""
+        return tuple(self.manifest.get("class_names") or ())
 
     def has(self, name: str) -> bool:
         """Return whether the file has a data set of this name, such as "split"."""

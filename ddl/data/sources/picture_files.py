@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.listing import Listing
 from ddl.data.pictures import PIXEL_LIMIT, read_size
-from ddl.data.source import Field, checked_indices, empty_batch
+from ddl.data.source import Field, Source, checked_indices, empty_batch
 
 
 def mask_opener(find: Callable[[Path], Listing]) -> Callable[..., PictureFiles]:
@@ -32,7 +32,7 @@ def mask_opener(find: Callable[[Path], Listing]) -> Callable[..., PictureFiles]:
     return open_source
 
 
-class PictureFiles:
+class PictureFiles(Source):
     """Reads pictures as they are asked for, one at a time; holds none.
 
     Decoding takes milliseconds a picture: for more than a few epochs, `scripts/prepare_data.py` pays.
@@ -40,12 +40,12 @@ class PictureFiles:
 
     def __init__(self, listing: Listing, how: Conversion) -> None:
         """Take the files of a listing. Without an image size, all must be of one, which their headers tell."""
-        self._samples = listing.refuse_problems().samples
-        self._root, self.class_names = listing.root, listing.class_names
+        self._listing = listing.refuse_problems()
+        self._samples = listing.samples
         if how.image_size is None:
             how = dataclasses.replace(how, image_size=self._common_size(how.pixel_limit))
         self._how = how
-        self.fields: Mapping[str, Field] = self._fields()
+        self.fields = self._fields()
 
     def __len__(self) -> int:
         """Return the number of pictures."""
@@ -66,12 +66,14 @@ class PictureFiles:
             return None
         return np.array([sample.label for sample in self._samples], np.int64)
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the folders that hold a class each."""
+        return self._listing.class_names
+
     def name_of(self, index: int) -> str:
         """Return the path of a picture, from the folder on."""
-        return self._samples[index].image.relative_to(self._root).as_posix()
-
-    def close(self) -> None:
-        """Do nothing: no file stays open."""
+        return self._samples[index].image.relative_to(self._listing.root).as_posix()
 
     def _common_size(self, pixel_limit: int) -> tuple[int, int]:
         first = self._samples[0].image

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ddl.data.source import Field, checked_indices, empty_batch
+from ddl.data.source import Field, Source, checked_indices, empty_batch
 from ddl.data.synthetic import microscope_picture
 from ddl.data.synthetic_volume import microscope_volume
 from ddl.ranges import Range, check_ranges
@@ -15,7 +15,7 @@ from ddl.ranges import Range, check_ranges
 _RANGES = {"count": Range(1, 10**7), "size": Range(8, 4096), "seed": Range(0)}
 
 
-class Synthetic:
+class Synthetic(Source):
     """Makes each sample from (seed, index) when it is read."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Synthetic:
         check_ranges({"count": count, "size": size, "seed": seed}, _RANGES, "synthetic data")
         self._make, self._count, self._size, self._seed = make, count, size, seed
         image, mask = make(0, size, seed)
-        self.fields: Mapping[str, Field] = {
+        self.fields = {
             "image": Field(image.shape, image.dtype),
             "mask": Field(mask.shape, mask.dtype),
         }
@@ -45,9 +45,6 @@ class Synthetic:
         for row, index in enumerate(wanted):
             batch["image"][row], batch["mask"][row] = self._make(int(index), self._size, self._seed)
         return batch
-
-    def close(self) -> None:
-        """Do nothing: nothing is open."""
 
 
 def detect(path: Path) -> bool:
