@@ -19,9 +19,9 @@ def facts(part: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("fact", "expected"),
     [
-        ("plain optimizer in fit", "each would train a model of its own"),
-        ("plain optimizer in train_on_batch", "each would train a model of its own"),
-        ("optimizer replaced after compile", "each would train a model of its own"),
+        ("plain optimizer in fit", "each rank would train its own model"),
+        ("plain optimizer in train_on_batch", "each rank would train its own model"),
+        ("optimizer replaced after compile", "each rank would train its own model"),
         ("horovod's wrapper in fit", "which under Keras 3 never reduces"),
         ("horovod's wrapper wrapped", "Expected: the plain Keras optimizer"),
         ("wrapped twice", "Wrap it once"),
