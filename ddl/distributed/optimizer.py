@@ -145,7 +145,7 @@ class _OutsideLossScale(_Distributed):
     inner_optimizer: Any
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
-        # A rank's mean is over a part of the samples, so each sample weighs N times as much as in one process and
+        # A rank's mean is over a part of the samples, so each sample counts N times as much as in one process and
         # float16 would overflow N times earlier. `apply` multiplies by N again, in the dtype of the variables.
         return super().scale_loss(loss) / runtime.size()
 
