@@ -48,12 +48,12 @@ class BuilderTable(Collection[str]):
     own: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def add(self, name: str, builder: Callable[..., Any]) -> None:
-        """Add a builder of your own, on all ranks. Its keyword-only arguments are its options.
+        """Add a builder of your own, or replace it, on all ranks. Its keyword-only arguments are its options.
 
         Raises:
-            ValueError: the table has this name already.
+            ValueError: one of ours has this name.
         """
-        if name in self:
+        if name in self.builders:
             raise ValueError(f"Received: {self.kind} {name!r}, which exists. Expected: a new name.")
         self.own[name] = builder
 
