@@ -117,7 +117,7 @@ def take_steps(trial: Trial) -> dict[str, Any]:
     import tensorflow as tf
 
     from ddl.distributed.optimizer import use_fused_operations
-    from ddl.training.blocks import MOST_STEPS, several_steps
+    from ddl.training.steps.blocks import MOST_STEPS, several_steps
 
     model, _, _ = compiled(trial)
     use_fused_operations()

@@ -97,6 +97,10 @@ class Job:
         """What has been printed so far."""
         return os.pread(self._output.fileno(), 1 << 26, 0).decode(errors="replace")
 
+    def seconds(self) -> float:
+        """Return how long ago it was started."""
+        return time.monotonic() - self._started
+
     def wait_until(self, happened: Callable[[], bool], timeout_s: float = 120.0) -> bool:
         """Wait for something, and return whether it came before the launcher's end or the time-out."""
         deadline = time.monotonic() + timeout_s
@@ -125,12 +129,12 @@ class Job:
     def wait(self, timeout_s: float = 120.0) -> Result:
         """Wait for its end, clean up, and return how it ended."""
         try:
-            self.process.wait(max(0.0, timeout_s - (time.monotonic() - self._started)))
+            self.process.wait(max(0.0, timeout_s - self.seconds()))
             timed_out = False
         except subprocess.TimeoutExpired:
             timed_out = True
         finally:
-            seconds = time.monotonic() - self._started
+            seconds = self.seconds()
             left_behind = _end_all(self.process, self._mark, gently=sys.exc_info()[0] is None)
         text = self.output
         self._output.close()

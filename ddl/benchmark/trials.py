@@ -26,9 +26,10 @@ def train(trial: Trial) -> dict[str, Any]:
     """Train by our loop. All ranks must call it."""
     dist.init()
     with loading_tensorflow():
-        from ddl.training import account
+        from ddl.training.loop import train as train_plan
+        from ddl.training.record import recorder
     if trial.draws:
-        account.DRAW_EVERY_S = 0.0
+        recorder.DRAW_EVERY_S = 0.0
     clock = EpochClock()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(dist.broadcast(name))
@@ -37,28 +38,13 @@ def train(trial: Trial) -> dict[str, Any]:
         opened = data_of(trial, plan)
         few = np.arange(min(len(opened.training), trial.per_rank_batch_size * dist.size()))
         kept = TrainingData(opened.training, Subset(opened.training, few), opened.classes)
-        epochs = _train(plan, kept, clock)
+        epochs = train_plan(plan, kept, callbacks=[clock.callback()])
         dist.barrier()
         found = profile_of(plan) if trial.profile and dist.is_root() else {}
     learned = {"loss": epochs[-1]["loss"], "score": epochs[-1].get(plan.metric[0])}
     shape = {"input_shape": list(opened.input_shape)}
     parts = clock.parts()
     return throughput(trial, parts["epoch_s"], clock.began) | parts | found | learned | shape
-
-
-def _train(plan: Any, data: TrainingData, clock: EpochClock) -> list[dict[str, Any]]:
-    from ddl.training.loop import Training
-    from ddl.training.stop_request import StopRequest
-
-    with StopRequest() as stop:
-        training = Training(plan, data, stop)
-        fit = training.model.fit
-
-        def timed_fit(*args: Any, callbacks: list[Any], **kwargs: Any) -> Any:
-            return fit(*args, callbacks=[*callbacks, clock.callback()], **kwargs)
-
-        training.model.fit = timed_fit
-        return training.run()
 
 
 def read_input(trial: Trial) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
 
     with loading_tensorflow():
         from ddl.inference.inspector import inspect
-        from ddl.training.epochs import BadData
+        from ddl.training.steps.supervised import BadData
     try:
         look = evaluate if model is None else functools.partial(inspect, model=model)
         results = look(inspection, subject)
@@ -99,7 +99,7 @@ def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
     if inspection.exported is not None:
         model = find_model(inspection.exported)
     else:
-        model = find_model(inspection.model, inspection.checkpoint)
+        model = find_model(inspection.model, inspection.checkpoint, subject.trained)
     check_backend(model.file, inspection.backend, inspection.inference_precision)
     if inspection.tile is not None:
         check_cut(inspection.cut, model.preprocessing)

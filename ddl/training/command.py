@@ -18,13 +18,13 @@ from ddl.flags import BAD_INPUT, Parser, add_flags, complain
 from ddl.training.checkpoint import Checkpoint
 from ddl.training.data import TrainingData, open_data
 from ddl.training.flags import plan_from_flags
-from ddl.training.model_file import find_model_file
 from ddl.training.plan import NAMES, Plan
 from ddl.training.plan_parts import PARTS
 from ddl.training.resume import find_start
 from ddl.training.run import Diverged, Interrupted, Unsaved
 from ddl.training.run_dir import check_run_dir
 from ddl.training.stop_request import StopRequest, ignore_signals
+from ddl.training.trained import find_model_file
 
 UNSAVED = 1
 DIVERGED = 4
@@ -104,17 +104,18 @@ def _train(
     name: str, plan: Plan, data: TrainingData, stop: StopRequest, checkpoint: Checkpoint | None
 ) -> int:
     from ddl.distributed.failure import give_up
-    from ddl.training.epochs import BadData
-    from ddl.training.loop import Training
+    from ddl.training.loop import train_prepared
+    from ddl.training.setup import Setup, set_up
+    from ddl.training.steps.supervised import BadData
 
-    training: Training | None = None
+    setup: Setup | None = None
     try:
-        training = Training(plan, data, stop, checkpoint)
-        training.run()
+        setup = set_up(plan, data, stop, checkpoint)
+        train_prepared(setup)
     except BadData as error:
         give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)
     except ValueError as error:
-        if training is not None:
+        if setup is not None:
             raise  # a mistake in the program
         return complain_together(name, error)
     except (Interrupted, Diverged, Unsaved, KeyboardInterrupt) as end:

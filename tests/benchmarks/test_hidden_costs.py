@@ -7,6 +7,8 @@ again, stalled `fit` on NumPy arrays, but not our batches.
 
 from __future__ import annotations
 
+import pytest
+
 from ddl.benchmark.runner import Setup, run_trial
 from ddl.benchmark.trial import Trial
 
@@ -14,6 +16,8 @@ STALL_S = 0.5
 """After 2 s of steps tf.data's optimiser, where it is on, sleeps until 2.5 s, and after 3 s until 5.1 s."""
 
 
+@pytest.mark.proof
+@pytest.mark.alone
 def test_nothing_is_waited_for_after_the_last_step() -> None:
     small = {"image_size": 64, "model_option": {"width": 8, "depth": 2, "norm": "none"}}
     found = run_trial(

@@ -11,6 +11,8 @@ from benchmarks.keras_fit import LoopRequest
 from ddl.benchmark.runner import run_trial
 from ddl.benchmark.steps import StepsRequest
 
+pytestmark = pytest.mark.ranks
+
 SMALL = {"image_size": 32, "model_option": {"width": 2, "depth": 1}, "epoch_steps": 4, "epochs": 2}
 
 
@@ -21,12 +23,14 @@ def test_the_slower_of_each_pair_counts() -> None:
     assert found["jitter"] == pytest.approx((0.5 + 0.0) / 2)
 
 
+@pytest.mark.proof
 def test_ranks_apart_are_never_faster_met_than_alone() -> None:
     _, apart = LimitRequest(**SMALL).comparison().setups.values()
     found = run_trial(apart)
     assert 0 < found["met_samples_per_s"] <= found["samples_per_s"]
 
 
+@pytest.mark.proof
 def test_the_parts_of_a_step_and_what_is_computed_in_it_are_told() -> None:
     request = StepsRequest(**SMALL | {"epoch_steps": 12}, profile=5)
     for setup in request.comparison().setups.values():
@@ -40,6 +44,7 @@ def test_the_parts_of_a_step_and_what_is_computed_in_it_are_told() -> None:
             assert 0 < after < epoch
 
 
+@pytest.mark.proof
 def test_steps_alone_learn_what_the_loop_learns() -> None:
     _, ours, steps = LoopRequest(**SMALL, threads=2).comparison().setups.values()
     loop, alone = run_trial(ours), run_trial(steps)

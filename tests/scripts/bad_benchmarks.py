@@ -15,7 +15,7 @@ def no_model(here: Path) -> None:
 BENCHMARKS = [
     Row("benchmark", "The following arguments are required: what"),
     Row("benchmark speed", "invalid choice: 'speed' (choose from"),
-    Row("benchmark train --rank 2", "--rank, which is no flag of this script. Expected: --ranks;"),
+    Row("benchmark train --rank 2", "unknown flag --rank. Expected: --ranks;"),
     Row("benchmark train --ranks 0", "ranks=0 for a benchmark. Expected: at least 1"),
     Row("benchmark train --epochs 1", "epochs=1 for a benchmark. Expected: at least 2"),
     Row("benchmark train --storage tape", "storage='tape'. Expected one of: memory, hdf5, png."),

@@ -1,4 +1,4 @@
-"""The samples behind a loss that is no number: found, and named as their file has them."""
+"""The samples behind a loss that is NaN or infinite are found, and named as their file has them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ddl.data.samples import LabelSamples
 from ddl.data.source import Subset
 from ddl.data.sources.arrays import Arrays
-from ddl.training.suspects import listed, origin_indices, spoiled_samples
+from ddl.training.steps.nonfinite import listed, nonfinite_samples, origin_indices
 
 
 def source(spoiled: dict[int, float]) -> Arrays:
@@ -19,13 +19,13 @@ def source(spoiled: dict[int, float]) -> Arrays:
 
 def test_samples_with_nan_or_infinity_are_found() -> None:
     samples = source({3: np.nan, 5: np.inf, 8: -np.inf})
-    assert spoiled_samples(samples, np.arange(1, 8)) == [3, 5]
-    assert spoiled_samples(samples, np.array([0, 1])) == []
-    assert spoiled_samples(samples, np.array([], np.int64)) == []
+    assert nonfinite_samples(samples, np.arange(1, 8)) == [3, 5]
+    assert nonfinite_samples(samples, np.array([0, 1])) == []
+    assert nonfinite_samples(samples, np.array([], np.int64)) == []
 
 
 def test_samples_that_cannot_be_read_any_more_are_no_reason_to_fail() -> None:
-    assert spoiled_samples(source({}), np.array([99])) == []
+    assert nonfinite_samples(source({}), np.array([99])) == []
 
 
 def test_a_sample_of_a_part_of_a_part_is_named_as_its_file_has_it() -> None:
