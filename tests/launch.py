@@ -1,8 +1,8 @@
-"""Start real ranks from a test, and never hang: the one helper for every multi-rank test.
+"""Start real ranks from a test, and never hang. Tests that only need ranks, and no start, use `tests.ranks`.
 
     from tests.launch import run_ranks
 
-    result = run_ranks("tests/distributed/worker.py", ranks=2, launcher="horovodrun-gloo")
+    result = run_ranks("tests/distributed/runtime_program.py", ranks=2, launcher="horovodrun-gloo")
     assert result.returncode == 0, result.output
 
 `mpirun` and `horovodrun` are looked for beside the running Python first, then on PATH. Where they or Horovod
@@ -154,7 +154,7 @@ def run_ranks(
     """Run a Python program on `ranks` ranks of this machine as a `Job`, and return how it ended.
 
     Args:
-        script_or_args: a script, or what follows `python`: `["-m", "tests.distributed.worker", "--list"]`.
+        script_or_args: a script, or what follows `python`: `["-m", "tests.ranks.rank", folder]`.
         ranks: how many; more than there are cores is fine.
         launcher: "mpirun", "horovodrun-mpi", "horovodrun-gloo", or "none" for a plain process (one rank).
         timeout_s: after this long every process of the launch is killed.

@@ -23,7 +23,7 @@ def run_script(
     floatx: str = "float32",
     timeout_s: float = 240.0,
 ) -> Result:
-    """Run it on every rank, and return rank 0's status and what all ranks printed.
+    """Run it on every rank, and return the highest status and what all ranks printed.
 
     Args:
         script: its path from the repository, without the suffix: "scripts/train_unet".
@@ -36,7 +36,7 @@ def run_script(
     words = [str(word) for word in arguments]
     how = {"ranks": ranks, "launcher": launcher, "timeout_s": timeout_s}
     statuses = call_ranks(_run, script.replace("/", "."), words, floatx, **how)
-    return Result(statuses[0], "".join(statuses.printed), statuses.seconds)
+    return Result(max(statuses), "".join(statuses.printed), statuses.seconds)
 
 
 def _run(module: str, arguments: list[str], floatx: str) -> int:

@@ -26,6 +26,7 @@ from tests.scripts.in_process import call
 from tests.scripts.prepare_runs import prepare_here, run
 
 
+@pytest.mark.alone
 def test_help_answers_in_a_second_and_documents_every_flag() -> None:
     seconds = []
     for _ in range(3):
