@@ -31,7 +31,10 @@ def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
     other = next(iter(data.validation.fields.values())).shape
     if "crop_size" in plan.augment or other != shape:
         shape = (*[None] * (len(shape) - 1), shape[-1])
-    return build_model(plan.model, shape, data.classes, **plan.model_option)
+    model = build_model(plan.model, shape, data.classes, **plan.model_option)
+    if isinstance(model, keras.Sequential):  # which has no input or output names
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model
 
 
 def compile_model(model: keras.Model, run: Run) -> Any:
