@@ -59,7 +59,7 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Op
         ValueError: OpenVINO cannot read it, or it is no model of one input and one output.
     """
     # Here, for PostgreSQL imports this module: it opens models from bytes and has no ranks.
-    from ddl.distributed.launcher import placement, threads_per_rank
+    from ddl.distributed.job.launcher import placement, threads_per_rank
 
     ov = load_openvino()
     settings = {
