@@ -1,4 +1,4 @@
-"""Where a trained model lies and what it takes: a run, a checkpoint, or an export with its preprocessing beside it.
+"""Find a trained model and its preprocessing: in a run, in a checkpoint, or in an export.
 
 No TensorFlow here.
 """
@@ -26,13 +26,13 @@ OPENVINO = ".xml"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model's file, and what turns a picture into its input."""
+    """A model file and the preprocessing that turns a picture into its input."""
 
     file: Path
     preprocessing: Preprocessing
 
     def digest(self) -> str:
-        """Return a text that no other model has."""
+        """Return the SHA-256 of the model's files."""
         digest = hashlib.sha256()
         for path in model_files(self.file):
             with path.open("rb") as file:
@@ -42,14 +42,15 @@ class TrainedModel:
 
 
 def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
-    """Return the model that a path stands for.
+    """Find the model of a path.
 
     Args:
-        path: a run directory, a checkpoint, or any model file with NAME.preprocessing.json beside it.
-        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
+        path: run directory, checkpoint, or model file with NAME.preprocessing.json in the same folder.
+        checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
+            number.
 
     Raises:
-        ValueError: there is no such model, or nothing tells what it was trained on.
+        ValueError: there is no such model, or its preprocessing is unknown.
     """
     beside = preprocessing_path(path)
     if (path.is_file() or path.suffix == SAVED_MODEL) and beside.is_file():
@@ -57,8 +58,8 @@ def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
         return TrainedModel(path, _read(beside))
     if path.is_file() and not _is_of_training(path):
         raise ValueError(
-            f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint of one, or a "
-            "model with that file, which says what its pictures are."
+            f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint, or a model "
+            "with that file, which describes its preprocessing."
         )
     trained = find_trained(path, checkpoint)
     file = trained.file
@@ -72,31 +73,31 @@ def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
 
 
 def preprocessing_path(model_file: Path) -> Path:
-    """Return where the preprocessing of a model file lies that is no part of a run: cells.preprocessing.json."""
+    """Return the path of an exported model's preprocessing: cells.preprocessing.json for cells.xml."""
     return model_file.with_suffix(f".{NAME}")
 
 
 def model_files(file: Path) -> list[Path]:
-    """Return all files of a model: of OpenVINO the weights, too, of a SavedModel all below its folder."""
+    """Return all files of a model: with OpenVINO also the weights, with a SavedModel all files in its folder."""
     if file.is_dir():
         return sorted(path for path in file.rglob("*") if path.is_file())
     return [file, file.with_suffix(".bin")] if file.suffix == OPENVINO else [file]
 
 
 def _check_whole(file: Path) -> None:
-    """Refuse a model of several files of which one is missing."""
-    wanted = file / "saved_model.pb" if file.suffix == SAVED_MODEL else model_files(file)[-1]
-    if not wanted.is_file():
+    """Refuse a model that lacks one of its files."""
+    required = file / "saved_model.pb" if file.suffix == SAVED_MODEL else model_files(file)[-1]
+    if not required.is_file():
         raise ValueError(
-            f"Received: {file} without {wanted.name}. Expected: both, as scripts/export.py wrote them."
+            f"Received: {file} without {required.name}. Expected: both, as scripts/export.py wrote them."
         )
 
 
 def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
-    """Return the input shape (None for open sides) and the classes of a functional model in a Keras file.
+    """Read the input shape (None for open sides) and the number of classes from a Keras file, without TensorFlow.
 
     Raises:
-        ValueError: its architecture does not tell them.
+        ValueError: the file's architecture does not contain them.
     """
     try:
         layers = _architecture(file)["config"]["layers"]
@@ -106,7 +107,8 @@ def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
         return tuple(shape), _channels_of({one["name"]: one for one in layers}, outputs)
     except (KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
         raise ValueError(
-            f"Received: {file}, whose architecture does not tell what it takes. Expected: a model that ddl trained."
+            f"Received: {file}, whose architecture does not contain its input and output shapes. Expected: a model "
+            "trained with ddl."
         ) from error
 
 
@@ -119,7 +121,7 @@ def _architecture(file: Path) -> dict[str, Any]:
 
 
 def _channels_of(layers: dict[str, Any], outputs: Any) -> int:
-    """Return the channels that the first output has, which an activation has from what comes into it."""
+    """Return the number of channels of the first output; an activation layer has that of its input."""
     while not isinstance(outputs, str):  # ["mask", 0, 0], a list of such, or a dictionary
         outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
     layer = layers[outputs]
@@ -141,5 +143,5 @@ def _read(path: Path) -> Preprocessing:
         return preprocessing_from_json(path.read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"Received: {path}, which cannot be read ({error}). Expected: what a training or an export wrote."
+            f"Received: {path}, which cannot be read ({error}). Expected: the file that training or export wrote."
         ) from error
