@@ -1,11 +1,11 @@
-"""Files that appear whole or not at all, and folders that one job alone writes into."""
+"""Files that appear whole or not at all, places that can be written, and folders that one job alone writes into."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
@@ -30,6 +30,107 @@ def put_in_place(partial: Path, path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def check_file(
+    name: str,
+    path: Path | None,
+    suffixes: Collection[str] = (),
+    *,
+    replaces: bool = False,
+    parts: Iterable[Path] = (),
+) -> None:
+    """Refuse a path where no file or folder can be made. Writes nothing.
+
+    Args:
+        name: of the setting that gives the path, for the error.
+        path: of the output; None passes.
+        suffixes: that it may end in; any, if there are none.
+        replaces: whether an existing file may be overwritten.
+        parts: further files that are written with it, which must not exist.
+
+    Raises:
+        ValueError: wrong suffix, something is there already, or its folder is missing or read-only.
+    """
+    if path is None:
+        return
+    if suffixes and (path.suffix not in suffixes or (replaces and path.is_dir())):
+        raise ValueError(
+            f"Received: {name}={path}. Expected: a file that ends in {' or '.join(suffixes)}."
+        )
+    if not replaces and os.path.lexists(path):
+        raise ValueError(
+            f"Received: {name}={path}, which exists. Expected: a new name; or remove it."
+        )
+    for part in parts:
+        if os.path.lexists(part):
+            raise ValueError(f"Received: {name}={path}, and {part} exists. Expected: a new name.")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"Received: {name}={path}. Expected: a place in a folder that exists and can be written."
+        )
+
+
+def check_folder(name: str, path: Path) -> None:
+    """Refuse a path where no folder can be made, or an existing folder that is read-only. Writes nothing.
+
+    Args:
+        name: of the setting that gives the path, for the error.
+        path: of the folder; its parents may be missing.
+
+    Raises:
+        ValueError: it or its nearest existing parent is no folder or cannot be written.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # a name that is too long
+        raise _cannot_make(name, path, error) from error
+    nearest = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+    if not nearest.is_dir():
+        what = "a broken link" if nearest.is_symlink() and not nearest.exists() else "no folder"
+        raise ValueError(
+            f"Received: {name}={path}, but {nearest} is {what}. Expected: a folder, or a name for a new one."
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"Received: {name}={path}, but {nearest} cannot be written. Expected: a folder that you may write."
+        )
+
+
+@contextmanager
+def hold_folder(name: str, path: Path, lock: str, job: str) -> Iterator[None]:
+    """Make a folder, and keep other jobs out of it for as long as the block takes.
+
+    Args:
+        name: of the setting that gives the path, for the error.
+        path: of the folder.
+        lock: name of the lock file in it.
+        job: what the other job does there, such as "training".
+
+    Raises:
+        ValueError: another job holds it, or it cannot be made.
+    """
+    with ExitStack() as held:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            held.enter_context(hold_lock(path / lock))
+        except BlockingIOError as error:
+            raise ValueError(
+                f"Received: {name}={path}, where another job is {job}. Expected: one at a time; wait for it or end it, "
+                "or take another folder."
+            ) from error
+        except OSError as error:  # a full disk, a name that is too long
+            raise _cannot_make(name, path, error) from error
+        yield
+
+
+def _cannot_make(name: str, path: Path, error: OSError) -> ValueError:
+    return ValueError(
+        f"Received: {name}={str(path)[:200]}, which cannot be made ({error.strerror}). Expected: a folder that you may "
+        "write."
+    )
 
 
 @contextmanager

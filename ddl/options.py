@@ -1,7 +1,7 @@
 """The options of a builder, read from its source: so listing and checking them loads no framework.
 
-A builder is a function or a class, named as "package.module:name"; its options are the keyword-only arguments of
-it (or of its `__init__`), and their help is what its docstring says under Args.
+A builder is a function or a class, named as "package.module:name". Its options are its keyword-only arguments (or
+those of its `__init__`, or the fields of a dataclass). Their help is what the docstring says under Args or Attributes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ import dataclasses
 import functools
 import importlib
 import importlib.util
+import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
+
+from ddl.ranges import did_you_mean
+
+Size = int | tuple[int, ...]
+"""Type of an option that is written as 64 or 64x96."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ _EXPECTED = {
 }
 _EXPECTED_OF_PYTHON = _EXPECTED | {
     "int | tuple[int, ...]": "a whole number, or a list of them",
+    "Size": "a whole number, or a list of them",
     "tuple[int, int]": "a list of two whole numbers",
     "tuple[int, ...]": "a list of whole numbers",
     "tuple[float, ...]": "a list of numbers",
@@ -80,19 +87,39 @@ def read_options(builder: str) -> dict[str, Option]:
         raise ModuleNotFoundError(f"No module {module}.")
     found = find_definition(Path(spec.origin), name)
     helps = read_helps(ast.get_docstring(found) or "")
-    function = find_constructor(found) if isinstance(found, ast.ClassDef) else found
-    if function is None:
-        return {}
-    arguments = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
     return {
-        argument.arg: Option(
-            argument.arg,
-            ast.unparse(argument.annotation) if argument.annotation else "",
+        name: Option(
+            name,
+            ast.unparse(kind) if kind else "",
             REQUIRED if default is None else ast.literal_eval(default),
-            helps.get(argument.arg, ""),
+            helps.get(name, ""),
         )
-        for argument, default in arguments
+        for name, kind, default in find_arguments(found)
     }
+
+
+def read_signature(function: Callable[..., Any]) -> dict[str, Option]:
+    """Return the options of a function that is imported already, without help."""
+    parameters = inspect.signature(function).parameters.values()
+    return {
+        one.name: Option(one.name, str(one.annotation), one.default, "")
+        for one in parameters
+        if one.kind is one.KEYWORD_ONLY
+    }
+
+
+def find_arguments(
+    found: ast.FunctionDef | ast.ClassDef,
+) -> list[tuple[str, ast.expr | None, ast.expr | None]]:
+    """Return name, type and default of each argument that has one or is keyword-only, or of a dataclass's fields."""
+    function = find_constructor(found) if isinstance(found, ast.ClassDef) else found
+    if function is not None:
+        named, given = function.args.args, function.args.defaults
+        arguments = named[len(named) - len(given) :] + function.args.kwonlyargs
+        both = zip(arguments, [*given, *function.args.kw_defaults], strict=True)
+        return [(argument.arg, argument.annotation, default) for argument, default in both]
+    fields = [node for node in found.body if isinstance(node, ast.AnnAssign)]
+    return [(ast.unparse(node.target), node.annotation, node.value) for node in fields]
 
 
 def find_definition(path: Path, name: str) -> ast.FunctionDef | ast.ClassDef:
@@ -123,7 +150,9 @@ def check_names(given: Iterable[str], options: Mapping[str, Option], owner: str)
     for name in given:
         if name not in options:
             known = ", ".join(options) or "none, it has no options"
-            raise ValueError(f"Unknown option of {owner}. Received: {name!r}. Expected: {known}.")
+            raise ValueError(
+                f"Unknown option of {owner}. Received: {name!r}. Expected: {known}.{did_you_mean(name, options)}"
+            )
 
 
 def parse_options(
@@ -145,6 +174,9 @@ def parse_options(
 
 def parse_value(text: str, option: Option) -> Any:
     """Return what the text says as the option's type, or refuse it."""
+    if option.type.startswith("Size") and text.lower() != "none":
+        size = parse_size(option.name, text)
+        return size if len(size) > 1 else size[0]
     try:
         return _parse(text, option.type)
     except ValueError:
@@ -198,7 +230,7 @@ def _refusal(value: Any, option: Option, words: Mapping[str, str]) -> ValueError
 def _convert(value: Any, kind: str) -> Any:
     if kind == "Any":
         return value
-    for part in kind.split(" | "):
+    for part in kind.replace("Size", "int | tuple[int, ...]").split(" | "):
         element = part.removeprefix("tuple[").removesuffix(", ...]")
         if part == "None" and value is None:
             return None
@@ -228,30 +260,30 @@ def _convert_several(values: list[Any] | tuple[Any, ...], element: str) -> tuple
 def _parse(text: str, kind: str) -> Any:
     if kind.endswith(" | None") and text.lower() == "none":
         return None
-    match kind.removesuffix(" | None"):
-        case "int":
-            return int(text)
-        case "float":
-            return float(text)
-        case "bool":
-            return _parse_bool(text)
-        case "int | tuple[int, ...]":
-            numbers = tuple(int(number) for number in text.split(","))
-            return numbers if len(numbers) > 1 else numbers[0]
-        case "tuple[float, ...]":
-            return tuple(float(number) for number in text.split(","))
-        case "tuple[str, ...]":
-            return tuple(part.strip() for part in text.split(","))
-        case "str":
-            return text
-        case "Path":
-            return _convert(text, "Path")  # no empty one, which would be the working directory
-    raise TypeError(f"An option of type {kind} cannot be given as text.")
+    kind = kind.removesuffix(" | None")
+    if not kind.endswith(", ...]"):
+        return _SCALARS[kind](text)
+    alone, _, several = kind.rpartition("tuple[")
+    values = tuple(_SCALARS[several[: -len(", ...]")]](one.strip()) for one in text.split(","))
+    return values[0] if alone and len(values) == 1 else values
 
 
 def _parse_bool(text: str) -> bool:
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise ValueError
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise ValueError
+    return text.lower() in _TRUE
+
+
+def _parse_path(text: str) -> Path:
+    if not text:  # Path("") is the working directory
+        raise ValueError
+    return Path(text)
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": _parse_bool,
+    "str": str,
+    "Path": _parse_path,
+}

@@ -1,9 +1,10 @@
-"""The numbers that an option may be, and what is said of others."""
+"""The values that an option may have: ranges of numbers and lists of choices, with one error text for each."""
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,42 @@ class Range:
 
 
 def check_ranges(values: Mapping[str, Any], ranges: Mapping[str, Range], owner: str) -> None:
-    """Refuse a number out of its range; None, and what has no range, passes."""
+    """Refuse a number out of its range, and a tuple with such a number; None, and what has no range, passes."""
     for name, value in values.items():
-        if value is None or name not in ranges or value in ranges[name]:
+        if value is None or name not in ranges:
             continue
-        finite = "finite, " if math.isinf(value) else ""
-        raise ValueError(f"Received: {name}={value} for {owner}. Expected: {finite}{ranges[name]}.")
+        numbers = value if isinstance(value, tuple) else (value,)
+        for number in numbers or (math.nan,):  # an empty tuple has no number in the range
+            if number not in ranges[name]:
+                finite = "finite, " if math.isinf(number) else ""
+                received = number if numbers else "()"
+                raise ValueError(
+                    f"Received: {name}={received} for {owner}. Expected: {finite}{ranges[name]}."
+                )
+
+
+def check_choices(values: Mapping[str, Any], choices: Mapping[str, Iterable[Any]]) -> None:
+    """Refuse a value that is not among its choices; None, and what has no choices, passes."""
+    for name, value in values.items():
+        if value is not None and name in choices:
+            check_choice(name, value, choices[name])
+
+
+def check_choice(name: str, value: Any, known: Iterable[Any], owner: str = "") -> None:
+    """Refuse a value that is not among the known ones."""
+    known = tuple(known)
+    if value not in known:
+        whose = f" for {owner}" if owner else ""
+        raise ValueError(f"Received: {name}={value!r}{whose}. {expected_one_of(value, known)}")
+
+
+def expected_one_of(value: object, known: Iterable[Any]) -> str:
+    """Return the part of an error that lists the known values, with the one nearest to what was received."""
+    names = [str(one) for one in known]
+    return f"Expected one of: {', '.join(names)}.{did_you_mean(value, names)}"
+
+
+def did_you_mean(value: object, names: Iterable[str]) -> str:
+    """Return a question with the name nearest to the value, or nothing where none is near."""
+    near = difflib.get_close_matches(str(value), list(names), 1)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ddl import options
@@ -100,21 +101,23 @@ def benchmark_from_flags(doc: str, argv: list[str] | None) -> int:
 
 def _request(command: Command, arguments: dict[str, Any]) -> Any:
     """Return what was asked, options of models parsed by their types."""
-    from ddl.data.sources.source_options import parse_source_options
-    from ddl.models.zoo import MODELS, parse_model_options
+    from ddl.data.sources import SOURCES, detect_format
+    from ddl.models.zoo import MODELS
     from ddl.training.flags import parse_augment
 
     kind = options.load(command.request)
     if "model_option" in arguments:
-        model = arguments.get("model", getattr(kind, "model", None))
+        model: Any = arguments.get("model", getattr(kind, "model", None))
         if model not in MODELS:
             raise ValueError(
                 f"Received: model_option with model={model!r}. Expected: one of: {', '.join(MODELS)}."
             )
-        arguments["model_option"] = parse_model_options(model, arguments["model_option"])
+        arguments["model_option"] = MODELS.parse(model, arguments["model_option"])
     if "data_option" in arguments:
         texts, data = arguments["data_option"], arguments.get("data")
-        arguments["data_option"] = parse_source_options(data, texts) if data else {texts[0]: None}
+        arguments["data_option"] = (
+            SOURCES.parse(detect_format(Path(data)), texts) if data else {texts[0]: None}
+        )
     if "augment" in arguments:
         arguments["augment"] = parse_augment(arguments["augment"])
     return kind(**arguments)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
 from ddl.benchmark.result import markdown
 from ddl.distributed.buckets import BUCKET_BYTES
-from ddl.models.zoo import MODELS, build_model, check_model, target_of
+from ddl.models.zoo import MODELS, build_model, target_of
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
@@ -82,7 +82,7 @@ class ProjectRequest:
         if not self.ranks or not self.gbit:
             raise ValueError("Received: no ranks or no gbit. Expected: one of each at least.")
         if self.model in MODELS:
-            check_model(self.model, **self.model_option)
+            MODELS.check(self.model, **self.model_option)
         elif not Path(self.model).is_file():
             raise ValueError(
                 f"Received: model={self.model!r}, which is no file. Expected: a .keras file, or one of: "

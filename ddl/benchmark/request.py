@@ -10,7 +10,7 @@ from typing import Any
 
 from ddl.benchmark.runner import Setup
 from ddl.benchmark.trial import Trial
-from ddl.models.zoo import check_model
+from ddl.models.zoo import MODELS
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
@@ -78,7 +78,7 @@ class Request:
         """Refuse what cannot be measured."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "a benchmark")
-        check_model(self.model, **self.model_option)
+        MODELS.check(self.model, **self.model_option)
         for name, known in _CHOICES.items():
             value = getattr(self, name, known[0])
             if value not in known:

@@ -8,14 +8,24 @@ So a sample looks the same whatever the batch, the rank or a resume; only the ne
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from ddl.options import Size
+from ddl.ranges import Range, check_ranges
+
 _STREAM = 0x617567  # keeps these draws apart from others made from the same seed
+_RANGES = {
+    "rotation_degrees": Range(0, 180),
+    "zoom": Range(0, 0.9),
+    **dict.fromkeys(("contrast", "crop_foreground"), Range(0, 1)),
+    **dict.fromkeys(("elastic_pixels", "brightness", "gamma", "noise"), Range(0, 1000)),
+    "elastic_smoothness_pixels": Range(0, 1000, above=True),
+    "crop_size": Range(1),
+}
 # Plane and number of quarter turns that bring each of a cube's six sides to the front.
 _SIDES = (((0, 1), 0), ((0, 1), 1), ((0, 1), 2), ((0, 1), 3), ((0, 2), 1), ((0, 2), 3))
 
@@ -51,21 +61,13 @@ class Augmentation:
     contrast: float = 0.0
     gamma: float = 0.0
     noise: float = 0.0
-    crop_size: int | tuple[int, ...] | None = None
+    crop_size: Size | None = None
     crop_foreground: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done to a picture."""
-        limits = {"rotation_degrees": 180, "zoom": 0.9, "crop_foreground": 1, "contrast": 1}
-        for field in dataclasses.fields(self):
-            value, top = getattr(self, field.name), limits.get(field.name, 1000)
-            if isinstance(field.default, float) and not 0 <= value <= top:
-                raise ValueError(f"Received: {field.name}={value}. Expected: 0 to {top}.")
-        if self.elastic_smoothness_pixels <= 0:
-            raise ValueError("Received: elastic_smoothness_pixels=0. Expected: above 0.")
+        check_ranges(vars(self), _RANGES, "augmentation")
         sides = self.crop_size
-        if sides is not None and np.min(sides, initial=1) < 1:
-            raise ValueError(f"Received: crop_size={sides}. Expected: 1 or more each.")
         if isinstance(sides, tuple) and len(sides) not in (2, 3):
             raise ValueError(
                 f"Received: crop_size={sides}. Expected: one number, height and width, or depth, height and width."

@@ -9,6 +9,7 @@ import numpy as np
 from ddl.data.source import Source, View, checked_indices, empty_batch, origin_of
 from ddl.data.sources.arrays import Arrays
 from ddl.machine import available_memory_bytes
+from ddl.ranges import check_choice
 
 CACHES = ("auto", "memory", "none")
 SHARE = 0.25  # of a rank's part of the free memory: training and validation data may both be kept
@@ -73,8 +74,7 @@ def cached(
         local_ranks: ranks that share this machine's memory, each keeping all the samples it meets.
         count: samples that this rank reads at most, its block in a contiguous order; by default all.
     """
-    if policy not in CACHES:
-        raise ValueError(f"Received: cache={policy!r}. Expected one of: {', '.join(CACHES)}.")
+    check_choice("cache", policy, CACHES)
     if policy == "none" or isinstance(source, Cached) or isinstance(origin_of(source), Arrays):
         return source
     limit_bytes = memory_share(SHARE if policy == "auto" else MOST, local_ranks)

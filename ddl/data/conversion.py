@@ -8,6 +8,7 @@ import numpy as np
 
 from ddl.data.listing import Sample
 from ddl.data.pictures import MASK_MODES, PIXEL_LIMIT, read_mask, read_picture
+from ddl.ranges import check_choices
 
 CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}
 DEPTHS: dict[int, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
@@ -33,11 +34,7 @@ class Conversion:
 
     def __post_init__(self) -> None:
         """Refuse what no picture can become."""
-        for name, known in (("channels", CHANNELS), ("bits", DEPTHS), ("mask_mode", MASK_MODES)):
-            value = getattr(self, name)
-            if value not in known:
-                listed = ", ".join(map(str, known))
-                raise ValueError(f"Received: {name}={value!r}. Expected one of: {listed}.")
+        check_choices(vars(self), {"channels": CHANNELS, "bits": DEPTHS, "mask_mode": MASK_MODES})
         if self.image_size is not None and not all(1 <= side <= 65536 for side in self.image_size):
             raise ValueError(
                 f"Received: image_size={self.image_size}. Expected: a height and a width from 1 to 65536."

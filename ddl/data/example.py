@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ddl.data.synthetic import microscope_picture
+from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.progress import Progress
 from ddl.ranges import Range, check_ranges
@@ -38,14 +38,7 @@ class Example:
         """Give every field its type, and refuse a place where nothing can be written."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "example pictures")
-        if os.path.lexists(self.output):
-            raise ValueError(
-                f"Received: output={self.output}, which exists. Expected: a new folder."
-            )
-        if not os.access(self.output.absolute().parent, os.W_OK | os.X_OK):
-            raise ValueError(
-                f"Received: output={self.output}. Expected: a place in a folder that exists and can be written."
-            )
+        check_file("output", self.output)
 
 
 def write_example(example: Example) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data import sharding
+from ddl.ranges import check_choice
 
 ORDERS = ("global", "contiguous")
 
@@ -43,10 +44,7 @@ class SampleOrder:
 
     def __post_init__(self) -> None:
         """Refuse what is no order."""
-        if self.kind not in ORDERS:
-            raise ValueError(
-                f"Received: order={self.kind!r}. Expected one of: {', '.join(ORDERS)}."
-            )
+        check_choice("order", self.kind, ORDERS)
         for name, least in (("count", 1), ("per_rank_batch_size", 1), ("size", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(

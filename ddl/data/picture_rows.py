@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.pictures import PIXEL_LIMIT, check_pixels, read_picture
+from ddl.data.pictures import LOSSLESS_TIFF, PIXEL_LIMIT, check_pixels, read_picture
 
 LARGE_PIXELS = 1 << 24  # below that, a picture is simply decoded
 _GREY, _RGB = 1, 2
-_PLAIN = (1, 8, 32946)  # uncompressed and the two Deflates
 _DAMAGE = (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError, zlib.error)
 
 
@@ -79,8 +78,8 @@ def open_rows(
 ) -> Iterator[np.ndarray | TiffRows]:
     """Yield a picture (height, width, 1|3|4) of uint8 or uint16 that can be read by rows.
 
-    Plain TIFFs (grey or RGB, uncompressed or Deflate) of many pixels are read as rows are asked for; any other
-    picture is decoded, and takes its size in memory.
+    Plain TIFFs (grey or RGB, not compressed with loss) of many pixels are read as rows are asked for. Any other picture
+    is decoded as a whole, and takes its size in memory.
 
     Raises:
         ValueError: it is no such picture, is damaged, or has more than `pixel_limit` pixels or one frame.
@@ -119,7 +118,7 @@ def _is_plain(page: Any) -> bool:
     return (
         page.dtype in (np.uint8, np.uint16)
         and (page.photometric, page.samplesperpixel) in ((_GREY, 1), (_RGB, 3))
-        and page.compression in _PLAIN
+        and page.compression in LOSSLESS_TIFF
         and page.bitspersample in (8, 16)
         and page.planarconfig == 1
         and page.imagedepth == 1

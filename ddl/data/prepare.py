@@ -22,14 +22,15 @@ from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.listing import Listing
 from ddl.data.parts import Task, is_whole, make_part, plan_parts
 from ddl.data.pictures import PIXEL_LIMIT
-from ddl.files import hold_lock
+from ddl.files import check_file, hold_lock
 from ddl.options import convert_fields
 from ddl.progress import Progress
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choices, check_ranges
 
 LAYOUTS = ("auto", "folders", "pairs", "classes")
 ON_ERROR = ("stop", "skip")
 _RANGES = {"workers": Range(0, 1024), "seed": Range(0, 2**32, below=True), "folds": Range(0)}
+_CHOICES = {"layout": LAYOUTS, "on_error": ON_ERROR, "compression": assembly.COMPRESSIONS}
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,7 @@ class Preparation:
     def __post_init__(self) -> None:
         """Give every field its type, and refuse what cannot be made, before anything is read or written."""
         convert_fields(self)
-        for name, known in (
-            ("layout", LAYOUTS),
-            ("on_error", ON_ERROR),
-            ("compression", assembly.COMPRESSIONS),
-        ):
-            if getattr(self, name) not in known:
-                value = getattr(self, name)
-                raise ValueError(
-                    f"Received: {name}={value!r}. Expected one of: {', '.join(known)}."
-                )
+        check_choices(vars(self), _CHOICES)
         check_ranges(vars(self), _RANGES, "prepare_data")
         splits.split_samples(1 << 20, self.validation, self.test, self.seed)
         self.conversion()
@@ -108,14 +100,7 @@ class Preparation:
             )
         if self.output.exists():
             shutil.rmtree(self.parts_folder, ignore_errors=True)  # of a run killed as it cleaned up
-            raise ValueError(
-                f"Received: output={self.output}, which exists. Expected: a new name; or remove it."
-            )
-        folder = self.output.parent
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise ValueError(
-                f"Received: output={self.output}. Expected: a place in a folder that exists and can be written."
-            )
+        check_file("output", self.output)
 
     @property
     def parts_folder(self) -> Path:

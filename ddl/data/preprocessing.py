@@ -16,7 +16,7 @@ import numpy as np
 from ddl.data.conversion import CHANNELS, Conversion, unit_range
 from ddl.data.pictures import PIXEL_LIMIT
 from ddl.options import convert_fields
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choice, check_ranges
 
 NAME = "preprocessing.json"
 TARGETS = ("mask", "label")
@@ -59,10 +59,7 @@ class Preprocessing:
         """Give every field its type, and refuse what no model has."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "preprocessing")
-        if self.target not in TARGETS:
-            raise ValueError(
-                f"Received: target={self.target!r}. Expected one of: {', '.join(TARGETS)}."
-            )
+        check_choice("target", self.target, TARGETS)
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(
                 f"Received: {len(self.class_names)} class_names of {self.classes} classes. Expected: as many, or none."

@@ -39,13 +39,6 @@ def microscope_picture(index: int, size: int, seed: int = 0) -> tuple[np.ndarray
     return np.clip(picture, 0, 1).astype(np.float32), mask[..., None].astype(np.float32)
 
 
-def microscope_pictures(count: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return `count` pictures and masks, stacked."""
-    pairs = [microscope_picture(index, size, seed) for index in range(count)]
-    pictures, masks = zip(*pairs, strict=True)
-    return np.stack(pictures), np.stack(masks)
-
-
 def _blob(
     rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray, largest: float = 0.13
 ) -> np.ndarray:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ddl.distributed import runtime
+from ddl.ranges import check_choice
 
 RULES = ("linear", "sqrt", "none")
 
@@ -16,10 +17,7 @@ def scale_factor(rule: str, ranks: float) -> float:
     "linear" for SGD (the step over N times the samples is N times as long), "sqrt" for adaptive optimizers,
     "none" where the global batch stays what it was. A batch that is no multiple of one rank's counts as a fraction.
     """
-    if rule not in RULES:
-        raise ValueError(
-            f"Unknown scaling. Received: {rule!r}. Expected one of: {', '.join(RULES)}."
-        )
+    check_choice("scaling", rule, RULES)
     if not ranks > 0:
         raise ValueError(f"Received: ranks={ranks}. Expected: above 0.")
     return {"linear": float(ranks), "sqrt": math.sqrt(ranks), "none": 1.0}[rule]

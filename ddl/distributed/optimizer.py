@@ -19,6 +19,7 @@ from ddl.distributed.reduction import (
     times_ranks,
 )
 from ddl.distributed.stamps import timed
+from ddl.ranges import check_choice
 
 
 def DistributedOptimizer(  # noqa: N802
@@ -176,10 +177,7 @@ def _set_class(optimizer: Any, new: type) -> None:
 
 def _check(optimizer: Any, compression: str) -> None:
     name = f"{type(optimizer).__module__}.{type(optimizer).__name__}"
-    if compression not in wire.NAMES:
-        raise ValueError(
-            f"Unknown compression. Received: {compression!r}. Expected one of: {', '.join(wire.NAMES)}."
-        )
+    check_choice("compression", compression, wire.NAMES)
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             f"Received: Keras with the {keras.backend.backend()} backend. Expected: tensorflow, which Horovod "

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ddl.distributed import cores, failure, launcher, quiet, settings
+from ddl.ranges import check_choice
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -149,9 +150,7 @@ def allreduce(value: npt.ArrayLike, op: str = "mean") -> Any:
     import numpy as np
 
     array = np.asarray(value)
-    if op not in _REDUCTIONS:
-        known = ", ".join(_REDUCTIONS)
-        raise ValueError(f"Unknown reduction. Received: op={op!r}. Expected one of: {known}.")
+    check_choice("op", op, _REDUCTIONS)
     if op == "mean" and not np.issubdtype(array.dtype, np.inexact):
         array = array.astype(np.float64)
     if size() == 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.inspection import check_file
+from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
@@ -56,7 +56,7 @@ class InferenceBenchmark:
         convert_fields(self)
         values = {**vars(self), "size": None if self.size is None else min(self.size)}
         check_ranges(values, {**_RANGES, "threads": Range(0, 1024)}, "benchmark")
-        check_file("output", self.output, (".md",))
+        check_file("output", self.output, (".md",), replaces=True)
 
     def check_model(self, how: Preprocessing) -> None:
         """Check that the benchmark supports this model, and the model this picture size.

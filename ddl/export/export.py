@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.data.preprocessing import Preprocessing
 from ddl.export.formats import find_format
+from ddl.files import check_file
 from ddl.inference.model import TrainedModel, model_files
 from ddl.options import convert_fields
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choices, check_ranges
 
 PRECISIONS = ("f32", "f16", "int8")
 TOLERANCES = {"f32": 1e-4, "f16": 0.02, "int8": 0.005}
@@ -61,10 +61,7 @@ class Export:
     def __post_init__(self) -> None:
         """Convert the fields to their types, choose the format, and check the combination."""
         convert_fields(self)
-        if self.precision not in PRECISIONS:
-            raise ValueError(
-                f"Received: precision={self.precision!r}. Expected one of: {', '.join(PRECISIONS)}."
-            )
+        check_choices(vars(self), {"precision": PRECISIONS})
         check_ranges(vars(self), _RANGES, "export")
         name = find_format(self.output, self.format, self.precision)
         object.__setattr__(self, "format", name)
@@ -74,7 +71,7 @@ class Export:
                 f"Received: calibration for precision={self.precision}. Expected: no calibration flags; only int8 "
                 "uses them."
             )
-        _check_output(self.output)
+        check_file("output", self.output, parts=model_files(self.output))
 
     @property
     def allowed(self) -> float:
@@ -84,15 +81,3 @@ class Export:
     def preprocessing(self, model: TrainedModel) -> Preprocessing:
         """Return the preprocessing to save with the export."""
         return dataclasses.replace(model.preprocessing, folded=self.fold_preprocessing)
-
-
-def _check_output(output: Path) -> None:
-    """Refuse an output that cannot be written or that exists."""
-    folder = output.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"Received: output={output}. Expected: a path in an existing, writable folder."
-        )
-    for path in {output, *model_files(output)}:
-        if os.path.lexists(path):
-            raise ValueError(f"Received: output={output}, but {path} exists. Expected: a new name.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ddl.inference.extras import check_packages
 from ddl.inference.model import OPENVINO, SAVED_MODEL
+from ddl.ranges import check_choice
 
 if TYPE_CHECKING:
     import keras
@@ -70,17 +71,13 @@ def find_format(output: Path, name: str | None, precision: str) -> str:
     if name is None:
         endings = ", ".join(f"{form.suffix} ({key})" for key, form in FORMATS.items())
         raise ValueError(f"Received: output={output}. Expected: a name that ends in {endings}.")
-    if name not in FORMATS:
-        raise ValueError(f"Received: format={name!r}. Expected one of: {', '.join(FORMATS)}.")
+    check_choice("format", name, FORMATS)
     form = FORMATS[name]
     if output.suffix != form.suffix:
         raise ValueError(
             f"Received: output={output} for {name}. Expected: a name that ends in {form.suffix}."
         )
-    if precision not in form.precisions:
-        raise ValueError(
-            f"Received: precision={precision!r} for {name}. Expected one of: {', '.join(form.precisions)}."
-        )
+    check_choice("precision", precision, form.precisions, name)
     needed = form.packages + (form.int8_packages if precision == "int8" else ())
     check_packages(needed, f"format={name} in {precision}")
     return name

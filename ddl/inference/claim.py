@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ddl.files import hold_lock, write_whole
+from ddl import files
 from ddl.training.run_dir import holds_run
 
 NAME = "predict.json"
@@ -25,12 +24,7 @@ def check_folder(folder: Path, facts: dict[str, Any]) -> None:
     Raises:
         ValueError: one line that says what is wrong and what to do.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"Received: output={folder}, but {existing} is not a writable folder. Expected: a writable folder, or the "
-            "name of a new one."
-        )
+    files.check_folder("output", folder)
     if holds_run(folder):
         raise ValueError(
             f"Received: output={folder}, which is a run directory. Expected: a separate folder for the results."
@@ -69,23 +63,16 @@ def claim_folder(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
     """
     check_folder(folder, facts)
     is_new = not folder.exists()
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(hold_lock(folder / _LOCK))
-        except BlockingIOError as error:
-            raise ValueError(
-                f"Received: output={folder}, which another prediction is writing to. Expected: one prediction at a "
-                "time; wait for it, or use another folder."
-            ) from error
-        except OSError as error:
-            raise disk_trouble(folder, error) from error
+    with (
+        files.hold_folder("output", folder, _LOCK, "writing predictions"),
+        ExitStack() as stack,
+    ):
         if is_new:
             stack.callback(_remove_if_empty, folder)
         _remove_leftovers(folder)
         text = json.dumps(facts, indent=2) + "\n"
         if not (folder / NAME).exists():
-            write_whole(folder / NAME, lambda path: path.write_text(text, encoding="utf-8"))
+            files.write_whole(folder / NAME, lambda path: path.write_text(text, encoding="utf-8"))
         yield
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ddl.files import check_file
 from ddl.inference.predictor import PRECISIONS
 from ddl.inference.segmenter import Cut
 from ddl.options import convert_fields
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choice, check_ranges
 from ddl.training.evaluation import Evaluation
 
 _RANGES = {"overlap": Range(0), "worst": Range(0, 48)}
@@ -63,17 +63,14 @@ class Inspection(Evaluation):
         super().__post_init__()
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "evaluation")
-        if self.inference_precision not in PRECISIONS:
-            raise ValueError(
-                f"Received: inference_precision={self.inference_precision!r}. Expected one of: {', '.join(PRECISIONS)}."
-            )
+        check_choice("inference_precision", self.inference_precision, PRECISIONS)
         if self.overlap is not None and self.tile is None:
             raise ValueError(
                 f"Received: overlap={self.overlap} without tile. Expected: both flags."
             )
         for name, suffixes in _SUFFIXES.items():
             if name != "worst_sheet" or self.worst:
-                check_file(name, getattr(self, name), suffixes)
+                check_file(name, getattr(self, name), suffixes, replaces=True)
 
     @property
     def looks_closer(self) -> bool:
@@ -116,17 +113,3 @@ def confusion_text(counts: np.ndarray, names: Sequence[str], *, aligned: bool) -
         for row in table
     ]
     return "\n".join(lines) + "\n"
-
-
-def check_file(name: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
-    """Refuse an output file with a wrong suffix or in a folder that is not writable."""
-    if path is None:
-        return
-    if path.suffix not in suffixes or path.is_dir():
-        raise ValueError(
-            f"Received: {name}={path}. Expected: a file that ends in {' or '.join(suffixes)}."
-        )
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ValueError(
-            f"Received: {name}={path}. Expected: a path in an existing, writable folder."
-        )

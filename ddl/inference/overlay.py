@@ -69,11 +69,6 @@ def draw_overlay(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def outline(mask: np.ndarray) -> np.ndarray:
     """Return which pixels of regions have a neighbour of another class; (H, W) bool."""
-    padded = np.pad(mask, 1, mode="edge")
-    inner = padded[1:-1, 1:-1]
-    others = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    differs: np.ndarray = np.zeros(mask.shape, bool)
-    for other in others:
-        differs |= other != inner
-    differs &= mask > 0
-    return differs
+    from skimage.segmentation import find_boundaries
+
+    return np.asarray(find_boundaries(mask, mode="inner"))

@@ -14,7 +14,7 @@ from ddl.inference.outputs import SUFFIXES
 from ddl.inference.predictor import MODES, PRECISIONS
 from ddl.inference.segmenter import SCALES, Cut
 from ddl.options import convert_fields
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choices, check_ranges
 
 ON_ERROR = ("stop", "skip")
 _CHOICES = {
@@ -89,11 +89,7 @@ class Prediction:
         """Convert the fields to their types and check them."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "prediction")
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"Received: {name}={getattr(self, name)!r}. Expected one of: {', '.join(known)}."
-                )
+        check_choices(vars(self), _CHOICES)
         if self.tile is not None and (not self.tile or min(self.tile) < 1):
             raise ValueError(
                 f"Received: tile={self.tile}. Expected: a side in pixels, such as 256."

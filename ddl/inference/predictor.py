@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ddl.inference.extras import check_packages
+from ddl.ranges import check_choice
 
 MODES = ("throughput", "latency")
 PRECISIONS = ("f32", "bf16")
@@ -90,10 +91,7 @@ def check_backend(path: Path, backend: str = "auto", precision: str = "f32") -> 
     Raises:
         ValueError: unknown backend, no backend for this file, missing package, or unsupported precision.
     """
-    if backend != "auto" and backend not in BACKENDS:
-        raise ValueError(
-            f"Received: backend={backend!r}. Expected one of: auto, {', '.join(BACKENDS)}."
-        )
+    check_choice("backend", backend, ("auto", *BACKENDS))
     names = BACKENDS if backend == "auto" else (backend,)
     for name in names:
         if path.suffix.lower() in BACKENDS[name].suffixes:
@@ -134,8 +132,7 @@ def open_predictor(
     Raises:
         ValueError: the backend is unknown or not installed, or it cannot load the file.
     """
-    if mode not in MODES:
-        raise ValueError(f"Received: mode={mode!r}. Expected one of: {', '.join(MODES)}.")
+    check_choice("mode", mode, MODES)
     if threads < 0:
         raise ValueError(f"Received: threads={threads}. Expected: 0 or more.")
     module = importlib.import_module(BACKENDS[check_backend(path, backend, precision)].module)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ddl.ranges import check_choice
+
 # Every model's pictures come in 0..1. What the published weights saw instead, by Keras's own names:
 #   "caffe": 0..255, blue first, minus the mean of ImageNet;  "tf": -1..1;  "torch": minus mean, over deviation;
 #   "raw": 0..255, because the model scales inside.
@@ -50,10 +52,7 @@ def find_encoder(name: str) -> tuple[str, str]:
         raise ValueError(
             f"Received: encoder={name!r}. {REFUSED[key]}. Expected one of: {', '.join(ENCODERS)}."
         )
-    if key not in ENCODERS:
-        raise ValueError(
-            f"Unknown encoder. Received: {name!r}. Expected one of: {', '.join(ENCODERS)}."
-        )
+    check_choice("encoder", key, ENCODERS)
     return ENCODERS[key]
 
 

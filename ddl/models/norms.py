@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ddl.ranges import check_choice
+
 NORMS = ("sync", "batch", "group", "none")
 """Batch normalization over all ranks, over this rank's part alone, group normalization, or none."""
 
@@ -12,12 +14,6 @@ NORMS = ("sync", "batch", "group", "none")
 # Keras's 0.99 needs some 500 steps before the moving statistics fit the model; short runs would be
 # validated with wrong ones.
 MOMENTUM = 0.9
-
-
-def check_norm(norm: str) -> None:
-    """Refuse an unknown kind."""
-    if norm not in NORMS:
-        raise ValueError(f"Unknown norm. Received: {norm!r}. Expected one of: {', '.join(NORMS)}.")
 
 
 def normalize(
@@ -41,7 +37,7 @@ def normalize(
     """
     import keras
 
-    check_norm(norm)
+    check_choice("norm", norm, NORMS)
     if norm == "none":
         return features
     if norm == "group":

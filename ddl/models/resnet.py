@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import keras
 
 from ddl.models.blocks import convolve, probabilities
-from ddl.models.norms import check_norm, normalize
+from ddl.models.norms import normalize
+from ddl.ranges import check_choice
 
 BLOCKS = {
     18: (2, 2, 2, 2),
@@ -47,10 +48,7 @@ def build_resnet(
         zero_init_gamma: let every block begin as the identity (Goyal et al. 2017), which large batches like.
         dropout: share of the last features dropped; masks are a rank's own.
     """
-    if depth not in BLOCKS:
-        raise ValueError(
-            f"Received: depth={depth}. Expected one of: {', '.join(map(str, BLOCKS))}."
-        )
+    check_choice("depth", depth, BLOCKS)
     _check(input_shape, classes, width, norm, dropout, zero_init_gamma)
     block = _bottleneck_block if depth >= 50 else _basic_block
     inputs = keras.Input(tuple(input_shape), name="image")
@@ -86,9 +84,7 @@ def build_cifar_resnet(
         zero_init_gamma: let every block begin as the identity.
         dropout: share of the last features dropped; masks are a rank's own.
     """
-    if depth not in CIFAR_DEPTHS:
-        known = ", ".join(map(str, CIFAR_DEPTHS))
-        raise ValueError(f"Received: depth={depth}. Expected one of: {known}.")
+    check_choice("depth", depth, CIFAR_DEPTHS)
     _check(input_shape, classes, width, norm, dropout, zero_init_gamma)
     inputs = keras.Input(tuple(input_shape), name="image")
     features = _convolve_and_normalize(inputs, width, 3, norm, "stem")
@@ -222,7 +218,6 @@ def _check(
     dropout: float,
     zero_init_gamma: bool,
 ) -> None:
-    check_norm(norm)
     if len(input_shape) != 3:
         raise ValueError(
             f"Received: input_shape={tuple(input_shape)}. Expected: (height, width, channels)."

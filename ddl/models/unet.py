@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from ddl.models import blocks
-from ddl.models.norms import check_norm, normalize
+from ddl.models.norms import normalize
 
 
 def build_unet(
@@ -40,7 +40,7 @@ def build_unet(
         transposed: enlarge by transposed convolutions, else by interpolation.
     """
     widths = _checked_widths(tuple(input_shape), classes, width, depth)
-    _check_options(depth, norm, dropout, deep_supervision)
+    _check_options(depth, dropout, deep_supervision)
     level_block = _level_block(norm, dropout, residual=residual)
     inputs = keras.Input(tuple(input_shape), name="image")
     features, skips = inputs, []
@@ -105,7 +105,6 @@ def build_seed_unet(
             count, and Adam moves it by rounding errors.
     """
     widths = _checked_widths(tuple(input_shape), classes, 8, 7)
-    check_norm(norm)
     if len(input_shape) != 3:
         raise ValueError(f"Received: input_shape={input_shape}. Expected: height, width, channels.")
     with_bias = {"use_bias": bias or norm == "none"}
@@ -168,8 +167,7 @@ def _checked_widths(
     return widths
 
 
-def _check_options(depth: int, norm: str, dropout: float, deep_supervision: bool) -> None:
-    check_norm(norm)
+def _check_options(depth: int, dropout: float, deep_supervision: bool) -> None:
     if not 0 <= dropout < 1:
         raise ValueError(f"Received: dropout={dropout}. Expected: 0 or more, less than 1.")
     if deep_supervision and depth < 2:

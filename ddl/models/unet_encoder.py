@@ -9,7 +9,6 @@ import keras
 
 from ddl.models import blocks
 from ddl.models.encoders import check_weights_file, find_encoder
-from ddl.models.norms import check_norm
 
 _LEVELS = 5  # every network in the table halves the picture five times
 _DEVIATIONS = (
@@ -51,7 +50,7 @@ def build_encoder_unet(
         transposed: enlarge by transposed convolutions, else by interpolation.
     """
     application, pictures = find_encoder(encoder)
-    _check(tuple(input_shape), classes, width, norm, weights_file)
+    _check(tuple(input_shape), classes, width, weights_file)
     inputs = keras.Input(tuple(input_shape), name="image")
     backbone = _build_backbone(application, scaled_pictures(inputs, pictures), weights_file)
     if norm == "sync":
@@ -144,9 +143,8 @@ def _build_backbone(
 
 
 def _check(
-    input_shape: tuple[int, ...], classes: int, width: int, norm: str, weights_file: str | None
+    input_shape: tuple[int, ...], classes: int, width: int, weights_file: str | None
 ) -> None:
-    check_norm(norm)
     unit = 2**_LEVELS
     sides = input_shape[:2]
     if len(input_shape) != 3 or any(not side or side % unit or side < 2 * unit for side in sides):

@@ -1,38 +1,20 @@
-"""The one table of models: a name and its options -> a Keras model. Listing and checking load no framework."""
+"""The table of models: a name and its options -> a Keras model. Listing and checking import no TensorFlow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ddl import options as opts
+from ddl.builder_table import BuilderTable
 from ddl.models.encoders import check_weights_file, find_encoder
-from ddl.models.norms import check_norm
-from ddl.ranges import Range, check_ranges
+from ddl.models.norms import NORMS
+from ddl.ranges import Range
 
 if TYPE_CHECKING:
     import keras
 
-_RESNET, _CIFAR = "ddl.models.resnet:build_resnet", "ddl.models.resnet:build_cifar_resnet"
-
-MODELS: dict[str, tuple[str, dict[str, Any]]] = {
-    "unet": ("ddl.models.unet:build_unet", {}),
-    "unet_seed": ("ddl.models.unet:build_seed_unet", {}),
-    "unet_encoder": ("ddl.models.unet_encoder:build_encoder_unet", {}),
-    "resnet18": (_RESNET, {"depth": 18}),
-    "resnet34": (_RESNET, {"depth": 34}),
-    "resnet50": (_RESNET, {"depth": 50}),
-    "resnet101": (_RESNET, {"depth": 101}),
-    "resnet152": (_RESNET, {"depth": 152}),
-    "resnet20": (_CIFAR, {"depth": 20}),
-    "resnet32": (_CIFAR, {"depth": 32}),
-    "resnet44": (_CIFAR, {"depth": 44}),
-    "resnet56": (_CIFAR, {"depth": 56}),
-    "resnet110": (_CIFAR, {"depth": 110}),
-    "cnn": ("ddl.models.cnn:build_cnn", {}),
-}
-"""Name -> builder, and the options which the name has decided."""
+_CIFAR_DEPTHS, _DEPTHS = (20, 32, 44, 56, 110), (18, 34, 50, 101, 152)
 
 
 @dataclass(frozen=True)
@@ -56,51 +38,14 @@ _SIDES = {
     "unet_seed": Sides(multiple=128),
     "unet_encoder": Sides(multiple=32, least=64, is_fixed=True),
 }
-_CHECKS: dict[str, Callable[[Any], object]] = {
-    "norm": check_norm,
-    "encoder": find_encoder,
-    "weights_file": check_weights_file,
-}
-_RANGES = {
-    "width": Range(1),
-    "dense": Range(1),
-    "depth": Range(1, 10),
-    "dropout": Range(0, 1, below=True),
-}
 
 
-def build_model(
-    name: str, input_shape: Sequence[int | None], classes: int, **options: Any
-) -> keras.Model:
-    """Return the model of this name: probabilities for each class, of a picture or of each of its pixels.
-
-    Args:
-        name: one of `MODELS`.
-        input_shape: (height, width, channels), for a "unet" also (depth, height, width, channels).
-        classes: 1 ends in a sigmoid, more in a softmax.
-        **options: those of `model_options(name)`.
-    """
-    options = check_model(name, **options)
-    builder, decided = MODELS[name]
-    model: keras.Model = opts.load(builder)(input_shape, classes=classes, **decided, **options)
-    return model
-
-
-def check_model(name: str, /, **options: Any) -> dict[str, Any]:
-    """Return the options, each of its type; refuse an unknown name or option, and what no picture could make right."""
-    known, owner = model_options(name), f"model {name}"
-    values = opts.convert_values(options, known, owner)
-    for option, value in values.items():
-        if option in _CHECKS:
-            _CHECKS[option](value)
-        for number in value if isinstance(value, tuple) else (value,):
-            check_ranges({option: number}, _RANGES, owner)
-    _check_together({key: known[key].default for key in known} | values, owner)
-    return values
-
-
-def _check_together(values: Mapping[str, Any], owner: str) -> None:
-    """Refuse options that contradict each other."""
+def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
+    """Refuse an encoder or a file that does not exist, and options that contradict each other."""
+    if "encoder" in given:
+        find_encoder(given["encoder"])
+    check_weights_file(given.get("weights_file"))
+    values = {**defaults, **given}
     depth, width = values.get("depth", 0), values.get("width")
     if isinstance(width, tuple) and len(width) != depth + 1:
         raise ValueError(
@@ -113,43 +58,52 @@ def _check_together(values: Mapping[str, Any], owner: str) -> None:
         )
 
 
+MODELS = BuilderTable(
+    "model",
+    {
+        "unet": "ddl.models.unet:build_unet",
+        "unet_seed": "ddl.models.unet:build_seed_unet",
+        "unet_encoder": "ddl.models.unet_encoder:build_encoder_unet",
+        **{f"resnet{depth}": "ddl.models.resnet:build_resnet" for depth in _DEPTHS},
+        **{f"resnet{depth}": "ddl.models.resnet:build_cifar_resnet" for depth in _CIFAR_DEPTHS},
+        "cnn": "ddl.models.cnn:build_cnn",
+    },
+    fixed={f"resnet{depth}": {"depth": depth} for depth in (*_DEPTHS, *_CIFAR_DEPTHS)},
+    hidden=("classes",),
+    ranges={
+        "width": Range(1),
+        "dense": Range(1),
+        "depth": Range(1, 10),
+        "dropout": Range(0, 1, below=True),
+    },
+    choices={"norm": NORMS},
+    rule=_check_together,
+)
+
+
+def build_model(
+    name: str, input_shape: Sequence[int | None], classes: int, **options: Any
+) -> keras.Model:
+    """Return the model of this name: probabilities for each class, of a picture or of each of its pixels.
+
+    Args:
+        name: one of `MODELS`.
+        input_shape: (height, width, channels), for a "unet" also (depth, height, width, channels).
+        classes: 1 ends in a sigmoid, more in a softmax.
+        **options: those of `MODELS.options(name)`.
+    """
+    model: keras.Model = MODELS.build(name, input_shape, classes=classes, **options)
+    return model
+
+
 def target_of(name: str) -> str:
-    """Return what a model finds: "mask" (a class for each pixel) or "label" (one for the picture)."""
+    """Return what a model predicts: "mask" (a class for each pixel) or "label" (one for the picture)."""
     return "mask" if name.startswith("unet") else "label"
 
 
 def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
     """Return what a model with these options needs of the sides of its input."""
     if name == "unet":  # it halves them `depth` times
-        return Sides(
-            multiple=1 << options.get("depth", model_options(name)["depth"].default), axes=(2, 3)
-        )
+        default = MODELS.options(name)["depth"].default
+        return Sides(multiple=1 << options.get("depth", default), axes=(2, 3))
     return _SIDES.get(name, Sides())
-
-
-def model_options(name: str) -> dict[str, opts.Option]:
-    """Return the options of a model: name -> type, default and help."""
-    if name not in MODELS:
-        raise ValueError(
-            f"Unknown model. Received: {name!r}. Expected one of: {', '.join(MODELS)}."
-        )
-    builder, decided = MODELS[name]
-    options = opts.read_options(builder)
-    return {key: options[key] for key in options if key not in decided and key != "classes"}
-
-
-def parse_model_options(name: str, texts: Iterable[str]) -> dict[str, Any]:
-    """Return the options that texts such as "width=32" give a model, as `build_model` takes them."""
-    return check_model(name, **opts.parse_options(texts, model_options(name), f"model {name}"))
-
-
-def describe_models() -> str:
-    """Return every name with its options, one a line, for a help text."""
-    lines = []
-    for name in MODELS:
-        lines.append(name)
-        lines += [
-            f"  {option.name}={option.default} ({option.type}): {option.help}"
-            for option in model_options(name).values()
-        ]
-    return "\n".join(lines)

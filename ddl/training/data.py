@@ -13,9 +13,8 @@ import numpy as np
 from ddl.data.cache import cached
 from ddl.data.samples import LabelSamples, MaskSamples, count_classes
 from ddl.data.source import Source, Subset
-from ddl.data.sources import PICTURE_FILES, SEEDED, detect_format, open_source
+from ddl.data.sources import PICTURE_FILES, SEEDED, SOURCES, detect_format, open_source
 from ddl.data.sources.hdf5 import has_splits
-from ddl.data.sources.source_options import convert_source_options
 from ddl.data.splits import split_samples
 from ddl.distributed.launcher import placement
 from ddl.training.agreement import check_agreement, check_shapes
@@ -149,7 +148,7 @@ def _split_sources(plan: Plan) -> tuple[Source, Source]:
 
 def _open(plan: Plan, data: str, **options: Any) -> Source:
     form = detect_format(Path(data))
-    options |= convert_source_options(form, plan.data_option)
+    options |= SOURCES.check(form, **plan.data_option)
     if form in PICTURE_FILES and plan.image_size is not None:
         options["image_size"] = plan.image_size
     if form in SEEDED:

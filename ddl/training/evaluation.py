@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ddl.data.source import Source
-from ddl.data.sources import detect_format
-from ddl.data.sources.source_options import source_options
+from ddl.data.sources import SOURCES, detect_format
+from ddl.files import check_file
 from ddl.options import convert_fields
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choices, check_ranges
 from ddl.training.agreement import check_agreement, check_sides
 from ddl.training.data import PARTS, as_samples, open_part
-from ddl.training.metrics import check_metric
+from ddl.training.metrics import METRICS
 from ddl.training.plan import Plan
 from ddl.training.plan_parts import DataPlan
 from ddl.training.trained import find_trained
@@ -46,15 +45,13 @@ class Evaluation:
     def __post_init__(self) -> None:
         """Give every field its type, and refuse what cannot be evaluated."""
         convert_fields(self)
-        if self.part not in (None, *PARTS):
-            raise ValueError(f"Received: part={self.part!r}. Expected one of: {', '.join(PARTS)}.")
+        check_choices(vars(self), {"part": PARTS})
         check_ranges(vars(self), {"per_rank_batch_size": Range(1)}, "evaluation")
         for name in self.metric:
-            check_metric(name)
+            METRICS.check(name)
             if self.metric.count(name) > 1:
                 raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
-        if self.output is not None:
-            _check_output(self.output)
+        check_file("output", self.output, (".json",), replaces=True)
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def open_subject(evaluation: Evaluation) -> Subject:
     trained = find_trained(evaluation.model, evaluation.checkpoint)
     plan = trained.plan
     if evaluation.data is not None:
-        known = source_options(detect_format(Path(evaluation.data)))
+        known = SOURCES.options(detect_format(Path(evaluation.data)))
         options = {name: value for name, value in plan.data_option.items() if name in known}
         changes: dict[str, Any] = {"data": evaluation.data, "data_option": options, "fold": None}
         part = DataPlan.validation_part
@@ -87,16 +84,6 @@ def open_subject(evaluation: Evaluation) -> Subject:
             f"Received: part={part_name!r} of {plan.data}, which holds no samples. Expected: another part."
         )
     return Subject(trained.file, plan, source)
-
-
-def _check_output(path: Path) -> None:
-    """Refuse a place where no results can be written, or where they would take another file's."""
-    if path.suffix != ".json" or path.is_dir():
-        raise ValueError(f"Received: output={path}. Expected: a file that ends in .json.")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ValueError(
-            f"Received: output={path}. Expected: a place in a folder that exists and can be written."
-        )
 
 
 def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
@@ -160,6 +147,8 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     model.compile(
         loss=build_loss(plan.loss, **plan.loss_option),
         metrics=[build_metric(name, **plan.metric_option.get(name, {})) for name in names],
+        # XLA, which Keras takes on GPUs, cannot compile SciPy.
+        jit_compile=False if "hausdorff_95" in names else "auto",
     )
     return model, as_samples(subject.source, plan, classes)
 

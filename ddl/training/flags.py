@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from ddl.data.sources.source_options import parse_source_options
+from ddl.data.sources import SOURCES, detect_format
 from ddl.flags import default_of, given_flags
-from ddl.models.zoo import parse_model_options
-from ddl.training.losses import parse_loss_options
-from ddl.training.metrics import parse_metric_options
-from ddl.training.optimizers import parse_optimizer_options
-from ddl.training.plan import Plan
+from ddl.options import parse_options, read_options
+from ddl.training.metrics import METRICS
+from ddl.training.plan import AUGMENTATION, TABLES, Plan
 from ddl.training.plan_parts import PARTS
-from ddl.training.schedules import parse_schedule_options
 
 _LISTS = ("metric", "freeze")
+_OPTIONS = ("augment", *(f"{field}_option" for field in ("data", "metric", *TABLES)))
 _SAID_ALWAYS = ("data", "model", "loss", "metric")  # in which the training scripts differ
 _SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_resnet.py"}
 
@@ -30,9 +29,9 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
     """
     flags = given_flags(arguments)
     given = dict(defaults) | flags
-    for name, parse in _option_parsers(given).items():
+    for name in _OPTIONS:
         if name in flags:
-            given[name] = parse(flags[name])
+            given[name] = _parse_options(name, flags[name], given)
     return Plan(**given)
 
 
@@ -79,28 +78,24 @@ def _as_text(value: Any, name: str = "") -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def _option_parsers(given: Mapping[str, Any]) -> dict[str, Callable[[Iterable[str]], Any]]:
-    plan = {field.name: default_of(field) for field in dataclasses.fields(Plan)} | dict(given)
-    return {
-        "data_option": lambda texts: parse_source_options(plan["data"], texts),
-        "augment": parse_augment,
-        "model_option": lambda texts: parse_model_options(plan["model"], texts),
-        "loss_option": lambda texts: parse_loss_options(plan["loss"], texts),
-        "metric_option": _parse_metric_options,
-        "optimizer_option": lambda texts: parse_optimizer_options(plan["optimizer"], texts),
-        "schedule_option": lambda texts: parse_schedule_options(plan["schedule"], texts),
-    }
+def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that texts give to a field such as `model_option`, whose model is among `given`."""
+    owner = field.removesuffix("_option")
+    if field == "augment":
+        return parse_augment(texts)
+    if field == "metric_option":
+        return _parse_metric_options(texts)
+    name = given.get(owner, default_of(Plan.__dataclass_fields__[owner]))
+    if field == "data_option":
+        return SOURCES.parse(detect_format(Path(name)), texts)
+    return TABLES[owner].parse(name, texts)
 
 
 def parse_augment(texts: Iterable[str]) -> dict[str, Any]:
-    """Return the augmentation that texts such as "flip=true" stand for, as a plan has it."""
-    from ddl.data.augmentation_options import parse_augmentation  # with SciPy
-
-    parsed = parse_augmentation(texts)
-    if parsed is None:
-        return {}
-    fields = dataclasses.fields(parsed)
-    return {f.name: getattr(parsed, f.name) for f in fields if getattr(parsed, f.name) != f.default}
+    """Return the augmentation options that texts such as "flip=true" turn on."""
+    known = read_options(AUGMENTATION)
+    given = parse_options(texts, known, "augmentation")
+    return {name: value for name, value in given.items() if value != known[name].default}
 
 
 def _parse_metric_options(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -111,4 +106,4 @@ def _parse_metric_options(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
         if not dot:
             raise ValueError(f"Received: metric_option {text!r}. Expected: METRIC.NAME=VALUE.")
         by_metric.setdefault(metric, []).append(rest)
-    return {metric: parse_metric_options(metric, rest) for metric, rest in by_metric.items()}
+    return {metric: METRICS.parse(metric, rest) for metric, rest in by_metric.items()}

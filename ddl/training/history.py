@@ -64,10 +64,6 @@ class History:
             with (self._run_dir / name).open("a", encoding="utf-8", newline="") as file:
                 file.write(line)
 
-    def values(self, name: str) -> list[float]:
-        """Return a quantity, a value an epoch; NaN where an epoch has none."""
-        return [float(epoch.get(name, math.nan)) for epoch in self.epochs]
-
 
 def write_history(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
     """Write both files whole. Rank 0 alone calls it."""

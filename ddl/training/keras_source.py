@@ -10,9 +10,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from ddl.options import Option, find_constructor, find_definition, read_helps
+from ddl.options import Option, find_arguments, find_constructor, find_definition, read_helps
 
-_NOT_OPTIONS = ("self", "learning_rate", "name")  # of the schedule, and of us
 _SHARED_HELP = "base_optimizer_keyword_args"
 
 # Keras's constructors have no annotations: a type is that of the default, but for these.
@@ -39,28 +38,31 @@ _DEFAULT_WORDS = re.compile(r" ?Defaults to `?[^`\s]+?`?\.(?=\s|$)")
 
 
 @functools.cache
-def read_optimizer(name: str, class_name: str) -> dict[str, Option]:
+def read_optimizer(builder: str) -> dict[str, Option]:
     """Return the options of a Keras optimizer, in the order of its constructor, without importing Keras.
 
     Args:
-        name: the module of `keras/src/optimizers` that defines it.
-        class_name: its class there.
+        builder: such as "keras.src.optimizers.sgd:SGD".
     """
+    module, _, class_name = builder.partition(":")
+    name = module.rpartition(".")[2]
     path = _folder() / f"{name}.py"
     if not path.exists():
         raise ValueError(
             f"Received: optimizer {name!r}, which this Keras does not have. Expected: another, or a newer Keras."
         )
     found = find_definition(path, class_name)
-    if not isinstance(found, ast.ClassDef) or (constructor := find_constructor(found)) is None:
+    if not isinstance(found, ast.ClassDef) or find_constructor(found) is None:
         raise ValueError(
             f"Received: {path}, where {class_name} has no constructor. Expected: the Keras of requirements.txt."
         )
     helps = _helps(found)
+    defaults = {
+        key: ast.literal_eval(default) for key, _, default in find_arguments(found) if default
+    }
     return {
         key: Option(key, _type(key, default), default, helps.get(key, ""))
-        for key, default in _defaults(constructor).items()
-        if key not in _NOT_OPTIONS
+        for key, default in defaults.items()
     }
 
 
@@ -69,16 +71,6 @@ def _folder() -> Path:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("No module keras.")
     return Path(spec.origin).parent / "src" / "optimizers"
-
-
-def _defaults(constructor: ast.FunctionDef) -> dict[str, Any]:
-    names = [argument.arg for argument in constructor.args.args]
-    defaults = constructor.args.defaults
-    with_default = names[len(names) - len(defaults) :]
-    return {
-        name: ast.literal_eval(default)
-        for name, default in zip(with_default, defaults, strict=True)
-    }
 
 
 def _type(name: str, default: Any) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from ddl.ranges import check_choice
+
 MODES = ("auto", "min", "max")
 _MORE_IS_BETTER = ("dice", "iou", "precision", "recall", "top_", "accuracy")
 
 
 def better_is(monitor: str, mode: str = "auto") -> str:
     """Return "max" where more of the value of this name (such as "val_dice") is better, else "min"."""
-    if mode not in MODES:
-        raise ValueError(f"Received: mode={mode!r}. Expected one of: {', '.join(MODES)}.")
+    check_choice("mode", mode, MODES)
     if mode != "auto":
         return mode
     if monitor.endswith("loss"):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from ddl.training.figure import new_figure, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 ROWS = 8
 """At most, so that a sheet never has more than 900 x 2300 pixels."""
@@ -56,18 +55,18 @@ def draw_segmentation(
     """
     _check_counts(pictures, truths=truths, predictions=predictions, names=names)
     rows = min(len(pictures), ROWS)
-    grid = _Grid(rows, len(_HEADINGS), pictures[0].shape[-3:-1], top_px=_LINE_PX if names else 0)
-    with new_figure(path, grid.width_px, grid.height_px, arranges=False) as figure:
-        for row in range(rows):
+    top_px = _LINE_PX if names else 0
+    with _new_sheet(path, rows, len(_HEADINGS), pictures[0].shape[-3:-1], top_px) as sheet:
+        for row, panels in enumerate(sheet):
             picture = np.asarray(pictures[row])
             found = _with_channels(np.asarray(predictions[row], np.float32), picture.ndim)
             truth = _class_numbers(np.asarray(truths[row]), picture.ndim, found.shape[-1])
-            panels = [grid.add_panel(figure, row, column) for column in range(len(_HEADINGS))]
             _draw_row(panels, picture, truth, found)
             panels[0].set_title(shortened(names[row], 34) if names else "", loc="left")
             panels[-1].set_title(f"Dice {mean_dice(truth, found):.3f}", loc="right")
-        for column, heading in enumerate(_HEADINGS):
-            grid.add_heading(figure, column, heading)
+        for panel, heading in zip(sheet[0], _HEADINGS, strict=True):
+            place = panel.get_position().x0, 1 - 4 / panel.figure.bbox.height
+            panel.figure.text(*place, heading, fontweight="bold", va="top")
 
 
 def draw_classification(
@@ -92,54 +91,43 @@ def draw_classification(
         chances = np.concatenate([1 - chances, chances], axis=1)
     shown = min(len(pictures), ROWS * _TILES_A_ROW)
     rows = -(-shown // _TILES_A_ROW)
-    grid = _Grid(rows, _TILES_A_ROW, pictures[0].shape[-3:-1])
-    with new_figure(path, grid.width_px, grid.height_px, arranges=False) as figure:
-        for index in range(shown):
+    with _new_sheet(path, rows, _TILES_A_ROW, pictures[0].shape[-3:-1]) as sheet:
+        for panel in sheet.flat[shown:]:
+            panel.remove()
+        for index, panel in enumerate(sheet.flat[:shown]):
             true, found = int(labels[index]), int(np.argmax(chances[index]))
-            panel = grid.add_panel(figure, *divmod(index, _TILES_A_ROW))
             _show(panel, as_rgb(_middle(np.asarray(pictures[index]))))
             words = _both_names(true, found, class_names)
             colour = _RIGHT if true == found else _WRONG
             panel.set_title(f"{words} {chances[index, found]:.0%}", fontsize=8, color=colour)
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """Where panels go: each with a line of text above it, and `top_px` above the first row."""
+@contextmanager
+def _new_sheet(
+    path: Path, rows: int, columns: int, picture_size: tuple[int, int], top_px: int = 0
+) -> Iterator[np.ndarray]:
+    """Yield the panels (rows, columns) of a new file, each with a line of text above it.
 
-    rows: int
-    columns: int
-    picture_size: tuple[int, int]
-    top_px: int = 0
-
-    @property
-    def width_px(self) -> float:
-        return _WIDTH_PX
-
-    @property
-    def height_px(self) -> float:
-        return self.top_px + self.rows * (_LINE_PX + self._panel_px[1] + _GAP_PX)
-
-    @property
-    def _panel_px(self) -> tuple[float, float]:
-        height, width = self.picture_size
-        panel_px = (_WIDTH_PX - _GAP_PX) / self.columns - _GAP_PX
-        return panel_px, float(np.clip(panel_px * height / width, *_PANEL_HEIGHT_PX))
-
-    def add_panel(self, figure: Figure, row: int, column: int) -> Axes:
-        """Return the axes of a place."""
-        width, height = self._panel_px
-        left = _GAP_PX + column * (width + _GAP_PX)
-        bottom = self.height_px - self.top_px - (row + 1) * (_LINE_PX + height + _GAP_PX) + _GAP_PX
-        x, y = self.width_px, self.height_px
-        return figure.add_axes((left / x, bottom / y, width / x, height / y))
-
-    def add_heading(self, figure: Figure, column: int, text: str) -> None:
-        """Write above a column."""
-        left = _GAP_PX + column * (self._panel_px[0] + _GAP_PX)
-        top = self.height_px - 4
-        place = (left / self.width_px, top / self.height_px)
-        figure.text(*place, text, fontweight="bold", va="top")
+    Args:
+        path: of the PNG file.
+        rows: of panels.
+        columns: of panels.
+        picture_size: height and width, whose ratio the panels have.
+        top_px: room above the first row.
+    """
+    panel_px = (_WIDTH_PX - _GAP_PX) / columns - _GAP_PX
+    height_px = float(np.clip(panel_px * picture_size[0] / picture_size[1], *_PANEL_HEIGHT_PX))
+    sheet_px = top_px + rows * (_LINE_PX + height_px + _GAP_PX)
+    places = {
+        "left": _GAP_PX / _WIDTH_PX,
+        "right": 1 - _GAP_PX / _WIDTH_PX,
+        "bottom": _GAP_PX / sheet_px,
+        "top": 1 - (top_px + _LINE_PX) / sheet_px,
+        "wspace": _GAP_PX / panel_px,
+        "hspace": (_LINE_PX + _GAP_PX) / height_px,
+    }
+    with new_figure(path, _WIDTH_PX, sheet_px, arranges=False) as figure:
+        yield figure.subplots(rows, columns, squeeze=False, gridspec_kw=places)
 
 
 def mean_dice(truth: np.ndarray, prediction: np.ndarray) -> float:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from ddl.data.cache import CACHES
 from ddl.data.order import ORDERS
 from ddl.distributed.learning_rate import RULES
-from ddl.models.zoo import MODELS, check_model, target_of
-from ddl.options import convert_fields
-from ddl.ranges import Range, check_ranges
-from ddl.training.losses import LOSSES, check_loss
-from ddl.training.metrics import METRICS, check_metric
+from ddl.models.zoo import MODELS, target_of
+from ddl.options import convert_fields, convert_values, read_options
+from ddl.ranges import Range, check_choice, check_choices, check_ranges
+from ddl.training.losses import LOSSES
+from ddl.training.metrics import METRICS
 from ddl.training.monitor import MODES, better_is
-from ddl.training.optimizers import OPTIMIZERS, check_optimizer
+from ddl.training.optimizers import OPTIMIZERS
 from ddl.training.plan_parts import CheckpointPlan, DataPlan, ModelPlan, OptimizerPlan, RunPlan
-from ddl.training.schedules import SCHEDULES, check_schedule, needs_length
+from ddl.training.schedules import SCHEDULES, needs_length
 
 if TYPE_CHECKING:
     from ddl.data.augmentation import Augmentation
@@ -33,8 +33,7 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         """Give every field its type, and refuse what cannot be trained, before anything starts."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "training")
-        for name, known in CHOICES.items():
-            _check_choice(name, getattr(self, name), known)
+        check_choices(vars(self), CHOICES)
         if self.image_size is not None and (
             len(self.image_size) not in (2, 3) or min(self.image_size) < 1
         ):
@@ -78,26 +77,23 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         return json.dumps(self.to_dict(), indent=2) + "\n"
 
     def _convert_options(self) -> None:
-        """Give every option its type, and refuse those that there are not."""
+        """Convert every option to its type, and refuse unknown ones."""
         converted: dict[str, Any] = {
-            "model_option": check_model(self.model, **self.model_option),
-            "loss_option": check_loss(self.loss, **self.loss_option),
-            "optimizer_option": check_optimizer(self.optimizer, **self.optimizer_option),
-            "schedule_option": check_schedule(self.schedule, **self.schedule_option),
             "metric_option": {
-                name: check_metric(name, **options) for name, options in self.metric_option.items()
+                name: METRICS.check(name, **given) for name, given in self.metric_option.items()
             },
+            "augment": convert_values(self.augment, read_options(AUGMENTATION), "augmentation"),
         }
-        if self.augment:
-            from ddl.data.augmentation_options import convert_augmentation  # with SciPy
-
-            converted["augment"] = convert_augmentation(self.augment)
+        for field, table in TABLES.items():
+            given = getattr(self, f"{field}_option")
+            converted[f"{field}_option"] = table.check(getattr(self, field), **given)
         for name, options in converted.items():
             object.__setattr__(self, name, options)
+        self.augmentation()  # refuses options out of their ranges
 
     def _check_metrics(self) -> None:
         for name in self.metric:
-            check_metric(name)
+            METRICS.check(name)
             if self.metric.count(name) > 1:
                 raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
         if "confusion_matrix" in self.metric:
@@ -111,7 +107,8 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                     f"Received: metric_option of {name!r}. Expected: one of the metrics, {', '.join(self.metric)}."
                 )
         found = ("loss", *self.metric)
-        _check_choice("monitor", self.monitor, (*(f"val_{name}" for name in found), *found))
+        known = (*(f"val_{name}" for name in found), *found)
+        check_choice("monitor", self.monitor, known)
 
     def _check_together(self) -> None:
         """Refuse what contradicts itself, or would be ignored in silence."""
@@ -166,11 +163,6 @@ def plan_from_dict(values: Mapping[str, Any]) -> Plan:
     return Plan(**values)
 
 
-def _check_choice(name: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        raise ValueError(f"Received: {name}={value!r}. Expected one of: {', '.join(known)}.")
-
-
 _NOT_NEGATIVE = Range(0)
 _POSITIVE = Range(0, above=True)
 _RANGES = {
@@ -192,13 +184,16 @@ CHOICES = {
     "compression": ("none", "fp16", "bf16"),
     "monitor_mode": MODES,
 }
-"""Field -> what it may be. Models, losses, metrics, optimizers and schedules have tables of their own."""
+"""Field -> its choices. Models, losses, metrics, optimizers and schedules have tables of their own."""
+
+TABLES = {"model": MODELS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+"""Field -> its table; the options of the field `model` stand in `model_option`, and so on."""
+
+AUGMENTATION = "ddl.data.augmentation:Augmentation"
+"""Whose options `augment` holds. Its module imports SciPy, which --help does not need."""
 
 NAMES: dict[str, Iterable[str]] = {
-    "model": MODELS,
-    "loss": LOSSES,
+    **TABLES,
     "metric": [name for name in METRICS if name != "confusion_matrix"],
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
 }
 """Field -> the names in its table."""

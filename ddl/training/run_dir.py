@@ -8,10 +8,10 @@ import logging.handlers
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from ddl.files import hold_lock
+from ddl.files import check_folder, hold_folder
 
 LOG_NAME = "log.txt"
 
@@ -32,26 +32,7 @@ def check_run_dir(path: Path, *, resume: bool) -> None:
             f"Received: run_dir={path}, which holds a run already. Expected: a new folder. "
             "--resume auto continues that run; or name another --run-dir."
         )
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:  # a name that is too long
-        raise ValueError(
-            f"Received: run_dir={str(path)[:200]}, which cannot be made ({error.strerror}). Expected: a shorter name."
-        ) from error
-    existing = next(
-        folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder)
-    )
-    if not existing.is_dir():
-        what = "a broken link" if existing.is_symlink() and not existing.exists() else "no folder"
-        raise ValueError(
-            f"Received: run_dir={path}, but {existing} is {what}. Expected: a folder, or a name for a new one."
-        )
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"Received: run_dir={path}, but {existing} cannot be written. Expected: a folder that you may write."
-        )
+    check_folder("run_dir", path)
 
 
 def check_origin(path: Path, checkpoint: Path) -> None:
@@ -75,20 +56,7 @@ def claim_run_dir(path: Path, *, resume: bool) -> Iterator[None]:
         ValueError: in one line, with what to do.
     """
     check_run_dir(path, resume=resume)
-    with ExitStack() as held:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            held.enter_context(hold_lock(path / _LOCK))
-        except BlockingIOError as error:
-            raise ValueError(
-                f"Received: run_dir={path}, where another job is training. Expected: one at a time; wait for it or end "
-                "it, or name another --run-dir."
-            ) from error
-        except OSError as error:  # a full disk, a name that is too long
-            raise ValueError(
-                f"Received: run_dir={path}, which cannot be made ({error.strerror}). Expected: a folder that you may "
-                "write."
-            ) from error
+    with hold_folder("run_dir", path, _LOCK, "training"):
         yield
 
 

@@ -7,13 +7,13 @@ With gradient accumulation Keras asks a schedule for micro-batches, not for upda
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ddl import options as opts
+from ddl.builder_table import BuilderTable
 from ddl.distributed.learning_rate import scale_factor
 from ddl.ranges import Range, check_ranges
 from ddl.training.schedule_shapes import Span
@@ -21,28 +21,9 @@ from ddl.training.schedule_shapes import Span
 if TYPE_CHECKING:
     from ddl.training.keras_schedule import CourseSchedule
 
-_SHAPES = "ddl.training.schedule_shapes"
-
-SCHEDULES = {
-    "constant": f"{_SHAPES}:constant",
-    "step": f"{_SHAPES}:step",
-    "cosine": f"{_SHAPES}:cosine",
-    "polynomial": f"{_SHAPES}:polynomial",
-    "exponential": f"{_SHAPES}:exponential",
-    "plateau": "ddl.training.plateau:plateau_factor",
-}
-"""Name -> shape. "plateau" is of the history too: constant by itself, times a factor that is set at each epoch."""
+_SHAPES = ("constant", "step", "cosine", "polynomial", "exponential")
 
 _NEED_LENGTH = ("cosine", "polynomial")
-_RANGES = {
-    "factor": Range(0, 1, above=True, below=True),
-    "final_factor": Range(0, 1),
-    "min_factor": Range(0, 1, below=True),
-    "power": Range(0, above=True),
-    "patience": Range(1),
-    "cooldown": Range(0),
-    "min_delta": Range(0),
-}
 _MILESTONE = Range(0, above=True)
 _COURSE_RANGES = {
     "learning_rate": Range(0, above=True),
@@ -50,6 +31,35 @@ _COURSE_RANGES = {
     "warmup_epochs": Range(0),
     "epochs": Range(1),
 }
+
+
+def _check_milestones(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
+    """Refuse milestones that do not rise."""
+    milestones = given.get("milestones", (1.0,))
+    rising = list(milestones) == sorted(set(milestones))
+    if not (milestones and rising and all(one in _MILESTONE for one in milestones)):
+        raise ValueError(
+            f"Received: milestones={milestones} for {owner}. Expected: epochs above 0 that rise, such as 30,60,80."
+        )
+
+
+SCHEDULES = BuilderTable(
+    "schedule",
+    {name: f"ddl.training.schedule_shapes:{name}" for name in _SHAPES}
+    | {"plateau": "ddl.training.plateau:plateau_factor"},
+    hidden=("mode",),  # depends on the monitored value
+    ranges={
+        "factor": Range(0, 1, above=True, below=True),
+        "final_factor": Range(0, 1),
+        "min_factor": Range(0, 1, below=True),
+        "power": Range(0, above=True),
+        "patience": Range(1),
+        "cooldown": Range(0),
+        "min_delta": Range(0),
+    },
+    rule=_check_milestones,
+)
+"""Name -> shape. "plateau" also depends on the history: constant, times a factor that is set at each epoch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +74,7 @@ class Course:
         steps_per_epoch: steps (micro-batches) in one epoch.
         warmup_epochs: in which the rate rises in a straight line from one rank's to that of all; one rank has none.
         epochs: of the whole training, also of a resumed one.
-        options: those of `schedule_options(name)`.
+        options: those of `SCHEDULES.options(name)`.
     """
 
     name: str
@@ -78,7 +88,7 @@ class Course:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be right."""
-        object.__setattr__(self, "options", _converted(self.name, self.options))
+        object.__setattr__(self, "options", SCHEDULES.check(self.name, **self.options))
         check_ranges(vars(self), _COURSE_RANGES, f"schedule {self.name}")
         scale_factor(self.scaling, self.ranks)
 
@@ -113,7 +123,7 @@ def compute_rate(steps: Any, course: Course, xp: ModuleType) -> Any:
     rate = course.learning_rate + (full - course.learning_rate) * warmed
     if course.name == "plateau":
         return rate
-    return rate * opts.load(SCHEDULES[course.name])(steps, course.span, xp, **course.options)
+    return rate * SCHEDULES.load(course.name)(steps, course.span, xp, **course.options)
 
 
 def build_schedule(
@@ -140,7 +150,7 @@ def build_schedule(
         warmup_epochs: in which the rate rises from one rank's to that of all.
         scaling: "linear", "sqrt" or "none".
         ranks: how many.
-        **options: those of `schedule_options(name)`.
+        **options: those of `SCHEDULES.options(name)`.
     """
     course = Course(
         name, learning_rate, steps_per_epoch, epochs, warmup_epochs, scaling, ranks, options
@@ -150,41 +160,7 @@ def build_schedule(
     return (PlateauSchedule if name == "plateau" else CourseSchedule)(course)
 
 
-def check_schedule(name: str, /, **options: Any) -> dict[str, Any]:
-    """Return the options, each of its type; refuse an unknown name or option, and a value out of its range."""
-    return _converted(name, options)
-
-
 def needs_length(name: str) -> bool:
     """Return whether the rate of a step depends on how many epochs there will be."""
-    schedule_options(name)
+    SCHEDULES.find(name)
     return name in _NEED_LENGTH
-
-
-def schedule_options(name: str) -> dict[str, opts.Option]:
-    """Return the options of a schedule: name -> type, default and help."""
-    if name not in SCHEDULES:
-        known = ", ".join(SCHEDULES)
-        raise ValueError(f"Unknown schedule. Received: {name!r}. Expected one of: {known}.")
-    options = opts.read_options(SCHEDULES[name])
-    return {key: options[key] for key in options if key != "mode"}  # which the watched value has
-
-
-def parse_schedule_options(name: str, texts: Iterable[str]) -> dict[str, Any]:
-    """Return the options that texts such as "final_factor=0.01" give a schedule, as `build_schedule` takes them."""
-    options = opts.parse_options(texts, schedule_options(name), f"schedule {name}")
-    return check_schedule(name, **options)
-
-
-def _converted(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options, checked, each of its type."""
-    owner = f"schedule {name}"
-    values = opts.convert_values(options, schedule_options(name), owner)
-    check_ranges(values, _RANGES, owner)
-    milestones = values.get("milestones", (1.0,))
-    rising = list(milestones) == sorted(set(milestones))
-    if not (milestones and rising and all(one in _MILESTONE for one in milestones)):
-        raise ValueError(
-            f"Received: milestones={milestones} for {owner}. Expected: epochs above 0 that rise, such as 30,60,80."
-        )
-    return values

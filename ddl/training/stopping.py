@@ -5,12 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ddl.ranges import Range, check_ranges
-
-MODES = ("min", "max")
-
-_RANGES = {"patience": Range(0), "min_delta": Range(0), "start_from_epoch": Range(0)}
-
 
 def stop_epoch(
     values: Sequence[float],
@@ -60,13 +54,3 @@ def is_progress(value: float, best: float | None, *, mode: str, min_delta: float
     if best is None:
         return not math.isnan(value)
     return value + min_delta < best if mode == "min" else value - min_delta > best
-
-
-def check_stopping(
-    *, mode: str, patience: int, min_delta: float = 0.0, start_from_epoch: int = 0
-) -> None:
-    """Refuse what `stop_epoch` cannot work with."""
-    if mode not in MODES:
-        raise ValueError(f"Received: mode={mode!r}. Expected one of: {', '.join(MODES)}.")
-    given = {"patience": patience, "min_delta": min_delta, "start_from_epoch": start_from_epoch}
-    check_ranges(given, _RANGES, "early stopping")

@@ -11,6 +11,8 @@ import imageio.v3 as iio
 import numpy as np
 import tifffile
 
+from ddl.data.synthetic import microscope_picture
+
 
 def picture(index: int, height: int = 12, width: int = 16, channels: int = 3) -> np.ndarray:
     """Return a smooth picture, uint8, that no other index gives."""
@@ -24,6 +26,13 @@ def mask(index: int, height: int = 12, width: int = 16) -> np.ndarray:
     values = np.zeros((height, width), np.uint8)
     values[2 : 4 + index % 5, 3:9] = 255
     return values
+
+
+def microscope_pictures(count: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return `count` synthetic pictures and their masks, stacked."""
+    pairs = [microscope_picture(index, size, seed) for index in range(count)]
+    pictures, masks = zip(*pairs, strict=True)
+    return np.stack(pictures), np.stack(masks)
 
 
 def pairs(folder: Path, count: int = 5, **shape: int) -> Path:

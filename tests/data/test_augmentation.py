@@ -144,13 +144,19 @@ def test_elastic_shifts_have_the_deviation_asked_for(smoothness: float) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"rotation_degrees": 181.0}, "rotation_degrees=181.0. Expected: 0 to 180"),
-        ({"zoom": -0.1}, "zoom=-0.1. Expected: 0 to 0.9"),
+        (
+            {"rotation_degrees": 181.0},
+            "rotation_degrees=181.0 for augmentation. Expected: at least 0, at most 180",
+        ),
+        ({"zoom": -0.1}, "zoom=-0.1 for augmentation. Expected: at least 0, at most 0.9"),
         ({"noise": float("nan")}, "noise=nan"),
-        ({"crop_foreground": 1.5}, "crop_foreground=1.5. Expected: 0 to 1"),
+        (
+            {"crop_foreground": 1.5},
+            "crop_foreground=1.5 for augmentation. Expected: at least 0, at most 1",
+        ),
         ({"elastic_smoothness_pixels": 0.0}, "Expected: above 0"),
-        ({"crop_size": (0, 5)}, r"crop_size=\(0, 5\). Expected: 1 or more"),
-        ({"crop_size": 0}, "crop_size=0. Expected: 1 or more"),
+        ({"crop_size": (0, 5)}, r"crop_size=0 for augmentation. Expected: at least 1"),
+        ({"crop_size": 0}, "crop_size=0 for augmentation. Expected: at least 1"),
         ({"crop_size": (5,)}, r"crop_size=\(5,\). Expected: one number, height and width, or"),
     ],
 )

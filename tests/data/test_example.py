@@ -38,7 +38,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "fields", "words"),
     [
-        ("", {}, "which exists. Expected: a new folder"),
+        ("", {}, "which exists. Expected: a new name; or remove it"),
         ("none/here", {}, "a place in a folder that exists"),
         ("new", {"count": 0}, "count=0"),
         ("new", {"size": 5}, "size=5"),

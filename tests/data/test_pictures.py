@@ -41,7 +41,7 @@ def test_8_bits_come_back(tmp_path: Path, suffix: str, channels: int) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits", "zstd"])
 def test_16_bit_tiffs_come_back(tmp_path: Path, channels: int, compression: str | None) -> None:
     path = tmp_path / "a.tif"
     values = DEEP[..., :channels]
@@ -52,6 +52,12 @@ def test_16_bit_tiffs_come_back(tmp_path: Path, channels: int, compression: str 
     assert np.array_equal(read_picture(path), values)
     assert read_picture(path).dtype == np.uint16
     assert read_size(path) == (12, 16)
+
+
+def test_a_16_bit_tiff_that_lost_values_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", DEEP[..., 0], compression="jpeg2000")
+    with pytest.raises(ValueError, match=r"JPEG2000. Expected: none, LZW, Deflate, PackBits or Z"):
+        read_picture(tmp_path / "a.tif")
 
 
 def test_a_16_bit_grey_png_comes_back(tmp_path: Path) -> None:

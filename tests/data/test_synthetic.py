@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ddl.data.synthetic import microscope_picture, microscope_pictures
+from ddl.data.synthetic import microscope_picture
+from tests.data.make import microscope_pictures
 
 
 def test_pictures_repeat_and_differ() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ddl.models.encoders import ENCODERS
-from ddl.models.zoo import MODELS, model_options
-from ddl.training.losses import LOSSES, loss_options
-from ddl.training.metrics import METRICS, metric_options
+from ddl.models.zoo import MODELS
+from ddl.training.losses import LOSSES
+from ddl.training.metrics import METRICS
 from tests.pages import find_row, read_page
 
 PAGE = read_page("models.md")
@@ -18,19 +18,19 @@ def row(name: str) -> str:
 def test_every_name_and_option_is_on_the_page() -> None:
     for name in MODELS:
         assert row(name)
-        for option in model_options(name):
+        for option in MODELS.options(name):
             assert row(option)
-    for names, options in ((LOSSES, loss_options), (METRICS, metric_options)):
-        for name in names:
-            assert all(f"`{option}`" in row(name) for option in options(name)), name
+    for table in (LOSSES, METRICS):
+        for name in table:
+            assert all(f"`{option}`" in row(name) for option in table.options(name)), name
 
 
 def test_the_defaults_of_the_u_nets_are_those_of_the_table() -> None:
     columns = ("unet", "unet_seed", "unet_encoder")
-    names = dict.fromkeys(option for column in columns for option in model_options(column))
+    names = dict.fromkeys(option for column in columns for option in MODELS.options(column))
     for name in names:
         cells = [cell.strip() for cell in row(name).split("|")[2:5]]
-        found = [model_options(column).get(name) for column in columns]
+        found = [MODELS.options(column).get(name) for column in columns]
         shown = ["" if option is None else f"{option.default}".lower() for option in found]
         assert [cell.replace("0.0", "0") for cell in shown] == cells, name
 

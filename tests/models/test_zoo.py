@@ -13,21 +13,18 @@ from ddl.models.zoo import (
     MODELS,
     Sides,
     build_model,
-    describe_models,
-    model_options,
     needed_sides,
-    parse_model_options,
 )
 
 
 def test_texts_become_a_model() -> None:
-    options = parse_model_options("unet", ["width=2,4,4", "depth=2", "norm=none", "residual=yes"])
+    options = MODELS.parse("unet", ["width=2,4,4", "depth=2", "norm=none", "residual=yes"])
     model = build_model("unet", (8, 8, 1), 2, **options)
     assert model.output_shape == (None, 8, 8, 2)
 
 
 def test_a_name_has_decided_the_depth() -> None:
-    assert "depth" not in model_options("resnet20")
+    assert "depth" not in MODELS.options("resnet20")
     model = build_model("resnet20", (8, 8, 1), 3, width=2)
     assert model.name == "resnet20"
     with pytest.raises(ValueError, match=r"Unknown option of model resnet20. Received: 'depth'"):
@@ -38,29 +35,29 @@ def test_what_is_unknown_lists_what_is_known() -> None:
     with pytest.raises(ValueError, match=r"'vnet'. Expected one of: unet, unet_seed"):
         build_model("vnet", (8, 8, 1), 2)
     with pytest.raises(ValueError, match=r"'heads'. Expected: width, depth, norm"):
-        parse_model_options("unet", ["heads=3"])
+        MODELS.parse("unet", ["heads=3"])
     with pytest.raises(ValueError, match="Expected one of: sync, batch, group, none"):
-        parse_model_options("resnet50", ["norm=layer"])
+        MODELS.parse("resnet50", ["norm=layer"])
     with pytest.raises(ValueError, match="nothing is downloaded"):
-        parse_model_options("unet_encoder", ["weights_file=imagenet"])
+        MODELS.parse("unet_encoder", ["weights_file=imagenet"])
     with pytest.raises(ValueError, match="Expected one of: resnet50"):
-        parse_model_options("unet_encoder", ["encoder=lenet"])
+        MODELS.parse("unet_encoder", ["encoder=lenet"])
 
 
 def test_listing_and_checking_load_no_framework() -> None:
     code = (
-        "import json, sys; from ddl.models import zoo; zoo.describe_models(); "
-        "zoo.parse_model_options('unet_encoder', ['encoder=vgg16']); print(json.dumps(list(sys.modules)))"
+        "import json, sys; from ddl.models import zoo; zoo.MODELS.describe(); "
+        "zoo.MODELS.parse('unet_encoder', ['encoder=vgg16']); print(json.dumps(list(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "keras", "numpy"} & set(json.loads(done.stdout))
 
 
 def test_every_model_and_option_is_described() -> None:
-    lines = describe_models().splitlines()
+    lines = MODELS.describe().splitlines()
     for name in MODELS:
         assert name in lines
-    assert "  small_input=False (bool): begin with a 3x3" in describe_models()
+    assert "  small_input=False (bool): begin with a 3x3" in MODELS.describe()
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,9 @@ def test_a_full_disk_is_one_line_and_leaves_whole_files(
     )
     assert full.returncode == 2, full.stderr
     line = full.stderr.splitlines()[-1]
-    assert re.fullmatch(r"predict.*: Could not write .*: no space left\. .* run the same command.*", line)
+    assert re.fullmatch(
+        r"predict.*: Could not write .*: no space left\. .* run the same command.*", line
+    )
     assert "Traceback" not in full.stderr
     assert not folder.exists()
     assert run_here("predict", *flags) == 0

@@ -19,8 +19,8 @@ from skimage.data import lfw_subset
 
 from ddl.data.sharding import epoch_order
 from ddl.data.splits import split_samples
-from ddl.data.synthetic import microscope_pictures
 from ddl.models.zoo import build_model
+from tests.data.make import microscope_pictures
 from tests.launch import REPOSITORY, run_ranks
 
 BATCH_SIZE = 8

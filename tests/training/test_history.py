@@ -58,9 +58,8 @@ def test_both_files_hold_the_same_numbers(tmp_path: Path) -> None:
         '1,0.5,1.0,0.10000000149011612,"[[1.0, 1.0]]",',
         "2,0.5,0.5,nan,,inf",
     ]
-    assert history.values("loss") == [1.0, 0.5]
-    assert history.values("val_loss")[1] == math.inf
-    assert math.isnan(history.values("val_loss")[0])
+    assert [epoch["loss"] for epoch in history.epochs] == [1.0, 0.5]
+    assert history.epochs[1]["val_loss"] == math.inf
 
 
 def test_appending_leaves_what_is_written_alone(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from ddl.options import parse_value
-from ddl.training.losses import LOSSES, build_loss, check_loss, loss_options, parse_loss_options
+from ddl.training.losses import LOSSES, build_loss
 
 Array = np.ndarray[Any, Any]
 MEANS = [name for name in LOSSES if name != "batch_dice"]
@@ -199,13 +199,13 @@ def test_what_is_unknown_lists_what_is_known() -> None:
 )
 def test_a_value_out_of_range_is_refused(name: str, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        parse_loss_options(name, [text])
+        LOSSES.parse(name, [text])
 
 
 def test_options_are_documented_and_read_from_texts() -> None:
-    assert parse_loss_options("focal", ["gamma=3", "alpha=none"]) == {"gamma": 3.0, "alpha": None}
+    assert LOSSES.parse("focal", ["gamma=3", "alpha=none"]) == {"gamma": 3.0, "alpha": None}
     for name in LOSSES:
-        for option in loss_options(name).values():
+        for option in LOSSES.options(name).values():
             assert option.help, (name, option.name)
             assert parse_value(str(option.default), option) == option.default
-            check_loss(name, **{option.name: option.default})
+            LOSSES.check(name, **{option.name: option.default})

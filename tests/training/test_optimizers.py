@@ -11,14 +11,11 @@ import keras
 import numpy as np
 import pytest
 
-from ddl.options import Option, load, parse_value
+from ddl.options import Option, parse_value
 from ddl.ranges import Range
 from ddl.training.optimizers import (
     OPTIMIZERS,
     build_optimizer,
-    check_optimizer,
-    optimizer_options,
-    parse_optimizer_options,
 )
 
 # What an option has no effect without, and is refused without.
@@ -31,7 +28,7 @@ NEEDS = {
 
 def constructor(name: str) -> dict[str, Any]:
     """Return the arguments of the real constructor that have a default: name -> default."""
-    parameters = inspect.signature(load(OPTIMIZERS[name])).parameters
+    parameters = inspect.signature(OPTIMIZERS.load(name)).parameters
     return {
         key: parameter.default
         for key, parameter in parameters.items()
@@ -57,21 +54,23 @@ def test_every_optimizer_of_keras_is_there() -> None:
         if inspect.isclass(found) and issubclass(found, keras.optimizers.Optimizer)
     }
     inside_others = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer"}
-    assert {name.partition(":")[2] for name in OPTIMIZERS.values()} == classes - inside_others
+    assert {
+        name.partition(":")[2] for name in OPTIMIZERS.builders.values()
+    } == classes - inside_others
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_options_are_those_of_the_constructor(name: str) -> None:
-    options = optimizer_options(name)
+    options = OPTIMIZERS.options(name)
     assert {key: option.default for key, option in options.items()} == constructor(name)
     for option in options.values():
         assert parse_value(str(option.default), option) == option.default
-        check_optimizer(name, **{option.name: option.default})
+        OPTIMIZERS.check(name, **{option.name: option.default})
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_option_has_a_help_without_its_type_and_default(name: str) -> None:
-    for option in optimizer_options(name).values():
+    for option in OPTIMIZERS.options(name).values():
         assert len(option.help) > 10, option
         assert option.help[0].isupper(), option
         for word in ("Defaults to", "callable", "name: String", "{{"):
@@ -80,10 +79,10 @@ def test_every_option_has_a_help_without_its_type_and_default(name: str) -> None
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_option_reaches_keras(name: str) -> None:
-    for option in optimizer_options(name).values():
+    for option in OPTIMIZERS.options(name).values():
         value = another(option)
         optimizer = build_optimizer(name, 0.5, **{option.name: value}, **NEEDS.get(option.name, {}))
-        assert type(optimizer) is load(OPTIMIZERS[name])
+        assert type(optimizer) is OPTIMIZERS.load(name)
         shown = optimizer.get_config()[option.name]
         assert shown == (list(value) if isinstance(value, tuple) else value), option
         assert float(optimizer.learning_rate) == 0.5
@@ -104,9 +103,9 @@ def test_it_moves_weights_and_names_its_variables(name: str) -> None:
 def test_listing_and_checking_load_no_framework() -> None:
     code = (
         "import sys; from ddl.training.optimizers import *;"
-        "[optimizer_options(n) for n in OPTIMIZERS]; check_optimizer('sgd', momentum=0.9);"
+        "[OPTIMIZERS.options(n) for n in OPTIMIZERS]; OPTIMIZERS.check('sgd', momentum=0.9);"
         "from ddl.training.schedules import *; import ddl.training.stopping;"
-        "[schedule_options(n) for n in SCHEDULES]; learning_rate_at(3, Course('cosine', 0.1, 10, 10));"
+        "[SCHEDULES.options(n) for n in SCHEDULES]; learning_rate_at(3, Course('cosine', 0.1, 10, 10));"
         "sys.exit(bool({'keras', 'tensorflow', 'horovod'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -114,7 +113,7 @@ def test_listing_and_checking_load_no_framework() -> None:
 
 def test_texts_become_options() -> None:
     texts = ["exclude-layers=head, stem", "rms_rate=none", "ns_steps=3", "weight_decay=1e-2"]
-    assert parse_optimizer_options("muon", texts) == {
+    assert OPTIMIZERS.parse("muon", texts) == {
         "exclude_layers": ("head", "stem"),
         "rms_rate": None,
         "ns_steps": 3,
@@ -174,7 +173,7 @@ def test_texts_become_options() -> None:
 )
 def test_what_cannot_be_right_is_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        check_optimizer(name, **options)
+        OPTIMIZERS.check(name, **options)
 
 
 def test_a_range_says_what_is_in_it() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ddl.options import Option
-from ddl.training.optimizers import OPTIMIZERS, optimizer_options
-from ddl.training.schedules import SCHEDULES, schedule_options
+from ddl.training.optimizers import OPTIMIZERS
+from ddl.training.schedules import SCHEDULES
 from tests.pages import find_row, read_page
 
 PAGE = read_page("training.md")
@@ -26,14 +26,14 @@ def shown(option: Option) -> str:
 
 SHARED = {
     name: option
-    for name, option in optimizer_options("sgd").items()
-    if all(name in optimizer_options(other) for other in OPTIMIZERS)
+    for name, option in OPTIMIZERS.options("sgd").items()
+    if all(name in OPTIMIZERS.options(other) for other in OPTIMIZERS)
 }
 
 
 @pytest.mark.parametrize(
     ("names", "options"),
-    [(tuple(OPTIMIZERS), optimizer_options), (tuple(SCHEDULES), schedule_options)],
+    [(tuple(OPTIMIZERS), OPTIMIZERS.options), (tuple(SCHEDULES), SCHEDULES.options)],
 )
 def test_every_name_stands_with_its_options(
     names: tuple[str, ...], options: Callable[[str], dict[str, Option]]

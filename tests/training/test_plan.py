@@ -23,7 +23,11 @@ from ddl.training.plan import Plan, plan_from_dict
         ("compression", "zip", r"Expected one of: none, fp16, bf16"),
         ("image_size", (64,), r"image_size=\(64,\). Expected: a height and a width"),
         ("model", "unets", r"Unknown model. Received: 'unets'. Expected one of: unet,"),
-        ("model_option", {"norm": "layer"}, r"Unknown norm. Received: 'layer'"),
+        (
+            "model_option",
+            {"norm": "layer"},
+            r"Received: norm='layer'. Expected one of: sync, batch",
+        ),
         ("model_option", {"wide": 3}, r"Unknown option of model unet. Received: 'wide'"),
         ("loss", "hinge", r"Unknown loss"),
         ("optimizer", "adamm", r"Unknown optimizer"),
@@ -35,7 +39,7 @@ from ddl.training.plan import Plan, plan_from_dict
         ("metric_option", {"iou": {}}, r"metric_option of 'iou'"),
         ("monitor", "val_iou", r"monitor='val_iou'. Expected one of: val_loss, val_dice, loss"),
         ("augment", {"flop": True}, r"Unknown option of augmentation"),
-        ("augment", {"zoom": 3.0}, r"zoom=3.0. Expected: 0 to 0.9"),
+        ("augment", {"zoom": 3.0}, r"zoom=3.0 for augmentation. Expected: at least 0, at most 0.9"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(

@@ -19,11 +19,8 @@ from ddl.training.schedules import (
     SCHEDULES,
     Course,
     build_schedule,
-    check_schedule,
     learning_rate_at,
     needs_length,
-    parse_schedule_options,
-    schedule_options,
 )
 
 STEPS = np.arange(0, 120)
@@ -186,15 +183,15 @@ def test_float64_training_gets_float64_rates() -> None:
 
 
 def test_options_are_documented_and_read_from_texts() -> None:
-    assert parse_schedule_options("step", ["milestones=30,60", "factor=0.2"]) == {
+    assert SCHEDULES.parse("step", ["milestones=30,60", "factor=0.2"]) == {
         "milestones": (30.0, 60.0),
         "factor": 0.2,
     }
-    assert "mode" not in schedule_options("plateau")
+    assert "mode" not in SCHEDULES.options("plateau")
     for name in SCHEDULES:
-        for option in schedule_options(name).values():
+        for option in SCHEDULES.options(name).values():
             assert option.help, (name, option.name)
-            check_schedule(name, **{option.name: option.default})
+            SCHEDULES.check(name, **{option.name: option.default})
             if not isinstance(option.default, tuple):
                 assert parse_value(str(option.default), option) == option.default
 
@@ -218,7 +215,7 @@ def test_options_that_cannot_be_right_are_refused(
     name: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        check_schedule(name, **options)
+        SCHEDULES.check(name, **options)
 
 
 @pytest.mark.parametrize(

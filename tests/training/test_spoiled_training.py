@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from ddl.data.order import Position, SampleOrder
-from ddl.data.synthetic import microscope_pictures
 from ddl.training.checkpoint import read_checkpoint
 from ddl.training.checkpoints import list_checkpoints
 from tests.data import make
+from tests.data.make import microscope_pictures
 from tests.launch import Result
 from tests.training.interrupted_runs import (
     EAGER,

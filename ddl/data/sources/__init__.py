@@ -8,14 +8,16 @@ batch = source.read([0, 5, 7])          # {"image": (3, height, width, channels)
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddl.builder_table import BuilderTable
 from ddl.data.source import Source
 from ddl.data.sources import classes, faces, folders, hdf5, idx, npy, npz, pairs, synthetic
+from ddl.options import check_names, read_signature
+from ddl.ranges import check_choice
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ FORMATS = {
     "pairs": Format("name.jpg + name_mask.gif", pairs.detect, pairs.open_source),
     "classes": Format("CLASS/name.jpg", classes.detect, classes.open_source),
 }
+SOURCES = BuilderTable(
+    "data format",
+    {name: name for name in FORMATS},
+    hidden=("image_size", "size", "split", "fold"),  # fields of a plan
+    read=lambda name: read_signature(FORMATS[name].open),
+)
+"""The options that a plan's `data_option` can give to a format."""
+
 PICTURE_FILES = ("pairs", "folders", "classes")
 """Formats whose pictures may differ in size, and are brought to the one that is asked for."""
 SEEDED = ("synthetic", "synthetic-3d")
@@ -69,18 +79,12 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
         ValueError: there is nothing of this format, the format or an option is unknown, or the data are damaged.
     """
     path = Path(path)
+    check_choice("format", format, ("auto", *FORMATS))
     name = detect_format(path) if format == "auto" else format
-    if name not in FORMATS:
-        raise ValueError(f"Received: format={name!r}. Expected one of: auto, {', '.join(FORMATS)}.")
-    opener = FORMATS[name].open
     if FORMATS[name].on_disk and not path.exists():
         raise _absent(path)
-    known = [option for option in inspect.signature(opener).parameters if option != "path"]
-    for option in options:
-        if option not in known:
-            raise ValueError(
-                f"Received: {option}={options[option]!r} for {name}. Expected one of: {', '.join(known)}."
-            )
+    opener = FORMATS[name].open
+    check_names(options, read_signature(opener), f"data format {name}")
     return opener(path, **options)
 
 

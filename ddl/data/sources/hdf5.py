@@ -15,6 +15,7 @@ import numpy as np
 
 from ddl.data.source import Field, Source, Subset, checked_indices
 from ddl.data.sources.arrays import check_form, choose_keys
+from ddl.ranges import check_choice
 
 SPLITS = ("train", "validation", "test")
 CHUNK_CACHE_BYTES = 1 << 20  # a data set; said outright, for HDF5's default grows with its versions
@@ -34,7 +35,7 @@ def detect(path: Path) -> bool:
 def open_source(
     path: Path,
     *,
-    keys: Sequence[str] | None = None,
+    keys: tuple[str, ...] | None = None,
     split: str | None = None,
     fold: int | None = None,
 ) -> Source:
@@ -49,11 +50,9 @@ def open_source(
     source = Hdf5(path, keys)
     if split is None and fold is None:
         return source
-    if split not in SPLITS:
-        source.close()
-        raise ValueError(f"Received: split={split!r}. Expected one of: {', '.join(SPLITS)}.")
     try:
-        return Subset(source, source.split_indices(split, fold))
+        check_choice("split", split, SPLITS)
+        return Subset(source, source.split_indices(str(split), fold))
     except ValueError:
         source.close()
         raise
@@ -68,7 +67,7 @@ def has_splits(path: Path) -> bool:
 class Hdf5(Source):
     """Pictures and targets in one HDF5 file. Holds no more than HDF5's chunk cache (1 MiB a data set)."""
 
-    def __init__(self, path: Path, keys: Sequence[str] | None = None) -> None:
+    def __init__(self, path: Path, keys: tuple[str, ...] | None = None) -> None:
         """Open the file and check what is in it."""
         self.path = path
         self._file: Any = None

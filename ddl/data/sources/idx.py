@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays
+from ddl.ranges import check_choice
 
 SPLITS = {"train": "train", "test": "t10k"}
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -22,8 +23,7 @@ def detect(path: Path) -> bool:
 
 def open_source(path: Path, *, split: str = "train", memory_limit: int = MEMORY_LIMIT) -> Arrays:
     """Open the pictures and labels of one split."""
-    if split not in SPLITS:
-        raise ValueError(f"Received: split={split!r}. Expected one of: {', '.join(SPLITS)}.")
+    check_choice("split", split, SPLITS)
     images = read_idx(_only(path, f"{SPLITS[split]}-images[-.]idx*-ubyte*"), memory_limit)
     labels = read_idx(_only(path, f"{SPLITS[split]}-labels[-.]idx*-ubyte*"), memory_limit)
     if images.ndim == 3:

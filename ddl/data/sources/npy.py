@@ -15,7 +15,7 @@ def detect(path: Path) -> bool:
     return path.suffix == ".npy" or (path / "images.npy").is_file()
 
 
-def open_source(path: Path, *, targets: Path | None = None) -> Arrays:
+def open_source(path: Path, *, targets: str | None = None) -> Arrays:
     """Open inputs and their targets; a single file without `targets` is inputs alone."""
     if path.is_dir():
         found = [path / name for name in ("masks.npy", "labels.npy") if (path / name).is_file()]
@@ -23,7 +23,7 @@ def open_source(path: Path, *, targets: Path | None = None) -> Arrays:
             raise ValueError(
                 f"Received: {path} with {len(found)} of masks.npy and labels.npy. Expected: one; or give targets."
             )
-        path, targets = path / "images.npy", targets or found[0]
+        path, targets = path / "images.npy", targets or str(found[0])
     arrays = {"image": map_array(path)}
     if targets is not None:
         arrays["target"] = map_array(Path(targets))

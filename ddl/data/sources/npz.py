@@ -6,7 +6,6 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +24,7 @@ def detect(path: Path) -> bool:
 
 
 def open_source(
-    path: Path, *, keys: Sequence[str] | None = None, memory_limit: int = MEMORY_LIMIT
+    path: Path, *, keys: tuple[str, ...] | None = None, memory_limit: int = MEMORY_LIMIT
 ) -> Arrays:
     """Open two arrays of an archive, inputs and targets, by their names."""
     try:

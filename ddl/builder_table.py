@@ -1,0 +1,106 @@
+"""Tables of named builders with options, such as losses: a name and its options -> what to train with.
+
+    LOSSES = BuilderTable("loss", {"dice": "ddl.training.loss_formulas:dice"}, ranges={"smooth": Range(1e-6)})
+
+    LOSSES.options("dice")              # name -> type, default and help, read from the builder's source
+    LOSSES.parse("dice", ["smooth=2"])  # {"smooth": 2.0}, from a command line
+    LOSSES.check("dice", smooth=2)      # {"smooth": 2.0}, from Python or JSON
+    LOSSES.build("dice", smooth=2)      # imports the module and calls the builder
+
+Only `load` and `build` import a builder's module, so `--help` and early checks need no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ddl import options as opts
+from ddl.ranges import Range, check_choices, check_ranges, expected_one_of
+
+
+@dataclass(frozen=True, eq=False)
+class BuilderTable(Collection[str]):
+    """Name -> builder, as "package.module:name"; a builder's options are its keyword-only arguments.
+
+    Attributes:
+        kind: word for an entry in messages, such as "loss".
+        builders: the builder for each name.
+        fixed: for a name, the options whose values the name implies, such as depth=50 for "resnet50".
+        hidden: options that the caller of `build` gives, and a user does not, such as the number of classes.
+        ranges: range for an option; a key such as "focal.alpha" is for one name alone.
+        choices: the values that an option may have.
+        rule: further checks, called with the options that were given, all defaults, and words such as "loss dice".
+        read: reads a builder's options.
+    """
+
+    kind: str
+    builders: Mapping[str, str]
+    fixed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    choices: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    rule: Callable[[dict[str, Any], dict[str, Any], str], None] | None = None
+    read: Callable[[str], Mapping[str, opts.Option]] = opts.read_options
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether the table has this name."""
+        return name in self.builders
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self.builders)
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return len(self.builders)
+
+    def find(self, name: str) -> str:
+        """Return the builder of this name; refuse an unknown name, listing the known ones."""
+        if name not in self.builders:
+            raise ValueError(
+                f"Unknown {self.kind}. Received: {name!r}. {expected_one_of(name, self)}"
+            )
+        return self.builders[name]
+
+    def options(self, name: str) -> dict[str, opts.Option]:
+        """Return the options that a user can give to this name."""
+        taken = {*self.hidden, *self.fixed.get(name, ())}
+        return {key: one for key, one in self.read(self.find(name)).items() if key not in taken}
+
+    def parse(self, name: str, texts: Iterable[str]) -> dict[str, Any]:
+        """Return the checked options that texts such as "width=32" give to this name."""
+        owner = f"{self.kind} {name}"
+        return self.check(name, **opts.parse_options(texts, self.options(name), owner))
+
+    def check(self, name: str, /, **options: Any) -> dict[str, Any]:
+        """Return the options, each converted to its type; refuse unknown ones and values that cannot work."""
+        known, owner = self.options(name), f"{self.kind} {name}"
+        values = opts.convert_values(options, known, owner)
+        own = {
+            key: self.ranges[f"{name}.{key}"] for key in values if f"{name}.{key}" in self.ranges
+        }
+        check_ranges(values, {**self.ranges, **own}, owner)
+        check_choices(values, self.choices)
+        if self.rule is not None:
+            self.rule(values, {key: known[key].default for key in known}, owner)
+        return values
+
+    def load(self, name: str) -> Any:
+        """Return the function or class that builds this name. Imports its module."""
+        return opts.load(self.find(name))
+
+    def build(self, name: str, /, *args: Any, **options: Any) -> Any:
+        """Return what the builder makes of these arguments and options; `hidden` options pass as they are."""
+        given = {key: options.pop(key) for key in self.hidden if key in options}
+        values = self.check(name, **options)
+        return self.load(name)(*args, **given, **self.fixed.get(name, {}), **values)
+
+    def describe(self) -> str:
+        """Return every name with its options, one a line."""
+        lines = []
+        for name in self:
+            options = self.options(name).values()
+            lines += [name, *(f"  {o.name}={o.default} ({o.type}): {o.help}" for o in options)]
+        return "\n".join(lines)
