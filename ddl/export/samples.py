@@ -157,7 +157,8 @@ def open_samples(choice: DataChoice, model: TrainedModel) -> Samples:
         return BarePictures(find_items(data, how, PIXEL_LIMIT), how, count)
     given = None if data is None else str(data)
     part = "train" if choice.purpose == "calibration" and data is None else None
-    subject = open_subject(Evaluation(choice.model, choice.checkpoint, data=given, part=part))
+    evaluation = Evaluation(choice.model, choice.checkpoint, data=given, part=part)
+    subject = open_subject(evaluation, model.trained)
     _check_shape(subject.source, subject.plan.data, how)
     return TrueSamples(as_samples(subject.source, subject.plan, how.classes), how, count)
 

@@ -103,7 +103,7 @@ def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
     if inspection.exported is not None:
         model = find_model(inspection.exported)
     else:
-        model = find_model(inspection.model, inspection.checkpoint)
+        model = find_model(inspection.model, inspection.checkpoint, subject.trained)
     check_backend(model.file, inspection.backend, inspection.inference_precision)
     if inspection.tile is not None:
         check_cut(inspection.cut, model.preprocessing)

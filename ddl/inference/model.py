@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ import h5py
 
 from ddl.data.preprocessing import NAME, Preprocessing, preprocessing_from_json
 from ddl.training.checkpoints import FOLDER
-from ddl.training.model_file import FINAL
 from ddl.training.preprocessing import plan_preprocessing
-from ddl.training.trained import find_trained
+from ddl.training.trained import FINAL, Trained, find_trained
 
 SAVED_MODEL = ".savedmodel"
 OPENVINO = ".xml"
@@ -26,10 +25,17 @@ OPENVINO = ".xml"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model file and the preprocessing that turns a picture into its input."""
+    """A model file and the preprocessing that turns a picture into its input.
+
+    Attributes:
+        file: the model file.
+        preprocessing: steps from a picture to the model's input.
+        trained: the file with its plan, if the model is part of a run or is a checkpoint.
+    """
 
     file: Path
     preprocessing: Preprocessing
+    trained: Trained | None = field(default=None, compare=False)
 
     def digest(self) -> str:
         """Return the SHA-256 of the model's files."""
@@ -41,13 +47,16 @@ class TrainedModel:
         return digest.hexdigest()
 
 
-def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
+def find_model(
+    path: Path, checkpoint: str = "final", trained: Trained | None = None
+) -> TrainedModel:
     """Find the model of a path.
 
     Args:
         path: run directory, checkpoint, or model file with NAME.preprocessing.json in the same folder.
         checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
             number.
+        trained: the result of `find_trained` for the same arguments, if the caller already has it.
 
     Raises:
         ValueError: there is no such model, or its preprocessing is unknown.
@@ -61,15 +70,20 @@ def find_model(path: Path, checkpoint: str = "final") -> TrainedModel:
             f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint, or a model "
             "with that file, which describes its preprocessing."
         )
-    trained = find_trained(path, checkpoint)
+    trained = trained or find_trained(path, checkpoint)
+    return TrainedModel(trained.file, _preprocessing_of(trained), trained)
+
+
+def _preprocessing_of(trained: Trained) -> Preprocessing:
+    """Read a run's preprocessing from its file, else from the checkpoint, else derive it from the plan."""
     file = trained.file
     run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
     if (run_dir / NAME).is_file() and (run_dir / "plan.json").is_file():
-        return TrainedModel(file, _read(run_dir / NAME))
+        return _read(run_dir / NAME)
     kept = trained.checkpoint.facts if trained.checkpoint else {}
     if "preprocessing" in kept:  # a checkpoint that was taken out of its run
-        return TrainedModel(file, preprocessing_from_json(json.dumps(kept["preprocessing"]), file))
-    return TrainedModel(file, plan_preprocessing(trained.plan, *read_form(file)))
+        return preprocessing_from_json(json.dumps(kept["preprocessing"]), file)
+    return plan_preprocessing(trained.plan, *read_form(file))
 
 
 def preprocessing_path(model_file: Path) -> Path:

@@ -177,7 +177,7 @@ class _Share:
 
     @contextlib.contextmanager
     def _progress_of(self, item: Item, rows: Rows) -> Iterator[Callable[[int], None]]:
-        """Yield a callback for finished rows. It shows progress if the rank's share is one picture, as that may be large."""
+        """Yield a callback for finished rows. It shows progress if the rank has one picture, which may be large."""
         if not dist.is_root() or [len(block) for _, block in self._blocks] != [1]:
             yield lambda _: None
             return

@@ -151,14 +151,15 @@ class Account:
         self._drawn = time.monotonic()
 
     def _draw_samples(self, model: keras.Model) -> None:
-        """Draw the first validation samples with what the model finds in them."""
+        """Draw the first validation samples with what the model finds in them.
+
+        It computes one at a time: a model whose training step just fits the memory must not fail here, and Keras keeps
+        every layer's output while it calls a model.
+        """
         samples = self._data.validation
         indices = np.arange(min(SHOWN_SAMPLES, len(samples)))
         inputs, targets = BatchReader(samples)(0, indices)
-        found = model(inputs, training=False)
-        if isinstance(found, dict | list):
-            found = next(iter(found.values())) if isinstance(found, dict) else found[0]
-        probabilities = np.asarray(keras.ops.convert_to_numpy(found), np.float32)
+        probabilities = np.stack([_probabilities(model, one) for one in inputs])
         path = self._folder / "samples.png"
         if self._run.plan.target == "mask":
             draw_segmentation(inputs, targets, probabilities, path)
@@ -166,3 +167,12 @@ class Account:
             draw_classification(
                 inputs, targets, probabilities, path, class_names=samples.class_names or None
             )
+
+
+def _probabilities(model: keras.Model, sample: np.ndarray) -> np.ndarray:
+    """Return what the model's first output finds in a sample."""
+    found = model(sample[None], training=False)
+    if isinstance(found, dict | list):
+        found = next(iter(found.values())) if isinstance(found, dict) else found[0]
+    probabilities: np.ndarray = np.asarray(keras.ops.convert_to_numpy(found), np.float32)[0]
+    return probabilities

@@ -18,13 +18,13 @@ from ddl.flags import BAD_INPUT, Parser, add_flags, complain
 from ddl.training.checkpoint import Checkpoint
 from ddl.training.data import TrainingData, open_data
 from ddl.training.flags import plan_from_flags
-from ddl.training.model_file import find_model_file
 from ddl.training.plan import NAMES, Plan
 from ddl.training.plan_parts import PARTS
 from ddl.training.resume import find_start
 from ddl.training.run import Diverged, Interrupted, Unsaved
 from ddl.training.run_dir import check_run_dir
 from ddl.training.stop_request import StopRequest, ignore_signals
+from ddl.training.trained import find_model_file
 
 UNSAVED = 1
 DIVERGED = 4

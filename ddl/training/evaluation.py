@@ -17,7 +17,7 @@ from ddl.training.data import PARTS, as_samples, open_part
 from ddl.training.metrics import METRICS
 from ddl.training.plan import Plan
 from ddl.training.plan_parts import DataPlan
-from ddl.training.trained import find_trained
+from ddl.training.trained import Trained, find_trained
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,35 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model's file, the plan that it was trained by, and what it is looked at with."""
+    """A model's file, the plan that it is evaluated by, and what it is evaluated on.
 
-    file: Path
+    Attributes:
+        trained: the model, with the plan that it was trained by.
+        plan: that plan, with the data of the evaluation.
+        source: of the data.
+    """
+
+    trained: Trained
     plan: Plan
     source: Source
 
+    @property
+    def file(self) -> Path:
+        """The model's file."""
+        return self.trained.file
 
-def open_subject(evaluation: Evaluation) -> Subject:
+
+def open_subject(evaluation: Evaluation, trained: Trained | None = None) -> Subject:
     """Find the model, its plan and the data. No TensorFlow here.
+
+    Args:
+        evaluation: what is evaluated.
+        trained: what `find_trained` returns for its model, where the caller has called it already.
 
     Raises:
         ValueError: there is no such model, or the data are not of its kind.
     """
-    trained = find_trained(evaluation.model, evaluation.checkpoint)
+    trained = trained or find_trained(evaluation.model, evaluation.checkpoint)
     plan = trained.plan
     if evaluation.data is not None:
         known = SOURCES.options(detect_format(Path(evaluation.data)))
@@ -83,7 +98,7 @@ def open_subject(evaluation: Evaluation) -> Subject:
         raise ValueError(
             f"Received: part={part_name!r} of {plan.data}, which holds no samples. Expected: another part."
         )
-    return Subject(trained.file, plan, source)
+    return Subject(trained, plan, source)
 
 
 def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:

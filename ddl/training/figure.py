@@ -61,8 +61,11 @@ def new_figure(
             size = ((width_px + 0.01) / DPI, (height_px + 0.01) / DPI)
             figure = Figure(figsize=size, dpi=DPI, layout=layout)
             FigureCanvasAgg(figure)
-            yield figure
-            write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=DPI))
+            try:
+                yield figure
+                write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=DPI))
+            finally:
+                figure.clear()  # it is in cycles: until Python looks for those, its pictures would stay in memory
 
 
 @contextmanager

@@ -161,7 +161,8 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
 def _draw_row(
     panels: Sequence[Axes], picture: np.ndarray, truth: np.ndarray, found: np.ndarray
 ) -> None:
-    rgb = as_rgb(_smaller(_middle(picture)))
+    # Bytes, as they end up in the file: every panel keeps a copy of its own, four times as large in floats.
+    rgb = np.rint(as_rgb(_smaller(_middle(picture))) * 255).astype(np.uint8)
     chances = _smaller(_middle(found))
     # A class number has no mean: every n-th pixel of what is averaged above.
     true_classes = _every(_middle(truth[..., None]), _factor(_middle(picture)))[..., 0]
@@ -185,18 +186,22 @@ def _show(axes: Axes, values: np.ndarray) -> None:
 
 def _outline(axes: Axes, mask: np.ndarray, colour: str, dashed: bool = False) -> None:
     """Draw the border of a mask, with a dark rim that is seen on light pictures, too."""
+    from contourpy import contour_generator
     from matplotlib import patheffects
+    from matplotlib.collections import LineCollection
 
     if mask.all() or not mask.any() or min(mask.shape) < 2:
         return  # there is no border
-    lines = axes.contour(
-        mask.astype(np.float32),
-        levels=[0.5],
+    # `axes.contour` would keep three arrays of doubles in the mask's size for as long as there is a figure.
+    borders: list[Any] = list(contour_generator(z=mask.astype(np.float32)).lines(0.5))
+    lines = LineCollection(
+        borders,
         colors=[colour],
         linewidths=1.2,
         linestyles="dashed" if dashed else "solid",
+        path_effects=[patheffects.withStroke(linewidth=2.2, foreground="#00000099")],
     )
-    lines.set_path_effects([patheffects.withStroke(linewidth=2.2, foreground="#00000099")])
+    axes.add_collection(lines, autolim=False)
 
 
 def _map_classes(chances: np.ndarray) -> np.ndarray:

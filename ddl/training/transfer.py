@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from ddl.training.model_file import find_model_file
+from ddl.training.trained import find_model_file
 
 logger = logging.getLogger("ddl")
 

@@ -14,11 +14,14 @@ from ddl.inference.inputs import find_items
 from ddl.inference.model import find_model, preprocessing_path
 from ddl.training.checkpoint import write_checkpoint
 from ddl.training.data import open_data
+from ddl.training.evaluation import Evaluation, open_subject
 from ddl.training.plan import Plan
 from ddl.training.preprocessing import training_preprocessing
 from tests.data import make
 from tests.inference.models import make_run
-from tests.training.snapshots import make_snapshot
+from tests.training.snapshots import hashed, make_snapshot
+
+__all__ = ["hashed"]
 
 MASKS = Preprocessing(target="mask", channels=3, classes=1)
 
@@ -84,6 +87,19 @@ def test_a_checkpoint_knows_its_preprocessing_wherever_it_is_taken(tmp_path: Pat
     snapshot = make_snapshot(plan=plan, preprocessing=MASKS.to_dict())
     write_checkpoint(tmp_path / "epoch-0001.h5", snapshot)
     assert find_model(tmp_path / "epoch-0001.h5").preprocessing == MASKS
+
+
+def test_a_checkpoint_is_hashed_once_for_model_and_data(tmp_path: Path, hashed: list[str]) -> None:
+    plan = Plan(run_dir=tmp_path / "run", data_option={"count": 20})
+    snapshot = make_snapshot(plan=plan.to_dict(), preprocessing=MASKS.to_dict())
+    path = tmp_path / "epoch-0001.h5"
+    write_checkpoint(path, snapshot)
+    hashed.clear()
+    model = find_model(path)
+    subject = open_subject(Evaluation(path), model.trained)
+    assert (subject.file, subject.plan, len(subject.source)) == (path, plan, 2)
+    assert find_model(path, trained=subject.trained) == model
+    assert hashed == [path.name]
 
 
 @pytest.mark.parametrize(

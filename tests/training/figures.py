@@ -18,6 +18,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
     def keep(figure: Figure, *arguments: Any, **options: Any) -> None:
         figures.append(figure)
+        monkeypatch.setattr(figure, "clear", lambda: None)  # it would be empty after it was written
         write(figure, *arguments, **options)
 
     monkeypatch.setattr(Figure, "savefig", keep)

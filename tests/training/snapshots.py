@@ -1,12 +1,30 @@
-"""Small snapshots, made without a model."""
+"""Small snapshots, made without a model, and a count of the checkpoint files that are hashed."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from ddl.training.checkpoint import Snapshot
+from ddl.training.checkpoint import BLOCK_BYTES, Snapshot
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files whose checksum was computed, once for every time."""
+    names: list[str] = []
+    pread = os.pread
+
+    def noted(descriptor: int, count: int, at: int) -> bytes:
+        if at == BLOCK_BYTES:
+            names.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        return pread(descriptor, count, at)
+
+    monkeypatch.setattr(os, "pread", noted)
+    return names
 
 
 def make_snapshot(epoch: int = 1, step: int = 0, count: int = 100, **facts: Any) -> Snapshot:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddl.data.order import Position
-from ddl.training.checkpoint import BLOCK_BYTES, write_checkpoint
+from ddl.training.checkpoint import write_checkpoint
 from ddl.training.checkpoints import (
     better_is,
     checkpoint_name,
@@ -24,7 +23,9 @@ from ddl.training.checkpoints import (
     set_newer_aside,
     superseded,
 )
-from tests.training.snapshots import make_snapshot
+from tests.training.snapshots import hashed, make_snapshot
+
+__all__ = ["hashed"]
 
 DICE = [0.5, 0.7, float("nan"), 0.7, 0.6]
 HISTORY = [{"epoch": n, "seconds": 1.0, "val_dice": dice} for n, dice in enumerate(DICE, 1)]
@@ -143,21 +144,6 @@ def test_a_damaged_one_that_was_named_is_refused_with_the_one_before(run: Path) 
         find_checkpoint(run, "2")
     with pytest.raises(ValueError, match=r"epoch-0002\.h5 is damaged"):
         find_checkpoint(run, str(path))
-
-
-@pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files whose checksum was computed, once for every time."""
-    names: list[str] = []
-    pread = os.pread
-
-    def noted(descriptor: int, count: int, at: int) -> bytes:
-        if at == BLOCK_BYTES:
-            names.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
-        return pread(descriptor, count, at)
-
-    monkeypatch.setattr(os, "pread", noted)
-    return names
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +159,17 @@ def test_dice_is_that_of_the_metric(seed: int, channels: int) -> None:
     metric = Dice()
     metric.update_state(truth[None, ..., None].astype(np.float32), chances[None])
     assert mean_dice(truth, chances) == pytest.approx(float(metric.result()), abs=1e-6)
+
+
+def test_a_written_figure_leaves_no_picture_in_memory(tmp_path: Path) -> None:
+    from matplotlib.image import AxesImage
+
+    pictures = np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
+    gc.collect()
+    gc.disable()
+    try:
+        draw_segmentation(pictures, pictures > 0.5, pictures, tmp_path / "samples.png")
+        left = [found for found in gc.get_objects() if isinstance(found, AxesImage)]
+    finally:
+        gc.enable()
+    assert left == []
