@@ -1,35 +1,35 @@
-# ddl with everything that it needs, for one machine or for many. How to use it: docs/containers.md.
+# ddl with all its dependencies, for one machine or many. Usage: docs/containers.md.
 #
 #   docker build -t ddl:cpu .
 #   docker build -t ddl:gpu --build-arg ACCELERATOR=gpu --build-arg BASE=ubuntu:24.04 \
 #       --build-arg BUILD_BASE=nvidia/cuda:12.9.1-devel-ubuntu24.04 .
 #
-# Site settings stay outside the image: http_proxy and https_proxy are build arguments of every builder, pip's own come
-# as `--secret id=pip.conf,src=pip.conf`, and with `cert = /etc/pip.cert` in it, the site's certificates as
-# `--secret id=pip.cert,src=ca.pem`. BASE may name a mirror or a digest.
+# Site settings stay outside the image: http_proxy and https_proxy are build arguments of every builder. Pass pip's
+# settings as `--secret id=pip.conf,src=pip.conf`. If that file has `cert = /etc/pip.cert`, pass the site's certificates
+# as `--secret id=pip.cert,src=ca.pem`. BASE may name a mirror or a digest.
 
-# Debian's slim image and not python:3.11-slim: it has a Python that fits, with Debian's security updates, and the
-# same packages as a tree from debootstrap, so that the image can be built and tried without any registry.
-# On GPUs, TensorFlow's wheels bring CUDA's libraries and NCCL, but not nvcc with its headers, which Horovod's
-# kernels need: these come with BUILD_BASE. Both bases must be of one release of one system.
-# (Not two stages of which ACCELERATOR chooses: buildah and podman of Debian 12 know no stage by a variable's value.)
+# Debian's slim image instead of python:3.11-slim: its Python gets Debian's security updates, and it has the same
+# packages as a debootstrap tree, so the image can be built and tested without a registry.
+# On GPUs, TensorFlow's wheels include CUDA's libraries and NCCL, but not nvcc and its headers, which Horovod's
+# kernels need: BUILD_BASE provides them. Both bases must be the same release of the same system.
+# (ACCELERATOR cannot select a stage: buildah and podman of Debian 12 do not expand variables in stage names.)
 ARG BASE=docker.io/library/debian:bookworm-slim
 ARG BUILD_BASE=${BASE}
 
-# What needs a compiler happens here, and the compiler stays here.
+# Everything that needs a compiler is built in this stage, so the final image has no compiler.
 FROM ${BUILD_BASE} AS build
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ make python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/ddl
-# Only what setup.sh reads: a change elsewhere leaves the large layer with the environment as it is.
+# Copy only what setup.sh reads: a change elsewhere then does not rebuild the large environment layer.
 COPY LICENSE pyproject.toml requirements.txt setup.sh ./
 COPY ddl/*.py ddl/
 COPY ddl/distributed ddl/distributed
 COPY ddl/install ddl/install
 ARG ACCELERATOR=cpu
-# The cache keeps Horovod's wheel for the next build. The import writes the bytecode that every rank needs: whoever
-# runs the image may not write there.
+# The cache keeps Horovod's wheel for the next build. The import writes the bytecode that every rank needs: the user
+# of the image cannot write there.
 RUN --mount=type=cache,id=ddl,target=/var/cache/ddl \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=pip.cert,target=/etc/pip.cert \
@@ -39,7 +39,7 @@ RUN --mount=type=cache,id=ddl,target=/var/cache/ddl \
 
 FROM ${BASE}
 ARG USER_ID=1000
-# Host keys made by the package's own script would be the same in every container: each makes its own at its start.
+# Host keys created at installation would be the same in every container. Each container creates its own at start.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         openssh-client openssh-server python3 \

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Trains a U-Net on this machine, on your pictures or on ones that it makes itself; sets up first when needed.
+# Trains a U-Net on your pictures or on synthetic ones. Runs ./setup.sh first.
 #
 #   ./run_unet.sh                                two ranks, under a minute
-#   ./run_unet.sh --resume auto --epochs 20      go on with it
+#   ./run_unet.sh --resume auto --epochs 20      resume that run
 #   NP=4 RUN_DIR=runs/mine ./run_unet.sh --data pictures/ --image-size 128
 #
-# Flags go to scripts/train_unet.py. Variables, with what they are by default:
-# NP=2                     ranks
-# HOSTS=a:2,b:2            machines and their slots, all with this folder at this path (this machine)
-# RUN_DIR=runs/unet        where the results go; job.log there keeps what is printed
-# OMP_NUM_THREADS=n        threads a rank (its share of the cores)
-# INTERFACE=eth0           network between the machines, a name or 10.0.0.0/8 (MPI's choice)
-# SSH_PORT=22              of the other machines
-# BIND_TO=none             what a rank is bound to: none, core, socket, numa
-# MAP_BY=slot              how ranks are laid out: slot, node, ppr:2:socket
-# FUSION_THRESHOLD_MB=32   gradients that travel together
-# CYCLE_TIME_MS=           how long gradients wait for each other; without, 0.2 on one machine and 1 on several
-# MPI_FLAGS="..."          anything else for mpirun
+# Flags go to scripts/train_unet.py. Variables and their defaults:
+# NP=2                     number of ranks
+# HOSTS=a:2,b:2            machines and their slots (default: this machine); each needs this folder at the same path
+# RUN_DIR=runs/unet        folder for the results; job.log in it keeps the output
+# OMP_NUM_THREADS=n        threads per rank (default: its share of the cores)
+# INTERFACE=eth0           network between the machines, a name or 10.0.0.0/8 (default: MPI's choice)
+# SSH_PORT=22              SSH port of the other machines
+# BIND_TO=none             what each rank is bound to: none, core, socket, numa
+# MAP_BY=slot              how ranks are placed: slot, node, ppr:2:socket
+# FUSION_THRESHOLD_MB=32   size of Horovod's fusion buffer
+# CYCLE_TIME_MS=           Horovod's cycle time (default: 0.2 on one machine, 1 on several)
+# MPI_FLAGS="..."          further flags for mpirun
 #
-# Status: 0 trained, 2 bad input, 75 stopped with a checkpoint (SIGTERM, SIGUSR1, Ctrl-C, time limit): start again with
-# --resume auto. Anything else: the job failed, and says why.
+# Exit status: 0 trained, 2 bad input, 75 stopped with a checkpoint (SIGTERM, SIGUSR1, Ctrl-C, time limit): resume with
+# --resume auto. Any other status: the job failed and printed the reason.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
@@ -27,13 +27,13 @@ fail() {
     echo "run_unet: $1" >&2
     exit 2
 }
-number() { # number NAME VALUE MOST: refuse what is no whole number from 1 to MOST
+number() { # number NAME VALUE MOST: require a whole number from 1 to MOST
     [[ "$2" =~ ^[1-9][0-9]{0,8}$ && "$2" -le "$3" ]] || fail "Received: $1=$2. Expected: a whole number, 1 to $3."
 }
-word() { # word NAME VALUE PATTERN EXPECTED: refuse what does not match
+word() { # word NAME VALUE PATTERN EXPECTED: require VALUE to match PATTERN
     [[ "$2" =~ ^($3)$ ]] || fail "Received: $1=$2. Expected: $4."
 }
-slots() { # print how many ranks HOSTS have room for
+slots() { # print the total number of slots in HOSTS
     local host total=0
     for host in ${1//,/ }; do
         [[ "$host" == *:* ]] || host+=":1"
@@ -41,17 +41,17 @@ slots() { # print how many ranks HOSTS have room for
     done
     echo "$total"
 }
-interfaces() { # print the networks of this machine
+interfaces() { # print the network interfaces of this machine
     sed -n 's/^ *\([^ ]*\):.*/\1/p' /proc/net/dev | paste -sd ' '
 }
-keep_log() { # print what is read; keep it in job.log as soon as the training has made its folder
+keep_log() { # copy stdin to stdout, and to job.log as soon as the run directory exists
     local line early=""
     trap '' INT TERM USR1 HUP
     while IFS= read -r line || [[ -n "$line" ]]; do
-        printf '%s\n' "$line" 2> /dev/null # a terminal that was closed takes none
+        printf '%s\n' "$line" 2> /dev/null # fails if the terminal was closed
         early+="$line"$'\n'
         if [[ -d "$run_dir" ]]; then
-            { printf '%s' "$early" >> "$run_dir/job.log"; } 2> /dev/null # a full disk ends the log alone
+            { printf '%s' "$early" >> "$run_dir/job.log"; } 2> /dev/null # a full disk must not end the job
             early=""
         fi
     done
@@ -72,17 +72,17 @@ if [[ -n "${HOSTS:-}" ]]; then
     host='[A-Za-z0-9_.-]+(:[1-9][0-9]{0,4})?'
     word HOSTS "$HOSTS" "$host(,$host)*" "machines with their slots, such as a:2,b:2"
     [[ "${MPI_FLAGS:-}" == *oversubscribe* ]] || (($(slots "$HOSTS") >= ranks)) ||
-        fail "Received: NP=$ranks with HOSTS=$HOSTS, which have $(slots "$HOSTS") slots. Expected: as many as ranks."
+        fail "Received: NP=$ranks with HOSTS=$HOSTS, which has $(slots "$HOSTS") slots. Expected: at least NP slots."
 fi
 networks="${INTERFACE:-}"
-for name in ${networks//,/ }; do # 10.0.0.0/8 is for MPI to find
+for name in ${networks//,/ }; do # MPI itself resolves 10.0.0.0/8
     [[ "$name" == */* || ! -r /proc/net/dev ]] || [[ " $(interfaces) " == *" $name "* ]] ||
-        fail "Received: INTERFACE=$name. Expected: a network of this machine, $(interfaces), or such as 10.0.0.0/8."
+        fail "Received: INTERFACE=$name. Expected: an interface of this machine ($(interfaces)) or a network such as 10.0.0.0/8."
 done
 
 ./setup.sh || exit $?
 venv="${DDL_VENV:-.venv}"
-venv="$(cd "$venv" && pwd)" # ranks on other machines start elsewhere
+venv="$(cd "$venv" && pwd)" # ranks on other machines start in another folder
 arguments=("$@")
 named=(--run-dir "$run_dir")
 for ((k = 0; k < $#; k++)); do
@@ -93,14 +93,14 @@ for ((k = 0; k < $#; k++)); do
     esac
 done
 train=("$venv/bin/python" -u "$PWD/scripts/train_unet.py" ${named[@]+"${named[@]}"} "$@")
-# Bad flags and bad data end here, with one line and status 2, before any rank starts.
+# Bad flags and bad data end the script here with one line and status 2, before any rank starts.
 "${train[@]}" --dry-run > /dev/null || exit $?
 
 export HOROVOD_FUSION_THRESHOLD=$((fusion << 20))
 [[ -z "${CYCLE_TIME_MS:-}" ]] || export HOROVOD_CYCLE_TIME="$CYCLE_TIME_MS"
 export PATH="$venv/bin:$PATH"
 [[ $EUID -ne 0 ]] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-mpirun="$venv/bin/mpirun" # by its path: other machines then find the same MPI without a PATH of ours
+mpirun="$venv/bin/mpirun" # called by path, so that other machines find the same MPI without our PATH
 [[ -x "$mpirun" ]] || mpirun=mpirun
 launch=("$mpirun" -np "$ranks" --bind-to "${BIND_TO:-none}" --map-by "${MAP_BY:-slot}")
 launch+=(--mca plm_rsh_args "-p $port")
@@ -112,13 +112,13 @@ if [[ -n "${HOSTS:-}" ]]; then launch+=(-H "$HOSTS"); else launch+=(-H "localhos
 read -ra extra <<< "${MPI_FLAGS:-}"
 
 echo "run_unet: $ranks rank(s) on ${HOSTS:-this machine}; results in $run_dir"
-# shellcheck disable=SC2317 # signals reach it
-stop() { # ask for a last checkpoint; asked again, end the job at once
+# shellcheck disable=SC2317 # called by the trap
+stop() { # first signal: save a checkpoint and stop; second signal: end the job at once
     kill -USR1 "$job"
     trap 'kill -TERM "$job"' INT TERM
 }
-# SIGUSR1 is what mpirun passes on at once, and leaves the ranks all the time that a last checkpoint takes; after SIGTERM
-# and Ctrl-C it kills them within two seconds. So it runs in a group of its own, which a terminal's Ctrl-C does not reach.
+# mpirun forwards SIGUSR1 at once and gives the ranks time to save a checkpoint. After SIGTERM or Ctrl-C it kills them
+# within two seconds, so it runs in its own process group, which a terminal's Ctrl-C does not reach.
 exec {log}> >(keep_log)
 logger=$!
 set -m
@@ -134,12 +134,12 @@ while true; do # a signal interrupts the wait
 done
 wait "$logger" 2> /dev/null
 case "$status" in
-    0) echo "run_unet: the model is $run_dir/model.keras; see also curves.png and samples.png there" ;;
-    75) echo "run_unet: stopped with a checkpoint; --resume auto goes on" >&2 ;;
+    0) echo "run_unet: wrote $run_dir/model.keras; see also curves.png and samples.png there" ;;
+    75) echo "run_unet: stopped with a checkpoint; resume with --resume auto" >&2 ;;
     *)
         kept="$run_dir/job.log"
-        [[ -f "$kept" ]] || kept="the lines above"
-        echo "run_unet: the job ended with status $status; look into $kept" >&2
+        [[ -f "$kept" ]] || kept="the output above"
+        echo "run_unet: the job ended with status $status; see $kept" >&2
         ;;
 esac
 exit "$status"

@@ -62,7 +62,7 @@ def main() -> None:
     """Measure, and print the rates and their ratios."""
     import psycopg
 
-    from ddl.benchmark.result import markdown, pair_ratios, shown, summary, write_result
+    from ddl.benchmark.reports import markdown, pair_ratios, shown, summary, write_result
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("model", type=Path)

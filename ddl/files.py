@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, places that can be written, and folders that one job alone writes into."""
+"""Atomic file writes, checks of output places, and locks for folders that only one job may write to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then put it in place of `path` in one step."""
+    """Write `path` atomically: `write` gets a temporary file beside it, which then replaces `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
@@ -21,7 +21,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def put_in_place(partial: Path, path: Path) -> None:
-    """Give a finished file its name, in one step that survives a power cut."""
+    """Rename a finished file to `path` atomically, and sync it so that it survives a power cut."""
     with partial.open("rb+") as file:
         os.fsync(file.fileno())
     partial.replace(path)
@@ -135,13 +135,13 @@ def _cannot_make(name: str, path: Path, error: OSError) -> ValueError:
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Hold a lock for as long as the block takes; the kernel lets go of a killed process's. The file goes with it.
+    """Hold a lock file during the block and delete it afterwards. The kernel releases a killed process's lock.
 
-    Some network file systems have no locks. There the block runs without.
+    Some network file systems have no locks. There the block runs without one.
 
     Raises:
-        BlockingIOError: somebody else holds it.
-        OSError: the file cannot be made.
+        BlockingIOError: Another process holds the lock.
+        OSError: The file cannot be created.
     """
     with path.open("w") as lock:
         try:
@@ -150,8 +150,8 @@ def hold_lock(path: Path) -> Iterator[None]:
             raise
         except OSError:
             pass
-        if not _is_file_of(path, lock.fileno()):  # its last holder has just removed it
-            raise BlockingIOError(f"{path} is changing hands")
+        if not _is_file_of(path, lock.fileno()):  # its last holder has just deleted it
+            raise BlockingIOError(f"another process is just releasing {path}")
         try:
             yield
         finally:

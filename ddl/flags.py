@@ -1,6 +1,6 @@
-"""The fields of dataclasses as flags of a command line: in groups, with helps, units and defaults; errors in one line.
+"""Command-line flags from the fields of dataclasses, in groups, with help, units and defaults; one-line errors.
 
-Helps come from the dataclasses' docstrings. No TensorFlow here.
+The help comes from the dataclasses' docstrings. Imports no TensorFlow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WORDS = {
     **dict.fromkeys(("data", "validation_data"), "PATH"),
     **dict.fromkeys(("resume", "checkpoint"), "WHICH"),
 }
-_ONE_FOR_ALL = ("tile",)  # of which one number stands for all axes, two or three
+_ONE_FOR_ALL = ("tile",)  # a single number holds for all axes, two or three
 _METAVARS = {
     "int": "N",
     "float": "NUMBER",
@@ -40,15 +40,15 @@ _METAVARS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of whole flags, each given once, whose errors are one line."""
+    """A parser that accepts no abbreviated or repeated flags and reports errors in one line."""
 
     def __init__(self, name: str, doc: str, usage: str) -> None:
-        """Describe the script.
+        """Create the parser of a script.
 
         Args:
-            name: of the script, which its errors begin with.
-            doc: the script's docstring; its first line goes above the flags, the rest below.
-            usage: what to type, without the flags that may be left out.
+            name: Name of the script; errors begin with it.
+            doc: Docstring of the script; its first line goes above the flags, the rest below.
+            usage: Usage line, without optional flags.
         """
         first, *rest = doc.strip().splitlines()
         super().__init__(
@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         self.name = name
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Return the values of the flags; of those that were not given, None."""
+        """Return the values of the flags, None for flags that were not given."""
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
             word = unknown[0].partition("=")[0]
@@ -70,9 +70,12 @@ class Parser(argparse.ArgumentParser):
             near = [flag for flag in flags if flag.startswith(word)]
             near = near or difflib.get_close_matches(word, flags, 1)
             expected = (
-                f"{' or '.join(near)}; --help lists all flags" if near else "what --help lists"
+                f"{' or '.join(near)}; --help lists all flags"
+                if near
+                else "a flag that --help lists"
             )
-            self.error(f"Received: {word}, which is no flag of this script. Expected: {expected}.")
+            kind = "flag" if word.startswith("-") else "argument"
+            self.error(f"Received: unknown {kind} {word}. Expected: {expected}.")
         return found
 
     def error(self, message: str) -> NoReturn:
@@ -85,14 +88,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def complain(name: str, problem: object, is_ended: Callable[[], object] = bool) -> int:
-    """Print one line for all ranks, or for the one rank that alone has something to complain about; return status 2.
+    """Print one line for all ranks, or for a rank that alone has a problem; return status 2.
 
-    Only before the ranks know of each other: then rank 0 ends, and with it the job, while the others wait.
+    Call it only before Horovod starts. Rank 0 prints and exits, which ends the job; the other ranks wait for that,
+    and print their own problem only if the job is still running.
 
     Args:
-        name: of the script.
-        problem: that it has met.
-        is_ended: whether a signal has come to end this rank, where that alone does not.
+        name: Name of the script.
+        problem: The error message.
+        is_ended: Returns whether a signal asked this rank to end, if signals do not end it by themselves.
     """
     rank = placement().rank
     if rank:
@@ -112,15 +116,15 @@ def add_flags(
     defaults: Mapping[str, Any] = NONE,
     known: Mapping[str, Iterable[str]] = NONE,
 ) -> None:
-    """Add one flag for every field of some dataclasses, one group for each, with the helps of their docstrings.
+    """Add a flag for every field of some dataclasses, one group per dataclass, with the help in their docstrings.
 
-    A field without a default, of a dataclass that stands alone, is a word to be given in its place.
+    A field without a default that is not keyword-only becomes a positional argument.
 
     Args:
-        parser: of a script.
-        parts: the dataclasses.
-        defaults: what this script has in place of their defaults.
-        known: field -> the names that it may be, where its help does not tell them.
+        parser: Parser of a script.
+        parts: The dataclasses.
+        defaults: Defaults of this script that override those of the fields.
+        known: Field name -> allowed names to append to its help.
     """
     for part in parts:
         doc = inspect.getdoc(part) or ""
@@ -136,7 +140,7 @@ def add_flags(
 
 
 def _helps_of(part: type) -> dict[str, str]:
-    """Return the help of every field, those that a base class has told of included."""
+    """Return the help of every field, including inherited ones."""
     helps: dict[str, str] = {}
     for base in reversed(part.__mro__):
         helps |= read_helps(inspect.cleandoc(base.__doc__ or ""))
@@ -144,14 +148,14 @@ def _helps_of(part: type) -> dict[str, str]:
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:
-    """Return what a field is when it is not given, or `dataclasses.MISSING`."""
+    """Return a field's default, or `dataclasses.MISSING`."""
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return field.default
 
 
 def given_flags(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the parsed flags that were given, lists as tuples."""
+    """Return the flags that were given, lists as tuples."""
     return {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in arguments.items()
@@ -165,7 +169,7 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
     several = kind.startswith("Mapping") or kind == "tuple[str, ...]"
     if several:
         metavar = "NAME=VALUE" if kind.startswith("Mapping") else "NAME"
-        many = "+" if kind.startswith("Mapping") else "*"  # `--metric` alone: none of them
+        many = "+" if kind.startswith("Mapping") else "*"  # `--metric` alone means no metric
         group.add_argument(flag, nargs=many, action="extend", metavar=metavar, help=help_text)
         return
     required = default is dataclasses.MISSING
@@ -184,7 +188,7 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
 
 
 def _reader(name: str, kind: str) -> Callable[[str], Any]:
-    """Return what makes a value of a word."""
+    """Return the function that parses a field's value."""
 
     def read(text: str) -> Any:
         try:
@@ -222,7 +226,7 @@ def _shown_default(default: Any) -> str:
 
 
 class _Once(argparse.Action):
-    """Keeps a value, and refuses a second one: a setting is never ignored in silence."""
+    """Stores a value and rejects a second one, so that no setting is silently ignored."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
@@ -233,7 +237,7 @@ class _Once(argparse.Action):
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Fills paragraphs to the terminal's width, and leaves indented ones, which are commands, as they are."""
+    """Wraps paragraphs to the terminal's width, and keeps indented ones (commands) as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         paragraphs = re.split(r"\n\s*\n", text.strip("\n"))

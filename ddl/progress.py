@@ -1,4 +1,4 @@
-"""How far a long step is: a bar on a terminal, a line every few seconds in a log."""
+"""Progress of long steps: a bar on a terminal, a line every few seconds in a log."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _CLEAR = "\r\x1b[K"
 
 
 class StatusLine:
-    """Where progress is shown: one line that is redrawn on a terminal, lines now and then in a log.
+    """Shows progress: a redrawn line on a terminal, a line every few seconds in a log.
 
-    A terminal that has gone away (a lost connection) ends the showing, never the work.
+    If the terminal is lost (a broken connection), it stops writing; the work continues.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class StatusLine:
         log_every_s: float = LOG_EVERY_S,
         redraws: bool | None = None,
     ) -> None:
-        """Show on `stream` (standard error by default).
+        """Show progress on `stream` (default: standard error).
 
         Args:
-            stream: a terminal or a log.
-            log_every_s: seconds between lines in a log, at least.
-            redraws: whether the line is redrawn in place; None: on a terminal which can.
+            stream: Terminal or log.
+            log_every_s: Minimum number of seconds between lines in a log.
+            redraws: Whether to redraw the line in place (default: on terminals that can).
         """
         self._stream = stream or sys.stderr
         dumb = os.environ.get("TERM") == "dumb"
@@ -42,36 +42,36 @@ class StatusLine:
 
     @property
     def width(self) -> int:
-        """Columns that a line may take; asked each time, for windows change."""
+        """Columns available for a line; read each time, because windows are resized."""
         try:
             return max(os.get_terminal_size(self._stream.fileno()).columns - 1, 20)
-        except (OSError, ValueError):  # no terminal, or one that does not know
+        except (OSError, ValueError):  # not a terminal, or one of unknown size
             return 79
 
     def is_due(self) -> bool:
-        """Return whether it is time for the next `show`. Cheap: asked at every step."""
+        """Return whether the next `show` is due. Cheap enough to call at every step."""
         return time.monotonic() - self._shown_s >= self._every_s
 
     def show(self, text: str) -> None:
-        """Show how far it is: in place of what was shown before, or as a line."""
+        """Show `text`: on a terminal in place of the previous text, in a log as a line."""
         self._shown_s = time.monotonic()
         self._write(f"\r{text}\x1b[K" if self.redraws else f"{text}\n")
         self._open = self.redraws
 
     def clear(self) -> None:
-        """Take a redrawn line away, so that something else can be printed."""
+        """Erase the redrawn line, so that something else can be printed."""
         if self._open:
             self._write(_CLEAR)
         self._open = False
 
     def finish(self, text: str) -> None:
-        """Leave `text` for good, as a line of its own in place of what was redrawn."""
+        """Print `text` as a permanent line, in place of the redrawn one."""
         self._shown_s = time.monotonic()
         self._write((_CLEAR if self._open else "") + f"{text}\n")
         self._open = False
 
     def close(self) -> None:
-        """Leave a line that stopped halfway on a line of its own."""
+        """End an unfinished redrawn line, so that later output starts on a new line."""
         if self._open:
             self._write("\n")
         self._open = False
@@ -80,27 +80,27 @@ class StatusLine:
         if self._lost:
             return
         try:
-            self._stream.write(text)  # in one piece: launchers put their prefix before each
+            self._stream.write(text)  # one write: launchers prefix each write
             self._stream.flush()
         except OSError:
             self._lost = True
 
 
 class Progress:
-    """Counts what is done, and says so with rate and time left."""
+    """Counts finished items and shows the rate and the time left."""
 
     def __init__(self, what: str, total: int, stream: TextIO | None = None) -> None:
-        """Start counting to `total`."""
+        """Start counting items named `what` up to `total`."""
         self._what, self._total = what, total
         self._line = StatusLine(stream)
         self._start_s = time.monotonic()
         self._first: int | None = None
 
     def show(self, done: int) -> None:
-        """Report that `done` of all are ready, if it is time to."""
+        """Show that `done` items are finished, if a report is due."""
         first = self._first is None
         if self._first is None:
-            self._first = done  # what an earlier run had done says nothing about the rate
+            self._first = done  # items of an earlier run do not count for the rate
         finished = done >= self._total
         if not (first or finished or self._line.is_due()):
             return
@@ -113,7 +113,7 @@ class Progress:
             self._line.show(text)
 
     def close(self) -> None:
-        """Leave a bar that stopped halfway on a line of its own."""
+        """End an unfinished bar, so that later output starts on a new line."""
         self._line.close()
 
     def _text(self, done: int, seconds: float) -> str:
@@ -126,12 +126,12 @@ class Progress:
 
 
 def draw_bar(done: int, total: int, width: int = _BAR_WIDTH) -> str:
-    """Return a bar that is `width` columns wide inside its brackets."""
+    """Return a progress bar, `width` columns wide without its brackets."""
     filled = min(width * done // max(total, 1), width)
     return "[" + "#" * filled + "." * (width - filled) + "]"
 
 
 def duration(seconds: float) -> str:
-    """Return hours, minutes and seconds: 3671 is "1:01:11"; days are counted as hours."""
+    """Return hours, minutes and seconds: 3671 becomes "1:01:11"; days count as hours."""
     whole = max(round(seconds), 0)
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"

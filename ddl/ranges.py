@@ -1,4 +1,4 @@
-"""The values that an option may have: ranges of numbers and lists of choices, with one error text for each."""
+"""Ranges of numeric options and lists of choices, and the error for other values."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Range:
-    """Finite numbers from `low` to `high`, both among them unless said otherwise.
+    """Finite numbers from `low` to `high`, both included by default.
 
     Attributes:
-        low: the least; none by default.
-        high: the largest; none by default.
-        above: whether `low` itself is not among them.
-        below: whether `high` itself is not among them.
+        low: Lower bound (default: none).
+        high: Upper bound (default: none).
+        above: Whether `low` itself is excluded.
+        below: Whether `high` itself is excluded.
     """
 
     low: float = -math.inf
@@ -38,7 +38,7 @@ class Range:
 
 
 def check_ranges(values: Mapping[str, Any], ranges: Mapping[str, Range], owner: str) -> None:
-    """Refuse a number out of its range, and a tuple with such a number; None, and what has no range, passes."""
+    """Raise ValueError for a number outside its range. None and names without a range pass."""
     for name, value in values.items():
         if value is None or name not in ranges:
             continue

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Starts what a container is for:
+# Commands of the container:
 #
-#   worker           waits for a master: sshd on port 12345, as this user and with the shared key alone
-#   train [FLAGS]    run_unet.sh with these flags on NP ranks, once every worker in HOSTS answers
-#   make-key         makes a throw-away key in /keys for master and workers to share
-#   COMMAND ...      anything else: python -m ddl.doctor, mpirun ..., bash
+#   worker           wait for a master: runs sshd on port 12345 as this user; only the shared key may log in
+#   train [FLAGS]    wait for the workers in HOSTS, then run run_unet.sh with these flags on NP ranks
+#   make-key         create a key in /keys for master and workers to share
+#   COMMAND ...      run any other command: python -m ddl.doctor, mpirun ..., bash
 #
 # HOSTS=a:2,b:2    machines and their slots (default: this container alone)
-# SSH_PORT=12345   where the workers listen
-# WAIT_S=60        how long train waits for them
-# RUN_DIR=...      where train puts its results (default: /workspace/runs/unet)
+# SSH_PORT=12345   port of the workers
+# WAIT_S=60        seconds that train waits for them
+# RUN_DIR=...      folder for the results of train (default: /workspace/runs/unet)
 set -euo pipefail
 
 home="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
@@ -27,7 +27,7 @@ check_settings() {
     [[ "${WAIT_S:-60}" =~ ^[0-9]+$ ]] || refuse "Received: WAIT_S=$WAIT_S. Expected: whole seconds, such as 60."
 }
 
-# check_key: whoever can read the key can start programs on every worker.
+# check_key: nobody else may read the key, because it can start programs on every worker.
 check_key() {
     [[ -e "$key" ]] || refuse "Received: no file $key. Expected: the key that master and workers share," \
         "in a volume at $(dirname "$key"); make-key makes one."
@@ -39,7 +39,7 @@ check_key() {
         "Expected: mode 600 or 400 (chmod 600)."
 }
 
-# prepare_ssh: trusts the hosts whose key was signed with the shared one, and no others.
+# prepare_ssh: trust only hosts whose key is signed with the shared key.
 prepare_ssh() {
     check_key
     umask 077
@@ -57,11 +57,11 @@ work() {
     rm -f "$state"/host_key*
     ssh-keygen -q -t ed25519 -N "" -C "" -f "$state/host_key"
     ssh-keygen -q -s "$key" -h -I "$HOSTNAME" "$state/host_key.pub"
-    echo "ddl: worker $HOSTNAME ($(hostname -I | xargs)) waits on port $port"
+    echo "ddl: worker $HOSTNAME ($(hostname -I | xargs)) is ready on port $port"
     exec /usr/sbin/sshd -D -e -p "$port" -f "$home/sshd_config"
 }
 
-# is_here HOST: whether a name or an address is this container's own.
+# is_here HOST: whether a name or an address belongs to this container.
 is_here() {
     local own address
     own=" 127.0.0.1 ::1 $(hostname -I) "
@@ -72,11 +72,11 @@ is_here() {
     return 1
 }
 
-wait_for() { # wait_for HOST: until a worker with our key answers there
+wait_for() { # wait_for HOST: wait until a worker with our key answers there
     local answer deadline=$((SECONDS + ${WAIT_S:-60}))
     until answer="$(ssh -o BatchMode=yes -o ConnectTimeout=5 -p "$port" "$1" true 2>&1)"; do
-        ((SECONDS < deadline)) || refuse "Received: HOSTS=$HOSTS, and no worker with our key answers at $1, port" \
-            "$port ($(tail -n 1 <<< "$answer" | tr -d '\r')). Expected: workers started first, all with this key."
+        ((SECONDS < deadline)) || refuse "Received: HOSTS=$HOSTS, but no worker with our key answers at $1, port" \
+            "$port ($(tail -n 1 <<< "$answer" | tr -d '\r')). Expected: workers that were started first, all with this key."
         sleep 1
     done
 }
@@ -96,11 +96,11 @@ train() {
 }
 
 make_key() {
-    [[ ! -e "$key" ]] || { echo "ddl: $key is there already"; exit 0; }
+    [[ ! -e "$key" ]] || { echo "ddl: $key exists already"; exit 0; }
     [[ -w "$(dirname "$key")" ]] || refuse "Received: $(dirname "$key"), where user $(id -u) cannot write." \
         "Expected: an empty volume or a folder of this user."
     ssh-keygen -q -t ed25519 -N "" -C ddl -f "$key"
-    echo "ddl: made $key"
+    echo "ddl: created $key"
 }
 
 check_settings

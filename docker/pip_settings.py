@@ -1,9 +1,9 @@
-"""Write what pip is told on this machine as one pip.conf, and print the folders that it names.
+"""Write this machine's pip settings as one pip.conf, and print the local folders that they name.
 
     python3 docker/pip_settings.py FOLDER
 
-A build gets FOLDER/pip.conf and FOLDER/pip.cert as secrets and the folders read-only, so that pip finds there what it
-finds here. The certificates move: where they are here, a package of the image may want to write.
+A build gets FOLDER/pip.conf and FOLDER/pip.cert as secrets and the folders read-only, so that its pip finds the same
+packages. The certificates get another path, because a package of the image may write to the original one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PLACES = {"extra-index-url", "find-links", "index-url"}
 
 
 def parse(listing: str) -> configparser.ConfigParser:
-    """Return the settings of `pip config list`, whose later lines win, as a file of one level."""
+    """Return the settings of `pip config list` as one configuration; later lines override earlier ones."""
     settings = configparser.ConfigParser(interpolation=None)
     settings["global"] = {}
     for line in listing.splitlines():
@@ -37,7 +37,7 @@ def parse(listing: str) -> configparser.ConfigParser:
 
 
 def local_folders(settings: configparser.ConfigParser) -> list[Path]:
-    """Return the folders of this machine that the settings name; of an index, the one with its files too."""
+    """Return the local folders in the settings. For an index, that is the parent of `simple`, which holds its files."""
     folders = set()
     for section in settings.sections():
         for name in _PLACES & set(settings[section]):
@@ -50,7 +50,7 @@ def local_folders(settings: configparser.ConfigParser) -> list[Path]:
 
 
 def main() -> None:
-    """Ask pip, write the files, print the folders."""
+    """Query pip, write the files, and print the folders."""
     target = Path(sys.argv[1])
     command = [sys.executable, "-m", "pip", "config", "list"]
     listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Trains a U-Net in two containers that know each other only over the network. Needs root, and no Docker engine.
+# Trains a U-Net in two containers that are connected only by a network. Needs root, but no Docker engine.
 #
-#   docker/two_containers.sh                 everything anew, in a folder that goes away afterwards
-#   docker/two_containers.sh /var/tmp/ddl    keeps base, image and caches there: faster the next time
+#   docker/two_containers.sh                 build everything in a temporary folder
+#   docker/two_containers.sh /var/tmp/ddl    keep base, image and caches there for the next run
 #
-# It makes a base by debootstrap, builds the Dockerfile on it with buildah, and starts a worker and a master, each
-# in network, process, mount and host name spaces of its own, with a cable between the two. mpirun then starts one
-# rank in each, over ssh on port 12345; after that, `train` does so through run_unet.sh. It checks the results and
-# takes down whatever it put up, also when interrupted. It installs nothing.
+# It creates a base with debootstrap, builds the Dockerfile on it with buildah, and starts a worker and a master. Each
+# has its own network, process, mount and host namespaces; a virtual cable connects them. mpirun starts one rank in each
+# over ssh on port 12345, then `train` does the same through run_unet.sh. The script checks the results and removes
+# everything it created, also when interrupted. It installs nothing.
 #
-# RELEASE=bookworm   Debian's release for the base
-# MIRROR=URL         where the base comes from (default: where apt gets that release, else deb.debian.org)
-# VOLUMES="A:A:ro"   more folders that the build is to see (those that pip's settings name are seen anyway)
+# RELEASE=bookworm   Debian release of the base
+# MIRROR=URL         mirror for the base (default: apt's mirror for that release, else deb.debian.org)
+# VOLUMES="A:A:ro"   more folders to mount in the build (folders in pip's settings are always mounted)
 set -euo pipefail
 
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -32,7 +32,7 @@ fail() {
 
 check_tools() {
     local tool missing=()
-    [[ "$(id -u)" == 0 ]] || fail "run it as root: it makes name spaces." 2
+    [[ "$(id -u)" == 0 ]] || fail "run it as root: it creates namespaces." 2
     for tool in buildah debootstrap ip unshare python3; do
         command -v "$tool" > /dev/null || missing+=("$tool")
     done
@@ -40,7 +40,7 @@ check_tools() {
 --no-install-recommends buildah debootstrap iproute2 util-linux python3" 2
 }
 
-# start LOG COMMAND...: in process and mount name spaces that end with it, so that nothing outlives this script.
+# start LOG COMMAND...: run it in its own process and mount namespaces, so that no process outlives this script.
 start() {
     local log="$1"
     shift
@@ -48,15 +48,15 @@ start() {
     processes+=("$!")
 }
 
-run() { # run LOG COMMAND...: and wait for its end; a signal is heard meanwhile
+run() { # run LOG COMMAND...: start it and wait for its end; signals interrupt the wait
     local status=0
     start "$@"
     wait "${processes[-1]}" || status=$?
-    unset 'processes[-1]' # its number may soon be another process's
+    unset 'processes[-1]' # the kernel may reuse its process id
     return "$status"
 }
 
-# Storage of its own: no image of this machine is touched, and one folder holds all that has to go.
+# Separate storage: this machine's images stay untouched, and one folder holds everything to delete.
 set_storage() {
     storage=(buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs)
 }
@@ -92,12 +92,12 @@ build_image() {
     done
     say "image: building $image; log: $work/build.log"
     mkdir -p "$work/cache"
-    # Below TMPDIR buildah keeps the cache that the Dockerfile mounts.
+    # buildah keeps the cache that the Dockerfile mounts below TMPDIR.
     run "$work/build.log" env TMPDIR="$work/cache" "${storage[@]}" build "${options[@]}" "$repository" ||
         fail "building failed: $(tail -n 20 "$work/build.log")"
 }
 
-# make_container NAME IP: from the image, with its end of the cable still loose. It knows its own name, as Gloo demands.
+# make_container NAME IP: create it from the image, not yet connected. Its own name resolves, as Gloo requires.
 make_container() {
     "${storage[@]}" from --quiet --name "$spaces-$1" --add-host "ddl-$1:$2" "$image" > /dev/null
     install --directory --owner=1000 --group=1000 --mode=700 "$work/keys" "$work/$1"
@@ -123,7 +123,7 @@ check_tree() {
     [[ -z "$(find "$tree/keys" "$tree/run/ddl" -type f)" ]] || fail "the image holds keys"
 }
 
-# choose_container NAME: whose entry point the command `inside` starts, as an engine would.
+# choose_container NAME: set `inside` to the command that starts its entry point, as an engine would.
 choose_container() {
     # shellcheck disable=SC2016  # the inner shell's own
     inside=(ip netns exec "$spaces-$1" unshare --uts --ipc bash -c 'hostname "$1" && shift && exec "$@"' - "ddl-$1"
@@ -146,24 +146,24 @@ start_worker() {
         ! grep -q "Server listening" "$log" || return 0
         sleep 0.3
     done
-    fail "the worker does not listen: $(cat "$log")"
+    fail "the worker did not start to listen: $(cat "$log")"
 }
 
 check_strangers() {
     # shellcheck disable=SC2016
     local attempt='ssh-keygen -q -t ed25519 -N "" -f /tmp/stranger; ssh -F none -i /tmp/stranger -p 12345 \
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes ddl@'"$worker_ip true"
-    ! in_master "$work/stranger.log" bash -c "$attempt" || fail "the worker lets a stranger in"
+    ! in_master "$work/stranger.log" bash -c "$attempt" || fail "the worker admitted an unknown key"
     grep -q "Permission denied (publickey)" "$work/stranger.log" ||
-        fail "a stranger was not refused by the key: $(tail -n 3 "$work/stranger.log")"
-    say "a key that is not the shared one is refused"
+        fail "the unknown key was not refused as expected: $(tail -n 3 "$work/stranger.log")"
+    say "the worker refuses any key but the shared one"
 }
 
-# check_run RUN LOG: both containers took part, nothing there is root's, and the model has learned.
+# check_run RUN LOG: both containers took part, root owns no file, and the model has learned.
 check_run() {
     local folder="$work/master/$1" found
     [[ -s "$folder/model.keras" ]] || fail "no $folder/model.keras: $(tail -n 20 "$2")"
-    [[ -z "$(find "$folder" ! -user 1000)" ]] || fail "some files in $folder are not of the image's user"
+    [[ -z "$(find "$folder" ! -user 1000)" ]] || fail "some files in $folder do not belong to the image's user"
     found="$(python3 - "$folder" "$least_dice" <<'END'
 import json, pathlib, sys
 
@@ -171,10 +171,10 @@ folder, least = pathlib.Path(sys.argv[1]), float(sys.argv[2])
 hosts = json.loads((folder / "facts.json").read_text())["starts"][-1]["hosts"]
 dice = json.loads((folder / "history.jsonl").read_text().splitlines()[-1])["val_dice"]
 if hosts != {"ddl-master": 1, "ddl-worker": 1} or dice < least:
-    sys.exit(f"hosts {hosts}, validation Dice {dice:.3f}, and {least} or more was expected on both")
+    sys.exit(f"hosts {hosts}, validation Dice {dice:.3f}, expected one rank on each host and {least} or more")
 print(f"validation Dice {dice:.3f}, ranks on {' and '.join(hosts)}")
 END
-    )" || fail "$1: this run is not as it should be"
+    )" || fail "$1: the run has unexpected results"
     say "$1: model.keras is there, $found"
 }
 
@@ -200,7 +200,7 @@ clean_up() {
     local status=$? name mounted
     trap - EXIT INT TERM
     for name in "${processes[@]}"; do
-        # unshare ignores gentler signals. With its end the kernel ends all that it started.
+        # unshare ignores SIGTERM. When it ends, the kernel ends everything that it started.
         kill -KILL "$name" 2> /dev/null || true
     done
     wait 2> /dev/null || true
@@ -210,7 +210,7 @@ clean_up() {
     done
     mounted="$(awk -v work="$work/" 'index($2, work) == 1 {print $2}' /proc/self/mounts | sort -r)"
     for name in $mounted; do
-        umount "$name" || { echo "two_containers: $name is mounted; $work stays" >&2 && exit 1; }
+        umount "$name" || { echo "two_containers: cannot unmount $name; keeping $work" >&2 && exit 1; }
     done
     if [[ "$kept" == yes ]]; then
         rm -rf "$work/keys" "$work/master" "$work/worker" "$work"/pip.*

@@ -1,8 +1,8 @@
-"""Measure trainings, and project them to more ranks.
+"""Measure training on this machine, and project it to more ranks.
 
-    python scripts/benchmark.py project --model resnet50 --step-seconds 0.15 --output resnet50
+    python scripts/benchmark.py train --data /data/cells --epoch-steps 50 --output cells
 
-`python scripts/benchmark.py WHAT --help` lists the flags of each.
+`python scripts/benchmark.py WHAT --help` lists the flags of each subcommand.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ddl.benchmark.command import benchmark_from_flags, overview
+from ddl.benchmark.command import COMMANDS, Launcher
 from ddl.flags import Parser
+
+_LAUNCHER = Launcher("benchmark", __doc__, COMMANDS)
 
 
 def build_parser() -> Parser:
     """Return a parser of the subcommands' names."""
-    return overview(__doc__)
+    return _LAUNCHER.overview()
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parse, check, measure."""
-    sys.exit(benchmark_from_flags(__doc__, argv))
+    """Parse, check and measure."""
+    sys.exit(_LAUNCHER.main(argv))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,16 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
+
+pytest_plugins = [
+    "pytester",
+    "tests.tiers.selection",
+    "tests.tiers.workers",
+    "tests.tiers.alone",
+    "tests.tiers.times",
+    "tests.tiers.kept",
+]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
@@ -21,3 +31,9 @@ def pytest_collection_finish() -> None:
     """Take all that was imported out of the garbage collector's rounds: a twelfth of the time."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """End the pool of ranks; a job that ends badly fails the session."""
+    if "tests.ranks.pool" in sys.modules:
+        sys.modules["tests.ranks.pool"].close_all()

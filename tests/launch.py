@@ -1,8 +1,8 @@
-"""Start real ranks from a test, and never hang: the one helper for every multi-rank test.
+"""Start real ranks from a test, and never hang. Tests that only need ranks, and no start, use `tests.ranks`.
 
     from tests.launch import run_ranks
 
-    result = run_ranks("tests/distributed/worker.py", ranks=2, launcher="horovodrun-gloo")
+    result = run_ranks("tests/distributed/runtime_program.py", ranks=2, launcher="horovodrun-gloo")
     assert result.returncode == 0, result.output
 
 `mpirun` and `horovodrun` are looked for beside the running Python first, then on PATH. Where they or Horovod
@@ -97,6 +97,10 @@ class Job:
         """What has been printed so far."""
         return os.pread(self._output.fileno(), 1 << 26, 0).decode(errors="replace")
 
+    def seconds(self) -> float:
+        """Return how long ago it was started."""
+        return time.monotonic() - self._started
+
     def wait_until(self, happened: Callable[[], bool], timeout_s: float = 120.0) -> bool:
         """Wait for something, and return whether it came before the launcher's end or the time-out."""
         deadline = time.monotonic() + timeout_s
@@ -125,12 +129,12 @@ class Job:
     def wait(self, timeout_s: float = 120.0) -> Result:
         """Wait for its end, clean up, and return how it ended."""
         try:
-            self.process.wait(max(0.0, timeout_s - (time.monotonic() - self._started)))
+            self.process.wait(max(0.0, timeout_s - self.seconds()))
             timed_out = False
         except subprocess.TimeoutExpired:
             timed_out = True
         finally:
-            seconds = time.monotonic() - self._started
+            seconds = self.seconds()
             left_behind = _end_all(self.process, self._mark, gently=sys.exc_info()[0] is None)
         text = self.output
         self._output.close()
@@ -150,7 +154,7 @@ def run_ranks(
     """Run a Python program on `ranks` ranks of this machine as a `Job`, and return how it ended.
 
     Args:
-        script_or_args: a script, or what follows `python`: `["-m", "tests.distributed.worker", "--list"]`.
+        script_or_args: a script, or what follows `python`: `["-m", "tests.ranks.rank", folder]`.
         ranks: how many; more than there are cores is fine.
         launcher: "mpirun", "horovodrun-mpi", "horovodrun-gloo", or "none" for a plain process (one rank).
         timeout_s: after this long every process of the launch is killed.

@@ -1,4 +1,4 @@
-"""A file appears whole or not at all."""
+"""File writes are atomic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from ddl.files import write_whole
 
 
-def test_a_file_appears_whole(tmp_path: Path) -> None:
+def test_a_file_is_written_completely(tmp_path: Path) -> None:
     write_whole(tmp_path / "new" / "a.txt", lambda path: path.write_text("all"))
     assert (tmp_path / "new" / "a.txt").read_text() == "all"
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.txt"]

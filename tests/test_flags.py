@@ -1,4 +1,4 @@
-"""A dataclass becomes flags that people can read, and what is wrong with them gets one line."""
+"""A dataclass becomes readable flags, and a wrong flag gets a one-line error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DOC = """Go for a walk.
     walk.py hut \\
         --hours 3
 
-A long paragraph is filled to the width of the terminal, whatever the width of the lines that it was written in is.
+A long paragraph is wrapped to the width of the terminal, regardless of the line breaks in the docstring itself.
 """
 
 
@@ -98,11 +98,11 @@ def test_flags_get_their_types(parser: Parser) -> None:
         ("hut --hours 1 --hours 2", "Received: --hours twice. Expected: once."),
         (
             "hut --hour 1",
-            "Received: --hour, which is no flag of this script. Expected: --hours; --help lists all flags.",
+            "Received: unknown flag --hour. Expected: --hours; --help lists all flags.",
         ),
         (
             "hut --speed=3",
-            "Received: --speed, which is no flag of this script. Expected: what --help lists.",
+            "Received: unknown flag --speed. Expected: a flag that --help lists.",
         ),
         (
             "hut --map-size big",
@@ -113,7 +113,7 @@ def test_flags_get_their_types(parser: Parser) -> None:
         ),
     ],
 )
-def test_what_is_wrong_gets_one_line(
+def test_a_wrong_flag_gets_one_line(
     parser: Parser, words: str, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -123,7 +123,7 @@ def test_what_is_wrong_gets_one_line(
 
 
 @pytest.mark.parametrize(("rank", "is_ended"), [(0, False), (1, False), (1, True)])
-def test_other_ranks_let_rank_0_speak_first(
+def test_other_ranks_let_rank_0_report_first(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: int, is_ended: bool
 ) -> None:
     monkeypatch.setattr(flags, "_ROOT_SPEAKS_S", 0.3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -31,10 +32,27 @@ def test_output_status_and_threads_come_through(tmp_path: Path) -> None:
     assert launch.run_ranks(script, 1, "none", env={"OMP_NUM_THREADS": "2"}).output == "2\n"
 
 
+ENDLESS = "import time; print('sleeping', flush=True); time.sleep(100)"
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, launch.Result]]:
+    """Start ranks that never end under both launchers, side by side: all that they do is wait."""
+
+    def run(launcher: str) -> tuple[Path, launch.Result]:
+        script = _script(tmp_path_factory.mktemp(launcher), ENDLESS)
+        return script, launch.run_ranks(script, 2, launcher, timeout_s=8)
+
+    launchers = ("mpirun", "horovodrun-gloo")
+    with ThreadPoolExecutor() as all_at_once:
+        return dict(zip(launchers, all_at_once.map(run, launchers), strict=True))
+
+
 @pytest.mark.parametrize("launcher", ["mpirun", "horovodrun-gloo"])
-def test_ranks_that_never_end_are_killed_and_shown(tmp_path: Path, launcher: str) -> None:
-    script = _script(tmp_path, "import time; print('sleeping', flush=True); time.sleep(100)")
-    result = launch.run_ranks(script, 2, launcher, timeout_s=8)
+def test_ranks_that_never_end_are_killed_and_shown(
+    endless: dict[str, tuple[Path, launch.Result]], launcher: str
+) -> None:
+    script, result = endless[launcher]
     assert result.timed_out
     assert result.returncode == -9
     assert "sleeping" in result.output

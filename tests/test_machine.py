@@ -1,4 +1,4 @@
-"""What is told about a machine is right, and tells no secret."""
+"""Facts about a machine are correct and contain no secret."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_settings_are_shown_and_secrets_are_not() -> None:
         ("--data http://host:80/a@b", "--data http://host:80/a@b"),
     ],
 )
-def test_a_command_is_told_without_its_secrets(given: str, told: str) -> None:
+def test_a_command_is_shown_without_its_secrets(given: str, told: str) -> None:
     assert machine.command(given.split()) == told.split()
 
 
@@ -61,7 +61,7 @@ def say_group(root: Path, *lines: str) -> None:
     (root / "proc/self/cgroup").write_text("".join(f"{line}\n" for line in lines))
 
 
-def test_without_groups_it_is_the_machines(tmp_path: Path) -> None:
+def test_without_control_groups_the_machines_memory_counts(tmp_path: Path) -> None:
     total = total_memory_bytes()
     assert 0 < available_memory_bytes(tmp_path) < total
     assert 0 < available_memory_bytes() < total
@@ -73,7 +73,7 @@ def test_without_groups_it_is_the_machines(tmp_path: Path) -> None:
     ("version", "line", "mount"),
     [(2, "0::/job/step", "sys/fs/cgroup"), (1, "4:cpu,memory:/job/step", "sys/fs/cgroup/memory")],
 )
-def test_the_tightest_group_counts_and_cached_files_give_way(
+def test_the_tightest_group_counts_and_cached_files_are_reclaimable(
     tmp_path: Path, version: int, line: str, mount: str
 ) -> None:
     say_group(tmp_path, "9:name=systemd:/else", line)
@@ -85,13 +85,13 @@ def test_the_tightest_group_counts_and_cached_files_give_way(
     assert available_memory_bytes(tmp_path) == 0
 
 
-def test_a_container_that_sees_only_its_own_group_is_bound_by_it(tmp_path: Path) -> None:
+def test_a_container_is_limited_by_its_own_group(tmp_path: Path) -> None:
     say_group(tmp_path, "0::/../outside")
     write_group(tmp_path / "sys/fs/cgroup", str(64 * MIB), 4 * MIB, 0, 2)
     assert available_memory_bytes(tmp_path) == 60 * MIB
 
 
-def test_what_the_machine_has_left_is_told(tmp_path: Path) -> None:
+def test_the_machines_available_memory_is_read(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").write_text("MemTotal: 900 kB\nMemAvailable: 100 kB\n")
     assert available_memory_bytes(tmp_path) == 100 * 1024

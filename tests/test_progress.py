@@ -1,4 +1,4 @@
-"""A bar on a terminal, lines in a log, and a rate that counts only what this run has done."""
+"""A bar on a terminal, lines in a log, and a rate that counts only the work of this run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_terminal_gets_a_bar_on_one_line(clock: list[float]) -> None:
     )
 
 
-def test_a_bar_that_stops_halfway_leaves_its_line(clock: list[float]) -> None:
+def test_an_unfinished_bar_ends_with_a_newline(clock: list[float]) -> None:
     terminal = Terminal()
     shown = Progress("pictures", 10, terminal)
     shown.show(1)

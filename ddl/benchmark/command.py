@@ -1,9 +1,9 @@
-"""From the words of a command line to a benchmark and an exit status. No TensorFlow here."""
+"""From the words of a command line to a benchmark and an exit status. Imports no TensorFlow."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ class Command:
     """A subcommand.
 
     Attributes:
-        request: "module:class" of what it is asked: a dataclass, a flag for each field.
-        run: "module:function" that takes one, prints, and writes where it is told to.
-        doc: what it does, in a line.
+        request: "module:class" of its settings: a dataclass, one flag for each field.
+        run: "module:function" that takes the request, measures, and prints and writes the result.
+        doc: one line of help.
     """
 
     request: str
@@ -28,79 +28,102 @@ class Command:
     doc: str
 
 
+COMPARE = "ddl.benchmark.comparison:run"
+_REQUESTS = "ddl.benchmark.requests"
+
 COMMANDS = {
-    name: Command(f"ddl.benchmark.{request}", f"ddl.benchmark.answers:{run}", doc)
-    for name, request, run, doc in (
-        ("train", "data_requests:TrainRequest", "measure", "Samples a second of a training."),
-        ("scaling", "requests:ScalingRequest", "measure", "N ranks against one."),
-        (
-            "limit",
-            "requests:LimitRequest",
-            "measure",
-            "Ranks that never talk, held to the slowest.",
-        ),
-        ("loop", "requests:LoopRequest", "measure", "Our loop against a bare fit on one rank."),
-        ("precision", "requests:PrecisionRequest", "measure", "Mixed precision against float32."),
-        ("input", "data_requests:InputRequest", "measure", "Reading and augmenting alone."),
-        ("allreduce", "wire_report:WireRequest", "reduce", "All-reduce by size of message."),
-        ("steps", "requests:StepsRequest", "steps", "Where the time of a step goes."),
-        ("checkpoint", "requests:CheckpointRequest", "measure", "What checkpoints cost."),
-        ("extras", "extras:ExtrasRequest", "extras", "What metrics and desync checks cost."),
-        ("startup", "requests:StartupRequest", "measure", "From the command to the first step."),
-        ("memory", "data_requests:MemoryRequest", "measure", "Memory, and whether it grows."),
-        ("peers", "requests:PeersRequest", "measure", "Against Horovod as people use it."),
-        ("stall", "requests:StallRequest", "measure", "What comes after an epoch's last step."),
-        ("spin", "requests:SpinRequest", "measure", "MPI's waiting, spinning and yielding."),
-        ("epochs", "epochs:EpochsRequest", "epochs", "Two runs' histories, epoch by epoch."),
-        ("suite", "suite:SuiteRequest", "suite", "All of benchmarks/definitions.json, in a table."),
-        ("project", "projection:ProjectRequest", "project", "More ranks, other networks."),
-    )
+    "train": Command(f"{_REQUESTS}:TrainRequest", COMPARE, "Training throughput in samples/s."),
+    "scaling": Command(f"{_REQUESTS}:ScalingRequest", COMPARE, "N ranks against one rank."),
+    "steps": Command(
+        "ddl.benchmark.steps:StepsRequest",
+        "ddl.benchmark.steps:run",
+        "Where the time of a training step goes.",
+    ),
+    "allreduce": Command(
+        "ddl.benchmark.allreduce:AllreduceRequest",
+        "ddl.benchmark.allreduce:run",
+        "Time and bandwidth of an all-reduce by message size.",
+    ),
+    "input": Command(f"{_REQUESTS}:InputRequest", COMPARE, "Reading and augmenting, no training."),
+    "memory": Command(f"{_REQUESTS}:MemoryRequest", COMPARE, "Memory use, and whether it grows."),
+    "checkpoint": Command(f"{_REQUESTS}:CheckpointRequest", COMPARE, "The cost of checkpoints."),
+    "startup": Command(
+        f"{_REQUESTS}:StartupRequest", COMPARE, "Time from the command to the first step's end."
+    ),
+    "epochs": Command(
+        "ddl.benchmark.epochs:EpochsRequest",
+        "ddl.benchmark.epochs:run",
+        "Two run directories compared epoch by epoch.",
+    ),
+    "project": Command(
+        "ddl.benchmark.projection:ProjectRequest",
+        "ddl.benchmark.projection:run",
+        "Projected speed on more ranks and other networks.",
+    ),
 }
+"""A new benchmark needs a request with its `run` in one module, and a line here."""
 
 
-def command_parser(name: str) -> Parser:
-    """Return the parser of a subcommand, with one flag for every field of its request."""
-    command = COMMANDS[name]
-    parser = Parser("benchmark", command.doc, f"{name} [flags]")
-    add_flags(parser, (options.load(command.request),))
-    return parser
+@dataclass(frozen=True)
+class Launcher:
+    """A script with subcommands.
 
+    Attributes:
+        name: of the script, without its ending.
+        doc: the script's docstring, for `--help`.
+        commands: name of each subcommand -> the subcommand.
+    """
 
-def overview(doc: str) -> Parser:
-    """Return a parser that knows the subcommands' names alone, for --help."""
-    listed = "\n".join(f"    {name:<11} {command.doc}" for name, command in COMMANDS.items())
-    parser = Parser("benchmark", f"{doc}\n\nWhat can be measured:\n\n{listed}", "WHAT [flags]")
-    parser.add_argument("what", choices=list(COMMANDS), help="what is measured")
-    return parser
+    name: str
+    doc: str
+    commands: Mapping[str, Command]
 
+    def overview(self) -> Parser:
+        """Return a parser that knows only the names of the subcommands, for `--help`."""
+        width = max(map(len, self.commands)) + 1
+        listed = "\n".join(f"    {name:<{width}} {one.doc}" for name, one in self.commands.items())
+        text = f"{self.doc.rstrip()}\n\nSubcommands:\n\n{listed}"
+        parser = Parser(self.name, text, "WHAT [flags]")
+        parser.add_argument("what", choices=list(self.commands), help="subcommand to run")
+        return parser
 
-def benchmark_from_flags(doc: str, argv: list[str] | None) -> int:
-    """Parse, check, measure; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
-    words = sys.argv[1:] if argv is None else argv
-    what = words[0] if words else ""
-    if what not in COMMANDS:
-        overview(doc).parse_args(words[:1])
-    command, parser = COMMANDS[what], command_parser(what)
-    arguments = given_flags(vars(parser.parse_args(words[1:])))
-    try:
-        request = _request(command, arguments)
-        run: Callable[[Any], None] = options.load(command.run)
-        run(request)
-    except ValueError as error:
-        return complain(parser.name, error)
-    except TrialError as error:
-        sys.stderr.write(f"{parser.name}: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "benchmark: stopped by Ctrl-C; nothing was written of what was under way.\n"
-        )
-        return 130
-    return 0
+    def command_parser(self, name: str) -> Parser:
+        """Return the parser of a subcommand, with one flag for each field of its request."""
+        command = self.commands[name]
+        parser = Parser(self.name, command.doc, f"{name} [flags]")
+        add_flags(parser, (options.load(command.request),))
+        return parser
+
+    def main(self, argv: list[str] | None) -> int:
+        """Parse, check and measure.
+
+        Returns:
+            The exit status: 0, 1 for a failed trial, 2 for bad input, 130 for Ctrl-C.
+        """
+        words = sys.argv[1:] if argv is None else argv
+        what = words[0] if words else ""
+        if what not in self.commands:
+            self.overview().parse_args(words[:1])
+        command, parser = self.commands[what], self.command_parser(what)
+        arguments = given_flags(vars(parser.parse_args(words[1:])))
+        try:
+            run: Callable[[Any], None] = options.load(command.run)
+            run(_request(command, arguments))
+        except ValueError as error:
+            return complain(self.name, error)
+        except TrialError as error:
+            sys.stderr.write(f"{self.name}: {error}\n")
+            return 1
+        except KeyboardInterrupt:
+            sys.stderr.write(
+                f"{self.name}: stopped by Ctrl-C; the measurement in progress was not written.\n"
+            )
+            return 130
+        return 0
 
 
 def _request(command: Command, arguments: dict[str, Any]) -> Any:
-    """Return what was asked, options of models parsed by their types."""
+    """Return the request, with the options of models, data and augmentation parsed by their types."""
     from ddl.data.sources import SOURCES, detect_format
     from ddl.models.zoo import MODELS
     from ddl.training.flags import parse_augment

@@ -1,4 +1,4 @@
-"""Ways that are measured in turn: a median with its range for each, and ratios pair by pair; as table and picture."""
+"""Compare setups by measuring them in turn: medians with ranges, ratios of neighbours, a table and a picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.benchmark.result import markdown, pair_ratios, shown, summary
+from ddl.benchmark.reports import markdown, pair_ratios, report, say, shown, summary
 from ddl.benchmark.runner import Setup, run_in_turn
 
 _HIDDEN = ("seed",)
@@ -16,14 +16,14 @@ _HIDDEN = ("seed",)
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared.
+    """Setups to compare.
 
     Attributes:
         name: of the benchmark.
-        setups: name -> how it is started; the first is what the others are held against.
-        value: of a trial's result: a number, more of which is better unless `unit` is a time or a size.
+        setups: name -> how to start it; the first one is the baseline of the ratios.
+        value: key of the compared number in a trial's result. Higher is better unless `unit` is a time or a size.
         unit: of that number.
-        beside: another number of a trial's result that is told beside it, by its name there.
+        beside: key of another number of the result to show next to it.
     """
 
     name: str
@@ -33,8 +33,14 @@ class Comparison:
     beside: str | None = None
 
 
+def run(request: Any) -> None:
+    """Measure the comparison of a request, and report it."""
+    result = measure(request.comparison(), request.rounds, say)
+    report(request.output, result, table_of, draw_comparison)
+
+
 def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -> dict[str, Any]:
-    """Run everything in turn, and return all results, as JSON values."""
+    """Run all setups in turn, and return all results as JSON values."""
     results = run_in_turn(comparison.setups, rounds, say)
     values = {name: _values(found, comparison.value) for name, found in results.items()}
     base, *others = values
@@ -42,7 +48,7 @@ def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -
     return beside | {
         "benchmark": comparison.name,
         "unit": comparison.unit,
-        "setups": {name: _told(setup) for name, setup in comparison.setups.items()},
+        "setups": {name: _as_json(setup) for name, setup in comparison.setups.items()},
         "values": {name: summary(found) | {"all": found} for name, found in values.items()},
         "base": base,
         "ratios": {
@@ -55,7 +61,7 @@ def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -
 
 
 def table_of(result: Mapping[str, Any]) -> str:
-    """Return a row for each way."""
+    """Return a table with a row for each setup."""
     columns = [result["benchmark"], result["unit"], f"times {result['base']}"]
     beside = numbers_beside(result)
     rows = []
@@ -66,7 +72,7 @@ def table_of(result: Mapping[str, Any]) -> str:
 
 
 def numbers_beside(result: Mapping[str, Any]) -> dict[str, str]:
-    """Return, of each way, the other number that is told, or nothing where there is none."""
+    """Return the other number of each setup, or nothing where the comparison has none."""
     if "beside" not in result:
         return {}
     return {
@@ -76,7 +82,7 @@ def numbers_beside(result: Mapping[str, Any]) -> dict[str, str]:
 
 
 def draw_comparison(result: Mapping[str, Any], path: Path) -> None:
-    """Draw every round of every way as a point."""
+    """Draw each setup's median as a bar and its rounds as points."""
     from ddl.training.figure import FOUND, TRUTH, new_figure
 
     names = list(result["values"])
@@ -97,7 +103,7 @@ def _values(found: list[dict[str, Any]], name: str) -> list[float]:
     return [float(one[name]) for one in found]
 
 
-def _told(setup: Setup) -> dict[str, Any]:
+def _as_json(setup: Setup) -> dict[str, Any]:
     """Return a setup as JSON values."""
     values = dataclasses.asdict(setup)
     values["trial"] = {key: one for key, one in values["trial"].items() if key not in _HIDDEN}

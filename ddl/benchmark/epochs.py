@@ -1,18 +1,14 @@
-"""Two runs epoch by epoch, from their history files: one rank against several, as table and picture."""
+"""Compare two runs epoch by epoch from their history files: one rank against several."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ddl.benchmark.result import markdown, rounded
+from ddl.benchmark.reports import Result, markdown, report, rounded
 from ddl.options import convert_fields
 from ddl.training.facts import read_starts
 from ddl.training.history import read_history
-
-Epochs = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -20,9 +16,9 @@ class EpochsRequest:
     """Two runs.
 
     Attributes:
-        single: run directory of the training that is not distributed.
-        distributed: run directory of the one that is.
-        output: name of the results, to which .json, .md and .png are added; nothing is written without.
+        single: run directory of the run on one rank.
+        distributed: run directory of the run on several ranks.
+        output: path of the results without an ending; writes .json, .md and .png.
     """
 
     single: Path = field()
@@ -30,7 +26,7 @@ class EpochsRequest:
     output: Path | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse what is no run."""
+        """Refuse folders without a history."""
         convert_fields(self)
         for folder in (self.single, self.distributed):
             if not (folder / "history.jsonl").is_file():
@@ -39,20 +35,22 @@ class EpochsRequest:
                 )
 
 
-def compare_epochs(request: EpochsRequest) -> dict[str, Any]:
+def run(request: EpochsRequest) -> None:
+    """Compare the histories of two runs, and report it."""
+    report(request.output, compare_epochs(request), epochs_table, draw_epochs)
+
+
+def compare_epochs(request: EpochsRequest) -> Result:
     """Return both histories, with the number of ranks of each run."""
     runs = {
         f"{_ranks(folder)} rank{'s' * (_ranks(folder) > 1)} ({name})": read_history(folder)
         for name, folder in (("single", request.single), ("distributed", request.distributed))
     }
-    return {
-        "benchmark": "epochs",
-        "runs": runs,
-    }
+    return {"benchmark": "epochs", "runs": runs}
 
 
-def epochs_table(result: Mapping[str, Any]) -> str:
-    """Return a row for each epoch that both have: seconds, how many times faster, losses."""
+def epochs_table(result: Result) -> str:
+    """Return a table with a row for each epoch that both runs have: seconds, speedup, losses."""
     (one, first), (other, second) = result["runs"].items()
     columns = ["epoch", f"{one}: s", f"{other}: s", "times", f"{one}: val_loss"]
     rows = []
@@ -63,7 +61,7 @@ def epochs_table(result: Mapping[str, Any]) -> str:
     return markdown([*columns, f"{other}: val_loss"], rows)
 
 
-def draw_epochs(result: Mapping[str, Any], path: Path) -> None:
+def draw_epochs(result: Result, path: Path) -> None:
     """Draw seconds and validation loss of both runs over epochs."""
     from matplotlib.ticker import MaxNLocator
 

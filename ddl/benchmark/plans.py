@@ -1,4 +1,4 @@
-"""A trial's plan, as our own training scripts have it, and its samples. No TensorFlow here."""
+"""The plan and the samples of a trial: the samples come from a seed, or from a user's data. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.benchmark.samples import make_samples, write_samples
 from ddl.benchmark.trial import Trial
 from ddl.data.cache import MOST, cached, fits
 from ddl.data.source import Source, Subset
 from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
+from ddl.data.synthetic import microscope_picture
 from ddl.distributed.launcher import placement
 from ddl.models.zoo import target_of
 from ddl.training.data import TrainingData, as_samples, classes_of, open_data, open_part
@@ -19,17 +19,19 @@ from ddl.training.plan import Plan
 
 LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
 METRICS = {"mask": "dice", "label": "top_1"}
+_DIFFERENT_PICTURES = 64
+"""More would take minutes to make."""
 
 
 def stored(trial: Trial, folder: Path) -> str:
-    """Return what `--data` would be, after its samples were written into a folder where they are to be in files."""
+    """Return the value of `--data` for a trial; samples that belong in files are written into the folder first."""
     if trial.data is not None:
         return trial.data
     return "synthetic" if trial.storage == "memory" else write_samples(trial, folder)
 
 
 def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
-    """Return the plan of our own training scripts for a trial."""
+    """Return the plan of a trial."""
     target = target_of(trial.model)
     is_grey = trial.storage == "png" and trial.channels == 1
     return Plan(
@@ -37,7 +39,7 @@ def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
         data=data,
         data_option={"channels": "grey"} if is_grey else trial.data_option,
         image_size=(trial.image_size, trial.image_size) if is_sized(trial.data) else None,
-        # A part that is held back would make epochs shorter than those of samples in memory.
+        # A validation split would make epochs shorter than those of samples in memory.
         validation_data=None if data == "synthetic" else data,
         model=trial.model,
         model_option=trial.model_option,
@@ -47,7 +49,7 @@ def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
         per_rank_batch_size=trial.per_rank_batch_size,
         mixed_precision=trial.mixed_precision,
         compression=trial.compression,
-        cache="none",  # what is kept in memory, `data_of` keeps
+        cache="none",  # `data_of` keeps samples in memory
         augment=trial.augment,
         steps_per_execution=trial.steps_per_execution,
         checkpoint_every_epochs=int(trial.checkpoints),
@@ -59,12 +61,12 @@ def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
 
 
 def is_sized(data: str | None) -> bool:
-    """Return whether a plan says how large the pictures of these data are."""
+    """Return whether the plan sets the image size of these data."""
     return data is not None and detect_format(Path(data)) in SIZED
 
 
 def data_of(trial: Trial, plan: Plan) -> TrainingData:
-    """Return as many samples as the trial's epochs have, for the training and to be looked at."""
+    """Return as many samples as the trial's epochs have, for training and validation."""
     if trial.data is None and trial.storage == "memory":
         images, targets = make_samples(trial)
         fields = {"image": images, target_of(trial.model): targets}
@@ -82,7 +84,7 @@ def data_of(trial: Trial, plan: Plan) -> TrainingData:
 
 
 def check_data(trial: Trial, ranks: int) -> bool:
-    """Return whether so many ranks can keep a trial's own data in the memory of this machine.
+    """Return whether this machine's memory holds a user's data for so many ranks.
 
     Raises:
         ValueError: the data cannot be trained on.
@@ -98,5 +100,68 @@ def check_data(trial: Trial, ranks: int) -> bool:
 
 
 def _taken(trial: Trial, source: Source) -> Source:
-    """Return the different samples that a trial takes of a source."""
+    """Return the distinct samples that a trial takes of a source."""
     return Subset(source, np.arange(min(trial.samples, len(source))))
+
+
+def make_samples(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (uint8) and their masks (uint8) or labels (int64), the same for every setup."""
+    if target_of(trial.model) == "mask":
+        return _pictures(trial)
+    rng = np.random.default_rng(trial.seed)
+    labels = rng.integers(0, trial.classes, trial.samples)
+    shape = (trial.image_size, trial.image_size, trial.channels)
+    patterns = rng.random((trial.classes, *shape), dtype=np.float32)
+    images = np.empty((trial.samples, *shape), np.uint8)
+    for first in range(0, trial.samples, 4096):  # noise makes learning take a while
+        part = labels[first : first + 4096]
+        noise = rng.normal(0, 1.0, (len(part), *shape)).astype(np.float32)
+        images[first : first + 4096] = np.clip((patterns[part] * 0.5 + noise * 0.3) * 255, 0, 255)
+    return images, labels
+
+
+def _pictures(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
+    made = [
+        microscope_picture(index, trial.image_size, trial.seed)
+        for index in range(min(trial.samples, _DIFFERENT_PICTURES))
+    ]
+    rows = np.arange(trial.samples) % len(made)
+    images = np.stack([image for image, _ in made])[rows]
+    masks = np.stack([mask for _, mask in made])[rows]
+    return (images * 255).astype(np.uint8), masks.astype(np.uint8)
+
+
+def write_samples(trial: Trial, folder: Path) -> str:
+    """Write the samples in the trial's storage format, and return the value of `--data`."""
+    images, targets = make_samples(trial)
+    if trial.storage == "hdf5":
+        return _write_hdf5(images, targets, folder / "samples.h5")
+    return _write_png(images, targets, folder)
+
+
+def _write_hdf5(images: np.ndarray, targets: np.ndarray, path: Path) -> str:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        name = "masks" if targets.ndim > 1 else "labels"
+        for key, values in (("images", images), (name, targets)):
+            file.create_dataset(key, data=values, chunks=(1, *values.shape[1:]))
+    return str(path)
+
+
+def _write_png(images: np.ndarray, targets: np.ndarray, folder: Path) -> str:
+    """Write images and masks in two folders, or images in one folder per label."""
+    from skimage.io import imsave
+
+    has_masks = targets.ndim > 1
+    names = ("images", "masks") if has_masks else [f"class_{label:03d}" for label in set(targets)]
+    for name in names:
+        (folder / name).mkdir()
+    for index, (image, target) in enumerate(zip(images, targets, strict=True)):
+        place = "images" if has_masks else f"class_{target:03d}"
+        pictures = {place: image[..., 0] if image.shape[-1] == 1 else image}
+        if has_masks:
+            pictures["masks"] = target[..., 0] * 255
+        for name, picture in pictures.items():
+            imsave(folder / name / f"{index:05d}.png", picture, check_contrast=False)
+    return str(folder)

@@ -1,4 +1,4 @@
-"""What a model would give on more ranks and other networks, and what would move it: a table and a picture."""
+"""Project a model's speed to more ranks and other networks, with and without each lever."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
-from ddl.benchmark.result import markdown
+from ddl.benchmark.reports import Result, markdown, report, say
 from ddl.distributed.buckets import BUCKET_BYTES
+from ddl.distributed.quiet import loading_tensorflow
 from ddl.models.zoo import MODELS, build_model, target_of
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Projections = dict[str, dict[tuple[float, int], Projection]]
 
 LEVERS: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -27,7 +30,7 @@ LEVERS: dict[str, dict[str, Any]] = {
     "hierarchical": {"algorithm": "hierarchical"},
     "norm of its own": {"meets": False},
 }
-"""What a user can do -> what changes in the setting."""
+"""Lever of a user -> changes of the setting."""
 
 _OURS: dict[str, Any] = {"fusion_bytes": BUCKET_BYTES, "buckets": True}
 _CHANNELS = 3
@@ -39,21 +42,21 @@ class ProjectRequest:
     """Projection.
 
     Attributes:
-        step_seconds: of one rank alone, such as scripts/benchmark.py train measures; of the GPU you plan with.
-        model: of the zoo, or a saved .keras file of your own.
-        model_option: of a model of the zoo, such as width=32.
-        image_size: that a model of the zoo is built for.
-        classes: that it tells apart.
-        per_rank_batch_size: samples a rank and step, which step_seconds is for.
-        ranks: that are looked at.
-        gbit: speeds of a host's link in Gbit/s that are looked at.
-        ranks_per_host: that share a link.
-        latency_us: microseconds of a message between two hosts: about 20 for TCP, 5 for RDMA.
-        link_efficiency: what the protocol gives of the link: about 0.8 for TCP, 0.9 for RDMA.
-        jitter: standard deviation of a step's time, as a share of it.
-        sample_kb: kilobytes that are read from shared storage for each sample; 0 where data lie in memory.
-        storage_gbit: that the shared storage gives all ranks together.
-        output: name of the results, to which .json, .md and .png are added; nothing is written without.
+        step_seconds: step time of one rank on the device you plan with, as scripts/benchmark.py train measures it.
+        model: name of a zoo model, or path of a saved .keras file.
+        model_option: option of the zoo model, such as width=32.
+        image_size: height and width the zoo model is built for.
+        classes: number of classes.
+        per_rank_batch_size: samples per rank and step that step_seconds is for.
+        ranks: numbers of ranks to project to.
+        gbit: speeds of a host's link to project to, in Gbit/s.
+        ranks_per_host: number of ranks that share a link.
+        latency_us: latency of a message between two hosts in microseconds: about 20 for TCP, 5 for RDMA.
+        link_efficiency: fraction of the link's speed that the protocol reaches: about 0.8 for TCP, 0.9 for RDMA.
+        jitter: standard deviation of the step time, as a fraction of it.
+        sample_kb: kilobytes read from shared storage per sample; 0 for data in memory.
+        storage_gbit: bandwidth of the shared storage for all ranks together.
+        output: path of the results without an ending; writes .json, .md and .png.
     """
 
     step_seconds: float = field(kw_only=True)
@@ -73,7 +76,7 @@ class ProjectRequest:
     output: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Refuse impossible settings."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "a projection")
         for name, kind in (("ranks", int), ("gbit", float)):
@@ -90,7 +93,7 @@ class ProjectRequest:
             )
 
     def work(self, gradient_bytes: list[int], meetings: int) -> Work:
-        """Return one rank's step."""
+        """Return the step of one rank."""
         return Work(
             self.step_seconds,
             gradient_bytes,
@@ -125,7 +128,7 @@ def _positive(name: str, text: str, kind: type) -> None:
 
 
 def work_of(request: ProjectRequest) -> Work:
-    """Return one rank's step of the model that is asked for. Builds it, but computes nothing."""
+    """Build the requested model, and return the step of one rank. Computes nothing."""
     import keras
 
     if request.model in MODELS:
@@ -135,7 +138,7 @@ def work_of(request: ProjectRequest) -> Work:
     else:
         try:
             model = keras.models.load_model(request.model, compile=False)
-        except Exception as error:  # Keras raises whatever it stumbles over
+        except Exception as error:  # Keras raises many kinds
             reason = str(error).partition("\n")[0][:200]
             raise ValueError(
                 f"Received: {request.model}, which Keras cannot load ({reason}). Expected: a model saved as .keras."
@@ -144,7 +147,7 @@ def work_of(request: ProjectRequest) -> Work:
 
 
 def traffic_of(model: Any) -> tuple[list[int], int]:
-    """Return the bytes of each trainable variable's gradient, float32, and how often a step's normalizations meet."""
+    """Return the bytes of each trainable variable's float32 gradient, and a step's normalization reductions."""
     sizes = [4 * math.prod(variable.shape) for variable in model.trainable_variables]
     synchronized = [
         one
@@ -154,57 +157,25 @@ def traffic_of(model: Any) -> tuple[list[int], int]:
     return sizes, 2 * len(synchronized)
 
 
-def project_all(
-    request: ProjectRequest, work: Work
-) -> dict[str, dict[tuple[float, int], Projection]]:
-    """Return lever -> (Gbit/s, ranks) -> projection."""
+def run(request: ProjectRequest) -> None:
+    """Project a model to more ranks and other networks, and report it."""
+    with loading_tensorflow():
+        work = work_of(request)
+    say(
+        f"{request.model}: {sum(work.gradient_bytes) / 1e6:.1f} MB of gradients in {len(work.gradient_bytes)} "
+        f"variables, {work.meetings} reductions of synchronized normalization per step"
+    )
+    report(request.output, project_all(request, work), projection_table, draw_projection)
+
+
+def project_all(request: ProjectRequest, work: Work) -> Result:
+    """Return the request and a projection for each lever, link and number of ranks, as JSON values."""
     storage = request.storage_gbit * 1e9 / 8
-    return {
-        lever: {
-            (float(gbit), int(ranks)): project(
-                work,
-                request.network(float(gbit)),
-                Setting(storage_bytes_per_s=storage, **(_OURS | changes)),
-                int(ranks),
-            )
-            for gbit in request.gbit
-            for ranks in request.ranks
-        }
+    asked = {name: value for name, value in dataclasses.asdict(request).items() if name != "output"}
+    settings = {
+        lever: Setting(storage_bytes_per_s=storage, **(_OURS | changes))
         for lever, changes in LEVERS.items()
     }
-
-
-def projection_table(
-    request: ProjectRequest, found: dict[str, dict[tuple[float, int], Projection]]
-) -> str:
-    """Return a row for each network and number of ranks, with what it waits for and what each lever gives."""
-    base = found["as it is"]
-    columns = ["Gbit/s", "ranks", "samples/s", "times", "efficiency", "waits for"]
-    rows = []
-    for place, one in base.items():
-        rate = one.ranks * request.per_rank_batch_size / one.step_s
-        levers = [f"{found[lever][place].efficiency:.0%}" for lever in list(LEVERS)[1:]]
-        rows.append(
-            [
-                f"{place[0]:g}",
-                str(place[1]),
-                f"{rate:,.0f}",
-                f"{one.speedup:.1f}",
-                f"{one.efficiency:.0%}",
-                _waits(one),
-                *levers,
-            ]
-        )
-    return markdown([*columns, *list(LEVERS)[1:]], rows)
-
-
-def as_json(
-    request: ProjectRequest,
-    work: Work,
-    found: dict[str, dict[tuple[float, int], Projection]],
-) -> dict[str, Any]:
-    """Return question and answer as JSON values."""
-    asked = {name: value for name, value in dataclasses.asdict(request).items() if name != "output"}
     return {
         "benchmark": "project",
         "request": asked,
@@ -212,37 +183,68 @@ def as_json(
         "variables": len(work.gradient_bytes),
         "meetings": work.meetings,
         "projections": [
-            {"lever": lever, "gbit": place[0]} | dataclasses.asdict(one)
-            for lever, places in found.items()
-            for place, one in places.items()
+            {"lever": lever, "gbit": float(gbit)}
+            | dataclasses.asdict(project(work, request.network(float(gbit)), setting, int(ranks)))
+            for lever, setting in settings.items()
+            for gbit in request.gbit
+            for ranks in request.ranks
         ],
     }
 
 
-def draw_projection(
-    request: ProjectRequest, found: dict[str, dict[tuple[float, int], Projection]], path: Path
-) -> None:
-    """Draw efficiency over ranks, a panel for each link and a line for each lever."""
+def by_lever(result: Result) -> Projections:
+    """Return lever -> (Gbit/s, ranks) -> projection."""
+    found: Projections = {}
+    for one in result["projections"]:
+        lever, gbit = one["lever"], one["gbit"]
+        values = {name: one[name] for name in one if name not in ("lever", "gbit")}
+        found.setdefault(lever, {})[gbit, one["ranks"]] = Projection(**values)
+    return found
+
+
+def projection_table(result: Result) -> str:
+    """Return a table with a row for each network and number of ranks, and the efficiency with each lever."""
+    found = by_lever(result)
+    samples = result["request"]["per_rank_batch_size"]
+    levers = list(LEVERS)[1:]
+    rows = [
+        [
+            f"{place[0]:g}",
+            str(place[1]),
+            f"{one.ranks * samples / one.step_s:,.0f}",
+            f"{one.speedup:.1f}",
+            f"{one.efficiency:.0%}",
+            _waits(one),
+            *(f"{found[lever][place].efficiency:.0%}" for lever in levers),
+        ]
+        for place, one in found["as it is"].items()
+    ]
+    columns = ["Gbit/s", "ranks", "samples/s", "times", "efficiency", "waits for", *levers]
+    return markdown(columns, rows)
+
+
+def draw_projection(result: Result, path: Path) -> None:
+    """Draw efficiency over ranks: one panel per link, one line per lever."""
     from ddl.training.figure import new_figure
 
-    columns = min(len(request.gbit), 4)
-    rows = -(-len(request.gbit) // columns)
+    found, request = by_lever(result), result["request"]
+    links = [float(gbit) for gbit in request["gbit"]]
+    columns = min(len(links), 4)
+    rows = -(-len(links) // columns)
     with new_figure(path, 260 * columns, 250 * rows + 40) as figure:
         figure.suptitle(
-            f"{Path(request.model).name}, {request.step_seconds:g} s a step on one rank"
+            f"{Path(request['model']).name}, {request['step_seconds']:g} s a step on one rank"
         )
-        for number, gbit in enumerate(request.gbit, 1):
+        for number, gbit in enumerate(links, 1):
             axes = figure.add_subplot(rows, columns, number)
-            _draw_panel(axes, found, float(gbit))
+            _draw_panel(axes, found, gbit)
             if number == 1:
                 axes.set_ylabel("efficiency, %")
-            if number == len(request.gbit):  # the fastest link leaves room
+            if number == len(links):  # the fastest link leaves room
                 axes.legend(loc="lower left", fontsize=7)
 
 
-def _draw_panel(
-    axes: Axes, found: dict[str, dict[tuple[float, int], Projection]], gbit: float
-) -> None:
+def _draw_panel(axes: Axes, found: Projections, gbit: float) -> None:
     for (lever, places), colour in zip(found.items(), _COLOURS, strict=True):
         ranks = sorted(number for speed, number in places if speed == gbit)
         values = [100 * places[gbit, number].efficiency for number in ranks]
@@ -265,7 +267,7 @@ def _draw_panel(
 
 
 def _waits(one: Projection) -> str:
-    """Return the largest of what a step waits for, with its share of the step."""
+    """Return what a step waits for longest, with its share of the step."""
     parts = {
         "reduction": one.exposed_s,
         "the slowest rank": one.straggler_s,

@@ -1,4 +1,4 @@
-"""Start trials on N ranks, each in a process of its own, in turn: A B A B."""
+"""Start trials in turn (A B A B), each on N ranks in processes of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMEOUT_S = 900.0
 
 
 class TrialError(RuntimeError):
-    """A trial did not come to its end: with what it printed last."""
+    """A trial failed; the message has the end of its output."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Setup:
     """A trial and how it is started.
 
     Attributes:
-        trial: what each rank does.
-        ranks: how many.
-        threads: each rank's, OMP_NUM_THREADS; 0 leaves it to the libraries.
-        env: further variables.
+        trial: what each rank runs.
+        ranks: number of ranks.
+        threads: threads per rank (OMP_NUM_THREADS); 0 leaves it to the libraries.
+        env: more environment variables.
         flags: of mpirun.
     """
 
@@ -42,11 +42,11 @@ class Setup:
 
 
 def run_trial(setup: Setup) -> dict[str, Any]:
-    """Run it, and return what rank 0 tells.
+    """Run a trial, and return the result of rank 0.
 
     Raises:
         ValueError: mpirun is missing.
-        TrialError: with what was printed.
+        TrialError: the trial failed or printed no result.
     """
     command = [sys.executable, "-m", "ddl.benchmark.trial", setup.trial.to_json()]
     if setup.ranks > 1:
@@ -54,7 +54,9 @@ def run_trial(setup: Setup) -> dict[str, Any]:
     status, output = run_bounded(command, _environment(setup), int(TIMEOUT_S))
     lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
     if status != 0 or not lines:
-        raise TrialError(f"The trial {setup} ended with {status}:\n{output[-3000:]}")
+        raise TrialError(
+            f"The trial {setup} ended with status {status}. Its output ends with:\n{output[-3000:]}"
+        )
     found: dict[str, Any] = json.loads(lines[-1])
     return found
 
@@ -62,7 +64,7 @@ def run_trial(setup: Setup) -> dict[str, Any]:
 def run_in_turn(
     setups: Mapping[str, Setup], rounds: int, say: Callable[[str], object]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run every setup once a round, and return the results by name, in order."""
+    """Run every setup once per round, and return the results by name, in order."""
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in setups}
     for number in range(rounds):
         for name, setup in setups.items():

@@ -1,6 +1,6 @@
-"""One training, or a part of one, that is timed: what is asked, and the program that each rank runs.
+"""One timed run: its settings, and the program that each rank runs.
 
-mpirun -np 2 python -m ddl.benchmark.trial '{"way": "ours", "model": "small_cnn", ...}'
+mpirun -np 2 python -m ddl.benchmark.trial '{"model": "cnn", "image_size": 32, ...}'
 """
 
 from __future__ import annotations
@@ -18,53 +18,39 @@ from ddl import options
 from ddl.models.zoo import target_of
 
 STARTED = "DDL_BENCHMARK_STARTED"
-"""The environment variable that tells when the command was given, as time.time()."""
+"""Environment variable with the time of the command, as time.time()."""
 RESULT = "ddl-benchmark: "
-
-WAYS = {
-    "ours": "ddl.benchmark.ways:train_ours",
-    "fit": "ddl.benchmark.ways:train_fit",
-    "script": "ddl.benchmark.ways:train_script",
-    "pipeline": "ddl.benchmark.ways:train_pipeline",
-    "alone": "ddl.benchmark.ways:train_alone",
-    "apart": "ddl.benchmark.apart:train_apart",
-    "extras": "ddl.benchmark.extras:time_extras",
-    "input": "ddl.benchmark.ways:read_input",
-    "peer": "ddl.benchmark.peer:train_peer",
-    "allreduce": "ddl.benchmark.wire:measure",
-}
-"""What a rank may do -> the function that does it, which takes a `Trial` and returns numbers."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What each rank does.
+    """What each rank runs.
 
     Attributes:
-        way: one of `WAYS`.
-        model: of the zoo.
-        model_option: of that model.
-        image_size: height and width of the pictures.
-        channels: of the pictures.
-        classes: of the labels; masks have foreground or not.
-        samples: that an epoch has, on all ranks together.
-        epochs: the first is a warm-up and does not count.
-        per_rank_batch_size: samples a rank and step.
+        way: "module:function" that takes the trial and returns numbers.
+        model: name of a zoo model.
+        model_option: options of that model.
+        image_size: height and width of synthetic images.
+        channels: channels of synthetic images.
+        classes: classes of synthetic labels.
+        samples: samples per epoch, on all ranks together.
+        epochs: epochs per run; the first one warms up and does not count.
+        per_rank_batch_size: samples per rank and step.
         mixed_precision: "none", "bfloat16" or "float16".
-        compression: of gradients on the wire.
-        data: what a training script takes as --data, or None for samples that are made.
-        data_option: of these data's format.
-        storage: where samples come from: "memory", of those made "hdf5" or "png", of others "files".
-        augment: what may happen to a sample.
-        checkpoints: whether each epoch ends with one.
-        steps_per_execution: 0 finds it by itself.
-        profile: steps of our loop that are measured part by part, and as many that are traced.
+        compression: dtype of gradients on the wire.
+        data: `--data` of a training script, or None for synthetic samples.
+        data_option: options of the data's format.
+        storage: "memory"; "hdf5" or "png" for synthetic samples in files, "files" for own data as stored.
+        augment: options of the augmentation.
+        checkpoints: whether each epoch ends with a checkpoint.
+        steps_per_execution: 0 chooses it from the measured step time.
+        profile: number of steps to time part by part; as many more are traced.
         draws: whether curves and samples are drawn after every epoch, not once a minute.
-        validates: whether a bare `fit` looks at validation samples, as our loop always does.
+        validates: whether a plain `fit` validates, as our loop always does.
         seed: of data and weights.
     """
 
-    way: str = "ours"
+    way: str = "ddl.benchmark.trials:train"
     model: str = "unet"
     model_option: Mapping[str, Any] = field(default_factory=dict)
     image_size: int = 128
@@ -88,39 +74,39 @@ class Trial:
 
     @property
     def model_classes(self) -> int:
-        """Classes that the model tells apart: 1 in masks, which have foreground or not."""
+        """Number of classes of the model: 1 for masks."""
         return 1 if target_of(self.model) == "mask" else self.classes
 
     def to_json(self) -> str:
-        """Return it as the program below reads it."""
+        """Return the trial as JSON, the program's argument."""
         return json.dumps(dataclasses.asdict(self))
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has had."""
+    """Return the peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def resident_mb() -> float:
-    """Return the memory that this process has at the moment."""
+    """Return the memory of this process now."""
     import psutil
 
     return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def rate(samples: int, epoch_s: list[float]) -> float:
-    """Return samples a second of all epochs after the first, which is the warm-up."""
+    """Return samples/s over all epochs after the first one, which warms up."""
     counted = epoch_s[1:] or epoch_s
     return samples * len(counted) / sum(counted)
 
 
 def main() -> None:
-    """Do it; rank 0 prints the result in one line."""
+    """Run the trial of the command line; rank 0 prints the result in one line."""
     import ddl.distributed as dist
 
     trial = Trial(**json.loads(sys.argv[1]))
     begin = time.perf_counter()
-    found: dict[str, Any] = options.load(WAYS[trial.way])(trial)
+    found: dict[str, Any] = options.load(trial.way)(trial)
     found |= {"peak_mb": round(peak_mb(), 1), "seconds": round(time.perf_counter() - begin, 3)}
     if not found.pop("rank", dist.rank() if dist.is_initialized() else 0):
         sys.stdout.write(f"\n{RESULT}{json.dumps(found)}\n")

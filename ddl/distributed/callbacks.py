@@ -128,15 +128,7 @@ class CheckDesync(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._batches += 1
         if self._batches % self.every_steps == 0:
-            self._check(f"after batch {batch + 1}")
+            state.check_desync(self.model, f"after batch {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._check(f"at the end of epoch {epoch + 1}")
-
-    def _check(self, when: str) -> None:
-        difference = state.find_desync(self.model)
-        if difference:
-            raise RuntimeError(
-                f"Desync {when}: {difference}. Expected: equal bits on all ranks. Something changed this rank's "
-                "variables or gradients outside of the reduction; resume from the last checkpoint."
-            )
+        state.check_desync(self.model, f"at the end of epoch {epoch + 1}")

@@ -127,6 +127,24 @@ def find_desync(model: keras.Model) -> str | None:
     return describe_desync(list(sums), runtime.allgather(values[1:].tolist()))
 
 
+def check_desync(model: keras.Model, when: str) -> None:
+    """Refuse ranks whose weights, optimizer state, learning rate or step differ. All ranks must call it.
+
+    Args:
+        model: compiled.
+        when: words for the message, such as "after batch 100".
+
+    Raises:
+        RuntimeError: on every rank, with the rank and the variable that differ first.
+    """
+    difference = find_desync(model)
+    if difference:
+        raise RuntimeError(
+            f"Desync {when}: {difference}. Expected: equal bits on all ranks. Something changed this rank's "
+            "variables or gradients outside of the reduction; resume from the last checkpoint."
+        )
+
+
 def describe_desync(names: list[str], sums: list[list[int]]) -> str:
     """Return which ranks differ from the others, and in which variable first.
 

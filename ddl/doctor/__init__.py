@@ -1,1 +1,1 @@
-"""Says whether training on several ranks would work here, and what a support thread would ask."""
+"""Checks whether training on several ranks works here, and collects facts for bug reports."""

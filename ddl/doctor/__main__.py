@@ -1,9 +1,9 @@
-"""Print what a support thread would ask, and whether training on several ranks would work here.
+"""Print the facts that a bug report needs, and check whether training on several ranks works here.
 
-    python -m ddl.doctor            text; starts two ranks, about 15 s
-    python -m ddl.doctor --json     the same for programs
+    python -m ddl.doctor            as text; starts two ranks, takes about 15 s
+    python -m ddl.doctor --json     as JSON, for programs
 
-The exit status is 0 if it would, 1 if not; every failure comes with what to do.
+The exit status is 0 if training works, 1 if not. Every failed check prints what to do.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def describe(found: Mapping[str, Any]) -> Iterator[str]:
     cores = found["cores"]
     yield _line("cores", {k: v for k, v in cores.items() if k != "threads_per_rank"})
     threads = [f"{t} with {n} rank(s)" for n, t in cores["threads_per_rank"].items()]
-    yield f"{'':10}threads a rank: {', '.join(threads)}"
+    yield f"{'':10}threads per rank: {', '.join(threads)}"
     yield f"{'memory':10}{found['memory_gb']} GB available"
     for index, (name, value) in enumerate(found["settings"].items()):
         yield f"{'settings' if index == 0 else '':10}{name}={value}"
@@ -81,7 +81,7 @@ def verdict(results: list[checks.Check]) -> Iterator[str]:
     yield (
         "\nTraining on several ranks works here."
         if works
-        else "\nTraining on several ranks would fail here."
+        else "\nTraining on several ranks does not work here."
     )
 
 

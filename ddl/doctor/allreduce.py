@@ -1,6 +1,6 @@
-"""A real all-reduce between two ranks on this machine, through horovodrun: its value and its speed.
+"""A real all-reduce between two ranks on this machine, started by horovodrun: its result and speed.
 
-horovodrun -np 2 python -m ddl.doctor.allreduce      what each rank runs
+horovodrun -np 2 python -m ddl.doctor.allreduce      the command that `check` runs
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def check(controller: str) -> dict[str, Any]:
     """Start two ranks with `controller` ("mpi" or "gloo").
 
     Returns:
-        {"mb_per_s": {bytes: MB/s}, "device": ...}, or {"error": why it does not work}.
+        {"mb_per_s": {bytes: MB/s}, "device": ...}, or {"error": reason}.
     """
     horovodrun = Path(sysconfig.get_path("scripts"), "horovodrun")
     if not horovodrun.exists():
@@ -41,16 +41,15 @@ def check(controller: str) -> dict[str, Any]:
     results = [line.split(_RESULT)[1] for line in output.splitlines() if _RESULT in line]
     if status != 0 or not results:
         return {"error": f"exit status {status}; its output ended with: {_end(output)}"}
-    result: dict[str, Any] = json.JSONDecoder().raw_decode(results[-1])[
-        0
-    ]  # two ranks may share a line
+    result: dict[str, Any]
+    result, _ = json.JSONDecoder().raw_decode(results[-1])  # two ranks may share a line
     return result
 
 
 def run_bounded(
     command: list[str], env: dict[str, str], timeout_s: float
 ) -> tuple[int | None, str]:
-    """Run a command and all its children for `timeout_s` at most; status None says that it ran over."""
+    """Run a command and its children for at most `timeout_s`. A status of None means that it timed out."""
     with subprocess.Popen(
         command,
         env=env,
@@ -68,8 +67,8 @@ def run_bounded(
 
 
 def _end_group(process: subprocess.Popen[str]) -> str:
-    """End a command and its children, and return what they wrote."""
-    os.killpg(process.pid, signal.SIGTERM)  # horovodrun passes it on to ranks in other sessions
+    """End a command and its children, and return their output."""
+    os.killpg(process.pid, signal.SIGTERM)  # horovodrun forwards it to ranks in other sessions
     try:
         return process.communicate(timeout=_GRACE_S)[0]
     except subprocess.TimeoutExpired:
@@ -78,13 +77,13 @@ def _end_group(process: subprocess.Popen[str]) -> str:
 
 
 def _end(output: str) -> str:
-    """Return the last few lines in one."""
+    """Return the last few lines, joined into one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return " / ".join(lines[-4:]) or "nothing"
 
 
 def measure() -> dict[str, Any]:
-    """All ranks call it: reduce known numbers at each size, check them, and return the speeds."""
+    """Reduce known numbers of each size, check the sums, and return the speeds. All ranks must call it."""
     import horovod.tensorflow as hvd
     import tensorflow as tf
 
@@ -114,7 +113,7 @@ def measure() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure; rank 0 prints the result for `check` to read."""
+    """Measure, and print the result on rank 0 for `check` to read."""
     result = measure()
     if result.pop("rank") == 0:
         print(_RESULT + json.dumps(result), flush=True)

@@ -1,4 +1,4 @@
-"""What must hold so that training works, each with the remedy for when it does not."""
+"""The checks that must pass for training to work, each with a remedy."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ddl.doctor import allreduce
 
 _SETUP = "run ./setup.sh (or `python -m ddl.install`) again"
 _REMEDY_ALLREDUCE = {
-    "mpi": "see whether `mpirun -np 2 hostname` works; in a container without shared memory set "
-    "OMPI_MCA_btl=tcp,self; meanwhile use `horovodrun --gloo`",
-    "gloo": "see whether this machine's own name resolves (`getent hosts $(hostname)`) and name the "
+    "mpi": "check that `mpirun -np 2 hostname` works; in a container without shared memory set "
+    "OMPI_MCA_btl=tcp,self; until then, use `horovodrun --gloo`",
+    "gloo": "check that this machine's host name resolves (`getent hosts $(hostname)`), and set the "
     "network with HOROVOD_GLOO_IFACE=lo or eth0",
 }
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what was found, and what to do if it is not `ok`."""
+    """The result of one check: what was found, and what to do if it is not `ok`."""
 
     name: str
     ok: bool
@@ -29,7 +29,7 @@ class Check:
 
 
 def of_facts(facts: Mapping[str, Any]) -> list[Check]:
-    """Return the checks that need no more than what was collected."""
+    """Return the checks that need only the collected facts."""
     horovod = facts["horovod"]
     if "error" in horovod:
         return [Check("imports", False, horovod["error"], _SETUP)]
@@ -45,7 +45,7 @@ def of_facts(facts: Mapping[str, Any]) -> list[Check]:
 
 
 def _same_tensorflow(facts: Mapping[str, Any]) -> Check:
-    """Horovod's ops use TensorFlow's C++ interface, which changes with each of its versions."""
+    """Check that Horovod was built for the installed TensorFlow, whose C++ interface changes with each version."""
     versions, built_for = facts["versions"], facts["built_for"]
     here = versions.get("tensorflow") or versions.get("tensorflow-cpu", "")
     if not built_for:
@@ -56,20 +56,18 @@ def _same_tensorflow(facts: Mapping[str, Any]) -> Check:
 
 
 def _gpus(facts: Mapping[str, Any]) -> Check:
-    """GPUs that are there and cannot be used are a fault, unless they were hidden on purpose."""
+    """Check that TensorFlow and NCCL can use the GPUs, unless they are hidden on purpose."""
     horovod, count = facts["horovod"], len(facts["gpus"])
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     chosen_cpu = os.environ.get("DDL_ACCELERATOR") == "cpu"
     found = f"driver: {count}, TensorFlow: {len(horovod['gpus'])}, NCCL: {horovod['nccl']}"
     ok = hidden or chosen_cpu or (len(horovod["gpus"]) == count and horovod["nccl"])
-    remedy = (
-        "run DDL_ACCELERATOR=gpu ./setup.sh; to train on CPUs on purpose set DDL_ACCELERATOR=cpu"
-    )
+    remedy = "run DDL_ACCELERATOR=gpu ./setup.sh; to train on CPUs anyway, set DDL_ACCELERATOR=cpu"
     return Check("GPUs", ok, found, remedy)
 
 
 def of_ranks(facts: Mapping[str, Any]) -> list[Check]:
-    """Return the checks that start two real ranks, for each way in which Horovod can talk."""
+    """Return the checks that start two real ranks, one for each controller of Horovod."""
     if "error" in facts["horovod"]:
         return []
     controllers = [name for name in ("mpi", "gloo") if facts["horovod"][name]]
@@ -84,7 +82,7 @@ def _allreduce(controller: str) -> Check:
     if "error" in result:
         return Check(name, False, result["error"], _REMEDY_ALLREDUCE[controller])
     speeds = [f"{_size(int(n))} {speed:g} MB/s" for n, speed in result["mb_per_s"].items()]
-    return Check(name, True, f"right on {result['device']}; " + ", ".join(speeds))
+    return Check(name, True, f"correct on {result['device']}; " + ", ".join(speeds))
 
 
 def _size(size_bytes: int) -> str:

@@ -1,4 +1,4 @@
-"""What there is: versions, how Horovod was built, MPI, GPUs, cores, memory, settings. Changes nothing."""
+"""Facts about this installation: versions, Horovod's build, MPI, GPUs, cores, memory and settings. Read-only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ddl import machine
 from ddl.distributed import launcher
 from ddl.install import host
 
-IMPORT_TIMEOUT_S = 180  # a cold import from a network disk; a warm one takes 4 s
+IMPORT_TIMEOUT_S = 180  # enough for a cold import from a network disk; a warm one takes 4 s
 
 _SETTINGS = re.compile(
     r"(OMPI|PMIX|PMI|HOROVOD|OMP|KMP|SLURM|NCCL|KERAS|CUDA|DDL)_|TF_(CPP|NUM|GPU|XLA|ENABLE|FORCE)_|LD_LIBRARY_PATH$"
@@ -38,7 +38,7 @@ print(json.dumps({
 
 
 def collect() -> dict[str, Any]:
-    """Return all facts, ready for JSON; imports TensorFlow in a process of its own."""
+    """Return all facts as JSON values. Imports TensorFlow in a separate process."""
     return {
         "versions": machine.versions(),
         "horovod": framework(),
@@ -52,7 +52,7 @@ def collect() -> dict[str, Any]:
 
 
 def framework() -> dict[str, Any]:
-    """Return what Horovod was built with and the GPUs that TensorFlow sees, or {"error": why}."""
+    """Return what Horovod was built with and the GPUs that TensorFlow sees, or {"error": reason}."""
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         result = subprocess.run(
@@ -72,7 +72,7 @@ def framework() -> dict[str, Any]:
 
 
 def built_for() -> dict[str, Any]:
-    """Return the key of the Horovod wheel that ddl's setup built, {} for a Horovod from elsewhere."""
+    """Return the key of the installed Horovod wheel, or {} if ddl's setup did not build it."""
     path = Path(sysconfig.get_path("platlib"), "horovod/ddl_build.json")
     try:
         key: dict[str, Any] = json.loads(path.read_text())
@@ -82,7 +82,7 @@ def built_for() -> dict[str, Any]:
 
 
 def mpi() -> dict[str, str]:
-    """Return the mpirun that horovodrun would call: the one beside this Python, else PATH's."""
+    """Return the mpirun that horovodrun calls: the one in this Python's `bin`, else the one on PATH."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
     mpirun = shutil.which("mpirun", path=path)
     if mpirun is None:
@@ -91,7 +91,7 @@ def mpi() -> dict[str, str]:
 
 
 def cores() -> dict[str, Any]:
-    """Return the cores that may be used, and the threads that each of N local ranks would get."""
+    """Return the usable cores, and the threads per rank for some numbers of local ranks."""
     usable = launcher.usable_cores()
     counts = sorted({1, 2, *(2**k for k in range(usable.bit_length())), usable})
     return {

@@ -78,7 +78,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
 
     with loading_tensorflow():
         from ddl.inference.inspector import inspect
-        from ddl.training.epochs import BadData
+        from ddl.training.steps.supervised import BadData
     try:
         measure = evaluate if model is None else functools.partial(inspect, model=model)
         results = measure(inspection, subject)

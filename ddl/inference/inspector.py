@@ -21,11 +21,11 @@ from ddl.inference.predictor import Predictor, open_predictor
 from ddl.inference.segmenter import Segmenter
 from ddl.training.agreement import check_agreement
 from ddl.training.data import as_samples
-from ddl.training.epochs import BadData
 from ddl.training.evaluation import Subject
 from ddl.training.losses import build_loss
 from ddl.training.metrics import build_metric
 from ddl.training.picture_sheet import draw_classification, draw_segmentation, mean_dice
+from ddl.training.steps.supervised import BadData
 from ddl.training.together import on_all, on_root
 
 _MATRIX = "confusion_matrix"

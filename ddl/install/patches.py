@@ -1,4 +1,6 @@
-"""What is changed in Horovod's published source, each change with its reason."""
+"""The patches to Horovod's published source, each with its reason.
+
+The wheel's key covers `file`, `old` and `new`: editing one of them, even a comment, rebuilds Horovod."""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from ddl.install.problem import Failure
 
 @dataclass(frozen=True)
 class Patch:
-    """One replacement in one file; `old` must stand there exactly once."""
+    """One replacement in one file; `old` must occur there exactly once."""
 
     reason: str
     file: str
@@ -18,29 +20,29 @@ class Patch:
     new: str
 
     def facts(self) -> dict[str, str]:
-        """Return what it changes, for the wheel's key; the reason may be reworded."""
+        """Return what the patch changes, for the wheel's key. The reason does not count."""
         return {"file": self.file, "old": self.old, "new": self.new}
 
 
-_WAKES = "Who adds a tensor wakes the thread that sleeps for it."
+_WAKES = "Adding a tensor wakes the background thread that waits for one."
 
 PATCHES = (
     Patch(
         reason="xla_mpi_ops.cc includes XLA headers that TensorFlow 2.16 and later moved or do not "
-        "ship. It only serves HOROVOD_ENABLE_XLA_OPS=1, which ddl does not use.",
+        "ship. It is only needed for HOROVOD_ENABLE_XLA_OPS=1, which ddl does not use.",
         file="horovod/tensorflow/CMakeLists.txt",
         old='list(APPEND TF_SOURCES "${PROJECT_SOURCE_DIR}/horovod/tensorflow/xla_mpi_ops.cc")\n',
         new="",
     ),
     Patch(
-        reason="distutils left the standard library in Python 3.12; horovodrun imports this module.",
+        reason="Python 3.12 removed distutils, which this module of horovodrun imports.",
         file="horovod/runner/js_run.py",
         old="from distutils.spawn import find_executable\n",
         new="from shutil import which as find_executable\n",
     ),
     Patch(
-        reason="horovodrun calls `mpirun` and `python` from PATH: called as .venv/bin/horovodrun, "
-        "without activating, it must find the ones beside itself.",
+        reason="horovodrun looks for `mpirun` and `python` on PATH. Called as .venv/bin/horovodrun without "
+        "activation, it must find those in its own folder.",
         file="horovod/runner/launch.py",
         old="def run_commandline():\n",
         new="def run_commandline():\n"
@@ -49,23 +51,23 @@ PATCHES = (
         "        os.environ['PATH'] = beside + os.pathsep + os.environ.get('PATH', os.defpath)\n",
     ),
     Patch(
-        reason="Under Gloo the list of ranks keeps length 0 (reserve does not resize), so that the stall "
-        "check finds nobody missing: a rank that others wait for is neither named nor ends the job.",
+        reason="Under Gloo the list of ranks stays empty (reserve does not resize), so the stall check never "
+        "finds a missing rank: a stalled rank is neither named nor ends the job.",
         file="horovod/common/gloo/gloo_controller.cc",
         old="  global_ranks_.reserve(size_);\n",
         new="  global_ranks_.resize(size_);\n",
     ),
     Patch(
-        reason="To learn how Horovod was built, horovodrun loads TensorFlow in a child and means to mute it; "
-        "TensorFlow's C++ messages pass Python's sys.stderr by and fill the user's screen.",
+        reason="To find out how Horovod was built, horovodrun imports TensorFlow in a child with sys.stderr muted. "
+        "TensorFlow's C++ messages bypass sys.stderr and fill the terminal.",
         file="horovod/common/util.py",
         old="            sys.stderr = open(os.devnull, 'w')\n",
         new="            sys.stderr = open(os.devnull, 'w')\n"
         "            os.dup2(sys.stderr.fileno(), 2)\n",
     ),
     Patch(
-        reason="To learn how Horovod was built, horovodrun loads TensorFlow's Python, three seconds; the library "
-        "that answers needs TensorFlow's libraries alone.",
+        reason="To find out how Horovod was built, horovodrun imports TensorFlow's Python package, which takes 3 s. "
+        "Horovod's library needs only TensorFlow's shared libraries to answer.",
         file="horovod/common/util.py",
         old="def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):\n",
         new="""def _library_alone(ext_base_name, fn_desc):
@@ -94,14 +96,14 @@ def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):
 """,
     ),
     Patch(
-        reason="The same: where the library alone can say it, nothing else is loaded.",
+        reason="As above: import the Python package only if the shared libraries are not enough.",
         file="horovod/common/util.py",
         old="            ext = importlib.import_module('.' + ext_base_name, 'horovod')\n",
         new="            ext = _library_alone(ext_base_name, fn_desc)\n"
         "            if ext is None:\n"
         "                ext = importlib.import_module('.' + ext_base_name, 'horovod')\n",
     ),
-    # The rest belongs together: docs/decisions/0007-horovod-sleeps-until-there-is-work.md.
+    # The patches below belong together: docs/decisions/0007-horovod-sleeps-until-there-is-work.md.
     Patch(
         reason=_WAKES,
         file="horovod/common/tensor_queue.h",
@@ -138,8 +140,8 @@ def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):
         new="    message_queue_.push(std::move(messages[i]));\n  }\n  added_.notify_one();\n",
     ),
     Patch(
-        reason="Horovod's thread asks all ranks each cycle whether anything is ready, also when this rank has "
-        "nothing to reduce: on a machine whose cores all compute, that takes a twentieth of each core.",
+        reason="Horovod's thread asks all ranks in every cycle whether a tensor is ready, even when this rank has "
+        "nothing to reduce. On a fully loaded machine that takes 5% of each core.",
         file="horovod/common/operations.cc",
         old="    std::this_thread::sleep_for(sleep_duration);\n  }\n  state.last_cycle_start",
         new="    std::this_thread::sleep_for(sleep_duration);\n  }\n"
@@ -158,17 +160,17 @@ def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):
 
 
 class PatchMismatch(Failure):
-    """The source is not the one that the patches were written for."""
+    """The source differs from the one that the patches were written for."""
 
 
 def apply(source: Path, patches: tuple[Patch, ...] = PATCHES) -> None:
-    """Change the unpacked source; refuse one in which a patch's text does not stand exactly once."""
+    """Patch the unpacked source. Raises PatchMismatch unless each patch's text occurs exactly once."""
     for patch in patches:
         path = source / patch.file
         text = path.read_text() if path.exists() else ""
         if text.count(patch.old) != 1:
             raise PatchMismatch(
                 f"{path}: expected this text once, found it {text.count(patch.old)} times: "
-                f"{patch.old!r}. Another Horovod release needs its own ddl/install/patches.py."
+                f"{patch.old!r}. A different Horovod release needs new patches in ddl/install/patches.py."
             )
         path.write_text(text.replace(patch.old, patch.new))

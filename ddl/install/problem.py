@@ -1,4 +1,4 @@
-"""The ways in which an installation ends early, each with its exit status."""
+"""Errors that end an installation, each with its exit status."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _TAIL_LINES = 30
 
 
 class Failure(Exception):
-    """An installation that cannot go on, for a reason that its message gives in full."""
+    """The installation cannot continue; the message gives the reason."""
 
     exit_status = 1
 
 
 class Problem(Failure):
-    """Something that the user can mend: one line that says what was found, expected, and what to do."""
+    """An error that the user can fix: one line with what was found, what was expected, and what to do."""
 
     exit_status = 2
 
 
 class CommandFailure(Failure):
-    """A command that failed although all that it needs was there. Its message holds the log's end."""
+    """A command failed for a reason that setup cannot name; the message ends with the last lines of its log."""
 
     def __init__(self, what: str, log: Path) -> None:
         text = log.read_text(errors="replace")
@@ -29,7 +29,7 @@ class CommandFailure(Failure):
 
 
 def disk_full(where: Path) -> Problem:
-    """Return the problem that a write to `where` met."""
+    """Return the error for a failed write to `where`."""
     return Problem(
-        f"no space left on the disk of {where}: free some, or set DDL_CACHE_DIR and TMPDIR to a larger disk."
+        f"no space left on the disk of {where}: free some space, or set DDL_CACHE_DIR and TMPDIR to a larger disk."
     )

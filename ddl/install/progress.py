@@ -1,4 +1,4 @@
-"""What the user sees while it works: one line a step with its time, and commands whose output goes to a log."""
+"""What the user sees: one line per step with its duration. The output of commands goes to a log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _line_is_open = False
 
 
 def say(text: str) -> None:
-    """Print one line now, also when the output is a file."""
+    """Print one line and flush, so that it also reaches a file at once."""
     global _line_is_open
     print(f"\n{text}" if _line_is_open else text, flush=True)
     _line_is_open = False
@@ -35,7 +35,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Announce a step and, once it is done, say how long it took; on one line if nothing came between."""
+    """Announce a step and then print its duration, on the same line if nothing was printed in between."""
     global _line_is_open
     start_s = time.monotonic()
     print(f"setup: {title} ...", end="", flush=True)
@@ -61,18 +61,18 @@ def run_logged(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> None:
-    """Run a command, append its output to `log`, and report every 10 s how far it is.
+    """Run a command, append its output to `log`, and print its progress every 10 s.
 
     Args:
-        what: What the command does, for the reports and for the failure.
-        command: Program and arguments. It dies with this process, even under `kill -9`.
-        log: Kept after a failure.
-        env: Its whole environment; this process's by default.
-        cwd: Its working directory.
+        what: What the command does, for progress lines and errors.
+        command: Program and arguments. It ends with this process, even after `kill -9`.
+        log: Log file; kept after a failure.
+        env: Complete environment of the command (default: that of this process).
+        cwd: Working directory of the command.
 
     Raises:
-        CommandFailure: It ended with a status other than 0; the end of the log is in the message.
-        Problem: It ran out of disk space.
+        CommandFailure: Its exit status was not 0; the message holds the end of the log.
+        Problem: The disk is full.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab", buffering=0) as sink:
@@ -86,7 +86,7 @@ def run_logged(
             stderr=subprocess.STDOUT,
             preexec_fn=_die_with_parent,
         )
-        disk_is_full = False  # seen here, for a log on the full disk cannot hold it
+        disk_is_full = False  # search the output itself: a log on the full disk would be cut off
         with process:
             for chunk in _chunks(process, what):
                 disk_is_full |= b"No space left on device" in chunk
@@ -97,7 +97,7 @@ def run_logged(
 
 
 def _chunks(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
-    """Yield the output as it comes; in between, say how long it takes and what percentage make printed."""
+    """Yield the output as it comes, and print the elapsed time and make's last percentage now and then."""
     if process.stdout is None:
         return
     output = process.stdout.fileno()
@@ -118,6 +118,6 @@ def _chunks(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
 
 
 def _die_with_parent() -> None:
-    """Let the kernel end this child when setup is killed: an orphaned pip would write into the next try's venv."""
+    """Let the kernel kill this child when setup dies. An orphaned pip would write into the next attempt's venv."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Makes a built wheel fit any environment: no library path may point into the one that it was built in."""
+"""Makes a built wheel relocatable: no library path may point into the environment that built it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ddl.install.problem import Failure
 from ddl.install.progress import run_logged
 
 LIBRARY_FROM_TENSORFLOW = "$ORIGIN/../../../.."
-"""From site-packages/horovod/tensorflow to the environment's `lib`, where PyPI's libmpi.so.40 is."""
+"""Path from site-packages/horovod/tensorflow to the environment's `lib`, which holds PyPI's libmpi.so.40."""
 
 NCCL_FROM_TENSORFLOW = "$ORIGIN/../../nvidia/nccl/lib"
 
 
 class ForeignLibraryPath(Failure):
-    """The binary would look for libraries in an environment that is not its own."""
+    """The binary would look for libraries in another environment."""
 
 
 def relocate(
@@ -33,10 +33,10 @@ def relocate(
     environ: Mapping[str, str],
     log: Path,
 ) -> Path:
-    """Rewrite the wheel's library paths and return the new wheel, in `folder`.
+    """Rewrite the wheel's library paths and return the path of the new wheel in `folder`.
 
     PyPI's `mpicxx` links with the absolute path of its own environment. TensorFlow's libraries need
-    no path: Horovod imports TensorFlow first, and the loader takes what is loaded already.
+    no path: Horovod imports TensorFlow first, and the loader reuses loaded libraries.
     """
     work = wheel.parent
     tool: list[str | Path] = [env.python, "-m", "wheel"]
@@ -53,7 +53,7 @@ def relocate(
 
 
 def portable_path(rpath: str, mpi: Mpi, gpu: bool) -> str:
-    """Return the library path with every Python environment's taken out and the relative ones put in."""
+    """Return `rpath` with relative entries added and all entries inside Python environments removed."""
     relative = [LIBRARY_FROM_TENSORFLOW] if mpi.source == "wheel" else []
     relative += [NCCL_FROM_TENSORFLOW] if gpu else []
     kept = [entry for entry in rpath.split(":") if entry and not _in_environment(entry)]
@@ -61,16 +61,16 @@ def portable_path(rpath: str, mpi: Mpi, gpu: bool) -> str:
 
 
 def check_portable(rpath: str, library: Path) -> None:
-    """Refuse a library path that leads into some Python environment by its absolute name."""
+    """Raise ForeignLibraryPath if `rpath` has an absolute path into a Python environment."""
     foreign = [entry for entry in rpath.split(":") if _in_environment(entry)]
     if foreign:
         raise ForeignLibraryPath(
-            f"{library.name} looks for libraries in {foreign}, which another environment may not have."
+            f"{library.name} looks for libraries in {foreign}, which do not exist in other environments."
         )
 
 
 def _in_environment(entry: str) -> bool:
-    """Return whether an absolute path leads into a venv or any site-packages."""
+    """Return whether a path is absolute and inside a venv or a `site-packages` folder."""
     if not entry.startswith("/"):
         return False
     path = Path(os.path.normpath(entry))

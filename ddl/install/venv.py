@@ -1,4 +1,4 @@
-"""The checkout's own environment, and the stamp in it that says how far its setup came."""
+"""The checkout's virtual environment, and the stamp file in it that records finished stages."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ddl.install.progress import step
 
 
 class Stamp:
-    """What has been done to an environment, each stage with the digest of what it was made from.
+    """The finished stages of an environment's setup, each with a digest of its inputs.
 
-    A stage that `running` names was cut short: the environment may hold half a package. Without a
-    path, nothing is remembered: pip alone knows what an existing environment holds.
+    A `running` entry names an interrupted stage: the environment may hold a half-installed package.
+    Without a path nothing is recorded: for an existing environment only pip knows what it holds.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -30,17 +30,17 @@ class Stamp:
             self.stages = json.loads(path.read_text())
 
     def is_done(self, stage: str, digest: str) -> bool:
-        """Return whether the stage was finished, from just these inputs."""
+        """Return whether the stage was finished with these inputs."""
         return self.stages.get(stage) == digest
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether a stage was begun and not finished."""
+        """Whether a stage was started and not finished."""
         return "running" in self.stages
 
     @contextmanager
     def stage(self, name: str, digest: str) -> Iterator[None]:
-        """Write down that a stage runs, and once its body is through, that it is done."""
+        """Record that a stage is running, and after its body, that it is done."""
         self._write({k: v for k, v in self.stages.items() if k != name} | {"running": name})
         yield
         self.stages.pop("running", None)
@@ -53,20 +53,20 @@ class Stamp:
 
 
 def stamp_of(venv: Path) -> Stamp:
-    """Return the stamp in an environment that setup made (or is about to make)."""
+    """Return the stamp of an environment that setup created or is about to create."""
     return Stamp(venv / "ddl-setup.json")
 
 
 def python_of(venv: Path) -> Path:
-    """Return the environment's interpreter."""
+    """Return the path of the environment's interpreter."""
     return venv / "bin/python"
 
 
 def make(venv: Path) -> Stamp:
-    """Return the stamp of a usable environment at `venv`, made anew where that is needed.
+    """Return the stamp of a usable environment at `venv`, and create or recreate it if needed.
 
-    It is needed when there is none, when its setup was cut short in a stage that changes packages, and
-    when it was made by another Python or in another folder (its scripts hold absolute paths).
+    It is recreated if its setup was interrupted in a stage that changes packages, or if it was created by
+    another Python or in another folder (its scripts hold absolute paths).
     """
     made_by = cache.digest([str(venv), os.path.realpath(sys.executable), sys.version])
     _remove_leftovers(venv)
@@ -80,7 +80,7 @@ def make(venv: Path) -> Stamp:
             return stamp
         if not stamp.stages and any(venv.iterdir()):
             raise Problem(
-                f"{venv} is there and was not made by this setup: remove it, or choose another "
+                f"{venv} exists but was not created by this setup: remove it, choose another "
                 "folder with DDL_VENV, or install into it with `python -m ddl.install`."
             )
         venv.rename(_leftover(venv))
@@ -98,9 +98,9 @@ def _create(venv: Path) -> None:
     if result.returncode != 0:
         output = (result.stdout + result.stderr).strip()
         raise Problem(
-            f"{sys.executable} cannot make a virtual environment: it needs the modules venv and "
-            "ensurepip (Debian: `apt-get install python3-venv`), or another Python in DDL_PYTHON. "
-            f"It said: {' '.join(output.split())[-300:]}"
+            f"{sys.executable} cannot create a virtual environment: install its modules venv and "
+            "ensurepip (Debian: `apt-get install python3-venv`), or set DDL_PYTHON to another Python. "
+            f"Its output: {' '.join(output.split())[-300:]}"
         )
 
 
@@ -109,6 +109,6 @@ def _leftover(venv: Path) -> Path:
 
 
 def _remove_leftovers(venv: Path) -> None:
-    """Remove what was renamed to be deleted, also by a setup that was killed while deleting."""
+    """Delete environments renamed for deletion, including those of a setup that was killed meanwhile."""
     for old in venv.parent.glob(f"{venv.name}.old-*"):
         shutil.rmtree(old, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Horovod's wheel: what it depends on, where it is cached, and how it is built.
 
-The key holds everything that changes the binary. Two checkouts that agree on it share one wheel, whatever
+The key holds everything that affects the binary. Checkouts with the same key share one wheel, whatever
 folders their environments are in.
 """
 
@@ -27,13 +27,13 @@ _BUILD_OPTION = re.compile(
     r"HOROVOD_(WITH(OUT)?_\w+|GPU|GPU_\w+|CPU_OPERATIONS|CUDA_HOME|ROCM_HOME|NCCL_(HOME|INCLUDE|LIB|LINK)"
     r"|NVTX_INCLUDE|BUILD_\w+|ALLOW_MIXED_GPU_IMPL|DEBUG|CMAKE|LOCAL_VERSION)|(C|CXX|LD)FLAGS|CC|CXX"
 )
-"""What Horovod's build reads; its other HOROVOD_ variables matter at run time only."""
+"""Variables that Horovod's build reads; other HOROVOD_ variables only matter at run time."""
 
-_SIMD_FLAGS = {"avx", "fma", "f16c"}  # Horovod uses those of the machine that builds it
+_SIMD_FLAGS = {"avx", "fma", "f16c"}  # Horovod compiles for those of the build machine
 
 
 def build_options(accelerator: str, mpi: Mpi, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that the build sees: our defaults, and over them the user's own."""
+    """Return the build's variables: our defaults, overridden by the user's."""
     options = {
         "HOROVOD_WITH_TENSORFLOW": "1",
         "HOROVOD_WITHOUT_PYTORCH": "1",
@@ -53,7 +53,7 @@ def describe(
     compiler: host.Compiler | None,
     cpuinfo: Path = Path("/proc/cpuinfo"),
 ) -> dict[str, Any]:
-    """Return, in words, everything that changes the binary: the cache's key is its digest."""
+    """Return everything that affects the binary; its digest is the cache key."""
     found = re.search(
         r"^flags\s*:(.*)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE
     )
@@ -77,12 +77,12 @@ def describe(
 
 
 def _cuda_version(options: Mapping[str, str]) -> str:
-    """Return the version line of the CUDA compiler, without which no GPU build is possible."""
+    """Return the version line of the CUDA compiler. Raises Problem if there is none."""
     home = options.get("HOROVOD_CUDA_HOME") or os.environ.get("CUDA_HOME") or "/usr/local/cuda"
     nvcc = shutil.which("nvcc") or shutil.which("nvcc", path=f"{home}/bin")
     if nvcc is None:
         raise Problem(
-            f"no CUDA compiler: looked for nvcc on PATH and in {home}/bin. Load the CUDA toolkit "
+            f"found no CUDA compiler (nvcc) on PATH or in {home}/bin: load the CUDA toolkit "
             "(`module load cuda`), set HOROVOD_CUDA_HOME, or build for CPUs with DDL_ACCELERATOR=cpu."
         )
     return host.first_line(["sh", "-c", f"'{nvcc}' --version | grep release"])
@@ -96,16 +96,16 @@ class HorovodWheel:
 
     @property
     def digest(self) -> str:
-        """The key in 16 digits."""
+        """The key's digest, 16 hexadecimal digits."""
         return cache.digest(self.key)
 
     @property
     def folder(self) -> Path:
-        """Where the cache keeps it."""
+        """Folder of the wheel in the cache."""
         return cache.root() / "wheels" / self.digest
 
     def is_installed(self, env: Environment) -> bool:
-        """Return whether exactly this build is in the environment, by whatever compiler if none is here."""
+        """Return whether this build is installed. Without a compiler here, any compiler matches."""
         try:
             installed = json.loads((env.platlib / "horovod/ddl_build.json").read_text())
         except (OSError, ValueError):
@@ -115,7 +115,7 @@ class HorovodWheel:
         return "horovod" in env.packages and cache.digest(installed) == self.digest
 
     def cached(self) -> Path | None:
-        """Return the wheel if the cache has it and it is undamaged."""
+        """Return the wheel if the cache has an undamaged one."""
         try:
             stored = json.loads((self.folder / "key.json").read_text())
             wheel = self.folder / stored["wheel"]
@@ -124,7 +124,7 @@ class HorovodWheel:
             return None
 
     def obtain(self, env: Environment, mpi: Mpi, options: Mapping[str, str]) -> Path:
-        """Return the wheel, from the cache or built now; one process builds, others wait for it."""
+        """Return the wheel from the cache, or build it. One process builds, and the others wait for it."""
         with cache.lock(cache.root() / "locks" / self.digest, "the build of this Horovod"):
             wheel = self.cached()
             if wheel is not None:
@@ -139,13 +139,11 @@ class HorovodWheel:
                 self._build(env, mpi, options, partial)
         built = self.cached()
         if built is None:
-            raise RuntimeError(
-                f"{self.folder}: the wheel was just written there and does not read back"
-            )
+            raise RuntimeError(f"{self.folder}: cannot read back the wheel that was just written")
         return built
 
     def _build(self, env: Environment, mpi: Mpi, options: Mapping[str, str], folder: Path) -> None:
-        """Build into `folder`: the wheel and key.json. What is in its `work` is thrown away."""
+        """Build the wheel and key.json into `folder`; `work` inside is temporary."""
         work, tools = folder / "work", folder / "work/tools"
         log = cache.root() / "logs" / f"build-{self.digest}.log"
         Wheelhouse.of(env, "the build tools", BUILD_TOOLS).install(
@@ -157,19 +155,14 @@ class HorovodWheel:
         if options.get("HOROVOD_GPU_OPERATIONS") == "NCCL":
             environ |= _nccl_of_wheel(env, work / "nccl")
         say(f"setup:   building Horovod with {host.build_jobs()} compiler(s) at once; log: {log}")
-        arguments: list[str | Path] = [
-            "wheel",
-            "-v",
-            "--no-build-isolation",
-            "--no-deps",
-            "--no-index",
-            "--no-cache-dir",
-        ]
+        flags = ["--no-build-isolation", "--no-deps", "--no-index", "--no-cache-dir"]
         command: list[str | Path] = [
             env.python,
             "-m",
             "pip",
-            *arguments,
+            "wheel",
+            "-v",
+            *flags,
             "-w",
             work / "built",
             source,
@@ -184,9 +177,9 @@ class HorovodWheel:
 
 
 def without_compiler(key: Mapping[str, Any]) -> HorovodWheel | None:
-    """Return a cached wheel that another node's compiler built for otherwise the same key.
+    """Return a cached wheel whose key differs only in the compiler.
 
-    A compute node without a compiler can so use what the login node put into a shared cache.
+    With it a compute node without a compiler can use what the login node put into a shared cache.
     """
     for path in sorted((cache.root() / "wheels").glob("*/key.json")):
         wheel = HorovodWheel(json.loads(path.read_text())["key"])
@@ -196,9 +189,9 @@ def without_compiler(key: Mapping[str, Any]) -> HorovodWheel | None:
 
 
 def _nccl_of_wheel(env: Environment, folder: Path) -> dict[str, str]:
-    """Return where the NCCL that came with tensorflow[and-cuda] is, if nothing else was asked for.
+    """Return the build variables for the NCCL of tensorflow[and-cuda], unless HOROVOD_NCCL_* names another.
 
-    Its wheel has no `libnccl.so`, the name that a linker looks for: `folder` gets one.
+    That wheel has no `libnccl.so`, which the linker looks for: `folder` gets a link of that name.
     """
     nccl = env.platlib / "nvidia/nccl"
     asked = any(name.startswith("HOROVOD_NCCL_") for name in os.environ)
@@ -212,7 +205,7 @@ def _nccl_of_wheel(env: Environment, folder: Path) -> dict[str, str]:
 def _build_environ(
     env: Environment, mpi: Mpi, options: Mapping[str, str], tools: Path
 ) -> dict[str, str]:
-    """Return the build's environment: our tools first, then the environment's own commands."""
+    """Return the build's variables, with our tools first on PATH and then the environment's commands."""
     environ = {**os.environ, **options}
     if mpi.source == "wheel":
         environ["PATH"] = f"{env.scripts}{os.pathsep}{environ.get('PATH', '')}"

@@ -14,6 +14,7 @@ from ddl.training.losses import build_loss
 from ddl.training.metrics import build_metric
 from ddl.training.optimizers import build_optimizer
 from ddl.training.plan import Plan
+from ddl.training.plateau import plateau_factor
 from ddl.training.run import Run
 from ddl.training.schedules import build_schedule
 
@@ -30,7 +31,10 @@ def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
     other = next(iter(data.validation.fields.values())).shape
     if "crop_size" in plan.augment or other != shape:
         shape = (*[None] * (len(shape) - 1), shape[-1])
-    return build_model(plan.model, shape, data.classes, **plan.model_option)
+    model = build_model(plan.model, shape, data.classes, **plan.model_option)
+    if isinstance(model, keras.Sequential):  # which has no input or output names
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model
 
 
 def compile_model(model: keras.Model, run: Run) -> Any:
@@ -55,10 +59,10 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         compression=plan.compression,
     )
     metrics = [build_metric(name, **plan.metric_option.get(name, {})) for name in plan.metric]
-    outputs = model.output_names
-    if len(outputs) == 1:
+    if len(model.outputs) == 1:
         model.compile(optimizer, build_loss(plan.loss, **plan.loss_option), metrics=metrics)
         return learning_rate
+    outputs = model.output_names
     run.main_output = outputs[0]
     model.compile(
         optimizer,
@@ -67,3 +71,12 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         metrics={outputs[0]: metrics},
     )
     return learning_rate
+
+
+def follow_plateau(run: Run, learning_rate: Any) -> None:
+    """Set what a learning rate of the schedule "plateau" has come down to; leave every other schedule alone."""
+    plan = run.plan
+    if plan.schedule == "plateau":
+        values = run.values(plan.monitor)
+        factor = plateau_factor(values, mode=plan.mode, **plan.schedule_option)
+        learning_rate.set_factor(factor)

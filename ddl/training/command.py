@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import ddl.distributed as dist
@@ -49,12 +49,23 @@ def training_parser(name: str, doc: str, defaults: Mapping[str, Any]) -> Parser:
     return parser
 
 
-def train_from_flags(parser: Parser, argv: list[str] | None, defaults: Mapping[str, Any]) -> int:
+def train_from_flags(
+    parser: Parser,
+    argv: list[str] | None,
+    defaults: Mapping[str, Any],
+    opener: Callable[[Plan], TrainingData] = open_data,
+) -> int:
     """Parse, check, train; return the exit status, or end the process with it.
 
     0: trained. 1: trained, but the model cannot be written. 2: bad input, one line on stderr. 4: the loss is no number
     any more. 75: stopped by a signal or the time limit, with a checkpoint; start again with --resume auto. 130: stopped
     at once by a second Ctrl-C.
+
+    Args:
+        parser: what `training_parser` returned.
+        argv: the words of the command line, or None for those of this process.
+        defaults: what the script has in place of a plan's.
+        opener: opens the plan's data; a script with samples of its own gives a function of its own.
     """
     arguments = vars(parser.parse_args(argv))
     dry_run = arguments.pop("dry_run")
@@ -62,7 +73,7 @@ def train_from_flags(parser: Parser, argv: list[str] | None, defaults: Mapping[s
         try:
             with naming_files():
                 plan = plan_from_flags(arguments, defaults)
-                checkpoint, data = _check(plan)
+                checkpoint, data = _check(plan, opener)
             if dry_run:
                 sys.stdout.write(plan.to_json())
                 return 0
@@ -74,7 +85,9 @@ def train_from_flags(parser: Parser, argv: list[str] | None, defaults: Mapping[s
         return _train(parser.name, plan, data, stop, checkpoint)
 
 
-def _check(plan: Plan) -> tuple[Checkpoint | None, TrainingData]:
+def _check(
+    plan: Plan, opener: Callable[[Plan], TrainingData]
+) -> tuple[Checkpoint | None, TrainingData]:
     """Refuse, before TensorFlow loads, whatever can be refused by then; return what was opened for it.
 
     Returns:
@@ -86,7 +99,7 @@ def _check(plan: Plan) -> tuple[Checkpoint | None, TrainingData]:
         if plan.init_weights is not None:
             find_model_file(plan.init_weights)
         checkpoint = find_start(plan)
-    return checkpoint, open_data(plan)
+    return checkpoint, opener(plan)
 
 
 def _join(plan: Plan) -> None:
@@ -104,17 +117,18 @@ def _train(
     name: str, plan: Plan, data: TrainingData, stop: StopRequest, checkpoint: Checkpoint | None
 ) -> int:
     from ddl.distributed.failure import give_up
-    from ddl.training.epochs import BadData
-    from ddl.training.loop import Training
+    from ddl.training.loop import train_prepared
+    from ddl.training.setup import Setup, set_up
+    from ddl.training.steps.supervised import BadData
 
-    training: Training | None = None
+    setup: Setup | None = None
     try:
-        training = Training(plan, data, stop, checkpoint)
-        training.run()
+        setup = set_up(plan, data, stop, checkpoint)
+        train_prepared(setup)
     except BadData as error:
         give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)
     except ValueError as error:
-        if training is not None:
+        if setup is not None:
             raise  # a mistake in the program
         return complain_together(name, error)
     except (Interrupted, Diverged, Unsaved, KeyboardInterrupt) as end:

@@ -116,7 +116,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     import ddl.distributed as dist
     from ddl.data import pipeline, sharding
     from ddl.distributed.launcher import threads_per_rank
-    from ddl.training.epochs import BadData
+    from ddl.training.steps.supervised import BadData
     from ddl.training.together import on_all
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))

@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,47 +22,22 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 logger = logging.getLogger("ddl")
 
 
-class History:
-    """The epochs so far, in memory on every rank, and on rank 0 also in the files of a run directory.
+def append_epoch(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """Add the last of `epochs` to both files. Files that do not end with the one before are written whole.
 
-    Attributes:
-        epochs: a dict an epoch: {"epoch": 1, "seconds": 12.3, "loss": ..., "val_loss": ..., ...}. What decides about
-            the training is a function of these, so that a resumed run decides the same.
+    Only rank 0 calls it.
+
+    Raises:
+        OSError: the files cannot be written (a full disk); the next call, or `write_history`, repairs them.
     """
-
-    def __init__(self, run_dir: Path | None, epochs: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Begin with `epochs`, those of the checkpoint that a run resumes from.
-
-        Args:
-            run_dir: whose files are written now (an earlier try's epochs after the checkpoint go away); None: on
-                ranks other than 0, which write nothing.
-            epochs: what was done before.
-        """
-        self.epochs = [plain_numbers(epoch) for epoch in epochs]
-        self._run_dir = run_dir
-        if run_dir is not None:
-            write_history(run_dir, self.epochs)
-
-    def append(self, epoch: Mapping[str, Any]) -> None:
-        """Add an epoch; each file gets a line. Files that do not end where they should are written anew.
-
-        Raises:
-            OSError: the files could not be written (a full disk); the next call, or `write_history`, mends them.
-        """
-        before = list(self.epochs)
-        self.epochs.append(plain_numbers(epoch))
-        if self._run_dir is None:
-            return
-        if not _is_whole(self._run_dir, before) or _columns(before) != _columns(self.epochs):
-            write_history(self._run_dir, self.epochs)
-            return
-        columns = _columns(self.epochs)
-        for name, line in (
-            (JSONL_NAME, _json_line(self.epochs[-1])),
-            (CSV_NAME, _csv_lines([self.epochs[-1]], columns)),
-        ):
-            with (self._run_dir / name).open("a", encoding="utf-8", newline="") as file:
-                file.write(line)
+    before, last = epochs[:-1], plain_numbers(epochs[-1])
+    columns = _columns(before)
+    if not _is_whole(run_dir, before) or _columns(epochs) != columns:
+        write_history(run_dir, epochs)
+        return
+    for name, line in ((JSONL_NAME, _json_line(last)), (CSV_NAME, _csv_lines([last], columns))):
+        with (run_dir / name).open("a", encoding="utf-8", newline="") as file:
+            file.write(line)
 
 
 def write_history(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
@@ -114,9 +89,10 @@ def _is_whole(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether both files end with the last of `epochs`."""
     if not epochs:
         return False
+    last = plain_numbers(epochs[-1])
     ends = (
-        (JSONL_NAME, _json_line(epochs[-1])),
-        (CSV_NAME, _csv_lines([epochs[-1]], _columns(epochs))),
+        (JSONL_NAME, _json_line(last)),
+        (CSV_NAME, _csv_lines([last], _columns(epochs))),
     )
     for name, end in ends:
         try:

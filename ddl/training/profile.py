@@ -1,4 +1,4 @@
-"""`--profile`: measures where the time of some steps goes, traces as many more, and lets go, as a Keras callback.
+"""`--profile`: measures where the time of some steps goes, and traces as many more.
 
 Its steps are the training's own: they learn the same bits. Measured and traced are different ones, for a trace costs
 time itself.
@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +33,17 @@ logger = logging.getLogger("ddl")
 
 
 @contextlib.contextmanager
-def profiling(run: Run) -> Iterator[list[Profile]]:
-    """Return the callback that makes the plan's profile, or none. All ranks call it.
+def profiling(run: Run) -> Iterator[Profile | None]:
+    """Return what takes the steps that the plan wants profiled, or None. All ranks call it.
 
     A training that ends before its profile leaves none.
     """
     if not run.plan.profile or run.is_over:
-        yield []
+        yield None
         return
     profile = Profile(run)
     try:
-        yield [profile]
+        yield profile
         if profile.is_on and dist.is_root():
             logger.warning(
                 "profile=%d needs %d steps, and the training took %d: it leaves none.",
@@ -53,15 +53,14 @@ def profiling(run: Run) -> Iterator[list[Profile]]:
         profile.close()
 
 
-class Profile(keras.callbacks.Callback):
-    """Stands before `Blocks`, whose single steps it takes. All ranks have one.
+class Profile:
+    """Takes the first steps of a run in place of the compiled single step. All ranks have one.
 
     Attributes:
         taken: steps since the start.
     """
 
     def __init__(self, run: Run) -> None:
-        super().__init__()
         self._run, self._steps = run, run.plan.profile
         self.taken = 0
         self._measured: list[tuple[float, float, float]] = []
@@ -79,13 +78,12 @@ class Profile(keras.callbacks.Callback):
         """Whether it is not done. The same on all ranks."""
         return self.taken < profiled_steps(self._steps)
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Take over from the model's `train_function`."""
-        if self._single is None and self.model.train_function is not None:
-            self._single = self.model.train_function
-            self.model.train_function = self._take
+    def around(self, model: keras.Model, single: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return a function of an iterator that takes a step, as `single` does, and profiles it where it is due."""
+        self._model, self._single = model, single
+        return self._take
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def pause(self) -> None:
         """Do not count what happens between two epochs as part of a step."""
         self._left = None
 
@@ -117,7 +115,7 @@ class Profile(keras.callbacks.Callback):
     def _measure(self, iterator: Any, *, counts: bool) -> Any:
         """Take a step whose input, graph and Python are timed. The clock is the one that the graph reads."""
         if self._with_stamps is None:
-            self._with_stamps = _stamped(self.model, self._stamps, iterator.element_spec)
+            self._with_stamps = _stamped(self._model, self._stamps, iterator.element_spec)
         asked = time.time()
         data = next(iterator)
         got = time.time()

@@ -60,7 +60,8 @@ class Run:
         history: the epochs that are done.
         seconds_before: what an earlier process spent on the epoch that is under way.
         main_output: of a model with several outputs, the name of the one that counts.
-        batch_has_changed: whether the checkpoint that it goes on from was of another global batch.
+        batch_has_changed: whether the checkpoint that it resumes from has another global batch.
+        ends_early: whether a callback has ended the training.
     """
 
     plan: Plan
@@ -73,6 +74,7 @@ class Run:
     seconds_before: float = 0.0
     main_output: str = ""
     batch_has_changed: bool = False
+    ends_early: bool = False
     _epoch_start: float | None = None
 
     @property
@@ -87,9 +89,9 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether all epochs are done, or those in which nothing got better have become too many."""
+        """Whether all epochs are done, a callback has ended the training, or too many epochs brought no progress."""
         plan = self.plan
-        if len(self.history) >= plan.epochs:
+        if self.ends_early or len(self.history) >= plan.epochs:
             return True
         return bool(plan.early_stopping_patience) and stop_epoch(
             self.values(plan.monitor),
@@ -104,13 +106,13 @@ class Run:
         now = time.monotonic()
         return self.seconds_before + now - (self._epoch_start or now)
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Start the clock of this process's first epoch; the others' starts when the one before ends."""
-        if epoch != self.position.epoch:
-            self.seconds_before = 0.0
-            self.position = Position(epoch)
-            self._epoch_start = None
+    def begin_epoch(self) -> None:
+        """Start the clock of this process's first epoch; every other one's starts when the epoch before ends."""
         self._epoch_start = self._epoch_start or time.monotonic()
+
+    def advance(self, steps: int) -> None:
+        """Count steps that were taken."""
+        self.position = Position(self.position.epoch, self.position.step + steps)
 
     def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> Epoch:
         """Add an epoch to the history, and return it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +12,7 @@ from ddl.training.checkpoint_writer import CheckpointWriter
 from ddl.training.checkpoints import FOLDER, list_checkpoints, set_newer_aside
 from ddl.training.run import Diverged, Interrupted, Run
 from ddl.training.snapshot import Snapshot, restore_metrics, restore_snapshot, take_snapshot
+from ddl.training.steps.step import Steps
 
 _TURN_S = 5.0
 
@@ -56,14 +56,20 @@ class Saver:
             counter = getattr(outer, "inner_optimizer", outer)._iterations  # micro-batches, too
             counter.assign(run.position.epoch * run.steps_per_epoch)
 
-    def restore_metrics(self, batch_spec: Any) -> None:
-        """Put the sums of a resumed epoch back, once. All ranks call it, after Keras has reset the metrics."""
+    def restore_metrics(self) -> None:
+        """Put the sums of a resumed epoch back, once. All ranks call it, after the metrics were built and reset."""
         if self._resumed_mid_epoch:
-            restore_metrics(self._model, self._restored, batch_spec)
+            restore_metrics(self._model, self._restored)
         self._restored, self._resumed_mid_epoch = None, False
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the plan wants a checkpoint of the epoch that has just ended."""
+        run, every = self._run, self._run.plan.checkpoint_every_epochs
+        return bool(every) and (len(run.history) % every == 0 or run.is_over)
+
     def check_finite(self) -> None:
-        """Refuse to go on with weights that hold something that is no number. All ranks call it.
+        """Refuse weights that hold NaN or infinity. All ranks call it.
 
         Raises:
             Diverged: on all ranks, with the last good checkpoint.
@@ -73,11 +79,17 @@ class Saver:
         if not dist.broadcast(finite):
             position = self._run.position
             raise Diverged(
-                f"the weights are not finite any more after step {position.step} of epoch {position.epoch + 1}, though "
-                f"its loss was. {self.last_good()}"
+                f"The weights became NaN or infinite at step {position.step} of epoch {position.epoch + 1}, although "
+                f"the loss is finite. {self.last_good()}"
             )
 
-    def save(self, *, mid_epoch: bool) -> None:
+    def save_within_epoch(self, steps: Steps) -> None:
+        """Take a checkpoint in the middle of an epoch or of its validation. All ranks call it."""
+        self.check_finite()
+        with steps.training_state():
+            self.save(mid_epoch=True)
+
+    def save(self, *, mid_epoch: bool = False) -> None:
         """Take a checkpoint now and have it written in the background. All ranks call it, after `check_finite`."""
         self._wait()
         snapshot = take_snapshot(self._model, self._run.facts(), mid_epoch=mid_epoch)

@@ -1,4 +1,4 @@
-"""The instrument: what it asks for, how it sums up, and that its page knows every flag."""
+"""What users measure: requests, summaries, and that the page names every flag."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import keras_fit, render, suite
+from benchmarks.run import LAUNCHER
 from ddl import options
 from ddl.benchmark import (
+    allreduce,
     comparison,
-    data_requests,
     epochs,
-    profiles,
     requests,
     runner,
-    suite,
-    wire_report,
+    steps,
 )
-from ddl.benchmark.command import COMMANDS, benchmark_from_flags, command_parser
-from ddl.benchmark.extras import extras_table
+from ddl.benchmark.command import COMMANDS, Launcher
 from ddl.benchmark.plans import data_of, plan_of, stored
-from ddl.benchmark.result import markdown, pair_ratios, rounded, shown, summary
+from ddl.benchmark.reports import markdown, pair_ratios, rounded, shown, summary
 from ddl.benchmark.runner import Setup
 from ddl.benchmark.trial import Trial
 from ddl.data import cache
-from tests.launch import REPOSITORY
 from tests.pages import read_page
 
 MEASURING = [
-    name for name, one in COMMANDS.items() if one.run.rpartition(":")[2] in ("measure", "steps")
+    name
+    for name, one in LAUNCHER.commands.items()
+    if hasattr(options.load(one.request), "comparison")
 ]
 PNG = b"\x89PNG"
 
@@ -41,7 +41,7 @@ PNG = b"\x89PNG"
 def test_every_subcommand_and_flag_stands_on_the_page(name: str) -> None:
     page = read_page("performance.md")
     assert f"`{name}`" in page
-    for action in command_parser(name)._actions:
+    for action in Launcher("benchmark", "doc", COMMANDS).command_parser(name)._actions:
         for flag in action.option_strings:
             if flag not in ("-h", "--help"):
                 assert f"`{flag}`" in page, f"{flag} of {name}"
@@ -50,13 +50,13 @@ def test_every_subcommand_and_flag_stands_on_the_page(name: str) -> None:
 
 @pytest.mark.parametrize("name", MEASURING)
 def test_every_comparison_has_two_ways_at_least_and_fits_its_ranks(name: str) -> None:
-    kind = options.load(COMMANDS[name].request)
+    kind = options.load(LAUNCHER.commands[name].request)
     found = kind(storage="png") if name == "train" else kind()
     setups = found.comparison().setups
     assert len(setups) >= 2 or name == "startup"
     for setup in setups.values():
-        steps = setup.trial.samples / (setup.ranks * setup.trial.per_rank_batch_size)
-        assert steps == int(steps)
+        count = setup.trial.samples / (setup.ranks * setup.trial.per_rank_batch_size)
+        assert count == int(count)
         assert setup.trial == Trial(**json.loads(setup.trial.to_json()))
 
 
@@ -78,7 +78,7 @@ def test_own_data_are_trained_on_as_stored_and_in_memory(
     storage: str, size: dict[str, int], tmp_path: Path
 ) -> None:
     data = stored(Trial(storage=storage, samples=10, image_size=32), tmp_path)
-    request = data_requests.TrainRequest(data=data, per_rank_batch_size=4, epoch_steps=6, **size)  # type: ignore[arg-type]
+    request = requests.TrainRequest(data=data, per_rank_batch_size=4, epoch_steps=6, **size)  # type: ignore[arg-type]
     setups = request.comparison().setups
     assert list(setups) == ["in memory", "as stored"]
     kept = []
@@ -98,7 +98,7 @@ def test_data_larger_than_memory_are_measured_as_stored(
 ) -> None:
     data = stored(Trial(storage="hdf5", samples=10, image_size=32), tmp_path)
     monkeypatch.setattr(cache, "available_memory_bytes", lambda: 10_000)
-    assert list(data_requests.TrainRequest(data=data).comparison().setups) == ["as stored"]
+    assert list(requests.TrainRequest(data=data).comparison().setups) == ["as stored"]
 
 
 def test_own_data_that_cannot_be_trained_on_are_refused(tmp_path: Path) -> None:
@@ -112,12 +112,12 @@ def test_own_data_that_cannot_be_trained_on_are_refused(tmp_path: Path) -> None:
         {"data_option": {"channels": "grey"}},
     ):
         with pytest.raises(ValueError, match="Expected"):
-            data_requests.TrainRequest(**wrong)  # type: ignore[arg-type]
+            requests.TrainRequest(**wrong)  # type: ignore[arg-type]
 
 
 def test_steps_of_a_training_too_short_are_refused() -> None:
     with pytest.raises(ValueError, match="Expected: 50 steps at least for profile=20"):
-        requests.StepsRequest(epochs=2, epoch_steps=20)
+        steps.StepsRequest(epochs=2, epoch_steps=20)
 
 
 def test_parts_of_a_step_are_told_beside_what_is_computed(tmp_path: Path) -> None:
@@ -131,13 +131,13 @@ def test_parts_of_a_step_are_told_beside_what_is_computed(tmp_path: Path) -> Non
         "results": {"1 rank": trials},
     }
     told = "| 1.00 | 6.00 | 2.00 | 0.500 | 0.500 |"
-    assert f"| 1 rank | 10.0 {told}" in profiles.steps_table(result)
-    assert "| Conv2D | 4.00 |\n" in profiles.steps_table(result)
-    profiles.draw_steps(result, tmp_path / "steps.png")
+    assert f"| 1 rank | 10.0 {told}" in steps.steps_table(result)
+    assert "| Conv2D | 4.00 |\n" in steps.steps_table(result)
+    steps.draw_steps(result, tmp_path / "steps.png")
     assert (tmp_path / "steps.png").read_bytes()[:4] == PNG
     (tmp_path / "it.json").write_text(json.dumps(result))
     row = f"| Model: 1 rank | 10.0 (10.0 to 10.0) {told} `it` (1 round) |"
-    assert row in suite.steps_table([suite.Definition("it", "Model", "steps")], tmp_path)
+    assert row in render.parts_of_steps([suite.Definition("it", "Model", "steps")], tmp_path)
 
 
 def test_a_trial_that_fails_says_what_it_printed(
@@ -147,7 +147,7 @@ def test_a_trial_that_fails_says_what_it_printed(
         raise runner.TrialError("The trial ended with 1:\nno memory")
 
     monkeypatch.setattr(runner, "run_trial", fail)
-    assert benchmark_from_flags("doc", ["loop", "--rounds", "1"]) == 1
+    assert Launcher("benchmark", "doc", COMMANDS).main(["train", "--rounds", "1"]) == 1
     assert capsys.readouterr().err == "benchmark: The trial ended with 1:\nno memory\n"
 
 
@@ -166,12 +166,12 @@ def test_rounds_go_in_turn_and_tell_what_was_measured(
     order: list[str] = []
 
     def pretend(setup: Setup) -> dict[str, Any]:
-        order.append(setup.trial.way)
-        return {"samples_per_s": 10.0 * len(order) * (2 if setup.trial.way == "ours" else 1)}
+        order.append(setup.trial.way.rpartition(":")[2])
+        return {"samples_per_s": 10.0 * len(order) * (2 if order[-1] == "train" else 1)}
 
     monkeypatch.setattr(runner, "run_trial", pretend)
-    found = comparison.measure(requests.LoopRequest().comparison(), 2, lambda text: None)
-    assert order == ["fit", "ours", "alone"] * 2
+    found = comparison.measure(keras_fit.LoopRequest().comparison(), 2, lambda text: None)
+    assert order == ["fit_on_arrays", "train", "take_steps"] * 2
     assert found["ratios"]["our loop"]["all"] == [4.0, 100 / 40]
     assert "| our loop | 70.0 (40.0 to 100) | 3.25 (2.50 to 4.00) |" in (comparison.table_of(found))
     comparison.draw_comparison(found, tmp_path / "loop.png")
@@ -180,11 +180,11 @@ def test_rounds_go_in_turn_and_tell_what_was_measured(
 
 def test_a_line_through_messages_gives_latency_and_bandwidth(tmp_path: Path) -> None:
     seconds = {"4": 1e-3, "64000000": 0.1}
-    found = wire_report.wire_result([{"seconds_of_bytes": seconds}], ranks=2)
+    found = allreduce.summarize([{"seconds_of_bytes": seconds}], ranks=2)
     assert found["latency_s"] == 1e-3
     assert found["mb_per_s"] == pytest.approx(640)
-    wire_report.draw_wire(found, tmp_path / "wire.png")
-    assert "| 64,000,000 | 100 (100 to 100) | 640 |" in wire_report.wire_table(found)
+    allreduce.draw_allreduce(found, tmp_path / "wire.png")
+    assert "| 64,000,000 | 100 (100 to 100) | 640 |" in allreduce.allreduce_table(found)
 
 
 def test_two_runs_are_compared_epoch_by_epoch(tmp_path: Path) -> None:
@@ -201,11 +201,6 @@ def test_two_runs_are_compared_epoch_by_epoch(tmp_path: Path) -> None:
     assert (tmp_path / "epochs.png").read_bytes()[:4] == PNG
 
 
-def test_results_are_small() -> None:
-    for path in (REPOSITORY / "benchmarks").rglob("*.json"):
-        assert path.stat().st_size < 100_000, path
-
-
 def test_another_number_is_told_beside_the_first(tmp_path: Path) -> None:
     values = {name: summary([rate]) | {"all": [rate]} for name, rate in (("a", 1.0), ("b", 2.0))}
     result = {
@@ -220,64 +215,10 @@ def test_another_number_is_told_beside_the_first(tmp_path: Path) -> None:
     assert "| 2.00 (2.00 to 2.00) | 0.750 (0.750 to 0.750) |" in comparison.table_of(result)
     (tmp_path / "it.json").write_text(json.dumps(result))
     told = "samples/s; score a 0.500 (0.500 to 0.500), b 0.750 (0.750 to 0.750) |"
-    assert told in suite.suite_table([suite.Definition("it", "Model", "precision")], tmp_path)
-
-
-def test_the_page_shows_the_results_that_are_there() -> None:
-    found = suite.definitions()
-    page = read_page("performance.md")
-    for title, table in suite.TABLES.items():
-        assert f"### {title}\n\n{table(found, suite.RESULTS)}" in page
-    for name in ("project_resnet50", "project_unet"):
-        assert (suite.RESULTS / f"{name}.md").read_text() in page
-
-
-def test_tables_beside_the_numbers_are_what_these_give() -> None:
-    tables = {"steps": profiles.steps_table, "allreduce": wire_report.wire_table}
-    tables |= {"epochs": epochs.epochs_table, "extras": extras_table}
-    for path in suite.RESULTS.glob("*.md"):
-        result = json.loads(path.with_suffix(".json").read_text())
-        if result["benchmark"] != "project":  # whose numbers alone do not make its table
-            table = tables.get(result["benchmark"], comparison.table_of)
-            assert path.read_text() == table(result), path.name
+    assert told in render.suite_table([suite.Definition("it", "Model", "precision")], tmp_path)
 
 
 def test_memory_is_held_against_a_run_that_draws_as_often() -> None:
-    found = data_requests.MemoryRequest().comparison()
+    found = requests.MemoryRequest().comparison()
     assert list(found.setups) == ["4 epochs", "20 epochs"]
     assert all(setup.trial.draws for setup in found.setups.values())
-
-
-def test_results_were_measured_as_they_are_defined() -> None:
-    for one in suite.definitions():
-        result = json.loads((suite.RESULTS / f"{one.name}.json").read_text())
-        expected = (
-            f"python scripts/benchmark.py {one.command} --output benchmarks/results/{one.name}"
-        )
-        assert result["facts"]["command"] == expected
-
-
-def test_a_bound_that_is_missed_is_said(tmp_path: Path) -> None:
-    values = {"one": summary([10.0]) | {"all": [10.0]}, "two": summary([15.0]) | {"all": [15.0]}}
-    result = {"benchmark": "it", "unit": "s", "values": values, "ratios": {"two": summary([1.5])}}
-    (tmp_path / "it.json").write_text(json.dumps(result))
-    for wanted, wanted_value, most, told in (
-        (1.4, 16, 1.6, "1.4, 1.6 at most, 16 s"),
-        (1.6, 14, 1.4, "1.6: not met, 1.4 at most: not met, 14 s: not met"),
-    ):
-        one = suite.Definition("it", "Something", "loop", wanted, wanted_value, most)
-        assert f"| 1.50 (1.50 to 1.50) | {told} | `it` (1 round) |" in (
-            suite.suite_table([one], tmp_path)
-        )
-
-
-def test_tables_go_between_the_marks_of_a_page(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{suite.BEGIN}\nold\n{suite.END}\nafter\n")
-    suite.SuiteRequest(page=page)
-    suite.put_into_page(page, "new\n")
-    assert page.read_text() == f"before\n{suite.BEGIN}\n\nnew\n\n{suite.END}\nafter\n"
-    page.write_text("no marks")
-    for wrong in ({"page": page}, {"only": ("nothing",)}):
-        with pytest.raises(ValueError, match="Expected"):
-            suite.SuiteRequest(**wrong)  # type: ignore[arg-type]

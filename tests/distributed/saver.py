@@ -1,12 +1,7 @@
-"""Train on this job's ranks (or, with --plain, in one process without `ddl`) and save, or load and go on.
-
-mpirun -np 2 python -m tests.distributed.saver DIR
-python tests/distributed/saver.py DIR --plain
-"""
+"""Train on the ranks of a pooled job and save; or load and train on, in one process without `ddl`."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,20 +11,12 @@ import numpy as np
 FORMATS = ("model.keras", "model.h5", "model.weights.h5")
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--plain", action="store_true")
-    args = parser.parse_args(argv)
-    (_go_on_in_plain_keras if args.plain else _train_and_save)(args.folder)
-
-
-def _train_and_save(folder: Path) -> None:
+def train_and_save(folder: Path) -> None:
+    """Train two epochs, save, and train two more. All ranks call it."""
     import keras
 
     import ddl.distributed as dist
 
-    dist.init()
     keras.utils.set_random_seed(3)
     model = _model(keras, dist.SyncBatchNormalization)
     model.compile(dist.DistributedOptimizer(_optimizer(keras)), "mse")
@@ -50,10 +37,12 @@ def _train_and_save(folder: Path) -> None:
         np.savez(folder / "continued.npz", *_state(model))
 
 
-def _go_on_in_plain_keras(folder: Path) -> None:
-    sys.modules["ddl"] = sys.modules["horovod"] = None  # type: ignore[assignment]
+def train_on_in_plain_keras(folder: Path) -> None:
+    """Load each file, keep what was loaded, and train on."""
     import keras
 
+    assert sys.modules["ddl"] is None
+    assert sys.modules["horovod"] is None
     for name in FORMATS:
         if "weights" in name:
             model = _model(keras, keras.layers.BatchNormalization)
@@ -74,8 +63,6 @@ def _go_on_in_plain_keras(folder: Path) -> None:
         x, y = _data()
         model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
         np.savez(folder / f"{name}.continued.npz", *_state(model))
-    assert sys.modules["ddl"] is None
-    assert sys.modules["horovod"] is None
 
 
 def _model(keras: Any, batch_norm: Any) -> Any:
@@ -94,7 +81,3 @@ def _data() -> tuple[np.ndarray, np.ndarray]:
 
 def _state(model: Any) -> list[np.ndarray]:
     return [np.asarray(v.numpy()) for v in [*model.variables, *model.optimizer.variables]]
-
-
-if __name__ == "__main__":
-    main()

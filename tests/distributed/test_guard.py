@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import functools
 
 import pytest
 
 from ddl.distributed import state
-from tests.launch import run_ranks
-
-PROGRAM = Path(__file__).with_name("guard_program.py")
+from tests.ranks import call_ranks
 
 
-@pytest.fixture(scope="module")
-def facts() -> dict[str, str]:
-    result = run_ranks(PROGRAM, 3, timeout_s=180)
-    assert result.returncode == 0, result.output
-    found: dict[str, str] = json.loads(result.output[result.output.index("{") :])
+@functools.cache
+def facts(part: str) -> dict[str, str]:
+    found: dict[str, str] = call_ranks("tests.distributed.guard_program:run", part, ranks=3)[0]
     return found
 
 
@@ -40,30 +35,30 @@ def facts() -> dict[str, str]:
         ("different models", "(5,) float32 on rank 2. Expected: kernel (4,) float32"),
     ],
 )
-def test_what_cannot_work_is_refused(facts: dict[str, str], fact: str, expected: str) -> None:
-    assert expected.replace("(5,)", "(4, 5)").replace("(4,)", "(4, 3)") in facts[fact]
+def test_what_cannot_work_is_refused(fact: str, expected: str) -> None:
+    assert expected.replace("(5,)", "(4, 5)").replace("(4,)", "(4, 3)") in facts("refusals")[fact]
 
 
 @pytest.mark.parametrize(
-    "fact",
+    ("part", "fact"),
     [
-        "a model that reduces itself may keep its optimizer",
-        "an optimizer that its loop reduces for may be a plain one",
-        "a copy made from the config reduces too",
-        "evaluate does so in eager mode, with uneven steps",
-        "ranks start from rank 0's weights without a callback",
-        "a state loaded on rank 1 alone reaches all",
-        "dropout differs between ranks and resumes",
-        "evaluate gives the value over all samples",
-        "metrics with other aggregations",
-        "local statistics are averaged",
-        "local statistics in mid-epoch are no desync",
-        "training goes on after evaluate on its own",
-        "equal ranks show no desync",
+        ("start_equal", "a model that reduces itself may keep its optimizer"),
+        ("start_equal", "an optimizer that its loop reduces for may be a plain one"),
+        ("start_equal", "a copy made from the config reduces too"),
+        ("metrics", "evaluate does so in eager mode, with uneven steps"),
+        ("start_equal", "ranks start from rank 0's weights without a callback"),
+        ("start_equal", "a state loaded on rank 1 alone reaches all"),
+        ("start_equal", "dropout differs between ranks and resumes"),
+        ("metrics", "evaluate gives the value over all samples"),
+        ("metrics", "metrics with other aggregations"),
+        ("statistics", "local statistics are averaged"),
+        ("statistics", "local statistics in mid-epoch are no desync"),
+        ("metrics", "training goes on after evaluate on its own"),
+        ("desync", "equal ranks show no desync"),
     ],
 )
-def test_what_should_work_works(facts: dict[str, str], fact: str) -> None:
-    assert facts[fact] == "yes"
+def test_what_should_work_works(part: str, fact: str) -> None:
+    assert facts(part)[fact] == "yes"
 
 
 @pytest.mark.parametrize(
@@ -76,8 +71,8 @@ def test_what_should_work_works(facts: dict[str, str], fact: str) -> None:
         ("disturbed in fit", "Desync after batch 4: rank 1 differs from the other ranks in"),
     ],
 )
-def test_a_disturbed_rank_is_named(facts: dict[str, str], fact: str, expected: str) -> None:
-    assert expected in facts[fact]
+def test_a_disturbed_rank_is_named(fact: str, expected: str) -> None:
+    assert expected in facts("desync")[fact]
 
 
 def test_the_description_names_the_minority_and_rank_0_wins_a_tie() -> None:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.distributed.reducer import gradient, rows
-from tests.launch import run_ranks
+from tests.distributed.reducer import averages, gradient, rows
+from tests.ranks import call_ranks
+
+JOBS = [("mpirun", 2), ("horovodrun-gloo", 3)]
 
 
-@pytest.fixture(scope="module", params=[("mpirun", 2), ("horovodrun-gloo", 3)], ids=str)
-def launched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple:
+@pytest.fixture(scope="module", params=JOBS, ids=str)
+def of_ranks(request: pytest.FixtureRequest) -> list[dict]:
     launcher, ranks = request.param
-    out = tmp_path_factory.mktemp("reduction") / "out.npz"
-    result = run_ranks(["-m", "tests.distributed.reducer", str(out)], ranks, launcher)
-    assert result.returncode == 0, result.output
-    return ranks, dict(np.load(out))
+    return call_ranks(averages, ranks=ranks, launcher=launcher)
+
+
+@pytest.fixture(scope="module")
+def launched(of_ranks: list[dict]) -> tuple[int, dict]:
+    return len(of_ranks), of_ranks[0]
+
+
+def test_all_ranks_get_the_same_bits(of_ranks: list[dict]) -> None:
+    for results in of_ranks[1:]:
+        assert results.keys() == of_ranks[0].keys()
+        for name, values in results.items():
+            np.testing.assert_array_equal(values, of_ranks[0][name], err_msg=name)
 
 
 def _exact(ranks: int) -> tuple[np.ndarray, np.ndarray]:

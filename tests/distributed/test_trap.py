@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import re
 
-from tests.launch import Result, run_ranks
+import numpy as np
 
-
-def _run(way: str) -> Result:
-    return run_ranks(
-        ["-m", "tests.distributed.trap", way], 2, "mpirun", env={"TF_CPP_MIN_LOG_LEVEL": "3"}
-    )
-
-
-def _apart(way: str) -> float:
-    result = _run(way)
-    assert result.returncode == 0, result.output
-    found = re.search(r"apart: (\S+)", result.output)
-    assert found is not None, result.output
-    return float(found[1])
+from tests.distributed import trap
+from tests.launch import run_ranks
+from tests.ranks import call_ranks
 
 
 def test_horovods_wrapper_lets_ranks_drift_apart_without_an_error() -> None:
     # If this ever fails, Horovod works with Keras 3 again, and docs/numbers.md must say so.
-    assert _apart("horovod") > 1e-3
+    result = run_ranks(["-m", "tests.distributed.trap"], 2, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
+    assert result.returncode == 0, result.output
+    found = re.search(r"apart: (\S+)", result.output)
+    assert found is not None, result.output
+    assert float(found[1]) > 1e-3
 
 
 def test_ours_keeps_their_weights_equal_bit_for_bit() -> None:
-    assert _apart("ddl") == 0
+    one, other = call_ranks(trap.weights_with_ours)
+    np.testing.assert_array_equal(one, other)
+    assert np.abs(one).max() > 0
 
 
 def test_the_guard_refuses_horovods_wrapper() -> None:
-    result = _run("guarded")
-    assert result.returncode != 0
-    assert "which under Keras 3 never reduces" in result.output
-    assert "ddl.distributed.DistributedOptimizer" in result.output
+    for text in call_ranks(trap.refusal):
+        assert "which under Keras 3 never reduces" in text
+        assert "ddl.distributed.DistributedOptimizer" in text

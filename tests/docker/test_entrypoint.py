@@ -1,4 +1,4 @@
-"""The image's entry point refuses what cannot work, or is not safe, in one line with status 2."""
+"""The image's entry point rejects bad or unsafe settings in one line with status 2."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def refusal(result) -> str:
     return line
 
 
-def test_without_a_command_it_says_what_it_can(start):
+def test_without_a_command_it_prints_its_help(start):
     result = start()
     assert result.returncode == 0
     for word in (
@@ -56,7 +56,7 @@ def test_without_a_command_it_says_what_it_can(start):
     assert "set -" not in result.stdout
 
 
-def test_any_other_command_runs_as_it_stands(start):
+def test_any_other_command_runs_unchanged(start):
     result = start("sh", "-c", "echo $1; exit 7", "-", "a b")
     assert (result.returncode, result.stdout) == (7, "a b\n")
 
@@ -74,19 +74,19 @@ def test_a_key_that_others_may_read(start, tmp_path):
 
 
 @needs_keygen
-def test_a_file_that_is_no_key(start, tmp_path):
+def test_a_file_without_a_key(start, tmp_path):
     (tmp_path / "id_ed25519").write_text("no key")
     (tmp_path / "id_ed25519").chmod(0o600)
     assert "without a passphrase" in refusal(start("true"))
 
 
 @pytest.mark.parametrize("name", ["SSH_PORT", "WAIT_S"])
-def test_numbers_that_are_none(start, name):
+def test_settings_that_are_not_numbers(start, name):
     assert f"{name}=x" in refusal(start("true", **{name: "x"}))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root alone is refused")
-def test_a_worker_that_would_be_root(start):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
+def test_a_worker_as_root(start):
     assert "user root" in refusal(start("worker"))
 
 
@@ -95,7 +95,7 @@ def test_only_hosts_with_the_shared_key_are_trusted(start, tmp_path):
     made = start("make-key")
     assert made.returncode == 0
     assert (tmp_path / "id_ed25519").stat().st_mode & 0o077 == 0
-    assert "is there already" in start("make-key").stdout
+    assert "exists already" in start("make-key").stdout
     assert start("true").returncode == 0
     public = (tmp_path / "id_ed25519.pub").read_text().split()[:2]
     known = (tmp_path / "state/known_hosts").read_text()

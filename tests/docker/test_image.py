@@ -1,4 +1,4 @@
-"""The image's parts agree with one another and with the project. Building it is docker/two_containers.sh's work."""
+"""The image's files are consistent with each other and the project. docker/two_containers.sh builds the image."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def copied() -> list[tuple[list[str], str]]:
     return [(names[:-1], names[-1]) for names in words]
 
 
-def test_what_is_copied_is_there_and_not_ignored():
+def test_copied_files_exist_and_are_not_ignored():
     kept = [
         line[1:]
         for line in (REPOSITORY / ".dockerignore").read_text().splitlines()
@@ -57,7 +57,7 @@ def test_what_is_copied_is_there_and_not_ignored():
 
 
 def test_the_context_starts_empty():
-    """A file that nobody thought of, such as a key, stays outside."""
+    """An unlisted file, such as a key, is not copied into the image."""
     lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
     assert next(line for line in lines if not line.startswith("#")) == "*"
     named = [line[1:] for line in lines if line.startswith("!")]
@@ -66,7 +66,7 @@ def test_the_context_starts_empty():
 
 
 def test_what_the_build_copies_is_enough_for_the_installer(tmp_path):
-    """It copies no more, so that other changes leave the large layer alone."""
+    """It copies nothing else, so other changes do not rebuild the large layer."""
     for sources, target in copied():
         if "." in sources or target.startswith("/"):
             continue
@@ -85,7 +85,7 @@ def test_what_the_build_copies_is_enough_for_the_installer(tmp_path):
     assert (tmp_path / "pyproject.toml").exists()
 
 
-def test_versions_of_python_packages_stand_in_requirements_alone():
+def test_only_requirements_pin_python_packages():
     assert not re.search(r"pip3? install|==", DOCKERFILE)
     assert "./setup.sh" in DOCKERFILE
 
@@ -97,7 +97,7 @@ def test_the_port_is_the_same_everywhere():
     assert "${SSH_PORT:-12345}" in (FOLDER / "entrypoint.sh").read_text()
 
 
-def test_nobody_is_root():
+def test_nothing_runs_as_root():
     assert arguments("USER") == ["ddl"]
     assert "AllowUsers ddl" in (FOLDER / "sshd_config").read_text()
     last = [name for name, _ in INSTRUCTIONS]
@@ -125,14 +125,14 @@ def test_host_keys_are_removed_where_they_are_made():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_no_secret_and_nobodys_own_place(path):
+def test_no_secret_and_no_private_path(path):
     text = path.read_text()
     assert not _SECRET.search(text)
     assert not re.search(r"/(home|root|work|opt/pypi)/(?!ddl\b)", text)
 
 
 def test_no_build_argument_carries_a_secret():
-    """They stay in the image's history."""
+    """Build arguments stay in the image's history."""
     names = " ".join(arguments("ARG") + arguments("ENV"))
     assert not re.search(r"token|password|secret|_key|pip_", names, re.I)
 
@@ -160,7 +160,7 @@ def test_scripts_are_sound(path):
         assert found.returncode == 0, found.stdout
 
 
-def test_the_page_names_what_can_be_set():
+def test_the_page_names_all_settings():
     page = (REPOSITORY / "docs/containers.md").read_text()
     for rest in arguments("ARG"):
         assert rest.partition("=")[0] in page

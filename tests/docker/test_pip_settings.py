@@ -1,4 +1,4 @@
-"""What pip is told here reaches a build: the settings in one file, and the folders that they name."""
+"""A build gets this machine's pip settings in one file, and the folders that they name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pip_settings = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(pip_settings)
 
 
-def test_later_lines_win_and_sections_stay():
+def test_later_lines_override_and_sections_are_kept():
     listing = "global.timeout='5'\ninstall.no-compile='yes'\n:env:.timeout='60'\nnonsense\n"
     settings = pip_settings.parse(listing)
     assert settings["global"]["timeout"] == "60"

@@ -1,4 +1,4 @@
-"""The cache holds whole things only, whoever else works on it and whenever a process dies."""
+"""The cache never holds partial files, even with concurrent setups and killed processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_digests_are_equal_exactly_when_the_facts_are(one, other):
     assert (cache.digest(one) == cache.digest(other)) == (one == other)
 
 
-def test_root_is_the_users_own_folder(monkeypatch, tmp_path):
+def test_root_is_in_the_users_cache_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("DDL_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache.root() == tmp_path / "ddl"
@@ -34,7 +34,7 @@ def test_root_is_the_users_own_folder(monkeypatch, tmp_path):
     assert cache.root() == tmp_path / "other"
 
 
-def test_publish_shows_the_folder_only_when_it_is_whole(tmp_path):
+def test_publish_renames_the_folder_only_when_it_is_complete(tmp_path):
     with cache.publish(tmp_path / "key") as partial:
         (partial / "file").write_text("whole")
         assert not (tmp_path / "key").exists()
@@ -63,7 +63,7 @@ def test_publish_after_kill_9_starts_clean(tmp_path):
     assert {path.name for path in tmp_path.rglob("*")} == {"key", "file"}
 
 
-def test_of_two_at_once_the_second_says_that_it_waits_and_then_goes_on(tmp_path):
+def test_a_second_setup_says_that_it_waits_and_then_continues(tmp_path):
     code = """
         import pathlib, sys
         from ddl.install import cache
@@ -74,7 +74,7 @@ def test_of_two_at_once_the_second_says_that_it_waits_and_then_goes_on(tmp_path)
     with start(code, tmp_path / "lock") as first:
         assert first.stdout.readline() == "holds it\n"
         with start(code, tmp_path / "lock") as second:
-            assert "busy with this test; waiting" in second.stdout.readline()
-            first.kill()  # the kernel frees the lock of the dead
+            assert "another setup is working on this test; waiting" in second.stdout.readline()
+            first.kill()  # the kernel releases a dead process's lock
             assert second.stdout.readline() == "holds it\n"
             second.stdin.close()

@@ -1,4 +1,4 @@
-"""What exports and scoring need is installed when asked for, and with what the tests need."""
+"""--extras and --dev both install what exports and scoring need."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def names(**flags: bool) -> set[str]:
     return {name_of(line) for line in setup.extra_packages()}
 
 
-def test_extras_come_alone_and_with_the_test_suite() -> None:
+def test_dev_includes_extras() -> None:
     assert names() == set()
     assert names(extras=True) == names(dev=True)
     assert {"openvino", "nncf", "onnx", "onnxruntime", "tf2onnx", "psycopg"} <= names(extras=True)
 
 
-def test_nothing_is_missing_that_they_need_themselves() -> None:
-    """They are installed without what they ask for: all of it stands in a list, but for what is not needed."""
+def test_the_lists_include_all_dependencies() -> None:
+    """Extras are installed with --no-deps, so the lists must name every dependency but scikit-learn."""
     listed = names(extras=True)
     for name in listed:
         for asked in metadata.requires(name) or ():
@@ -32,7 +32,7 @@ def test_nothing_is_missing_that_they_need_themselves() -> None:
                 assert metadata.version(name_of(asked)), f"{name} needs {asked}"
 
 
-def test_both_lists_agree() -> None:
+def test_both_lists_pin_the_same_versions() -> None:
     export, sql = (
         dict.fromkeys(read(CHECKOUT / f"requirements-{part}.txt")) for part in ("export", "sql")
     )

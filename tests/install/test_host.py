@@ -1,4 +1,4 @@
-"""What the machine lacks is said in one line: found, expected, remedy."""
+"""Errors about the machine are one line: found, expected, remedy."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ def make_command(folder: Path, name: str, output: str = "") -> None:
 
 
 @pytest.mark.parametrize("version", [(3, 9), (3, 14), (2, 7)])
-def test_other_pythons_are_refused(version):
-    with pytest.raises(
-        Problem, match=r"TensorFlow 2\.21 needs 3\.10 to 3\.13: name one with DDL_PYTHON"
-    ):
+def test_unsupported_pythons_are_refused(version):
+    with pytest.raises(Problem, match=r"TensorFlow 2\.21 requires 3\.10 to 3\.13: set DDL_PYTHON="):
         host.check_python(version)
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 11), (3, 12), (3, 13)])
-def test_tensorflows_pythons_are_taken(version):
+def test_supported_pythons_are_accepted(version):
     host.check_python(version)
 
 
@@ -46,21 +44,21 @@ def test_cxx_chooses_the_compiler(tmp_path):
     assert found.version == "mine"
 
 
-def test_the_accelerator_is_asked_for_or_found(tmp_path):
+def test_the_accelerator_is_set_or_detected(tmp_path):
     assert host.accelerator({}, tmp_path) == "cpu"
     (tmp_path / "driver/nvidia/gpus/0000").mkdir(parents=True)
     assert host.accelerator({}, tmp_path) == "gpu"
     assert host.accelerator({"DDL_ACCELERATOR": "cpu"}, tmp_path) == "cpu"
-    with pytest.raises(Problem, match="DDL_ACCELERATOR=tpu is unknown: set it to gpu or cpu"):
+    with pytest.raises(Problem, match="unknown value DDL_ACCELERATOR=tpu: set it to gpu or cpu"):
         host.accelerator({"DDL_ACCELERATOR": "tpu"}, tmp_path)
 
 
-def test_a_disk_too_small_is_refused_before_it_is_full(tmp_path):
-    with pytest.raises(Problem, match=r"GB free, and the test needs 1000000000\.0 GB"):
+def test_too_little_disk_space_is_refused_at_the_start(tmp_path):
+    with pytest.raises(Problem, match=r"GB free, but the test needs 1000000000\.0 GB"):
         host.check_space(tmp_path / "not/there/yet", 10**18, "the test")
 
 
-def test_the_sites_mpi_is_taken_when_it_is_whole(tmp_path):
+def test_the_sites_mpi_is_used_when_it_is_complete(tmp_path):
     site = tmp_path / "site"
     make_command(site, "mpirun", "mpirun (Open MPI) 4.1.4")
     assert mpi.choose(tmp_path, False, {"PATH": str(site)}).source == "wheel"
@@ -81,7 +79,7 @@ def test_an_activated_environments_mpi_is_not_the_sites(tmp_path):
     assert mpi.choose(tmp_path, False, environ).source == "wheel"
 
 
-def test_a_folder_on_path_that_may_not_be_read_is_no_obstacle(monkeypatch, tmp_path):
+def test_an_unreadable_folder_on_path_is_accepted(monkeypatch, tmp_path):
     def refuse(path, **_):
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -89,7 +87,7 @@ def test_a_folder_on_path_that_may_not_be_read_is_no_obstacle(monkeypatch, tmp_p
     assert mpi.site_path(f"{tmp_path}/bin", None) == f"{tmp_path}/bin"
 
 
-def test_no_mpi_when_told_so(tmp_path):
+def test_horovod_without_mpi_uses_none(tmp_path):
     assert mpi.choose(tmp_path, False, {"HOROVOD_WITHOUT_MPI": "1"}).source == "none"
 
 
@@ -100,7 +98,7 @@ def test_requirements_fit_the_accelerator():
     assert requirements.fit(wanted, "gpu", "x86_64")[0] == "tensorflow[and-cuda]==2.21.0"
 
 
-def test_what_is_installed_under_any_name_is_kept():
+def test_packages_installed_under_another_name_count_as_installed():
     wanted = ["tensorflow-cpu==2.21.0", "PyYAML==6.0.3", "h5py==3.14.0"]
     assert requirements.missing(wanted, ["tensorflow", "pyyaml"]) == ["h5py==3.14.0"]
 

@@ -1,4 +1,4 @@
-"""Patches change exactly the text that they were written for, or stop the setup."""
+"""A patch replaces exactly the text it was written for, or setup stops."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_patch_has_a_reason_and_changes_something():
     assert all(len(patch.reason) > 40 and patch.old != patch.new for patch in PATCHES)
 
 
-def test_rewording_a_reason_rebuilds_nothing():
+def test_rewording_a_reason_does_not_change_the_key():
     assert all("reason" not in patch.facts() for patch in PATCHES)
 
 
@@ -52,7 +52,7 @@ def test_an_archive_with_another_checksum_is_refused(tmp_path):
         sdist.check(archive)
 
 
-def test_horovodrun_learns_how_horovod_was_built_without_tensorflows_python():
+def test_horovodrun_finds_out_how_horovod_was_built_without_tensorflows_python():
     require("horovodrun-mpi")
     asked = (
         "import sys; sys.modules['tensorflow.python'] = None\n"  # importing it is an error

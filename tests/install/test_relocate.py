@@ -1,4 +1,4 @@
-"""A wheel finds its libraries in whatever environment it is installed."""
+"""A wheel finds its libraries in any environment."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def test_a_path_into_an_environment_is_refused(venv, folder):
         relocate.check_portable(f"$ORIGIN/x:{folder.format(venv=venv)}", Path("mpi_lib.so"))
 
 
-def test_the_installed_horovod_names_no_environment():
-    """The one that this suite runs with, as the linker will read it."""
+def test_the_installed_horovod_has_no_path_into_an_environment():
+    """Reads the Horovod that this suite runs with, as the loader does."""
     readelf = shutil.which("readelf")
     if readelf is None:
-        pytest.fail("no readelf: it comes with every compiler (binutils)")
+        pytest.fail("readelf not found: install binutils")
     library = next(Path(sysconfig.get_path("platlib"), "horovod/tensorflow").glob("mpi_lib*.so"))
     output = subprocess.run([readelf, "-d", library], capture_output=True, text=True, check=True)
     paths = [

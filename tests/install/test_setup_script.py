@@ -1,4 +1,4 @@
-"""./setup.sh refuses what cannot work in one line with status 2, and leaves no half of an environment."""
+"""./setup.sh rejects bad input in one line with status 2 and leaves no partial environment."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def setup(tmp_path, *arguments, **environ):
 
 
 def refusal(result) -> str:
-    """Return the one line of a refusal."""
+    """Return the single error line."""
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     return line
 
 
 def fake_python(folder: Path, version: str) -> str:
-    """Write a `python` that knows no more than its version, and finds itself too old."""
+    """Write a fake `python` that prints its version and fails the version check."""
     path = folder / "python"
     path.write_text(
         f"#!/bin/sh\n[ \"$1\" = --version ] && echo 'Python {version}' && exit\nexit 1\n"
@@ -45,12 +45,12 @@ def fake_python(folder: Path, version: str) -> str:
 
 
 def test_no_python(tmp_path):
-    assert "no python9 on PATH" in refusal(setup(tmp_path, DDL_PYTHON="python9"))
+    assert "python9 is not on PATH" in refusal(setup(tmp_path, DDL_PYTHON="python9"))
 
 
 def test_a_python_too_old(tmp_path):
     line = refusal(setup(tmp_path, DDL_PYTHON=fake_python(tmp_path, "2.7.18")))
-    assert "is Python 2.7.18, and Python 3.10 to 3.13 is needed: name one with DDL_PYTHON" in line
+    assert "is Python 2.7.18, but Python 3.10 to 3.13 is required: set DDL_PYTHON to one" in line
 
 
 def test_no_compiler(tmp_path):
@@ -59,7 +59,7 @@ def test_no_compiler(tmp_path):
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).symlink_to(shutil.which(name))
     line = refusal(setup(tmp_path, PATH=str(tmp_path / "bin")))
-    assert "no C++17 compiler with make found on PATH" in line
+    assert "found no C++17 compiler with make on PATH" in line
     assert "apt-get install g++ make" in line
     assert not (tmp_path / "venv").exists()
 
@@ -69,7 +69,7 @@ def test_an_unknown_accelerator(tmp_path):
 
 
 def test_a_complete_environment_stays_as_it_is(tmp_path):
-    """As in a container image, where nobody may write and there is no compiler."""
+    """As in a read-only container image without a compiler."""
     (tmp_path / "venv/bin").mkdir(parents=True)
     (tmp_path / "venv/bin/python").symlink_to(sys.executable)
     result = setup(tmp_path, DDL_SETUP="done", DDL_PYTHON="python9")
@@ -78,11 +78,11 @@ def test_a_complete_environment_stays_as_it_is(tmp_path):
 
 
 def test_a_complete_environment_that_is_missing(tmp_path):
-    assert "has no Python: leave DDL_SETUP out" in refusal(setup(tmp_path, DDL_SETUP="done"))
-    assert "DDL_SETUP=skip is unknown" in refusal(setup(tmp_path, DDL_SETUP="skip"))
+    assert "has no Python: unset DDL_SETUP" in refusal(setup(tmp_path, DDL_SETUP="done"))
+    assert "unknown value DDL_SETUP=skip" in refusal(setup(tmp_path, DDL_SETUP="skip"))
 
 
-def test_somebody_elses_environment(tmp_path):
+def test_a_folder_that_setup_did_not_create(tmp_path):
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv/file").touch()
     assert "choose another folder with DDL_VENV" in refusal(setup(tmp_path))
@@ -90,7 +90,7 @@ def test_somebody_elses_environment(tmp_path):
 
 
 def test_a_python_without_venv(tmp_path):
-    """Debian splits venv off: here a module of that name stands in the way."""
+    """As on Debian without python3-venv: a fake module `venv` fails."""
     (tmp_path / "venv.py").write_text("raise SystemExit('ensurepip is not available')")
     line = refusal(setup(tmp_path, PYTHONPATH=str(tmp_path)))
     assert "apt-get install python3-venv" in line
@@ -112,7 +112,7 @@ def test_a_full_disk_is_named(tmp_path):
     assert problem.value.exit_status == 2
 
 
-def test_a_long_command_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+def test_a_long_command_reports_its_progress(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(progress, "REPORT_EVERY_S", 0.5)
     command = ["sh", "-c", "echo '[ 42%] Building'; sleep 2; echo done"]
     progress.run_logged("building", command, tmp_path / "log")
@@ -120,7 +120,7 @@ def test_a_long_command_says_how_far_it_is(tmp_path, monkeypatch, capsys):
 
 
 def test_commands_die_with_setup(tmp_path):
-    """An orphaned pip would write into the environment that the next try makes."""
+    """An orphaned pip would write into the environment of the next attempt."""
     code = (
         "import os, pathlib, threading; from ddl.install import progress; "
         "threading.Timer(1, lambda: os.kill(os.getpid(), 9)).start(); "

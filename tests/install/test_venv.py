@@ -1,4 +1,4 @@
-"""An environment is kept when it is whole, remade when it is not, and never taken from its owner."""
+"""A complete environment is kept, an incomplete one is recreated, and other folders are left alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ddl.install.problem import Problem
 
 @pytest.fixture(autouse=True)
 def fake_venv(monkeypatch):
-    """Make environments of one file: what `python -m venv` does is not what is tested."""
+    """Create environments of one file: `python -m venv` itself is not under test."""
 
     def create(folder: Path) -> None:
         (folder / "bin").mkdir()
@@ -23,7 +23,7 @@ def fake_venv(monkeypatch):
     monkeypatch.setattr(venv, "_create", create)
 
 
-def test_a_whole_environment_is_kept(tmp_path):
+def test_a_complete_environment_is_kept(tmp_path):
     venv.make(tmp_path / "venv")
     (tmp_path / "venv/mine").touch()
     venv.make(tmp_path / "venv")
@@ -38,12 +38,12 @@ def test_finished_stages_are_remembered(tmp_path):
     assert not stamp.is_done("packages", "abd")
 
 
-def test_an_environment_killed_in_a_stage_is_remade(tmp_path):
+def test_an_environment_killed_in_a_stage_is_recreated(tmp_path):
     pid = os.fork()
     if pid == 0:
         with venv.make(tmp_path / "venv").stage("packages", "abc"):
             (tmp_path / "venv/half-a-package").touch()
-            os._exit(137)  # as kill -9: nothing is cleaned up
+            os._exit(137)  # like kill -9: no cleanup
     os.waitpid(pid, 0)
     stamp = venv.make(tmp_path / "venv")
     assert not (tmp_path / "venv/half-a-package").exists()
@@ -51,7 +51,7 @@ def test_an_environment_killed_in_a_stage_is_remade(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["venv"]
 
 
-def test_a_moved_environment_is_remade(tmp_path):
+def test_a_moved_environment_is_recreated(tmp_path):
     venv.make(tmp_path / "venv")
     (tmp_path / "venv").rename(tmp_path / "moved")
     (tmp_path / "moved/mine").touch()
@@ -59,16 +59,16 @@ def test_a_moved_environment_is_remade(tmp_path):
     assert not (tmp_path / "moved/mine").exists()
 
 
-def test_an_environment_whose_python_is_gone_is_remade(tmp_path):
+def test_an_environment_without_its_python_is_recreated(tmp_path):
     venv.make(tmp_path / "venv")
     (tmp_path / "venv/bin/python").unlink()
     venv.make(tmp_path / "venv")
     assert (tmp_path / "venv/bin/python").exists()
 
 
-def test_somebody_elses_folder_is_refused_and_left(tmp_path):
+def test_a_folder_that_setup_did_not_create_is_refused_and_kept(tmp_path):
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv/thesis.tex").touch()
-    with pytest.raises(Problem, match="was not made by this setup"):
+    with pytest.raises(Problem, match="was not created by this setup"):
         venv.make(tmp_path / "venv")
     assert (tmp_path / "venv/thesis.tex").exists()

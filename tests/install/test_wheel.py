@@ -1,4 +1,4 @@
-"""A wheel's key holds everything that changes the binary, and nothing else."""
+"""A wheel's key covers everything that affects the binary, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GCC = Compiler("/usr/bin/g++", "g++ 12.2")
 
 
 class FakeEnvironment(Environment):
-    """An environment with a TensorFlow that need not be imported."""
+    """An environment whose TensorFlow is not imported."""
 
     def tensorflow(self):
         return {"version": self.version, "distribution": "tensorflow-cpu", "compile_flags": []}
@@ -67,7 +67,7 @@ def test_what_changes_the_binary_changes_the_key(cpuinfo, change):
 
 
 def test_the_processor_changes_the_key(cpuinfo):
-    """Horovod's build takes AVX and FMA from the machine that it runs on."""
+    """Horovod's build detects AVX and FMA on the build machine."""
     before = digest(cpuinfo)
     cpuinfo.write_text("flags\t\t: fpu\n")
     assert digest(cpuinfo) != before
@@ -78,7 +78,7 @@ def test_run_time_settings_do_not_change_the_key(cpuinfo):
     assert digest(cpuinfo, environ=run_time) == digest(cpuinfo)
 
 
-def test_a_gpu_build_uses_nccl_unless_told_otherwise():
+def test_a_gpu_build_uses_nccl_by_default():
     assert wheel.build_options("gpu", MPI, {})["HOROVOD_GPU_OPERATIONS"] == "NCCL"
     asked = {"HOROVOD_GPU_OPERATIONS": "MPI"}
     assert wheel.build_options("gpu", MPI, asked)["HOROVOD_GPU_OPERATIONS"] == "MPI"
@@ -102,7 +102,7 @@ def test_a_damaged_wheel_is_not_used(monkeypatch, tmp_path):
     assert wanted.cached() is None
 
 
-def test_a_node_without_compiler_takes_what_another_built(monkeypatch, tmp_path):
+def test_a_node_without_compiler_uses_another_nodes_wheel(monkeypatch, tmp_path):
     monkeypatch.setenv("DDL_CACHE_DIR", str(tmp_path))
     built = wheel.HorovodWheel({"compiler": "g++ 12", "python": "cp311"})
     store(built.folder, built.key)

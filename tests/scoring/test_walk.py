@@ -1,4 +1,4 @@
-"""The walk of docs/walk.md, command by command, at a small size."""
+"""The walk of docs/walk.md, command by command: small with `--all`, at its full size with `--long walk`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,50 +15,69 @@ from tests.launch import REPOSITORY
 from tests.pages import read_page
 from tests.scoring.cluster import Cluster
 
-SMALLER = {
-    "./setup.sh --extras\n": "",
-    "source .venv/bin/activate\n": "",
+NO_SETUP = {"./setup.sh --extras\n": "", "source .venv/bin/activate\n": ""}
+SMALLER = NO_SETUP | {
     "--count 1000 --size 128": "--count 24 --size 32",
     "RUN_DIR=runs/cells ./run_unet.sh": "python scripts/train_unet.py --run-dir runs/cells --model-option "
     "width=4 depth=2",
     "--epochs 3": "--epochs 1",
     "--precision int8": "--precision int8 --calibration-samples 8",
 }
+# The script sets up nothing here, too: this Python's environment is complete.
+FULL = NO_SETUP | {"./run_unet.sh": f"DDL_SETUP=done DDL_VENV={sys.prefix} ./run_unet.sh"}
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(280)
 def test_the_walk_ends_with_the_masks_of_the_prediction(tmp_path: Path, cluster: Cluster) -> None:
+    walk(tmp_path, cluster, SMALLER, 24)
+
+
+@pytest.mark.long("walk")
+@pytest.mark.timeout(3600)
+def test_the_walk_at_its_full_size(
+    tmp_path: Path, cluster: Cluster, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("pictures", 1000)
+    record_property("dice", walk(tmp_path, cluster, FULL, 1000))
+
+
+def walk(folder: Path, cluster: Cluster, changes: dict[str, str], count: int) -> float:
+    """Do what the page says, but for some changes, check the masks, and return the export's Dice."""
     page = read_page("walk.md")
-    for long, short in SMALLER.items():
-        assert long in page, f"{long} is no longer in walk.md"
-        page = page.replace(long, short)
-    (tmp_path / "scripts").symlink_to(REPOSITORY / "scripts")
+    for given, instead in changes.items():
+        assert given in page, f"{given} is no longer in walk.md"
+        page = page.replace(given, instead)
+    for name in ("scripts", "ddl", "setup.sh", "run_unet.sh"):
+        (folder / name).symlink_to(REPOSITORY / name)
     with cluster.connect() as root:
         root.execute("DROP TABLE IF EXISTS scans, scans_scores")
     told = ""
     for language, block in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL):
         if language == "bash":
-            told += run(["bash", "-euo", "pipefail", "-c", block], tmp_path)
+            told += run(["bash", "-euo", "pipefail", "-c", block], folder)
         elif language == "python":
-            told += run([sys.executable, "-c", block], tmp_path)
+            told += run([sys.executable, "-c", block], folder)
         else:
             told += ask(cluster, block)
-    assert re.search(r"dice against the truth +\d", told), told
-    assert "scored=24 refused=0" in told, told
+    dice = re.search(r"dice against the truth +([\d.]+)", told)
+    assert dice is not None, told
+    assert f"scored={count} refused=0" in told, told
     with cluster.connect() as root:
         query = "SELECT name, mask FROM scans_scores JOIN scans USING (id)"
         found = {Path(name).stem: bytes(mask) for name, mask in root.execute(query)}
         root.execute("DROP TABLE scans, scans_scores")
-    assert len(found) == 24
+    assert len(found) == count
     for name, mask in found.items():
-        assert mask == (tmp_path / "results" / f"{name}.png").read_bytes()
+        assert mask == (folder / "results" / f"{name}.png").read_bytes()
+    return float(dice[1])
 
 
 def run(command: list[str], folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = os.environ | {"PATH": path, "PGDATABASE": "postgres", "OMP_NUM_THREADS": "2"}
     done = subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, timeout=200, check=False
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=1800, check=False
     )
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 TRAIN_UNET = {
     # Flags and their values.
-    "--epoch 3": "--epoch, which is no flag of this script. Expected: --epochs;",
-    "--per-rank 3": "--per-rank, which is no flag",
-    "--frobnicate": "--frobnicate, which is no flag of this script. Expected: what --help lists",
-    "runs/unet": "runs/unet, which is no flag of this script",
+    "--epoch 3": "unknown flag --epoch. Expected: --epochs;",
+    "--per-rank 3": "unknown flag --per-rank",
+    "--frobnicate": "unknown flag --frobnicate. Expected: a flag that --help lists",
+    "runs/unet": "unknown argument runs/unet",
     "--epochs": "Argument --epochs: expected one argument",
     "--model-option": "Argument --model-option: expected at least one argument",
     "--epochs 3 --epochs 5": "--epochs twice. Expected: once.",

@@ -1,53 +1,26 @@
-"""What people give scripts by mistake: one table, and a program that tries some of it and tells what came of it.
+"""What people give scripts by mistake: all rows, and a program that tries those that need no TensorFlow.
 
-    python -m tests.scripts.bad_inputs EARLY FOLDER
+    python -m tests.scripts.bad_inputs FOLDER
 
-A row runs in a folder of its own, in which `given` has made files.
+It ends with status 1 and names the first row for which TensorFlow was loaded. A row runs in a folder of its own, in
+which `given` has made files.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import hashlib
-import importlib
-import io
-import json
-import os
 import shlex
 import sys
-import traceback
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.launch import REPOSITORY
 from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
 from tests.scripts.bad_data import DATA, RESNET, UNET
 from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import TRAIN_RESNET, TRAIN_UNET
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
 from tests.scripts.bad_sql import SQL
+from tests.scripts.in_process import Outcome, call
 from tests.scripts.spoiled import Row
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a row.
-
-    Attributes:
-        status: of the script; None where an error left it.
-        told: what it wrote to stderr, or the error.
-        printed: what it wrote to stdout.
-        changed: paths that are new, gone or other than before.
-        tensorflow: whether TensorFlow was loaded by then.
-    """
-
-    status: int | None
-    told: str
-    printed: str
-    changed: list[str]
-    tensorflow: bool
-
 
 EARLY = [
     Row("train_unet", "The following arguments are required: --run-dir"),
@@ -67,25 +40,14 @@ LATE = [*MODELS, *EXPORTED, *BROKEN]
 """Refused when there is a model to look at."""
 
 
-def attempt(row: Row, here: Path) -> Outcome:
-    """Run a row's script in this process, in a new folder."""
+def attempt(row: Row, here: Path) -> tuple[Outcome, list[str]]:
+    """Call a row's script in this process, in a new folder; return how it ended and which paths it changed."""
     here.mkdir(parents=True)
-    os.chdir(here)
     row.given(here)
     before = tree(here)
     script, *arguments = shlex.split(row.command)
-    told, printed, status = io.StringIO(), io.StringIO(), None
-    with contextlib.redirect_stderr(told), contextlib.redirect_stdout(printed):
-        try:
-            importlib.import_module(script).main(arguments)
-        except SystemExit as end:
-            status = int(end.code or 0)
-        except Exception:
-            told.write(traceback.format_exc())
-    changed = sorted({path for path, _ in before.items() ^ tree(here).items()})
-    return Outcome(
-        status, told.getvalue(), printed.getvalue(), changed, "tensorflow" in sys.modules
-    )
+    outcome = call(script, *arguments, folder=here)
+    return outcome, sorted({path for path, _ in before.items() ^ tree(here).items()})
 
 
 def tree(here: Path) -> dict[str, str]:
@@ -98,14 +60,15 @@ def tree(here: Path) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    """Try the rows of a table, and print the outcomes as JSON."""
-    which, folder = sys.argv[1:]
-    sys.path.insert(0, str(REPOSITORY / "scripts"))
-    rows = {"EARLY": EARLY, "LATE": LATE}[which]
-    outcomes = [attempt(row, Path(folder, str(number))) for number, row in enumerate(rows)]
-    json.dump([dataclasses.asdict(outcome) for outcome in outcomes], sys.stdout)
+def main() -> int:
+    """Try the early rows; return 1 where one of them has loaded TensorFlow."""
+    for number, row in enumerate(EARLY):
+        attempt(row, Path(sys.argv[1], str(number)))
+        if "tensorflow" in sys.modules:
+            print(row.command)
+            return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

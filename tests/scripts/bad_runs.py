@@ -221,8 +221,8 @@ RUN_UNET = {
     "MAP_BY=ppr": "MAP_BY=ppr. Expected: slot, node, or such as ppr:2:socket.",
     "HOSTS=a:two": "HOSTS=a:two. Expected: machines with their slots, such as a:2,b:2.",
     "HOSTS='a b'": "HOSTS=a b. Expected: machines with their slots",
-    "HOSTS=a:1,b:1 NP=3": "NP=3 with HOSTS=a:1,b:1, which have 2 slots. Expected: as many",
-    "HOSTS=a NP=2": "HOSTS=a, which have 1 slots",
-    "INTERFACE=none9": "INTERFACE=none9. Expected: a network of this machine, ",
+    "HOSTS=a:1,b:1 NP=3": "NP=3 with HOSTS=a:1,b:1, which has 2 slots. Expected: at least NP slots.",
+    "HOSTS=a NP=2": "HOSTS=a, which has 1 slots",
+    "INTERFACE=none9": "INTERFACE=none9. Expected: an interface of this machine (",
 }
 """Variables of run_unet.sh."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.launch import REPOSITORY
+from tests.scripts.in_process import call
 
 SCRIPT = REPOSITORY / "scripts" / "prepare_data.py"
 
@@ -26,15 +26,7 @@ def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProces
 
 
 def prepare_here(*arguments: str | Path) -> None:
-    """Run the script in this process, where its start costs nothing."""
-    script_main()([*map(str, arguments), *([] if "--workers" in arguments else ["--workers", "1"])])
-
-
-def script_main() -> Callable[[list[str]], None]:
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        import prepare_data
-    finally:
-        sys.path.pop(0)
-    main: Callable[[list[str]], None] = prepare_data.main
-    return main
+    """Run the script in this process, where its start costs nothing, to its good end."""
+    workers = [] if "--workers" in arguments else ["--workers", "1"]
+    outcome = call("prepare_data", *arguments, *workers)
+    assert outcome.status == 0, outcome.told

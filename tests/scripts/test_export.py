@@ -11,8 +11,8 @@ import pytest
 
 from tests.inference.models import make_pictures, make_run
 from tests.pages import find_row, read_page
+from tests.scripts.in_process import call
 from tests.scripts.test_flags import default_of, flags_of
-from tests.scripts.test_predict import run_here
 
 PAGE = read_page("export.md")
 
@@ -23,48 +23,62 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(folder, shape=(32, 32, 3), data_option={"count": 20}, image_size=(32, 32))
 
 
-def test_an_export_predicts_and_evaluates_as_its_run(
-    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(scope="module")
+def exported(run_dir: Path) -> tuple[Path, str]:
+    """Return an export of the run, and what the script said."""
+    model = run_dir.parent / "cells.xml"
+    outcome = call("export", run_dir, model)
+    assert outcome.status == 0, outcome.told
+    return model, outcome.printed
+
+
+def test_an_export_is_compared_with_keras(exported: tuple[Path, str]) -> None:
+    assert "dice against the truth" in exported[1]
+    assert exported[1].endswith("cells.xml: openvino in f32\n")
+
+
+def test_an_export_predicts_as_its_run(
+    run_dir: Path, exported: tuple[Path, str], tmp_path: Path
 ) -> None:
-    model = tmp_path / "cells.xml"
-    assert run_here("export", run_dir, model) == 0
-    told = capsys.readouterr().out
-    assert "dice against the truth" in told
-    assert told.endswith("cells.xml: openvino in f32\n")
     pictures = make_pictures(tmp_path / "in", [(40, 40), (23, 61)])
-    found, measured = [], []
-    for name, wanted in (("keras", run_dir), ("openvino", model)):
+    found = []
+    for name, model in (("keras", run_dir), ("openvino", exported[0])):
         given = ("--probabilities", "true", "--format", "npy", "--backend", name)
-        assert run_here("predict", wanted, pictures, tmp_path / name, *given) == 0
+        assert call("predict", model, pictures, tmp_path / name, *given).status == 0
         files = sorted((tmp_path / name).glob("*.probabilities.npy"))
         found.append([np.load(file) for file in files])
-        capsys.readouterr()
-        exported = ("--exported", model) if name == "openvino" else ("--backend", "keras")
-        assert run_here("evaluate", run_dir, "--metric", "dice", *exported) == 0
-        measured.append(json.loads(capsys.readouterr().out))
     assert len(found[0]) == 2
     for one, other in zip(*found, strict=True):
         assert np.abs(one - other).max() < 1e-4
+
+
+def test_an_export_evaluates_as_its_run(run_dir: Path, exported: tuple[Path, str]) -> None:
+    measured = []
+    for flags in (("--backend", "keras"), ("--exported", exported[0])):
+        outcome = call("evaluate", run_dir, "--metric", "dice", *flags)
+        assert outcome.status == 0, outcome.told
+        measured.append(json.loads(outcome.printed))
     assert measured[0]["dice"] == pytest.approx(measured[1]["dice"], abs=1e-3)
     assert measured[0]["samples"] == measured[1]["samples"] == 2
 
 
 def test_an_export_that_is_too_far_is_refused_with_its_figures(
-    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run_dir: Path, tmp_path: Path
 ) -> None:
-    assert run_here("export", run_dir, tmp_path / "a.onnx", "--tolerance", "0") == 2
-    *_, told = capsys.readouterr().err.splitlines()
+    outcome = call("export", run_dir, tmp_path / "a.onnx", "--tolerance", "0")
+    assert outcome.status == 2
+    *_, told = outcome.told.splitlines()
     assert told.startswith("export: Received: an export in f32 that is too far from Keras: largest")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_benchmark_is_a_table_and_its_figures(run_dir: Path, tmp_path: Path, capsys) -> None:
+def test_a_benchmark_is_a_table_and_its_figures(run_dir: Path, tmp_path: Path) -> None:
     quick = "--rounds 1 --turn-s 0.01 --latency-calls 2 --calibration-samples 2 --batch-size 2"
     output = tmp_path / "speed.md"
-    assert run_here("benchmark_inference", run_dir, *quick.split(), "--output", output) == 0
-    table = capsys.readouterr().out
-    assert output.read_text() == table
-    assert len(table.splitlines()) == 2 + 5
+    outcome = call("benchmark_inference", run_dir, *quick.split(), "--output", output)
+    assert outcome.status == 0, outcome.told
+    assert output.read_text() == outcome.printed
+    assert len(outcome.printed.splitlines()) == 2 + 5
     facts = json.loads(output.with_suffix(".json").read_text())
     assert facts["picture"] == [32, 32, 3]
     assert facts["ways"]["OpenVINO f32"]["largest_difference"] < 1e-4

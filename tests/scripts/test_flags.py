@@ -12,8 +12,7 @@ import pytest
 from ddl.flags import BAD_INPUT
 from ddl.training.command import AT_ONCE, DIVERGED, REQUEUE, UNSAVED
 from tests.launch import REPOSITORY
-from tests.pages import find_row, read_page
-from tests.scripts.test_training_scripts import RUN_FILES
+from tests.pages import RUN_FILES, find_row, read_page
 
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
 TRAINING, _, EVALUATION = read_page("training.md").partition("## Evaluate\n")

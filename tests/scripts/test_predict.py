@@ -6,9 +6,10 @@ import csv
 import dataclasses
 import json
 import re
+import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from ddl.data.pictures import read_mask
 from ddl.inference.inspection import Inspection
 from ddl.inference.prediction import Prediction
 from tests.inference.models import make_pictures, make_run
-from tests.launch import REPOSITORY, run_ranks
+from tests.launch import REPOSITORY
+from tests.ranks.scripts import run_script
+from tests.scripts.in_process import call
 
 SIZES = [(40, 40), (23, 61), (9, 7), (40, 40), (90, 70)]
 SCRIPTS = REPOSITORY / "scripts"
@@ -31,23 +34,6 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(tmp_path_factory.mktemp("pictures"), SIZES)
-
-
-def main_of(script: str) -> Callable[[list[str]], None]:
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        module = __import__(script)
-    finally:
-        sys.path.pop(0)
-    main: Callable[[list[str]], None] = module.main
-    return main
-
-
-def run_here(script: str, *arguments: object) -> int:
-    """Run a script in this process, where its start costs nothing; return its status."""
-    with pytest.raises(SystemExit) as ended:
-        main_of(script)([str(one) for one in arguments])
-    return int(ended.value.code or 0)
 
 
 def read_all(folder: Path) -> dict[str, bytes]:
@@ -70,52 +56,70 @@ def test_help_answers_without_tensorflow_and_documents_every_flag(
         "except SystemExit:\n"
         "    print('loaded', [n for n in ('tensorflow', 'keras', 'matplotlib') if n in sys.modules])\n"
     )
-    shown = run_ranks(["-c", program], 1, "none").output
-    assert "loaded []" in shown
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "loaded []" in done.stdout
     for field in dataclasses.fields(fields):
         name = field.name if field.default is dataclasses.MISSING else field.name.replace("_", "-")
-        assert re.search(rf"^  (--)?{name}[ \n].*\w+", shown, re.MULTILINE), field.name
+        assert re.search(rf"^  (--)?{name}[ \n].*\w+", done.stdout, re.MULTILINE), field.name
 
 
-def test_two_ranks_write_the_bytes_that_one_writes(
-    tmp_path: Path, run_dir: Path, pictures: Path
-) -> None:
-    found = []
-    for ranks, launcher in ((1, "none"), (2, "mpirun")):
-        folder = tmp_path / str(ranks)
-        arguments = [SCRIPTS / "predict.py", run_dir, pictures, folder, "--tile", "32"]
-        arguments += ["--overlap", "12", "--probabilities", "true", "--overlay", "true"]
-        result = run_ranks([*arguments, "--batch-size", "2"], ranks, launcher)
-        assert result.returncode == 0, result.output
-        assert "5 predicted, 0 skipped" in result.output
-        found.append(read_all(folder))
-    assert found[0] == found[1]
+TILED = ("--tile", "32", "--overlap", "12", "--probabilities", "true", "--overlay", "true")
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory, run_dir: Path, pictures: Path) -> Path:
+    """Predict by tiles on one rank."""
+    folder = tmp_path_factory.mktemp("predicted") / "out"
+    outcome = call("predict", run_dir, pictures, folder, *TILED, "--batch-size", "2")
+    assert outcome.status == 0, outcome.told
+    assert "5 predicted, 0 skipped" in outcome.printed
+    return folder
+
+
+def test_each_picture_gets_its_files(predicted: Path) -> None:
     names = [f"{n}.{end}" for n in range(5) for end in ("overlay.png", "png", "probabilities.npy")]
-    assert sorted(found[0]) == [*names, "predict.json"]
+    assert sorted(read_all(predicted)) == [*names, "predict.json"]
+
+
+def test_a_mask_has_its_pictures_size_and_is_where_the_probability_is_above_half(
+    predicted: Path,
+) -> None:
     for index, size in enumerate(SIZES):
-        mask = read_mask(tmp_path / "1" / f"{index}.png")[..., 0]
-        chances = np.load(tmp_path / "1" / f"{index}.probabilities.npy")[..., 0]
+        mask = read_mask(predicted / f"{index}.png")[..., 0]
+        chances = np.load(predicted / f"{index}.probabilities.npy")[..., 0]
         assert mask.shape == size
         np.testing.assert_array_equal(mask, chances > 0.5)
     assert chances.std() > 1e-3
 
 
+def test_two_ranks_write_the_bytes_that_one_writes(
+    tmp_path: Path, run_dir: Path, pictures: Path, predicted: Path
+) -> None:
+    flags = (*TILED, "--batch-size", "2")
+    result = run_script("scripts/predict", [run_dir, pictures, tmp_path / "out", *flags])
+    assert result.returncode == 0, result.output
+    assert "5 predicted, 0 skipped" in result.output
+    assert read_all(tmp_path / "out") == read_all(predicted)
+
+
 def test_done_results_stay_and_other_options_are_refused(
-    tmp_path: Path, run_dir: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run_dir: Path, pictures: Path
 ) -> None:
     folder = tmp_path / "out"
     command = ("predict", run_dir, pictures, folder, "--format", "npy", "--batch-size", "1")
-    assert run_here(*command) == 0
+    assert call(*command).status == 0
     first = read_all(folder)
     kept = (folder / "0.npy").stat().st_mtime_ns
     (folder / "3.npy").unlink()
     (folder / ".77.3.npy").write_bytes(b"what a killed run left")
-    assert run_here(*command) == 0
+    assert call(*command).status == 0
     assert read_all(folder) == first
     assert (folder / "0.npy").stat().st_mtime_ns == kept
-    capsys.readouterr()
-    assert run_here(*command, "--threshold", "0.4") == 2
-    assert "Received: threshold=0.4, but the results" in capsys.readouterr().err
+    refused = call(*command, "--threshold", "0.4")
+    assert refused.status == 2
+    assert "Received: threshold=0.4, but the results" in refused.told
     assert read_all(folder) == first
 
 
@@ -125,27 +129,34 @@ def test_pictures_of_a_resized_training_keep_their_own_sizes(
     how = {"image_size": (16, 32)}
     run = make_run(tmp_path / "run", shape=(16, 32, 3), image_size=(16, 32), preprocessing=how)
     for scale in ("trained", "native"):
-        assert run_here("predict", run, pictures, tmp_path / scale, "--scale", scale) == 0
+        outcome = call("predict", run, pictures, tmp_path / scale, "--scale", scale)
+        assert outcome.status == 0, outcome.told
         for index, size in enumerate(SIZES):
             assert read_mask(tmp_path / scale / f"{index}.png").shape[:2] == size
 
 
-def test_a_bad_picture_is_named_and_stops_or_is_skipped(
-    tmp_path: Path, run_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def one_damaged(tmp_path: Path) -> Path:
     folder = make_pictures(tmp_path / "pictures", SIZES[:3])
     (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:300])
-    assert run_here("predict", run_dir, folder, tmp_path / "skip", "--on-error", "skip") == 0
-    out = capsys.readouterr()
-    assert "2 predicted, 1 skipped" in out.out
-    assert re.search(r"predict: skipped: Received: \S+/1.png, which is damaged", out.err)
-    assert sorted(read_all(tmp_path / "skip")) == ["0.png", "2.png", "predict.json"]
-    result = run_ranks(
-        [SCRIPTS / "predict.py", run_dir, folder, tmp_path / "stop", "--batch-size", "1"], 2
-    )
-    assert result.returncode == 2, result.output
-    assert re.search(r"predict \(rank \d\): Received: \S+/1.png, which is damaged", result.output)
-    assert "Traceback" not in result.output
+    return folder
+
+
+def test_a_bad_picture_is_named_and_skipped(
+    tmp_path: Path, run_dir: Path, one_damaged: Path
+) -> None:
+    folder = tmp_path / "out"
+    outcome = call("predict", run_dir, one_damaged, folder, "--on-error", "skip")
+    assert outcome.status == 0
+    assert "2 predicted, 1 skipped" in outcome.printed
+    assert re.search(r"predict: skipped: Received: \S+/1.png, which is damaged", outcome.told)
+    assert sorted(read_all(folder)) == ["0.png", "2.png", "predict.json"]
+
+
+def test_a_bad_picture_is_named_and_stops(tmp_path: Path, run_dir: Path, one_damaged: Path) -> None:
+    outcome = call("predict", run_dir, one_damaged, tmp_path / "out", "--batch-size", "1")
+    assert outcome.status == 2
+    assert re.search(r"predict.*: Received: \S+/1.png, which is damaged", outcome.told)
 
 
 def test_volumes_by_tiles(tmp_path: Path) -> None:
@@ -154,9 +165,10 @@ def test_volumes_by_tiles(tmp_path: Path) -> None:
     volumes.mkdir()
     np.save(volumes / "a.npy", np.random.default_rng(0).random((21, 30, 25), np.float32))
     command = ("predict", run, volumes, tmp_path / "out", "--format", "tiff", "--tile", "16")
-    assert run_here(*command, "--overlap", "4", "--tta", "flips", "--probabilities", "true") == 0
+    flags = ("--overlap", "4", "--tta", "flips", "--probabilities", "true")
+    assert call(*command, *flags).status == 0
     assert np.load(tmp_path / "out/a.probabilities.npy").shape == (21, 30, 25, 1)
-    assert run_here("predict", run, volumes, tmp_path / "png") == 2
+    assert call("predict", run, volumes, tmp_path / "png").status == 2
 
 
 def test_labels_become_one_table(tmp_path: Path, pictures: Path) -> None:
@@ -167,7 +179,7 @@ def test_labels_become_one_table(tmp_path: Path, pictures: Path) -> None:
     )  # fmt: skip
     arguments = (run, pictures, tmp_path / "out", "--tta", "flips", "--batch-size", "2")
     for _ in range(2):  # the second time, all is there
-        assert run_here("predict", *arguments) == 0
+        assert call("predict", *arguments).status == 0
         with (tmp_path / "out/predictions.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert [row["name"] for row in rows] == ["0", "1", "2", "3", "4"]
@@ -181,7 +193,10 @@ def test_labels_become_one_table(tmp_path: Path, pictures: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--tile", "30"], "Received: tile=30, overlap=15. Expected: a multiple of 4"),
+        (
+            ["--tile", "30"],
+            "Received: tile=30, overlap=15. Expected: a tile that is a multiple of 4",
+        ),
         (["--tile", "32", "--overlap", "32"], "and an overlap of at most the tile minus 4"),
         (["--tile", "32x32x32"], "for a model of 2 axes"),
         (["--threshold", "1.5"], "Received: threshold=1.5"),
@@ -192,13 +207,12 @@ def test_labels_become_one_table(tmp_path: Path, pictures: Path) -> None:
     ],
 )
 def test_bad_flags_end_in_one_line_before_anything_is_written(
-    tmp_path: Path, run_dir: Path, pictures: Path, capsys: pytest.CaptureFixture[str],
-    flags: list[str], words: str,
-) -> None:  # fmt: skip
-    assert run_here("predict", run_dir, pictures, tmp_path / "out", *flags) == 2
-    error = capsys.readouterr().err
-    assert words in error
-    assert error.count("\n") == 1
+    tmp_path: Path, run_dir: Path, pictures: Path, flags: list[str], words: str
+) -> None:
+    outcome = call("predict", run_dir, pictures, tmp_path / "out", *flags)
+    assert outcome.status == 2
+    assert words in outcome.told
+    assert outcome.told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -211,37 +225,57 @@ def test_a_folder_with_something_else_in_it_is_left_alone(
     (tmp_path / "file").write_text("mine")
     output = run_dir if place == "run" else tmp_path / place
     before = read_all(tmp_path), read_all(run_dir)
-    assert run_here("predict", run_dir, pictures, output) == 2
+    assert call("predict", run_dir, pictures, output).status == 2
     assert (read_all(tmp_path), read_all(run_dir)) == before
 
 
-def test_a_closer_look_finds_what_kerass_evaluation_finds(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+METRICS = ("--metric", "dice", "iou", "recall", "confusion_matrix")
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """Evaluate a run: plainly on one rank, and with a closer look on two, whose files are in the folder."""
+    folder = tmp_path_factory.mktemp("evaluated")
     run = make_run(
-        tmp_path / "run", shape=(32, 32, 3), image_size=(32, 32), data_option={"count": 12},
+        folder / "run", shape=(32, 32, 3), image_size=(32, 32), data_option={"count": 12},
         validation_part=0.5, metric=("dice", "iou", "recall"),
     )  # fmt: skip
-    assert run_here("evaluate", run, "--metric", "dice", "iou", "recall", "confusion_matrix") == 0
-    plain = json.loads(capsys.readouterr().out)
+    plain = call("evaluate", run, *METRICS)
+    assert plain.status == 0, plain.told
     files = {
-        "--per-picture": tmp_path / "all.csv",
-        "--confusion": tmp_path / "confusion.txt",
-        "--worst-sheet": tmp_path / "worst.png",
-        "--output": tmp_path / "closer.json",
+        "--per-picture": folder / "all.csv",
+        "--confusion": folder / "confusion.txt",
+        "--worst-sheet": folder / "worst.png",
+        "--output": folder / "closer.json",
     }
-    arguments = [SCRIPTS / "evaluate.py", run, "--worst", "2", "--per-rank-batch-size", "2"]
-    arguments += [word for pair in files.items() for word in pair]
-    result = run_ranks([*arguments, "--metric", "dice", "iou", "recall", "confusion_matrix"], 2)
+    flags = ["--worst", "2", "--per-rank-batch-size", "2", *METRICS]
+    flags += [word for pair in files.items() for word in pair]
+    result = run_script("scripts/evaluate", [run, *flags])
     assert result.returncode == 0, result.output
-    closer = json.loads((tmp_path / "closer.json").read_text())
+    return json.loads(plain.printed), folder
+
+
+def test_a_closer_look_finds_what_kerass_evaluation_finds(
+    evaluated: tuple[dict[str, Any], Path],
+) -> None:
+    plain, folder = evaluated
+    closer = json.loads((folder / "closer.json").read_text())
     assert closer.keys() == plain.keys()
     for name in ("loss", "dice", "iou", "recall", "confusion_matrix"):
         np.testing.assert_allclose(closer[name], plain[name], rtol=1e-5, err_msg=name)
-    with files["--per-picture"].open() as file:
+
+
+def test_a_closer_look_has_a_row_a_picture_whose_mean_is_the_metric(
+    evaluated: tuple[dict[str, Any], Path],
+) -> None:
+    plain, folder = evaluated
+    with (folder / "all.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == closer["samples"] == 6
-    assert np.mean([float(row["dice"]) for row in rows]) == pytest.approx(closer["dice"], abs=1e-5)
-    table = files["--confusion"].read_text().split()
+    assert len(rows) == plain["samples"] == 6
+    assert np.mean([float(row["dice"]) for row in rows]) == pytest.approx(plain["dice"], abs=1e-5)
+
+
+def test_a_closer_look_writes_a_table_and_a_sheet(evaluated: tuple[dict[str, Any], Path]) -> None:
+    table = (evaluated[1] / "confusion.txt").read_text().split()
     assert table[:5] == ["true", "\\", "found", "0", "1"]
-    assert files["--worst-sheet"].read_bytes()[:4] == b"\x89PNG"
+    assert (evaluated[1] / "worst.png").read_bytes()[:4] == b"\x89PNG"

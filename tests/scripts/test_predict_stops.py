@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.inference.models import make_pictures, make_run
 from tests.launch import REPOSITORY
-from tests.scripts.test_predict import read_all, run_here
+from tests.scripts.in_process import Outcome, call
+from tests.scripts.test_predict import read_all
 
 PREDICT = REPOSITORY / "scripts/predict.py"
 SIZES = [(40 + n % 3, 40) for n in range(40)]
@@ -31,7 +34,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_killed_it_goes_on_to_the_same_bytes(tmp_path: Path, run_dir: Path, pictures: Path) -> None:
     flags = ("--batch-size", "1", "--tile", "16", "--overlap", "8", "--overlay", "true")
-    assert run_here("predict", run_dir, pictures, tmp_path / "whole", *flags) == 0
+    assert call("predict", run_dir, pictures, tmp_path / "whole", *flags).status == 0
     folder = tmp_path / "killed"
     command = [sys.executable, PREDICT, run_dir, pictures, folder, *flags]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
@@ -44,33 +47,65 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path: Path, run_dir: Path, pict
     done = len(list(folder.glob("*.overlay.png")))
     assert done < len(SIZES)
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("[0-9].png")}
-    assert run_here("predict", run_dir, pictures, folder, *flags) == 0
+    assert call("predict", run_dir, pictures, folder, *flags).status == 0
     assert read_all(folder) == read_all(tmp_path / "whole")
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
-@pytest.mark.parametrize("form", ["png", "hdf5"])
-def test_a_full_disk_is_one_line_and_leaves_whole_files(
-    tmp_path: Path, run_dir: Path, pictures: Path, form: str
-) -> None:
-    folder = tmp_path / "out"
-    few = tmp_path / "few.txt"
-    few.write_text("".join(f"{pictures / f'{n}.png'}\n" for n in range(3)))
-    flags = (run_dir, few, folder, "--format", form, "--probabilities", "true")
-    limit = (1500, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
-    full = subprocess.run(
-        [sys.executable, PREDICT, *flags],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),  # as on a full disk
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert full.returncode == 2, full.stderr
-    line = full.stderr.splitlines()[-1]
+LIMIT_BYTES = 1500
+
+
+@contextlib.contextmanager
+def limited_files() -> Iterator[None]:
+    """Refuse writes beyond 1500 bytes of a file, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def few(tmp_path: Path, pictures: Path) -> Path:
+    """Return a list of three pictures."""
+    path = tmp_path / "few.txt"
+    path.write_text("".join(f"{pictures / f'{n}.png'}\n" for n in range(3)))
+    return path
+
+
+def check_full(outcome: Outcome, folder: Path) -> None:
+    """Check that a full disk is one line, and leaves no file."""
+    assert outcome.status == 2, outcome.told
+    line = outcome.told.splitlines()[-1]
     assert re.fullmatch(
         r"predict.*: Could not write .*: no space left\. .* run the same command.*", line
     )
-    assert "Traceback" not in full.stderr
+    assert "Traceback" not in outcome.told
     assert not folder.exists()
-    assert run_here("predict", *flags) == 0
+
+
+@pytest.mark.parametrize("form", ["png", "hdf5"])
+def test_a_full_disk_is_one_line_and_leaves_whole_files(
+    tmp_path: Path, run_dir: Path, few: Path, form: str
+) -> None:
+    folder = tmp_path / "out"
+    flags = (run_dir, few, folder, "--format", form, "--probabilities", "true")
+    with limited_files():
+        full = call("predict", *flags)
+    check_full(full, folder)
+    assert call("predict", *flags).status == 0
     assert len(list(folder.glob(f"[0-9].{form[:3].replace('hdf', 'h5')}"))) == 3
+
+
+@pytest.mark.proof
+def test_a_full_disk_is_one_line_of_a_process(tmp_path: Path, run_dir: Path, few: Path) -> None:
+    with limited_files():
+        done = subprocess.run(
+            [sys.executable, PREDICT, run_dir, few, tmp_path / "out", "--probabilities", "true"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    check_full(Outcome(done.returncode, done.stdout, done.stderr), tmp_path / "out")

@@ -22,9 +22,11 @@ from ddl.data.prepare import Preparation
 from ddl.data.sources import open_source
 from tests.data import make
 from tests.launch import REPOSITORY
+from tests.scripts.in_process import call
 from tests.scripts.prepare_runs import prepare_here, run
 
 
+@pytest.mark.alone
 def test_help_answers_in_a_second_and_documents_every_flag() -> None:
     seconds = []
     for _ in range(3):
@@ -132,9 +134,10 @@ def bad_pictures(folder: Path) -> Path:
 
 def test_skip_names_each_bad_picture_and_keeps_the_others(tmp_path: Path) -> None:
     source = bad_pictures(tmp_path / "in")
-    result = run(source, tmp_path / "a.h5", "--on-error", "skip", "--image-size", "12x16")
-    assert result.returncode == 0, result.stderr
-    skipped = [line for line in result.stderr.splitlines() if "skipped:" in line]
+    flags = ("--on-error", "skip", "--image-size", "12x16", "--workers", "1")
+    outcome = call("prepare_data", source, tmp_path / "a.h5", *flags)
+    assert outcome.status == 0, outcome.told
+    skipped = [line for line in outcome.told.splitlines() if "skipped:" in line]
     assert len(skipped) == 3
     for name in ("cell-3.png", "cell-4.png", "cell-5_mask.gif"):
         assert sum(name in line for line in skipped) == 1
@@ -144,7 +147,7 @@ def test_skip_names_each_bad_picture_and_keeps_the_others(tmp_path: Path) -> Non
     assert len(opened.manifest["skipped"]) == 3
     wanted = [make.picture(index) for index in (0, 1, 2, 6, 7)]
     assert np.array_equal(opened.read(range(5))["image"], wanted)
-    assert "5 samples, 3 skipped" in result.stdout
+    assert "5 samples, 3 skipped" in outcome.printed
     opened.close()
 
 
@@ -179,11 +182,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "workers": (nothing, ["--workers", "-2"], "workers=-2 for prepare_data. Expected: at least 0"),
     "pixel limit 0": (nothing, ["--pixel-limit", "0"], "pixel_limit=0. Expected: 1 or more"),
     "pixel limit": (nothing, ["--pixel-limit", "100"], "of 16 x 12 pixels. Expected: 1 to 100"),
-    "unknown flag": (nothing, ["--size", "3"], "--size, which is no flag of this script"),
+    "unknown flag": (nothing, ["--size", "3"], "unknown flag --size"),
     "abbreviated flag": (
         nothing,
         ["--valid", "0.1"],
-        "--valid, which is no flag of this script. Expected: --validation;",
+        "unknown flag --valid. Expected: --validation;",
     ),
     "no mask": (drop("cell-2_mask.gif"), [], "cell-2.png without a mask"),
     "no picture": (drop("cell-2.png"), [], "cell-2_mask.gif without a picture"),
@@ -201,15 +204,15 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_bad_input_ends_with_one_line_and_status_2_and_leaves_nothing(
-    tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, case: str
 ) -> None:
     spoil, flags, message = REFUSED[case]
     spoil(make.pairs(tmp_path / "in", 4))
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(SystemExit) as ended:
-        prepare_here(tmp_path / "in", tmp_path / "a.h5", *flags)
-    assert ended.value.code == 2
-    *progress, line = capsys.readouterr().err.splitlines()
+    workers = [] if "--workers" in flags else ["--workers", "1"]
+    outcome = call("prepare_data", tmp_path / "in", tmp_path / "a.h5", *flags, *workers)
+    assert outcome.status == 2
+    *progress, line = outcome.told.splitlines()
     assert all(shown.startswith("pictures: ") for shown in progress)
     assert line.startswith("prepare_data: Received: ")
     assert message in line
@@ -227,8 +230,8 @@ def test_bad_input_ends_with_one_line_and_status_2_and_leaves_nothing(
 def test_a_bad_output_is_refused_and_kept(tmp_path: Path, output: str, message: str) -> None:
     make.pairs(tmp_path / "in", 2)
     (tmp_path / "there.h5").write_text("precious")
-    result = run(tmp_path / "in", tmp_path / output)
-    assert result.returncode == 2
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
+    outcome = call("prepare_data", tmp_path / "in", tmp_path / output)
+    assert outcome.status == 2
+    assert message in outcome.told
+    assert outcome.told.count("\n") == 1
     assert (tmp_path / "there.h5").read_text() == "precious"

@@ -8,6 +8,8 @@ import re
 import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +17,14 @@ import pytest
 
 from ddl.training.plan import Plan
 from tests.launch import REPOSITORY, run_ranks
+from tests.pages import RUN_FILES
+from tests.ranks.scripts import run_script
 
 SCRIPTS = REPOSITORY / "scripts"
 SMALL = [
     *("--data-option", "count=18", "--validation-part", "0.28", "--image-size", "32"),
     *("--model-option", "width=4", "depth=2", "--epochs", "2", "--learning-rate-scaling", "none"),
     *("--augment", "flip=true", "noise=0.05", "--metric", "dice", "iou"),
-]
-RUN_FILES = [
-    *("checkpoints", "curves.png", "events", "facts.json", "history.csv", "history.jsonl"),
-    *("log.txt", "model.keras", "plan.json", "preprocessing.json", "samples.png"),
 ]
 
 
@@ -63,35 +63,70 @@ def test_help_loads_nothing_that_takes_long() -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_two_ranks_learn_what_one_learns_and_say_what_it_says(tmp_path: Path) -> None:
-    histories, weights = [], []
-    for ranks, launcher, batch in ((1, "none", "6"), (2, "horovodrun-gloo", "3")):
-        folder = tmp_path / str(ranks)
-        arguments = [SCRIPTS / "train_unet.py", "--run-dir", folder, "--per-rank-batch-size", batch]
-        result = run_ranks([*arguments, *SMALL], ranks, launcher)
+@dataclass(frozen=True)
+class Trained:
+    """A run of the training script.
+
+    Attributes:
+        folder: its run directory.
+        history: a line an epoch.
+        weights: of the final model, as plain Keras loads it.
+    """
+
+    folder: Path
+    history: list[dict[str, float]]
+    weights: list[np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Trained]:
+    """Train the same on one rank and on two, side by side, at the same global batch."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def train(ranks: int, launcher: str, batch: int) -> Trained:
+        run_dir = folder / str(ranks)
+        flags = ["--run-dir", run_dir, "--per-rank-batch-size", str(batch), *SMALL]
+        result = run_ranks([SCRIPTS / "train_unet.py", *flags], ranks, launcher)
         assert result.returncode == 0, result.output
-        lines = (folder / "history.jsonl").read_text().splitlines()
-        histories.append([json.loads(line) for line in lines])
-        assert sorted(path.name for path in folder.iterdir()) == RUN_FILES
-        assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [
-            "epoch-0001.h5",
-            "epoch-0002.h5",
-        ]
-        weights.append(load_weights(folder / "model.keras"))
-    for one, two in zip(*histories, strict=True):
+        lines = (run_dir / "history.jsonl").read_text().splitlines()
+        weights = load_weights(run_dir / "model.keras")
+        return Trained(run_dir, [json.loads(line) for line in lines], weights)
+
+    with ThreadPoolExecutor() as both:
+        one = both.submit(train, 1, "none", 6)
+        two = both.submit(train, 2, "horovodrun-gloo", 3)
+        return one.result(), two.result()
+
+
+def test_two_ranks_report_what_one_reports(trained: tuple[Trained, Trained]) -> None:
+    for one, two in zip(trained[0].history, trained[1].history, strict=True):
         for name in ("loss", "val_loss", "dice", "val_dice", "iou"):
             # Rounding that Adam amplifies; in float64 the same runs agree to 1e-15.
             assert np.isclose(one[name], two[name], rtol=5e-3), (name, one, two)
-    for one, two in zip(*weights, strict=True):
+
+
+def test_two_ranks_learn_the_weights_that_one_learns(trained: tuple[Trained, Trained]) -> None:
+    for one, two in zip(trained[0].weights, trained[1].weights, strict=True):
         assert np.abs(one - two).max() <= 1e-2 * max(np.abs(one).max(), 1)
-    check_evaluation(tmp_path / "2", histories[1][-1])
 
 
-def check_evaluation(folder: Path, last: dict[str, float]) -> None:
-    """Evaluate on two ranks: what the training said of its last epoch, over every sample once."""
+def test_a_run_leaves_its_files(trained: tuple[Trained, Trained]) -> None:
+    for run_dir in (one.folder for one in trained):
+        left = {path.name for path in run_dir.iterdir()} - {"evaluation.json", "model.npz"}
+        assert sorted(left) == RUN_FILES
+        kept = sorted(path.name for path in (run_dir / "checkpoints").iterdir())
+        assert kept == ["epoch-0001.h5", "epoch-0002.h5"]
+
+
+def test_an_evaluation_finds_what_the_training_said_of_its_last_epoch(
+    trained: tuple[Trained, Trained],
+) -> None:
+    """On two ranks, over every sample once."""
+    folder, last = trained[1].folder, trained[1].history[-1]
     output = folder / "evaluation.json"
-    arguments = [SCRIPTS / "evaluate.py", folder, "--output", output, "--per-rank-batch-size", "2"]
-    result = run_ranks([*arguments, "--metric", "dice", "confusion_matrix"], 2)
+    flags = ["--output", output, "--per-rank-batch-size", "2"]
+    flags += ["--metric", "dice", "confusion_matrix"]
+    result = run_script("scripts/evaluate", [folder, *flags])
     assert result.returncode == 0, result.output
     found = json.loads(output.read_text())
     assert found["samples"] == 5

@@ -21,25 +21,25 @@ join = command._join
 def join_eagerly(plan: Plan) -> None:
     """Join the job as the script does, and then agree more often."""
     join(plan)
-    from ddl.training import supervisor
+    from ddl.training import consensus
 
-    supervisor.AGREE_EVERY_S = 0.0
+    consensus.AGREE_EVERY_S = 0.0
     if stop_at := os.environ.get("DDL_TEST_STOP_AT"):
-        stop_there(supervisor.Supervisor, Position(*map(int, stop_at.split("/"))))
+        stop_there(consensus.Consensus, Position(*map(int, stop_at.split("/"))))
 
 
-def stop_there(supervisor: Any, position: Position) -> None:
+def stop_there(consensus: Any, position: Position) -> None:
     """Have rank 0 send itself SIGUSR1 before the ranks agree at `position`."""
     import ddl.distributed as dist
 
-    agree = supervisor._agree
+    reach = consensus.reach
 
-    def agree_after_a_signal(self: Any, **how: Any) -> Any:
+    def reach_after_a_signal(self: Any, **how: Any) -> Any:
         if dist.is_root() and self._run.position == position:
             signal.raise_signal(signal.SIGUSR1)
-        return agree(self, **how)
+        return reach(self, **how)
 
-    supervisor._agree = agree_after_a_signal
+    consensus.reach = reach_after_a_signal
 
 
 command._join = join_eagerly

@@ -19,6 +19,7 @@ from ddl.data.order import Position
 from ddl.training.checkpoint import Snapshot, read_checkpoint
 from ddl.training.checkpoints import list_checkpoints
 from tests.launch import REPOSITORY, Job, Result
+from tests.ranks.scripts import run_script
 
 SCRIPT = REPOSITORY / "scripts" / "train_unet.py"
 EAGER = REPOSITORY / "tests" / "training" / "eager_program.py"
@@ -63,10 +64,16 @@ def start(
 
 
 def finish(run_dir: Path, *arguments: str, **how: Any) -> Result:
-    """Start or resume a run, which must come to its end."""
-    result = start(run_dir, *arguments, **how).wait(240)
+    """Start or resume a run on a pooled job, which must come to its end."""
+    result = in_pool(run_dir, *arguments, **how)
     assert result.returncode == 0, result.output
     return result
+
+
+def in_pool(run_dir: Path, *arguments: str, resume: str = "auto", **how: Any) -> Result:
+    """Start or resume a run that ends by itself on a pooled job."""
+    command = ["--run-dir", run_dir, *arguments, "--resume", resume]
+    return run_script("scripts/train_unet", command, **how)
 
 
 def reached(run_dir: Path) -> Position:

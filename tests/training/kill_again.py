@@ -33,6 +33,8 @@ from tests.training.interrupted_runs import (
 
 PLANS = {"synced": (*SYNCED, "--epochs", "24"), "local": (*LOCAL, "--epochs", "200")}
 
+KINDS = ["rank 0", "rank 1", "all ranks", "launcher", "everything"]
+
 
 def victims(job: Job, kind: str) -> list[psutil.Process]:
     """Return what is to be killed now: a rank, all of them, the launcher, or everything."""
@@ -88,8 +90,8 @@ def main() -> int:
         reference, killed = Path(folder) / "reference", Path(folder) / "killed"
         finish(reference, *plan)
         for number in range(1, arguments.times + 1):
-            kind = draw.choice(["rank 0", "rank 1", "all ranks", "launcher", "everything"])
-            print(f"{number:3d}", kill_once(killed, plan, kind, draw), flush=True)
+            told = kill_once(killed, plan, draw.choice(KINDS), draw)
+            print(f"{number:3d}", told, flush=True)
         finish(killed, *plan)
         found = differences(killed, reference)
     print("\n".join(found) if found else "equal, bit by bit")

@@ -21,7 +21,7 @@ from ddl.data.sharding import epoch_order
 from ddl.data.splits import split_samples
 from ddl.models.zoo import build_model
 from tests.data.make import microscope_pictures
-from tests.launch import REPOSITORY, run_ranks
+from tests.ranks.scripts import run_script
 
 BATCH_SIZE = 8
 VALIDATION_PART = 0.2
@@ -85,10 +85,7 @@ def train_plainly(task: Task, seed: int, epochs: int) -> Outcome:
 def train_with_ranks(
     task: Task, seed: int, epochs: int, ranks: int, run_dir: Path, floatx: str = "float32"
 ) -> Outcome:
-    """Train as a user does, with the same batch shared out over the ranks."""
-    keras_home = run_dir.parent / floatx
-    keras_home.mkdir(exist_ok=True)
-    (keras_home / "keras.json").write_text(json.dumps({"floatx": floatx}))
+    """Train as a user does, but on a pooled job, with the same batch shared out over the ranks."""
     flags = {
         "run-dir": run_dir,
         "epochs": epochs,
@@ -101,12 +98,8 @@ def train_with_ranks(
     }
     arguments = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
     launcher = "none" if ranks == 1 else "mpirun"
-    result = run_ranks(
-        [REPOSITORY / task.script, *arguments, *task.flags],
-        ranks,
-        launcher,
-        env={"KERAS_HOME": str(keras_home)},
-    )
+    how = {"ranks": ranks, "launcher": launcher, "floatx": floatx}
+    result = run_script(task.script, [*arguments, *task.flags], **how)
     assert result.returncode == 0, result.output
     first = keras.models.load_model(run_dir / "checkpoints" / "epoch-0001.h5", compile=False)
     lines = (run_dir / "history.jsonl").read_text(encoding="utf-8").splitlines()
@@ -150,7 +143,7 @@ def _dice(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 FACES = Task(
-    script="scripts/train_resnet.py",
+    script="scripts/train_resnet",
     flags=("--data", "faces", "--model", "resnet20"),
     read=_read_faces,
     build=lambda: build_model("resnet20", (25, 25, 1), 2, norm="batch"),
@@ -159,7 +152,7 @@ FACES = Task(
     metric="top_1",
 )
 CELLS = Task(
-    script="scripts/train_unet.py",
+    script="scripts/train_unet",
     flags=(
         *("--data-option", "count=94", "--image-size", "48"),
         *("--model-option", "width=8", "depth=3"),

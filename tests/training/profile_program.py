@@ -23,8 +23,9 @@ prepare_timeline()
 dist.init()
 
 from ddl.data.reader import BatchReader  # noqa: E402
-from ddl.training.loop import Training  # noqa: E402
+from ddl.training.loop import train_prepared  # noqa: E402
 from ddl.training.plan import Plan  # noqa: E402
+from ddl.training.setup import set_up  # noqa: E402
 from ddl.training.stop_request import StopRequest  # noqa: E402
 
 SLEEP_S = (
@@ -52,9 +53,9 @@ def show(folder: Path, profile: int) -> None:
         model_option={"depth": 1, "width": 2}, per_rank_batch_size=2, data_threads=1, profile=profile,
     )  # fmt: skip
     with StopRequest() as stop:
-        training = Training(plan, None, stop)
-        training.run()
-    digest = hashlib.sha256(b"".join(np.asarray(v).tobytes() for v in training.model.weights))
+        setup = set_up(plan, None, stop)
+        train_prepared(setup)
+    digest = hashlib.sha256(b"".join(np.asarray(v).tobytes() for v in setup.model.weights))
     facts = {"profile": profile, "weights": digest.hexdigest()}
     print(f"rank {dist.rank()}: " + json.dumps(facts), flush=True)
 

@@ -25,9 +25,9 @@ def join_and_watch(plan: Plan) -> None:
     import keras
     import numpy as np
 
-    from ddl.training import account
+    from ddl.training.record import recorder
 
-    account.DRAW_EVERY_S = 0.0
+    recorder.DRAW_EVERY_S = 0.0
     call = keras.Model.__call__
 
     def noted(self: keras.Model, inputs: Any, *args: Any, **options: Any) -> Any:

@@ -1,13 +1,10 @@
-"""Train and take a checkpoint on the way, or go on from it; each rank keeps all that it has in a file of its own.
+"""Train and take a checkpoint on the way, or resume from it; each rank keeps all that it has in a file of its own.
 
-mpirun -np 2 python -m tests.training.resume_program DIR whole
-mpirun -np 2 python -m tests.training.resume_program DIR again
-mpirun -np 3 python -m tests.training.resume_program DIR other
+test_snapshot.py calls `run` on two ranks ("whole", "again") and on three ("other") of the pool.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +19,8 @@ STOP = {"own state": (1, 3), "loss scale": (2, 0)}  # (epochs that are done, ste
 COUNT = 7  # samples a step, in parts of different sizes
 
 
-def main(folder: Path, action: str) -> None:
-    """Run every case, and say on every rank what refusing a wrong model said."""
-    dist.init()
+def run(folder: Path, action: str) -> None:
+    """Run every case, and keep on every rank what refusing a wrong model said."""
     import keras
 
     for case in CASES:
@@ -173,7 +169,3 @@ def refuse(path: Path) -> None:
         restore_snapshot(make_model(CASES[1], width=5), snapshot)
     except ValueError as error:
         path.with_name(f"refused-{dist.rank()}.txt").write_text(str(error))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])

@@ -37,7 +37,10 @@ def plain_outcome(name: str) -> Outcome:
 
 
 @pytest.mark.usefixtures("_float64")
-@pytest.mark.parametrize(("name", "ranks"), [("cells", 1), ("cells", 2), ("faces", 2)])
+@pytest.mark.parametrize(
+    ("name", "ranks"),
+    [("cells", 1), ("cells", 2), pytest.param("faces", 2, marks=pytest.mark.proof)],
+)
 def test_every_weight_is_that_of_plain_keras(name: str, ranks: int, tmp_path: Path) -> None:
     plain = plain_outcome(name)
     ours = train_with_ranks(TASKS[name], 0, EPOCHS, ranks, tmp_path / "run", "float64")
@@ -45,6 +48,7 @@ def test_every_weight_is_that_of_plain_keras(name: str, ranks: int, tmp_path: Pa
     assert np.allclose(ours.scores, plain.scores, atol=1e-6)
 
 
+@pytest.mark.proof
 def test_two_ranks_reach_the_accuracy_that_plain_keras_reaches(tmp_path: Path) -> None:
     """In float32, with the numbers that a user gets: of 40 pictures two ranks may find two more or less."""
     plain = max(train_plainly(FACES, 0, epochs=6).scores)

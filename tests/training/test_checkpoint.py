@@ -22,6 +22,8 @@ from ddl.training.checkpoint import (
     write_checkpoint,
 )
 from ddl.training.snapshot import restore_snapshot, take_snapshot
+from tests.models.plain import predict_by_name
+from tests.ranks import call_plain_keras
 from tests.training.snapshots import assert_equal, make_snapshot
 
 
@@ -159,21 +161,11 @@ def test_plain_keras_loads_it_where_there_is_no_ddl(tmp_path: Path) -> None:
     snapshot = take_snapshot(model, {})
     assert snapshot is not None
     write_checkpoint(tmp_path / "a.h5", snapshot)
-    np.save(tmp_path / "x.npy", x)
-    program = (
-        "import sys; sys.modules['ddl'] = sys.modules['horovod'] = None\n"
-        "import keras, numpy\n"
-        "model = keras.models.load_model('a.h5')\n"
-        "found = model.predict(numpy.load('x.npy'), verbose=0)\n"
-        "numpy.savez('y.npz', **{k: v.astype('float32') for k, v in found.items()})\n"
-        "assert not model.compiled and type(model.layers[-1]).__module__.startswith('keras.')\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, cwd=tmp_path)
-    with np.load(tmp_path / "y.npz") as found:
-        expected = model.predict(x, verbose=0)
-        assert set(found) == {"mask", "mask_2"}
-        for name, values in expected.items():
-            np.testing.assert_array_equal(found[name], values.astype("float32"))
+    found = call_plain_keras(predict_by_name, tmp_path / "a.h5", x)
+    expected = model.predict(x, verbose=0)
+    assert set(found) == {"mask", "mask_2"}
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values.astype("float32"))
 
 
 def test_one_process_goes_on_bit_for_bit(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,17 +16,25 @@ import pytest
 from ddl.training.checkpoint import read_checkpoint
 from ddl.training.checkpoints import list_checkpoints
 from tests.launch import Result
-from tests.training.interrupted_runs import SYNCED, finish, no_traceback_of_ours, reached, start
+from tests.training.interrupted_runs import (
+    SYNCED,
+    finish,
+    in_pool,
+    no_traceback_of_ours,
+    reached,
+    start,
+)
 
 pytestmark = pytest.mark.timeout(600)
 ALONE = {"ranks": 1, "launcher": "none"}
+PLAN = (*SYNCED, "--schedule-epochs", "40", "--epochs")
 FULL = "No space left on device"
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a disk of 16 MB."""
-    folder = tmp_path / "disk"
+    folder = tmp_path_factory.mktemp("full") / "disk"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(folder)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -35,39 +45,72 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk_costs_checkpoints_and_nothing_else(disk: Path) -> None:
-    plan = [*SYNCED, "--schedule-epochs", "40", "--epochs"]
-    job = start(disk, *plan, "40", **ALONE)
+@dataclass(frozen=True)
+class Trained:
+    """A run whose disk was full for a while: the checkpoints before and after it, and what was printed."""
+
+    run_dir: Path
+    last_good: Path
+    last_good_is_whole: bool
+    wrote_again: bool
+    result: Result
+
+
+@pytest.fixture(scope="module")
+def trained(disk: Path) -> Trained:
+    run_dir = disk / "trained"
+    job = start(run_dir, *PLAN, "40", **ALONE)
     job.wait_for(r"epoch 2/40  dice")
     fill(disk)
     job.wait_for(rf"{FULL} for .*epoch-00\d\d.h5. Training goes on without this checkpoint; ")
-    last_good = list_checkpoints(disk / "checkpoints")[-1][1]
-    assert f"the last good one is {last_good.name}." in job.output
-    read_checkpoint(last_good)
-    before = reached(disk)
+    last_good = list_checkpoints(run_dir / "checkpoints")[-1][1]
+    is_whole = bool(read_checkpoint(last_good))
+    before = reached(run_dir)
     free(disk)
-    assert job.wait_until(lambda: reached(disk) > before)
-    assert no_trace(check(job.wait(), 0))
-    check_whole(disk, 40)
+    wrote_again = job.wait_until(lambda: reached(run_dir) > before)
+    return Trained(run_dir, last_good, is_whole, wrote_again, job.wait())
 
+
+@pytest.fixture
+def copy(trained: Trained, disk: Path) -> Iterator[Path]:
+    """Return a copy of that run, on the same disk."""
+    run_dir = Path(shutil.copytree(trained.run_dir, disk / "copy"))
+    yield run_dir
+    shutil.rmtree(run_dir)
+
+
+def test_a_full_disk_costs_checkpoints_and_nothing_else(trained: Trained) -> None:
+    check(trained.result, 0)
+    assert no_trace(trained.result)
+    assert f"the last good one is {trained.last_good.name}." in trained.result.output
+    assert trained.last_good_is_whole
+    assert trained.wrote_again
+    check_whole(trained.run_dir, 40)
+
+
+def test_a_start_on_a_full_disk_is_refused(copy: Path, disk: Path) -> None:
     fill(disk)
-    refused = check(start(disk, *plan, "41", **ALONE).wait(), 2)
-    line = f"train_unet: Received: run_dir={disk}, which cannot be written ({FULL})."
+    refused = check(in_pool(copy, *PLAN, "41", **ALONE), 2)
+    free(disk)
+    line = f"train_unet: Received: run_dir={copy}, which cannot be written ({FULL})."
     assert line in refused.output
     assert no_trace(refused)
-    free(disk)
-    check_whole(disk, 40)
+    check_whole(copy, 40)
 
-    job = start(disk, *plan, "41", **ALONE)
+
+def test_a_model_that_cannot_be_written_is_written_by_the_next_start(
+    copy: Path, disk: Path
+) -> None:
+    job = start(copy, *PLAN, "41", **ALONE)
     job.wait_for(r"epoch 41/41 +\d/")
     fill(disk)
     unsaved = check(job.wait(), 1)
-    assert f"train_unet: {disk}/model.keras cannot be written ({FULL})." in unsaved.output
-    assert no_trace(unsaved)
     free(disk)
-    check_whole(disk, 40)  # what there was is still there
-    finish(disk, *plan, "41", **ALONE)
-    check_whole(disk, 41)
+    assert f"train_unet: {copy}/model.keras cannot be written ({FULL})." in unsaved.output
+    assert no_trace(unsaved)
+    check_whole(copy, 40)  # what there was is still there
+    finish(copy, *PLAN, "41", **ALONE)
+    check_whole(copy, 41)
 
 
 def check(result: Result, status: int) -> Result:

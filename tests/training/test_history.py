@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ddl.training.history import History, read_history, write_history
+from ddl.training.history import append_epoch, read_history, write_history
 
 FILES = ("history.jsonl", "history.csv")
 VALUES = st.floats() | st.lists(st.floats(), max_size=3)
@@ -34,11 +34,11 @@ def texts(run_dir: Path) -> list[str]:
 def test_appended_or_written_whole_the_files_are_the_same(
     tmp_path: Path, epochs: list[dict[str, Any]], kept: int
 ) -> None:
-    history = History(tmp_path, epochs[:kept])
-    for one in epochs[kept:]:
-        history.append(one)
+    write_history(tmp_path, epochs[:kept])
+    for count in range(kept, len(epochs)):
+        append_epoch(tmp_path, epochs[: count + 1])
     appended = texts(tmp_path)
-    assert repr(read_history(tmp_path)) == repr(epochs) == repr(history.epochs)
+    assert repr(read_history(tmp_path)) == repr(epochs)
     write_history(tmp_path, epochs)
     assert texts(tmp_path) == appended
     for line in appended[0].splitlines():
@@ -46,9 +46,9 @@ def test_appended_or_written_whole_the_files_are_the_same(
 
 
 def test_both_files_hold_the_same_numbers(tmp_path: Path) -> None:
-    history = History(tmp_path)
-    history.append(epoch(1, dice=np.float32(0.1), matrix=np.ones((1, 2))))
-    history.append(epoch(2, dice=np.array(math.nan), val_loss=math.inf))
+    first = epoch(1, dice=np.float32(0.1), matrix=np.ones((1, 2)))
+    append_epoch(tmp_path, [first])
+    append_epoch(tmp_path, [first, epoch(2, dice=np.array(math.nan), val_loss=math.inf)])
     assert texts(tmp_path)[0].splitlines() == [
         '{"epoch": 1, "seconds": 0.5, "loss": 1.0, "dice": 0.10000000149011612, "matrix": [[1.0, 1.0]]}',
         '{"epoch": 2, "seconds": 0.5, "loss": 0.5, "dice": "NaN", "val_loss": "Infinity"}',
@@ -58,15 +58,13 @@ def test_both_files_hold_the_same_numbers(tmp_path: Path) -> None:
         '1,0.5,1.0,0.10000000149011612,"[[1.0, 1.0]]",',
         "2,0.5,0.5,nan,,inf",
     ]
-    assert [epoch["loss"] for epoch in history.epochs] == [1.0, 0.5]
-    assert history.epochs[1]["val_loss"] == math.inf
 
 
 def test_appending_leaves_what_is_written_alone(tmp_path: Path) -> None:
-    """`tail -f` goes on: the file stays the same one."""
-    history = History(tmp_path, [epoch(1)])
+    """`tail -f` keeps following: the file stays the same one."""
+    write_history(tmp_path, [epoch(1)])
     before = [(tmp_path / name).stat().st_ino for name in FILES]
-    history.append(epoch(2))
+    append_epoch(tmp_path, [epoch(1), epoch(2)])
     assert [(tmp_path / name).stat().st_ino for name in FILES] == before
 
 
@@ -74,13 +72,13 @@ def test_appending_leaves_what_is_written_alone(tmp_path: Path) -> None:
 def test_a_torn_line_is_left_out_and_mended(
     tmp_path: Path, cut: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    history = History(tmp_path, [epoch(1), epoch(2)])
+    write_history(tmp_path, [epoch(1), epoch(2)])
     for name in FILES:
         torn = (tmp_path / name).read_bytes()[:-cut]
         (tmp_path / name).write_bytes(torn)
     assert read_history(tmp_path) == [epoch(1)]
     assert "last line was not finished" in caplog.text
-    history.append(epoch(3))
+    append_epoch(tmp_path, [epoch(1), epoch(2), epoch(3)])
     assert read_history(tmp_path) == [epoch(1), epoch(2), epoch(3)]
     rows = list(csv.DictReader(texts(tmp_path)[1].splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
@@ -88,29 +86,22 @@ def test_a_torn_line_is_left_out_and_mended(
 
 def test_a_resume_cuts_the_history_back(tmp_path: Path) -> None:
     write_history(tmp_path, [epoch(n) for n in range(1, 6)])
-    History(tmp_path, [epoch(1), epoch(2)]).append(epoch(3, again=1.0))
+    write_history(tmp_path, [epoch(1), epoch(2)])
+    append_epoch(tmp_path, [epoch(1), epoch(2), epoch(3, again=1.0)])
     assert read_history(tmp_path) == [epoch(1), epoch(2), epoch(3, again=1.0)]
     assert texts(tmp_path)[1].count("\n") == 4
 
 
 def test_a_failed_line_is_made_up_for(tmp_path: Path) -> None:
-    history = History(tmp_path, [epoch(1)])
+    write_history(tmp_path, [epoch(1)])
     (tmp_path / "history.csv").unlink()
     (tmp_path / "history.csv").mkdir()
     with pytest.raises(OSError, match=r"history\.csv"):
-        history.append(epoch(2))
+        append_epoch(tmp_path, [epoch(1), epoch(2)])
     (tmp_path / "history.csv").rmdir()
-    history.append(epoch(3))
+    append_epoch(tmp_path, [epoch(1), epoch(2), epoch(3)])
     assert [one["epoch"] for one in read_history(tmp_path)] == [1, 2, 3]
     assert texts(tmp_path)[1].count("\n") == 4
-
-
-def test_other_ranks_write_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    history = History(None)
-    history.append(epoch(1))
-    assert history.epochs == [epoch(1)]
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_history_of_another_hand_is_refused_by_line(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ddl.data.order import Position
 from ddl.training.checkpoint import read_checkpoint
 from ddl.training.checkpoints import list_checkpoints
 from tests.launch import Result
-from tests.training.interrupted_runs import EAGER, finish, reached, start
+from tests.training.interrupted_runs import EAGER, finish, in_pool, reached, start
 
 pytestmark = pytest.mark.timeout(600)
 # No dropout, whose masks are a rank's own, and no Adam, which makes much of rounding.
@@ -26,40 +26,71 @@ PLAN = (
     *("--log-every-s", "0", "--keep-last", "100", "--tensorboard", "false", "--epochs", "3"),
 )
 TWO = ("--per-rank-batch-size", "6")
+NINE = ("--per-rank-batch-size", "9")
 ROUNDING = 2e-4
 
 
-def test_other_ranks_go_on_with_the_same_training(tmp_path: Path) -> None:
-    reference, stopped = tmp_path / "reference", tmp_path / "stopped"
-    finish(reference, *PLAN, *TWO)
-    job = start(stopped, *PLAN, *TWO, program=EAGER, env={"DDL_TEST_STOP_AT": "1/2"})
-    assert job.wait().returncode == 75
-    assert reached(stopped) == Position(1, 2)
-    for ranks, batch, launcher in ((3, "4", "mpirun"), (1, "12", "none")):
-        run_dir = Path(shutil.copytree(stopped, tmp_path / str(ranks)))
-        finish(run_dir, *PLAN, "--per-rank-batch-size", batch, ranks=ranks, launcher=launcher)
-        check_close(run_dir, reference)
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run on two ranks that was never stopped."""
+    run_dir = tmp_path_factory.mktemp("runs") / "reference"
+    finish(run_dir, *PLAN, *TWO)
+    return run_dir
 
-    other = ("--per-rank-batch-size", "9")
-    refused = alone(stopped, *PLAN, *other)
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the same run, stopped in its second epoch."""
+    run_dir = tmp_path_factory.mktemp("runs") / "stopped"
+    job = start(run_dir, *PLAN, *TWO, program=EAGER, env={"DDL_TEST_STOP_AT": "1/2"})
+    result = job.wait()
+    assert result.returncode == 75, result.output
+    return run_dir
+
+
+@pytest.fixture
+def stopped_copy(stopped: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(stopped, tmp_path / "copy"))
+
+
+def test_it_stopped_in_mid_epoch(stopped: Path) -> None:
+    assert reached(stopped) == Position(1, 2)
+
+
+@pytest.mark.parametrize(("ranks", "batch", "launcher"), [(3, "4", "mpirun"), (1, "12", "none")])
+def test_other_ranks_go_on_with_the_same_training(
+    ranks: int, batch: str, launcher: str, reference: Path, stopped_copy: Path
+) -> None:
+    batch_flag = ("--per-rank-batch-size", batch)
+    finish(stopped_copy, *PLAN, *batch_flag, ranks=ranks, launcher=launcher)
+    check_close(stopped_copy, reference)
+
+
+def test_another_global_batch_is_refused_in_mid_epoch(stopped: Path) -> None:
+    refused = alone(stopped, *PLAN, *NINE)
     assert refused.returncode == 2, refused.output
     assert "global_batch_size=9, but 12 in the checkpoint, at step" in refused.output
     assert "go on from the end of an epoch: --resume 1" in refused.output
-    early = alone(reference, *PLAN, *other, resume="1")
+
+
+def test_another_global_batch_goes_on_from_the_end_of_an_epoch(
+    reference: Path, stopped: Path, tmp_path: Path
+) -> None:
+    run_dir = Path(shutil.copytree(reference, tmp_path / "copy"))
+    early = alone(run_dir, *PLAN, *NINE, resume="1")
     assert early.returncode == 0, early.output
     assert "trained with 12 samples a step, this run takes 9" in early.output
-    aside = reference / "checkpoints" / "set-aside-1"
+    aside = run_dir / "checkpoints" / "set-aside-1"
     assert f"2 checkpoints after epoch-0001.h5 are now in {aside}" in early.output
     assert sorted(path.name for path in aside.iterdir()) == ["epoch-0002.h5", "epoch-0003.h5"]
-    assert [epoch["epoch"] for epoch in history(reference)] == [1, 2, 3]
-    assert history(reference)[0] == history(stopped)[0] | {
-        "seconds": history(reference)[0]["seconds"]
-    }
+    assert [epoch["epoch"] for epoch in history(run_dir)] == [1, 2, 3]
+    first, unchanged = history(run_dir)[0], history(stopped)[0]
+    assert first == unchanged | {"seconds": first["seconds"]}
 
 
 def alone(run_dir: Path, *arguments: str, resume: str = "auto") -> Result:
-    """Go on with one process."""
-    return start(run_dir, *arguments, ranks=1, launcher="none", resume=resume).wait()
+    """Resume with one process."""
+    return in_pool(run_dir, *arguments, ranks=1, launcher="none", resume=resume)
 
 
 def check_close(run_dir: Path, reference: Path) -> None:

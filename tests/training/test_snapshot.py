@@ -9,8 +9,8 @@ import pytest
 
 from ddl.training.checkpoint import read_checkpoint
 from ddl.training.snapshot import combined
-from tests.launch import run_ranks
-from tests.training.resume_program import CASES
+from tests.ranks import call_ranks
+from tests.training.resume_program import CASES, run
 
 Arrays = dict[str, np.ndarray]
 
@@ -19,8 +19,7 @@ Arrays = dict[str, np.ndarray]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("resume")
     for ranks, action in ((2, "whole"), (2, "again"), (3, "other")):
-        result = run_ranks(["-m", "tests.training.resume_program", str(made), action], ranks)
-        assert result.returncode == 0, result.output
+        call_ranks(run, made, action, ranks=ranks)
     return made
 
 

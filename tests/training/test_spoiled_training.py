@@ -44,8 +44,9 @@ def test_a_spoiled_sample_ends_the_training_and_is_named(tmp_path: Path) -> None
     good = list_checkpoints(run_dir / "checkpoints")[-1][1]
     assert good.name == "epoch-0000-step-000003.h5"
     line = (
-        f"the loss is not finite from step 4 of epoch 1 on, first on rank 1 (samples {met[0]}, {met[1]}, {met[2]}). "
-        f"The last good checkpoint is {good}. Samples {met[1]} hold NaN or infinity: mend them or take them out."
+        "The loss became NaN or infinite at step 4 of epoch 1, first on rank 1 "
+        f"(samples {met[0]}, {met[1]}, {met[2]}). "
+        f"The last good checkpoint is {good}. Samples {met[1]} hold NaN or infinity: repair or remove them."
     )
     check(result, line)
     assert (run_dir / "log.txt").read_text().endswith(f"{line}\n")
@@ -59,7 +60,7 @@ def test_a_rate_that_is_too_high_ends_the_training(tmp_path: Path) -> None:
     assert result.returncode == 4, result.output
     check(
         result,
-        r"is not finite from step \d of epoch 1 on, first on rank 0 .*Take a smaller --learning-rate",
+        r"became NaN or infinite at step \d of epoch 1, first on rank 0 .*Use a smaller --learning-rate",
     )
     check_finite(tmp_path)
 

@@ -1,0 +1,1 @@
+"""Instruments of our own measurements: what is not in the package because users do not need it."""

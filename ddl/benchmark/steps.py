@@ -1,0 +1,161 @@
+"""Where the time of a step goes: the profile of a run (`--profile`) as numbers, a table and a picture."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from ddl.benchmark.comparison import Comparison, measure
+from ddl.benchmark.reports import Result, markdown, report, rounded, say
+from ddl.benchmark.requests import Request
+from ddl.training.plan import Plan
+from ddl.training.step_time import PARTS, profiled_steps
+
+DEFAULT_WAITING = {
+    "HOROVOD_IDLE_TIME": "0",
+    "OMPI_MCA_mpi_yield_when_idle": "0",
+    "HOROVOD_CYCLE_TIME": "1",
+}
+"""How MPI and Horovod wait where `ddl.distributed.init` does not change it."""
+_SHOWN_KINDS = 8
+_READING = "tf_data_"
+_OPERATION = re.compile(r"[^:]+:_?(?:Mkl(?:Native)?)?([A-Z][A-Za-z0-9]*)$")
+"""TensorFlow's trace names an operation NAME:KIND; kinds of oneDNN have a prefix."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepsRequest(Request):
+    """Measurement.
+
+    Attributes:
+        profile: number of steps to time part by part; as many more are traced.
+        spinning: also measure ranks with the default waiting of MPI and Horovod.
+    """
+
+    epoch_steps: int = 40
+    epochs: int = 2
+    ranks: int = 2
+    profile: int = 20
+    spinning: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse runs that are shorter than their profile."""
+        super().__post_init__()
+        needed, steps = profiled_steps(self.profile), self.epochs * self.epoch_steps
+        if steps < needed:
+            raise ValueError(
+                f"Received: {self.epochs} epochs of {self.epoch_steps} steps. Expected: {needed} steps at least for "
+                f"profile={self.profile}."
+            )
+        if self.spinning and self.ranks == 1:
+            raise ValueError("Received: spinning=true with ranks=1. Expected: 2 ranks or more.")
+
+    def comparison(self) -> Comparison:
+        """Return the step time of one rank and of several ranks."""
+        setups = {"1 rank": self.setup(1)}
+        if self.ranks > 1:
+            name = f"{self.ranks} ranks"
+            if self.spinning:
+                setups[f"{name}, as they come"] = replace(self.setup(), env=DEFAULT_WAITING)
+            setups[name] = self.setup()
+        return Comparison("steps", setups, "step_ms", "ms")
+
+
+def run(request: StepsRequest) -> None:
+    """Measure the parts of a step, and report them."""
+    result = measure(request.comparison(), request.rounds, say)
+    report(request.output, result, steps_table, draw_steps)
+
+
+def profile_of(plan: Plan) -> dict[str, Any]:
+    """Return the milliseconds of a step, of its parts and of TensorFlow's operations in it, from a finished run.
+
+    Raises:
+        ValueError: the run was too short for a profile.
+    """
+    folder = plan.run_dir / "profile"
+    if not folder.is_dir():
+        raise ValueError(f"The run has too few steps for profile={plan.profile}.")
+    steps = json.loads((folder / "steps.json").read_text("utf-8"))
+    parts = np.mean(steps["median_of_rank"], axis=0)
+    return {
+        "step_ms": float(parts.sum()),
+        "parts_ms": dict(zip(PARTS, parts.tolist(), strict=True)),
+        "operations_ms": operations_of(folder / "trace", plan.profile),
+    }
+
+
+def operations_of(folder: Path, steps: int) -> dict[str, float]:
+    """Return milliseconds per step of each kind of operation in a trace, without the threads that read data."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    spent: Counter[str] = Counter()
+    for path in folder.rglob("*.xplane.pb"):
+        space = xplane_pb2.XSpace.FromString(path.read_bytes())
+        for plane in space.planes:
+            for line in plane.lines:
+                if line.name.startswith(_READING):
+                    continue
+                for event in line.events:
+                    found = _OPERATION.fullmatch(plane.event_metadata[event.metadata_id].name)
+                    if found is not None:
+                        spent[found[1]] += event.duration_ps
+    return {kind: 1e-9 * picoseconds / steps for kind, picoseconds in spent.most_common()}
+
+
+def steps_table(result: Result) -> str:
+    """Return a table of the parts of a step, and one of the kinds of operations."""
+    ways = result["results"]
+    rows = [
+        [way, rounded(result["values"][way]["median"]), *parts_of(trials)]
+        for way, trials in ways.items()
+    ]
+    parts = markdown([result["benchmark"], "ms a step", *PARTS], rows)
+    names = list(ways)
+    spent = {way: _operations(ways[way]) for way in (names[0], names[-1])}
+    kinds = sorted(
+        {kind for one in spent.values() for kind in one},
+        key=lambda kind: -sum(one.get(kind, 0.0) for one in spent.values()),
+    )
+    rows = [
+        [kind, *(rounded(one.get(kind, 0.0)) for one in spent.values())]
+        for kind in kinds[:_SHOWN_KINDS]
+    ]
+    return f"{parts}\n{markdown(['ms of threads of rank 0', *spent], rows)}"
+
+
+def parts_of(trials: list[dict[str, Any]]) -> list[str]:
+    """Return the median milliseconds of each part of a step."""
+    return [rounded(median(one["parts_ms"][part] for one in trials)) for part in PARTS]
+
+
+def _operations(trials: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the median milliseconds of each kind of operation."""
+    kinds = dict.fromkeys(kind for one in trials for kind in one["operations_ms"])
+    return {kind: median(one["operations_ms"].get(kind, 0.0) for one in trials) for kind in kinds}
+
+
+def draw_steps(result: Result, path: Path) -> None:
+    """Draw the step of each setup as a bar of its parts."""
+    from ddl.training.figure import new_figure
+
+    ways = result["results"]
+    with new_figure(path, 640, 150 + 45 * len(ways)) as figure:
+        axes = figure.add_subplot()
+        left = np.zeros(len(ways))
+        for part in PARTS:
+            widths = [median(one["parts_ms"][part] for one in trials) for trials in ways.values()]
+            axes.barh(range(len(ways)), widths, left=left, height=0.6, label=part)
+            left += widths
+        axes.set_yticks(range(len(ways)), list(ways))
+        axes.invert_yaxis()
+        axes.set_xlabel("ms a step (medians)")
+        axes.set_title("Where the time of a step goes", loc="left", fontweight="bold")
+        figure.legend(fontsize=8, ncols=len(PARTS), loc="outside lower center")

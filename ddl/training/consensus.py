@@ -1,0 +1,107 @@
+"""What all ranks decide together, every half second or so: to stop, to save, how many steps make a block.
+
+A rank that decided alone would leave the others waiting in their next reduction.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+import ddl.distributed as dist
+from ddl.training.run import Run
+from ddl.training.steps.blocks import block_size
+from ddl.training.stop_request import StopRequest, signal_name
+
+AGREE_EVERY_S = 0.5
+"""Seconds between two agreements: two small reductions, under a millisecond."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the ranks decided; equal on all of them.
+
+    Attributes:
+        stop: why the run must stop now, or None.
+        save: whether a checkpoint is due.
+        end: whether a callback ends the training, as a finished one.
+    """
+
+    stop: str | None = None
+    save: bool = False
+    end: bool = False
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to do."""
+        return bool(self.stop or self.save or self.end)
+
+
+class Consensus:
+    """Counts what was done since the ranks last agreed, and has them agree again. All ranks have one.
+
+    Attributes:
+        block_size: steps to take in one call, from the next one on.
+    """
+
+    def __init__(self, run: Run, stop: StopRequest, *, every_step: bool = False) -> None:
+        """Start the clocks.
+
+        Args:
+            run: the run to decide about.
+            stop: remembers the signals that this rank received.
+            every_step: whether steps are taken one by one, with an agreement after each.
+        """
+        self.block_size = 1 if every_step else run.plan.steps_per_execution or 1
+        self._run, self._stop, self._every_step = run, stop, every_step
+        self._count = 0  # steps since the ranks last agreed
+        self._interval = 1  # steps between two agreements
+        self._agreed_at = self._saved_at = time.monotonic()
+
+    def begin_epoch(self) -> None:
+        """Count from here: what lies between two epochs is no step."""
+        self._count, self._agreed_at = 0, time.monotonic()
+
+    def saved(self) -> None:
+        """Restart the clock of checkpoints."""
+        self._saved_at = time.monotonic()
+
+    def is_due(self, count: int) -> bool:
+        """Count `count` more steps, and return whether the ranks should agree now. The same on all ranks."""
+        self._count += count
+        return self._count >= self._interval
+
+    def reach(self, *, first_step_s: float | None = None, wants_end: bool = False) -> Decision:
+        """Return what all ranks decide. All ranks must call it.
+
+        Args:
+            first_step_s: seconds of the run's first step, where the time since the last agreement was that of training
+                steps: it then decides how many of them to take in one call.
+            wants_end: whether a callback of this rank ends the training.
+        """
+        now, plan = time.monotonic(), self._run.plan
+        step_s = (now - self._agreed_at) / max(1, self._count)
+        interval = min(self._interval * 4, max(1, math.floor(AGREE_EVERY_S / max(step_s, 1e-6))))
+        late = 0 < plan.time_limit_min * 60 <= self._stop.seconds
+        due = 0 < plan.checkpoint_every_min * 60 <= now - self._saved_at
+        size = self.block_size if first_step_s is None else self._block_size(step_s, first_step_s)
+        own = [late, due, interval, size] if dist.is_root() else [0, 0, 0, 0]  # one clock for all
+        mine = np.array([self._stop.signal, wants_end, *own], np.int64)
+        signal, end, late, due, interval, size = dist.allreduce(mine, "max").tolist()
+        self.block_size, self._interval = size, 1 if self._every_step else interval
+        self._count, self._agreed_at = 0, now
+        limit = f"time_limit_min={plan.time_limit_min:g}" if late else None
+        return Decision(signal_name(signal) if signal else limit, bool(due), bool(end))
+
+    def _block_size(self, step_s: float, first_step_s: float) -> int:
+        """Return how many steps to take in one call from here on, as rank 0 sees it."""
+        run = self._run
+        if self._every_step:
+            return 1
+        if run.plan.steps_per_execution:
+            return run.plan.steps_per_execution
+        done = run.position.epoch * run.steps_per_epoch + run.position.step
+        left = run.plan.epochs * run.steps_per_epoch - done
+        return block_size(step_s, left, first_step_s if self.block_size == 1 else 0.0)

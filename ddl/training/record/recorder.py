@@ -1,0 +1,212 @@
+"""What a run tells about itself while it goes, on the screen and in its folder. Every rank has one; rank 0's writes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+import ddl.distributed as dist
+from ddl.data.preprocessing import NAME as PREPROCESSING
+from ddl.data.reader import BatchReader
+from ddl.files import write_whole
+from ddl.training.checkpoints import best_epochs
+from ddl.training.curves import draw_curves
+from ddl.training.data import TrainingData
+from ddl.training.events import EventWriter
+from ddl.training.facts import append_start, gather_facts
+from ddl.training.history import append_epoch, write_history
+from ddl.training.picture_sheet import draw_classification, draw_segmentation
+from ddl.training.progress import TrainingProgress
+from ddl.training.run import Diverged, Interrupted, Run, Unsaved
+from ddl.training.run_dir import EarlyLines, RunLog, claim_run_dir, open_log, spare_training
+
+logger = logging.getLogger("ddl")
+
+DRAW_EVERY_S = 60.0
+SHOWN_SAMPLES = 8
+
+
+@contextlib.contextmanager
+def hold_run_dir(run: Run, hosts: Sequence[str]) -> Iterator[None]:
+    """Hold the run's folder for this job, and write what the run starts with. Only rank 0 calls it.
+
+    Args:
+        run: the run that starts or resumes.
+        hosts: the name of each rank's host.
+
+    Raises:
+        ValueError: the folder holds another run, another job is training in it, or it cannot be written.
+    """
+    plan, folder = run.plan, run.plan.run_dir
+    with claim_run_dir(folder, resume=plan.resume is not None):
+        try:
+            write_whole(folder / "plan.json", lambda path: path.write_text(plan.to_json(), "utf-8"))
+            preprocessing = run.preprocessing.to_json()
+            write_whole(
+                folder / PREPROCESSING, lambda path: path.write_text(preprocessing, "utf-8")
+            )
+            append_start(folder, gather_facts(hosts))
+            write_history(folder, run.history)
+        except OSError as error:
+            raise ValueError(
+                f"Received: run_dir={folder}, which cannot be written ({error.strerror or error}). Expected: a folder "
+                "that you may write, with room for checkpoints."
+            ) from error
+        yield
+
+
+class Recorder:
+    """Shows progress, and keeps history, log, TensorBoard events, curves, pictures and the final model.
+
+    A failed write of all but the final model is one warning: the training is worth more.
+    """
+
+    def __init__(self, run: Run, data: TrainingData, early: EarlyLines) -> None:
+        """Prepare; `__enter__` opens the files in the run's folder, which this job holds already.
+
+        Args:
+            run: the run to record.
+            data: the data whose first validation samples are drawn.
+            early: lines that were logged before the folder was there.
+        """
+        self._run, self._data, self._folder = run, data, run.plan.run_dir
+        self._early = early
+        self._drawn_at = time.monotonic()
+        self._open = contextlib.ExitStack()
+        self._progress: TrainingProgress | None = None  # of rank 0 alone
+        self._log: RunLog | None = None
+        self._events: EventWriter | None = None
+
+    def __enter__(self) -> Recorder:
+        """Open log, progress and events."""
+        if not dist.is_root():
+            self._early.hand_over(None)
+            return self
+        run, plan = self._run, self._run.plan
+        self._log = self._open.enter_context(open_log(self._folder))
+        self._early.hand_over(self._log)
+        self._progress = TrainingProgress(
+            plan.epochs,
+            run.order.count,
+            run.order.global_batch_size,
+            every_s=plan.log_every_s,
+            log=self._log.write_line,
+        )
+        self._open.callback(self._progress.close)
+        if plan.tensorboard:
+            with spare_training("TensorBoard's events"):
+                self._events = EventWriter(self._folder / "events", len(run.history) + 1)
+                self._open.callback(self._close_events, self._events)
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Write into the log why the training ended early, and close everything."""
+        if self._log is not None and isinstance(error, Interrupted | Diverged):
+            self._log.write_line(str(error))
+        self._open.close()
+
+    def begin_epoch(self) -> None:
+        """Start the progress of the epoch at which the run stands."""
+        if self._progress is not None:
+            epoch, step = self._run.position.epoch, self._run.position.step
+            self._progress.begin_epoch(epoch, self._run.steps_per_epoch, step)
+
+    def steps(self, logs: Mapping[str, Any]) -> None:
+        """Show the steps that are done; the values of `logs` are read only where they are shown."""
+        if self._progress is not None:
+            self._progress.step(self._run.position.step, self._run.named(logs))
+
+    def validation(self, step: int, steps: int) -> None:
+        """Show that `step` of `steps` steps of the validation are done."""
+        if self._progress is not None:
+            self._progress.validate(step, steps)
+
+    def end_epoch(self, model: keras.Model) -> None:
+        """Write the last epoch of the history; draw curves and pictures about once a minute."""
+        if self._progress is None:
+            return
+        epoch = self._run.history[-1]
+        with spare_training("the history"):
+            append_epoch(self._folder, self._run.history)
+        numbers = {k: v for k, v in epoch.items() if k not in ("epoch", "seconds", "learning_rate")}
+        self._progress.end_epoch(numbers)
+        if self._events is not None:
+            with spare_training("TensorBoard's events"):
+                self._events.write_epoch(epoch)
+        if time.monotonic() - self._drawn_at > DRAW_EVERY_S:
+            self._draw(model)
+        plan = self._run.plan
+        if self._run.is_over and len(self._run.history) < plan.epochs:
+            logger.info(
+                "Training ends early: %s has not improved for %d epochs.",
+                plan.monitor,
+                plan.early_stopping_patience,
+            )
+
+    def finish(self, model: keras.Model) -> None:
+        """Write the final model without its optimizer, and draw for the last time.
+
+        Raises:
+            Unsaved: the model cannot be written, for example because the disk is full.
+        """
+        if self._progress is None:
+            return
+        final = keras.Model(model.input, model.outputs[0], name=model.name)
+        path = self._folder / "model.keras"
+        try:
+            write_whole(path, lambda partial: final.save(partial))
+        except OSError as error:
+            raise Unsaved(
+                f"Could not write {path}: {error.strerror or error}. The training itself is complete: free some "
+                "space, and --resume auto writes the model."
+            ) from error
+        self._draw(model)
+
+    @staticmethod
+    def _close_events(events: EventWriter) -> None:
+        with spare_training("TensorBoard's events"):
+            events.close()
+
+    def _draw(self, model: keras.Model) -> None:
+        epochs, plan = self._run.history, self._run.plan
+        with spare_training("curves and pictures"):
+            numbers = [epoch["epoch"] for epoch in epochs]
+            best = best_epochs(numbers, epochs, plan.monitor, plan.mode)
+            path = self._folder / "curves.png"
+            draw_curves(epochs, path, best_epoch=best[0] if best else None)
+            self._draw_samples(model)
+            if self._events is not None and epochs:
+                self._events.write_picture("samples", self._folder / "samples.png", len(epochs))
+        self._drawn_at = time.monotonic()
+
+    def _draw_samples(self, model: keras.Model) -> None:
+        """Draw the first validation samples with what the model predicts for them.
+
+        It computes one at a time: a model whose training step just fits the memory must not fail here, and Keras keeps
+        every layer's output while it calls a model.
+        """
+        samples = self._data.validation
+        indices = np.arange(min(SHOWN_SAMPLES, len(samples)))
+        inputs, targets = BatchReader(samples)(0, indices)
+        probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
+        path = self._folder / "samples.png"
+        if self._run.plan.target == "mask":
+            draw_segmentation(inputs, targets, probabilities, path)
+        else:
+            names = samples.class_names or None
+            draw_classification(inputs, targets, probabilities, path, class_names=names)
+
+
+def _probabilities(model: keras.Model, sample: np.ndarray) -> np.ndarray:
+    """Return what the model's first output predicts for a sample."""
+    outputs = model(sample[None], training=False)
+    if isinstance(outputs, dict | list):
+        outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
+    probabilities: np.ndarray = np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)[0]
+    return probabilities

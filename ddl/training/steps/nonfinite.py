@@ -1,0 +1,82 @@
+"""What ends a run whose loss becomes NaN or infinite, and which samples to look at. No TensorFlow here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+import ddl.distributed as dist
+from ddl.data.source import Source, Subset
+from ddl.training.run import Diverged, Run
+
+_LISTED = 8
+_NEVER = 1 << 30
+
+
+def check_losses(
+    losses: Sequence[float], run: Run, samples: Source, last_good: Callable[[], str]
+) -> None:
+    """Refuse a loss that is NaN or infinite. All ranks must call it, with as many losses.
+
+    Args:
+        losses: this rank's losses of the last steps that were taken, in order.
+        run: where the training stands after them.
+        samples: what it trains on.
+        last_good: returns a sentence on the checkpoint to go back to.
+
+    Raises:
+        Diverged: on all ranks, with the first such step, its rank, its samples, and what to do.
+    """
+    bad = next((k for k, loss in enumerate(losses) if not math.isfinite(loss)), _NEVER)
+    first = int(dist.allreduce(np.int64(bad), "min"))
+    if first == _NEVER:
+        return
+    epoch, step = run.position.epoch, run.position.step - len(losses) + first
+    indices = next(run.order.epoch(epoch, dist.rank(), step))
+    nonfinite = origin_indices(samples, nonfinite_samples(samples, indices))
+    ranks = dist.allgather((bad == first, origin_indices(samples, indices), nonfinite))
+    if any(nonfinite for *_, nonfinite in ranks):
+        rank = next(rank for rank, (*_, nonfinite) in enumerate(ranks) if nonfinite)
+        named = listed([index for *_, nonfinite in ranks for index in nonfinite])
+        advice = f"Samples {named} hold NaN or infinity: repair or remove them."
+    else:
+        rank = next(rank for rank, (is_first, *_) in enumerate(ranks) if is_first)
+        advice = (
+            "Use a smaller --learning-rate, --optimizer-option global_clipnorm=1 or a longer --warmup-epochs; or look "
+            "at these samples."
+        )
+    raise Diverged(
+        f"The loss became NaN or infinite at step {step + 1} of epoch {epoch + 1}, first on rank {rank} (samples "
+        f"{listed(ranks[rank][1])}). {last_good()} {advice}"
+    )
+
+
+def nonfinite_samples(samples: Source, indices: np.ndarray) -> list[int]:
+    """Return which of the samples hold NaN or infinity; none where they can no longer be read."""
+    try:
+        batch = samples.read(indices)
+    except (OSError, ValueError):
+        return []
+    nonfinite = np.zeros(len(indices), bool)
+    for values in batch.values():
+        if values.dtype.kind == "f":
+            nonfinite |= ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    return [int(index) for index in indices[nonfinite]]
+
+
+def origin_indices(samples: Source, indices: Sequence[int] | np.ndarray) -> list[int]:
+    """Return which samples of the file these are, where `samples` is a part of it."""
+    found = np.asarray(indices, np.int64)
+    source: Source | None = samples
+    while source is not None:
+        if isinstance(source, Subset):
+            found = source.indices[found]
+        source = source.source
+    return [int(index) for index in found]
+
+
+def listed(indices: Sequence[int]) -> str:
+    """Return numbers of samples as a text that stays short."""
+    return ", ".join(map(str, indices[:_LISTED])) + (", ..." if len(indices) > _LISTED else "")

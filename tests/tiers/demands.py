@@ -1,0 +1,43 @@
+"""The full-size demands of `./run_tests.sh --long NAME`, and what each of them takes. Needs nothing but Python.
+
+python3 tests/tiers/demands.py          lists them
+python3 tests/tiers/demands.py NAME     checks a name
+"""
+
+from __future__ import annotations
+
+import sys
+
+DEMANDS = {
+    "kills": "kill a training run 100 times at random moments and resume it each time (15 minutes)",
+    "image": "build the container image and train in two containers (10 to 25 minutes, as root)",
+    "walk": "walk through docs/walk.md at its full size, with a PostgreSQL server (8 minutes)",
+    "learns": "train the U-Net of `train_unet.py --help` until its promised Dice (2 minutes)",
+}
+
+
+def listing() -> str:
+    """Return a line for each demand."""
+    return "".join(f"  {name:8} {what}\n" for name, what in DEMANDS.items())
+
+
+def refusal(name: str) -> str:
+    """Return the line about an unknown name, "" about a known one."""
+    if name in DEMANDS:
+        return ""
+    return f"Received: --long {name}. Expected one of: {', '.join(DEMANDS)}."
+
+
+def main(argv: list[str]) -> int:
+    """List the demands, or check a name: status 2 and a line where it is unknown."""
+    if not argv:
+        sys.stdout.write(listing())
+        return 0
+    if told := refusal(argv[0]):
+        sys.stderr.write(f"run_tests: {told}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
