@@ -116,7 +116,7 @@ def take_steps(trial: Trial) -> dict[str, Any]:
     dist.init()
     import tensorflow as tf
 
-    from ddl.distributed.optimizer import use_fused_operations
+    from ddl.distributed.keras_patches.optimizer import use_fused_operations
     from ddl.training.steps.blocks import MOST_STEPS, several_steps
 
     model, _, _ = compiled(trial)

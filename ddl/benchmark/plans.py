@@ -12,7 +12,7 @@ from ddl.data.source import Source, Subset
 from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
 from ddl.data.synthetic import microscope_picture
-from ddl.distributed.launcher import placement
+from ddl.distributed.job.launcher import placement
 from ddl.models.zoo import target_of
 from ddl.training.data import TrainingData, as_samples, classes_of, open_data, open_part
 from ddl.training.plan import Plan

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from ddl.distributed.launcher import placement
-from ddl.distributed.quiet import loading_tensorflow
+from ddl.distributed.job.launcher import placement
+from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.export.benchmark import InferenceBenchmark
 from ddl.export.export import Export
 from ddl.export.samples import DataChoice, Samples, open_samples

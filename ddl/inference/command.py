@@ -11,8 +11,8 @@ import logging
 import sys
 
 import ddl.distributed as dist
-from ddl.distributed.launcher import placement
-from ddl.distributed.quiet import loading_tensorflow
+from ddl.distributed.job.launcher import placement
+from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.flags import BAD_INPUT, Parser, complain, given_flags
 from ddl.inference.claim import check_folder
@@ -41,7 +41,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
         dist.init(stall_timeout_s=0)
     except ValueError as error:
         return complain(parser.name, error)
-    from ddl.distributed.failure import give_up
+    from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
         from ddl.inference.predict import OneRankError, predict
@@ -74,7 +74,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
         dist.init()
     except ValueError as error:
         return complain(parser.name, error)
-    from ddl.distributed.failure import give_up
+    from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
         from ddl.inference.inspector import inspect

@@ -12,8 +12,9 @@ import numpy as np
 import ddl.distributed as dist
 from ddl.data.sharding import shard_bounds
 from ddl.data.source import Source
-from ddl.distributed.metrics import reduced_values
-from ddl.distributed.quiet import loading_tensorflow
+from ddl.distributed.job.quiet import loading_tensorflow
+from ddl.distributed.on_ranks import on_all, on_root
+from ddl.distributed.state.reduced_metrics import reduced_values
 from ddl.files import write_whole
 from ddl.inference.inspection import Inspection, confusion_text, per_picture_text
 from ddl.inference.model import TrainedModel
@@ -26,7 +27,6 @@ from ddl.training.losses import build_loss
 from ddl.training.metrics import build_metric
 from ddl.training.picture_sheet import draw_classification, draw_segmentation, mean_dice
 from ddl.training.steps.supervised import BadData
-from ddl.training.together import on_all, on_root
 
 _MATRIX = "confusion_matrix"
 

@@ -65,7 +65,7 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Op
         ValueError: OpenVINO cannot read the file, or the model has more than one input or output.
     """
     # Imported here, because PostgreSQL loads this module too: it opens models from bytes and has no ranks.
-    from ddl.distributed.launcher import placement, threads_per_rank
+    from ddl.distributed.job.launcher import placement, threads_per_rank
 
     ov = load_openvino()
     settings = {

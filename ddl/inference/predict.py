@@ -16,7 +16,8 @@ import numpy as np
 import ddl.distributed as dist
 from ddl.data.conversion import unit_range
 from ddl.data.sharding import shard_bounds
-from ddl.distributed.quiet import loading_tensorflow
+from ddl.distributed.job.quiet import loading_tensorflow
+from ddl.distributed.on_ranks import on_all, on_root
 from ddl.files import write_whole
 from ddl.inference import labels
 from ddl.inference.claim import claim_folder, disk_trouble
@@ -29,7 +30,6 @@ from ddl.inference.results import MaskFiles, result_paths
 from ddl.inference.segmenter import Bands, Passage, Segmenter
 from ddl.inference.tiling import Rows
 from ddl.progress import Progress
-from ddl.training.together import on_all, on_root
 
 
 class OneRankError(ValueError):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.conversion import to_levels
-from ddl.distributed.launcher import placement, threads_per_rank
+from ddl.distributed.job.launcher import placement, threads_per_rank
 
 
 class TflitePredictor:

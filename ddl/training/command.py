@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import ddl.distributed as dist
-from ddl.distributed.launcher import placement
-from ddl.distributed.quiet import loading_tensorflow
-from ddl.distributed.timeline import prepare_timeline
+from ddl.distributed.job.launcher import placement
+from ddl.distributed.job.quiet import loading_tensorflow
+from ddl.distributed.timing.timeline import prepare_timeline
 from ddl.flags import BAD_INPUT, Parser, add_flags, complain
 from ddl.training.checkpoint import Checkpoint
 from ddl.training.data import TrainingData, open_data
@@ -116,7 +116,7 @@ def _join(plan: Plan) -> None:
 def _train(
     name: str, plan: Plan, data: TrainingData, stop: StopRequest, checkpoint: Checkpoint | None
 ) -> int:
-    from ddl.distributed.failure import give_up
+    from ddl.distributed.watch.failure import give_up
     from ddl.training.loop import train_prepared
     from ddl.training.setup import Setup, set_up
     from ddl.training.steps.supervised import BadData
@@ -141,7 +141,7 @@ def _end(name: str, end: BaseException) -> NoReturn:
 
     At once: launchers grant 1 to 5 s between a signal and the kill. Python's own farewell to TensorFlow takes longer.
     """
-    from ddl.distributed.failure import give_up
+    from ddl.distributed.watch.failure import give_up
 
     if isinstance(end, KeyboardInterrupt):  # of this rank alone, perhaps
         give_up(f"{name} (rank {placement().rank}): stopped at once by Ctrl-C.", AT_ONCE)

@@ -16,7 +16,7 @@ from ddl.data.source import Source, Subset
 from ddl.data.sources import PICTURE_FILES, SEEDED, SOURCES, detect_format, open_source
 from ddl.data.sources.hdf5 import has_splits
 from ddl.data.splits import split_samples
-from ddl.distributed.launcher import placement
+from ddl.distributed.job.launcher import placement
 from ddl.training.agreement import check_agreement, check_shapes
 from ddl.training.plan import Plan
 from ddl.training.plan_parts import DataPlan

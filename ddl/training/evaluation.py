@@ -115,9 +115,9 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
 
     import ddl.distributed as dist
     from ddl.data import pipeline, sharding
-    from ddl.distributed.launcher import threads_per_rank
+    from ddl.distributed.job.launcher import threads_per_rank
+    from ddl.distributed.on_ranks import on_all
     from ddl.training.steps.supervised import BadData
-    from ddl.training.together import on_all
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
     batch_size = evaluation.per_rank_batch_size

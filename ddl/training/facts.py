@@ -16,7 +16,7 @@ from typing import Any
 
 import ddl
 from ddl import machine
-from ddl.distributed.launcher import placement, usable_cores
+from ddl.distributed.job.launcher import placement, usable_cores
 from ddl.files import write_whole
 
 FACTS_NAME = "facts.json"

@@ -20,8 +20,8 @@ import numpy as np
 import tensorflow as tf
 
 import ddl.distributed as dist
-from ddl.distributed.stamps import Stamps
-from ddl.distributed.timeline import calm_writer, has_timeline, start_timeline, stop_timeline
+from ddl.distributed.timing.reduction_timer import Stamps
+from ddl.distributed.timing.timeline import calm_writer, has_timeline, start_timeline, stop_timeline
 from ddl.files import write_whole
 from ddl.training.run import Run
 from ddl.training.run_dir import spare_training

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any, TextIO
 
-from ddl.distributed.launcher import placement
+from ddl.distributed.job.launcher import placement
 from ddl.progress import StatusLine, draw_bar, duration
 
 LOG_EVERY_S = 10.0

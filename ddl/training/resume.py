@@ -8,7 +8,7 @@ from typing import Any
 
 from ddl.data.order import SampleOrder
 from ddl.data.preprocessing import Preprocessing
-from ddl.distributed.launcher import placement
+from ddl.distributed.job.launcher import placement
 from ddl.training.checkpoint import Checkpoint
 from ddl.training.checkpoints import find_checkpoint
 from ddl.training.plan import Plan

@@ -12,6 +12,7 @@ import keras
 
 import ddl.distributed as dist
 from ddl.data.order import Position, SampleOrder
+from ddl.distributed.on_ranks import on_all, on_root
 from ddl.training.build import compile_model, plan_model
 from ddl.training.checkpoint import Checkpoint
 from ddl.training.data import TrainingData, open_data
@@ -24,7 +25,6 @@ from ddl.training.run_dir import EarlyLines
 from ddl.training.saver import Saver
 from ddl.training.snapshot import Snapshot
 from ddl.training.stop_request import StopRequest, signal_name
-from ddl.training.together import on_all, on_root
 from ddl.training.transfer import freeze_layers, take_over_weights
 
 logger = logging.getLogger("ddl")

@@ -17,9 +17,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from ddl.distributed import runtime, state
-from ddl.distributed.uneven import build_metrics
-from ddl.distributed.variables import broadcast_bytes, gather_bytes, packed, unpacked
+from ddl.distributed import runtime
+from ddl.distributed.keras_patches.uneven_batches import build_metrics
+from ddl.distributed.state import model_state
+from ddl.distributed.state.variables import broadcast_bytes, gather_bytes, packed, unpacked
 from ddl.training.checkpoint import Private, Snapshot
 from ddl.training.plain_model import architecture_of, layers_of, plain_model
 
@@ -46,7 +47,9 @@ def take_snapshot(
         ValueError: on all ranks, where the model could not be loaded in plain Keras.
     """
     plain, optimizer = plain_model(model), getattr(model, "optimizer", None)
-    state.build_optimizer(model)  # before the first step it has no slots, and a resumed one would
+    model_state.build_optimizer(
+        model
+    )  # before the first step it has no slots, and a resumed one would
     own = _differing(model, mid_epoch)
     private = _gathered({name: _copy(variable) for name, variable in own.items()})
     if not runtime.is_root():
@@ -88,7 +91,7 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
         ValueError: on all ranks, where model or optimizer are not those of the snapshot; with the first difference.
     """
     plain = plain_model(model)
-    state.build_optimizer(model)
+    model_state.build_optimizer(model)
     root = snapshot if runtime.is_root() else None
     problem, ranks, names = _told(root, _model_difference(model, plain, root) if root else "")
     if problem or not ranks:
@@ -100,12 +103,12 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
         _assign(_slots(model), [values for _, values in root.optimizer])
         seeds = [name for name in own if name in names and name.startswith("seed/")]
         _assign([own[name] for name in seeds], [root.private[0][name] for name in seeds])
-    state.keep_private(model, False)
-    state.broadcast_state(model)  # gives each rank a stream of random numbers of its own, too
+    model_state.keep_private(model, False)
+    model_state.broadcast_state(model)  # gives each rank a stream of random numbers of its own, too
     if ranks == runtime.size():
         kept = [name for name in own if name in names and not name.startswith("metric/")]
         _scatter({name: own[name] for name in kept}, root)
-    state.keep_private(model)  # when `fit` broadcasts again
+    model_state.keep_private(model)  # when `fit` broadcasts again
 
 
 def restore_metrics(model: keras.Model, snapshot: Snapshot | None, batch: Any = None) -> None:
@@ -158,7 +161,7 @@ def combined(values: Sequence[np.ndarray], aggregation: str) -> np.ndarray:
 
 def _own_variables(model: keras.Model, mid_epoch: bool) -> _Named:
     """Return what this rank may have of its own, in the same order on all ranks."""
-    kinds = state.private_variables(model)
+    kinds = model_state.private_variables(model)
     if not mid_epoch:
         return _numbered("seed", kinds["seed"])
     kinds["metric"] = model.metrics_variables

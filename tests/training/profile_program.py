@@ -17,7 +17,7 @@ from unittest import mock
 import numpy as np
 
 import ddl.distributed as dist
-from ddl.distributed.timeline import prepare_timeline
+from ddl.distributed.timing.timeline import prepare_timeline
 
 prepare_timeline()
 dist.init()
