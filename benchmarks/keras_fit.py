@@ -15,7 +15,7 @@ from ddl.benchmark.plans import LOSSES, METRICS, make_samples
 from ddl.benchmark.requests import Request
 from ddl.benchmark.trial import Trial
 from ddl.benchmark.trials import EpochClock, open_batches, read_batches, throughput
-from ddl.data.samples import ArraySamples
+from ddl.data.inputs_and_targets import ArraySamples
 from ddl.models.zoo import target_of
 
 _FIT = f"{__name__}:fit_on_arrays"
@@ -44,7 +44,7 @@ class StallRequest(Request):
         setups = {
             "fit on arrays": self.setup(1, way=_FIT, validates=False),
             "with our optimizer": self.setup(1, way=f"{__name__}:fit_as_script", validates=False),
-            "fit on ddl.data.pipeline": self.setup(1, way=f"{__name__}:fit_on_pipeline"),
+            "fit on ddl.data.batches.pipeline": self.setup(1, way=f"{__name__}:fit_on_pipeline"),
         }
         return Comparison("after the last step of an epoch", setups, "longest_end_s", "s")
 

@@ -85,7 +85,7 @@ def open_batches(
     trial: Trial, samples: Source, rank: int = 0, size: int = 1, **reading: Any
 ) -> Iterator[tuple[Any, int]]:
     """Return the endless batches of one rank's share of these samples, and the steps of an epoch."""
-    from ddl.data import pipeline
+    from ddl.data.batches import pipeline
     from ddl.data.order import SampleOrder
 
     order = SampleOrder("global", len(samples), trial.per_rank_batch_size, size, trial.seed)

@@ -56,7 +56,7 @@ def _check_equal_steps(steps: list[int | None]) -> None:
         found = ", ".join(f"rank {rank}: {count}" for rank, count in enumerate(steps))
         raise ValueError(
             f"Received: different steps per epoch ({found}). Expected: the same on every rank. Split each global "
-            "batch over the ranks (ddl.data.sharding, ddl.data.pipeline) or set steps_per_epoch."
+            "batch over the ranks (ddl.data.sharding, ddl.data.batches.pipeline) or set steps_per_epoch."
         )
 
 

@@ -9,7 +9,7 @@ from typing import TextIO
 
 import numpy as np
 
-from ddl.data.conversion import to_levels
+from ddl.data.pictures.conversion import to_levels
 from ddl.export.samples import Samples
 from ddl.progress import Progress
 

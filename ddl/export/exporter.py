@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddl.data.conversion import to_levels, unit_range
+from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.data.preprocessing import Preprocessing
 from ddl.export.appearing import appear
 from ddl.export.calibration import Calibration

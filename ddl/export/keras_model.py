@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddl.data.conversion import DEPTHS
+from ddl.data.pictures.conversion import DEPTHS
 from ddl.data.preprocessing import Preprocessing
 from ddl.inference.keras_backend import with_open_sides
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ddl.data.conversion import unit_range
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.pictures.conversion import unit_range
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import detect_format, open_source

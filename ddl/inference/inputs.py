@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.data.listing import is_picture
-from ddl.data.picture_rows import open_rows
-from ddl.data.pictures import SUFFIXES
+from ddl.data.pictures.listing import is_picture
+from ddl.data.pictures.picture_file import SUFFIXES
+from ddl.data.pictures.picture_rows import open_rows
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import open_source

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.conversion import to_levels
+from ddl.data.pictures.conversion import to_levels
 from ddl.distributed.job.launcher import placement, threads_per_rank
 
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(uint16)": "uint16"}

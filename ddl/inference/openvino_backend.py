@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.conversion import to_levels
+from ddl.data.pictures.conversion import to_levels
 from ddl.inference.openvino_runtime import load_openvino
 
 

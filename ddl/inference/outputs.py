@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from ddl.data.sink import Sink
+from ddl.closable_file import Sink
 
 SUFFIXES = {"png": ".png", "tiff": ".tif", "npy": ".npy", "hdf5": ".h5"}
 """Mask format -> file suffix."""

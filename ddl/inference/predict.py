@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import ddl.distributed as dist
-from ddl.data.conversion import unit_range
+from ddl.data.pictures.conversion import unit_range
 from ddl.data.sharding import shard_bounds
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all, on_root

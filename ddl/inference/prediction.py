@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.preprocessing import Preprocessing
 from ddl.inference.flips import KINDS
 from ddl.inference.outputs import SUFFIXES

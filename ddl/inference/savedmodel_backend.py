@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ddl.data.conversion import to_levels
+from ddl.data.pictures.conversion import to_levels
 from ddl.inference.keras_backend import set_threads
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddl.data.conversion import unit_range
+from ddl.data.pictures.conversion import unit_range
 from ddl.data.preprocessing import Preprocessing
 from ddl.inference.predictor import Predictor
 from ddl.inference.resizing import resize_bands

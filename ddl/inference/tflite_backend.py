@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.conversion import to_levels
+from ddl.data.pictures.conversion import to_levels
 from ddl.distributed.job.launcher import placement, threads_per_rank
 
 

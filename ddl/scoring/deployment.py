@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 from ddl.scoring.limits import BYTE_LIMIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
 
 BYTE_LIMIT = 100_000_000
 

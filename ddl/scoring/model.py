@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ddl.data.pictures import read_picture
+from ddl.data.pictures.picture_file import read_picture
 from ddl.data.preprocessing import Preprocessing
 from ddl.inference.decision import decide
 from ddl.inference.outputs import PngWriter, class_palette

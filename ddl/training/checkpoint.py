@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ddl.data.sink import Sink
+from ddl.closable_file import Sink
 from ddl.files import write_whole
 from ddl.training import keras_h5
 from ddl.training.keras_h5 import Layers, read_array, write_array

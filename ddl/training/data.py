@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.cache import cached
-from ddl.data.samples import LabelSamples, MaskSamples, count_classes
+from ddl.data.batches.sample_cache import cached
+from ddl.data.inputs_and_targets import LabelSamples, MaskSamples, count_classes
 from ddl.data.source import Source, Subset
 from ddl.data.sources import PICTURE_FILES, SEEDED, SOURCES, detect_format, open_source
 from ddl.data.sources.hdf5 import has_splits

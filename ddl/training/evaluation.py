@@ -114,7 +114,8 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     import numpy as np
 
     import ddl.distributed as dist
-    from ddl.data import pipeline, sharding
+    from ddl.data import sharding
+    from ddl.data.batches import pipeline
     from ddl.distributed.job.launcher import threads_per_rank
     from ddl.distributed.on_ranks import on_all
     from ddl.training.steps.supervised import BadData

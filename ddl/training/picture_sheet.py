@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ddl.data.conversion import unit_range
+from ddl.data.pictures.conversion import unit_range
 from ddl.training.figure import new_figure, shortened
 
 if TYPE_CHECKING:

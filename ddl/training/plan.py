@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ddl.data.cache import CACHES
+from ddl.data.batches.sample_cache import CACHES
 from ddl.data.order import ORDERS
 from ddl.distributed.learning_rate import RULES
 from ddl.models.zoo import MODELS, target_of
@@ -22,7 +22,7 @@ from ddl.training.plan_parts import CheckpointPlan, DataPlan, ModelPlan, Optimiz
 from ddl.training.schedules import SCHEDULES, needs_length
 
 if TYPE_CHECKING:
-    from ddl.data.augmentation import Augmentation
+    from ddl.data.batches.augmentation import Augmentation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,9 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         """Return what may happen to a training sample, or None."""
         if not self.augment:
             return None
-        from ddl.data.augmentation import Augmentation  # with SciPy, which --help does not need
+        from ddl.data.batches.augmentation import (
+            Augmentation,  # with SciPy, which --help does not need
+        )
 
         return Augmentation(**self.augment)
 
@@ -189,7 +191,7 @@ CHOICES = {
 TABLES = {"model": MODELS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 """Field -> its table; the options of the field `model` stand in `model_option`, and so on."""
 
-AUGMENTATION = "ddl.data.augmentation:Augmentation"
+AUGMENTATION = "ddl.data.batches.augmentation:Augmentation"
 """Whose options `augment` holds. Its module imports SciPy, which --help does not need."""
 
 NAMES: dict[str, Iterable[str]] = {

@@ -9,7 +9,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from ddl.data.conversion import to_levels, unit_range
+from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.export.calibration import Calibration
 from ddl.export.samples import BarePictures, DataChoice, TrueSamples, open_samples, spread
 from ddl.inference.model import find_model

@@ -49,7 +49,7 @@ def make_pictures(folder: Path, sizes: list[tuple[int, int]]) -> Path:
     """Write microscope pictures `0.png`, `1.png`, ... of these sizes, RGB."""
     from PIL import Image
 
-    from ddl.data.synthetic import microscope_picture
+    from ddl.data.pictures.synthetic_picture import microscope_picture
 
     folder.mkdir(parents=True, exist_ok=True)
     for index, (height, width) in enumerate(sizes):

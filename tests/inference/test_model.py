@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddl.data.conversion import unit_range
+from ddl.data.pictures.conversion import unit_range
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.inference.inputs import find_items
 from ddl.inference.model import find_model, preprocessing_path

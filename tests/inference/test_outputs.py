@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ddl.data.pictures import read_mask
+from ddl.data.pictures.picture_file import read_mask
 from ddl.inference.outputs import PALETTE, PngWriter
 from ddl.inference.overlay import SIDE_PX, Overlay, draw_overlay
 from ddl.inference.resizing import resize_bands

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddl.data.pictures import read_picture
+from ddl.data.pictures.picture_file import read_picture
 from ddl.scoring.limits import Limits
 from ddl.scoring.model import decode
 

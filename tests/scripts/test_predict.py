@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddl.data.pictures import read_mask
+from ddl.data.pictures.picture_file import read_mask
 from ddl.inference.inspection import Inspection
 from ddl.inference.prediction import Prediction
 from tests.inference.models import make_pictures, make_run

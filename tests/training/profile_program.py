@@ -22,7 +22,7 @@ from ddl.distributed.timing.timeline import prepare_timeline
 prepare_timeline()
 dist.init()
 
-from ddl.data.reader import BatchReader  # noqa: E402
+from ddl.data.batches.batch_reader import BatchReader  # noqa: E402
 from ddl.training.loop import train_prepared  # noqa: E402
 from ddl.training.plan import Plan  # noqa: E402
 from ddl.training.setup import set_up  # noqa: E402

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 import ddl.distributed as dist
+from ddl.data.inputs_and_targets import ArraySamples
 from ddl.data.order import Position, SampleOrder
-from ddl.data.samples import ArraySamples
 from ddl.training.data import TrainingData
 from ddl.training.run import Run
 from ddl.training.steps.supervised import SupervisedSteps

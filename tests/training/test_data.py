@@ -10,9 +10,9 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from ddl.data.samples import ArraySamples, MaskSamples
+from ddl.data.inputs_and_targets import ArraySamples, MaskSamples
+from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.sources import open_source
-from ddl.data.synthetic import microscope_picture
 from ddl.training.data import open_data, open_part
 from ddl.training.plan import Plan
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ddl.data.samples import LabelSamples
+from ddl.data.inputs_and_targets import LabelSamples
 from ddl.data.source import Subset
 from ddl.data.sources.arrays import Arrays
 from ddl.training.steps.nonfinite import listed, nonfinite_samples, origin_indices

@@ -13,7 +13,7 @@ from matplotlib.collections import Collection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from ddl.data.synthetic_volume import microscope_volume
+from ddl.data.pictures.synthetic_volume import microscope_volume
 from ddl.training.picture_sheet import as_rgb, draw_classification, draw_segmentation, mean_dice
 from tests.data.make import microscope_pictures
 from tests.training.figures import drawn, size_of

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 import ddl.distributed as dist
+from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.preprocessing import NAME as PREPROCESSING
-from ddl.data.reader import BatchReader
 from ddl.files import write_whole
 from ddl.training.checkpoints import best_epochs
 from ddl.training.curves import draw_curves

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 import ddl.distributed as dist
-from ddl.data import pipeline, sharding
+from ddl.data import sharding
+from ddl.data.batches import pipeline
 from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.keras_patches import batch_norm
 from ddl.distributed.keras_patches.uneven_batches import build_metrics

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddl.data.listing import Sample
-from ddl.data.pictures import MASK_MODES, PIXEL_LIMIT, read_mask, read_picture
+from ddl.data.pictures.listing import Sample
+from ddl.data.pictures.picture_file import MASK_MODES, PIXEL_LIMIT, read_mask, read_picture
 from ddl.ranges import check_choices
 
 CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ddl.data.augmentation import Augmentation
-from ddl.data.reader import BatchReader
-from ddl.data.samples import LabelSamples, MaskSamples
+from ddl.data.batches.augmentation import Augmentation
+from ddl.data.batches.batch_reader import BatchReader
+from ddl.data.inputs_and_targets import LabelSamples, MaskSamples
 from ddl.data.source import Source
 from ddl.data.sources import open_source
 from ddl.data.sources.arrays import Arrays

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddl.data.augmentation import Augmentation
-from ddl.data.samples import scaled
+from ddl.data.batches.augmentation import Augmentation
+from ddl.data.inputs_and_targets import scaled
 from ddl.data.source import Field, Source
 
 

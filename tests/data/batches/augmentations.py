@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ddl.data.augmentation import Augmentation
+from ddl.data.batches.augmentation import Augmentation
 
 EVERYTHING = Augmentation(
     **dict.fromkeys(("flip", "right_angles"), True),

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddl.data.augmentation import Augmentation
-from ddl.data.synthetic import microscope_picture
-from ddl.data.synthetic_volume import microscope_volume
-from tests.data.augmentations import AUGMENTATIONS, EACH, EVERYTHING, EXACT
+from ddl.data.batches.augmentation import Augmentation
+from ddl.data.pictures.synthetic_picture import microscope_picture
+from ddl.data.pictures.synthetic_volume import microscope_volume
+from tests.data.batches.augmentations import AUGMENTATIONS, EACH, EVERYTHING, EXACT
 
 PICTURE, MASK = microscope_picture(1, 48)
 VOLUME, CELLS = microscope_volume(1, 24)

@@ -23,10 +23,10 @@ import numpy as np
 import tensorflow as tf
 
 from ddl.data import sharding
-from ddl.data.augmentation import Augmentation
+from ddl.data.batches.augmentation import Augmentation
+from ddl.data.batches.batch_reader import BatchReader
+from ddl.data.batches.read_ahead import ReadAhead
 from ddl.data.order import Position, SampleOrder
-from ddl.data.read_ahead import ReadAhead
-from ddl.data.reader import BatchReader
 from ddl.data.source import Source
 
 _START = Position()

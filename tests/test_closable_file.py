@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ddl.data.sink import Sink
+from ddl.closable_file import Sink
 
 
 def test_what_is_written_is_there(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddl.data.pictures import SUFFIXES
+from ddl.data.pictures.picture_file import SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from ddl.data.augmentation import Augmentation
+from ddl.data.batches.augmentation import Augmentation
 from ddl.options import parse_options, read_options
 
-OPTIONS = read_options("ddl.data.augmentation:Augmentation")
+OPTIONS = read_options("ddl.data.batches.augmentation:Augmentation")
 
 TEXTS = {
     "flip": "yes",
@@ -82,7 +82,7 @@ def test_every_option_has_a_help_and_a_default() -> None:
 
 def test_help_needs_no_tensorflow() -> None:
     code = (
-        "import sys, ddl.data.cache, ddl.data.reader, ddl.data.samples;"
+        "import sys, ddl.data.batches.sample_cache, ddl.data.batches.batch_reader, ddl.data.inputs_and_targets;"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'h5py')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddl.data.augmentation import Augmentation
-from ddl.data.synthetic_volume import microscope_volume
-from tests.data.augmentations import AUGMENTATIONS, EACH
+from ddl.data.batches.augmentation import Augmentation
+from ddl.data.pictures.synthetic_volume import microscope_volume
+from tests.data.batches.augmentations import AUGMENTATIONS, EACH
 
 VOLUME, CELLS = microscope_volume(1, 24)
 

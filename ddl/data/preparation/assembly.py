@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddl import __version__
-from ddl.data.listing import Listing
-from ddl.data.parts import read_part
-from ddl.data.sink import Sink
+from ddl.closable_file import Sink
+from ddl.data.pictures.listing import Listing
+from ddl.data.preparation.converted_parts import read_part
 from ddl.files import put_in_place
 
 if TYPE_CHECKING:
-    from ddl.data.prepare import Preparation
+    from ddl.data.preparation.prepare import Preparation
 
 COMPRESSIONS = ("none", "lzf", "gzip")
 Fields = dict[str, tuple[tuple[int, ...], np.dtype]]

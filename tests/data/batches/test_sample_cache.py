@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddl.data import cache
-from ddl.data.cache import Cached, cached, fits, stored_bytes
+from ddl.data.batches import sample_cache
+from ddl.data.batches.sample_cache import Cached, cached, fits, stored_bytes
 from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import open_source
 from tests.data import make
@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_refused_or_left_alone(monkeypatch: pytest.MonkeyPa
     assert stored_bytes(source) == 3200
     with pytest.raises(ValueError, match=r"0\.00 GiB .*cache=none"):
         Cached(source, 3199)
-    monkeypatch.setattr(cache, "available_memory_bytes", lambda: 4 * 3200 * 2)
+    monkeypatch.setattr(sample_cache, "available_memory_bytes", lambda: 4 * 3200 * 2)
     assert fits(source, local_ranks=2)
     assert not fits(source, local_ranks=3)
     assert isinstance(cached(source, "auto", local_ranks=2), Cached)
@@ -92,7 +92,7 @@ def test_what_does_not_fit_is_refused_or_left_alone(monkeypatch: pytest.MonkeyPa
         cached(source, "memory", local_ranks=7)
     assert isinstance(cached(source, "auto", local_ranks=3, count=100), Cached)  # a rank's block
     assert cached(source, "none") is source
-    monkeypatch.setattr(cache, "AUTO_BYTES", 3199)
+    monkeypatch.setattr(sample_cache, "AUTO_BYTES", 3199)
     assert cached(source, "auto") is source
     assert isinstance(cached(source, "memory"), Cached)
     with pytest.raises(ValueError, match=r"cache=.disk.*auto, memory, none"):

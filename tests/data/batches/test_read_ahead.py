@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ddl.data.read_ahead import ReadAhead
+from ddl.data.batches.read_ahead import ReadAhead
 
 
 def threads_left() -> list[threading.Thread]:

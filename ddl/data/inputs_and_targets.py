@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ddl.data.conversion import unit_range
+from ddl.data.pictures.conversion import unit_range
 from ddl.data.source import Field, Source, View, origin_of
 from ddl.data.sources.arrays import Arrays
 

@@ -1,6 +1,6 @@
 """A picture file by rows, so that a picture larger than memory can be gone through: plain TIFFs; others are decoded.
 
-What it returns is what `ddl.data.pictures.read_picture` returns, whichever way it is read.
+What it returns is what `ddl.data.pictures.picture_file.read_picture` returns, whichever way it is read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.pictures import LOSSLESS_TIFF, PIXEL_LIMIT, check_pixels, read_picture
+from ddl.data.pictures.picture_file import LOSSLESS_TIFF, PIXEL_LIMIT, check_pixels, read_picture
 
 LARGE_PIXELS = 1 << 24  # below that, a picture is simply decoded
 _GREY, _RGB = 1, 2

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.data import assembly, splits, workers
-from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
-from ddl.data.listing import Listing
-from ddl.data.parts import Task, is_whole, make_part, plan_parts
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data import splits
+from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
+from ddl.data.pictures.listing import Listing
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
+from ddl.data.preparation import assembly, workers
+from ddl.data.preparation.converted_parts import Task, is_whole, make_part, plan_parts
 from ddl.files import check_file, hold_lock
 from ddl.options import convert_fields
 from ddl.progress import Progress

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddl.data import pipeline
-from ddl.data.augmentation import Augmentation
+from ddl.data.batches import pipeline
+from ddl.data.batches.augmentation import Augmentation
+from ddl.data.batches.batch_reader import BatchReader
+from ddl.data.inputs_and_targets import ArraySamples, MaskSamples
 from ddl.data.order import Position, SampleOrder
-from ddl.data.reader import BatchReader
-from ddl.data.samples import ArraySamples, MaskSamples
 from ddl.data.source import Source, Subset
 from ddl.data.sources import open_source
 
@@ -204,9 +204,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 EXIT = """
 import itertools, sys
 import numpy as np
-from ddl.data import pipeline
+from ddl.data.batches import pipeline
 from ddl.data.order import SampleOrder
-from ddl.data.samples import ArraySamples
+from ddl.data.inputs_and_targets import ArraySamples
 samples = ArraySamples(np.zeros((64, 256, 256, 3), np.float32), np.zeros(64, np.int64))
 batches = pipeline.training_batches(samples, order=SampleOrder("global", 64, 4, 1, 0), rank=0, threads=2)
 steps = iter(batches.dataset)  # alive, with its threads, until Python is gone
@@ -225,7 +225,7 @@ def test_a_process_that_ends_in_the_middle_of_its_batches_ends() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
         )
         for end in statuses
     ]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddl.data.pictures import read_picture, read_size
+from ddl.data.pictures.picture_file import read_picture, read_size
 
 KINDS = {3: 2, 2: 4, 4: 6}  # channels -> colour type
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.conversion import Conversion
-from ddl.data.listing import Sample
+from ddl.data.pictures.conversion import Conversion
+from ddl.data.pictures.listing import Sample
 from ddl.files import put_in_place
 
 PART_BYTES = 8 << 20

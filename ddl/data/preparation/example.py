@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.data.synthetic import microscope_picture
+from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.progress import Progress

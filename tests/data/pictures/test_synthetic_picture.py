@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ddl.data.synthetic import microscope_picture
+from ddl.data.pictures.synthetic_picture import microscope_picture
 from tests.data.make import microscope_pictures
 
 

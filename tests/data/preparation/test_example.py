@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddl.data.example import Example, write_example
+from ddl.data.pictures.synthetic_picture import microscope_picture
+from ddl.data.preparation.example import Example, write_example
 from ddl.data.sources import open_source
-from ddl.data.synthetic import microscope_picture
 
 
 def test_it_is_a_data_set_of_pictures_and_masks(tmp_path: Path) -> None:

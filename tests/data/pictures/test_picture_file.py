@@ -12,9 +12,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ddl.data.conversion import Conversion, unit_range
-from ddl.data.listing import Sample
-from ddl.data.pictures import read_mask, read_picture, read_size
+from ddl.data.pictures.conversion import Conversion, unit_range
+from ddl.data.pictures.listing import Sample
+from ddl.data.pictures.picture_file import read_mask, read_picture, read_size
 from tests.data import make
 
 DEEP = np.arange(12 * 16 * 4, dtype=np.uint16).reshape(12, 16, 4) * 85

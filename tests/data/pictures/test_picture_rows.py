@@ -10,8 +10,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ddl.data.picture_rows import TiffRows, open_rows
-from ddl.data.pictures import read_picture
+from ddl.data.pictures.picture_file import read_picture
+from ddl.data.pictures.picture_rows import TiffRows, open_rows
 
 WAYS: list[dict[str, Any]] = [
     {},

@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ddl.data.cache import Cached
-from ddl.data.samples import ArraySamples, LabelSamples, MaskSamples, count_classes
+from ddl.data.batches.sample_cache import Cached
+from ddl.data.inputs_and_targets import ArraySamples, LabelSamples, MaskSamples, count_classes
 from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import open_source
 from ddl.data.sources.arrays import Arrays
