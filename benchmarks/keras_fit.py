@@ -139,8 +139,8 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
     import keras
 
     from ddl.models.zoo import build_model
-    from ddl.training.losses import build_loss
-    from ddl.training.metrics import build_metric
+    from ddl.training.objectives.losses import build_loss
+    from ddl.training.objectives.metrics import build_metric
 
     if trial.mixed_precision != "none":
         keras.config.set_dtype_policy(f"mixed_{trial.mixed_precision}")

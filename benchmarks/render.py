@@ -25,7 +25,7 @@ from ddl.benchmark.steps import draw_steps, parts_of, steps_table
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.options import convert_fields
-from ddl.training.step_time import PARTS
+from ddl.training.profiling.step_time import PARTS
 
 BEGIN, END = "<!-- rendered: begin -->", "<!-- rendered: end -->"
 _COSTS = ("s", "%")

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ddl.flags import Parser, add_flags
 from ddl.inference.command import evaluate_from_flags
 from ddl.inference.inspection import Inspection
-from ddl.training.metrics import METRICS
+from ddl.training.objectives.metrics import METRICS
 
 
 def build_parser() -> Parser:

@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.data.source import Field, Source, Subset
 from ddl.models.zoo import add_model
-from ddl.training.command import train_from_flags, training_parser
-from ddl.training.data import TrainingData
-from ddl.training.losses import LOSSES
+from ddl.training.data.training_data import TrainingData
+from ddl.training.objectives.losses import LOSSES
+from ddl.training.train_command import train_from_flags, training_parser
 
 DEFAULTS = {"data": "squares", "model": "net", "loss": "weighted_error", "metric": ("dice",)}
 

@@ -14,8 +14,14 @@ from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
 from ddl.distributed.job.launcher import placement
 from ddl.models.zoo import target_of
-from ddl.training.data import TrainingData, as_samples, classes_of, open_data, open_part
-from ddl.training.plan import Plan
+from ddl.training.data.training_data import (
+    TrainingData,
+    as_samples,
+    classes_of,
+    open_data,
+    open_part,
+)
+from ddl.training.plan.plan import Plan
 
 LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
 METRICS = {"mask": "dice", "label": "top_1"}

@@ -225,7 +225,7 @@ def projection_table(result: Result) -> str:
 
 def draw_projection(result: Result, path: Path) -> None:
     """Draw efficiency over ranks: one panel per link, one line per lever."""
-    from ddl.training.figure import new_figure
+    from ddl.training.record.figure import new_figure
 
     found, request = by_lever(result), result["request"]
     links = [float(gbit) for gbit in request["gbit"]]

@@ -19,7 +19,7 @@ from ddl.benchmark.steps import profile_of
 from ddl.benchmark.trial import STARTED, Trial, rate, resident_mb
 from ddl.data.source import Source, Subset
 from ddl.distributed.job.quiet import loading_tensorflow
-from ddl.training.data import TrainingData
+from ddl.training.data.training_data import TrainingData
 
 
 def train(trial: Trial) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ddl.inference.command import INTERRUPTED
 from ddl.inference.extras import check_packages
 from ddl.inference.model import TrainedModel, find_model, preprocessing_path
 from ddl.inference.predictor import BACKENDS
-from ddl.training.command import naming_files
+from ddl.training.train_command import naming_files
 
 
 def export_from_flags(parser: Parser, argv: list[str] | None) -> int:

@@ -17,7 +17,7 @@ from ddl.export.samples import Samples
 from ddl.inference.keras_backend import KerasPredictor
 from ddl.inference.model import TrainedModel, model_files
 from ddl.inference.predictor import MODES, Predictor, open_predictor
-from ddl.training.transfer import load_model
+from ddl.training.checkpoint.transfer import load_model
 
 PREDICT = "Keras predict"
 TRACED = "Keras, traced"

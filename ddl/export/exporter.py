@@ -22,7 +22,7 @@ from ddl.inference.keras_backend import KerasPredictor, set_threads
 from ddl.inference.model import TrainedModel, model_files, preprocessing_path
 from ddl.inference.predictor import open_predictor
 from ddl.progress import Progress
-from ddl.training.transfer import load_model
+from ddl.training.checkpoint.transfer import load_model
 
 
 @dataclasses.dataclass(frozen=True)

@@ -81,7 +81,7 @@ def compare(
         exported: the exported model.
         target: "mask" or "label".
     """
-    from ddl.training.metrics import build_metric
+    from ddl.training.objectives.metrics import build_metric
 
     scores = [build_metric("dice" if target == "mask" else "top_1") for _ in range(3)]
     largest = total = 0.0

@@ -22,7 +22,7 @@ from ddl.inference.model import TrainedModel, preprocessing_path
 from ddl.inference.predictor import check_shape
 from ddl.inference.segmenter import Cut, Segmenter
 from ddl.inference.tiling import Rows
-from ddl.training.data import as_samples
+from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Evaluation, open_subject
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl import files
-from ddl.training.run_dir import holds_run
+from ddl.training.record.run_dir import holds_run
 
 NAME = "predict.json"
 _LOCK = ".predict.lock"

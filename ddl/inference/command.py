@@ -22,8 +22,8 @@ from ddl.inference.model import TrainedModel, find_model
 from ddl.inference.prediction import Prediction
 from ddl.inference.predictor import check_backend
 from ddl.inference.segmenter import check_cut
-from ddl.training.command import complain_together, naming_files
 from ddl.training.evaluation import Subject, evaluate, open_subject
+from ddl.training.train_command import complain_together, naming_files
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells report it."""

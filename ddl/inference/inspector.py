@@ -20,12 +20,12 @@ from ddl.inference.inspection import Inspection, confusion_text, per_picture_tex
 from ddl.inference.model import TrainedModel
 from ddl.inference.predictor import Predictor, open_predictor
 from ddl.inference.segmenter import Segmenter
-from ddl.training.agreement import check_agreement
-from ddl.training.data import as_samples
+from ddl.training.data.compatibility import check_agreement
+from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Subject
-from ddl.training.losses import build_loss
-from ddl.training.metrics import build_metric
-from ddl.training.picture_sheet import draw_classification, draw_segmentation, mean_dice
+from ddl.training.objectives.losses import build_loss
+from ddl.training.objectives.metrics import build_metric
+from ddl.training.record.picture_sheet import draw_classification, draw_segmentation, mean_dice
 from ddl.training.steps.supervised import BadData
 
 _MATRIX = "confusion_matrix"

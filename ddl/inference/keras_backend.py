@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddl.training.transfer import load_model
+from ddl.training.checkpoint.transfer import load_model
 
 _SHAPES_KEPT = 8  # traces kept for a model that must be traced once per picture size
 

@@ -15,9 +15,9 @@ from typing import Any
 import h5py
 
 from ddl.data.preprocessing import NAME, Preprocessing, preprocessing_from_json
-from ddl.training.checkpoints import FOLDER
-from ddl.training.preprocessing import plan_preprocessing
-from ddl.training.trained import FINAL, Trained, find_trained
+from ddl.training.checkpoint.checkpoint_folder import FOLDER
+from ddl.training.checkpoint.find_trained import FINAL, Trained, find_trained
+from ddl.training.data.plan_preprocessing import plan_preprocessing
 
 SAVED_MODEL = ".savedmodel"
 OPENVINO = ".xml"

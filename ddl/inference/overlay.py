@@ -8,7 +8,7 @@ import numpy as np
 
 from ddl.inference.outputs import class_palette
 from ddl.inference.tiling import Rows
-from ddl.training.picture_sheet import as_rgb
+from ddl.training.record.picture_sheet import as_rgb
 
 SIDE_PX = 2048
 

@@ -12,12 +12,12 @@ from ddl.data.sources import SOURCES, detect_format
 from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
-from ddl.training.agreement import check_agreement, check_sides
-from ddl.training.data import PARTS, as_samples, open_part
-from ddl.training.metrics import METRICS
-from ddl.training.plan import Plan
-from ddl.training.plan_parts import DataPlan
-from ddl.training.trained import Trained, find_trained
+from ddl.training.checkpoint.find_trained import Trained, find_trained
+from ddl.training.data.compatibility import check_agreement, check_sides
+from ddl.training.data.training_data import PARTS, as_samples, open_part
+from ddl.training.objectives.metrics import METRICS
+from ddl.training.plan.fields import DataPlan
+from ddl.training.plan.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     """Return the model with the loss and metrics it is measured by, and the samples as it takes them."""
     import keras
 
-    from ddl.training.losses import build_loss
-    from ddl.training.metrics import build_metric
-    from ddl.training.transfer import load_model
+    from ddl.training.checkpoint.transfer import load_model
+    from ddl.training.objectives.losses import build_loss
+    from ddl.training.objectives.metrics import build_metric
 
     plan = subject.plan
     whole = load_model(subject.file)

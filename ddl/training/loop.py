@@ -14,13 +14,13 @@ import keras
 import ddl.distributed as dist
 from ddl.training.build import follow_plateau
 from ddl.training.callbacks import UserCallbacks
+from ddl.training.checkpoint.saver import Saver
 from ddl.training.consensus import Consensus
-from ddl.training.data import TrainingData
-from ddl.training.plan import Plan
-from ddl.training.profile import profiling
+from ddl.training.data.training_data import TrainingData
+from ddl.training.plan.plan import Plan
+from ddl.training.profiling.profile import profiling
 from ddl.training.record.recorder import Recorder
 from ddl.training.run import Epoch, Run
-from ddl.training.saver import Saver
 from ddl.training.setup import Setup, set_up
 from ddl.training.steps.step import Steps
 from ddl.training.steps.supervised import SupervisedSteps

@@ -16,7 +16,7 @@ from ddl.data.inputs_and_targets import LabelSamples, MaskSamples, Scaled, scale
 from ddl.data.source import Field, Source, Subset, View, origin_of
 from ddl.data.sources import open_source
 from ddl.data.sources.arrays import Arrays
-from ddl.training.data import TrainingData
+from ddl.training.data.training_data import TrainingData
 from tests.data import make
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.preprocessing import NAME, Preprocessing
-from ddl.training.plan import Plan
+from ddl.training.plan.plan import Plan
 
 
 def make_run(folder: Path, *, shape: tuple[int, ...], classes: int = 1, **plan: Any) -> Path:

@@ -12,14 +12,14 @@ from ddl.data.pictures.conversion import unit_range
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.inference.inputs import find_items
 from ddl.inference.model import find_model, preprocessing_path
-from ddl.training.checkpoint import write_checkpoint
-from ddl.training.data import open_data
+from ddl.training.checkpoint.checkpoint_file import write_checkpoint
+from ddl.training.data.plan_preprocessing import training_preprocessing
+from ddl.training.data.training_data import open_data
 from ddl.training.evaluation import Evaluation, open_subject
-from ddl.training.plan import Plan
-from ddl.training.preprocessing import training_preprocessing
+from ddl.training.plan.plan import Plan
 from tests.data import make
 from tests.inference.models import make_run
-from tests.training.snapshots import hashed, make_snapshot
+from tests.training.checkpoint.snapshots import hashed, make_snapshot
 
 __all__ = ["hashed"]
 

@@ -15,16 +15,16 @@ import ddl.distributed as dist
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.files import write_whole
-from ddl.training.checkpoints import best_epochs
-from ddl.training.curves import draw_curves
-from ddl.training.data import TrainingData
-from ddl.training.events import EventWriter
-from ddl.training.facts import append_start, gather_facts
-from ddl.training.history import append_epoch, write_history
-from ddl.training.picture_sheet import draw_classification, draw_segmentation
-from ddl.training.progress import TrainingProgress
+from ddl.training.checkpoint.checkpoint_folder import best_epochs
+from ddl.training.data.training_data import TrainingData
+from ddl.training.record.curves import draw_curves
+from ddl.training.record.epoch_progress import TrainingProgress
+from ddl.training.record.history import append_epoch, write_history
+from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
+from ddl.training.record.run_dir import EarlyLines, RunLog, claim_run_dir, open_log, spare_training
+from ddl.training.record.run_facts import append_start, gather_facts
+from ddl.training.record.tensorboard import EventWriter
 from ddl.training.run import Diverged, Interrupted, Run, Unsaved
-from ddl.training.run_dir import EarlyLines, RunLog, claim_run_dir, open_log, spare_training
 
 logger = logging.getLogger("ddl")
 

@@ -18,10 +18,10 @@ from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.keras_patches import batch_norm
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state, reduced_metrics
-from ddl.training.data import TrainingData
-from ddl.training.profile import Profile
+from ddl.training.data.training_data import TrainingData
+from ddl.training.profiling.profile import Profile
+from ddl.training.profiling.step_time import profiled_steps
 from ddl.training.run import Run
-from ddl.training.step_time import profiled_steps
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.step import Taken
