@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ddl.files import put_in_place
-from ddl.inference.model import model_files, preprocessing_path
+from ddl.inference.trained_model import model_files, preprocessing_path
 
 
 def appear(made: Path, output: Path) -> None:

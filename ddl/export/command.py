@@ -13,11 +13,11 @@ from ddl.export.benchmark import InferenceBenchmark
 from ddl.export.export import Export
 from ddl.export.samples import DataChoice, Samples, open_samples
 from ddl.flags import Parser, complain, given_flags
-from ddl.inference.claim import disk_trouble
-from ddl.inference.command import INTERRUPTED
-from ddl.inference.extras import check_packages
-from ddl.inference.model import TrainedModel, find_model, preprocessing_path
-from ddl.inference.predictor import BACKENDS
+from ddl.inference.backends.optional_packages import check_packages
+from ddl.inference.backends.predictor import BACKENDS
+from ddl.inference.output_folder import disk_trouble
+from ddl.inference.predict_command import INTERRUPTED
+from ddl.inference.trained_model import TrainedModel, find_model, preprocessing_path
 from ddl.training.train_command import naming_files
 
 

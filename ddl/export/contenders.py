@@ -14,9 +14,9 @@ from ddl.export.exporter import export_model
 from ddl.export.keras_model import exportable
 from ddl.export.parity import Parity, compare
 from ddl.export.samples import Samples
-from ddl.inference.keras_backend import KerasPredictor
-from ddl.inference.model import TrainedModel, model_files
-from ddl.inference.predictor import MODES, Predictor, open_predictor
+from ddl.inference.backends.keras_backend import KerasPredictor
+from ddl.inference.backends.predictor import MODES, Predictor, open_predictor
+from ddl.inference.trained_model import TrainedModel, model_files
 from ddl.training.checkpoint.transfer import load_model
 
 PREDICT = "Keras predict"

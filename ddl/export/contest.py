@@ -21,11 +21,11 @@ from ddl.export.contenders import (
     planned_exports,
 )
 from ddl.export.samples import Samples
+from ddl.export.speed.timing import Speed, measure_latencies, measure_rates
 from ddl.export.speed_table import figures, markdown
 from ddl.files import write_whole
-from ddl.inference.keras_backend import set_threads
-from ddl.inference.model import TrainedModel
-from ddl.inference.speed import Speed, measure_latencies, measure_rates
+from ddl.inference.backends.keras_backend import set_threads
+from ddl.inference.trained_model import TrainedModel
 
 _BASES = {TRACED: PREDICT, F32: PREDICT, "OpenVINO bf16": F32, INT8: F32}
 

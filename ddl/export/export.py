@@ -9,7 +9,7 @@ from pathlib import Path
 from ddl.data.preprocessing import Preprocessing
 from ddl.export.formats import find_format
 from ddl.files import check_file
-from ddl.inference.model import TrainedModel, model_files
+from ddl.inference.trained_model import TrainedModel, model_files
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 

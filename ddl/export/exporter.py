@@ -18,9 +18,9 @@ from ddl.export.keras_model import exportable, folded, input_dtype
 from ddl.export.parity import Parity, compare
 from ddl.export.samples import Sample, Samples
 from ddl.export.silence import silenced
-from ddl.inference.keras_backend import KerasPredictor, set_threads
-from ddl.inference.model import TrainedModel, model_files, preprocessing_path
-from ddl.inference.predictor import open_predictor
+from ddl.inference.backends.keras_backend import KerasPredictor, set_threads
+from ddl.inference.backends.predictor import open_predictor
+from ddl.inference.trained_model import TrainedModel, model_files, preprocessing_path
 from ddl.progress import Progress
 from ddl.training.checkpoint.transfer import load_model
 

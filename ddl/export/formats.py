@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ddl.inference.extras import check_packages
-from ddl.inference.model import OPENVINO, SAVED_MODEL
+from ddl.inference.backends.optional_packages import check_packages
+from ddl.inference.trained_model import OPENVINO, SAVED_MODEL
 from ddl.ranges import check_choice
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ddl.data.pictures.conversion import DEPTHS
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.keras_backend import with_open_sides
+from ddl.inference.backends.keras_backend import with_open_sides
 
 
 def exportable(model: keras.Model) -> keras.Model:

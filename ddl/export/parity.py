@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddl.export.samples import Sample
-from ddl.inference.predictor import Predictor
+from ddl.inference.backends.predictor import Predictor
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import detect_format, open_source
-from ddl.inference.inputs import Item, find_items
-from ddl.inference.model import TrainedModel, preprocessing_path
-from ddl.inference.predictor import check_shape
-from ddl.inference.segmenter import Cut, Segmenter
-from ddl.inference.tiling import Rows
+from ddl.inference.backends.predictor import check_shape
+from ddl.inference.prediction.inputs import Item, find_items
+from ddl.inference.tiles.segmenter import Cut, Segmenter
+from ddl.inference.tiles.tiling import Rows
+from ddl.inference.trained_model import TrainedModel, preprocessing_path
 from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Evaluation, open_subject
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddl.export.parity import Parity
-from ddl.inference.speed import Speed, ratios
+from ddl.export.speed.timing import Speed, ratios
 
 
 def figures(

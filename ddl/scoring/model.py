@@ -10,10 +10,10 @@ import numpy as np
 
 from ddl.data.pictures.picture_file import read_picture
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.decision import decide
-from ddl.inference.outputs import PngWriter, class_palette
-from ddl.inference.predictor import Predictor, check_shape
-from ddl.inference.segmenter import Cut, Segmenter
+from ddl.inference.backends.predictor import Predictor, check_shape
+from ddl.inference.prediction.decision import decide
+from ddl.inference.prediction.row_writers import PngWriter, class_palette
+from ddl.inference.tiles.segmenter import Cut, Segmenter
 from ddl.scoring.limits import Limits
 from ddl.scoring.memory_file import memory_file
 

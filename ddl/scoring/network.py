@@ -6,8 +6,8 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
-from ddl.inference.openvino_backend import OpenVinoPredictor
-from ddl.inference.openvino_runtime import load_openvino
+from ddl.inference.backends.openvino_backend import OpenVinoPredictor
+from ddl.inference.backends.openvino_runtime import load_openvino
 
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddl.inference.model import find_model
+from ddl.inference.trained_model import find_model
 from ddl.scoring.checksum import digest
 from ddl.scoring.network import open_network
 

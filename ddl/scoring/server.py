@@ -11,7 +11,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 from ddl.data.preprocessing import preprocessing_from_json
-from ddl.inference.openvino_runtime import load_openvino
+from ddl.inference.backends.openvino_runtime import load_openvino
 from ddl.scoring.checksum import digest
 from ddl.scoring.folders import read_below
 from ddl.scoring.limits import Limits

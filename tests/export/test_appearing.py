@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ddl.export import appearing
-from ddl.inference.model import model_files
+from ddl.inference.trained_model import model_files
 
 
 def make(folder: Path, name: str) -> Path:

@@ -13,9 +13,9 @@ from ddl.export.command import check_export
 from ddl.export.export import TOLERANCES, Export
 from ddl.export.exporter import Exported, export_model
 from ddl.export.keras_model import exportable, in_float32
-from ddl.inference.keras_backend import KerasPredictor
-from ddl.inference.model import find_model, preprocessing_path
-from ddl.inference.predictor import open_predictor
+from ddl.inference.backends.keras_backend import KerasPredictor
+from ddl.inference.backends.predictor import open_predictor
+from ddl.inference.trained_model import find_model, preprocessing_path
 from ddl.models.zoo import build_model
 from tests.inference.models import make_run
 

@@ -12,7 +12,7 @@ import pytest
 from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.export.calibration import Calibration
 from ddl.export.samples import BarePictures, DataChoice, TrueSamples, open_samples, spread
-from ddl.inference.model import find_model
+from ddl.inference.trained_model import find_model
 from tests.data import make
 from tests.inference.models import make_pictures, make_run
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.segmenter import Cut, Passage, Segmenter, check_cut
+from ddl.inference.tiles.segmenter import Cut, Passage, Segmenter, check_cut
 
 HOW = Preprocessing(target="mask", channels=1, classes=1, side_multiple=8)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddl.inference.tiling import count_tiles, plan_axis, plan_tiles, predict_tiles
+from ddl.inference.tiles.tiling import count_tiles, plan_axis, plan_tiles, predict_tiles
 
 AXES = st.builds(
     lambda multiple, tiles, side, overlap: (multiple * tiles, multiple, side, overlap),

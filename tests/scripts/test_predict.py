@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from ddl.data.pictures.picture_file import read_mask
-from ddl.inference.inspection import Inspection
-from ddl.inference.prediction import Prediction
+from ddl.inference.inspection.inspection import Inspection
+from ddl.inference.prediction.prediction import Prediction
 from tests.inference.models import make_pictures, make_run
 from tests.launch import REPOSITORY
 from tests.ranks.scripts import run_script

@@ -16,10 +16,10 @@ from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.distributed.state.reduced_metrics import reduced_values
 from ddl.files import write_whole
-from ddl.inference.inspection import Inspection, confusion_text, per_picture_text
-from ddl.inference.model import TrainedModel
-from ddl.inference.predictor import Predictor, open_predictor
-from ddl.inference.segmenter import Segmenter
+from ddl.inference.backends.predictor import Predictor, open_predictor
+from ddl.inference.inspection.inspection import Inspection, confusion_text, per_picture_text
+from ddl.inference.tiles.segmenter import Segmenter
+from ddl.inference.trained_model import TrainedModel
 from ddl.training.data.compatibility import check_agreement
 from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Subject

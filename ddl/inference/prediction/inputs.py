@@ -21,7 +21,7 @@ from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import open_source
 from ddl.data.sources.npy import map_array
-from ddl.inference.tiling import Rows
+from ddl.inference.tiles.tiling import Rows
 
 _ARRAYS = (".npz", ".h5", ".hdf5")
 _STACKS = (".tif", ".tiff")

@@ -11,9 +11,9 @@ import numpy as np
 
 from ddl.data.pictures.conversion import unit_range
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.predictor import Predictor
-from ddl.inference.resizing import resize_bands
-from ddl.inference.tiling import (
+from ddl.inference.backends.predictor import Predictor
+from ddl.inference.tiles.resizing import resize_bands
+from ddl.inference.tiles.tiling import (
     Axis,
     Rows,
     count_tiles,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ddl.inference.extras import check_packages
+from ddl.inference.backends.optional_packages import check_packages
 from ddl.ranges import check_choice
 
 MODES = ("throughput", "latency")
@@ -61,11 +61,13 @@ class Backend:
 
 
 BACKENDS: dict[str, Backend] = {
-    "keras": Backend("ddl.inference.keras_backend", (".keras", ".h5", ".hdf5")),
-    "openvino": Backend("ddl.inference.openvino_backend", (".xml",), ("openvino",), PRECISIONS),
-    "onnx": Backend("ddl.inference.onnx_backend", (".onnx",), ("onnxruntime",)),
-    "tflite": Backend("ddl.inference.tflite_backend", (".tflite",)),
-    "savedmodel": Backend("ddl.inference.savedmodel_backend", (".savedmodel",)),
+    "keras": Backend("ddl.inference.backends.keras_backend", (".keras", ".h5", ".hdf5")),
+    "openvino": Backend(
+        "ddl.inference.backends.openvino_backend", (".xml",), ("openvino",), PRECISIONS
+    ),
+    "onnx": Backend("ddl.inference.backends.onnx_backend", (".onnx",), ("onnxruntime",)),
+    "tflite": Backend("ddl.inference.backends.tflite_backend", (".tflite",)),
+    "savedmodel": Backend("ddl.inference.backends.savedmodel_backend", (".savedmodel",)),
 }
 
 
@@ -123,7 +125,7 @@ def open_predictor(
     """Load a model file for prediction.
 
     Args:
-        path: the model file; `ddl.inference.model.find_model` finds that of a run.
+        path: the model file; `ddl.inference.trained_model.find_model` finds that of a run.
         backend: a name in `BACKENDS`, or "auto" to choose by the file's suffix.
         threads: compute threads; 0 uses this rank's share of the cores.
         mode: "throughput" for many pictures, "latency" for one.

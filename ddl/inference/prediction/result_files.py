@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ddl.files import put_in_place
-from ddl.inference.decision import decide
-from ddl.inference.outputs import (
+from ddl.inference.prediction.decision import decide
+from ddl.inference.prediction.overlay import Overlay
+from ddl.inference.prediction.row_writers import (
     SUFFIXES,
     Hdf5Writer,
     PngWriter,
@@ -20,8 +21,7 @@ from ddl.inference.outputs import (
     class_palette,
     open_writer,
 )
-from ddl.inference.overlay import Overlay
-from ddl.inference.tiling import Rows
+from ddl.inference.tiles.tiling import Rows
 
 OVERLAY_SUFFIX = ".overlay.png"
 PROBABILITIES_SUFFIX = ".probabilities.npy"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
-from ddl.inference.openvino_runtime import load_openvino
+from ddl.inference.backends.openvino_runtime import load_openvino
 
 
 class OpenVinoPredictor:

@@ -11,10 +11,10 @@ import tifffile
 from PIL import Image
 
 from ddl.data.pictures.picture_file import read_mask
-from ddl.inference.outputs import PALETTE, PngWriter
-from ddl.inference.overlay import SIDE_PX, Overlay, draw_overlay
-from ddl.inference.resizing import resize_bands
-from ddl.inference.results import MaskFiles, result_paths
+from ddl.inference.prediction.overlay import SIDE_PX, Overlay, draw_overlay
+from ddl.inference.prediction.result_files import MaskFiles, result_paths
+from ddl.inference.prediction.row_writers import PALETTE, PngWriter
+from ddl.inference.tiles.resizing import resize_bands
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (41, 30, 3), np.uint8)
 CHANCES = np.random.default_rng(1).random((41, 30, 3), np.float32)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ddl.files import check_file
-from ddl.inference.predictor import PRECISIONS
-from ddl.inference.segmenter import Cut
+from ddl.inference.backends.predictor import PRECISIONS
+from ddl.inference.tiles.segmenter import Cut
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 from ddl.training.evaluation import Evaluation

@@ -19,16 +19,16 @@ from ddl.data.sharding import shard_bounds
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.files import write_whole
-from ddl.inference import labels
-from ddl.inference.claim import claim_folder, disk_trouble
-from ddl.inference.flips import Flipped
-from ddl.inference.inputs import Item
-from ddl.inference.model import TrainedModel
-from ddl.inference.prediction import Prediction
-from ddl.inference.predictor import Predictor, check_shape, open_predictor
-from ddl.inference.results import MaskFiles, result_paths
-from ddl.inference.segmenter import Bands, Passage, Segmenter
-from ddl.inference.tiling import Rows
+from ddl.inference.backends.predictor import Predictor, check_shape, open_predictor
+from ddl.inference.output_folder import claim_folder, disk_trouble
+from ddl.inference.prediction import label_table
+from ddl.inference.prediction.inputs import Item
+from ddl.inference.prediction.prediction import Prediction
+from ddl.inference.prediction.result_files import MaskFiles, result_paths
+from ddl.inference.tiles.flips import Flipped
+from ddl.inference.tiles.segmenter import Bands, Passage, Segmenter
+from ddl.inference.tiles.tiling import Rows
+from ddl.inference.trained_model import TrainedModel
 from ddl.progress import Progress
 
 
@@ -65,7 +65,7 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
         share.work()
         skipped = [line for lines in dist.allgather(share.skipped) for line in lines]
         if model.preprocessing.target == "label":
-            on_root(lambda: labels.assemble(prediction.output, model.preprocessing))
+            on_root(lambda: label_table.assemble(prediction.output, model.preprocessing))
     return Outcome(len(items) - len(skipped), skipped)
 
 
@@ -133,7 +133,7 @@ class _Share:
 
     def _is_done(self, number: int, block: Sequence[Item]) -> bool:
         if not self._finds_masks:
-            return labels.is_done(self._prediction.output, number)
+            return label_table.is_done(self._prediction.output, number)
         return all(self._mask_path(item).exists() for item in block)
 
     def _mask_path(self, item: Item) -> Path:
@@ -199,8 +199,8 @@ class _Share:
             probabilities = self._predictor.predict(np.stack([shown for _, shown in group]))
             by_name |= dict(zip([name for name, _ in group], probabilities, strict=True))
         ordered = [(item.name, by_name[item.name]) for item in block if item.name in by_name]
-        text = labels.part_text(ordered, self._how)
-        path = labels.part_path(self._prediction.output, number)
+        text = label_table.part_text(ordered, self._how)
+        path = label_table.part_path(self._prediction.output, number)
         with _naming_disk(path):
             write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 

@@ -10,8 +10,8 @@ import pytest
 
 from ddl.data.pictures.conversion import unit_range
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
-from ddl.inference.inputs import find_items
-from ddl.inference.model import find_model, preprocessing_path
+from ddl.inference.prediction.inputs import find_items
+from ddl.inference.trained_model import find_model, preprocessing_path
 from ddl.training.checkpoint.checkpoint_file import write_checkpoint
 from ddl.training.data.plan_preprocessing import training_preprocessing
 from ddl.training.data.training_data import open_data

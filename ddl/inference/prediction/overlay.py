@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.inference.outputs import class_palette
-from ddl.inference.tiling import Rows
+from ddl.inference.prediction.row_writers import class_palette
+from ddl.inference.tiles.tiling import Rows
 from ddl.training.record.picture_sheet import as_rgb
 
 SIDE_PX = 2048

@@ -15,13 +15,13 @@ from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.flags import BAD_INPUT, Parser, complain, given_flags
-from ddl.inference.claim import check_folder
-from ddl.inference.inputs import Item, find_items
-from ddl.inference.inspection import MASK_ROWS, Inspection
-from ddl.inference.model import TrainedModel, find_model
-from ddl.inference.prediction import Prediction
-from ddl.inference.predictor import check_backend
-from ddl.inference.segmenter import check_cut
+from ddl.inference.backends.predictor import check_backend
+from ddl.inference.inspection.inspection import MASK_ROWS, Inspection
+from ddl.inference.output_folder import check_folder
+from ddl.inference.prediction.inputs import Item, find_items
+from ddl.inference.prediction.prediction import Prediction
+from ddl.inference.tiles.segmenter import check_cut
+from ddl.inference.trained_model import TrainedModel, find_model
 from ddl.training.evaluation import Subject, evaluate, open_subject
 from ddl.training.train_command import complain_together, naming_files
 
@@ -44,7 +44,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
-        from ddl.inference.predict import OneRankError, predict
+        from ddl.inference.prediction.predict import OneRankError, predict
     try:
         outcome = predict(prediction, model, items)
     except OneRankError as error:
@@ -77,7 +77,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
-        from ddl.inference.inspector import inspect
+        from ddl.inference.inspection.inspector import inspect
         from ddl.training.steps.supervised import BadData
     try:
         measure = evaluate if model is None else functools.partial(inspect, model=model)

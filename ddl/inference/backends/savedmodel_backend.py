@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ddl.data.pictures.conversion import to_levels
-from ddl.inference.keras_backend import set_threads
+from ddl.inference.backends.keras_backend import set_threads
 
 
 class SavedModelPredictor:

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from ddl.inference.predictor import Predictor
+from ddl.inference.backends.predictor import Predictor
 
 KINDS = ("none", "flips")
 

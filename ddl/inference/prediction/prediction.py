@@ -9,10 +9,10 @@ from typing import Any
 
 from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.flips import KINDS
-from ddl.inference.outputs import SUFFIXES
-from ddl.inference.predictor import MODES, PRECISIONS
-from ddl.inference.segmenter import SCALES, Cut
+from ddl.inference.backends.predictor import MODES, PRECISIONS
+from ddl.inference.prediction.row_writers import SUFFIXES
+from ddl.inference.tiles.flips import KINDS
+from ddl.inference.tiles.segmenter import SCALES, Cut
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 
