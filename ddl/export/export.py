@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.data.preprocessing import Preprocessing
-from ddl.export.formats import find_format
+from ddl.export.formats.format_table import find_format
 from ddl.files import check_file
 from ddl.inference.trained_model import TrainedModel, model_files
 from ddl.options import convert_fields

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.data.preprocessing import Preprocessing
-from ddl.export.appearing import appear
-from ddl.export.calibration import Calibration
 from ddl.export.export import Export
-from ddl.export.formats import FORMATS
+from ddl.export.export_files import appear
+from ddl.export.formats.calibration import Calibration
+from ddl.export.formats.format_table import FORMATS
+from ddl.export.formats.quiet_converters import silenced
 from ddl.export.keras_model import exportable, folded, input_dtype
 from ddl.export.parity import Parity, compare
-from ddl.export.samples import Sample, Samples
-from ddl.export.silence import silenced
+from ddl.export.reference_pictures import Sample, Samples
 from ddl.inference.backends.keras_backend import KerasPredictor, set_threads
 from ddl.inference.backends.predictor import open_predictor
 from ddl.inference.trained_model import TrainedModel, model_files, preprocessing_path

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddl.export.samples import Sample
+from ddl.export.reference_pictures import Sample
 from ddl.inference.backends.predictor import Predictor
 
 

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from ddl.export.calibration import Calibration
-from ddl.export.command import check_export
 from ddl.export.export import TOLERANCES, Export
+from ddl.export.export_command import check_export
 from ddl.export.exporter import Exported, export_model
+from ddl.export.formats.calibration import Calibration
 from ddl.export.keras_model import exportable, in_float32
 from ddl.inference.backends.keras_backend import KerasPredictor
 from ddl.inference.backends.predictor import open_predictor

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ddl.export.export import TOLERANCES, Export
-from ddl.export.formats import FORMATS, find_format
+from ddl.export.formats.format_table import FORMATS, find_format
 from ddl.inference.backends import optional_packages
 from ddl.inference.backends.predictor import BACKENDS, check_backend
 

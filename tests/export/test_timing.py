@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ddl.export.parity import Parity
+from ddl.export.speed.speed_table import figures, markdown
 from ddl.export.speed.timing import Speed, measure_latencies, measure_rates, ratios
-from ddl.export.speed_table import figures, markdown
 
 
 def test_ways_have_their_turns_after_one_uncounted_call() -> None:

@@ -18,7 +18,7 @@ from ddl.ranges import check_choice
 if TYPE_CHECKING:
     import keras
 
-    from ddl.export.calibration import Calibration
+    from ddl.export.formats.calibration import Calibration
 
     Writer = Callable[["keras.Model", Path, str, Calibration], None]
 
@@ -49,13 +49,20 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "openvino": Format(
-        "ddl.export.openvino_format", OPENVINO, ("f32", "f16", "int8"), ("openvino",), ("nncf",)
+        "ddl.export.formats.openvino_format",
+        OPENVINO,
+        ("f32", "f16", "int8"),
+        ("openvino",),
+        ("nncf",),
     ),
-    "savedmodel": Format("ddl.export.savedmodel_format", SAVED_MODEL, ("f32",)),
+    "savedmodel": Format("ddl.export.formats.savedmodel_format", SAVED_MODEL, ("f32",)),
     "onnx": Format(
-        "ddl.export.onnx_format", ".onnx", ("f32", "int8"), ("tf2onnx", "onnx", "onnxruntime")
+        "ddl.export.formats.onnx_format",
+        ".onnx",
+        ("f32", "int8"),
+        ("tf2onnx", "onnx", "onnxruntime"),
     ),
-    "tflite": Format("ddl.export.tflite_format", ".tflite", ("f32", "f16", "int8")),
+    "tflite": Format("ddl.export.formats.tflite_format", ".tflite", ("f32", "f16", "int8")),
 }
 
 

@@ -9,9 +9,9 @@ import sys
 
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
-from ddl.export.benchmark import InferenceBenchmark
 from ddl.export.export import Export
-from ddl.export.samples import DataChoice, Samples, open_samples
+from ddl.export.reference_pictures import DataChoice, Samples, open_samples
+from ddl.export.speed.inference_benchmark import InferenceBenchmark
 from ddl.flags import Parser, complain, given_flags
 from ddl.inference.backends.optional_packages import check_packages
 from ddl.inference.backends.predictor import BACKENDS
@@ -51,7 +51,7 @@ def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
             benchmark = InferenceBenchmark(**given_flags(arguments))
             model, checks, calibration = check_benchmark(benchmark)
         with loading_tensorflow():
-            from ddl.export.contest import contest
+            from ddl.export.speed.measure_speed import contest
         print(contest(benchmark, model, checks, calibration), end="")
     except ValueError as error:
         return complain(parser.name, error)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddl.export.calibration import Calibration
+from ddl.export.formats.calibration import Calibration
 
 
 def write(model: keras.Model, path: Path, precision: str, calibration: Calibration) -> None:

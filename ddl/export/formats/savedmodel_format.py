@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from ddl.export.calibration import Calibration
+from ddl.export.formats.calibration import Calibration
 
 
 def write(model: keras.Model, path: Path, precision: str, calibration: Calibration) -> None:

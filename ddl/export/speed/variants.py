@@ -13,7 +13,7 @@ from ddl.export.export import Export
 from ddl.export.exporter import export_model
 from ddl.export.keras_model import exportable
 from ddl.export.parity import Parity, compare
-from ddl.export.samples import Samples
+from ddl.export.reference_pictures import Samples
 from ddl.inference.backends.keras_backend import KerasPredictor
 from ddl.inference.backends.predictor import MODES, Predictor, open_predictor
 from ddl.inference.trained_model import TrainedModel, model_files

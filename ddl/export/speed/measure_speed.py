@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from ddl import machine
-from ddl.export.benchmark import InferenceBenchmark
-from ddl.export.contenders import (
+from ddl.export.reference_pictures import Samples
+from ddl.export.speed.inference_benchmark import InferenceBenchmark
+from ddl.export.speed.speed_table import figures, markdown
+from ddl.export.speed.timing import Speed, measure_latencies, measure_rates
+from ddl.export.speed.variants import (
     F32,
     INT8,
     PREDICT,
@@ -20,9 +23,6 @@ from ddl.export.contenders import (
     open_contenders,
     planned_exports,
 )
-from ddl.export.samples import Samples
-from ddl.export.speed.timing import Speed, measure_latencies, measure_rates
-from ddl.export.speed_table import figures, markdown
 from ddl.files import write_whole
 from ddl.inference.backends.keras_backend import set_threads
 from ddl.inference.trained_model import TrainedModel

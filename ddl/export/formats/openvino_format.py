@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from ddl.export.calibration import Calibration
+from ddl.export.formats.calibration import Calibration
 from ddl.inference.backends.openvino_runtime import load_nncf, load_openvino
 
 

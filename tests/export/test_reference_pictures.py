@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 
 from ddl.data.pictures.conversion import to_levels, unit_range
-from ddl.export.calibration import Calibration
-from ddl.export.samples import BarePictures, DataChoice, TrueSamples, open_samples, spread
+from ddl.export.formats.calibration import Calibration
+from ddl.export.reference_pictures import (
+    BarePictures,
+    DataChoice,
+    TrueSamples,
+    open_samples,
+    spread,
+)
 from ddl.inference.trained_model import find_model
 from tests.data import make
 from tests.inference.models import make_pictures, make_run

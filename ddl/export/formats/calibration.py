@@ -10,7 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
-from ddl.export.samples import Samples
+from ddl.export.reference_pictures import Samples
 from ddl.progress import Progress
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddl.export.calibration import Calibration
+from ddl.export.formats.calibration import Calibration
 
 _OPSET = 18  # the newest opset that tf2onnx 1.17 supports well
 
