@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
-from ddl.scoring.deployment import check_identifier, check_name
+from ddl.scoring.deployment.deployment import check_identifier, check_name
 
 _RANGES = {
     "version": Range(1),

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
-from ddl.scoring.deployment import Deployment
+from ddl.scoring.deployment.deployment import Deployment
 
 if TYPE_CHECKING:
     import psycopg

@@ -13,10 +13,10 @@ from typing import Any
 import psycopg
 
 from ddl.progress import Progress
-from ddl.scoring.database import Database, refusal
-from ddl.scoring.job import Job
-from ddl.scoring.results_table import Target, count, first_error, prepare
-from ddl.scoring.worker import DONE, connect, work
+from ddl.scoring.client.database import Database, refusal
+from ddl.scoring.client.job import Job
+from ddl.scoring.client.results_table import Target, count, first_error, prepare
+from ddl.scoring.client.worker import DONE, connect, work
 
 _REPLACED_IN_A_ROW = 20
 _END_S = 5.0

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ddl.scoring.results_table import Target
+from ddl.scoring.client.results_table import Target
 
 _CLAIM = """
 SELECT r.id::text FROM {results} r

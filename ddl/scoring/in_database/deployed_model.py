@@ -14,8 +14,8 @@ from ddl.inference.backends.predictor import Predictor, check_shape
 from ddl.inference.prediction.decision import decide
 from ddl.inference.prediction.row_writers import PngWriter, class_palette
 from ddl.inference.tiles.segmenter import Cut, Segmenter
-from ddl.scoring.limits import Limits
-from ddl.scoring.memory_file import memory_file
+from ddl.scoring.in_database.limits import Limits
+from ddl.scoring.in_database.memory_file import memory_file
 
 
 class Model:

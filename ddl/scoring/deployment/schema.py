@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from ddl.scoring.deployment import Deployment
-from ddl.scoring.names import quote_name
+from ddl.scoring.deployment.deployment import Deployment
+from ddl.scoring.deployment.sql_names import quote_name
 
 Statement = sql.Composed
 

@@ -8,14 +8,14 @@ from typing import Any
 import psycopg
 from psycopg import errors, sql
 
-from ddl.scoring.changes import read_body, tell_changes
-from ddl.scoring.database import Database, refusal, told
-from ddl.scoring.deployment import Deployment
-from ddl.scoring.functions import create_functions
-from ddl.scoring.parts import Parts, read_parts, try_parts
-from ddl.scoring.probe import check_server, own_code
-from ddl.scoring.rights import grant_rights
-from ddl.scoring.schema import create_schema, prepare_table
+from ddl.scoring.client.database import Database, refusal, told
+from ddl.scoring.deployment.changes import read_body, tell_changes
+from ddl.scoring.deployment.deployment import Deployment
+from ddl.scoring.deployment.exported_model import Parts, read_parts, try_parts
+from ddl.scoring.deployment.functions import create_functions
+from ddl.scoring.deployment.probe import check_server, own_code
+from ddl.scoring.deployment.rights import grant_rights
+from ddl.scoring.deployment.schema import create_schema, prepare_table
 
 
 def statements(deployment: Deployment, code: tuple[str, ...]) -> Iterator[sql.Composed]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from ddl.scoring.deployment import Deployment
-from ddl.scoring.functions import OUTER, place_of
-from ddl.scoring.schema import run_block
+from ddl.scoring.deployment.deployment import Deployment
+from ddl.scoring.deployment.functions import OUTER, place_of
+from ddl.scoring.deployment.schema import run_block
 
 _REVOKE = """
 DECLARE given record;

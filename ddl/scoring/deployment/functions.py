@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from ddl.scoring.deployment import Deployment
+from ddl.scoring.deployment.deployment import Deployment
 
 COST = 1_000_000
 """In units of a comparison (cpu_operator_cost): a picture takes milliseconds, a comparison nanoseconds. A query of a

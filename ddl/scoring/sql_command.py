@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ddl.flags import Parser, complain, given_flags
-from ddl.scoring.database import Database
-from ddl.scoring.deployment import Deployment
-from ddl.scoring.job import Job
+from ddl.scoring.client.database import Database
+from ddl.scoring.client.job import Job
+from ddl.scoring.deployment.deployment import Deployment
 
 INTERRUPTED = 130
 """What shells say of Ctrl-C."""
@@ -22,8 +22,8 @@ def deploy_from_flags(parser: Parser, argv: list[str] | None) -> int:
     try:
         deployment = Deployment(**_of(Deployment, values))
         database = Database(**_of(Database, values))
-        from ddl.scoring.deploy import as_text, deploy
-        from ddl.scoring.parts import read_parts
+        from ddl.scoring.deployment.deploy import as_text, deploy
+        from ddl.scoring.deployment.exported_model import read_parts
 
         if deployment.print_sql:
             read_parts(deployment.model)
@@ -44,7 +44,7 @@ def score_from_flags(parser: Parser, argv: list[str] | None) -> int:
     try:
         job = Job(**_of(Job, values))
         database = Database(**_of(Database, values))
-        from ddl.scoring.crew import score
+        from ddl.scoring.client.worker_pool import score
 
         print(score(job, database))
     except ValueError as error:

@@ -66,7 +66,7 @@ return json.dumps(found)
 
 def own_code() -> tuple[str, ...]:
     """Return the folders from which this Python has ddl, and from which it has openvino."""
-    folders = [str(Path(__file__).resolve().parents[2])]
+    folders = [str(Path(__file__).resolve().parents[3])]
     found = importlib.util.find_spec("openvino")
     if found is None or found.origin is None:
         raise ValueError(

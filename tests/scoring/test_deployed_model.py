@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from ddl.data.pictures.picture_file import read_picture
-from ddl.scoring.limits import Limits
-from ddl.scoring.model import decode
+from ddl.scoring.in_database.deployed_model import decode
+from ddl.scoring.in_database.limits import Limits
 
 BROKEN_EXIF = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0\x01\0\0\0\x01\0\0\0"
 

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ddl.scoring.database import told
-from ddl.scoring.job import Job
-from ddl.scoring.names import quote_name, split_name
+from ddl.scoring.client.database import told
+from ddl.scoring.client.job import Job
+from ddl.scoring.deployment.sql_names import quote_name, split_name
 
 _COLUMNS = (*("id", "model", "version", "mask", "label", "probability", "error", "scored_at"),)
 _LOCK = 0x64646C  # "ddl": one command at a time makes and fills a table of results

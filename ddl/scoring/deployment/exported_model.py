@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.inference.trained_model import find_model
-from ddl.scoring.checksum import digest
-from ddl.scoring.network import open_network
+from ddl.scoring.in_database.checksum import digest
+from ddl.scoring.in_database.network import open_network
 
 _PIECE = re.compile(rb'\boffset="(\d+)"[^<>]*?\bsize="(\d+)"')  # of a constant, in the .bin
 _MESSAGE_LIMIT = 1_000_000_000  # bytes of a message to PostgreSQL, a little less than its gigabyte

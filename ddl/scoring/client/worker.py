@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from ddl.scoring.claims import Claims
-from ddl.scoring.database import Database, refusal, told
-from ddl.scoring.results_table import Target
+from ddl.scoring.client.database import Database, refusal, told
+from ddl.scoring.client.results_table import Target
+from ddl.scoring.client.score_rows import Claims
 
 DONE, FATAL = "done", "fatal"
 LOSSES = 3

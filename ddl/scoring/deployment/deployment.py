@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
-from ddl.scoring.limits import BYTE_LIMIT
+from ddl.scoring.in_database.limits import BYTE_LIMIT
 
 _RANGES = {"pixel_limit": Range(1), "byte_limit": Range(1), "parallel_workers": Range(0, 1024)}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
