@@ -1,7 +1,7 @@
 """How much of a global step each rank holds, so that ranks with uneven batches still make one global mean.
 
 Inside `step_samples(count)` a distributed optimizer weighs this rank by its share of the step's samples, and
-synchronized batch normalization counts only real rows. `uneven` wraps the `train_step` of every model in it, so
+synchronized batch normalization counts only real rows. `uneven_batches` wraps the `train_step` of every model in it, so
 that `fit` and custom train steps need nothing; a bare `GradientTape` loop with uneven batches enters it itself.
 """
 

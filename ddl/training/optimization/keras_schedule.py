@@ -1,4 +1,4 @@
-"""The Keras schedules behind `ddl.training.optimization.schedules`: what an optimizer asks for its learning rate at every step."""
+"""The Keras schedules behind `schedules`: what an optimizer asks for its learning rate at every step."""
 
 from __future__ import annotations
 

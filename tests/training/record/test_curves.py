@@ -101,7 +101,8 @@ def test_drawing_leaves_no_trace(tmp_path: Path) -> None:
     """Matplotlib loads late, and a notebook's own settings and backend stay."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from ddl.training.record import curves, tensorboard, run_facts, history, picture_sheet, epoch_progress, run_dir\n"
+        "from ddl.training.record import curves, epoch_progress, history, picture_sheet\n"
+        "from ddl.training.record import run_dir, run_facts, tensorboard\n"
         "assert 'matplotlib' not in sys.modules and 'tensorflow' not in sys.modules\n"
         "import matplotlib as mpl; mpl.rcParams['axes.grid'] = False\n"
         f"curves.draw_curves([dict(epoch=1, loss=1.0)], Path({str(tmp_path / 'a.png')!r}))\n"
