@@ -42,21 +42,26 @@ RUNS = [
         file("a"),
     ),
     Row(f"train_unet --run-dir {LONG}", "which cannot be made (File name too long)"),
-    Row(UNET, "run_dir=run, which holds a run already", run()),
+    Row(UNET, "run_dir=run, which already holds a run", run()),
     Row(
         UNET + "--resume 40",
         "--resume 40. Expected: auto, best, a path or an epoch; run/checkpoints has none.",
     ),
     Row(UNET + "--resume 40", "run/checkpoints has epochs 2.", run()),
     Row(UNET + "--resume best", "--resume best. Expected: auto or a path"),
-    Row(UNET + "--resume nowhere", "nowhere, which is neither a checkpoint nor a run with one"),
-    Row(UNET + "--resume a.h5", "a.h5, which is no checkpoint of ddl", h5(image=PICTURES)),
-    Row(UNET + "--resume 2", "epoch-0002.h5 is damaged", run_cut),
-    Row(UNET + "--resume 2", "epoch-0002.h5 is damaged (its checksum does not hold)", run_flipped),
-    Row(UNET + "--resume auto", "where none of 1 checkpoints is whole", run_flipped),
-    Row(UNET + "--resume auto --loss dice", "loss='dice' (there 'dice_crossentropy')", run()),
     Row(
-        UNET + "--resume auto --model-option depth=3", "model_option={'depth': 3} (there {})", run()
+        UNET + "--resume nowhere",
+        "nowhere, which is neither a checkpoint nor a run with checkpoints",
+    ),
+    Row(UNET + "--resume a.h5", "a.h5, which is not a ddl checkpoint", h5(image=PICTURES)),
+    Row(UNET + "--resume 2", "epoch-0002.h5 is damaged", run_cut),
+    Row(UNET + "--resume 2", "epoch-0002.h5 is damaged (its checksum does not match)", run_flipped),
+    Row(UNET + "--resume auto", "where all 1 checkpoints are damaged", run_flipped),
+    Row(UNET + "--resume auto --loss dice", "loss='dice' (checkpoint: 'dice_crossentropy')", run()),
+    Row(
+        UNET + "--resume auto --model-option depth=3",
+        "model_option={'depth': 3} (checkpoint: {})",
+        run(),
     ),
     Row(
         UNET + "--resume auto --schedule cosine --epochs 9",
@@ -65,14 +70,18 @@ RUNS = [
     ),
     Row(
         "train_unet --run-dir other --resume run",
-        "run_dir=other, which holds a run already, to go on from",
+        "run_dir=other, which already holds a run, to resume from",
         run_and_other,
     ),
     Row(UNET + "--init-weights nowhere.keras", "nowhere.keras, which does not exist"),
     Row(UNET + "--init-weights other", "other, a folder without model.keras", folder("other")),
-    Row(UNET + "--init-weights a.keras", "a.keras, which is no whole saved model", file("a.keras")),
-    Row(UNET + "--init-weights a.npz", "it holds no config.json", npz(images=PICTURES)),
-    Row(UNET + "--init-weights a.h5", "it holds weights alone", h5(image=PICTURES)),
+    Row(
+        UNET + "--init-weights a.keras",
+        "a.keras, which is not an intact saved model",
+        file("a.keras"),
+    ),
+    Row(UNET + "--init-weights a.npz", "it has no config.json", npz(images=PICTURES)),
+    Row(UNET + "--init-weights a.h5", "it holds only weights", h5(image=PICTURES)),
 ]
 
 EVALUATE = [
@@ -98,16 +107,16 @@ EVALUATE = [
         "other, where plan.json cannot be read (No such file or directory)",
         folder("other"),
     ),
-    Row(
-        "evaluate run", "run, which holds no model.keras. Expected: a run that has ended; or", run()
-    ),
+    Row("evaluate run", "run, which has no model.keras. Expected: a finished run; or", run()),
     Row(
         "evaluate run",
-        "model.keras, which is no whole saved model (it holds no config.json)",
+        "model.keras, which is not an intact saved model (it has no config.json)",
         ended_run(),
     ),
-    Row("evaluate run", "plan.json, which is no plan (Expecting value", plan_json("no")),
-    Row("evaluate run", "plan.json, which is no plan (Received: list as a plan", plan_json("[]")),
+    Row("evaluate run", "plan.json, which is not a plan (Expecting value", plan_json("no")),
+    Row(
+        "evaluate run", "plan.json, which is not a plan (Received: list as a plan", plan_json("[]")
+    ),
     Row("evaluate run", "a plan without run_dir", plan_json("{}")),
     Row("evaluate run", "Unknown key of a plan. Received: 'epoch'", changed_plan(epoch=3)),
     Row("evaluate run", "epochs='five'. Expected: a whole number", changed_plan(epochs="five")),
@@ -126,7 +135,7 @@ EVALUATE = [
     ),
     Row("evaluate run/checkpoints/epoch-0002.h5", "epoch-0002.h5 is damaged", run_flipped),
     Row("evaluate run/checkpoints/epoch-0002.h5 --checkpoint best", "which is a file", run()),
-    Row("evaluate a.h5", "a.h5, which is no checkpoint of ddl", h5(image=PICTURES)),
+    Row("evaluate a.h5", "a.h5, which is not a ddl checkpoint", h5(image=PICTURES)),
 ]
 
 PREPARE = [
@@ -175,7 +184,7 @@ MODELS = [
     ),
     Row(
         TINY + "--init-weights other.keras",
-        "other.keras, which is no whole saved model (",
+        "other.keras, which is not an intact saved model (",
         other_model_cut,
     ),
     Row(
