@@ -67,7 +67,7 @@ def read_starts(run_dir: Path) -> list[dict[str, Any]]:
         starts = None
     if not isinstance(starts, list):
         raise ValueError(
-            f'Received: {path} with other contents. Expected: {{"starts": [...]}}, as ddl writes it; move the file away.'
+            f'Received: {path} with other contents. Expected: {{"starts": [...]}}, as ddl writes it; move it away.'
         )
     return starts
 

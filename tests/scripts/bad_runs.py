@@ -205,12 +205,12 @@ MODELS = [
     ),
     Row(
         "evaluate run",
-        "samples of 96x96x3 from synthetic, for a model of 32x32x1 (run/model.keras)",
+        "samples of shape 96x96x3 from synthetic, for a model of shape 32x32x1 (run/model.keras)",
         grey_run,
     ),
     Row(
         "evaluate run --data a.npz",
-        "samples of 16x16x3 from a.npz, for a model of 96x96x3",
+        "samples of shape 16x16x3 from a.npz, for a model of shape 96x96x3",
         then(good_run, npz(images=PICTURES, masks=MASKS)),
     ),
     Row("evaluate run --metric top_1 top_5", "metric top_5 of 2 classes, which", good_run),

@@ -80,8 +80,8 @@ def test_a_failed_write_is_told_once_and_the_next_one_tried(
             assert not writer.flush()
     assert len(caplog.records) == 1
     assert caplog.messages[0] == (
-        f"Could not write checkpoint {folder / 'epoch-0002.h5'}: No space left on device. Training continues without it; "
-        "the last good one is epoch-0001.h5."
+        f"Could not write checkpoint {folder / 'epoch-0002.h5'}: No space left on device. Training continues "
+        "without it; the last good one is epoch-0001.h5."
     )
     assert names(folder) == ["epoch-0001.h5"]
     writer.submit(make_snapshot(3))
