@@ -134,7 +134,7 @@ def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
         epoch = None
     if not isinstance(epoch, dict):
         raise ValueError(
-            f"Received: {path}, whose line {number} is not a JSON object. Expected: one epoch per line; delete this one."
+            f"Received: {path}, whose line {number} is not a JSON object. Expected: one epoch per line; delete this."
         )
     return {name: _from_json(value) for name, value in epoch.items()}
 
