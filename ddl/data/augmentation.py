@@ -125,7 +125,8 @@ class Augmentation:
             )
         if mask is not None and mask.shape[:-1] != picture.shape[:-1]:
             raise ValueError(
-                f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. Expected: the same height and width."
+                f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. "
+                "Expected: the same height and width."
             )
         self.crop_of(picture.shape)
 

@@ -46,7 +46,7 @@ class Cached(View):
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return copies of these samples.
 
-        Threads need no lock: a sample is marked after it is stored, and threads reading the same one store equal values.
+        No lock is needed: a sample is marked after it is stored, and threads that read the same one store equal values.
         """
         wanted = checked_indices(indices, len(self))
         missing = np.unique(wanted[~self._is_kept[wanted]])

@@ -51,8 +51,8 @@ class TiffRows:
                 self._held = number, self._decode(number)
             except _DAMAGE as error:
                 raise ValueError(
-                    f"Received: {self._path}, damaged at row {number * self._height} ({_short(error)}). Expected: an "
-                    "intact TIFF; replace or remove it."
+                    f"Received: {self._path}, damaged at row {number * self._height} ({_short(error)}). Expected: "
+                    "an intact TIFF; replace or remove it."
                 ) from error
         return self._held[1]
 

@@ -153,7 +153,7 @@ def _refuse_turned(path: Path, orientation: int) -> None:
     """Refuse a rotated picture that Pillow cannot rotate upright."""
     if orientation != 1:
         raise _Refusal(
-            f"Received: {path} of 16 bits with EXIF orientation {orientation}. Expected: orientation 1; save it upright."
+            f"Received: {path} of 16 bits with EXIF orientation {orientation}. Expected: 1; save it upright."
         )
 
 

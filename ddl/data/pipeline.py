@@ -42,8 +42,8 @@ _MOST_STEPS = 32
 class Batches:
     """A rank's batches, until the end of a `with` block or until `close`.
 
-    It holds at most 2 batches per thread and 4 more in memory. If `together` is above 1, several steps are read at once,
-    and the limit counts such groups.
+    It holds at most 2 batches per thread and 4 more in memory. If `together` is above 1, several steps are read at
+    once, and the limit counts such groups.
 
     Attributes:
         dataset: for `fit` and `evaluate`. Each iteration begins at the start and ends the previous one.

@@ -62,7 +62,8 @@ class Preprocessing:
         check_choice("target", self.target, TARGETS)
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(
-                f"Received: {len(self.class_names)} class_names for {self.classes} classes. Expected: one per class, or none."
+                f"Received: {len(self.class_names)} class_names for {self.classes} classes. "
+                "Expected: one per class, or none."
             )
 
     def conversion(

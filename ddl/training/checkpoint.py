@@ -218,7 +218,7 @@ def _damage(block: bytes, size: int, descriptor: int) -> str:
     """Return the damage found in a file, "" for none."""
     line = re.match(rb"ddl checkpoint (\d+) sha256=[0-9a-f]{64} size=(\d+)\n", block)
     if line and int(line[1]) != FORMAT:
-        return f"its format is {int(line[1])}, but this version of ddl reads {FORMAT}; or its first line is damaged"
+        return f"it has format {int(line[1])}, but this version of ddl reads {FORMAT}; or its first line is damaged"
     if line and int(line[2]) != size:
         return f"{size} bytes instead of {int(line[2])}"
     return "" if block == _block(descriptor, size) else "its checksum does not match"
