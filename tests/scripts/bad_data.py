@@ -41,7 +41,7 @@ DATA = [
     Row(UNET + f"--data {LONG}", "which cannot be read (File name too long)"),
     Row(IN, "in, which looks like no known format", folder("in")),
     Row(IN, "in, which looks like no known format", file("in")),
-    Row(IN, "which holds no pictures", then(folder("in/images"), folder("in/masks"))),
+    Row(IN, "which has no pictures", then(folder("in/images"), folder("in/masks"))),
     Row(UNET + "--validation-data nowhere", "nowhere, which does not exist"),
     Row(IN, "cell-1.png without a mask", pairs_without("cell-1_mask.gif")),
     Row(IN, "cell-1_mask.gif without a picture", pairs_without("cell-1.png")),
@@ -134,7 +134,7 @@ DATA = [
     ),
     Row(
         RESNET + "--data in --classes 3",
-        "Expected: 0 to 2; mend the sample, or raise the number of classes",
+        "Expected: 0 to 2; correct the sample, or increase the number of classes",
         idx_labels(lambda labels: labels),
     ),
     Row(
@@ -144,7 +144,7 @@ DATA = [
     ),
     Row(
         RESNET + "--data a.npz",
-        "dtype float64. Expected: one integer a sample",
+        "dtype float64. Expected: one integer per sample",
         npz(images=PICTURES, labels=LABELS / 2),
     ),
     Row(RESNET + "--data a.npz", "label -1 in sample", npz(images=PICTURES, labels=LABELS - 1)),

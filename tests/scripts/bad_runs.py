@@ -140,9 +140,9 @@ EVALUATE = [
 
 PREPARE = [
     Row("prepare_data", "The following arguments are required: source, output"),
-    Row("prepare_data nowhere a.h5", "source=nowhere, which is no folder"),
+    Row("prepare_data nowhere a.h5", "source=nowhere, which is not a folder"),
     Row("prepare_data in a.h5", "which looks like no known format", folder("in")),
-    Row("prepare_data in a.h5 --layout pairs", "which holds no pictures", folder("in")),
+    Row("prepare_data in a.h5 --layout pairs", "which has no pictures", folder("in")),
     Row("prepare_data in a.txt", "output=a.txt. Expected: a name that ends in .h5.", pairs),
     Row(
         "prepare_data in in/none/a.h5", "a place in a folder that exists and can be written", pairs
@@ -157,11 +157,13 @@ PREPARE = [
     Row("prepare_data in a.h5 --bits eight", "bits='eight'. Expected: a whole number", pairs),
     Row("prepare_data in a.h5 --image-size 1x2x3", "image_size='1x2x3'. Expected: pixels", pairs),
     Row("prepare_data in a.h5 --validation nan", "validation=nan. Expected: 0 to below 1", pairs),
-    Row("prepare_data in a.h5 --validation 0.5 --test 0.5", "which leave none to train on", pairs),
+    Row(
+        "prepare_data in a.h5 --validation 0.5 --test 0.5", "which leave no training samples", pairs
+    ),
     Row("prepare_data in a.h5 --folds 99", "folds=99 for 4 samples. Expected: 2 to 4", pairs),
     Row("prepare_data in a.h5", "cell-3.png, which is damaged", pairs_cut("cell-3.png")),
     Row("prepare_data in a.h5", "cell-3_mask.gif without a picture", pairs_without("cell-3.png")),
-    Row("prepare_data in a.h5 --on-error skip --layout folders", "which is no folder", pairs),
+    Row("prepare_data in a.h5 --on-error skip --layout folders", "which is not a folder", pairs),
 ]
 
 SMALL = "--data-option count=6 --image-size 16 --model-option width=2 depth=2 "

@@ -31,7 +31,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "absent": (lambda t: t / "none", {}, "which does not exist"),
     "absent, format named": (lambda t: t / "none.h5", {"format": "hdf5"}, "which does not exist"),
     "empty folder": (lambda t: t, {}, "looks like no known format. Expected: synthetic: no file; "),
-    "empty folder as pairs": (lambda t: t, {"format": "pairs"}, "which holds no pictures"),
+    "empty folder as pairs": (lambda t: t, {"format": "pairs"}, "which has no pictures"),
     "unknown format": (
         lambda t: t,
         {"format": "zarr"},
@@ -64,7 +64,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "folders: no masks": (
         lambda t: make.folders(t / "a") and (t / "a" / "masks").rename(t / "b") and t / "a",
         {},
-        "masks, which is no folder",
+        "masks, which is not a folder",
     ),
     "folders: a mask less": (
         lambda t: without(make.folders(t), "masks/2.png"),
