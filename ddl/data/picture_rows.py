@@ -78,8 +78,8 @@ def open_rows(
 ) -> Iterator[np.ndarray | TiffRows]:
     """Yield a picture (height, width, 1|3|4) of uint8 or uint16 that can be read by rows.
 
-    Large plain TIFFs (grey or RGB, without lossy compression) are read on demand. Any other picture is decoded whole and
-    held in memory.
+    Large plain TIFFs (grey or RGB, without lossy compression) are read on demand. Any other picture is decoded whole
+    and held in memory.
 
     Raises:
         ValueError: the picture is not readable, or has more than `pixel_limit` pixels or more than one frame.

@@ -151,7 +151,7 @@ class Batches:
                 self._change.notify_all()
 
     def _dataset(self, count: int | None) -> Any:
-        """Return the dataset. `from_generator` would call Python again when an iterator is deleted: see `_close_all`."""
+        """Return the dataset. `from_generator` would call Python again when an iterator ends: see `_close_all`."""
         fields = self._reader.fields
 
         def take(iteration: Any) -> Any:

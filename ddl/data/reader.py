@@ -17,7 +17,7 @@ class BatchReader:
 
     Attributes:
         samples: the first field is the model's input; the second (if any) its target. Inputs of any bit depth are scaled.
-        augmentation: random changes drawn from (seed, epoch, index in `samples`); None for none.
+        augmentation: changes drawn from (seed, epoch, index in `samples`); None for none.
         seed: seed of the augmentation.
     """
 

@@ -98,7 +98,7 @@ class LabelSamples(Scaled):
         """Use the samples of `source`, which is closed with this one. Labels are 0 to classes - 1.
 
         Raises:
-            ValueError: a label is out of range. Formats that cannot list all labels raise it on reading.
+            ValueError: a label is out of range. Formats without a list of labels raise it on reading.
         """
         _check_labels(source)
         super().__init__(source)

@@ -26,8 +26,8 @@ def split_samples(count: int, validation: float, test: float, seed: int) -> np.n
     counts = [max(1, round(count * part)) if part else 0 for part in (validation, test)]
     if sum(counts) >= count:
         raise ValueError(
-            f"Received: validation={validation}, test={test} of {count} samples, which leaves no training samples. "
-            "Expected: smaller fractions, or more samples."
+            f"Received: validation={validation}, test={test} of {count} samples, which leaves no "
+            "training samples. Expected: smaller fractions, or more samples."
         )
     order = np.random.Generator(np.random.PCG64([seed, count])).permutation(count)
     splits = np.zeros(count, np.uint8)

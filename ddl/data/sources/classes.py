@@ -25,7 +25,7 @@ def find(path: Path) -> Listing:
         samples += [Sample(picture, label=label) for picture in pictures]
         if not pictures:
             problems.append(
-                f"Received: {folder} without a picture. Expected: pictures of that class; add some, or remove the folder."
+                f"Received: {folder} without a picture. Expected: pictures of that class; add some, or remove it."
             )
     names = tuple(folder.name for folder in folders)
     return Listing(path, tuple(samples), tuple(problems), names)

@@ -54,7 +54,7 @@ def read_idx(path: Path, memory_limit: int = MEMORY_LIMIT) -> np.ndarray:
             data = file.read(expected + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(
-            f"Received: {path}, which is damaged or cut short ({error}). Expected: an intact IDX file; download it again."
+            f"Received: {path}, which is damaged or cut short ({error}). Expected: an intact file; download it again."
         ) from error
     _check_length(path, len(data), expected)
     return np.frombuffer(data, dtype).reshape(shape)

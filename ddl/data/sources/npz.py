@@ -66,7 +66,7 @@ def _array(
             return mapped
         if size > memory_limit:
             raise ValueError(
-                f"Received: {info.filename} in {path}, {size} bytes when decompressed. Expected: at most {memory_limit}; "
+                f"Received: {info.filename} in {path}, {size} bytes decompressed. Expected: at most {memory_limit}; "
                 "save it with numpy.savez (not compressed), or convert it to HDF5."
             )
         flat = np.frombuffer(member.read(), dtype)
