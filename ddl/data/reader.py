@@ -16,7 +16,7 @@ class BatchReader:
     """Creates batches from a source's samples. Several threads may call it at once.
 
     Attributes:
-        samples: the first field is the model's input; the second (if any) its target. Inputs of any bit depth are scaled.
+        samples: the first field is the model's input; the second (if any) its target. Inputs are scaled to 0..1.
         augmentation: changes drawn from (seed, epoch, index in `samples`); None for none.
         seed: seed of the augmentation.
     """

@@ -92,13 +92,13 @@ class MaskSamples(Scaled):
 
 
 class LabelSamples(Scaled):
-    """Pictures or volumes from 0 to 1, float32, and the class of each, int64, from a source with "image" and "label"."""
+    """Pictures or volumes from 0 to 1, float32, and their classes, int64, from a source with "image" and "label"."""
 
     def __init__(self, source: Source, classes: int) -> None:
         """Use the samples of `source`, which is closed with this one. Labels are 0 to classes - 1.
 
         Raises:
-            ValueError: a label is out of range. Formats without a list of labels raise it on reading.
+            ValueError: a label is out of range. Without a list of labels, it is raised on reading.
         """
         _check_labels(source)
         super().__init__(source)

@@ -37,7 +37,7 @@ def split_samples(count: int, validation: float, test: float, seed: int) -> np.n
 
 
 def fold_samples(splits: Sequence[int] | np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of each sample, int16: 0 to `folds` - 1, sizes equal to within one sample; -1 in the test split."""
+    """Return the fold of each sample, int16: 0 to `folds` - 1, equal to within one sample; -1 in the test split."""
     rest = np.flatnonzero(np.asarray(splits) != 2)
     if not 2 <= folds <= len(rest):
         raise ValueError(
