@@ -44,8 +44,8 @@ class Source(ABC):
                     mask[: index % 60 + 4, : index % 60 + 4] = 1
                 return {"image": masks.astype(np.float32), "mask": masks}
 
-    A source does not keep what it has read. Only compressed arrays and gzipped IDX files, which allow no random access,
-    are held whole, up to a stated limit. A source may be passed to another process before or after its first read; each
+    Memory stays bounded, because a source does not keep what it has read. Only compressed arrays and gzipped IDX files,
+    which allow no random access, are held whole, up to a stated limit. A source may be passed to another process before or after its first read; each
     process opens its own files. Several threads may read at once, but not while another closes.
 
     Attributes:

@@ -212,7 +212,7 @@ def test_what_is_no_such_picture_is_refused_in_one_line(tmp_path: Path, case: st
 
 def test_a_coloured_mask_has_no_classes(tmp_path: Path) -> None:
     iio.imwrite(tmp_path / "m.png", make.picture(0))
-    with pytest.raises(ValueError, match=r"3 channels .*with mask_mode=binary"):
+    with pytest.raises(ValueError, match=r"3 channels .*need mask_mode=binary"):
         read_mask(tmp_path / "m.png", "classes")
 
 

@@ -86,7 +86,7 @@ def test_several_classes_stay_numbers() -> None:
         ),
         (
             lambda: MaskSamples(masked([0, 1], np.float32), classes=3),
-            "masks of dtype float32 for 3 classes. Expected: class numbers",
+            "masks of dtype float32 for 3 classes. Expected: integer class numbers",
         ),
         (lambda: MaskSamples(masked([0, 1]), classes=0), "classes=0. Expected: 1 or more"),
         (lambda: MaskSamples(labelled([0, 1])), "data with image, label. Expected: image and mask"),
