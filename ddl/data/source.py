@@ -45,8 +45,9 @@ class Source(ABC):
                 return {"image": masks.astype(np.float32), "mask": masks}
 
     Memory stays bounded, because a source does not keep what it has read. Only compressed arrays and gzipped IDX files,
-    which allow no random access, are held whole, up to a stated limit. A source may be passed to another process before or after its first read; each
-    process opens its own files. Several threads may read at once, but not while another closes.
+    which allow no random access, are held whole, up to a stated limit. A source may be passed to another process before
+    or after its first read; each process opens its own files. Several threads may read at once, but not while another
+    closes.
 
     Attributes:
         fields: the parts of a sample: first the model's input ("image"), then its target ("mask" or "label"), if any.
