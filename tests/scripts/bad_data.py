@@ -119,7 +119,7 @@ DATA = [
         "a.npz with images, masks. Expected: x, y",
         npz(images=PICTURES, masks=MASKS),
     ),
-    Row(NPZ, "of shape (16, 16) a sample", npz(images=PICTURES[..., 0], masks=MASKS)),
+    Row(NPZ, "of shape (16, 16) per sample", npz(images=PICTURES[..., 0], masks=MASKS)),
     Row(NPZ, "pictures of 16x16x3 with masks of 16x16x3", npz(images=PICTURES, masks=PICTURES)),
     Row(IN, "not an intact .npy array", lambda here: cut(make.npy(here / "in") / "images.npy")),
     Row(

@@ -174,7 +174,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "bits": (nothing, ["--bits", "12"], "one of: 8, 16"),
     "mask mode": (nothing, ["--mask-mode", "soft"], "one of: binary, classes"),
     "validation": (nothing, ["--validation", "1.5"], "0 to below 1"),
-    "no training left": (nothing, ["--validation", "0.5", "--test", "0.5"], "none to train on"),
+    "no training left": (nothing, ["--validation", "0.5", "--test", "0.5"], "no training samples"),
     "negative seed": (nothing, ["--seed", "-1"], "seed=-1 for prepare_data. Expected: at least 0"),
     "one fold": (nothing, ["--folds", "1"], "folds=1 for"),
     "on error": (nothing, ["--on-error", "ignore"], "one of: stop, skip"),
