@@ -70,7 +70,7 @@ def test_a_training_that_is_too_short_says_so(
     run: Any = SimpleNamespace(plan=Plan(run_dir=tmp_path, profile=6), is_over=False)
     with profiling(run) as (profile,):
         profile.taken = 21
-    assert "profile=6 needs 22 steps, and the training took 21" in caplog.text
+    assert "profile=6 needs 22 steps, but the run took 21" in caplog.text
     with profiling(run) as (profile,):
         profile.taken = 22
     assert caplog.text.count("needs 22 steps") == 1
