@@ -1,11 +1,13 @@
 """Tables of named builders with options, such as losses: a name and its options -> what to train with.
 
-    LOSSES = BuilderTable("loss", {"dice": "ddl.training.loss_formulas:dice"}, ranges={"smooth": Range(1e-6)})
+    FORMULAS = "ddl.training.objectives.loss_formulas"
+    LOSSES = BuilderTable("loss", {"dice": f"{FORMULAS}:dice"}, ranges={"smooth": Range(1e-6)})
 
     LOSSES.options("dice")              # name -> type, default and help, read from the builder's source
     LOSSES.parse("dice", ["smooth=2"])  # {"smooth": 2.0}, from a command line
     LOSSES.check("dice", smooth=2)      # {"smooth": 2.0}, from Python or JSON
     LOSSES.build("dice", smooth=2)      # imports the module and calls the builder
+    LOSSES.add("mine", my_loss)         # a builder of your own, from then on like the others in this process
 
 Only `load` and `build` import a builder's module, so `--help` and early checks need no TensorFlow.
 """
@@ -33,6 +35,7 @@ class BuilderTable(Collection[str]):
         choices: the values that an option may have.
         rule: further checks, called with the options that were given, all defaults, and words such as "loss dice".
         read: reads a builder's options.
+        own: builders that `add` has added, as functions. They check their options themselves.
     """
 
     kind: str
@@ -43,22 +46,33 @@ class BuilderTable(Collection[str]):
     choices: Mapping[str, Iterable[str]] = field(default_factory=dict)
     rule: Callable[[dict[str, Any], dict[str, Any], str], None] | None = None
     read: Callable[[str], Mapping[str, opts.Option]] = opts.read_options
+    own: dict[str, Callable[..., Any]] = field(default_factory=dict)
+
+    def add(self, name: str, builder: Callable[..., Any]) -> None:
+        """Add a builder of your own, or replace it, on all ranks. Its keyword-only arguments are its options.
+
+        Raises:
+            ValueError: one of ours has this name.
+        """
+        if name in self.builders:
+            raise ValueError(f"Received: {self.kind} {name!r}, which exists. Expected: a new name.")
+        self.own[name] = builder
 
     def __contains__(self, name: object) -> bool:
         """Return whether the table has this name."""
-        return name in self.builders
+        return name in self.builders or name in self.own
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names."""
-        return iter(self.builders)
+        return iter((*self.builders, *self.own))
 
     def __len__(self) -> int:
         """Return the number of names."""
-        return len(self.builders)
+        return len(self.builders) + len(self.own)
 
     def find(self, name: str) -> str:
         """Return the builder of this name; refuse an unknown name, listing the known ones."""
-        if name not in self.builders:
+        if name not in self:
             raise ValueError(
                 f"Unknown {self.kind}. Received: {name!r}. {expected_one_of(name, self)}"
             )
@@ -67,7 +81,9 @@ class BuilderTable(Collection[str]):
     def options(self, name: str) -> dict[str, opts.Option]:
         """Return the options that a user can give to this name."""
         taken = {*self.hidden, *self.fixed.get(name, ())}
-        return {key: one for key, one in self.read(self.find(name)).items() if key not in taken}
+        known = self.own.get(name)
+        options = opts.read_signature(known) if known else self.read(self.find(name))
+        return {key: option for key, option in options.items() if key not in taken}
 
     def parse(self, name: str, texts: Iterable[str]) -> dict[str, Any]:
         """Return the checked options that texts such as "width=32" give to this name."""
@@ -78,6 +94,8 @@ class BuilderTable(Collection[str]):
         """Return the options, each converted to its type; refuse unknown ones and values that cannot work."""
         known, owner = self.options(name), f"{self.kind} {name}"
         values = opts.convert_values(options, known, owner)
+        if name in self.own:
+            return values
         own = {
             key: self.ranges[f"{name}.{key}"] for key in values if f"{name}.{key}" in self.ranges
         }
@@ -89,7 +107,7 @@ class BuilderTable(Collection[str]):
 
     def load(self, name: str) -> Any:
         """Return the function or class that builds this name. Imports its module."""
-        return opts.load(self.find(name))
+        return self.own.get(name) or opts.load(self.find(name))
 
     def build(self, name: str, /, *args: Any, **options: Any) -> Any:
         """Return what the builder makes of these arguments and options; `hidden` options pass as they are."""

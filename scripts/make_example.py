@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ddl.data.example import Example, write_example
+from ddl.data.preparation.example import Example, write_example
 from ddl.flags import Parser, add_flags, complain, given_flags
 
 

@@ -1,1 +1,1 @@
-"""What a training costs: measured here, and projected to networks and ranks that are not here."""
+"""Measure the speed of training on this machine, and project it to other networks and more ranks."""

@@ -1,9 +1,9 @@
-"""How long a step takes on N ranks, from one rank's step time, the gradients' sizes and the network. Pure NumPy.
+"""Step time on N ranks, from one rank's step time, the gradients' sizes and the network. Pure NumPy.
 
 An alpha-beta model: a message of B bytes takes `latency_s + B / bytes_per_s`. Gradients come out of the backward pass
-from the last layer to the first. They go out in buckets of a fixed size, as `ddl.distributed` does, or whatever is
-there when the reduction before is through goes out in one buffer, as Horovod does by itself. What is not done when the
-backward pass ends is waited for.
+from the last layer to the first. They travel in buckets of a fixed size, as in `ddl.distributed`. Or, as in Horovod
+alone, all gradients that are ready when a reduction ends travel in one buffer. The step waits for the reductions that
+the backward pass does not hide.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ddl.distributed.buckets import in_buckets
+from ddl.distributed.gradients.buckets import in_buckets
 
 ALGORITHMS = ("ring", "tree", "hierarchical")
 BACKWARD_PART = 2 / 3
-"""Of a step's computation: the backward pass has two products where the forward pass has one."""
+"""Share of a step's computation: the backward pass has two products where the forward pass has one."""
 _SUMS_BYTES = 2048
-"""Of two sums of 128 channels, in float64."""
+"""Two sums of 128 channels, in float64."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """What connects the ranks.
+    """The network between ranks.
 
     Attributes:
-        gbit: of one host's link, as sold.
-        latency_s: of a message between two hosts, software included.
-        ranks_per_host: that share the link.
-        efficiency: what TCP or RoCE gives of the link's speed.
-        local_gbit: between ranks of one host.
-        local_latency_s: likewise.
+        gbit: nominal speed of a host's link.
+        latency_s: latency of a message between two hosts, software included.
+        ranks_per_host: number of ranks that share the link.
+        efficiency: fraction of the link's speed that TCP or RoCE reaches.
+        local_gbit: speed between ranks of one host.
+        local_latency_s: latency between ranks of one host.
     """
 
     gbit: float
@@ -45,27 +45,27 @@ class Network:
 
     @property
     def bytes_per_s(self) -> float:
-        """Of the link, in one direction."""
+        """Bandwidth of the link in one direction."""
         return self.gbit * 1e9 / 8 * self.efficiency
 
     @property
     def local_bytes_per_s(self) -> float:
-        """Between two ranks of a host."""
+        """Bandwidth between two ranks of a host."""
         return self.local_gbit * 1e9 / 8
 
 
 @dataclass(frozen=True)
 class Work:
-    """One rank's step, alone.
+    """The step of one rank alone.
 
     Attributes:
-        step_s: forward and backward pass and update, without any reduction.
-        gradient_bytes: of each trainable variable, from the first layer to the last.
-        samples: a rank takes a step.
-        sample_bytes: read from shared storage for each sample; 0 where data lie in memory.
-        jitter: standard deviation of a rank's step time, as a share of it: all wait for the slowest.
-        meetings: small reductions in the midst of a step, which nothing hides: synchronized normalization has two for
-            each layer, one forward and one back.
+        step_s: seconds of forward pass, backward pass and update, without reductions.
+        gradient_bytes: bytes of each trainable variable's gradient, first layer first.
+        samples: samples per rank and step.
+        sample_bytes: bytes read from shared storage per sample; 0 for data in memory.
+        jitter: standard deviation of a rank's step time, as a fraction of it; all ranks wait for the slowest.
+        meetings: number of small reductions within a step, which nothing hides: two per layer with synchronized
+            normalization, one forward and one backward.
     """
 
     step_s: float
@@ -78,17 +78,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a user can choose.
+    """The settings of a user.
 
     Attributes:
-        algorithm: of the reduction, one of `ALGORITHMS`.
-        fusion_bytes: of a buffer (HOROVOD_FUSION_THRESHOLD).
-        buckets: whether each buffer's variables are fixed, or those that are there by chance.
-        cycle_s: between two looks at what is ready (HOROVOD_CYCLE_TIME).
-        compression: bytes that travel for each byte of gradient: 0.5 for bf16 and fp16.
-        accumulation: steps between two updates, of which only the last one reduces.
-        storage_bytes_per_s: that the shared storage gives all ranks together; infinite where each has its own.
-        meets: whether layers that are synchronized stay so.
+        algorithm: reduction algorithm, one of `ALGORITHMS`.
+        fusion_bytes: buffer size (HOROVOD_FUSION_THRESHOLD).
+        buckets: whether each buffer has fixed variables; else those that are ready.
+        cycle_s: seconds between two checks for ready gradients (HOROVOD_CYCLE_TIME).
+        compression: bytes on the wire per byte of gradient: 0.5 for bf16 and fp16.
+        accumulation: steps per update; only the last one reduces.
+        storage_bytes_per_s: bandwidth of the shared storage for all ranks together; infinite for local storage.
+        meets: whether synchronized layers stay synchronized.
     """
 
     algorithm: str = "ring"
@@ -103,17 +103,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Projection:
-    """A step on N ranks, and the parts that make it longer than one rank's.
+    """The step on N ranks, and the parts that make it longer than one rank's.
 
     Attributes:
-        ranks: how many.
-        step_s: mean over the steps between two updates.
-        compute_s: one rank alone.
-        reduction_s: what all reductions of a step take, hidden or not.
-        exposed_s: of it, what the step waits for.
-        straggler_s: waiting for the slowest rank.
-        meeting_s: what synchronized normalization reduces.
-        input_s: waiting for the shared storage.
+        ranks: number of ranks.
+        step_s: seconds per step, averaged over the steps of an update.
+        compute_s: seconds of one rank alone.
+        reduction_s: seconds of all reductions, hidden or not.
+        exposed_s: the part of it that the step waits for.
+        straggler_s: seconds of waiting for the slowest rank.
+        meeting_s: seconds of synchronized normalization's reductions.
+        input_s: seconds of waiting for the shared storage.
     """
 
     ranks: int
@@ -127,12 +127,12 @@ class Projection:
 
     @property
     def efficiency(self) -> float:
-        """Of N ranks: throughput over N times that of one."""
+        """Throughput divided by N times that of one rank."""
         return self.compute_s / self.step_s
 
     @property
     def speedup(self) -> float:
-        """Throughput over that of one rank."""
+        """Throughput divided by that of one rank."""
         return self.ranks * self.efficiency
 
 
@@ -168,14 +168,14 @@ def reductions(
 ) -> list[tuple[float, float, float]]:
     """Return (start, end, bytes that travel) of each reduction of a step, in seconds from the step's start.
 
-    Variables are taken to come out at equal distances, the last layer's first. Without buckets, whenever the reduction
-    before is through all gradients that are there go out together, as many as a buffer holds.
+    The model assumes that gradients appear at equal distances, the last layer's first. Without buckets, all gradients
+    that are ready when a reduction ends travel together, as many as a buffer holds.
     """
     backward_s = work.step_s * BACKWARD_PART
     count = len(work.gradient_bytes)
     ready_s = work.step_s - backward_s + backward_s / max(count, 1) * np.arange(1, count + 1)
     sizes = [size * setting.compression for size in reversed(work.gradient_bytes)]
-    # Ranks agree on what is ready by a small reduction, once a cycle: half a cycle is waited on average.
+    # Ranks agree on ready gradients by a small reduction once per cycle, after half a cycle on average.
     agree_s = setting.cycle_s / 2 + reduce_s(8, ranks, network, "tree")
     parcels = [len(bucket) for bucket in in_buckets(work.gradient_bytes, setting.fusion_bytes)]
     done: list[tuple[float, float, float]] = []
@@ -212,7 +212,7 @@ def project(work: Work, network: Network, setting: Setting, ranks: int) -> Proje
     meeting_s = work.meetings * _meeting_s(network, setting, ranks) if setting.meets else 0.0
     busy_s = work.step_s + exposed_s + straggler_s + meeting_s
     read_s = ranks * work.samples * work.sample_bytes / setting.storage_bytes_per_s
-    input_s = max(0.0, read_s - busy_s)  # reading goes on beside the training
+    input_s = max(0.0, read_s - busy_s)  # reading overlaps training
     return Projection(
         ranks,
         busy_s + input_s,
@@ -228,8 +228,8 @@ def project(work: Work, network: Network, setting: Setting, ranks: int) -> Proje
 def _meeting_s(network: Network, setting: Setting, ranks: int) -> float:
     """Return the mean seconds of a reduction of some channels' sums: latency counts, so MPI takes a tree.
 
-    Going forward nothing else travels, so that Horovod's thread sleeps until one comes; going back, gradients are on
-    their way, and half a cycle is waited on average.
+    In the forward pass nothing else travels, so Horovod's thread sleeps until one comes. In the backward pass gradients
+    travel too, and a reduction waits for half a cycle on average.
     """
     if ranks <= 1:
         return 0.0

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.conversion import CHANNELS, Conversion, unit_range
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.pictures.conversion import CHANNELS, Conversion, unit_range
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 

@@ -15,7 +15,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ddl.distributed import cores, failure, launcher, quiet, settings
+from ddl.distributed.job import cpu_affinity, launcher, quiet, settings
+from ddl.distributed.watch import failure
 from ddl.ranges import check_choice
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def shutdown() -> None:
     failure.stop_watching()
     if _hvd is not None:
         _hvd.shutdown()
-    cores.release()
+    cpu_affinity.release()
     _hvd, _place, _initialized, _left = None, launcher.Placement(), False, True
     atexit.unregister(shutdown)
 
@@ -217,7 +218,7 @@ def _start_horovod(stall_timeout_s: float) -> None:
     with quiet.loading_tensorflow():
         _set_up_tensorflow()
     failure.watch(hvd, stall_timeout_s)
-    from ddl.distributed import guard
+    from ddl.distributed.keras_patches import guard
 
     guard.install()
 
@@ -230,7 +231,7 @@ def _set_up_tensorflow() -> None:
         _pin_gpu(tf)
         # A GPU is nearer to some cores than to others: its ranks stay free.
         if not tf.config.list_physical_devices("GPU"):
-            cores.pin(_place.local_rank, _place.local_size)
+            cpu_affinity.pin(_place.local_rank, _place.local_size)
         tf.config.threading.set_intra_op_parallelism_threads(
             int(os.environ["TF_NUM_INTRAOP_THREADS"])
         )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
 from ddl.models.encoders import check_weights_file, find_encoder
 from ddl.models.norms import NORMS
-from ddl.ranges import Range
+from ddl.ranges import Range, check_choice
 
 if TYPE_CHECKING:
     import keras
+
+TARGETS = ("mask", "label")
+_OWN_TARGETS: dict[str, str] = {}
 
 _CIFAR_DEPTHS, _DEPTHS = (20, 32, 44, 56, 110), (18, 34, 50, 101, 152)
 
@@ -96,9 +99,27 @@ def build_model(
     return model
 
 
+def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> None:
+    """Add a model of your own, to be trained as `--model NAME` in this process. All ranks must call it.
+
+        def build_net(input_shape, *, classes, width: int = 16):
+            return keras.Sequential([keras.Input(input_shape), keras.layers.Conv2D(classes, 3, padding="same")])
+
+        add_model("net", build_net, target="mask")  # --model net --model-option width=32
+
+    Args:
+        name: a new name.
+        builder: takes the input shape and the number of classes; its other keyword-only arguments are options.
+        target: what the model predicts: "mask" (a class for each pixel) or "label" (one for the picture).
+    """
+    check_choice("target", target, TARGETS)
+    MODELS.add(name, builder)
+    _OWN_TARGETS[name] = target
+
+
 def target_of(name: str) -> str:
     """Return what a model predicts: "mask" (a class for each pixel) or "label" (one for the picture)."""
-    return "mask" if name.startswith("unet") else "label"
+    return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
 
 
 def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:

@@ -9,14 +9,14 @@ import keras
 
 import ddl.distributed as dist
 from ddl.models.zoo import build_model
-from ddl.training.data import TrainingData
-from ddl.training.losses import build_loss
-from ddl.training.metrics import build_metric
-from ddl.training.optimizers import build_optimizer
-from ddl.training.plan import Plan
-from ddl.training.plateau import plateau_factor
+from ddl.training.data.training_data import TrainingData
+from ddl.training.objectives.losses import build_loss
+from ddl.training.objectives.metrics import build_metric
+from ddl.training.optimization.optimizers import build_optimizer
+from ddl.training.optimization.plateau import plateau_factor
+from ddl.training.optimization.schedules import build_schedule
+from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
-from ddl.training.schedules import build_schedule
 
 
 def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
@@ -31,7 +31,10 @@ def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
     other = next(iter(data.validation.fields.values())).shape
     if "crop_size" in plan.augment or other != shape:
         shape = (*[None] * (len(shape) - 1), shape[-1])
-    return build_model(plan.model, shape, data.classes, **plan.model_option)
+    model = build_model(plan.model, shape, data.classes, **plan.model_option)
+    if isinstance(model, keras.Sequential):  # which has no input or output names
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model
 
 
 def compile_model(model: keras.Model, run: Run) -> Any:

@@ -12,12 +12,12 @@ from ddl.data.sources import SOURCES, detect_format
 from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
-from ddl.training.agreement import check_agreement, check_sides
-from ddl.training.data import PARTS, as_samples, open_part
-from ddl.training.metrics import METRICS
-from ddl.training.plan import Plan
-from ddl.training.plan_parts import DataPlan
-from ddl.training.trained import Trained, find_trained
+from ddl.training.checkpoint.find_trained import Trained, find_trained
+from ddl.training.data.compatibility import check_agreement, check_sides
+from ddl.training.data.training_data import PARTS, as_samples, open_part
+from ddl.training.objectives.metrics import METRICS
+from ddl.training.plan.fields import DataPlan
+from ddl.training.plan.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,11 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     import numpy as np
 
     import ddl.distributed as dist
-    from ddl.data import pipeline, sharding
-    from ddl.distributed.launcher import threads_per_rank
+    from ddl.data import sharding
+    from ddl.data.batches import pipeline
+    from ddl.distributed.job.launcher import threads_per_rank
+    from ddl.distributed.on_ranks import on_all
     from ddl.training.steps.supervised import BadData
-    from ddl.training.together import on_all
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
     batch_size = evaluation.per_rank_batch_size
@@ -149,9 +150,9 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     """Return the model compiled with its loss and metrics, and the samples in the form it accepts."""
     import keras
 
-    from ddl.training.losses import build_loss
-    from ddl.training.metrics import build_metric
-    from ddl.training.transfer import load_model
+    from ddl.training.checkpoint.transfer import load_model
+    from ddl.training.objectives.losses import build_loss
+    from ddl.training.objectives.metrics import build_metric
 
     plan = subject.plan
     whole = load_model(subject.file)

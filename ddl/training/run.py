@@ -10,8 +10,8 @@ from typing import Any
 
 from ddl.data.order import Position, SampleOrder
 from ddl.data.preprocessing import Preprocessing
-from ddl.training.plan import Plan
-from ddl.training.stopping import stop_epoch
+from ddl.training.optimization.early_stopping import stop_epoch
+from ddl.training.plan.plan import Plan
 
 Epoch = dict[str, Any]
 

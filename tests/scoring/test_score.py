@@ -14,8 +14,8 @@ import psutil
 import psycopg
 import pytest
 
-from ddl.scoring.job import Job
-from ddl.scoring.results_table import prepare
+from ddl.scoring.client.job import Job
+from ddl.scoring.client.results_table import prepare
 from tests.scoring.cluster import Cluster
 from tests.scoring.conftest import encode, fill, picture, pixels
 from tests.scoring.run import score, start_scoring

@@ -50,7 +50,7 @@ EXPORT = [
     ),
     Row(
         "export run a.xml",
-        "a.preprocessing.json is that of another model or folding. Expected: a new name.",
+        "a.preprocessing.json belongs to another model or to another --fold-preprocessing. Expected: a new name.",
         then(looks_good, file("a.preprocessing.json")),
     ),
     Row("benchmark_inference", "The following arguments are required: model"),

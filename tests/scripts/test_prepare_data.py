@@ -17,8 +17,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from ddl.data.conversion import Conversion
-from ddl.data.prepare import Preparation
+from ddl.data.pictures.conversion import Conversion
+from ddl.data.preparation.prepare import Preparation
 from ddl.data.sources import open_source
 from tests.data import make
 from tests.launch import REPOSITORY

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from ddl.data.order import Position
-from ddl.training.checkpoints import list_checkpoints
+from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import Job, Result
 from tests.training.interrupted_runs import (
     EAGER,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ddl.data.order import Position
-from ddl.training.checkpoint import read_checkpoint
-from ddl.training.checkpoints import list_checkpoints
+from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import Result
 from tests.training.interrupted_runs import EAGER, finish, in_pool, reached, start
 

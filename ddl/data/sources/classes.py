@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddl.data.conversion import Conversion
-from ddl.data.listing import Listing, Sample, pictures_in
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.pictures.conversion import Conversion
+from ddl.data.pictures.listing import Listing, Sample, pictures_in
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.sources.picture_files import PictureFiles
 
 

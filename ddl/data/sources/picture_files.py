@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
-from ddl.data.listing import Listing
-from ddl.data.pictures import PIXEL_LIMIT, read_size
+from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
+from ddl.data.pictures.listing import Listing
+from ddl.data.pictures.picture_file import PIXEL_LIMIT, read_size
 from ddl.data.source import Field, Source, checked_indices, empty_batch
 
 

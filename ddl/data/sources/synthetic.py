@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ddl.data.pictures.synthetic_picture import microscope_picture
+from ddl.data.pictures.synthetic_volume import microscope_volume
 from ddl.data.source import Field, Source, checked_indices, empty_batch
-from ddl.data.synthetic import microscope_picture
-from ddl.data.synthetic_volume import microscope_volume
 from ddl.ranges import Range, check_ranges
 
 _RANGES = {"count": Range(1, 10**7), "size": Range(8, 4096), "seed": Range(0)}

@@ -1,0 +1,1 @@
+"""The variables that ranks share: sent, compared, averaged."""

@@ -1,0 +1,1 @@
+"""When this rank waits for a reduction, and Horovod's timeline."""

@@ -1,0 +1,1 @@
+"""How a failed, dead or stalled rank ends the job."""
