@@ -40,7 +40,7 @@ EXPORT = [
     Row("export run a.xml --check-samples 0", "check_samples=0 for export"),
     Row("export run a.xml --calibration-samples 9", "calibration for precision=f32"),
     Row("export nowhere a.xml", "nowhere, which does not exist"),
-    Row("export run a.xml", "run, which holds no model.keras", run()),
+    Row("export run a.xml", "run, which has no model.keras", run()),
     Row("export a.h5 a.xml", "a.h5 without a.preprocessing.json beside it", h5(image=PICTURES)),
     Row("export run a.xml --check-data none", "none, which does not exist", looks_good),
     Row(

@@ -1,7 +1,9 @@
-"""Pictures to one chunked, checksummed HDF5 file: in parallel, resumable, and whole or not at all.
+"""Converts pictures to one chunked HDF5 file with checksums: in parallel, resumable, whole or not at all.
 
-Converted samples first go into small files beside the output (`.NAME.h5.parts/`), which a run that was killed finds
-again; then one process puts them together, in order. So the same pictures and options always give the same bytes.
+Converted samples are first written to small files beside the output (`.NAME.h5.parts/`), which a later run can reuse.
+Then one process joins them in order, so the same pictures and options always give the same bytes.
+
+    prepare(Preparation(source=Path("pictures"), output=Path("cells.h5"), image_size=(128, 128)))
 """
 
 from __future__ import annotations
@@ -36,24 +38,24 @@ _CHOICES = {"layout": LAYOUTS, "on_error": ON_ERROR, "compression": assembly.COM
 
 @dataclass(frozen=True)
 class Preparation:
-    """What to make of which pictures.
+    """Which pictures to convert, and how.
 
     Attributes:
-        source: folder of the pictures.
-        output: the HDF5 file to write; must not exist.
+        source: folder with the pictures.
+        output: HDF5 file to write; must not exist.
         image_size: height and width in pixels.
         layout: "pairs" (name.jpg + name_mask.gif), "folders" (images/ + masks/), "classes" (CLASS/name.jpg) or "auto".
         channels: "grey", "rgb" or "rgba".
-        bits: 8 or 16 a channel.
+        bits: 8 or 16 per channel.
         mask_mode: "binary" (1 where not black) or "classes" (grey value or palette index).
-        validation: fraction of the samples in the validation split.
-        test: fraction of the samples in the test split.
-        folds: number of folds for cross-validation, of all but the test split; 0 for none.
-        seed: of splits and folds.
-        on_error: "stop" at the first bad picture, or "skip" each and name it.
-        compression: "none", "lzf" (fast) or "gzip" (small) of the file's chunks.
-        workers: processes that convert; 0 for one a core.
-        pixel_limit: pictures with more pixels are refused before they are decoded.
+        validation: fraction of samples for the validation split.
+        test: fraction of samples for the test split.
+        folds: number of cross-validation folds, without the test split; 0 for none.
+        seed: seed of splits and folds.
+        on_error: "stop" at the first unreadable picture, or "skip" and report each.
+        compression: "none", "lzf" (fast) or "gzip" (small), for the file's chunks.
+        workers: number of converting processes; 0 for one per core.
+        pixel_limit: pictures with more pixels are refused before decoding.
     """
 
     source: Path
@@ -73,7 +75,7 @@ class Preparation:
     pixel_limit: int = PIXEL_LIMIT
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what cannot be made, before anything is read or written."""
+        """Convert every field to its type, and refuse invalid values before anything is read or written."""
         convert_fields(self)
         check_choices(vars(self), _CHOICES)
         check_ranges(vars(self), _RANGES, "prepare_data")
@@ -83,45 +85,47 @@ class Preparation:
             raise ValueError(f"Received: output={self.output}. Expected: a name that ends in .h5.")
 
     def conversion(self) -> Conversion:
-        """Return the form of the samples."""
+        """Return the conversion of the samples."""
         return Conversion(
             self.image_size, self.channels, self.bits, self.mask_mode, self.pixel_limit
         )
 
     def assign(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return split and fold (if there are folds) of `count` samples."""
+        """Return the split and fold (if any) of `count` samples."""
         split = splits.split_samples(count, self.validation, self.test, self.seed)
         return split, splits.fold_samples(split, self.folds, self.seed) if self.folds else None
 
     def check_paths(self) -> None:
-        """Refuse a source that is no folder, or an output that exists or cannot be written."""
+        """Refuse a source that is not a folder, and an output that exists or cannot be written."""
         if not self.source.is_dir():
             raise ValueError(
-                f"Received: source={self.source}, which is no folder. Expected: a folder with pictures."
+                f"Received: source={self.source}, which is not a folder. Expected: a folder with pictures."
             )
         if self.output.exists():
-            shutil.rmtree(self.parts_folder, ignore_errors=True)  # of a run killed as it cleaned up
+            shutil.rmtree(
+                self.parts_folder, ignore_errors=True
+            )  # left by a run that was killed during cleanup
         check_file("output", self.output)
 
     @property
     def parts_folder(self) -> Path:
-        """Where a run keeps what is done so far."""
+        """Folder of the parts converted so far."""
         return self.output.with_name(f".{self.output.name}.parts")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: number of samples in the file, and a line for each that was left out."""
+    """The result: number of samples in the file, and one line per skipped sample."""
 
     count: int
     skipped: tuple[str, ...]
 
 
 def prepare(preparation: Preparation) -> Outcome:
-    """Make the data set. A run that was killed is taken up where it was.
+    """Create the data set. Parts of an interrupted run are reused.
 
     Raises:
-        ValueError: a path, a picture or a mask is bad; what is done so far is kept for the next run.
+        ValueError: a path, picture or mask is invalid. Finished parts are kept for the next run.
     """
     preparation.check_paths()
     listing = find_samples(preparation)
@@ -136,7 +140,7 @@ def prepare(preparation: Preparation) -> Outcome:
 
 
 def find_samples(preparation: Preparation) -> Listing:
-    """Return the pictures of the source folder in the layout asked for, or the one it looks like."""
+    """Return the pictures of the source folder, in the given or detected layout."""
     from ddl.data.sources import classes, detect_format, folders, pairs
 
     finders = {"folders": folders.find, "pairs": pairs.find, "classes": classes.find}
@@ -157,7 +161,7 @@ def find_samples(preparation: Preparation) -> Listing:
 
 @contextlib.contextmanager
 def _working_folder(preparation: Preparation) -> Iterator[Path]:
-    """Hold the folder of parts for this run alone; remove it once the file is there, or if nothing is in it."""
+    """Lock the folder of parts for this run. Remove it when the file is complete, or if it is empty."""
     folder = preparation.parts_folder
     with contextlib.ExitStack() as held:
         try:
@@ -181,7 +185,7 @@ def _working_folder(preparation: Preparation) -> Iterator[Path]:
 
 
 def _tasks(preparation: Preparation, listing: Listing, folder: Path) -> list[Task]:
-    """Return the parts to make, and clear away those of other options or pictures."""
+    """Return the parts to create, and delete those of other options or pictures."""
     how = preparation.conversion()
     depth = DEPTHS[how.bits].itemsize
     sample_bytes = math.prod(preparation.image_size) * (CHANNELS[how.channels] * depth + 1)
@@ -200,13 +204,13 @@ def _tasks(preparation: Preparation, listing: Listing, folder: Path) -> list[Tas
 
 
 def _convert(tasks: list[Task], processes: int) -> None:
-    """Make the parts that are not there yet."""
+    """Create the missing parts."""
     missing = [task for task in tasks if not task.path.exists()]
     done = sum(len(task.samples) for task in tasks) - sum(len(task.samples) for task in missing)
     progress = Progress("pictures", sum(len(task.samples) for task in tasks))
     if done:
-        progress.show(done)  # what an earlier run has left
-    # Closed at once also after Ctrl-C: no worker may write once the folder of parts is let go.
+        progress.show(done)  # from an earlier run
+    # Also closed at once after Ctrl-C: no worker may write after the folder of parts is unlocked.
     with (
         contextlib.closing(progress),
         contextlib.closing(workers.run_in_order(make_part, missing, processes)) as made,
@@ -219,11 +223,11 @@ def _convert(tasks: list[Task], processes: int) -> None:
 def _disk_trouble(output: Path, error: OSError) -> ValueError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ValueError(
-            f"Received: no space left for {output}. Expected: twice the size of the data set; free some and run "
-            "the same command again: it goes on where it was."
+            f"Received: no space left for {output}. Expected: twice the size of the data set; free some space and "
+            "run the same command again to resume."
         )
     return ValueError(
-        f"Received: {output}, which cannot be written ({error}). Expected: a disk that works."
+        f"Received: {output}, which cannot be written ({error}). Expected: a writable disk."
     )
 
 
