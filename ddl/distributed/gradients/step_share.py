@@ -1,8 +1,8 @@
 """Each rank's share of a global step, so that ranks with uneven batches still compute one global mean.
 
 Inside `step_samples(count)` a distributed optimizer weights this rank by its share of the step's samples, and
-synchronized batch normalization counts only real rows. `uneven` wraps every model's `train_step` in it, so `fit` and
-custom train steps need no change. A `GradientTape` loop with uneven batches must enter it itself.
+synchronized batch normalization counts only real rows. `uneven_batches` wraps every model's `train_step` in it,
+so `fit` and custom train steps need no change. A `GradientTape` loop with uneven batches must enter it itself.
 """
 
 from __future__ import annotations
