@@ -118,7 +118,7 @@ EVALUATE = [
         "evaluate run", "plan.json, which is not a plan (Received: list as a plan", plan_json("[]")
     ),
     Row("evaluate run", "a plan without run_dir", plan_json("{}")),
-    Row("evaluate run", "Unknown key of a plan. Received: 'epoch'", changed_plan(epoch=3)),
+    Row("evaluate run", "Unknown field of a plan. Received: 'epoch'", changed_plan(epoch=3)),
     Row("evaluate run", "epochs='five'. Expected: a whole number", changed_plan(epochs="five")),
     Row("evaluate run --checkpoint 7", "run/checkpoints has epochs 2", run()),
     Row("evaluate run --checkpoint last", "--checkpoint last, which is neither", run()),
