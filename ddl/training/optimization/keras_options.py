@@ -49,7 +49,8 @@ def read_optimizer(builder: str) -> dict[str, Option]:
     path = _folder() / f"{name}.py"
     if not path.exists():
         raise ValueError(
-            f"Received: optimizer {name!r}, which the installed Keras does not have. Expected: another optimizer, or a newer Keras."
+            f"Received: optimizer {name!r}, which the installed Keras does not have. Expected: another optimizer, "
+            "or a newer Keras."
         )
     found = find_definition(path, class_name)
     if not isinstance(found, ast.ClassDef) or find_constructor(found) is None:

@@ -63,7 +63,8 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
             re.compile(pattern)
         except re.error as error:
             raise ValueError(
-                f"Received: {pattern!r} in exclude_layers for {owner}: {error}. Expected: a regular expression that matches layer names."
+                f"Received: {pattern!r} in exclude_layers for {owner}: {error}. Expected: a regular "
+                "expression that matches layer names."
             ) from None
 
 

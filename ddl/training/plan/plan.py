@@ -112,7 +112,8 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         for name in self.metric_option:
             if name not in self.metric:
                 raise ValueError(
-                    f"Received: metric_option for {name!r}. Expected: one of the plan's metrics, {', '.join(self.metric)}."
+                    f"Received: metric_option for {name!r}. Expected: one of the plan's metrics, "
+                    f"{', '.join(self.metric)}."
                 )
         found = ("loss", *self.metric)
         known = (*(f"val_{name}" for name in found), *found)
