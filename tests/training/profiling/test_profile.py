@@ -68,15 +68,15 @@ def test_a_training_that_is_too_short_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run: Any = SimpleNamespace(plan=Plan(run_dir=tmp_path, profile=6), is_over=False)
-    with profiling(run) as (profile,):
+    with profiling(run) as profile:
         profile.taken = 21
     assert "profile=6 needs 22 steps, but the run took 21" in caplog.text
-    with profiling(run) as (profile,):
+    with profiling(run) as profile:
         profile.taken = 22
     assert caplog.text.count("needs 22 steps") == 1
 
 
 def test_nothing_is_made_where_nobody_asks(tmp_path: Path) -> None:
     run: Any = SimpleNamespace(plan=Plan(run_dir=tmp_path), is_over=False)
-    with profiling(run) as profiles:
-        assert profiles == []
+    with profiling(run) as profile:
+        assert profile is None
