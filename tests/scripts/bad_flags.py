@@ -86,7 +86,7 @@ TRAIN_UNET = {
     "--optimizer-option clipnorm=1 clipvalue=1": "Expected: one of them.",
     "--optimizer-option ema_momentum=0.5": "without use_ema",
     "--schedule-option final_factor=0.1": "Unknown option of schedule constant",
-    "--schedule step --schedule-option milestones=5,3": "Expected: epochs above 0 that rise",
+    "--schedule step --schedule-option milestones=5,3": "Expected: increasing epochs above 0",
     "--augment flop=true": "Unknown option of augmentation. Received: 'flop'. Expected: flip,",
     "--augment zoom=3": "zoom=3.0 for augmentation. Expected: at least 0, at most 0.9.",
     "--augment noise=nan": "noise=nan for augmentation. Expected: at least 0, at most 1000.",
@@ -96,7 +96,7 @@ TRAIN_UNET = {
     "--data-option channels=grey": "Unknown option of data format synthetic. Received: 'channels'",
     "--data-option count=1": "of 1 samples, which leaves no training samples",
     # What contradicts itself, or the data.
-    "--mixed-precision float16 --optimizer-option loss_scale_factor=8": "Expected: one of them: with float16",
+    "--mixed-precision float16 --optimizer-option loss_scale_factor=8": "Expected: one of them; with float16",
     "--schedule-epochs 9": "schedule_epochs=9 with schedule='constant', which does not depend on it",
     "--early-stopping-min-delta 0.1": "without early_stopping_patience",
     "--validation-data synthetic --fold 1": "fold=1 with validation_data=synthetic",
