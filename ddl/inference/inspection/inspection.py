@@ -36,7 +36,7 @@ class Inspection(Evaluation):
             other data if not given.
         metric: metrics, separated by spaces; the metrics of the training run if not given.
         per_rank_batch_size: samples per rank and step; affects only speed and memory.
-        output: .json file for the results, which are also printed.
+        output: path of a .json file for the results, which are also printed.
         tile: side of the tiles to predict by, such as 256; samples are predicted whole if not given.
         overlap: overlap of neighbouring tiles in pixels; 128 (volumes: 32), at most half a tile, if not given.
         backend: backend that predicts, or "auto" for Keras's own evaluation.
