@@ -54,7 +54,9 @@ class BuilderTable(Collection[str]):
             ValueError: a built-in entry has this name.
         """
         if name in self.builders:
-            raise ValueError(f"Received: {self.kind} {name!r}, which is built in. Expected: another name.")
+            raise ValueError(
+                f"Received: {self.kind} {name!r}, which is built in. Expected: another name."
+            )
         self.own[name] = builder
 
     def __contains__(self, name: object) -> bool:

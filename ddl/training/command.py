@@ -44,7 +44,9 @@ def training_parser(name: str, doc: str, defaults: Mapping[str, Any]) -> Parser:
     parser = Parser(name, doc, "--run-dir PATH [flags]")
     add_flags(parser, PARTS, defaults, NAMES)
     parser.add_argument(
-        "--dry-run", action="store_true", help="validate flags and data, print the plan as JSON, and exit"
+        "--dry-run",
+        action="store_true",
+        help="validate flags and data, print the plan as JSON, and exit",
     )
     return parser
 
@@ -108,7 +110,9 @@ def _join(plan: Plan) -> None:
         prepare_timeline()
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     dist.init()
-    atexit.register(ignore_signals)  # a late signal must not change the exit status of a finished run
+    atexit.register(
+        ignore_signals
+    )  # a late signal must not change the exit status of a finished run
     with loading_tensorflow():
         import ddl.training.loop  # noqa: F401
 

@@ -158,14 +158,18 @@ def plan_from_dict(values: Mapping[str, Any]) -> Plan:
     """
     known = {entry.name: entry for entry in dataclasses.fields(Plan)}
     if not isinstance(values, Mapping):
-        raise ValueError(f"Received: {type(values).__name__} as a plan. Expected: an object with the plan's fields.")
+        raise ValueError(
+            f"Received: {type(values).__name__} as a plan. Expected: an object with the plan's fields."
+        )
     for name in values:
         if name not in known:
             raise ValueError(
                 f"Unknown field of a plan. Received: {name!r}. Expected: {', '.join(known)}."
             )
     if "run_dir" not in values:
-        raise ValueError("Received: a plan without run_dir. Expected: run_dir, the directory for the results.")
+        raise ValueError(
+            "Received: a plan without run_dir. Expected: run_dir, the directory for the results."
+        )
     return Plan(**values)
 
 

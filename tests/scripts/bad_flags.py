@@ -86,7 +86,7 @@ TRAIN_UNET = {
     "--optimizer-option clipnorm=1 clipvalue=1": "Expected: one of them.",
     "--optimizer-option ema_momentum=0.5": "without use_ema",
     "--schedule-option final_factor=0.1": "Unknown option of schedule constant",
-    "--schedule step --schedule-option milestones=5,3": "Expected: epochs above 0 that rise",
+    "--schedule step --schedule-option milestones=5,3": "Expected: increasing epochs above 0",
     "--augment flop=true": "Unknown option of augmentation. Received: 'flop'. Expected: flip,",
     "--augment zoom=3": "zoom=3.0 for augmentation. Expected: at least 0, at most 0.9.",
     "--augment noise=nan": "noise=nan for augmentation. Expected: at least 0, at most 1000.",
