@@ -1,4 +1,4 @@
-"""What was taken for what, counted over all pictures or pixels: precision, recall, confusion matrix, top-k."""
+"""Metrics of class counts over all images or pixels: precision, recall, confusion matrix, top-k accuracy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ddl.training.objectives.targets import decided, pixels, truth_like
 
 
 def counts(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-    """Return how often class i was taken for class j, as float64 (C, C), also for one channel (C = 2).
+    """Return the confusion matrix (true class, predicted class) as float64 (C, C); C = 2 for one channel.
 
     Args:
         y_true: (N, ..., C), or class numbers (N, ...) or (N, ..., 1).
@@ -24,7 +24,7 @@ def counts(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
     if y_pred.shape[-1] == 1:
         truth = ops.concatenate([1 - truth, truth], axis=2)
         found = ops.concatenate([1 - found, found], axis=2)
-    # A float32 counts the pixels of a picture exactly, up to 16 million; their sums over pictures need more.
+    # float32 counts up to 16 million pixels per image exactly; sums over images need float64.
     truth, found = ops.cast(truth, "float32"), ops.cast(found, "float32")
     each = ops.cast(ops.einsum("npi,npj->nij", truth, found), "float64")
     if sample_weight is not None:
@@ -33,7 +33,7 @@ def counts(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
 
 
 class _Confusion(keras.metrics.Metric):
-    """A metric whose state is the confusion matrix, made when the first predictions show how many classes there are."""
+    """A metric with the confusion matrix as its state, created at the first batch, which shows the number of classes."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -41,16 +41,16 @@ class _Confusion(keras.metrics.Metric):
         self._left_out = 0
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch: of labels, y_pred (N, C), or of masks, (N, ..., C)."""
+        """Add a batch: y_pred is (N, C) for labels, (N, ..., C) for masks."""
         if self._counts is None:
             classes = max(2, y_pred.shape[-1])
             self._counts = self.add_variable((classes, classes), "zeros", "float64", name="counts")
-            # Of masks, and of one probability, class 0 is the background.
+            # In masks, and with a single probability, class 0 is the background.
             self._left_out = int(len(y_pred.shape) > 2 or y_pred.shape[-1] == 1)
         self._counts.assign_add(counts(y_true, y_pred, sample_weight))
 
     def _mean_of_rates(self, axis: int) -> Any:
-        """Return the mean over classes of the diagonal over the sums along the axis, of classes that occur at all."""
+        """Return diagonal / sums along the axis, averaged over the classes that occur at all."""
         if self._counts is None:
             return ops.zeros(())
         right = ops.diagonal(self._counts)[self._left_out :]
@@ -63,39 +63,39 @@ class _Confusion(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable(package="ddl")
 class Precision(_Confusion):
-    """Share of what was found that is true, over all pictures or pixels; of several classes, their mean.
+    """TP / (TP + FP) over all images or pixels, averaged over classes.
 
-    Of masks the background is left out, and so are classes that neither occur nor are found.
+    The background of masks is left out, and so are classes that neither occur nor are predicted.
     """
 
     def __init__(self, name: str = "precision", **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
 
     def result(self) -> Any:
-        """Return the precision so far, 0 when nothing was found."""
+        """Return the precision so far, 0 without any positive prediction."""
         return self._mean_of_rates(axis=0)
 
 
 @keras.saving.register_keras_serializable(package="ddl")
 class Recall(_Confusion):
-    """Share of what is true that was found, over all pictures or pixels; of several classes, their mean.
+    """TP / (TP + FN) over all images or pixels, averaged over classes.
 
-    Of masks the background is left out, and so are classes that neither occur nor are found.
+    The background of masks is left out, and so are classes that neither occur nor are predicted.
     """
 
     def __init__(self, name: str = "recall", **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
 
     def result(self) -> Any:
-        """Return the recall so far, 0 when there was nothing to find."""
+        """Return the recall so far, 0 without any positive sample."""
         return self._mean_of_rates(axis=1)
 
 
 @keras.saving.register_keras_serializable(package="ddl")
 class ConfusionMatrix(_Confusion):
-    """How often class i (row) was taken for class j (column); its result is the whole matrix, (C, C).
+    """Counts of true class (row) and predicted class (column). The result is the whole matrix, (C, C).
 
-    For evaluations; a history of numbers has no place for a matrix.
+    For evaluation only: a training history holds single numbers.
     """
 
     def __init__(self, name: str = "confusion_matrix", **kwargs: Any) -> None:
@@ -103,16 +103,16 @@ class ConfusionMatrix(_Confusion):
 
     def result(self) -> Any:
         """Return the counts so far."""
-        # A sum, and not the variable itself: its memory goes on counting, also in a history.
+        # A copy: the variable itself would keep changing in the caller's hands.
         return ops.zeros((0, 0)) if self._counts is None else ops.add(self._counts, 0)
 
 
 @keras.saving.register_keras_serializable(package="ddl")
 class TopK(keras.metrics.Mean):
-    """Share of samples whose true class is among the k most probable; ties count for it, NaN does not.
+    """Fraction of samples whose true class is among the k most probable. Ties count as correct, NaN does not.
 
     Args:
-        k: how many guesses count.
+        k: number of most probable classes to accept.
     """
 
     def __init__(self, name: str | None = None, *, k: int, **kwargs: Any) -> None:
@@ -120,26 +120,26 @@ class TopK(keras.metrics.Mean):
         self._k = k
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch: y_pred (N, C), or (N, ..., C), of which a sample's share of pixels counts."""
+        """Add a batch: y_pred is (N, C), or (N, ..., C), where the fraction of correct pixels counts per sample."""
         y_pred = ops.convert_to_tensor(y_pred)
         classes = max(2, y_pred.shape[-1])
         if self._k >= classes:
             raise ValueError(
-                f"Received: {self.name} of {classes} classes, which is always 1. Expected: more classes than {self._k}."
+                f"Received: {self.name} with {classes} classes, which is always 1. Expected: more than {self._k} classes."
             )
         truth, found = pixels(truth_like(ops.convert_to_tensor(y_true), y_pred)), pixels(y_pred)
         if y_pred.shape[-1] == 1:
             right = ops.equal(found > 0.5, truth > 0.5) & ops.equal(found, found)
             right = right[..., 0]
         else:
-            # Not a maximum: of labels of smoothed truth the largest is the true one, too.
+            # argmax also finds the true class of smoothed labels.
             index = ops.expand_dims(ops.argmax(truth, axis=-1), axis=-1)
             own = ops.take_along_axis(found, index, axis=-1)
-            above = ops.logical_not(found <= own)  # true also for NaN
+            above = ops.logical_not(found <= own)  # also True for NaN
             right = ops.sum(ops.cast(above, "int32"), axis=-1) < self._k
         share = ops.mean(ops.cast(right, self.dtype), axis=1)
         super().update_state(share, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments for `from_config`."""
         return {**super().get_config(), "k": self._k}

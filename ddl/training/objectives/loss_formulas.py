@@ -1,7 +1,7 @@
-"""The formulas of losses, each of a sample alone: truth and probabilities (N, ..., C) -> (N,).
+"""The loss functions, one value per sample: targets and predicted probabilities (N, ..., C) -> (N,).
 
-The truth has the shape of the probabilities, or is class numbers without the last axis. As a loss of a batch is the
-mean of these, it does not depend on which samples share a batch or a rank.
+Targets have the shape of the probabilities, or are class numbers without the last axis. The loss of a batch is the mean
+over samples, so it does not depend on how samples are distributed over batches and ranks.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from keras import ops
 
 from ddl.training.objectives.targets import pixels, truth_like
 
-_EPSILON = 1e-7  # Keras's own: keeps the logarithm finite
+_EPSILON = 1e-7  # as in Keras; keeps the logarithm finite
 
 
 def binary_crossentropy(y_true: Any, y_pred: Any, *, label_smoothing: float = 0.0) -> Any:
-    """Return the mean over pixels and channels of -log of the probability of what is true.
+    """Return the binary cross-entropy, averaged over pixels and channels.
 
     Args:
-        label_smoothing: how much of the certainty goes to both answers alike, 0 to 1.
+        label_smoothing: fraction of the target probability spread evenly over both classes, 0 to 1.
     """
     truth = truth_like(y_true, y_pred)
     truth = truth * (1 - label_smoothing) + label_smoothing / 2
@@ -31,10 +31,10 @@ def binary_crossentropy(y_true: Any, y_pred: Any, *, label_smoothing: float = 0.
 
 
 def categorical_crossentropy(y_true: Any, y_pred: Any, *, label_smoothing: float = 0.0) -> Any:
-    """Return the mean over pixels of -log of the probability of the true class.
+    """Return the categorical cross-entropy, averaged over pixels.
 
     Args:
-        label_smoothing: how much of the certainty goes to all classes alike, 0 to 1.
+        label_smoothing: fraction of the target probability spread evenly over all classes, 0 to 1.
     """
     _need_several_classes(y_pred, "categorical_crossentropy", "binary_crossentropy")
     truth = truth_like(y_true, y_pred)
@@ -43,10 +43,10 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, *, label_smoothing: float
 
 
 def dice(y_true: Any, y_pred: Any, *, smooth: float = 1.0) -> Any:
-    """Return 1 - (2|A and B| + smooth) / (|A| + |B| + smooth), a mean over classes.
+    """Return the Dice loss, 1 - (2|A and B| + smooth) / (|A| + |B| + smooth), averaged over classes.
 
     Args:
-        smooth: pixels added to both parts, so that two empty masks agree.
+        smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
     """
     both, truth, found = _sums(y_true, y_pred)
     return 1 - ops.mean((2 * both + smooth) / (truth + found + smooth), axis=1)
@@ -55,21 +55,21 @@ def dice(y_true: Any, y_pred: Any, *, smooth: float = 1.0) -> Any:
 def dice_crossentropy(
     y_true: Any, y_pred: Any, *, dice_weight: float = 1.0, smooth: float = 1.0
 ) -> Any:
-    """Return `dice_weight` times Dice plus cross-entropy, binary for one channel.
+    """Return `dice_weight` times the Dice loss plus the cross-entropy (binary for one channel).
 
     Args:
-        dice_weight: of Dice, against 1 of the cross-entropy.
-        smooth: that of Dice.
+        dice_weight: weight of the Dice loss; the cross-entropy has weight 1.
+        smooth: smoothing of the Dice loss, see `dice`.
     """
     entropy = _entropy(pixels(truth_like(y_true, y_pred)), pixels(y_pred))
     return dice_weight * dice(y_true, y_pred, smooth=smooth) + ops.mean(entropy, axis=1)
 
 
 def jaccard(y_true: Any, y_pred: Any, *, smooth: float = 1.0) -> Any:
-    """Return 1 - (|A and B| + smooth) / (|A or B| + smooth), a mean over classes.
+    """Return the Jaccard (IoU) loss, 1 - (|A and B| + smooth) / (|A or B| + smooth), averaged over classes.
 
     Args:
-        smooth: pixels added to both parts, so that two empty masks agree.
+        smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
     """
     both, truth, found = _sums(y_true, y_pred)
     return 1 - ops.mean((both + smooth) / (truth + found - both + smooth), axis=1)
@@ -78,12 +78,12 @@ def jaccard(y_true: Any, y_pred: Any, *, smooth: float = 1.0) -> Any:
 def tversky(
     y_true: Any, y_pred: Any, *, alpha: float = 0.3, beta: float = 0.7, smooth: float = 1.0
 ) -> Any:
-    """Return 1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth), a mean over classes (Salehi et al. 2017).
+    """Return 1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth), averaged over classes (Salehi et al. 2017).
 
     Args:
-        alpha: what a pixel found wrongly costs.
-        beta: what a missed pixel costs; 0.5 for both is Dice.
-        smooth: pixels added to both parts, so that two empty masks agree.
+        alpha: weight of false positives.
+        beta: weight of false negatives; 0.5 for both gives Dice.
+        smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
     """
     both, truth, found = _sums(y_true, y_pred)
     whole = both + alpha * (found - both) + beta * (truth - both)
@@ -91,11 +91,13 @@ def tversky(
 
 
 def focal(y_true: Any, y_pred: Any, *, gamma: float = 2.0, alpha: float | None = None) -> Any:
-    """Return the cross-entropy, each pixel times (1 - its probability) ** gamma (Lin et al. 2017).
+    """Return the cross-entropy with each pixel weighted by (1 - p) ** gamma, p its true class's probability.
+
+    Lin et al. 2017.
 
     Args:
-        gamma: how little a pixel that is right already counts; 0 is the cross-entropy.
-        alpha: the share of the foreground in the weights, 0 to 1, for one channel only; none for equal ones.
+        gamma: focusing parameter: the larger, the less well-classified pixels count; 0 gives the cross-entropy.
+        alpha: weight of the foreground, 0 to 1 (background: 1 - alpha), for one channel only; none weighs both by 1.
     """
     truth, found = pixels(truth_like(y_true, y_pred)), pixels(y_pred)
     found = ops.clip(found, _EPSILON, 1 - _EPSILON)
@@ -114,11 +116,11 @@ def focal(y_true: Any, y_pred: Any, *, gamma: float = 2.0, alpha: float | None =
 def boundary_crossentropy(
     y_true: Any, y_pred: Any, *, boundary_weight: float = 5.0, radius: int = 2
 ) -> Any:
-    """Return the cross-entropy, pixels near a true boundary weighing more: their weighted mean.
+    """Return a weighted mean of the cross-entropy in which pixels near a true boundary count more.
 
     Args:
-        boundary_weight: what a pixel near a boundary weighs more than the 1 of others.
-        radius: how far "near" reaches, in pixels along each axis.
+        boundary_weight: extra weight of pixels near a boundary; all others have weight 1.
+        radius: largest distance to a boundary that counts as near, in pixels along each axis.
     """
     truth = truth_like(y_true, y_pred)
     if len(truth.shape) < 4:
@@ -135,7 +137,7 @@ def boundary_crossentropy(
 
 
 class SampleLoss(keras.losses.Loss):
-    """The mean over samples of one of the formulas above."""
+    """A Keras loss: the mean over samples of one of the functions above."""
 
     def __init__(self, name: str, formula: Any, options: dict[str, Any]) -> None:
         super().__init__(name=name, reduction="sum_over_batch_size")
@@ -143,28 +145,28 @@ class SampleLoss(keras.losses.Loss):
         self._options = options
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return a value a sample, (N,)."""
+        """Return one value per sample, (N,)."""
         return self._formula(y_true, y_pred, **self._options)
 
 
 class BatchDice(keras.losses.Loss):
-    """Dice over all pixels of a batch at once, as in many published scripts: a number that N ranks give differently.
+    """Dice over all pixels of a batch at once, as in many published scripts. Its value depends on the number of ranks.
 
     Args:
-        smooth: pixels added to both parts.
+        smooth: pixels added to numerator and denominator.
     """
 
     def __init__(self, *, smooth: float = 1.0) -> None:
         super().__init__(name="batch_dice", reduction="none")
         self._smooth = smooth
         warnings.warn(
-            "Received: loss 'batch_dice', which is of a rank's batch as a whole. What is learned will depend on the "
-            "number of ranks. Expected: 'dice', a mean over samples, unless old results must be matched.",
+            "Received: loss 'batch_dice', which is computed over a rank's whole batch. Results will depend on the "
+            "number of ranks. Expected: 'dice', a mean over samples, unless you must match old results.",
             stacklevel=2,
         )
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return one number; a sample of weight 0 does not count."""
+        """Return a scalar; samples of weight 0 are left out."""
         found = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
         truth = pixels(truth_like(ops.convert_to_tensor(y_true), found))
         found = pixels(found)
@@ -176,7 +178,7 @@ class BatchDice(keras.losses.Loss):
 
 
 def _entropy(truth: Any, found: Any) -> Any:
-    """Return the cross-entropy of each pixel, binary for one channel: (N, places, C) -> (N, places)."""
+    """Return the cross-entropy of each pixel, binary for one channel: (N, pixels, C) -> (N, pixels)."""
     found = ops.clip(found, _EPSILON, 1 - _EPSILON)
     entropy = -truth * ops.log(found)
     if found.shape[-1] == 1:
@@ -185,7 +187,7 @@ def _entropy(truth: Any, found: Any) -> Any:
 
 
 def _sums(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-    """Return |A and B|, |A| and |B| of true and found masks, each (N, C)."""
+    """Return |A and B|, |A| and |B| of true and predicted masks, each (N, C)."""
     truth, found = pixels(truth_like(y_true, y_pred)), pixels(y_pred)
     return ops.sum(truth * found, axis=1), ops.sum(truth, axis=1), ops.sum(found, axis=1)
 
@@ -193,5 +195,5 @@ def _sums(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
 def _need_several_classes(y_pred: Any, name: str, other: str) -> None:
     if y_pred.shape[-1] == 1:
         raise ValueError(
-            f"Received: {name} with one channel, of which it cannot learn. Expected: {other}, or two classes or more."
+            f"Received: {name} with one channel, for which it is always 0. Expected: {other}, or two classes or more."
         )

@@ -33,15 +33,17 @@ LOSSES = BuilderTable(
         "radius": Range(1),
     },
 )
-"""All are means over samples except "batch_dice", which warns about it."""
+"""All are means over samples, except "batch_dice", which warns that it is not."""
 
 
 def build_loss(name: str, **options: Any) -> keras.losses.Loss:
-    """Return the loss of this name, of truth and probabilities (N, ..., C).
+    """Return the Keras loss of this name, for targets and predicted probabilities (N, ..., C).
+
+        model.compile("adam", build_loss("dice_crossentropy", smooth=0.1))
 
     Args:
         name: one of `LOSSES`.
-        **options: those of `LOSSES.options(name)`.
+        **options: options from `LOSSES.options(name)`.
     """
     if name == "batch_dice":
         loss: keras.losses.Loss = LOSSES.build(name, **options)

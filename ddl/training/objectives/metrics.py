@@ -1,6 +1,7 @@
 """The table of metrics: a name and its options -> a Keras metric. Listing and checking import no TensorFlow.
 
-The state of each is sums and counts. `ddl.distributed` adds them over ranks, which gives the value of one process.
+The state of each metric is sums and counts. `ddl.distributed` adds them over ranks, so that N ranks report the value
+that one process would.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ METRICS = BuilderTable(
 
 
 def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
-    """Return the metric of this name, of truth and probabilities (N, ..., C).
+    """Return the Keras metric of this name, for targets and predicted probabilities (N, ..., C).
+
+        model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
 
     Args:
         name: one of `METRICS`.
-        **options: those of `METRICS.options(name)`.
+        **options: options from `METRICS.options(name)`.
     """
     metric: keras.metrics.Metric = METRICS.build(name, name=name, **options)
     return metric

@@ -1,4 +1,4 @@
-"""How well a mask overlaps the true one, as means over samples: the Dice coefficient, and intersection over union."""
+"""Overlap metrics of masks, averaged over samples: Dice coefficient and intersection over union."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ddl.training.objectives.targets import hard_masks, pixels
 
 
 class _Overlap(keras.metrics.Mean):
-    """The mean over samples of an overlap of masks (N, ..., C), itself a mean over classes, the background left out."""
+    """Mean over samples of the overlap of masks (N, ..., C), averaged over classes without the background."""
 
     def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
-        """Count a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
+        """Add a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
         y_pred = ops.convert_to_tensor(y_pred)
         truth, found = hard_masks(ops.convert_to_tensor(y_true), y_pred)
         truth = ops.cast(pixels(truth), self.dtype)
@@ -30,7 +30,7 @@ class _Overlap(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable(package="ddl")
 class Dice(_Overlap):
-    """Mean over pictures of 2|A and B| / (|A| + |B|), of the predicted mask at 0.5; 1 where both are empty."""
+    """Mean over images of 2|A and B| / (|A| + |B|), with predictions thresholded at 0.5; 1 if both masks are empty."""
 
     def __init__(self, name: str = "dice", **kwargs: object) -> None:
         super().__init__(name=name, **kwargs)
@@ -41,7 +41,7 @@ class Dice(_Overlap):
 
 @keras.saving.register_keras_serializable(package="ddl")
 class IoU(_Overlap):
-    """Mean over pictures of |A and B| / |A or B|, of the predicted mask at 0.5; 1 where both are empty."""
+    """Mean over images of |A and B| / |A or B|, with predictions thresholded at 0.5; 1 if both masks are empty."""
 
     def __init__(self, name: str = "iou", **kwargs: object) -> None:
         super().__init__(name=name, **kwargs)

@@ -1,4 +1,4 @@
-"""What is true and what was found, in the same shape: the ground that losses and metrics stand on."""
+"""Bring targets and predictions to the same shape, for losses and metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from keras import ops
 
 
 def truth_like(y_true: Any, y_pred: Any) -> Any:
-    """Return the truth in the shape of the predictions (N, ..., C): class numbers become one-hot.
+    """Return the targets in the shape of the predictions (N, ..., C); class numbers become one-hot.
 
     Args:
         y_true: (N, ..., C), or class numbers (N, ...) or (N, ..., 1).
@@ -22,7 +22,7 @@ def truth_like(y_true: Any, y_pred: Any) -> Any:
         y_true, same_rank = ops.squeeze(y_true, axis=-1), False
     if same_rank or len(y_true.shape) != rank - 1:
         raise ValueError(
-            f"Received: truth of shape {tuple(y_true.shape)}, predictions of shape {tuple(y_pred.shape)}. Expected: "
+            f"Received: targets of shape {tuple(y_true.shape)}, predictions of shape {tuple(y_pred.shape)}. Expected: "
             "the same shape, or class numbers without the last axis."
         )
     if classes == 1:
@@ -31,12 +31,12 @@ def truth_like(y_true: Any, y_pred: Any) -> Any:
 
 
 def pixels(values: Any) -> Any:
-    """Return the values with all places in one axis: (N, ..., C) -> (N, places, C)."""
+    """Flatten the spatial axes into one: (N, ..., C) -> (N, pixels, C)."""
     return ops.reshape(values, (ops.shape(values)[0], -1, values.shape[-1]))
 
 
 def decided(probabilities: Any) -> Any:
-    """Return the classes that were found, as 0 and 1: above 0.5 of one channel, the largest of several."""
+    """Return the predicted classes as 0 and 1: above 0.5 for one channel, the argmax for several."""
     if probabilities.shape[-1] == 1:
         return ops.cast(ops.greater(probabilities, 0.5), probabilities.dtype)
     best = ops.argmax(probabilities, axis=-1)
@@ -44,7 +44,7 @@ def decided(probabilities: Any) -> Any:
 
 
 def hard_masks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Return true and found masks of 0 and 1, both (N, ..., C), without class 0 (the background) of several."""
+    """Return true and predicted masks of 0 and 1, both (N, ..., C); several classes lose class 0 (background)."""
     truth, found = truth_like(y_true, y_pred), decided(y_pred)
     if y_pred.shape[-1] > 1:
         truth, found = truth[..., 1:], found[..., 1:]

@@ -1,4 +1,4 @@
-"""When to stop early: a function of the values so far, so that a resumed run decides what the uninterrupted one did."""
+"""Early stopping as a pure function of the history, so that a resumed run decides as the uninterrupted one."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def stop_epoch(
     min_delta: float = 0.0,
     start_from_epoch: int = 0,
 ) -> bool:
-    """Return whether the epoch that gave the last value is the one to stop after, as Keras's `EarlyStopping` does.
+    """Return whether to stop after the epoch of the last value, as Keras's `EarlyStopping` decides it.
 
-    But for one thing: a NaN is never progress, not even as the first value.
+    One difference: a NaN never counts as an improvement, not even as the first value.
 
     Args:
-        values: what is watched, a value an epoch from the first epoch on.
-        mode: "min" where less is better, "max" where more is.
-        patience: epochs without progress to stop after; 0 and 1 are the same.
-        min_delta: what progress is at least, by which a value must beat the best one.
-        start_from_epoch: how many of the first epochs do not count.
+        values: the monitored value of every epoch so far.
+        mode: "min" if lower is better, "max" if higher is.
+        patience: epochs without improvement to stop after; 0 and 1 mean the same.
+        min_delta: smallest change from the best value that counts as an improvement.
+        start_from_epoch: number of first epochs to ignore.
     """
     waited = epochs_without_progress(
         values, mode=mode, min_delta=min_delta, start_from_epoch=start_from_epoch
@@ -34,9 +34,9 @@ def stop_epoch(
 def epochs_without_progress(
     values: Sequence[float], *, mode: str, min_delta: float = 0.0, start_from_epoch: int = 0
 ) -> int:
-    """Return how many epochs ago a value was the last to beat the best one before it by more than `min_delta`.
+    """Return the number of epochs since the last improvement by more than `min_delta`.
 
-    The arguments are those of `stop_epoch`.
+    For the arguments see `stop_epoch`.
     """
     best, waited = None, 0
     for value in values[start_from_epoch:]:
@@ -47,9 +47,9 @@ def epochs_without_progress(
 
 
 def is_progress(value: float, best: float | None, *, mode: str, min_delta: float = 0.0) -> bool:
-    """Return whether a value beats the best one so far by more than `min_delta`; a NaN never does.
+    """Return whether a value improves on the best one so far by more than `min_delta`; a NaN never does.
 
-    The best one is None where there is none yet.
+    `best` is None before the first value that is not NaN.
     """
     if best is None:
         return not math.isnan(value)

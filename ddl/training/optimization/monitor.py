@@ -1,4 +1,4 @@
-"""Which way a measured value is good."""
+"""Whether a monitored value should decrease or increase."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MORE_IS_BETTER = ("dice", "iou", "precision", "recall", "top_", "accuracy")
 
 
 def better_is(monitor: str, mode: str = "auto") -> str:
-    """Return "max" where more of the value of this name (such as "val_dice") is better, else "min"."""
+    """Return "max" if a higher value of this name (such as "val_dice") is better, else "min"."""
     check_choice("mode", mode, MODES)
     if mode != "auto":
         return mode

@@ -1,4 +1,4 @@
-"""A learning rate that falls where a value stops to improve: a function of the values so far, not of a memory."""
+"""Reduce the learning rate on a plateau of the monitored value: a pure function of the history."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ def plateau_factor(
     cooldown: int = 0,
     min_factor: float = 0.0,
 ) -> float:
-    """Return what the learning rate of the next epoch is multiplied by, as Keras's `ReduceLROnPlateau` would have it.
+    """Return the factor on the learning rate of the next epoch, as Keras's `ReduceLROnPlateau` decides it.
 
-    But for one thing: a NaN is never progress, not even as the first value.
+    One difference: a NaN never counts as an improvement, not even as the first value.
 
     Args:
-        values: what is watched, a value an epoch from the first epoch on; none yet gives 1.
-        mode: "min" where less is better, "max" where more is.
-        factor: what a plateau multiplies the learning rate by.
-        patience: epochs without progress that make a plateau.
-        min_delta: what progress is at least, by which a value must beat the best one.
-        cooldown: epochs after a reduction that do not count.
-        min_factor: the share of the learning rate that is always left.
+        values: the monitored value of every epoch so far; an empty sequence gives 1.
+        mode: "min" if lower is better, "max" if higher is.
+        factor: multiplies the learning rate at each plateau.
+        patience: epochs without improvement that count as a plateau.
+        min_delta: smallest change from the best value that counts as an improvement.
+        cooldown: epochs after a reduction that are not counted.
+        min_factor: lower bound of the returned factor.
     """
     best, waited, cooling, found = None, 0, 0, 1.0
     for value in values:
-        cooling = max(cooling - 1, 0)  # so the last epoch of a cooldown counts already, as in Keras
+        cooling = max(
+            cooling - 1, 0
+        )  # before the test below: the last epoch of a cooldown counts, as in Keras
         if is_progress(value, best, mode=mode, min_delta=min_delta):
             best, waited = value, 0
         elif not cooling:

@@ -1,7 +1,7 @@
-"""The shapes of learning rates: a step's share of the full rate. One formula serves NumPy and TensorFlow.
+"""Schedule functions: step -> fraction of the full learning rate. One formula serves NumPy and TensorFlow.
 
-Every shape takes steps (whole numbers as float64, of any shape), the `Span` of the run, and the module that computes,
-`numpy` or `tensorflow`; it returns shares that broadcast with the steps.
+Every function takes steps (whole numbers as a float64 array of any shape), the `Span` of the run, and the array module
+`xp`, `numpy` or `tensorflow`. It returns fractions that broadcast with the steps.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Span:
-    """How long things last, in steps.
+    """Lengths in steps.
 
     Attributes:
-        epoch: of one epoch.
-        warmup: of the warm-up at the beginning.
-        total: of the whole training.
+        epoch: steps per epoch.
+        warmup: steps of the warm-up.
+        total: steps of the whole training run.
     """
 
     epoch: int
@@ -27,11 +27,11 @@ class Span:
     total: int
 
     def warmed(self, steps: Any, xp: ModuleType) -> Any:
-        """Return how much of the warm-up is done, 0 to 1."""
+        """Return the completed fraction of the warm-up, 0 to 1."""
         return xp.minimum(steps / self.warmup, 1.0) if self.warmup else xp.ones_like(steps)
 
     def decayed(self, steps: Any, xp: ModuleType) -> Any:
-        """Return how much of the time after the warm-up is over, 0 to 1."""
+        """Return the completed fraction of the steps after the warm-up, 0 to 1."""
         length = max(self.total - self.warmup, 1)
         return xp.minimum(self.after_warmup(steps, xp) / length, 1.0)
 
@@ -53,16 +53,16 @@ def step(
     milestones: tuple[float, ...] = (30.0, 60.0, 80.0),
     factor: float = 0.1,
 ) -> Any:
-    """Return `factor` to the power of the milestones that are behind (He et al. 2015, Goyal et al. 2017).
+    """Return `factor` to the power of the number of milestones passed (He et al. 2015, Goyal et al. 2017).
 
     Args:
-        milestones: epochs done, from the beginning of the training, after which the rate falls.
-        factor: what it is multiplied by each time.
+        milestones: epochs, counted from the start of training, after which the rate drops.
+        factor: multiplies the rate at each milestone.
     """
     share = xp.ones_like(steps)
     for milestone in milestones:
         first = round(milestone * span.epoch)
-        # 0 or 1, as steps are whole. `where` would make float32 of Python's numbers under TensorFlow.
+        # 0 or 1, since steps are whole numbers. `where` would convert Python floats to float32 under TensorFlow.
         passed = xp.minimum(xp.maximum(steps - first + 1, 0.0), 1.0)
         share *= factor**passed
     return share
@@ -72,7 +72,7 @@ def cosine(steps: Any, span: Span, xp: ModuleType, *, final_factor: float = 0.0)
     """Return half a cosine wave from 1 to `final_factor` (Loshchilov and Hutter 2017, without restarts).
 
     Args:
-        final_factor: the share of the full rate at the end of the training.
+        final_factor: fraction of the full rate at the end of training.
     """
     wave = (1 + xp.cos(math.pi * span.decayed(steps, xp))) / 2
     return final_factor + (1 - final_factor) * wave
@@ -81,20 +81,20 @@ def cosine(steps: Any, span: Span, xp: ModuleType, *, final_factor: float = 0.0)
 def polynomial(
     steps: Any, span: Span, xp: ModuleType, *, power: float = 1.0, final_factor: float = 0.0
 ) -> Any:
-    """Return (1 - the share of time that is over) ** `power`, from 1 to `final_factor`.
+    """Return (1 - completed fraction) ** `power`, scaled to go from 1 to `final_factor`.
 
     Args:
         power: 1 is a straight line; 0.9 is common for segmentation.
-        final_factor: the share of the full rate at the end of the training.
+        final_factor: fraction of the full rate at the end of training.
     """
     left = (1 - span.decayed(steps, xp)) ** power
     return final_factor + (1 - final_factor) * left
 
 
 def exponential(steps: Any, span: Span, xp: ModuleType, *, factor: float = 0.95) -> Any:
-    """Return `factor` to the power of the epochs since the warm-up, a little less every step.
+    """Return `factor` to the power of the epochs since the warm-up, decaying at every step.
 
     Args:
-        factor: what the rate is multiplied by in one epoch.
+        factor: multiplies the rate over each epoch.
     """
     return factor ** (span.after_warmup(steps, xp) / span.epoch)

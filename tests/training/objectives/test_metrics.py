@@ -133,7 +133,7 @@ def test_a_spacing_stretches_the_distance() -> None:
         ValueError, match=r"spacing=0.0 for metric hausdorff_95. Expected: above 0."
     ):
         build_metric("hausdorff_95", spacing=(0.0,))
-    with pytest.raises(ValueError, match="one spacing or one an axis"):
+    with pytest.raises(ValueError, match="one spacing, or one per axis"):
         metric.update_state(truth[0], found[0])
 
 
