@@ -155,7 +155,7 @@ def test_top_1_of_one_probability_and_top_5_of_too_few_classes() -> None:
     metric = build_metric("top_1")
     metric.update_state([[1], [0], [1], [0]], np.asarray([[0.9], [0.2], [0.1], [np.nan]]))
     assert float(metric.result()) == 0.5
-    with pytest.raises(ValueError, match=r"always 1. Expected: more classes than 5"):
+    with pytest.raises(ValueError, match=r"always 1. Expected: more than 5 classes"):
         build_metric("top_5").update_state([0], np.ones((1, 3)))
 
 
