@@ -1,7 +1,7 @@
-"""Start and end of a distributed job, and the collectives that plain Python needs.
+"""The job that this process is a rank of, and the collectives that plain Python needs.
 
-Works under `horovodrun` (MPI and Gloo), `mpirun`, `srun --mpi=pmix`, and with no launcher at all: then there
-is one rank, every collective is the identity, and Horovod is neither needed nor imported.
+With no launcher there is one rank, every collective is the identity, and Horovod is neither needed nor imported.
+`ddl.distributed.start` joins the job and leaves it.
 
 Collective functions (`allreduce`, `broadcast`, `allgather`, `barrier`) must be called by every rank, in the
 same order.
@@ -9,14 +9,9 @@ same order.
 
 from __future__ import annotations
 
-import atexit
-import logging
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
-from ddl.distributed.job import cpu_affinity, launcher, quiet, settings
-from ddl.distributed.watch import failure
+from ddl.distributed.job import launcher
 from ddl.ranges import check_choice
 
 if TYPE_CHECKING:
@@ -24,54 +19,24 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-logger = logging.getLogger("ddl")
-
 _place = launcher.Placement()
 _initialized = False
 _left = False
 _hvd: ModuleType | None = None
 
 
-def init(stall_timeout_s: float | None = None) -> None:
-    """Join the job that the launcher started. Every rank calls it, before TensorFlow computes anything.
-
-    Pins this rank to its GPU, gives it its share of the cores, keeps every rank but 0 quiet, and turns a
-    failed, dead or stalled rank into the end of the job with a message that names it. A second call does
-    nothing.
-
-    Args:
-        stall_timeout_s: How long the ranks wait for one of them (default: DDL_STALL_TIMEOUT_S, or 50). 0
-            waits forever, for runs in which one rank works alone for minutes.
-
-    Raises:
-        ValueError: for a time-out that is no number of seconds.
-        RuntimeError: where the launcher's and Horovod's ideas of the job differ, or Horovod is missing.
-    """
-    global _initialized, _place
-    if _initialized:
-        return
-    timeout_s = settings.stall_timeout(stall_timeout_s)
-    _place = launcher.placement()
-    settings.set_environment(_place, timeout_s)
-    if _place.size > 1:
-        _start_horovod(timeout_s)
-    elif "tensorflow" in sys.modules:
-        _set_up_tensorflow()
-    _initialized = True
-    atexit.register(shutdown)
+def join(place: launcher.Placement, hvd: ModuleType | None) -> None:
+    """Note that this process is a rank of a job; `ddl.distributed.start` alone calls it."""
+    global _initialized, _place, _hvd
+    _initialized, _place, _hvd = True, place, hvd
 
 
-def shutdown() -> None:
-    """Leave the job. Called by itself when Python ends; afterwards this process is one rank again."""
+def leave() -> None:
+    """Make this process one rank again; `ddl.distributed.start` alone calls it."""
     global _initialized, _left, _place, _hvd
-    if not _initialized:
-        return
-    failure.stop_watching()
     if _hvd is not None:
         _hvd.shutdown()
-    cpu_affinity.release()
     _hvd, _place, _initialized, _left = None, launcher.Placement(), False, True
-    atexit.unregister(shutdown)
 
 
 def is_initialized() -> bool:
@@ -188,73 +153,3 @@ def horovod() -> ModuleType:
 def _check_root(root: int) -> None:
     if not 0 <= root < size():
         raise ValueError(f"No such rank. Received: root={root}. Expected: 0 to {size() - 1}.")
-
-
-def _start_horovod(stall_timeout_s: float) -> None:
-    global _hvd, _place
-    try:
-        with quiet.loading_tensorflow():
-            import horovod.tensorflow as hvd
-
-            if _place.rank != 0:
-                quiet.silence_this_rank()
-    except ImportError as error:
-        raise RuntimeError(
-            f"{_place.launcher} started {_place.size} ranks, but Horovod cannot be imported ({error}). "
-            "Expected: Horovod built for this TensorFlow. Run ./setup.sh, or `python -m ddl.install` in this "
-            "environment; `python -m ddl.doctor` tells what is missing."
-        ) from error
-    hvd.init()
-    if hvd.size() != _place.size or hvd.rank() != _place.rank:
-        raise RuntimeError(
-            f"{_place.launcher} says rank {_place.rank} of {_place.size}, Horovod says rank {hvd.rank()} of "
-            f"{hvd.size()}. Expected: the same. Horovod was probably built against another MPI than the one "
-            "that started this job: run `python -m ddl.doctor`."
-        )
-    _place = launcher.Placement(
-        _place.launcher, hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size()
-    )
-    _hvd = hvd
-    with quiet.loading_tensorflow():
-        _set_up_tensorflow()
-    failure.watch(hvd, stall_timeout_s)
-    from ddl.distributed.keras_patches import guard
-
-    guard.install()
-
-
-def _set_up_tensorflow() -> None:
-    """Pin the GPU, or the cores, and share these out. TensorFlow must not have computed anything yet."""
-    import tensorflow as tf
-
-    try:
-        _pin_gpu(tf)
-        # A GPU is nearer to some cores than to others: its ranks stay free.
-        if not tf.config.list_physical_devices("GPU"):
-            cpu_affinity.pin(_place.local_rank, _place.local_size)
-        tf.config.threading.set_intra_op_parallelism_threads(
-            int(os.environ["TF_NUM_INTRAOP_THREADS"])
-        )
-        tf.config.threading.set_inter_op_parallelism_threads(
-            int(os.environ["TF_NUM_INTEROP_THREADS"])
-        )
-        tf.zeros(())  # creates the context, with its chatter, now
-    except RuntimeError as error:  # TensorFlow's context exists already
-        logger.warning(
-            "TensorFlow was used before ddl.distributed.init(), so this rank could not be given its GPU and "
-            "its share of the cores (%s). Call init() first.",
-            error,
-        )
-
-
-def _pin_gpu(tf: ModuleType) -> None:
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return
-    mine = gpus[local_rank() % len(gpus)]
-    if 1 < len(gpus) < local_size():
-        logger.warning(
-            "%d ranks share %d GPUs on this machine; start one rank a GPU.", local_size(), len(gpus)
-        )
-    tf.config.set_visible_devices(mine, "GPU")
-    tf.config.experimental.set_memory_growth(mine, True)

@@ -1,4 +1,4 @@
-"""Batch normalization over the global batch, and the averaging of statistics that stayed local.
+"""Batch normalization over the global batch.
 
 `SyncBatchNormalization` is Keras's own layer with its own flag `synchronized=True`, whose statistics Keras 3
 reduces only under `tf.distribute`. Once `init` has run under several ranks, every layer with the flag takes them
@@ -17,7 +17,6 @@ import tensorflow as tf
 from ddl.distributed import runtime
 from ddl.distributed.gradients import rank_sums, step_share
 from ddl.distributed.keras_patches import fused_norm
-from ddl.distributed.state.variables import average_variables
 
 
 def SyncBatchNormalization(**kwargs: Any) -> keras.layers.BatchNormalization:  # noqa: N802
@@ -119,18 +118,6 @@ def _sum_over_ranks(values: tf.Tensor, share: step_share.StepShare | None) -> tf
         )
 
     return summed(values)
-
-
-def local_layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """Return the model's batch normalization layers that keep statistics of their own rank."""
-    layers = model._flatten_layers(include_self=False, recursive=True)
-    kind = keras.layers.BatchNormalization
-    return [layer for layer in layers if isinstance(layer, kind) and not layer.synchronized]
-
-
-def average_moving_statistics(model: keras.Model) -> None:
-    """Set the moving mean and variance of every local layer to the mean over ranks. All ranks must call it."""
-    average_variables([v for layer in local_layers(model) for v in layer.non_trainable_variables])
 
 
 def _float64_sum(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
