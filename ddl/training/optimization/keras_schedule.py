@@ -56,3 +56,35 @@ class PlateauSchedule(CourseSchedule):
     def set_factor(self, factor: float) -> None:
         """Multiply the learning rate of the steps from now on by this. All ranks must set the same."""
         self._factor.assign(factor)
+
+
+def build_schedule(
+    name: str,
+    *,
+    learning_rate: float,
+    steps_per_epoch: int,
+    epochs: int,
+    warmup_epochs: float = 0.0,
+    scaling: str = "none",
+    ranks: float = 1,
+    **options: Any,
+) -> CourseSchedule:
+    """Return the Keras schedule that gives every step its `learning_rate_at`.
+
+    That of "plateau" has a method more, `set_factor`, to be called on all ranks before each epoch, and before the first
+    one of a resumed run, with `plateau_factor` of the history so far.
+
+    Args:
+        name: one of `SCHEDULES`.
+        learning_rate: of one rank.
+        steps_per_epoch: steps (micro-batches) in one epoch.
+        epochs: of the whole training.
+        warmup_epochs: in which the rate rises from one rank's to that of all.
+        scaling: "linear", "sqrt" or "none".
+        ranks: how many.
+        **options: those of `SCHEDULES.options(name)`.
+    """
+    course = Course(
+        name, learning_rate, steps_per_epoch, epochs, warmup_epochs, scaling, ranks, options
+    )
+    return (PlateauSchedule if name == "plateau" else CourseSchedule)(course)

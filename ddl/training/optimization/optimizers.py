@@ -106,7 +106,7 @@ def build_optimizer(
 
     Args:
         name: one of `OPTIMIZERS`.
-        learning_rate: a number, or what `ddl.training.optimization.schedules.build_schedule` returns.
+        learning_rate: a number, or what `ddl.training.optimization.keras_schedule.build_schedule` returns.
         **options: those of `OPTIMIZERS.options(name)`.
     """
     values = OPTIMIZERS.check(name, **options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from ddl.builder_table import BuilderTable
 from ddl.distributed.learning_rate import scale_factor
 from ddl.ranges import Range, check_ranges
 from ddl.training.optimization.schedule_shapes import Span
-
-if TYPE_CHECKING:
-    from ddl.training.optimization.keras_schedule import CourseSchedule
 
 _SHAPES = ("constant", "step", "cosine", "polynomial", "exponential")
 
@@ -124,40 +121,6 @@ def compute_rate(steps: Any, course: Course, xp: ModuleType) -> Any:
     if course.name == "plateau":
         return rate
     return rate * SCHEDULES.load(course.name)(steps, course.span, xp, **course.options)
-
-
-def build_schedule(
-    name: str,
-    *,
-    learning_rate: float,
-    steps_per_epoch: int,
-    epochs: int,
-    warmup_epochs: float = 0.0,
-    scaling: str = "none",
-    ranks: float = 1,
-    **options: Any,
-) -> CourseSchedule:
-    """Return the Keras schedule that gives every step its `learning_rate_at`.
-
-    That of "plateau" has a method more, `set_factor`, to be called on all ranks before each epoch, and before the first
-    one of a resumed run, with `plateau_factor` of the history so far.
-
-    Args:
-        name: one of `SCHEDULES`.
-        learning_rate: of one rank.
-        steps_per_epoch: steps (micro-batches) in one epoch.
-        epochs: of the whole training.
-        warmup_epochs: in which the rate rises from one rank's to that of all.
-        scaling: "linear", "sqrt" or "none".
-        ranks: how many.
-        **options: those of `SCHEDULES.options(name)`.
-    """
-    course = Course(
-        name, learning_rate, steps_per_epoch, epochs, warmup_epochs, scaling, ranks, options
-    )
-    from ddl.training.optimization.keras_schedule import CourseSchedule, PlateauSchedule
-
-    return (PlateauSchedule if name == "plateau" else CourseSchedule)(course)
 
 
 def needs_length(name: str) -> bool:
