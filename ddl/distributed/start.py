@@ -10,7 +10,7 @@ import atexit
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ddl.distributed import runtime
 from ddl.distributed.job import cpu_affinity, launcher, quiet, settings
@@ -81,7 +81,7 @@ def _start_ranks(
     return place, hvd
 
 
-def _start_horovod(place: launcher.Placement) -> ModuleType:
+def _start_horovod(place: launcher.Placement) -> Any:
     """Return Horovod, started, if it sees the job as the launcher does.
 
     Raises:
