@@ -1,4 +1,4 @@
-"""Tables of named builders with options, such as losses: a name and its options -> what to train with.
+"""Tables of named builders with options: a name and its options -> a loss, metric, optimizer, model, ...
 
     FORMULAS = "ddl.training.objectives.loss_formulas"
     LOSSES = BuilderTable("loss", {"dice": f"{FORMULAS}:dice"}, ranges={"smooth": Range(1e-6)})
@@ -6,10 +6,10 @@
     LOSSES.options("dice")              # name -> type, default and help, read from the builder's source
     LOSSES.parse("dice", ["smooth=2"])  # {"smooth": 2.0}, from a command line
     LOSSES.check("dice", smooth=2)      # {"smooth": 2.0}, from Python or JSON
-    LOSSES.build("dice", smooth=2)      # imports the module and calls the builder
-    LOSSES.add("mine", my_loss)         # a builder of your own, from then on like the others in this process
+    LOSSES.build("dice", smooth=2)      # imports the builder's module and calls the builder
+    LOSSES.add("mine", my_loss)         # registers your own builder in this process
 
-Only `load` and `build` import a builder's module, so `--help` and early checks need no TensorFlow.
+Only `load` and `build` import the builder's module, so `--help` and validation need no TensorFlow.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class BuilderTable(Collection[str]):
     """Name -> builder, as "package.module:name"; a builder's options are its keyword-only arguments.
 
     Attributes:
-        kind: word for an entry in messages, such as "loss".
-        builders: the builder for each name.
-        fixed: for a name, the options whose values the name implies, such as depth=50 for "resnet50".
-        hidden: options that the caller of `build` gives, and a user does not, such as the number of classes.
-        ranges: range for an option; a key such as "focal.alpha" is for one name alone.
-        choices: the values that an option may have.
-        rule: further checks, called with the options that were given, all defaults, and words such as "loss dice".
-        read: reads a builder's options.
-        own: builders that `add` has added, as functions. They check their options themselves.
+        kind: what an entry is called in messages, such as "loss".
+        builders: name -> builder.
+        fixed: name -> options implied by the name, such as depth=50 for "resnet50".
+        hidden: options that the code calling `build` passes and users cannot set, such as the number of classes.
+        ranges: option -> allowed range; a key such as "focal.alpha" applies to one name only.
+        choices: option -> allowed values.
+        rule: further checks, called with the given options, all defaults, and a description such as "loss dice".
+        read: function that reads a builder's options.
+        own: builders registered with `add`, as functions. They validate their own options.
     """
 
     kind: str
@@ -49,21 +49,23 @@ class BuilderTable(Collection[str]):
     own: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def add(self, name: str, builder: Callable[..., Any]) -> None:
-        """Add a builder of your own, or replace it, on all ranks. Its keyword-only arguments are its options.
+        """Register your own builder, or replace it. All ranks must call it. Its keyword-only arguments are its options.
 
         Raises:
-            ValueError: one of ours has this name.
+            ValueError: a built-in entry has this name.
         """
         if name in self.builders:
-            raise ValueError(f"Received: {self.kind} {name!r}, which exists. Expected: a new name.")
+            raise ValueError(
+                f"Received: {self.kind} {name!r}, which is built in. Expected: another name."
+            )
         self.own[name] = builder
 
     def __contains__(self, name: object) -> bool:
-        """Return whether the table has this name."""
+        """Return whether the table contains this name."""
         return name in self.builders or name in self.own
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the names."""
+        """Iterate over the names."""
         return iter((*self.builders, *self.own))
 
     def __len__(self) -> int:
@@ -71,7 +73,7 @@ class BuilderTable(Collection[str]):
         return len(self.builders) + len(self.own)
 
     def find(self, name: str) -> str:
-        """Return the builder of this name; refuse an unknown name, listing the known ones."""
+        """Return the builder of this name. The error for an unknown name lists the known ones."""
         if name not in self:
             raise ValueError(
                 f"Unknown {self.kind}. Received: {name!r}. {expected_one_of(name, self)}"
@@ -79,19 +81,19 @@ class BuilderTable(Collection[str]):
         return self.builders[name]
 
     def options(self, name: str) -> dict[str, opts.Option]:
-        """Return the options that a user can give to this name."""
+        """Return the options that users can set for this name."""
         taken = {*self.hidden, *self.fixed.get(name, ())}
         known = self.own.get(name)
         options = opts.read_signature(known) if known else self.read(self.find(name))
         return {key: option for key, option in options.items() if key not in taken}
 
     def parse(self, name: str, texts: Iterable[str]) -> dict[str, Any]:
-        """Return the checked options that texts such as "width=32" give to this name."""
+        """Return validated options from texts such as ["width=32"]."""
         owner = f"{self.kind} {name}"
         return self.check(name, **opts.parse_options(texts, self.options(name), owner))
 
     def check(self, name: str, /, **options: Any) -> dict[str, Any]:
-        """Return the options, each converted to its type; refuse unknown ones and values that cannot work."""
+        """Return the options, converted to their types; refuse unknown options and invalid values."""
         known, owner = self.options(name), f"{self.kind} {name}"
         values = opts.convert_values(options, known, owner)
         if name in self.own:
@@ -106,17 +108,17 @@ class BuilderTable(Collection[str]):
         return values
 
     def load(self, name: str) -> Any:
-        """Return the function or class that builds this name. Imports its module."""
+        """Return the builder of this name as a function or class. Imports its module."""
         return self.own.get(name) or opts.load(self.find(name))
 
     def build(self, name: str, /, *args: Any, **options: Any) -> Any:
-        """Return what the builder makes of these arguments and options; `hidden` options pass as they are."""
+        """Validate the options and call the builder; `hidden` options are passed on unchecked."""
         given = {key: options.pop(key) for key in self.hidden if key in options}
         values = self.check(name, **options)
         return self.load(name)(*args, **given, **self.fixed.get(name, {}), **values)
 
     def describe(self) -> str:
-        """Return every name with its options, one a line."""
+        """Return a text listing every name and its options, one per line."""
         lines = []
         for name in self:
             options = self.options(name).values()

@@ -1,4 +1,4 @@
-"""A file that HDF5 can always close: on a full disk HDF5 itself cannot, and takes the whole process down with it."""
+"""A file that HDF5 can always close. On a full disk HDF5 would otherwise crash the process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Sink(io.FileIO):
-    """Takes everything, and keeps the first error for `check`, after which what it holds is worthless."""
+    """Accepts all writes, and keeps the first error for `check`. After an error its contents are invalid."""
 
     def __init__(self, path: Path) -> None:
         """Open a new, empty file."""
@@ -16,7 +16,7 @@ class Sink(io.FileIO):
         self._error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of `data`, or say so."""
+        """Write `data` and return its length, even after an error."""
         left = memoryview(data).cast("B")
         try:
             while len(left) and self._error is None:
@@ -38,11 +38,11 @@ class Sink(io.FileIO):
             return size or 0
 
     def __exit__(self, *failure: Any) -> None:
-        """Close the file. HDF5 stumbles over what is not on a full disk: the disk's own error says why."""
+        """Close the file. Raise the disk's error rather than the one that HDF5 raises because of it."""
         super().__exit__(*failure)
         self.check()
 
     def check(self) -> None:
-        """Raise the error that a write has met, if any."""
+        """Raise the first write error, if any."""
         if self._error is not None:
             raise self._error

@@ -1,7 +1,7 @@
-"""The options of a builder, read from its source: so listing and checking them loads no framework.
+"""The options of a builder, read from its source code, so that listing and checking them imports no framework.
 
 A builder is a function or a class, named as "package.module:name". Its options are its keyword-only arguments (or
-those of its `__init__`, or the fields of a dataclass). Their help is what the docstring says under Args or Attributes.
+those of its `__init__`, or the fields of a dataclass). Their help texts are the docstring's Args or Attributes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from ddl.ranges import did_you_mean
 
 Size = int | tuple[int, ...]
-"""Type of an option that is written as 64 or 64x96."""
+"""Type of an option written as 64 or 64x96."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Option:
     """An option of a builder.
 
     Attributes:
-        name: of the argument.
+        name: name of the argument.
         type: its annotation, such as "int" or "str | None".
-        default: what it is when not given; `REQUIRED` when it must be given.
-        help: its line in the docstring.
+        default: its default value, or `REQUIRED`.
+        help: its text in the docstring.
     """
 
     name: str
@@ -61,8 +61,8 @@ _EXPECTED_OF_PYTHON = _EXPECTED | {
     "tuple[int, ...]": "a list of whole numbers",
     "tuple[float, ...]": "a list of numbers",
     "tuple[str, ...]": "a list of texts",
-    "Mapping[str, Any]": "values by name",
-    "Mapping[str, Mapping[str, Any]]": "values by name, by name",
+    "Mapping[str, Any]": "a mapping of names to values",
+    "Mapping[str, Mapping[str, Any]]": "a mapping of names to mappings",
 }
 _PYTHON: dict[str, tuple[type, type]] = {
     "int": (Integral, int),
@@ -80,7 +80,7 @@ def load(builder: str) -> Any:
 
 @functools.cache
 def read_options(builder: str) -> dict[str, Option]:
-    """Return the options of "package.module:name", in their order, without importing that module."""
+    """Return the options of "package.module:name", in the order of its signature, without importing the module."""
     module, _, name = builder.partition(":")
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
@@ -99,7 +99,7 @@ def read_options(builder: str) -> dict[str, Option]:
 
 
 def read_signature(function: Callable[..., Any]) -> dict[str, Option]:
-    """Return the options of a function that is imported already, without help."""
+    """Return the options of an already imported function, without help texts."""
     parameters = inspect.signature(function).parameters.values()
     return {
         one.name: Option(one.name, str(one.annotation), one.default, "")
@@ -111,7 +111,7 @@ def read_signature(function: Callable[..., Any]) -> dict[str, Option]:
 def find_arguments(
     found: ast.FunctionDef | ast.ClassDef,
 ) -> list[tuple[str, ast.expr | None, ast.expr | None]]:
-    """Return name, type and default of each argument that has one or is keyword-only, or of a dataclass's fields."""
+    """Return (name, type, default) of arguments that are keyword-only or have a default, or of a dataclass's fields."""
     function = find_constructor(found) if isinstance(found, ast.ClassDef) else found
     if function is not None:
         named, given = function.args.args, function.args.defaults
@@ -123,14 +123,14 @@ def find_arguments(
 
 
 def find_definition(path: Path, name: str) -> ast.FunctionDef | ast.ClassDef:
-    """Return the function or class of this name that a source file defines."""
+    """Return the definition of this function or class in a source file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     nodes = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     return next(node for node in nodes if node.name == name)
 
 
 def find_constructor(found: ast.ClassDef) -> ast.FunctionDef | None:
-    """Return the `__init__` that a class defines itself."""
+    """Return the `__init__` defined in the class body, or None."""
     methods = [node for node in found.body if isinstance(node, ast.FunctionDef)]
     return next((node for node in methods if node.name == "__init__"), None)
 
@@ -146,7 +146,7 @@ def read_helps(docstring: str) -> dict[str, str]:
 
 
 def check_names(given: Iterable[str], options: Mapping[str, Option], owner: str) -> None:
-    """Refuse an option that the owner does not have, listing those that it has."""
+    """Refuse unknown options; the message lists the known ones."""
     for name in given:
         if name not in options:
             known = ", ".join(options) or "none, it has no options"
@@ -158,7 +158,7 @@ def check_names(given: Iterable[str], options: Mapping[str, Option], owner: str)
 def parse_options(
     texts: Iterable[str], options: Mapping[str, Option], owner: str
 ) -> dict[str, Any]:
-    """Return what texts such as "width=32" say, each value of its option's type."""
+    """Return {"width": 32} from ["width=32"], each value converted to its option's type."""
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -173,7 +173,7 @@ def parse_options(
 
 
 def parse_value(text: str, option: Option) -> Any:
-    """Return what the text says as the option's type, or refuse it."""
+    """Return the text converted to the option's type; refuse it if that fails."""
     if option.type.startswith("Size") and text.lower() != "none":
         size = parse_size(option.name, text)
         return size if len(size) > 1 else size[0]
@@ -184,7 +184,7 @@ def parse_value(text: str, option: Option) -> Any:
 
 
 def parse_size(name: str, text: str, most: int = 3) -> tuple[int, ...]:
-    """Return (128,) of "128", (96, 128) of "96x128", (32, 64, 64) of "32x64x64": at most `most` sides."""
+    """Return (128,) from "128", (96, 128) from "96x128", (32, 64, 64) from "32x64x64"; at most `most` sides."""
     sides = text.split("x")
     if len(sides) > most or not all(side.isdecimal() and int(side) > 0 for side in sides):
         volumes = ", or 32x64x64 (depth x height x width)" if most > 2 else ""
@@ -195,7 +195,7 @@ def parse_size(name: str, text: str, most: int = 3) -> tuple[int, ...]:
 
 
 def convert_value(value: Any, option: Option) -> Any:
-    """Return a value from Python or JSON as the option's type has it (1 as 1.0, a list as a tuple), or refuse it."""
+    """Return a Python or JSON value converted to the option's type (1 to 1.0, a list to a tuple), or refuse it."""
     try:
         return _convert(value, option.type)
     except (ValueError, OverflowError):
@@ -205,15 +205,15 @@ def convert_value(value: Any, option: Option) -> Any:
 def convert_values(
     given: Mapping[str, Any], options: Mapping[str, Option], owner: str
 ) -> dict[str, Any]:
-    """Return values from Python or JSON, each of its option's type; refuse what the owner does not have."""
+    """Return Python or JSON values converted to their options' types; refuse unknown options."""
     check_names(given, options, owner)
     return {name: convert_value(value, options[name]) for name, value in given.items()}
 
 
 def convert_fields(instance: Any) -> None:
-    """Give every field of a dataclass, also of a frozen one, the type of its annotation, or refuse it.
+    """Convert every field of a dataclass, frozen or not, to its annotated type, or refuse its value.
 
-    For `__post_init__`: what a dataclass says of its types then holds, whoever made it.
+    Call it in `__post_init__`: the annotations then hold for every instance.
     """
     for field in dataclasses.fields(instance):
         option = Option(field.name, str(field.type), field.default, "")
@@ -243,14 +243,14 @@ def _convert(value: Any, kind: str) -> Any:
             return _convert_several(value, element)
         if part in _PYTHON:
             role, make = _PYTHON[part]
-            # Python's True is a whole number too, but nobody means a width of True.
+            # Python's bool is an int, but width=True is surely a mistake.
             if isinstance(value, role) and isinstance(value, bool) == (part == "bool"):
                 return make(value)
     raise ValueError
 
 
 def _convert_several(values: list[Any] | tuple[Any, ...], element: str) -> tuple[Any, ...]:
-    """Return a tuple of `element`s, or of as many as "int, int]" says."""
+    """Return a tuple of `element`s; "int, int]" fixes their number."""
     kinds = element.removesuffix("]").split(", ")
     if len(kinds) not in (1, len(values)):
         raise ValueError

@@ -1,6 +1,9 @@
-"""Inputs and targets as a model takes them: sources whose first field is the input and whose second the target.
+"""Inputs and targets for a model: sources whose first field is the input and whose second is the target.
 
-Nothing else scales the pictures of a source to the range from 0 to 1.
+Only this module scales the pictures of a source to the range from 0 to 1.
+
+    samples = MaskSamples(open_source("cells.h5", split="train"))
+    samples.read([0, 1])["image"].max()  # at most 1.0
 """
 
 from __future__ import annotations
@@ -20,19 +23,19 @@ class ArraySamples(Arrays):
     def __init__(self, inputs: np.ndarray, targets: np.ndarray) -> None:
         if len(inputs) != len(targets):
             raise ValueError(
-                f"Received: {len(inputs)} inputs and {len(targets)} targets. Expected: as many of both."
+                f"Received: {len(inputs)} inputs and {len(targets)} targets. Expected: equal numbers."
             )
         super().__init__({"inputs": inputs, "targets": targets}, "arrays")
 
 
 class Scaled(View):
-    """A source whose first field, the model's input, is float32 and runs from 0 to 1."""
+    """A source whose first field, the model's input, is float32 from 0 to 1."""
 
     def __init__(self, source: Source) -> None:
-        """Take the samples of `source`, which is closed with this one.
+        """Use the samples of `source`, which is closed with this one.
 
         Raises:
-            ValueError: its first field is neither of floats nor of unsigned integers.
+            ValueError: its first field has neither floats nor unsigned integers.
         """
         super().__init__(source)
         self._input, field = next(iter(source.fields.items()))
@@ -46,21 +49,21 @@ class Scaled(View):
 
 
 def scaled(source: Source) -> Source:
-    """Return the source with inputs from 0 to 1, float32: itself where they are float32 already."""
+    """Return the source with inputs from 0 to 1, float32: the source itself if they are float32 already."""
     dtype = next(iter(source.fields.values())).dtype
     return source if dtype == np.float32 else Scaled(source)
 
 
 class MaskSamples(Scaled):
-    """Pictures or volumes from 0 to 1, float32, and their masks, from a source of "image" and "mask"."""
+    """Pictures or volumes from 0 to 1, float32, and their masks, from a source with "image" and "mask"."""
 
     def __init__(self, source: Source, classes: int = 1) -> None:
-        """Take the samples of `source`, which is closed with this one.
+        """Use the samples of `source`, which is closed with this one.
 
         Args:
-            source: of pictures and masks.
-            classes: 1: masks become 1.0 where they are not 0, else 0.0, float32. More: masks hold class numbers from
-                0 (the background) to classes - 1, and stay so, int32.
+            source: a source of pictures and masks.
+            classes: 1: masks become float32, 1.0 where they are not 0. More: masks are class numbers from 0 (the
+                background) to classes - 1, int32.
         """
         _check_fields(source, "mask")
         super().__init__(source)
@@ -68,7 +71,7 @@ class MaskSamples(Scaled):
         dtype = source.fields["mask"].dtype
         if classes > 1 and dtype.kind not in "biu":
             raise ValueError(
-                f"Received: masks of dtype {dtype} for {classes} classes. Expected: class numbers, integers."
+                f"Received: masks of dtype {dtype} for {classes} classes. Expected: integer class numbers."
             )
         self.classes = classes
         kind = np.dtype(np.float32 if classes == 1 else np.int32)
@@ -89,13 +92,13 @@ class MaskSamples(Scaled):
 
 
 class LabelSamples(Scaled):
-    """Pictures or volumes from 0 to 1, float32, and the class of each, int64, from a source of "image" and "label"."""
+    """Pictures or volumes from 0 to 1, float32, and their classes, int64, from a source with "image" and "label"."""
 
     def __init__(self, source: Source, classes: int) -> None:
-        """Take the samples of `source`, which is closed with this one. Labels run from 0 to classes - 1.
+        """Use the samples of `source`, which is closed with this one. Labels are 0 to classes - 1.
 
         Raises:
-            ValueError: the source has no such labels; of formats that cannot tell them all at once, when they are read.
+            ValueError: a label is out of range. Without a list of labels, it is raised on reading.
         """
         _check_labels(source)
         super().__init__(source)
@@ -115,10 +118,10 @@ class LabelSamples(Scaled):
 
 
 def count_classes(source: Source) -> int:
-    """Return the number of classes of a source of labels, of the whole of it where this is a part.
+    """Return the number of classes of a source with labels; of the complete source if this is a subset.
 
-    Folders, faces and prepared files know it. Others are asked for their largest label, for which a format that
-    cannot tell the labels alone is read once.
+    Folders, faces and prepared files know it. For others it is the largest label plus 1; formats that cannot list their
+    labels are read once.
     """
     _check_labels(source)
     origin = origin_of(source)
@@ -130,7 +133,7 @@ def count_classes(source: Source) -> int:
     negative = np.flatnonzero(labels < 0)
     if len(negative):
         raise ValueError(
-            f"Received: label {labels[negative[0]]} in sample {negative[0]}. Expected: classes, counted from 0."
+            f"Received: label {labels[negative[0]]} in sample {negative[0]}. Expected: classes counted from 0."
         )
     return int(labels.max()) + 1
 
@@ -153,7 +156,7 @@ def _check_labels(source: Source) -> None:
     field = source.fields["label"]
     if field.shape or field.dtype.kind not in "biu":
         raise ValueError(
-            f"Received: labels of shape {field.shape} and dtype {field.dtype}. Expected: one integer a sample."
+            f"Received: labels of shape {field.shape} and dtype {field.dtype}. Expected: one integer per sample."
         )
 
 
@@ -165,10 +168,10 @@ def _check_classes(classes: int, least: int) -> None:
 def _refuse_beyond(
     found: np.ndarray, indices: Sequence[int] | np.ndarray, classes: int, what: str
 ) -> None:
-    """Refuse the first of these samples whose number is no class."""
+    """Refuse the first of these samples whose class number is out of range."""
     wrong = np.flatnonzero((found < 0) | (found >= classes))
     if len(wrong):
         raise ValueError(
             f"Received: {what} {found[wrong[0]]} in sample {indices[wrong[0]]}. Expected: 0 to {classes - 1}; "
-            "mend the sample, or raise the number of classes."
+            "correct the sample, or increase the number of classes."
         )

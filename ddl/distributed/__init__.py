@@ -1,4 +1,4 @@
-"""Training on N ranks: the only rooms of `ddl` that know Horovod.
+"""Training on N ranks. Only this package of `ddl` uses Horovod.
 
     import ddl.distributed as dist
 
@@ -7,7 +7,7 @@
     model.compile(optimizer, loss)
     model.fit(my_shard, callbacks=dist.standard_callbacks())
 
-Importing this loads neither TensorFlow nor Horovod; `init` and the names below that need them do.
+Importing this package loads neither TensorFlow nor Horovod. `init` loads them, as do the names below that need them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What ranks do together around the steps of `fit`, as Keras callbacks. Every rank passes the same ones.
+"""Keras callbacks for `fit` on several ranks. Every rank must pass the same ones.
 
-`standard_callbacks()` returns all of them in the order that works: put it before callbacks of your own, so that
-these see weights and metrics that all ranks share.
+`standard_callbacks()` returns all of them in the required order. Put them before your own callbacks, so that yours
+see the weights and metrics that all ranks share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from ddl.distributed.state.moving_statistics import average_moving_statistics
 
 
 def standard_callbacks(*, check_every_steps: int = 100) -> list[keras.callbacks.Callback]:
-    """Return every callback of this module, in order. `check_every_steps=0` leaves the desync check out."""
+    """Return every callback of this module, in the required order.
+
+        model.fit(data, callbacks=[*dist.standard_callbacks(), keras.callbacks.CSVLogger("history.csv")])
+
+    Args:
+        check_every_steps: steps between comparisons of the ranks' weights; 0 disables them.
+    """
     callbacks = [
         BroadcastState(),
         AverageAccumulators(),
@@ -28,7 +34,7 @@ def standard_callbacks(*, check_every_steps: int = 100) -> list[keras.callbacks.
 
 
 class BroadcastState(keras.callbacks.Callback):
-    """Start every `fit` from rank `root`'s weights and optimizer state, also when only that rank loaded them."""
+    """Start every `fit` from rank `root`'s weights and optimizer state, also if only that rank loaded them."""
 
     def __init__(self, root: int = 0) -> None:
         super().__init__()
@@ -37,13 +43,15 @@ class BroadcastState(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         _check_equal_steps(runtime.allgather(self.params.get("steps")))
         model_state.broadcast_state(self.model, self.root)
-        model_state.keep_private(self.model, False)  # a resume has had its effect
+        model_state.keep_private(
+            self.model, False
+        )  # applies to the first start after a resume only
 
 
 class AverageAccumulators(keras.callbacks.Callback):
-    """Average, at the end of an epoch, the gradients that wait for an update, so that rank 0 can save them for all.
+    """Average accumulated gradients over ranks at the end of an epoch, so that rank 0 can save them for all.
 
-    Only where `gradient_accumulation_steps` does not divide the steps of an epoch is there anything to do.
+    It matters only if `gradient_accumulation_steps` does not divide the steps of an epoch.
     """
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -51,7 +59,7 @@ class AverageAccumulators(keras.callbacks.Callback):
 
 
 def _check_equal_steps(steps: list[int | None]) -> None:
-    """Refuse ranks that would take different numbers of steps: one would wait for the others forever."""
+    """Check that all ranks take the same number of steps. Otherwise one would wait forever."""
     if len(set(steps)) > 1 and None not in steps:
         found = ", ".join(f"rank {rank}: {count}" for rank, count in enumerate(steps))
         raise ValueError(
@@ -73,8 +81,8 @@ class AverageMovingStatistics(keras.callbacks.Callback):
 class ReduceMetrics(keras.callbacks.Callback):
     """Report losses and metrics over the samples of all ranks, in `fit` and in `evaluate`.
 
-    Progress within an epoch stays that of this rank; what is reported at its end is global, whatever the order of
-    the callbacks.
+    Progress within an epoch shows this rank's values. The values at the end of an epoch are global, in any order of
+    callbacks.
     """
 
     def __init__(self) -> None:
@@ -97,7 +105,7 @@ class ReduceMetrics(keras.callbacks.Callback):
             self._remove()
 
     def _install(self) -> None:
-        """Answer `get_metrics_result`, which Keras asks at the end of an epoch and inside every traced step."""
+        """Replace `get_metrics_result`, which Keras calls at the end of an epoch and inside every traced step."""
         import tensorflow as tf
 
         model = self.model
@@ -115,7 +123,7 @@ class ReduceMetrics(keras.callbacks.Callback):
 
 
 class CheckDesync(keras.callbacks.Callback):
-    """Compare weights, learning rate and step of all ranks every `every_steps` batches and at the end of an epoch.
+    """Compare weights, learning rate and step of all ranks every `every_steps` batches and after each epoch.
 
     Raises:
         RuntimeError: on every rank, with the rank and the variable that differ first.

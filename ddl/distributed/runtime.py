@@ -1,10 +1,9 @@
-"""The job that this process is a rank of, and the collectives that plain Python needs.
+"""This process's rank in the job, and collectives for Python values.
 
-With no launcher there is one rank, every collective is the identity, and Horovod is neither needed nor imported.
-`ddl.distributed.start` joins the job and leaves it.
+Without a launcher there is one rank, every collective returns its input, and Horovod is not imported.
+`ddl.distributed.start` joins and leaves the job.
 
-Collective functions (`allreduce`, `broadcast`, `allgather`, `barrier`) must be called by every rank, in the
-same order.
+All ranks must call the collectives (`allreduce`, `broadcast`, `allgather`, `barrier`), in the same order.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ _hvd: ModuleType | None = None
 
 
 def join(place: launcher.Placement, hvd: ModuleType | None) -> None:
-    """Note that this process is a rank of a job; `ddl.distributed.start` alone calls it."""
+    """Store this process's place in the job. Only `ddl.distributed.start` calls it."""
     global _initialized, _place, _hvd
     _initialized, _place, _hvd = True, place, hvd
 
 
 def leave() -> None:
-    """Make this process one rank again; `ddl.distributed.start` alone calls it."""
+    """Shut Horovod down; this process is a single rank again. Only `ddl.distributed.start` calls it."""
     global _initialized, _left, _place, _hvd
     if _hvd is not None:
         _hvd.shutdown()
@@ -45,18 +44,18 @@ def is_initialized() -> bool:
 
 
 def require_init() -> None:
-    """Refuse to go on as one rank where a launcher started several and `init` has not run.
+    """Check that `init` has run if a launcher started several ranks.
 
     Raises:
-        RuntimeError: with the remedy.
+        RuntimeError: if it has not.
     """
     if _initialized or _left:
         return
     place = launcher.placement()
     if place.size > 1:
         raise RuntimeError(
-            f"{place.launcher} started {place.size} ranks, but ddl.distributed.init() has not been called: each would "
-            "train a model of its own. Call it first."
+            f"{place.launcher} started {place.size} ranks, but ddl.distributed.init() has not been called: each rank "
+            "would train its own model. Call it first."
         )
 
 
@@ -66,7 +65,7 @@ def _job() -> launcher.Placement:
 
 
 def rank() -> int:
-    """Return this process's number, 0 to `size() - 1`."""
+    """Return this process's rank, from 0 to `size() - 1`."""
     return _job().rank
 
 
@@ -76,7 +75,7 @@ def size() -> int:
 
 
 def local_rank() -> int:
-    """Return this process's number among those on the same machine."""
+    """Return this process's rank among the ranks on the same machine."""
     return _job().local_rank
 
 
@@ -86,12 +85,19 @@ def local_size() -> int:
 
 
 def is_root() -> bool:
-    """Return whether this is rank 0, the one that prints and writes files."""
+    """Return whether this is rank 0, which prints and writes files."""
     return rank() == 0
 
 
 def broadcast(value: Any, root: int = 0) -> Any:
-    """Return rank `root`'s `value` on every rank. Any picklable object. All ranks must call it."""
+    """Return rank `root`'s `value` on every rank. All ranks must call it.
+
+        config = dist.broadcast(read_config() if dist.is_root() else None)
+
+    Args:
+        value: any picklable object; only that of `root` is used.
+        root: the rank that sends.
+    """
     _check_root(root)
     if size() == 1:
         return value
@@ -99,7 +105,13 @@ def broadcast(value: Any, root: int = 0) -> Any:
 
 
 def allgather(value: Any) -> list[Any]:
-    """Return the `value` of every rank, in rank order. Any picklable object. All ranks must call it."""
+    """Return the `value` of every rank, in rank order. All ranks must call it.
+
+        hosts = dist.allgather(socket.gethostname())
+
+    Args:
+        value: any picklable object.
+    """
     if size() == 1:
         return [value]
     gathered: list[Any] = horovod().allgather_object(value, name="ddl.allgather")
@@ -109,9 +121,11 @@ def allgather(value: Any) -> list[Any]:
 def allreduce(value: npt.ArrayLike, op: str = "mean") -> Any:
     """Return the mean, sum, min or max over ranks of an array or a number. All ranks must call it.
 
+        samples = dist.allreduce(len(my_samples), op="sum")
+
     Returns:
-        A NumPy array of the same shape and dtype (a scalar array for a number). The mean of integers is
-        float64, as with NumPy.
+        a NumPy array of the same shape and dtype (a scalar array for a number). The mean of integers is
+        float64, as in NumPy.
     """
     import numpy as np
 
@@ -132,7 +146,7 @@ _REDUCTIONS = {"mean": "Average", "sum": "Sum", "min": "Min", "max": "Max"}
 
 
 def barrier() -> None:
-    """Wait until every rank is here. All ranks must call it."""
+    """Wait until every rank has called it. All ranks must call it."""
     allreduce(0, "sum")
 
 
@@ -140,7 +154,7 @@ def horovod() -> ModuleType:
     """Return `horovod.tensorflow`, initialized.
 
     Raises:
-        RuntimeError: where there is only one rank or `init` has not run.
+        RuntimeError: if there is only one rank or `init` has not run.
     """
     if _hvd is None:
         raise RuntimeError(

@@ -1,7 +1,7 @@
 """Start and end of a distributed job.
 
-Works under `horovodrun` (MPI and Gloo), `mpirun`, `srun --mpi=pmix`, and with no launcher at all: then there
-is one rank, and Horovod is neither needed nor imported.
+Works under `horovodrun` (MPI and Gloo), `mpirun`, `srun --mpi=pmix` and without a launcher. Without one there
+is one rank, and Horovod is not imported.
 """
 
 from __future__ import annotations
@@ -23,19 +23,23 @@ logger = logging.getLogger("ddl")
 
 
 def init(stall_timeout_s: float | None = None) -> None:
-    """Join the job that the launcher started. Every rank calls it, before TensorFlow computes anything.
+    """Join the job that the launcher started. All ranks must call it, before TensorFlow computes anything.
 
-    Pins this rank to its GPU, gives it its share of the cores, keeps every rank but 0 quiet, and turns a
-    failed, dead or stalled rank into the end of the job with a message that names it. A second call does
-    nothing.
+    Assigns this rank its GPU or its share of the cores and silences every rank but 0. From then on a failed, dead
+    or stalled rank ends the job with a message that names it. A second call does nothing.
+
+        import ddl.distributed as dist
+
+        dist.init()
+        print(f"rank {dist.rank()} of {dist.size()}")
 
     Args:
-        stall_timeout_s: How long the ranks wait for one of them (default: DDL_STALL_TIMEOUT_S, or 50). 0
-            waits forever, for runs in which one rank works alone for minutes.
+        stall_timeout_s: longest time that ranks wait for another rank, in seconds (default: DDL_STALL_TIMEOUT_S,
+            or 50). 0 waits forever, for runs in which one rank works alone for minutes.
 
     Raises:
-        ValueError: for a time-out that is no number of seconds.
-        RuntimeError: where the launcher's and Horovod's ideas of the job differ, or Horovod is missing.
+        ValueError: if `stall_timeout_s` is not 0 or at least 5.
+        RuntimeError: if Horovod is missing, or reports another rank or size than the launcher.
     """
     if runtime.is_initialized():
         return
@@ -51,7 +55,7 @@ def init(stall_timeout_s: float | None = None) -> None:
 
 
 def shutdown() -> None:
-    """Leave the job. Called by itself when Python ends; afterwards this process is one rank again."""
+    """Leave the job. Runs automatically when Python exits. Afterwards this process is a single rank."""
     if not runtime.is_initialized():
         return
     failure.stop_watching()
@@ -82,10 +86,10 @@ def _start_ranks(
 
 
 def _start_horovod(place: launcher.Placement) -> Any:
-    """Return Horovod, started, if it sees the job as the launcher does.
+    """Return Horovod, initialized, after checking that it agrees with the launcher.
 
     Raises:
-        RuntimeError: with the remedy.
+        RuntimeError: if Horovod is missing, or reports another rank or size than the launcher.
     """
     try:
         with quiet.loading_tensorflow():
@@ -97,25 +101,25 @@ def _start_horovod(place: launcher.Placement) -> Any:
         raise RuntimeError(
             f"{place.launcher} started {place.size} ranks, but Horovod cannot be imported ({error}). "
             "Expected: Horovod built for this TensorFlow. Run ./setup.sh, or `python -m ddl.install` in this "
-            "environment; `python -m ddl.doctor` tells what is missing."
+            "environment. `python -m ddl.doctor` shows what is missing."
         ) from error
     hvd.init()
     if hvd.size() != place.size or hvd.rank() != place.rank:
         raise RuntimeError(
-            f"{place.launcher} says rank {place.rank} of {place.size}, Horovod says rank {hvd.rank()} of "
-            f"{hvd.size()}. Expected: the same. Horovod was probably built against another MPI than the one "
-            "that started this job: run `python -m ddl.doctor`."
+            f"{place.launcher} reports rank {place.rank} of {place.size}, but Horovod reports rank {hvd.rank()} of "
+            f"{hvd.size()}. Expected: the same. Horovod was probably built for another MPI than the one "
+            "that started this job. Run `python -m ddl.doctor`."
         )
     return hvd
 
 
 def _set_up_tensorflow(place: launcher.Placement) -> None:
-    """Pin the GPU, or the cores, and share these out. TensorFlow must not have computed anything yet."""
+    """Assign this rank its GPU or cores, and set its threads. TensorFlow must not have computed anything yet."""
     import tensorflow as tf
 
     try:
         _pin_gpu(tf, place)
-        # A GPU is nearer to some cores than to others: its ranks stay free.
+        # Each GPU has nearby cores, which we do not know here: leave placement to the scheduler.
         if not tf.config.list_physical_devices("GPU"):
             cpu_affinity.pin(place.local_rank, place.local_size)
         tf.config.threading.set_intra_op_parallelism_threads(
@@ -124,10 +128,10 @@ def _set_up_tensorflow(place: launcher.Placement) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(
             int(os.environ["TF_NUM_INTEROP_THREADS"])
         )
-        tf.zeros(())  # creates the context, with its chatter, now
+        tf.zeros(())  # creates the context now, while its messages are suppressed
     except RuntimeError as error:  # TensorFlow's context exists already
         logger.warning(
-            "TensorFlow was used before ddl.distributed.init(), so this rank could not be given its GPU and "
+            "TensorFlow was used before ddl.distributed.init(), so this rank could not be assigned its GPU and "
             "its share of the cores (%s). Call init() first.",
             error,
         )
@@ -140,7 +144,7 @@ def _pin_gpu(tf: ModuleType, place: launcher.Placement) -> None:
     mine = gpus[place.local_rank % len(gpus)]
     if 1 < len(gpus) < place.local_size:
         logger.warning(
-            "%d ranks share %d GPUs on this machine; start one rank a GPU.",
+            "%d ranks share %d GPUs on this machine. Start one rank per GPU.",
             place.local_size,
             len(gpus),
         )

@@ -1,6 +1,6 @@
-"""From the flags of export.py and benchmark_inference.py to files and an exit status.
+"""The commands behind scripts/export.py and scripts/benchmark_inference.py.
 
-TensorFlow loads when all is checked.
+Everything is checked before TensorFlow loads, so that bad input fails fast.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ddl.training.train_command import naming_files
 
 
 def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
-    """Parse, check, export; print the comparison; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    """Run export.py and print the comparison. Return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     arguments = vars(parser.parse_args(argv))
     try:
         with naming_files():
@@ -30,7 +30,7 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
             model, checks, calibration = check_export(export)
         with loading_tensorflow():
             from ddl.export.exporter import export_model
-        done = export_model(export, model, checks, calibration)
+        exported = export_model(export, model, checks, calibration)
     except ValueError as error:
         return complain(parser.name, error)
     except OSError as error:
@@ -38,13 +38,13 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.name}: interrupted; nothing was written.\n")
         return INTERRUPTED
-    print(done.parity.table(done.bytes_before, done.bytes_after))
+    print(exported.parity.table(exported.bytes_before, exported.bytes_after))
     print(f"{export.output}: {export.format} in {export.precision}")
     return 0
 
 
 def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
-    """Parse, check, measure; print the table; return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    """Run benchmark_inference.py and print the table. Return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     arguments = vars(parser.parse_args(argv))
     try:
         with naming_files():
@@ -62,10 +62,10 @@ def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
 
 
 def check_benchmark(benchmark: InferenceBenchmark) -> tuple[TrainedModel, Samples, Samples]:
-    """Find the model, samples to compare on, and samples to calibrate with.
+    """Find the model, the samples for the comparison with Keras, and the calibration samples.
 
     Raises:
-        ValueError: in one line, with what to do.
+        ValueError: one line that says what is wrong and what to do.
     """
     check_packages(("openvino", "nncf"), "a benchmark of OpenVINO")
     model = find_model(benchmark.model, benchmark.checkpoint)
@@ -81,26 +81,28 @@ def check_benchmark(benchmark: InferenceBenchmark) -> tuple[TrainedModel, Sample
 
 
 def check_export(export: Export) -> tuple[TrainedModel, Samples, Samples | None]:
-    """Find the model and the samples, and refuse what can be refused before TensorFlow loads.
+    """Find the model and the samples, and check all that can be checked without TensorFlow.
 
     Returns:
-        The model, samples to compare on, and samples to calibrate with, if any are wanted.
+        The model, the samples for the comparison with Keras, and the calibration samples (int8 only).
 
     Raises:
-        ValueError: in one line, with what to do.
+        ValueError: one line that says what is wrong and what to do.
     """
     if placement().size > 1:
         raise ValueError(
-            f"Received: {placement().size} ranks. Expected: one; an export is no work to share."
+            f"Received: {placement().size} ranks. Expected: one; an export does not run in parallel."
         )
     model = find_model(export.model, export.checkpoint)
     if model.file.suffix not in BACKENDS["keras"].suffixes:
         raise ValueError(
-            f"Received: {model.file}, which is exported already. Expected: the run or Keras file it came from."
+            f"Received: {model.file}, which is already an export. Expected: the run or Keras file that it was made "
+            "from."
         )
     if export.fold_preprocessing and model.preprocessing.axes == 3:
         raise ValueError(
-            "Received: fold_preprocessing for a model of volumes, which are stored as floats. Expected: none."
+            "Received: fold_preprocessing for a model of volumes, which are stored as floats. Expected: the command "
+            "without this flag."
         )
     _check_beside(export, model)
     place = (export.model, export.checkpoint)
@@ -111,9 +113,13 @@ def check_export(export: Export) -> tuple[TrainedModel, Samples, Samples | None]
 
 
 def _check_beside(export: Export, model: TrainedModel) -> None:
-    """Refuse a name whose preprocessing is taken, unless it is the same: one file serves exports to several formats."""
+    """Refuse an output name whose preprocessing file exists with other content.
+
+    A file with the same content is fine: exports to several formats share it.
+    """
     beside = preprocessing_path(export.output)
     if beside.exists() and beside.read_bytes() != export.preprocessing(model).to_json().encode():
         raise ValueError(
-            f"Received: output={export.output}, and {beside} is that of another model or folding. Expected: a new name."
+            f"Received: output={export.output}, but {beside} belongs to another model or to another "
+            "--fold-preprocessing. Expected: a new name."
         )

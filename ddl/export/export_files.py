@@ -1,4 +1,4 @@
-"""A model of several files appears: all of them, or, where one cannot, none."""
+"""Move the files of an exported model into place: all of them, or none if one move fails."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from ddl.inference.trained_model import model_files, preprocessing_path
 
 
 def appear(made: Path, output: Path) -> None:
-    """Move a model and, where it is new, its preprocessing to their place; the file or folder that names it comes last.
+    """Move an exported model into place, with its preprocessing unless that exists already.
+
+    The file or folder that the user named moves last: once it exists, the export is complete.
 
     Args:
-        made: the model's file or folder, complete, on the same disk.
-        output: that it becomes.
+        made: the finished model file or folder, on the same disk as `output`.
+        output: its final path.
 
     Raises:
-        OSError: a disk would not have it. What had moved is gone again.
+        OSError: a move failed. Files that had been moved are deleted.
     """
     beside = preprocessing_path(output)
     pairs = [] if beside.exists() else [(preprocessing_path(made), beside)]

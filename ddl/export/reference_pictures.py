@@ -1,4 +1,4 @@
-"""Pictures that an export is calibrated and checked with, as the model takes them, with the truth where there is one.
+"""Samples for the calibration and the check of an export, in the model's input format, with ground truth if known.
 
 No TensorFlow here.
 """
@@ -28,12 +28,12 @@ from ddl.training.evaluation import Evaluation, open_subject
 
 @dataclass(frozen=True)
 class Sample:
-    """One input of a model.
+    """One model input with its ground truth.
 
     Attributes:
-        shown: (H, W, C) float32 from 0 to 1, with sides that the model can halve.
-        truth: the mask of the same picture, not padded, or its class; None where nothing tells it.
-        inside: where in a prediction the picture is.
+        shown: model input, (H, W, C) float32 from 0 to 1, padded to sides that the model accepts.
+        truth: mask of the picture without padding, or its class; None if unknown.
+        inside: slices that cut the padding off a prediction.
     """
 
     shown: np.ndarray
@@ -42,19 +42,19 @@ class Sample:
 
 
 class Samples(Protocol):
-    """Samples, one after another, as often as they are asked for."""
+    """Samples that can be iterated several times."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of samples."""
         ...
 
     def __iter__(self) -> Iterator[Sample]:
-        """Yield each."""
+        """Yield the samples one by one."""
         ...
 
 
 class TrueSamples:
-    """Some of the samples of a data set, spread evenly over it. Of large pictures a corner of 512x512."""
+    """Samples of a data set with ground truth, spread evenly over it. Large pictures are cropped to 512x512."""
 
     def __init__(self, source: Source, how: Preprocessing, count: int) -> None:
         """Take at most `count` samples."""
@@ -62,18 +62,18 @@ class TrueSamples:
         self._indices = spread(len(source), count)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of samples."""
         return len(self._indices)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Read each."""
+        """Read the samples one by one."""
         for index in self._indices:
             picture, truth = (part[0] for part in self._source.read([index]).values())
             yield self._shape.sample(picture, truth, is_file=False)
 
 
 class BarePictures:
-    """Some of the pictures of a folder or list, without truth."""
+    """Pictures of a folder or list, spread evenly over it, without ground truth."""
 
     def __init__(self, items: list[Item], how: Preprocessing, count: int) -> None:
         """Take at most `count` pictures."""
@@ -81,18 +81,21 @@ class BarePictures:
         self._shape = _Shape(how)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of samples."""
         return len(self._items)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Read each."""
+        """Read the pictures one by one."""
         for item in self._items:
             with item.open() as rows:
                 yield self._shape.sample(rows, None, is_file=item.is_file)
 
 
 class _Shape:
-    """Brings pictures to what a model takes. It is asked nothing, so it stands in for a predictor itself."""
+    """Converts pictures to model inputs.
+
+    `Segmenter` needs a predictor for its shapes. Nothing is predicted here, so this class passes itself.
+    """
 
     input_shape: tuple[int | None, ...]
 
@@ -120,14 +123,14 @@ class _Shape:
 
 @dataclass(frozen=True)
 class DataChoice:
-    """Where samples come from.
+    """Which samples to open.
 
     Attributes:
-        model: a run directory, a checkpoint, or a Keras file with its preprocessing beside it.
-        checkpoint: of a run directory.
-        data: other pictures or data than the run's own.
-        count: at most so many.
-        purpose: "check", for which the run has its validation part, or "calibration", for which it has the other.
+        model: run directory, checkpoint, or Keras file with its preprocessing in the same folder.
+        checkpoint: checkpoint of a run directory.
+        data: pictures or data set to use instead of the run's own data.
+        count: maximum number of samples.
+        purpose: "check" (by default on the run's validation split) or "calibration" (on its training split).
     """
 
     model: Path
@@ -138,17 +141,17 @@ class DataChoice:
 
 
 def open_samples(choice: DataChoice, model: TrainedModel) -> Samples:
-    """Return the samples.
+    """Open the chosen samples.
 
     Raises:
-        ValueError: there are none, or they are none of this model.
+        ValueError: there are no samples, or the model does not accept them.
     """
     data, how, count = choice.data, model.preprocessing, choice.count
     has_plan = choice.model.is_dir() or not preprocessing_path(choice.model).is_file()
     if data is None and not has_plan:
         raise ValueError(
-            f"Received: {choice.model} without {choice.purpose}_data. Expected: --{choice.purpose}-data with pictures, "
-            "for only a run tells where its own are."
+            f"Received: {choice.model} without {choice.purpose}_data. Expected: --{choice.purpose}-data with "
+            "pictures; only a run directory says where its data are."
         )
     if data is not None and not (has_plan and _has_truth(data, how.target)):
         return BarePictures(find_items(data, how, PIXEL_LIMIT), how, count)
@@ -165,18 +168,18 @@ def _check_shape(source: Source, origin: str, how: Preprocessing) -> None:
     if (len(shape) - 1, shape[-1]) != (how.axes, how.channels):
         raise ValueError(
             f"Received: samples of {'x'.join(map(str, shape))} from {origin}. Expected: {how.axes} axes and "
-            f"{how.channels} channels, which the model takes."
+            f"{how.channels} channels, as the model requires."
         )
 
 
 def spread(total: int, count: int) -> list[int]:
-    """Return at most `count` of the numbers below `total`, evenly spread."""
-    wanted = min(total, count)
-    return [number * total // wanted for number in range(wanted)]
+    """Return at most `count` indices below `total`, evenly spread."""
+    chosen = min(total, count)
+    return [number * total // chosen for number in range(chosen)]
 
 
 def _has_truth(data: Path, target: str) -> bool:
-    """Return whether data have masks or labels; a folder or list of pictures alone has not."""
+    """Return whether the data have masks or labels; a plain folder or list of pictures has neither."""
     try:
         detect_format(data)
     except ValueError:

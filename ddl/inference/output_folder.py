@@ -1,4 +1,4 @@
-"""A folder of results: what they are results of (`predict.json`), and who may write there."""
+"""The output folder of a prediction: its record (`predict.json`) and its lock."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _LEFTOVER = re.compile(r"\.\d+\.[^/]+")
 
 
 def check_folder(folder: Path, facts: dict[str, Any]) -> None:
-    """Refuse a folder that cannot be written, or that holds results of something else. Writes nothing.
+    """Refuse a folder that is not writable or that holds something else. Writes nothing.
 
     Raises:
-        ValueError: in one line, with what to do.
+        ValueError: one line that says what is wrong and what to do.
     """
     files.check_folder("output", folder)
     if holds_run(folder):
         raise ValueError(
-            f"Received: output={folder}, which holds a training. Expected: a folder of its own for results."
+            f"Received: output={folder}, which is a run directory. Expected: a separate folder for the results."
         )
     file = folder / NAME
     if not file.exists():
-        if folder.is_dir() and any(not one.name.startswith(".") for one in folder.iterdir()):
+        if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ValueError(
                 f"Received: output={folder}, which holds other files. Expected: a new folder, or one with results of "
                 "this prediction."
@@ -43,31 +43,32 @@ def check_folder(folder: Path, facts: dict[str, Any]) -> None:
         before = None
     if not isinstance(before, dict):
         raise ValueError(
-            f"Received: {file}, which was changed by hand. Expected: what predict.py wrote; take a new folder."
+            f"Received: {file}, which is damaged or was edited. Expected: the file that predict.py wrote; use a new "
+            "output folder."
         )
     for name in sorted({*before, *facts}):
         if before.get(name) != facts.get(name):
             raise ValueError(
-                f"Received: {name}={facts.get(name)}, but the results in {folder} are of {name}={before.get(name)}. "
-                "Expected: the same, to go on there; or a new folder."
+                f"Received: {name}={facts.get(name)}, but the results in {folder} were made with "
+                f"{name}={before.get(name)}. Expected: the same value to continue there, or a new folder."
             )
 
 
 @contextmanager
 def claim_folder(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
-    """Check and make the folder, and hold it for this job alone. Rank 0 alone calls it.
+    """Check, create and lock the output folder for the duration of the block. Only rank 0 calls it.
 
     Raises:
-        ValueError: another job is writing there, or it is no such folder.
+        ValueError: another job is writing there, or `check_folder` refuses the folder.
     """
     check_folder(folder, facts)
     is_new = not folder.exists()
     with (
         files.hold_folder("output", folder, _LOCK, "writing predictions"),
-        ExitStack() as held,
+        ExitStack() as stack,
     ):
         if is_new:
-            held.callback(_remove_if_empty, folder)
+            stack.callback(_remove_if_empty, folder)
         _remove_leftovers(folder)
         text = json.dumps(facts, indent=2) + "\n"
         if not (folder / NAME).exists():
@@ -76,27 +77,27 @@ def claim_folder(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
 
 
 def disk_trouble(place: Path, error: OSError) -> ValueError:
-    """Return what to say of results that cannot be written."""
+    """Return the error to raise when results cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ValueError(
-            f"Received: no space left for {place}. Expected: some; free it and run the same command again: it goes on "
-            "where it was."
+            f"Could not write {place}: no space left. Free some space and run the same command again; it continues "
+            "where it stopped."
         )
     return ValueError(
-        f"Received: {place}, which cannot be written ({error.strerror or error}). Expected: a disk that works."
+        f"Could not write {place}: {error.strerror or error}. Check the disk and the permissions."
     )
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what killed writers left."""
+    """Delete temporary files of killed processes."""
     for path in folder.rglob(".*"):
         if _LEFTOVER.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Take a folder back in which nothing came about."""
-    if {one.name for one in folder.iterdir()} <= {NAME, _LOCK}:
-        for one in folder.iterdir():
-            one.unlink()
+    """Delete the new folder again if it has no results."""
+    if {path.name for path in folder.iterdir()} <= {NAME, _LOCK}:
+        for path in folder.iterdir():
+            path.unlink()
         folder.rmdir()

@@ -1,4 +1,7 @@
-"""From the flags of predict.py and evaluate.py to results and an exit status. TensorFlow loads when all is checked."""
+"""The commands behind scripts/predict.py and scripts/evaluate.py.
+
+Everything is checked before TensorFlow loads, so that bad input fails fast.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +26,19 @@ from ddl.training.evaluation import Subject, evaluate, open_subject
 from ddl.training.train_command import complain_together, naming_files
 
 INTERRUPTED = 130
-"""What shells say of Ctrl-C."""
+"""Exit status after Ctrl-C, as shells report it."""
 
 
 def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
-    """Parse, check, predict; return the exit status: 0, or 2 for bad input, with one line on stderr."""
+    """Run predict.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
     arguments = vars(parser.parse_args(argv))
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it would say, our errors say
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our own errors say the same
     try:
         with naming_files():
             prediction = Prediction(**given_flags(arguments))
             model, items = check_prediction(prediction)
-        dist.init(
-            stall_timeout_s=0
-        )  # ranks end when their share is done, which may be minutes apart
+        # No stall timeout: ranks finish their shares at different times, possibly minutes apart.
+        dist.init(stall_timeout_s=0)
     except ValueError as error:
         return complain(parser.name, error)
     from ddl.distributed.watch.failure import give_up
@@ -50,7 +52,9 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain_together(parser.name, error)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.name}: interrupted; the same command goes on where it was.\n")
+        sys.stderr.write(
+            f"\n{parser.name}: interrupted; run the same command again to continue where it stopped.\n"
+        )
         return INTERRUPTED
     if dist.is_root():
         for line in outcome.skipped:
@@ -60,7 +64,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
 
 
 def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
-    """Parse, check, evaluate; print the results and return the exit status: 0, or 2 for bad input."""
+    """Run evaluate.py and print the results. Return the exit status: 0, or 2 for bad input."""
     arguments = vars(parser.parse_args(argv))
     try:
         with naming_files():
@@ -76,8 +80,8 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
         from ddl.inference.inspection.inspector import inspect
         from ddl.training.steps.supervised import BadData
     try:
-        look = evaluate if model is None else functools.partial(inspect, model=model)
-        results = look(inspection, subject)
+        measure = evaluate if model is None else functools.partial(inspect, model=model)
+        results = measure(inspection, subject)
     except BadData as error:
         give_up(f"{parser.name} (rank {dist.rank()}): {error}", BAD_INPUT)
     except ValueError as error:
@@ -91,10 +95,10 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
 
 
 def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
-    """Return the model that is measured, and refuse what can be refused before TensorFlow loads.
+    """Find the model to evaluate, and check all that can be checked without TensorFlow.
 
     Raises:
-        ValueError: in one line, with what to do.
+        ValueError: one line that says what is wrong and what to do.
     """
     if inspection.exported is not None:
         model = find_model(inspection.exported)
@@ -105,21 +109,21 @@ def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
         check_cut(inspection.cut, model.preprocessing)
     if subject.plan.target != model.preprocessing.target:
         raise ValueError(
-            f"Received: exported={inspection.exported}, which finds a {model.preprocessing.target}, for a run that "
-            f"finds a {subject.plan.target}. Expected: what that run was exported to."
+            f"Received: exported={inspection.exported}, which predicts a {model.preprocessing.target}, for a run that "
+            f"predicts a {subject.plan.target}. Expected: an export of that run."
         )
     if subject.plan.target == "mask" and inspection.worst > MASK_ROWS:
         raise ValueError(
-            f"Received: worst={inspection.worst} of masks. Expected: at most {MASK_ROWS}, which fit on a sheet."
+            f"Received: worst={inspection.worst} for masks. Expected: at most {MASK_ROWS}; more do not fit on a sheet."
         )
     return model
 
 
 def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
-    """Find the model and the pictures, and refuse what can be refused before TensorFlow loads.
+    """Find the model and the pictures, and check all that can be checked without TensorFlow.
 
     Raises:
-        ValueError: in one line, with what to do.
+        ValueError: one line that says what is wrong and what to do.
     """
     model = find_model(prediction.model, prediction.checkpoint)
     check_backend(model.file, prediction.backend, prediction.inference_precision)

@@ -1,4 +1,4 @@
-"""Where a trained model lies and what it takes: a run, a checkpoint, or an export with its preprocessing beside it.
+"""Find a trained model and its preprocessing: in a run, in a checkpoint, or in an export.
 
 No TensorFlow here.
 """
@@ -25,12 +25,12 @@ OPENVINO = ".xml"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model's file, and what turns a picture into its input.
+    """A model file and the preprocessing that turns a picture into its input.
 
     Attributes:
-        file: of the model.
-        preprocessing: from a picture to the model's input.
-        trained: the file with its plan, where the model lies in a run or is a checkpoint.
+        file: the model file.
+        preprocessing: steps from a picture to the model's input.
+        trained: the file with its plan, if the model is part of a run or is a checkpoint.
     """
 
     file: Path
@@ -38,7 +38,7 @@ class TrainedModel:
     trained: Trained | None = field(default=None, compare=False)
 
     def digest(self) -> str:
-        """Return a text that no other model has."""
+        """Return the SHA-256 of the model's files."""
         digest = hashlib.sha256()
         for path in model_files(self.file):
             with path.open("rb") as file:
@@ -50,15 +50,16 @@ class TrainedModel:
 def find_model(
     path: Path, checkpoint: str = "final", trained: Trained | None = None
 ) -> TrainedModel:
-    """Return the model that a path stands for.
+    """Find the model of a path.
 
     Args:
-        path: a run directory, a checkpoint, or any model file with NAME.preprocessing.json beside it.
-        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
-        trained: what `find_trained` returns for these, where the caller has called it already.
+        path: run directory, checkpoint, or model file with NAME.preprocessing.json in the same folder.
+        checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
+            number.
+        trained: the result of `find_trained` for the same arguments, if the caller already has it.
 
     Raises:
-        ValueError: there is no such model, or nothing tells what it was trained on.
+        ValueError: there is no such model, or its preprocessing is unknown.
     """
     beside = preprocessing_path(path)
     if (path.is_file() or path.suffix == SAVED_MODEL) and beside.is_file():
@@ -66,15 +67,15 @@ def find_model(
         return TrainedModel(path, _read(beside))
     if path.is_file() and not _is_of_training(path):
         raise ValueError(
-            f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint of one, or a "
-            "model with that file, which says what its pictures are."
+            f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint, or a model "
+            "with that file, which describes its preprocessing."
         )
     trained = trained or find_trained(path, checkpoint)
     return TrainedModel(trained.file, _preprocessing_of(trained), trained)
 
 
 def _preprocessing_of(trained: Trained) -> Preprocessing:
-    """Return what a run has left of its preprocessing: a file, a part of the checkpoint, or its plan alone."""
+    """Read a run's preprocessing from its file, else from the checkpoint, else derive it from the plan."""
     file = trained.file
     run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
     if (run_dir / NAME).is_file() and (run_dir / "plan.json").is_file():
@@ -86,31 +87,31 @@ def _preprocessing_of(trained: Trained) -> Preprocessing:
 
 
 def preprocessing_path(model_file: Path) -> Path:
-    """Return where the preprocessing of a model file lies that is no part of a run: cells.preprocessing.json."""
+    """Return the path of an exported model's preprocessing: cells.preprocessing.json for cells.xml."""
     return model_file.with_suffix(f".{NAME}")
 
 
 def model_files(file: Path) -> list[Path]:
-    """Return all files of a model: of OpenVINO the weights, too, of a SavedModel all below its folder."""
+    """Return all files of a model: with OpenVINO also the weights, with a SavedModel all files in its folder."""
     if file.is_dir():
         return sorted(path for path in file.rglob("*") if path.is_file())
     return [file, file.with_suffix(".bin")] if file.suffix == OPENVINO else [file]
 
 
 def _check_whole(file: Path) -> None:
-    """Refuse a model of several files of which one is missing."""
-    wanted = file / "saved_model.pb" if file.suffix == SAVED_MODEL else model_files(file)[-1]
-    if not wanted.is_file():
+    """Refuse a model that lacks one of its files."""
+    required = file / "saved_model.pb" if file.suffix == SAVED_MODEL else model_files(file)[-1]
+    if not required.is_file():
         raise ValueError(
-            f"Received: {file} without {wanted.name}. Expected: both, as scripts/export.py wrote them."
+            f"Received: {file} without {required.name}. Expected: both, as scripts/export.py wrote them."
         )
 
 
 def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
-    """Return the input shape (None for open sides) and the classes of a functional model in a Keras file.
+    """Read the input shape (None for open sides) and the number of classes from a Keras file, without TensorFlow.
 
     Raises:
-        ValueError: its architecture does not tell them.
+        ValueError: the file's architecture does not contain them.
     """
     try:
         layers = _architecture(file)["config"]["layers"]
@@ -120,7 +121,8 @@ def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
         return tuple(shape), _channels_of({one["name"]: one for one in layers}, outputs)
     except (KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
         raise ValueError(
-            f"Received: {file}, whose architecture does not tell what it takes. Expected: a model that ddl trained."
+            f"Received: {file}, whose architecture does not contain its input and output shapes. Expected: a model "
+            "trained with ddl."
         ) from error
 
 
@@ -133,7 +135,7 @@ def _architecture(file: Path) -> dict[str, Any]:
 
 
 def _channels_of(layers: dict[str, Any], outputs: Any) -> int:
-    """Return the channels that the first output has, which an activation has from what comes into it."""
+    """Return the number of channels of the first output; an activation layer has that of its input."""
     while not isinstance(outputs, str):  # ["mask", 0, 0], a list of such, or a dictionary
         outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
     layer = layers[outputs]
@@ -155,5 +157,5 @@ def _read(path: Path) -> Preprocessing:
         return preprocessing_from_json(path.read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"Received: {path}, which cannot be read ({error}). Expected: what a training or an export wrote."
+            f"Received: {path}, which cannot be read ({error}). Expected: the file that training or export wrote."
         ) from error

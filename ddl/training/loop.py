@@ -58,18 +58,14 @@ def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
     run, saver = setup.run, setup.saver
     hooks = UserCallbacks(callbacks, run)
     consensus = Consensus(run, setup.stop, every_step=hooks.every_step)
-    with (
-        setup.held,
-        Recorder(run, setup.data, setup.early) as recorder,
-        saver,
-        profiling(run) as profile,
-    ):
+    recorder = Recorder(run, setup.data, setup.early)
+    with setup.held, recorder, saver, profiling(run) as profile:
         steps = SupervisedSteps(setup.model, run, setup.data, profile)
         rate = setup.learning_rate
         if not run.is_over:  # it is over where only the final model is missing
-            stopped_by = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
-            if stopped_by:
-                raise saver.interrupted(stopped_by)
+            stop = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
+            if stop:
+                raise saver.interrupted(stop)
         steps.finish()
         hooks.end()
         recorder.finish(steps.model)

@@ -1,4 +1,4 @@
-"""From a script's flags to a training and an exit status: what the training scripts share."""
+"""The command line shared by the training scripts: parse flags, train, return an exit status."""
 
 from __future__ import annotations
 
@@ -37,14 +37,16 @@ def training_parser(name: str, doc: str, defaults: Mapping[str, Any]) -> Parser:
     """Return a parser with one flag for every field of a plan, and --dry-run.
 
     Args:
-        name: of the script.
-        doc: its docstring.
-        defaults: what it has in place of a plan's.
+        name: name of the script.
+        doc: the script's docstring.
+        defaults: plan fields for which the script has its own defaults.
     """
     parser = Parser(name, doc, "--run-dir PATH [flags]")
     add_flags(parser, PARTS, defaults, NAMES)
     parser.add_argument(
-        "--dry-run", action="store_true", help="check everything, print the plan, and stop"
+        "--dry-run",
+        action="store_true",
+        help="validate flags and data, print the plan as JSON, and exit",
     )
     return parser
 
@@ -55,21 +57,21 @@ def train_from_flags(
     defaults: Mapping[str, Any],
     opener: Callable[[Plan], TrainingData] = open_data,
 ) -> int:
-    """Parse, check, train; return the exit status, or end the process with it.
+    """Parse, validate and train; return the exit status, or exit the process with it.
 
-    0: trained. 1: trained, but the model cannot be written. 2: bad input, one line on stderr. 4: the loss is no number
-    any more. 75: stopped by a signal or the time limit, with a checkpoint; start again with --resume auto. 130: stopped
-    at once by a second Ctrl-C.
+    0: training finished. 1: training finished, but the model could not be written. 2: bad input, one line on stderr.
+    4: the loss became NaN or infinite. 75: stopped by a signal or the time limit after writing a checkpoint; resume
+    with --resume auto. 130: stopped at once by a second Ctrl-C.
 
     Args:
         parser: what `training_parser` returned.
-        argv: the words of the command line, or None for those of this process.
-        defaults: what the script has in place of a plan's.
-        opener: opens the plan's data; a script with samples of its own gives a function of its own.
+        argv: command-line arguments; None uses those of this process.
+        defaults: plan fields for which the script has its own defaults.
+        opener: function that opens the plan's data; pass another to train on your own `Source`.
     """
     arguments = vars(parser.parse_args(argv))
     dry_run = arguments.pop("dry_run")
-    with StopRequest() as stop:  # from the start: a signal must not meet a half-loaded TensorFlow
+    with StopRequest() as stop:  # early, so that no signal interrupts the import of TensorFlow
         try:
             with naming_files():
                 plan = plan_from_flags(arguments, defaults)
@@ -88,10 +90,10 @@ def train_from_flags(
 def _check(
     plan: Plan, opener: Callable[[Plan], TrainingData]
 ) -> tuple[Checkpoint | None, TrainingData]:
-    """Refuse, before TensorFlow loads, whatever can be refused by then; return what was opened for it.
+    """Validate the run directory, the checkpoint and the data before TensorFlow loads.
 
     Returns:
-        The checkpoint to resume from (on rank 0, if any), and the data.
+        The checkpoint to resume from (on rank 0 only, None without one), and the opened data.
     """
     checkpoint = None
     if placement().rank == 0:
@@ -103,12 +105,14 @@ def _check(
 
 
 def _join(plan: Plan) -> None:
-    """Join the job, with TensorFlow, which takes seconds."""
+    """Initialize Horovod and import TensorFlow, which takes seconds."""
     if plan.profile:
         prepare_timeline()
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     dist.init()
-    atexit.register(ignore_signals)  # what ends now has ended well
+    atexit.register(
+        ignore_signals
+    )  # a late signal must not change the exit status of a finished run
     with loading_tensorflow():
         import ddl.training.loop  # noqa: F401
 
@@ -129,7 +133,7 @@ def _train(
         give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)
     except ValueError as error:
         if setup is not None:
-            raise  # a mistake in the program
+            raise  # a bug, not bad input: keep the traceback
         return complain_together(name, error)
     except (Interrupted, Diverged, Unsaved, KeyboardInterrupt) as end:
         _end(name, end)
@@ -137,13 +141,14 @@ def _train(
 
 
 def _end(name: str, end: BaseException) -> NoReturn:
-    """Say in one line why a training ends before its time, and end the process with the status that says so.
+    """Print one line on why training stopped early, and exit with the matching status.
 
-    At once: launchers grant 1 to 5 s between a signal and the kill. Python's own farewell to TensorFlow takes longer.
+    Uses `os._exit`: launchers allow 1 to 5 s between a signal and the kill, and a normal shutdown of TensorFlow takes
+    longer.
     """
     from ddl.distributed.watch.failure import give_up
 
-    if isinstance(end, KeyboardInterrupt):  # of this rank alone, perhaps
+    if isinstance(end, KeyboardInterrupt):  # perhaps on this rank only: wait for no other
         give_up(f"{name} (rank {placement().rank}): stopped at once by Ctrl-C.", AT_ONCE)
     ignore_signals()
     sys.stderr.write(f"{name}: {end}\n" if placement().rank == 0 else "")
@@ -155,20 +160,20 @@ def _end(name: str, end: BaseException) -> NoReturn:
 
 
 def complain_together(name: str, error: ValueError) -> int:
-    """Print one line for all ranks, which have met the same."""
+    """Print the error, which is the same on all ranks, once."""
     sys.stderr.write(f"{name}: {error}\n" if dist.is_root() else "")
     return BAD_INPUT
 
 
 @contextlib.contextmanager
 def naming_files() -> Iterator[None]:
-    """Turn what the file system refuses (no permission, a name that is too long) into one line."""
+    """Turn an OSError that names a file (no permission, name too long) into a one-line ValueError."""
     try:
         yield
     except OSError as error:
         if error.filename is None:
             raise
         raise ValueError(
-            f"Received: {str(error.filename)[:200]}, which cannot be read ({error.strerror}). Expected: a file or "
-            "folder that can."
+            f"Received: {str(error.filename)[:200]}, which cannot be read ({error.strerror}). Expected: a readable "
+            "file or folder."
         ) from error

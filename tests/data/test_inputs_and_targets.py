@@ -78,7 +78,7 @@ def test_several_classes_stay_numbers() -> None:
     [
         (
             lambda: MaskSamples(masked([0, 1, 3]), classes=3).read([1, 2]),
-            r"class 3 in sample 2\. Expected: 0 to 2; mend the sample, or raise",
+            r"class 3 in sample 2\. Expected: 0 to 2; correct the sample, or increase",
         ),
         (
             lambda: MaskSamples(masked([0, -1, 1], np.int16), classes=3).read([1]),
@@ -86,7 +86,7 @@ def test_several_classes_stay_numbers() -> None:
         ),
         (
             lambda: MaskSamples(masked([0, 1], np.float32), classes=3),
-            "masks of dtype float32 for 3 classes. Expected: class numbers",
+            "masks of dtype float32 for 3 classes. Expected: integer class numbers",
         ),
         (lambda: MaskSamples(masked([0, 1]), classes=0), "classes=0. Expected: 1 or more"),
         (lambda: MaskSamples(labelled([0, 1])), "data with image, label. Expected: image and mask"),

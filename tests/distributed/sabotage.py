@@ -11,7 +11,7 @@ from tests.distributed.cases import Case
 
 KINDS = {
     "reduction": "gradients are not averaged over ranks",
-    "statistics": "synchronized batch normalization takes those of its own rank",
+    "statistics": "synchronized batch normalization uses only its own rank's statistics",
     "shares": "ranks with fewer samples weigh as much as others",
 }
 

@@ -118,5 +118,5 @@ def test_what_cannot_be_traced_at_any_size_keeps_its_own() -> None:
 
 
 def test_a_calibration_that_was_not_opened_is_a_mistake() -> None:
-    with pytest.raises(RuntimeError, match="Nothing to calibrate with"):
+    with pytest.raises(RuntimeError, match="This precision has no calibration samples"):
         next(iter(Calibration(None, np.dtype(np.float32))))

@@ -50,7 +50,7 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.Monk
     )
     assert find_format(Path("a.xml"), None, "f16") == "openvino"  # which needs none of it
     expected = (
-        "in int8, which needs the package nncf. Expected: it is installed; ./setup.sh --extras"
+        "in int8, which needs the package nncf. Expected: nncf installed; run ./setup.sh --extras"
     )
     with pytest.raises(ValueError, match=re.escape(expected)):
         find_format(Path("a.xml"), None, "int8")

@@ -110,6 +110,7 @@ def test_a_band_is_all_that_is_read_at_once() -> None:
 @pytest.mark.parametrize(("tile", "overlap"), [(30, 8), (32, 32), (32, 20), (32, -1), (16, 0)])
 def test_tiles_that_a_model_cannot_take_are_refused(tile: int, overlap: int) -> None:
     with pytest.raises(
-        ValueError, match=r"Received: tile=\d+, overlap=-?\d+\. Expected: a multiple of 16"
+        ValueError,
+        match=r"Received: tile=\d+, overlap=-?\d+\. Expected: a tile that is a multiple of 16",
     ):
         plan_axis(100, tile=tile, overlap=overlap, multiple=16, least=32)

@@ -105,8 +105,8 @@ def test_a_checkpoint_is_hashed_once_for_model_and_data(tmp_path: Path, hashed: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "no preprocessing of format 1"),
-        ('{"format": 2}', "no preprocessing of format 1"),
+        ("{", "not a preprocessing of format 1"),
+        ('{"format": 2}', "not a preprocessing of format 1"),
         ('{"format": 1, "target": "mask", "channels": 3}', "no 'classes'"),
         ('{"format": 1, "target": "mask", "channels": 3, "classes": 1, "x": 1}', "unknown 'x'"),
         ('{"format": 1, "target": "box", "channels": 3, "classes": 1}', "target='box'"),

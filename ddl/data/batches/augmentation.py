@@ -1,9 +1,9 @@
-"""Paired augmentation of a picture or volume and its mask, in NumPy and SciPy: drawn from (seed, epoch, index) alone.
+"""Augments a picture or volume together with its mask, in NumPy and SciPy, drawn from (seed, epoch, index) only.
 
     augmentation = Augmentation(flip=True, rotation_degrees=15, zoom=0.1, noise=0.02)
     picture, mask = augmentation(picture, mask, seed=0, epoch=3, index=17)
 
-So a sample looks the same whatever the batch, the rank or a resume; only the next epoch changes it.
+So a sample looks the same for any batch, rank or resume, and differs only between epochs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy import ndimage
 from ddl.options import Size
 from ddl.ranges import Range, check_ranges
 
-_STREAM = 0x617567  # keeps these draws apart from others made from the same seed
+_STREAM = 0x617567  # separates these draws from others with the same seed
 _RANGES = {
     "rotation_degrees": Range(0, 180),
     "zoom": Range(0, 0.9),
@@ -32,22 +32,22 @@ _SIDES = (((0, 1), 0), ((0, 1), 1), ((0, 1), 2), ((0, 1), 3), ((0, 2), 1), ((0, 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to a sample. Everything is off by default; all of it keeps a mask's values as they are.
+    """Random changes of a sample. Everything is off by default. Mask values are never changed.
 
     Pictures have two axes (height, width), volumes three (depth, height, width), and channels after them.
 
     Attributes:
         flip: flip along each axis with probability 1/2.
-        right_angles: turn in the plane by 0, 90, 180 or 270 degrees (0 or 180 if the sides differ), a cube in space.
-        rotation_degrees: turn by up to this, either way; a volume about an axis that lies anyhow.
+        right_angles: rotate in the plane by 0, 90, 180 or 270 degrees (0 or 180 if the sides differ); a cube in space.
+        rotation_degrees: rotate by up to this angle, either way; a volume about a random axis.
         zoom: enlarge or shrink by up to this fraction.
-        elastic_pixels: shift every place by about this much (standard deviation), neighbours alike.
-        elastic_smoothness_pixels: how far neighbours are alike.
-        brightness: add up to this, either way; 1 is the whole range from black to white.
+        elastic_pixels: shift every pixel smoothly by about this much (standard deviation).
+        elastic_smoothness_pixels: distance over which neighbours shift alike.
+        brightness: add up to this value, either way; 1 is the whole range from black to white.
         contrast: scale differences from the mean by up to this fraction.
-        gamma: raise to a power between 1 / (1 + gamma) and 1 + gamma.
-        noise: add normal noise of a standard deviation up to this.
-        crop_size: sides of the crop that is returned, as 64x96 (one number: all sides), or None for all of it.
+        gamma: raise to a random power between 1 / (1 + gamma) and 1 + gamma.
+        noise: add normal noise with a standard deviation up to this.
+        crop_size: sides of the crop that is returned, as 64x96 (one number: all sides), or None for no crop.
         crop_foreground: probability that a crop is placed on the mask's foreground, if it has any.
     """
 
@@ -65,7 +65,7 @@ class Augmentation:
     crop_foreground: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be done to a picture."""
+        """Refuse invalid values."""
         check_ranges(vars(self), _RANGES, "augmentation")
         sides = self.crop_size
         if isinstance(sides, tuple) and len(sides) not in (2, 3):
@@ -80,18 +80,18 @@ class Augmentation:
 
         Args:
             picture: (height, width, channels) or (depth, height, width, channels), float, from 0 to 1. Not changed.
-            mask: of the picture's sides, (..., 1), of any type; None where a sample has no mask, but a label.
-            seed: of the training.
-            epoch: in which it is seen.
-            index: of the sample in its source.
+            mask: of the picture's size, (..., 1), any dtype; None for a sample with a label instead.
+            seed: the seed of the run.
+            epoch: the current epoch.
+            index: index of the sample in its source.
 
         Returns:
-            Both, of the same dtype as before, and of `crop_size` if there is one.
+            Both with unchanged dtype, and cropped to `crop_size` if it is given.
         """
         self._check(picture, mask)
         rng = np.random.Generator(np.random.PCG64([seed, epoch, index, _STREAM]))
-        # The order of draws is part of the result: whatever is off still draws, so that turning one thing on
-        # leaves the others as they were.
+        # The order of draws is part of the result. Options that are off still draw, so that turning one on
+        # does not change the others.
         turned = self._turned(rng, picture, mask)
         warped = self._warped(rng, *turned)
         cropped, cropped_mask = self._cropped(rng, *warped)
@@ -100,7 +100,7 @@ class Augmentation:
         return np.ascontiguousarray(coloured), contiguous
 
     def crop_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the sides of what comes out of a picture or volume of shape (..., channels), or refuse its shape."""
+        """Return the output sides for a picture or volume of shape (..., channels), or refuse its shape."""
         sides = shape[:-1]
         if len(sides) not in (2, 3):
             raise ValueError(
@@ -112,8 +112,8 @@ class Augmentation:
         crop = (self.crop_size,) * len(sides) if isinstance(self.crop_size, int) else self.crop_size
         if len(crop) != len(sides) or np.any(np.greater(crop, sides)):
             raise ValueError(
-                f"Received: crop_size={self.crop_size} of a picture of shape {shape}. "
-                f"Expected: {len(sides)} sides, no more than the picture's."
+                f"Received: crop_size={self.crop_size} for a picture of shape {shape}. "
+                f"Expected: {len(sides)} sides, none larger than the picture's."
             )
         return crop
 
@@ -125,14 +125,15 @@ class Augmentation:
             )
         if mask is not None and mask.shape[:-1] != picture.shape[:-1]:
             raise ValueError(
-                f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. Expected: one size."
+                f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. "
+                "Expected: the same height and width."
             )
         self.crop_of(picture.shape)
 
     def _turned(
         self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Flip and turn by right angles: no pixel changes its value."""
+        """Flip and rotate by right angles; pixel values do not change."""
         sides = picture.shape[:-1]
         flips = rng.random(len(sides)) < 0.5
         turns = int(rng.integers(4))
@@ -140,7 +141,7 @@ class Augmentation:
         if sides[-2] != sides[-1]:
             turns = turns // 2 * 2
         if len(set(sides)) > 1:
-            quarters = 0  # no cube: only turned in the plane of height and width
+            quarters = 0  # not a cube: rotate only in the plane of height and width
 
         def turn(array: np.ndarray) -> np.ndarray:
             axes = tuple(np.flatnonzero(flips).tolist()) if self.flip else ()
@@ -154,7 +155,7 @@ class Augmentation:
     def _warped(
         self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Rotate, zoom and deform, all at once, so that pixels are interpolated only once."""
+        """Rotate, zoom and deform in one pass, so that pixels are interpolated only once."""
         shape = picture.shape[:-1]
         angle = math.radians(rng.uniform(-1, 1) * self.rotation_degrees)
         zoom = (1 + self.zoom) ** rng.uniform(-1, 1)
@@ -175,11 +176,11 @@ class Augmentation:
         return np.stack(channels, -1), warped_mask
 
     def _displacement(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Return how far each place is moved: smooth noise of a known standard deviation, (axes, *shape)."""
+        """Return each pixel's displacement: smooth noise with the requested standard deviation, (axes, *shape)."""
         sigma = self.elastic_smoothness_pixels
         noise = rng.normal(size=(len(shape), *shape))
         smooth = ndimage.gaussian_filter(noise, (0, *(sigma,) * len(shape)), mode="wrap")
-        # Smoothing shrinks the deviation to the norm of its kernel.
+        # Smoothing scales the standard deviation by the norm of its kernel.
         norms = [
             np.linalg.norm(ndimage.gaussian_filter1d(_impulse(side), sigma, mode="wrap"))
             for side in shape
@@ -189,7 +190,7 @@ class Augmentation:
     def _cropped(
         self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Cut out a part, with the probability asked for one that holds foreground."""
+        """Crop the sample; with probability `crop_foreground` the crop contains foreground."""
         wants_foreground = rng.random() < self.crop_foreground
         place, pick = rng.random(picture.ndim - 1), rng.random()
         if self.crop_size is None:
@@ -200,14 +201,14 @@ class Augmentation:
         if wants_foreground and mask is not None:
             marked = np.argwhere(mask.any(axis=-1))
             if len(marked):
-                # Anywhere such that this pixel lies in the crop.
+                # Any position at which the crop contains this pixel.
                 start = marked[int(pick * len(marked))] - np.floor(place * size).astype(int)
                 start = np.clip(start, 0, room)
         area = tuple(slice(int(s), int(s) + int(n)) for s, n in zip(start, size, strict=True))
         return picture[area], None if mask is None else mask[area]
 
     def _coloured(self, rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
-        """Change light and grain; the picture stays between 0 and 1."""
+        """Change light and noise; the picture stays between 0 and 1."""
         brightness, contrast, gamma = rng.uniform(-1, 1, 3)
         strength = rng.random()
         if not (self.brightness or self.contrast or self.gamma or self.noise):
@@ -229,7 +230,7 @@ def _rotation(angle: float) -> np.ndarray:
 
 
 def _rotation_about(axis: np.ndarray, angle: float) -> np.ndarray:
-    """Return the rotation in space about an axis of any length but 0: Rodrigues' formula."""
+    """Return the 3D rotation about an axis of any length except 0 (Rodrigues' formula)."""
     x, y, z = axis / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     turn: np.ndarray = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
@@ -243,5 +244,5 @@ def _impulse(length: int) -> np.ndarray:
 
 
 def _sampled(plane: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:
-    """Return the plane's values at these places; beyond its edge it is mirrored."""
+    """Return the plane's values at these places; it is mirrored beyond its edges."""
     return np.asarray(ndimage.map_coordinates(plane, places, order=order, mode="mirror"))

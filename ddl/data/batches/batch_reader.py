@@ -1,4 +1,4 @@
-"""One batch of samples as a model takes it: read and augmented. No TensorFlow here."""
+"""Reads and augments a batch of samples for a model. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ddl.data.source import Field, Source
 
 @dataclass(frozen=True)
 class BatchReader:
-    """Makes batches of a source's samples; may be called by several threads at once.
+    """Creates batches from a source's samples. Several threads may call it at once.
 
     Attributes:
-        samples: the first field is the model's input; the second (if any) its target. Inputs of any depth are scaled.
-        augmentation: what may happen to a sample, drawn from (seed, epoch, index in `samples`); None for nothing.
-        seed: of the augmentation.
+        samples: the first field is the model's input; the second (if any) its target. Inputs are scaled to 0..1.
+        augmentation: changes drawn from (seed, epoch, index in `samples`); None for none.
+        seed: seed of the augmentation.
     """
 
     samples: Source
@@ -26,14 +26,14 @@ class BatchReader:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be augmented or is no picture before anything is read."""
+        """Refuse samples that are not pictures or cannot be augmented, before anything is read."""
         object.__setattr__(self, "samples", scaled(self.samples))
         if self.augmentation is not None:
             self.augmentation.crop_of(self._input.shape)
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """Shape and dtype of input and target as they come out."""
+        """Shape and dtype of the returned input and target."""
         fields = tuple(self.samples.fields.values())
         if self.augmentation is None:
             return fields
@@ -44,7 +44,7 @@ class BatchReader:
         )
 
     def __call__(self, epoch: int, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return input and target of these samples as they look in this epoch: (len(indices), ...) each."""
+        """Return input and target of these samples in this epoch, each of shape (len(indices), ...)."""
         inputs, *targets = self.samples.read(indices).values()
         if self.augmentation is None:
             return inputs, *targets
@@ -64,5 +64,5 @@ class BatchReader:
         return next(iter(self.samples.fields.values()))
 
     def _has_places(self, field: Field) -> bool:
-        """Return whether a field has a value for every place of the picture, as a mask has and a label has not."""
+        """Return whether a field has a value per pixel, like a mask and unlike a label."""
         return len(field.shape) > 1 and field.shape[:-1] == self._input.shape[:-1]

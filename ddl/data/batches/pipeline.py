@@ -1,10 +1,10 @@
-"""From samples to batches: one rank's part of every global step, read ahead of the training by threads.
+"""From samples to batches: one rank's part of every global step, read ahead by threads.
 
     with pipeline.training_batches(samples, order=order, rank=rank, threads=2) as batches:
         model.fit(batches.dataset, steps_per_epoch=order.steps_per_epoch)
 
-What goes wrong in a thread, such as a damaged picture in mid-training, leaves the `with` block as the error that it is;
-TensorFlow would report it as an operation that failed, with a page of text.
+An error in a thread, such as a damaged picture during training, is raised by the `with` block as it is. TensorFlow
+would report a failed operation, with a page of text.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _START = Position()
 _Result = TypeVar("_Result")
 _Step = tuple[int, np.ndarray]  # epoch, and indices of this rank's samples
 _CHUNK_BYTES = 2 << 20
-"""Steps of smaller batches are read together: the way into Python and back costs half a millisecond."""
+"""Steps of smaller batches are read together, because each call into Python costs half a millisecond."""
 _CHUNK_S = 0.02
-"""Nor does a chunk take longer, so that slow data are met step by step."""
+"""Maximum time per chunk, so that slow data are read step by step."""
 _MOST_STEPS = 32
 
 
 class Batches:
-    """A rank's batches, for as long as a `with` block or until `close`.
+    """A rank's batches, until the end of a `with` block or until `close`.
 
-    In memory at once are 2 batches a thread and 4 more, and no more of the source than it holds itself. Where
-    `together` says so, several steps are read at once; then it is so many of them.
+    It holds at most 2 batches per thread and 4 more in memory. If `together` is above 1, several steps are read at
+    once, and the limit counts such groups.
 
     Attributes:
-        dataset: what `fit` and `evaluate` take. Each iteration begins at the start, and ends the one before.
-        error: what a thread met, or None. It is raised at the end of the `with` block, in place of TensorFlow's.
+        dataset: for `fit` and `evaluate`. Each iteration begins at the start and ends the previous one.
+        error: the error of a thread, or None. It is raised at the end of the `with` block, in place of TensorFlow's.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Batches:
         count: int | None = None,
         together: int = 1,
     ) -> None:
-        """Promise the batches of these steps, `count` of them or endlessly many; nothing is read yet.
+        """Set up the batches of `count` steps, or of unlimited steps; nothing is read yet.
 
         Args:
-            reader: makes a batch.
-            steps: calls for the steps from the first one on.
-            threads: that read.
-            count: of the steps.
-            together: steps that are read at once, at most. With a `count` it is 1.
+            reader: creates a batch.
+            steps: returns the steps, starting with the first.
+            threads: number of reading threads.
+            count: number of steps; None for no limit.
+            together: maximum number of steps read at once. With a `count` it is 1.
         """
         if threads < 1:
             raise ValueError(f"Received: threads={threads}. Expected: 1 or more.")
@@ -81,7 +81,7 @@ class Batches:
         _OPEN.add(self)
 
     def close(self) -> None:
-        """Stop the threads, wherever they are, and wait for them: no more than a batch each."""
+        """Stop the threads and wait until each has finished its current batch."""
         with self._change:
             self._is_closed = True
         if self._running is not None:
@@ -99,7 +99,7 @@ class Batches:
         raised: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close, and raise what a thread met if the block ended by it."""
+        """Close, and raise a thread's error if it ended the block."""
         self.close()
         if self.error is not None and isinstance(raised, Exception):
             raise self.error from None
@@ -114,7 +114,7 @@ class Batches:
         return np.int64(self._iteration)
 
     def _read(self, step: _Step) -> tuple[np.ndarray, ...]:
-        """Return the batches of a chunk: (steps, samples, ...), or without the steps where each is read alone."""
+        """Return the batches of a chunk: (steps, samples, ...), or (samples, ...) for single steps."""
         epoch, indices = step
         begin = time.perf_counter()
         batches = self._reader(epoch, indices.ravel())
@@ -134,11 +134,11 @@ class Batches:
             raise
         except Exception as error:
             self.error = error
-            # TensorFlow logs and quotes the traceback of what it gets here: the whole chain would bury the line.
+            # TensorFlow logs the traceback of this exception; the whole chain would hide the message.
             raise RuntimeError(str(error)) from None
 
     def _counted(self, work: Callable[[], _Result]) -> _Result:
-        """Do what a thread of TensorFlow asks for, and count who is in here, so that `close` can wait for them."""
+        """Run a call from a TensorFlow thread and count active calls, so that `close` can wait for them."""
         with self._change:
             if self._is_closed:
                 raise StopIteration
@@ -151,7 +151,7 @@ class Batches:
                 self._change.notify_all()
 
     def _dataset(self, count: int | None) -> Any:
-        """Return the dataset. `from_generator` would call Python once more while an iterator goes: see `_close_all`."""
+        """Return the dataset. `from_generator` would call Python again when an iterator ends: see `_close_all`."""
         fields = self._reader.fields
 
         def take(iteration: Any) -> Any:
@@ -174,7 +174,7 @@ class Batches:
             # `unbatch` takes ten times as long, and crashes on batches without samples.
             return taken.flat_map(lambda *parts: tf.data.Dataset.from_tensor_slices(parts))
 
-        # tf.data's autotuner stalls the end of every epoch by up to seconds (its background thread sleeps).
+        # tf.data's autotuner delays the end of every epoch by up to seconds (its background thread sleeps).
         options = tf.data.Options()
         options.autotune.enabled = False
         return (
@@ -187,7 +187,7 @@ class Batches:
 
 
 def _chunks(steps: Iterable[_Step], size: Callable[[], int]) -> Iterator[_Step]:
-    """Yield the steps, up to `size()` of the same epoch and length as one: indices as (steps, samples)."""
+    """Group up to `size()` steps of the same epoch and length: indices as (steps, samples)."""
     for (epoch, _), alike in itertools.groupby(steps, lambda step: (step[0], len(step[1]))):
         while chunk := [indices for _, indices in itertools.islice(alike, size())]:
             yield epoch, np.stack(chunk)
@@ -198,16 +198,16 @@ _OPEN: WeakSet[Batches] = WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """Let no thread of TensorFlow be in Python, or come back to it, when Python ends.
+    """Ensure that no TensorFlow thread is in Python, or calls it again, when Python exits.
 
-    Such a thread would end with Python, in the middle of its work, and whoever still holds an iterator, such as the
-    traceback of an interrupted training, would wait for it forever.
+    Such a thread would end in the middle of its work. An object that still holds an iterator, such as the traceback of
+    an interrupted run, would then wait for it forever.
     """
     still_open = list(_OPEN)
     for batches in still_open:
         batches.close()
     if still_open:
-        time.sleep(0.02)  # for the way from our code back into TensorFlow's
+        time.sleep(0.02)  # time to return from our code into TensorFlow
 
 
 def training_batches(
@@ -219,21 +219,21 @@ def training_batches(
     augmentation: Augmentation | None = None,
     threads: int = 1,
 ) -> Batches:
-    """Return this rank's batches from a position on, endlessly. Give `fit` the order's `steps_per_epoch`.
+    """Return this rank's batches from a position on, without end. Pass the order's `steps_per_epoch` to `fit`.
 
-    The last step of an epoch may hold fewer samples, on some ranks none.
+    The last step of an epoch may have fewer samples, on some ranks none.
 
     Args:
-        samples: inputs (of integers: brought to the range from 0 to 1) and targets.
-        order: which rank takes which samples when; its seed is the augmentation's too.
-        rank: this one.
+        samples: inputs (integers are scaled to 0..1) and targets.
+        order: which rank reads which samples when; its seed is also used for augmentation.
+        rank: this rank.
         start: the first step, possibly in the middle of an epoch.
         augmentation: of inputs and masks, drawn from (seed, epoch, index in `samples`).
-        threads: that read and augment.
+        threads: number of threads that read and augment.
     """
     if order.count != len(samples):
         raise ValueError(
-            f"Received: an order of {order.count} samples for {len(samples)}. Expected: as many."
+            f"Received: an order of {order.count} samples for {len(samples)} samples. Expected: equal numbers."
         )
 
     def steps() -> Iterator[_Step]:
@@ -250,9 +250,9 @@ def training_batches(
 def evaluation_batches(
     samples: Source, *, per_rank_batch_size: int, rank: int, size: int, threads: int = 1
 ) -> Batches:
-    """Return this rank's block of the samples once, in order and whole, in equally many steps on every rank.
+    """Return this rank's block of the samples once, in order, in the same number of steps on every rank.
 
-    Nothing is augmented or cropped, whatever the training does.
+    Samples are never augmented or cropped.
     """
     start, end = sharding.shard_bounds(len(samples), rank, size)
     count = sharding.evaluation_steps(len(samples), per_rank_batch_size, size)

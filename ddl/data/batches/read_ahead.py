@@ -1,4 +1,4 @@
-"""Results made by threads ahead of whoever takes them: in order, a bounded number at once, ended at any moment."""
+"""Computes results ahead in threads: in order, with a bound on memory, and stoppable at any moment."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ _Result = TypeVar("_Result")
 
 
 class ReadAhead(Generic[_Task, _Result]):
-    """An iterator over `work(task)` for each task, in the order of the tasks, however the threads finish.
+    """An iterator over `work(task)` for each task, in the order of the tasks.
 
-    One thread takes results; any may call `close`, after which the iterator is at its end. The first failure, in
-    order, is raised where its result would have come, and ends it too. Tasks may be endless.
+        results = ReadAhead(read, range(100), threads=2, ahead=8)
+
+    One thread takes results. Any thread may call `close`, which ends the iterator. The first failure, in order, is
+    raised in place of its result and ends the iterator. Tasks may be unlimited.
     """
 
     def __init__(
         self, work: Callable[[_Task], _Result], tasks: Iterable[_Task], threads: int, ahead: int
     ) -> None:
-        """Start nothing yet: the first `next` does.
+        """Set up; the first `next` starts the work.
 
         Args:
             work: called in the threads, several at once.
             tasks: drawn by the thread that takes the results.
-            threads: that work.
-            ahead: results that are made or waiting at once: the bound on memory.
+            threads: number of threads.
+            ahead: maximum number of results in work or waiting; bounds the memory.
         """
         if threads < 1 or ahead < 1:
             raise ValueError(
                 f"Received: threads={threads}, ahead={ahead}. Expected: 1 or more of each."
             )
         self._work, self._tasks, self._ahead = work, iter(tasks), ahead
-        # Not daemons: one that is inside HDF5 while the process ends would take it down.
+        # Not daemon threads: one that is inside HDF5 when the process exits would crash it.
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ddl-data")
         self._pending: deque[Future[_Result]] = deque()
         self._closed = threading.Event()
@@ -59,17 +61,17 @@ class ReadAhead(Generic[_Task, _Result]):
         raise StopIteration
 
     def close(self) -> None:
-        """Give up what is waiting, and wait for what is being made. Closing twice is allowed."""
+        """Cancel waiting tasks and wait for those in work. Closing twice is allowed."""
         self._closed.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def __del__(self) -> None:
-        """Let the threads go with whoever forgot to close."""
+        """Stop the threads if `close` was not called."""
         if hasattr(self, "_pool"):
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _hand_out(self) -> None:
-        """Give tasks to the threads, up to the bound."""
+        """Submit tasks to the threads, up to the bound."""
         while len(self._pending) < self._ahead and not self._closed.is_set():
             try:
                 task = next(self._tasks)
@@ -77,5 +79,5 @@ class ReadAhead(Generic[_Task, _Result]):
                 return
             try:
                 self._pending.append(self._pool.submit(self._work, task))
-            except RuntimeError:  # closed meanwhile, or Python is about to end
+            except RuntimeError:  # closed meanwhile, or Python is exiting
                 self._closed.set()

@@ -1,4 +1,4 @@
-"""Samples kept in memory once they were read, as the source gives them: before conversion and augmentation."""
+"""Keeps samples in memory after the first read, before conversion and augmentation."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from ddl.machine import available_memory_bytes
 from ddl.ranges import check_choice
 
 CACHES = ("auto", "memory", "none")
-SHARE = 0.25  # of a rank's part of the free memory: training and validation data may both be kept
-AUTO_BYTES = (
-    256 << 20
-)  # at most where nobody asked for it: a rank's memory must not grow with the data
-MOST = 0.75  # even where it is asked for: the model needs some
+SHARE = (
+    0.25  # of a rank's share of the free memory: training and validation data may both be cached
+)
+AUTO_BYTES = 256 << 20  # limit of `auto`: a rank's memory must not grow with the data
+MOST = 0.75  # limit of `memory`: the model needs the rest
 
 
 class Cached(View):
-    """A source that reads every sample once. Room for all of them is set aside, and taken as they come."""
+    """A source that reads every sample once. Memory for all is reserved, and used as samples are read."""
 
     def __init__(self, source: Source, limit_bytes: int, count: int | None = None) -> None:
-        """Keep what is read of `source`, which is closed with this one.
+        """Cache samples of `source`, which is closed with this one.
 
         Args:
-            source: that takes time to read.
-            limit_bytes: the most memory that may be taken.
-            count: samples that will be read at most; by default all of them.
+            source: a source that is slow to read.
+            limit_bytes: maximum memory to use.
+            count: maximum number of samples that will be read; by default all.
 
         Raises:
-            ValueError: they need more.
+            ValueError: the samples need more memory.
         """
         needed = stored_bytes(source, count)
         if needed > limit_bytes:
             raise ValueError(
-                f"Received: data of {_size(needed)} to keep in memory, where {_size(limit_bytes)} may be taken. "
-                "Expected: no more; cache=none reads them anew in every epoch."
+                f"Received: {_size(needed)} of data to cache in memory. Expected: at most {_size(limit_bytes)}; "
+                "use cache=none to read the data again in every epoch."
             )
         super().__init__(source)
         self._kept = empty_batch(source.fields, len(source))
@@ -46,7 +46,7 @@ class Cached(View):
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return copies of these samples.
 
-        Threads need no lock: a sample is marked after it is there, and two that read the same one write the same.
+        No lock is needed: a sample is marked after it is stored, and threads that read the same one store equal values.
         """
         wanted = checked_indices(indices, len(self))
         missing = np.unique(wanted[~self._is_kept[wanted]])
@@ -57,22 +57,24 @@ class Cached(View):
         return {name: array[wanted] for name, array in self._kept.items()}
 
     def read_column(self, name: str) -> np.ndarray | None:
-        """Return a field of all samples, or None where that means reading everything."""
+        """Return a field of all samples, or None if that would read everything."""
         return self.source.read_column(name)
 
 
 def cached(
     source: Source, policy: str = "auto", *, local_ranks: int = 1, count: int | None = None
 ) -> Source:
-    """Return the source as a policy has it: kept in memory as it is read, or left alone.
+    """Return the source, cached in memory if the policy asks for it.
 
-    Arrays, which are in memory or mapped from a file that the system keeps there, are never kept a second time.
+        source = cached(open_source("cells.h5"), "auto", local_ranks=2)
+
+    Arrays are already in memory, or mapped from a file that the system caches, so they are never cached again.
 
     Args:
-        source: as it was opened: pictures of 8 bits take a quarter of the room of floats.
-        policy: "auto": keep it if it fits; "memory": keep it, and refuse what does not fit; "none": read it anew.
-        local_ranks: ranks that share this machine's memory, each keeping all the samples it meets.
-        count: samples that this rank reads at most, its block in a contiguous order; by default all.
+        source: the source as opened: 8-bit pictures take a quarter of the memory of floats.
+        policy: "auto": cache it if it fits; "memory": cache it, or raise if it does not fit; "none": no cache.
+        local_ranks: ranks that share this machine's memory; each caches all samples that it reads.
+        count: maximum number of samples this rank reads, such as its contiguous block; by default all.
     """
     check_choice("cache", policy, CACHES)
     if policy == "none" or isinstance(source, Cached) or isinstance(origin_of(source), Arrays):
@@ -86,17 +88,17 @@ def cached(
 
 
 def fits(source: Source, share: float = SHARE, *, local_ranks: int = 1) -> bool:
-    """Return whether all samples fit into this share of a rank's part of the free memory."""
+    """Return whether all samples fit into this fraction of a rank's share of the free memory."""
     return stored_bytes(source) <= memory_share(share, local_ranks)
 
 
 def memory_share(share: float, local_ranks: int) -> int:
-    """Return the bytes that are this share of what each of the machine's ranks may still take."""
+    """Return this fraction of a rank's share of the free memory, in bytes."""
     return int(available_memory_bytes() * share / local_ranks)
 
 
 def stored_bytes(source: Source, count: int | None = None) -> int:
-    """Return the bytes of so many samples (by default all) as the source gives them."""
+    """Return the size in bytes of `count` samples (by default all), as the source returns them."""
     sample = sum(
         int(np.prod(field.shape, dtype=np.int64)) * field.dtype.itemsize
         for field in source.fields.values()

@@ -1,4 +1,4 @@
-"""From a picture as it is to the size, channels and depth that a data set has: one frozen `Conversion`."""
+"""Converts pictures to the size, channels and bit depth of a data set: one frozen `Conversion`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DEPTHS: dict[int, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
 
 @dataclass(frozen=True)
 class Conversion:
-    """How pictures and masks are brought to one form.
+    """The form to which pictures and masks are converted.
 
     Attributes:
-        image_size: height and width in pixels, or None to leave them as they are.
-        channels: "grey", "rgb" or "rgba". Colours become grey by luminance; transparency is laid over white.
-        bits: 8 or 16 a channel; the range is scaled, so that white stays white.
-        mask_mode: "binary": 1 where not black. "classes": grey value or palette index is the class.
-        pixel_limit: pictures with more pixels are refused before they are decoded.
+        image_size: height and width in pixels, or None for no resizing.
+        channels: "grey", "rgb" or "rgba". Colours become grey by luminance; transparency is drawn over white.
+        bits: 8 or 16 per channel; the range is scaled, so that white stays white.
+        mask_mode: "binary": 1 where not black. "classes": the grey value or palette index is the class.
+        pixel_limit: pictures with more pixels are refused before decoding.
     """
 
     image_size: tuple[int, int] | None = None
@@ -33,7 +33,7 @@ class Conversion:
     pixel_limit: int = PIXEL_LIMIT
 
     def __post_init__(self) -> None:
-        """Refuse what no picture can become."""
+        """Refuse invalid values."""
         check_choices(vars(self), {"channels": CHANNELS, "bits": DEPTHS, "mask_mode": MASK_MODES})
         if self.image_size is not None and not all(1 <= side <= 65536 for side in self.image_size):
             raise ValueError(
@@ -43,7 +43,7 @@ class Conversion:
             raise ValueError(f"Received: pixel_limit={self.pixel_limit}. Expected: 1 or more.")
 
     def read(self, sample: Sample) -> dict[str, np.ndarray]:
-        """Return one sample from its files: "image", and "mask" or "label" where it has one."""
+        """Read one sample from its files: "image", and "mask" or "label" if it has one."""
         picture = read_picture(sample.image, self.pixel_limit)
         parts = {"image": self.convert(picture)}
         if sample.mask is not None:
@@ -51,7 +51,7 @@ class Conversion:
             if mask.shape[:2] != picture.shape[:2]:
                 raise ValueError(
                     f"Received: {sample.mask} of {_size(mask)} pixels for {sample.image} of {_size(picture)}. "
-                    "Expected: the same size; mend or take away the pair."
+                    "Expected: the same size; correct or remove the pair."
                 )
             parts["mask"] = self.convert_mask(mask)
         if sample.label is not None:
@@ -61,7 +61,7 @@ class Conversion:
     def convert(self, picture: np.ndarray) -> np.ndarray:
         """Return a uint8 or uint16 picture (height, width, 1|3|4) in this form.
 
-        A picture that shrinks is averaged over areas, so that no pixel is overlooked; one that grows is interpolated.
+        Shrinking averages over areas, so that every pixel counts; enlarging interpolates.
         """
         top = np.iinfo(picture.dtype).max
         target = DEPTHS[self.bits]
@@ -75,7 +75,7 @@ class Conversion:
         return np.ascontiguousarray(scaled.astype(target))
 
     def convert_mask(self, mask: np.ndarray) -> np.ndarray:
-        """Return a mask (height, width, 1) at this size: each pixel takes the value of the nearest."""
+        """Return a mask (height, width, 1) at this size, by nearest neighbour."""
         if self.image_size is None or mask.shape[:2] == self.image_size:
             return mask
         from skimage import transform
@@ -86,7 +86,7 @@ class Conversion:
 
 
 def unit_range(pictures: np.ndarray) -> np.ndarray:
-    """Return pictures of any depth as float32; those of integers are scaled to 0 (black) to 1 (white)."""
+    """Return pictures of any bit depth as float32; integers are scaled to 0 (black) to 1 (white)."""
     if pictures.dtype.kind == "f":
         return pictures.astype(np.float32, copy=False)
     if pictures.dtype.kind not in "bu":
@@ -98,9 +98,9 @@ def unit_range(pictures: np.ndarray) -> np.ndarray:
 
 
 def to_levels(pictures: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return pictures from 0 to 1 as the unsigned integers nearest to them, from 0 to white: `unit_range` undone.
+    """Return pictures from 0 to 1 as the nearest unsigned integers: the inverse of `unit_range`.
 
-    Pictures that are to be floats, or have these integers already, stay as they are.
+    Pictures stay unchanged if floats are requested, or if they already have this integer dtype.
     """
     if dtype.kind == "f" or pictures.dtype == dtype:
         return pictures.astype(dtype, copy=False)
@@ -109,7 +109,7 @@ def to_levels(pictures: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _with_channels(values: np.ndarray, channels: str) -> np.ndarray:
-    """Return float values (height, width, 1|3|4) from 0 to 1 with other channels."""
+    """Convert the channels of a picture (height, width, 1|3|4) of floats from 0 to 1."""
     if values.shape[-1] == CHANNELS[channels]:
         return values
     if values.shape[-1] == 4:

@@ -1,4 +1,4 @@
-"""Which picture files make up a data set, and what does not fit, found without opening any of them."""
+"""Finds the picture files of a data set, and those without a partner, without opening them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Listing:
     Attributes:
         root: the folder.
         samples: those that are complete.
-        problems: a line for everything else: a missing mask, a mask without a picture, two pictures of one name.
-        class_names: the label's names, where samples have labels.
+        problems: one line for each file that does not fit: no mask, no picture, or two pictures of one name.
+        class_names: the names of the labels, if samples have labels.
     """
 
     root: Path
@@ -36,20 +36,20 @@ class Listing:
     class_names: tuple[str, ...] = ()
 
     def refuse_problems(self) -> Listing:
-        """Return the listing, or refuse it at its first problem."""
+        """Return the listing, or raise its first problem."""
         if self.problems:
             more = len(self.problems) - 1
-            raise ValueError(self.problems[0] + (f" ({more} more like it.)" if more else ""))
+            raise ValueError(self.problems[0] + (f" ({more} more problems.)" if more else ""))
         if not self.samples:
             raise ValueError(
-                f"Received: {self.root}, which holds no pictures. Expected: files that end in "
+                f"Received: {self.root}, which has no pictures. Expected: files that end in "
                 f"{', '.join(SUFFIXES)}."
             )
         return self
 
 
 def is_picture(path: Path) -> bool:
-    """Return whether the name is that of a picture. Names that start with a dot are not."""
+    """Return whether the file name is that of a picture; names that start with a dot are not."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
@@ -57,13 +57,13 @@ def pictures_in(folder: Path) -> list[Path]:
     """Return the pictures directly in `folder`, sorted by name."""
     if not folder.is_dir():
         raise ValueError(
-            f"Received: {folder}, which is no folder. Expected: a folder with pictures."
+            f"Received: {folder}, which is not a folder. Expected: a folder with pictures."
         )
     return sorted(path for path in folder.iterdir() if is_picture(path) and path.is_file())
 
 
 def match(root: Path, images: Iterable[Path], masks: dict[str, list[Path]]) -> Listing:
-    """Pair each picture with the one mask that is filed under its stem; the rest becomes problems."""
+    """Pair each picture with the mask of its stem; anything else becomes a problem."""
     samples, problems = [], []
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for image in images:
@@ -79,10 +79,10 @@ def match(root: Path, images: Iterable[Path], masks: dict[str, list[Path]]) -> L
         else:
             names = ", ".join(path.name for path in [*same, *found])
             problems.append(
-                f"Received: {names} in {root}. Expected: one picture and one mask of a name; take the others away."
+                f"Received: {names} in {root}. Expected: one picture and one mask per name; remove the others."
             )
     problems += [
-        f"Received: {mask} without a picture. Expected: a picture of the same name; add it, or take the mask away."
+        f"Received: {mask} without a picture. Expected: a picture of the same name; add it, or remove the mask."
         for stem, found in masks.items()
         if stem not in by_stem
         for mask in found
@@ -91,7 +91,7 @@ def match(root: Path, images: Iterable[Path], masks: dict[str, list[Path]]) -> L
 
 
 def by_stem(masks: Iterable[Path]) -> dict[str, list[Path]]:
-    """File masks under the stem of the picture they belong to: `cell_mask.gif` and `cell.png` under `cell`."""
+    """Group masks by the stem of their picture: `cell_mask.gif` and `cell.png` belong to `cell`."""
     filed: dict[str, list[Path]] = defaultdict(list)
     for mask in masks:
         filed[mask.stem.removesuffix("_mask")].append(mask)

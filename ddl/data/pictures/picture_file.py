@@ -1,4 +1,4 @@
-"""One picture file to one array: GIF, JPEG, PNG, TIFF; 8 or 16 bits; grey, RGB, RGBA. Nothing is lost in silence."""
+"""Reads a picture file into an array: GIF, JPEG, PNG, TIFF; 8 or 16 bits; grey, RGB, RGBA."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ PIXEL_LIMIT = 80_000_000
 MASK_MODES = ("binary", "classes")
 
 _FORMATS = ("GIF", "JPEG", "PNG", "TIFF")
-# Pillow's decoders meet a damaged file with any of these.
+# Pillow's decoders raise any of these for a damaged file.
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, AttributeError),
     *(OverflowError, NotImplementedError, ZeroDivisionError, AssertionError, RuntimeError),
     *(struct.error, zlib.error),
 )
 _COLOUR_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "LA": "RGBA", "PA": "RGBA"}
-_OPENING = threading.Lock()  # Pillow's limit and warning filters belong to the whole process
-# Lossless TIFFs by the numbers in their headers: none, LZW, Deflate (two numbers), PackBits, Zstandard.
+_OPENING = threading.Lock()  # Pillow's limit and warning filters are global to the process
+# Lossless TIFF compressions, by their numbers in the header: none, LZW, Deflate (two), PackBits, Zstandard.
 LOSSLESS_TIFF = (1, 5, 8, 32946, 32773, 50000)
 
 
 class _Refusal(ValueError):
-    """A ValueError of our own, told apart from those of the decoders."""
+    """A ValueError raised here, to distinguish it from those of the decoders."""
 
 
 def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
-    """Return height and width as the header gives them, without decoding the picture."""
+    """Return height and width from the header, without decoding the picture."""
     try:
         if _is_deep_tiff(path):
             shape = _read_deep_tiff(path, pixel_limit, header_only=True).shape
@@ -53,10 +53,10 @@ def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
 def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
     """Return the picture as uint8 or uint16 of shape (height, width, channels), channels 1, 3 or 4.
 
-    A palette becomes colours, CMYK becomes RGB, an EXIF orientation is applied.
+    A palette becomes colours, CMYK becomes RGB, and EXIF orientation is applied.
 
     Raises:
-        ValueError: it is no such picture, is damaged, or has more than `pixel_limit` pixels or one frame.
+        ValueError: the picture is not readable, or has more than `pixel_limit` pixels or more than one frame.
     """
     return _read(path, pixel_limit, keep_palette=False)
 
@@ -65,10 +65,10 @@ def read_mask(path: Path, mode: str = "binary", pixel_limit: int = PIXEL_LIMIT) 
     """Return the mask as uint8 of shape (height, width, 1).
 
     Args:
-        path: of the mask.
-        mode: "binary": 1 wherever it is not black (in a JPEG, which blurs: at least half of white).
-            "classes": palette index or grey value is the class.
-        pixel_limit: the most pixels allowed.
+        path: file of the mask.
+        mode: "binary": 1 where not black (in a JPEG, which blurs edges: at least half of white).
+            "classes": the palette index or grey value is the class.
+        pixel_limit: maximum number of pixels.
     """
     check_choice("mask_mode", mode, MASK_MODES)
     mask = _read(path, pixel_limit, keep_palette=mode == "classes")
@@ -80,7 +80,7 @@ def read_mask(path: Path, mode: str = "binary", pixel_limit: int = PIXEL_LIMIT) 
     if mask.shape[-1] != 1 or mask.max(initial=0) > 255:
         raise ValueError(
             f"Received: {path} with {mask.shape[-1]} channels and values up to {mask.max()}. Expected: a grey "
-            "or palette picture with classes from 0 to 255; with mask_mode=binary, colours are fine."
+            "or palette picture with classes from 0 to 255; colours need mask_mode=binary."
         )
     return mask.astype(np.uint8)
 
@@ -106,25 +106,27 @@ def _read(path: Path, pixel_limit: int, keep_palette: bool) -> np.ndarray:
     if array.dtype not in (np.uint8, np.uint16):
         if array.dtype != np.int32 or array.min() < 0 or array.max() > 65535:
             raise _wrong_depth(path, str(array.dtype))
-        array = array.astype(np.uint16)  # Pillow's mode I: 16 bits in 32
+        array = array.astype(np.uint16)  # Pillow's mode I stores 16 bits in 32
     return np.ascontiguousarray(array[..., None] if array.ndim == 2 else array)
 
 
 def _open(path: Path, pixel_limit: int) -> Any:
-    """Open the picture with Pillow, whose own limit is raised where the caller's is higher."""
+    """Open the picture with Pillow, and raise Pillow's pixel limit if the caller's is higher."""
     from PIL import Image
 
     try:
         with _OPENING, warnings.catch_warnings():
             Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or pixel_limit, pixel_limit)
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we check right after
+            warnings.simplefilter(
+                "ignore", Image.DecompressionBombWarning
+            )  # the size is checked below
             return Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(path, "far more", pixel_limit) from error
 
 
 def _plain(image: Any, keep_palette: bool) -> Any:
-    """Return the picture in a mode that NumPy knows: grey, RGB or RGBA."""
+    """Convert the picture to a mode that NumPy can read: grey, RGB or RGBA."""
     if image.mode == "P":
         if keep_palette:
             return image
@@ -133,7 +135,7 @@ def _plain(image: Any, keep_palette: bool) -> Any:
 
 
 def _check(path: Path, image: Any, pixel_limit: int) -> None:
-    """Refuse a picture by its header: too large, or more than one frame."""
+    """Refuse a picture whose header says that it is too large or has several frames."""
     check_pixels(path, image.width, image.height, pixel_limit)
     frames = getattr(image, "n_frames", 1)
     if frames != 1:
@@ -141,37 +143,37 @@ def _check(path: Path, image: Any, pixel_limit: int) -> None:
 
 
 def _orientation(image: Any) -> int:
-    """Return the EXIF orientation, 1 if there is none. Asked for EXIF, Pillow would decode a PNG that has none."""
+    """Return the EXIF orientation, 1 without one. Pillow decodes a PNG without EXIF data if asked for them."""
     if image.format == "PNG" and "exif" not in image.info:
         return 1
     return int(image.getexif().get(0x0112, 1))
 
 
 def _refuse_turned(path: Path, orientation: int) -> None:
-    """Refuse to guess which side is up where Pillow does not tell."""
+    """Refuse a rotated picture that Pillow cannot rotate upright."""
     if orientation != 1:
         raise _Refusal(
-            f"Received: {path} of 16 bits with orientation {orientation}. Expected: upright; save it so."
+            f"Received: {path} of 16 bits with EXIF orientation {orientation}. Expected: 1; save it upright."
         )
 
 
 def _is_deep_png(path: Path) -> bool:
-    """Return whether this is a PNG of 16 bits and several channels, of which Pillow keeps only 8 bits."""
+    """Return whether this is a 16-bit PNG with several channels, which Pillow reduces to 8 bits."""
     with path.open("rb") as file:
         depth_and_colour = file.read(26)[24:]
     return depth_and_colour in (b"\x10\2", b"\x10\4", b"\x10\6")  # RGB, grey with alpha, RGBA
 
 
 def _read_deep_png(path: Path) -> np.ndarray:
-    """Return uint16 of shape (height, width, 3 or 4); grey with alpha becomes RGBA. Its size must have been checked."""
-    import imagecodecs  # a fifth of a second, which other pictures do not need
+    """Return uint16 of shape (height, width, 3 or 4); grey with alpha becomes RGBA. The caller has checked its size."""
+    import imagecodecs  # takes 0.2 s, and other pictures do not need it
 
     values: np.ndarray = imagecodecs.png_decode(path.read_bytes())
     return values[..., [0, 0, 0, 1]] if values.shape[-1] == 2 else values
 
 
 def _is_deep_tiff(path: Path) -> bool:
-    """Return whether this is a TIFF of more than 8 bits a channel, which Pillow cannot read in colour."""
+    """Return whether this is a TIFF with more than 8 bits per channel, which Pillow cannot read in colour."""
     with path.open("rb") as file:
         if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return False
@@ -202,7 +204,7 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
             name = getattr(page.compression, "name", page.compression)
             raise _Refusal(
                 f"Received: {path}, a 16-bit TIFF with compression {name}. "
-                "Expected: none, LZW, Deflate, PackBits or Zstandard; save it so."
+                "Expected: none, LZW, Deflate, PackBits or Zstandard; save it with one of these."
             )
         orientation = page.tags.get(274)
         _refuse_turned(path, 1 if orientation is None else int(orientation.value))
@@ -220,7 +222,7 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
 
 
 def check_pixels(path: Path, width: int, height: int, pixel_limit: int) -> None:
-    """Refuse a picture of no pixels, or of more than the limit."""
+    """Refuse a picture without pixels or with more than the limit."""
     if width < 1 or height < 1 or width * height > pixel_limit:
         raise _too_large(path, f"{width} x {height}", pixel_limit)
 
@@ -228,18 +230,18 @@ def check_pixels(path: Path, width: int, height: int, pixel_limit: int) -> None:
 def _too_large(path: Path, pixels: str, pixel_limit: int) -> ValueError:
     return _Refusal(
         f"Received: {path} of {pixels} pixels. Expected: 1 to {pixel_limit}; "
-        "raise pixel_limit if the picture can be trusted."
+        "raise pixel_limit if you trust the picture."
     )
 
 
 def _too_many_frames(path: Path, frames: int) -> ValueError:
     return _Refusal(
-        f"Received: {path} with {frames} frames. Expected: one; save each as a file of its own."
+        f"Received: {path} with {frames} frames. Expected: one; save each frame as a separate file."
     )
 
 
 def _wrong_depth(path: Path, dtype: str) -> ValueError:
-    return _Refusal(f"Received: {path} with values of {dtype}. Expected: 8 or 16 bits a channel.")
+    return _Refusal(f"Received: {path} with values of {dtype}. Expected: 8 or 16 bits per channel.")
 
 
 def _unreadable(path: Path, error: BaseException) -> ValueError:
@@ -249,6 +251,6 @@ def _unreadable(path: Path, error: BaseException) -> ValueError:
         )
     why = " ".join(str(error).split())[:200] or type(error).__name__
     return ValueError(
-        f"Received: {path}, which is damaged or no picture ({why}). "
-        f"Expected: {', '.join(_FORMATS)}; replace it, or take it away."
+        f"Received: {path}, which is damaged or not a picture ({why}). "
+        f"Expected: {', '.join(_FORMATS)}; replace or remove it."
     )

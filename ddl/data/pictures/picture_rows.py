@@ -1,6 +1,6 @@
-"""A picture file by rows, so that a picture larger than memory can be gone through: plain TIFFs; others are decoded.
+"""Reads a plain TIFF by rows, so that it may be larger than memory. Other pictures are decoded whole.
 
-What it returns is what `ddl.data.pictures.picture_file.read_picture` returns, whichever way it is read.
+The values are those that `ddl.data.pictures.picture_file.read_picture` returns, for either way of reading.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 
 from ddl.data.pictures.picture_file import LOSSLESS_TIFF, PIXEL_LIMIT, check_pixels, read_picture
 
-LARGE_PIXELS = 1 << 24  # below that, a picture is simply decoded
+LARGE_PIXELS = 1 << 24  # smaller pictures are decoded whole
 _GREY, _RGB = 1, 2
 _DAMAGE = (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError, zlib.error)
 
 
 class TiffRows:
-    """A TIFF of grey or RGB whose strips or tiles are decoded as rows are asked for. Holds one row of them."""
+    """A grey or RGB TIFF whose strips or tiles are decoded on demand. Holds one row of them in memory."""
 
     def __init__(self, path: Path, page: Any) -> None:
-        """Take a page that `_is_plain`."""
+        """Open a page for which `_is_plain` is true."""
         self._path = path
         self.shape: tuple[int, ...] = (page.imagelength, page.imagewidth, page.samplesperpixel)
         self.dtype = np.dtype(page.dtype).newbyteorder("=")
@@ -45,14 +45,14 @@ class TiffRows:
         return found
 
     def _decoded(self, number: int) -> np.ndarray:
-        """Return a row of segments; the one read last, which the next band overlaps, is kept."""
+        """Return a row of segments. The last one is cached, because the next band overlaps it."""
         if self._held is None or self._held[0] != number:
             try:
                 self._held = number, self._decode(number)
             except _DAMAGE as error:
                 raise ValueError(
-                    f"Received: {self._path}, damaged at row {number * self._height} ({_short(error)}). Expected: a "
-                    "whole TIFF; replace it, or take it away."
+                    f"Received: {self._path}, damaged at row {number * self._height} ({_short(error)}). Expected: "
+                    "an intact TIFF; replace or remove it."
                 ) from error
         return self._held[1]
 
@@ -65,7 +65,7 @@ class TiffRows:
             data = file.read(page.databytecounts[index])
             segment, place, _ = page.decode(data, index)
             if segment is None:
-                continue  # left out by the writer: black
+                continue  # not stored by the writer: black
             left = place[-2]
             part = segment[0, :height, : self.shape[1] - left]
             found[:, left : left + part.shape[1]] = part
@@ -78,11 +78,11 @@ def open_rows(
 ) -> Iterator[np.ndarray | TiffRows]:
     """Yield a picture (height, width, 1|3|4) of uint8 or uint16 that can be read by rows.
 
-    Plain TIFFs (grey or RGB, not compressed with loss) of many pixels are read as rows are asked for. Any other picture
-    is decoded as a whole, and takes its size in memory.
+    Large plain TIFFs (grey or RGB, without lossy compression) are read on demand. Any other picture is decoded whole
+    and held in memory.
 
     Raises:
-        ValueError: it is no such picture, is damaged, or has more than `pixel_limit` pixels or one frame.
+        ValueError: the picture is not readable, or has more than `pixel_limit` pixels or more than one frame.
     """
     page = _plain_page(path)
     if page is None or page.imagelength * page.imagewidth < large_pixels:
@@ -96,7 +96,7 @@ def open_rows(
 
 
 def _plain_page(path: Path) -> Any:
-    """Return the one page of a TIFF that can be read by segments, None of anything else."""
+    """Return the single page of a TIFF that can be read by segments, None for any other file."""
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
     import tifffile
@@ -105,7 +105,7 @@ def _plain_page(path: Path) -> Any:
         tiff = tifffile.TiffFile(path)
         page = tiff.pages[0].aspage()
         plain = len(tiff.pages) == 1 and _is_plain(page)
-    except (*_DAMAGE, AttributeError):  # `read_picture` says what is wrong
+    except (*_DAMAGE, AttributeError):  # `read_picture` reports the problem
         return None
     if not plain:
         tiff.close()

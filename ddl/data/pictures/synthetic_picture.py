@@ -1,4 +1,4 @@
-"""Believable microscope pictures with masks, made from a seed: data for a first run that needs no download."""
+"""Realistic microscope pictures with masks, generated from a seed: data for a first run without a download."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ def microscope_picture(index: int, size: int, seed: int = 0) -> tuple[np.ndarray
     Args:
         index: which picture; the same index, size and seed always give the same one.
         size: height and width in pixels.
-        seed: of the whole set.
+        seed: seed of the whole set.
 
     Returns:
         The picture, float32 of shape (size, size, 3) from 0 to 1, and its mask, float32 of shape (size, size, 1),
-        1 in a cell. Light falls off to one side, cells vary in stain and focus, and dirt that is no cell lies about.
+        1 in a cell. Light falls off to one side, cells vary in stain and focus, and there is dirt.
     """
-    from scipy import ndimage  # a third of a second on a slow machine, which --help does not need
+    from scipy import ndimage  # takes 0.3 s on a slow machine, and --help does not need it
 
     rng = np.random.default_rng([seed, index])
     rows, columns = np.mgrid[0:size, 0:size] / size

@@ -1,4 +1,4 @@
-"""Believable microscope volumes with masks, made from a seed: stained cells in a block of tissue, for 3D models."""
+"""Realistic microscope volumes with masks, generated from a seed: stained cells in a block of tissue, for 3D models."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ def microscope_volume(index: int, size: int, seed: int = 0) -> tuple[np.ndarray,
     Args:
         index: which volume; the same index, size and seed always give the same one.
         size: depth, height and width in voxels.
-        seed: of the whole set.
+        seed: seed of the whole set.
 
     Returns:
         The volume, float32 of shape (size, size, size, 1) from 0 to 1, and its mask, float32 of the same shape, 1 in
         a cell. Deeper layers are darker and more blurred, as light is lost on its way through tissue.
     """
-    from scipy import ndimage  # a third of a second on a slow machine, which --help does not need
+    from scipy import ndimage  # takes 0.3 s on a slow machine, and --help does not need it
 
     rng = np.random.default_rng([seed, index, 3])
     axes = np.mgrid[0:size, 0:size, 0:size] / size
@@ -37,7 +37,7 @@ def microscope_volume(index: int, size: int, seed: int = 0) -> tuple[np.ndarray,
 
 
 def _ellipsoid(rng: np.random.Generator, axes: np.ndarray) -> np.ndarray:
-    """Return 1 inside an ellipsoid that lies anyhow, else 0."""
+    """Return 1 inside a randomly placed and rotated ellipsoid, else 0."""
     centre = rng.uniform(0.15, 0.85, size=3)
     radii = rng.uniform(0.09, 0.2, size=3)
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))

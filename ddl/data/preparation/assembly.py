@@ -1,4 +1,4 @@
-"""Parts to one HDF5 file, in order, with a checksum on every chunk and a manifest inside."""
+"""Joins converted parts, in order, into one HDF5 file with a manifest and a checksum for every chunk."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from ddl.data.preparation.preparation import Preparation
 from ddl.files import put_in_place
 
 Fields = dict[str, tuple[tuple[int, ...], np.dtype]]
-CHUNK_BYTES = 16 << 10  # small samples share a chunk, and are read with all of it
+CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the whole chunk
 
 
 def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) -> tuple[str, ...]:
-    """Write the data set beside the parts and move it into place. Return a line for each sample left out.
+    """Write the data set beside the parts and move it into place. Return one line per skipped sample.
 
     Raises:
-        ValueError: no sample was good.
+        ValueError: no sample could be read.
     """
     records, fields = _survey(parts)
     good = [record for record in records if "error" not in record]
@@ -38,7 +38,9 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
     if not good:
         for part in parts:
             part.unlink()
-        raise ValueError(f"Received: no picture that can be read; the first: {skipped[0]}")
+        raise ValueError(
+            f"Received: no readable picture. Expected: at least one; the first problem: {skipped[0]}"
+        )
     manifest = _manifest(preparation, listing, good, skipped)
     partial = preparation.parts_folder / "assembled.h5"
     with Sink(partial) as sink:
@@ -58,7 +60,7 @@ def _write(
     import h5py
 
     count = len(manifest["samples"])
-    # The oldest format that has all we use, and no times: the same samples, the same bytes.
+    # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
     with h5py.File(sink, "w", libver=("earliest", "v108")) as file:
         digests = _write_samples(file, sink, parts, fields, count, preparation.compression)
         file["split"], folds = preparation.assign(count)
@@ -70,7 +72,7 @@ def _write(
 def _survey(
     parts: Sequence[Path],
 ) -> tuple[list[dict[str, Any]], Fields]:
-    """Return all records, and shape and dtype of each field."""
+    """Return all records, and the shape and dtype of each field."""
     records: list[dict[str, Any]] = []
     fields: Fields = {}
     for part in parts:
@@ -88,7 +90,7 @@ def _write_samples(
     count: int,
     compression: str,
 ) -> dict[str, str]:
-    """Write every field, a part at a time. Return the SHA-256 of each field's values."""
+    """Write every field, one part at a time. Return the SHA-256 of each field's values."""
     for name, (shape, dtype) in fields.items():
         sample_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         rows = max(1, min(count, CHUNK_BYTES // sample_bytes))
@@ -109,7 +111,7 @@ def _write_samples(
         for name, array in arrays.items():
             file[name][start : start + length] = array
             digests[name].update(array.tobytes())
-        sink.check()  # no use in going on
+        sink.check()  # stop at the first write error
         start += length
     return {name: digest.hexdigest() for name, digest in digests.items()}
 
@@ -120,7 +122,7 @@ def _manifest(
     good: Sequence[dict[str, Any]],
     skipped: Sequence[str],
 ) -> dict[str, Any]:
-    """Return what the file was made from. Nothing in it depends on when, where or how fast it was made."""
+    """Return a record of sources, options and versions. It does not depend on time, place or number of workers."""
     left_out = ("source", "output", "workers")
     options = {k: v for k, v in dataclasses.asdict(preparation).items() if k not in left_out}
     prefix = f"{listing.root}{os.sep}"

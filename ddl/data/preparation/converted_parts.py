@@ -1,4 +1,4 @@
-"""Converted samples on their way into a data set: small files that appear whole, so that a killed run goes on."""
+"""Stores converted samples in small files that appear whole, so that a killed run can resume."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PART_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class Task:
-    """One part to be made.
+    """One part to convert.
 
     Attributes:
-        root: of the pictures; names in records are relative to it.
-        samples: in the order of the data set.
-        how: their form.
-        skip: leave out pictures that cannot be read, instead of failing.
-        path: of the part. Its name holds a digest of all that it is made from, so that it is never used for other data.
+        root: folder of the pictures; names in records are relative to it.
+        samples: its samples, in the order of the data set.
+        how: the conversion.
+        skip: skip unreadable pictures instead of failing.
+        path: file of the part. Its name has a digest of options and sources, so that it is never used for other data.
     """
 
     root: Path
@@ -47,7 +47,7 @@ def plan_parts(
     sample_bytes: int,
     into: Path,
 ) -> list[Task]:
-    """Cut the samples into parts of at most 8 MiB and 32 samples: what a killed worker has to do again."""
+    """Divide the samples into parts of at most 8 MiB and 32 samples, the most that a killed worker repeats."""
     length = max(1, min(32, PART_BYTES // sample_bytes))
     tasks = []
     for start in range(0, len(samples), length):
@@ -58,10 +58,10 @@ def plan_parts(
 
 
 def make_part(task: Task) -> int:
-    """Convert a part's samples and write them, whole or not at all. Return how many were good.
+    """Convert a part's samples and write them, whole or not at all. Return the number of good samples.
 
     Raises:
-        ValueError: a picture is bad, and `skip` is off.
+        ValueError: a picture is unreadable, and `skip` is off.
         OSError: the part cannot be written.
     """
     rows: list[dict[str, np.ndarray]] = []
@@ -89,14 +89,14 @@ def make_part(task: Task) -> int:
 
 
 def read_part(path: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Return a part's records (one a sample, good or bad) and the arrays of its good samples."""
+    """Return a part's records (one per sample, good or bad) and the arrays of its good samples."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     return json.loads(arrays.pop("records").tobytes()), arrays
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether a part is there and its checksums hold."""
+    """Return whether a part exists and its checksums match."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
@@ -123,7 +123,7 @@ def _checksummed(root: Path, path: Path) -> dict[str, Any]:
 
 
 def _digest(root: Path, samples: Sequence[Sample], how: Conversion, skip: bool) -> str:
-    """Return a digest of options and files; a file that was touched since counts as another."""
+    """Return a digest of options and files, including their modification times."""
     facts: list[Any] = [asdict(how), skip]
     for sample in samples:
         facts.append(sample.label)

@@ -1,4 +1,4 @@
-"""An example data set as files: synthetic microscope pictures and their masks, in folders `images/` and `masks/`."""
+"""Writes an example data set: synthetic microscope pictures and masks, in folders `images/` and `masks/`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _RANGES = {"count": Range(1, 10**6), "size": Range(8, 4096), "seed": Range(0)}
 
 @dataclass(frozen=True)
 class Example:
-    """What is written.
+    """The example data set to write.
 
     Attributes:
         output: a new folder.
-        count: of pictures.
-        size: pixels of each side.
-        seed: another one gives other pictures.
+        count: number of pictures.
+        size: height and width in pixels.
+        seed: another seed gives other pictures.
     """
 
     output: Path
@@ -35,17 +35,17 @@ class Example:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse a place where nothing can be written."""
+        """Convert every field to its type, and refuse an output that cannot be written."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "example pictures")
         check_file("output", self.output)
 
 
 def write_example(example: Example) -> None:
-    """Write all pictures and masks; the folder appears when they are complete.
+    """Write all pictures and masks. The folder appears when they are complete.
 
     Raises:
-        ValueError: the disk would not have them. Nothing is left behind.
+        ValueError: the disk is full or cannot be written. Nothing is left behind.
     """
     try:
         beside = example.output.absolute().parent
@@ -56,7 +56,7 @@ def write_example(example: Example) -> None:
     except OSError as error:
         raise ValueError(
             f"Received: output={example.output}, which cannot be written ({error.strerror or error}). Expected: a disk "
-            "with room for it."
+            "with enough space."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What data set to make of which pictures, as one frozen value: all that the flags of prepare_data.py can say."""
+"""Which pictures to convert, and how: the options of scripts/prepare_data.py as one frozen value."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _CHOICES = {"layout": LAYOUTS, "on_error": ON_ERROR, "compression": COMPRESSIONS
 
 @dataclass(frozen=True)
 class Preparation:
-    """What to make of which pictures.
+    """Which pictures to convert, and how.
 
     Attributes:
-        source: folder of the pictures.
-        output: the HDF5 file to write; must not exist.
+        source: folder with the pictures.
+        output: HDF5 file to write; must not exist.
         image_size: height and width in pixels.
         layout: "pairs" (name.jpg + name_mask.gif), "folders" (images/ + masks/), "classes" (CLASS/name.jpg) or "auto".
         channels: "grey", "rgb" or "rgba".
-        bits: 8 or 16 a channel.
+        bits: 8 or 16 per channel.
         mask_mode: "binary" (1 where not black) or "classes" (grey value or palette index).
-        validation: fraction of the samples in the validation split.
-        test: fraction of the samples in the test split.
-        folds: number of folds for cross-validation, of all but the test split; 0 for none.
-        seed: of splits and folds.
-        on_error: "stop" at the first bad picture, or "skip" each and name it.
-        compression: "none", "lzf" (fast) or "gzip" (small) of the file's chunks.
-        workers: processes that convert; 0 for one a core.
-        pixel_limit: pictures with more pixels are refused before they are decoded.
+        validation: fraction of samples for the validation split.
+        test: fraction of samples for the test split.
+        folds: number of cross-validation folds, without the test split; 0 for none.
+        seed: seed of splits and folds.
+        on_error: "stop" at the first unreadable picture, or "skip" and report each.
+        compression: "none", "lzf" (fast) or "gzip" (small), for the file's chunks.
+        workers: number of converting processes; 0 for one per core.
+        pixel_limit: pictures with more pixels are refused before decoding.
     """
 
     source: Path
@@ -61,7 +61,7 @@ class Preparation:
     pixel_limit: int = PIXEL_LIMIT
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what cannot be made, before anything is read or written."""
+        """Convert every field to its type, and refuse invalid values before anything is read or written."""
         convert_fields(self)
         check_choices(vars(self), _CHOICES)
         check_ranges(vars(self), _RANGES, "prepare_data")
@@ -71,27 +71,29 @@ class Preparation:
             raise ValueError(f"Received: output={self.output}. Expected: a name that ends in .h5.")
 
     def conversion(self) -> Conversion:
-        """Return the form of the samples."""
+        """Return the conversion of the samples."""
         return Conversion(
             self.image_size, self.channels, self.bits, self.mask_mode, self.pixel_limit
         )
 
     def assign(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return split and fold (if there are folds) of `count` samples."""
+        """Return the split and fold (if any) of `count` samples."""
         split = splits.split_samples(count, self.validation, self.test, self.seed)
         return split, splits.fold_samples(split, self.folds, self.seed) if self.folds else None
 
     def check_paths(self) -> None:
-        """Refuse a source that is no folder, or an output that exists or cannot be written."""
+        """Refuse a source that is not a folder, and an output that exists or cannot be written."""
         if not self.source.is_dir():
             raise ValueError(
-                f"Received: source={self.source}, which is no folder. Expected: a folder with pictures."
+                f"Received: source={self.source}, which is not a folder. Expected: a folder with pictures."
             )
         if self.output.exists():
-            shutil.rmtree(self.parts_folder, ignore_errors=True)  # of a run killed as it cleaned up
+            shutil.rmtree(
+                self.parts_folder, ignore_errors=True
+            )  # left by a run that was killed during cleanup
         check_file("output", self.output)
 
     @property
     def parts_folder(self) -> Path:
-        """Where a run keeps what is done so far."""
+        """Folder of the parts converted so far."""
         return self.output.with_name(f".{self.output.name}.parts")

@@ -1,7 +1,9 @@
-"""Pictures to one chunked, checksummed HDF5 file: in parallel, resumable, and whole or not at all.
+"""Converts pictures to one chunked HDF5 file with checksums: in parallel, resumable, whole or not at all.
 
-Converted samples first go into small files beside the output (`.NAME.h5.parts/`), which a run that was killed finds
-again; then one process puts them together, in order. So the same pictures and options always give the same bytes.
+Converted samples are first written to small files beside the output (`.NAME.h5.parts/`), which a later run can reuse.
+Then one process joins them in order, so the same pictures and options always give the same bytes.
+
+    prepare(Preparation(source=Path("pictures"), output=Path("cells.h5"), image_size=(128, 128)))
 """
 
 from __future__ import annotations
@@ -26,17 +28,17 @@ from ddl.progress import Progress
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: number of samples in the file, and a line for each that was left out."""
+    """The result: number of samples in the file, and one line per skipped sample."""
 
     count: int
     skipped: tuple[str, ...]
 
 
 def prepare(preparation: Preparation) -> Outcome:
-    """Make the data set. A run that was killed is taken up where it was.
+    """Create the data set. Parts of an interrupted run are reused.
 
     Raises:
-        ValueError: a path, a picture or a mask is bad; what is done so far is kept for the next run.
+        ValueError: a path, picture or mask is invalid. Finished parts are kept for the next run.
     """
     preparation.check_paths()
     listing = find_samples(preparation)
@@ -51,7 +53,7 @@ def prepare(preparation: Preparation) -> Outcome:
 
 
 def find_samples(preparation: Preparation) -> Listing:
-    """Return the pictures of the source folder in the layout asked for, or the one it looks like."""
+    """Return the pictures of the source folder, in the given or detected layout."""
     from ddl.data.sources import classes, detect_format, folders, pairs
 
     finders = {"folders": folders.find, "pairs": pairs.find, "classes": classes.find}
@@ -72,7 +74,7 @@ def find_samples(preparation: Preparation) -> Listing:
 
 @contextlib.contextmanager
 def _working_folder(preparation: Preparation) -> Iterator[Path]:
-    """Hold the folder of parts for this run alone; remove it once the file is there, or if nothing is in it."""
+    """Lock the folder of parts for this run. Remove it when the file is complete, or if it is empty."""
     folder = preparation.parts_folder
     with contextlib.ExitStack() as held:
         try:
@@ -96,7 +98,7 @@ def _working_folder(preparation: Preparation) -> Iterator[Path]:
 
 
 def _tasks(preparation: Preparation, listing: Listing, folder: Path) -> list[Task]:
-    """Return the parts to make, and clear away those of other options or pictures."""
+    """Return the parts to create, and delete those of other options or pictures."""
     how = preparation.conversion()
     depth = DEPTHS[how.bits].itemsize
     sample_bytes = math.prod(preparation.image_size) * (CHANNELS[how.channels] * depth + 1)
@@ -115,13 +117,13 @@ def _tasks(preparation: Preparation, listing: Listing, folder: Path) -> list[Tas
 
 
 def _convert(tasks: list[Task], processes: int) -> None:
-    """Make the parts that are not there yet."""
+    """Create the missing parts."""
     missing = [task for task in tasks if not task.path.exists()]
     done = sum(len(task.samples) for task in tasks) - sum(len(task.samples) for task in missing)
     progress = Progress("pictures", sum(len(task.samples) for task in tasks))
     if done:
-        progress.show(done)  # what an earlier run has left
-    # Closed at once also after Ctrl-C: no worker may write once the folder of parts is let go.
+        progress.show(done)  # from an earlier run
+    # Also closed at once after Ctrl-C: no worker may write after the folder of parts is unlocked.
     with (
         contextlib.closing(progress),
         contextlib.closing(workers.run_in_order(make_part, missing, processes)) as made,
@@ -134,11 +136,11 @@ def _convert(tasks: list[Task], processes: int) -> None:
 def _disk_trouble(output: Path, error: OSError) -> ValueError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ValueError(
-            f"Received: no space left for {output}. Expected: twice the size of the data set; free some and run "
-            "the same command again: it goes on where it was."
+            f"Received: no space left for {output}. Expected: twice the size of the data set; free some space and "
+            "run the same command again to resume."
         )
     return ValueError(
-        f"Received: {output}, which cannot be written ({error}). Expected: a disk that works."
+        f"Received: {output}, which cannot be written ({error}). Expected: a writable disk."
     )
 
 

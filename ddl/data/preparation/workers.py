@@ -1,4 +1,4 @@
-"""Work spread over processes that end with this one, even under `kill -9`."""
+"""Distributes work over processes that end with this one, even after `kill -9`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TypeVar
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
-_AHEAD = 3  # tasks handed out per process: enough to keep it busy, few enough to stop soon
+_AHEAD = 3  # tasks per process: enough to keep it busy, few enough to stop soon
 
 
 def run_in_order(
@@ -46,7 +46,7 @@ def run_in_order(
     except BrokenProcessPool as error:
         raise ValueError(
             "Received: a worker process that died. Expected: enough memory for each; try fewer workers, and run "
-            "the same command again: it goes on where it was."
+            "the same command again to resume."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -58,9 +58,9 @@ def _next(pending: deque[tuple[_Task, Future[_Result]]]) -> tuple[_Task, _Result
 
 
 def _begin(parent: int) -> None:
-    """Set up a worker: it leaves Ctrl-C to its parent, and ends when that is gone."""
+    """Set up a worker: it ignores Ctrl-C, which its parent handles, and ends when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it would say, our errors say
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our errors report the same problems
 
     def watch() -> None:
         while os.getppid() == parent:

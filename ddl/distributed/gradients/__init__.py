@@ -1,1 +1,1 @@
-"""From this rank's gradients to the mean over the global batch."""
+"""From each rank's gradients to the mean over the global batch."""

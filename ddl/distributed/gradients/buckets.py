@@ -1,4 +1,4 @@
-"""Which gradients are reduced together. No TensorFlow here."""
+"""Buckets of gradients that are reduced together. This module does not import TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 
 BUCKET_BYTES = 32 << 20
-"""Of gradients that travel together, where HOROVOD_FUSION_THRESHOLD says nothing else."""
+"""Default size of a bucket; HOROVOD_FUSION_THRESHOLD overrides it."""
 
 
 def bucket_bytes() -> int:
-    """Return what HOROVOD_FUSION_THRESHOLD says, the size of the buffer that a bucket has to fit into."""
+    """Return the size of Horovod's fusion buffer, into which a bucket must fit."""
     try:
         return int(os.environ["HOROVOD_FUSION_THRESHOLD"])
     except (KeyError, ValueError):
@@ -18,14 +18,14 @@ def bucket_bytes() -> int:
 
 
 def in_buckets(sizes: Sequence[float], most: float) -> list[list[int]]:
-    """Return the places of variables that travel together: the last layer's first, as the backward pass makes them.
+    """Return buckets of variable positions, the last layer first, in the order of the backward pass.
 
-    One bucket for all would have to wait for the first layer's gradient. Which variables share one hangs on their sizes
-    alone, so that sums are made in the same order in every run.
+    A single bucket would have to wait for the first layer's gradient. Buckets depend only on the variables' sizes, so
+    that every run sums in the same order.
 
     Args:
-        sizes: of each variable's gradient, from the first layer to the last.
-        most: that a bucket holds; a larger variable has one of its own.
+        sizes: size of each variable's gradient, from the first layer to the last.
+        most: capacity of a bucket; a larger variable gets its own bucket.
     """
     found: list[list[int]] = []
     held = 0.0

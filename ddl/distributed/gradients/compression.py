@@ -1,4 +1,4 @@
-"""What travels between the ranks in place of float32 gradients: the same, or 16 bits a number."""
+"""Gradient dtype on the wire: unchanged, or 16 bits per number."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ NAMES = ("none", "fp16", "bf16")
 
 
 def average(tensors: list[tf.Tensor], compression: str) -> list[tf.Tensor]:
-    """Return the mean over ranks of dense tensors, reduced as one group as soon as all of them are there.
+    """Return the mean over ranks of dense tensors, reduced as one group once all of them are computed.
 
-    "fp16" halves the traffic, sums in float16 and overflows above 65504. "bf16" halves it too, keeps
-    float32's range and sums in float32, so that its only loss is the rounding of what is sent.
+    "fp16" halves the traffic, sums in float16 and overflows above 65504. "bf16" also halves it, keeps float32's
+    range and sums in float32; it only rounds the values that are sent.
     """
     hvd = runtime.horovod()
     # Horovod has no bfloat16.
@@ -27,7 +27,7 @@ def average(tensors: list[tf.Tensor], compression: str) -> list[tf.Tensor]:
 
 
 def _average_in_bfloat16(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Scatter and gather bfloat16 bits as integers: every rank sums one part of the numbers, in float32."""
+    """Scatter and gather bfloat16 bits as integers; every rank sums one part of the numbers in float32."""
     hvd, size = runtime.horovod(), runtime.size()
     flat = tf.concat([tf.cast(tf.reshape(t, [-1]), tf.float32) for t in tensors], axis=0)
     length = tf.shape(flat)[0]

@@ -1,4 +1,4 @@
-"""Sums over ranks inside a step, and the way back: gradients that come from the losses of all ranks."""
+"""Sums over ranks inside a step, and the gradients of such sums."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ddl.distributed.timing.reduction_timer import timed
 
 
 def over_ranks(values: tf.Tensor) -> tf.Tensor:
-    """Return the sum over ranks. No gradient of its own: `back_over_ranks` is it."""
+    """Return the sum over ranks. It defines no gradient; `back_over_ranks` computes it."""
     if runtime.size() == 1:
         return values
     hvd = runtime.horovod()
@@ -18,10 +18,10 @@ def over_ranks(values: tf.Tensor) -> tf.Tensor:
 
 
 def back_over_ranks(upstream: tf.Tensor, share: step_share.StepShare | None) -> tf.Tensor:
-    """Return the gradient of a sum over ranks from the losses of all of them.
+    """Return the gradient of a sum over ranks, with respect to the losses of all ranks.
 
-    Where the share of a rank is not in its loss, it is put on its gradients after the backward pass. What comes from
-    other ranks' losses must have their shares, not this rank's: so they are put on here, and this one's taken out.
+    If the loss does not contain the rank's share, the share multiplies its gradients after the backward pass. The
+    terms from other ranks' losses need their shares instead: multiply them in here, and divide by this rank's.
     """
     if share is None or share.in_loss:
         return over_ranks(upstream)

@@ -1,4 +1,4 @@
-"""The arithmetic of gradients over ranks: averaged, weighed, and agreed upon; dense, sparse or None."""
+"""Gradient arithmetic over ranks: averages, weights and checks for dense, sparse and missing gradients."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Reduction:
     """How the gradients of an optimizer are averaged.
 
     Attributes:
-        compression: what travels: "none", "fp16" or "bf16".
-        sparse_as_dense: whether sparse gradients are made dense first. Gathering them costs memory for every row
-            that any rank touched; dense ones cost that of the whole table.
+        compression: gradient dtype on the wire: "none" (unchanged), "fp16" or "bf16".
+        sparse_as_dense: whether sparse gradients are made dense first. Gathering sparse gradients needs memory for
+            every row that any rank touched; a dense gradient needs that of the whole table.
     """
 
     compression: str = "none"
@@ -53,7 +53,7 @@ class Reduction:
 
 
 def share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
-    """Return the gradients times this rank's share of the step, where its loss does not carry it already."""
+    """Return the gradients times this rank's share of the step, unless its loss already contains the share."""
     share = step_share.current()
     if share is None or share.in_loss:
         return list(gradients)
@@ -62,7 +62,7 @@ def share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
     weighed = timed(
         values,
         lambda: tf.cond(
-            tf.equal(share.share, 1.0),  # all steps but the last one of an epoch
+            tf.equal(share.share, 1.0),  # true in all steps except the last one of an epoch
             lambda: values,
             lambda: [step_share.weighed(one, share.share) for one in values],
         ),
@@ -77,7 +77,7 @@ def times_ranks(gradients: Sequence[Gradient]) -> list[Gradient]:
 
 
 def agreed_finite(gradients: list[Gradient]) -> list[Gradient]:
-    """Make the gradients of every rank NaN where those of one rank are not finite."""
+    """Return the gradients, or NaN on every rank if any rank has a gradient that is not finite."""
     present = [g for g in gradients if g is not None]
     finite = [tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(_values(g)))) for g in present]
     hvd = runtime.horovod()
@@ -88,7 +88,7 @@ def agreed_finite(gradients: list[Gradient]) -> list[Gradient]:
 
 
 def _average_sparse(sparse: dict[int, tf.IndexedSlices]) -> dict[int, tf.IndexedSlices]:
-    """Gather the rows of all ranks. Horovod's own grouped form mixes up shapes beside dense tensors."""
+    """Gather the rows of all ranks. Horovod's grouped all-reduce confuses shapes of sparse and dense tensors."""
     hvd, size = runtime.horovod(), runtime.size()
     values = hvd.grouped_allgather([slices.values / size for slices in sparse.values()])
     indices = hvd.grouped_allgather([slices.indices for slices in sparse.values()])

@@ -1,8 +1,8 @@
-"""How much of a global step each rank holds, so that ranks with uneven batches still make one global mean.
+"""Each rank's share of a global step, so that ranks with uneven batches still compute one global mean.
 
-Inside `step_samples(count)` a distributed optimizer weighs this rank by its share of the step's samples, and
-synchronized batch normalization counts only real rows. `uneven_batches` wraps the `train_step` of every model in it, so
-that `fit` and custom train steps need nothing; a bare `GradientTape` loop with uneven batches enters it itself.
+Inside `step_samples(count)` a distributed optimizer weights this rank by its share of the step's samples, and
+synchronized batch normalization counts only real rows. `uneven_batches` wraps every model's `train_step` in it,
+so `fit` and custom train steps need no change. A `GradientTape` loop with uneven batches must enter it itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ddl.distributed import runtime
 
 
 class Block:
-    """A stretch of code, true while it runs; it may run within itself."""
+    """A context manager that is true while its block runs. It can be nested."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -34,20 +34,20 @@ class Block:
 
 
 taking = Block()
-"""A train or test step of `fit` or `evaluate`, traced or eager."""
+"""True during a train or test step of `fit` or `evaluate`, traced or eager."""
 even = Block()
-"""Steps in which every rank is known to have as many samples as the others: nobody is asked how many."""
+"""True during steps in which all ranks are known to have equally many samples: counts are not exchanged."""
 
 
 @dataclass
 class StepShare:
-    """This rank's part in the step that is being traced or run.
+    """This rank's share of the step that is being traced or run.
 
     Attributes:
-        share: float64 scalar, this rank's samples over the mean per rank: 1 when all are equal, 0 without any.
-        real: float64 scalar, 1, or 0 where this rank computes on a row of zeros because it has no sample.
-        spans_ranks: whether this rank's loss hangs on other ranks' samples: with synchronized batch normalization.
-        in_loss: whether `scale_loss` has put the share into the loss, so that gradients carry it already.
+        share: float64 scalar, this rank's samples divided by the mean per rank: 1 if all are equal, 0 if it has none.
+        real: float64 scalar, 1, or 0 if this rank has no sample and computes on a row of zeros.
+        spans_ranks: whether this rank's loss depends on other ranks' samples, as with synchronized batch normalization.
+        in_loss: whether `scale_loss` has multiplied the loss by the share, so that gradients contain it.
     """
 
     share: tf.Tensor
@@ -60,12 +60,12 @@ _current: list[StepShare] = []
 
 
 def current() -> StepShare | None:
-    """Return the share of the step that this code is part of, or None outside of one."""
+    """Return the share of the current step, or None outside a step."""
     return _current[-1] if _current else None
 
 
 def spanning() -> StepShare | None:
-    """Return the same, and note that the step's loss hangs on other ranks' samples."""
+    """Return `current()`, and record that the step's loss depends on other ranks' samples."""
     share = current()
     if share is not None:
         share.spans_ranks = True
@@ -74,9 +74,12 @@ def spanning() -> StepShare | None:
 
 @contextlib.contextmanager
 def step_samples(count: Any) -> Iterator[StepShare]:
-    """Say that this rank's part of the step has `count` samples (a number or a scalar tensor).
+    """Declare that this rank's part of the step has `count` samples (a number or a scalar tensor).
 
-    All ranks must enter it: their counts are summed, which overlaps with the computation.
+        with dist.step_samples(len(x)):
+            train_on(x, y)  # loss, gradients and update
+
+    All ranks must enter it: their counts are summed while the step is computed.
     """
     count = tf.cast(count, tf.float64)
     if runtime.size() == 1:
@@ -94,5 +97,5 @@ def step_samples(count: Any) -> Iterator[StepShare]:
 
 
 def weighed(tensor: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """Return `tensor * share`, and 0 where the share is 0, whatever the tensor holds."""
+    """Return `tensor * share`, and 0 where the share is 0, even if the tensor is NaN or infinite."""
     return tf.math.multiply_no_nan(tensor, tf.cast(share, tensor.dtype))

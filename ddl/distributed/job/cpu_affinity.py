@@ -1,4 +1,4 @@
-"""Which cores a rank computes on, where its launcher leaves all cores of the machine to all ranks."""
+"""Core pinning for ranks that the launcher has not bound to cores."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _before: set[int] | None = None
 
 
 def pin(local_rank: int, local_size: int) -> None:
-    """Keep this process to its share of the cores, so that no two ranks compute on one by turns.
+    """Restrict this process to its share of the cores, so that no two ranks compete for a core.
 
-    Does nothing where the launcher has bound the ranks, where a container's quota says nothing about which cores
-    are meant, where there are fewer cores than ranks, on other systems than Linux, and with DDL_PIN_CORES=0.
+    Does nothing if the launcher has bound the ranks, under a container's CPU quota (it does not name cores), with
+    fewer cores than ranks, on systems other than Linux, and with DDL_PIN_CORES=0.
     """
     global _before
     mine = launcher.affinity()
@@ -35,7 +35,7 @@ def pin(local_rank: int, local_size: int) -> None:
 
 
 def release() -> None:
-    """Give the process all its cores again."""
+    """Allow the process to use all its cores again."""
     global _before
     if _before is not None:
         _set_affinity(_before)
@@ -45,14 +45,14 @@ def release() -> None:
 def share_of(
     cores: Collection[int], local_rank: int, local_size: int, cpus: Path = _CPUS
 ) -> set[int]:
-    """Return a rank's part of the cores: neighbours, a processor's together, and both threads of a core."""
+    """Return a rank's share of the cores: neighbouring ones of one processor, with both threads of a core."""
     placed = sorted(cores, key=lambda core: _place(core, cpus))
     first, end = (len(placed) * rank // local_size for rank in (local_rank, local_rank + 1))
     return set(placed[first:end])
 
 
 def _place(core: int, cpus: Path) -> tuple[int, int, int]:
-    """Return processor, core and thread."""
+    """Return the sort key (processor, core, thread)."""
     topology = cpus / f"cpu{core}" / "topology"
     try:
         package = int((topology / "physical_package_id").read_text())
@@ -62,7 +62,7 @@ def _place(core: int, cpus: Path) -> tuple[int, int, int]:
 
 
 def _set_affinity(cores: set[int]) -> None:
-    """Also of the threads that there are already, Horovod's among them."""
+    """Set the affinity of every existing thread, Horovod's included."""
     for thread in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):  # it has ended
             os.sched_setaffinity(int(thread.name), cores)

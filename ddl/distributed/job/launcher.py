@@ -1,6 +1,6 @@
-"""What the launcher (mpirun, horovodrun, srun) says about this process, and the cores it may use.
+"""This process's place in the job, from the launcher's variables (mpirun, horovodrun, srun), and its usable cores.
 
-Pure Python: nothing here imports TensorFlow or Horovod, so that it can run before either.
+Pure Python: it imports neither TensorFlow nor Horovod, so that it can run before both.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# (size, rank, local rank, local size) as each launcher names them. Horovod's own names stand first:
+# (size, rank, local rank, local size) as each launcher names them. Horovod's names come first because
 # `horovodrun --gloo` inside an mpirun or Slurm allocation inherits the outer launcher's variables.
 _LAUNCHERS = (
     ("horovodrun", "HOROVOD_SIZE", "HOROVOD_RANK", "HOROVOD_LOCAL_RANK", "HOROVOD_LOCAL_SIZE"),
@@ -28,7 +28,7 @@ _LAUNCHERS = (
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the launcher put this process. One rank and no launcher: `launcher` is None."""
+    """This process's place in the job. `launcher` is None for a process without a launcher."""
 
     launcher: str | None = None
     rank: int = 0
@@ -38,7 +38,7 @@ class Placement:
 
 
 def placement(environ: Mapping[str, str] | None = None) -> Placement:
-    """Return this process's place in the job, read from the launcher's variables alone."""
+    """Return this process's place in the job, from the launcher's environment variables."""
     environ = os.environ if environ is None else environ
     for launcher, size, rank, local_rank, local_size in _LAUNCHERS:
         if size in environ:
@@ -68,7 +68,7 @@ def affinity(pid: int = 0) -> set[int]:
         return set(range(os.cpu_count() or 1))
     try:
         return set(os.sched_getaffinity(pid))
-    except OSError:  # another user's process, or one that is gone
+    except OSError:  # another user's process, or one that has ended
         return set()
 
 
@@ -91,8 +91,8 @@ def cpu_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> float | None:
 def usable_cores() -> int:
     """Return how many cores the ranks of this machine may use together.
 
-    A launcher that binds ranks narrows each rank's own set, so the parent (mpirun or its daemon, which
-    is not bound) tells what all of them share.
+    A launcher that binds ranks restricts each rank's set. The parent process (mpirun or its daemon) is not bound,
+    so its set covers all ranks.
     """
     cores = len(affinity() | affinity(os.getppid())) or 1
     quota = cpu_quota()
@@ -100,9 +100,9 @@ def usable_cores() -> int:
 
 
 def threads_per_rank(local_size: int) -> int:
-    """Return the compute threads that each of `local_size` ranks on this machine gets.
+    """Return the number of compute threads for each of `local_size` ranks on this machine.
 
-    A number that the user has set in OMP_NUM_THREADS is kept.
+    OMP_NUM_THREADS overrides it.
     """
     if os.environ.get("OMP_NUM_THREADS", "").isdecimal():
         return max(1, int(os.environ["OMP_NUM_THREADS"]))

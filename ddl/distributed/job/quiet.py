@@ -1,4 +1,4 @@
-"""Less noise: TensorFlow's start-up chatter on every rank, and everything on ranks other than 0."""
+"""Suppress TensorFlow's start-up messages on every rank, and all messages on ranks other than 0."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
-# TensorFlow writes these to standard error from C++ before any of its settings count.
+# TensorFlow writes these to standard error from C++ before it reads any of its settings.
 _CHATTER = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
     rb"|I0000 .*(port\.cc|cpu_feature_guard\.cc)"
@@ -22,9 +22,9 @@ _CHATTER = re.compile(
 
 @contextlib.contextmanager
 def loading_tensorflow() -> Iterator[None]:
-    """Load it without its chatter, and without Python's garbage collector.
+    """Suppress start-up messages and pause Python's garbage collector while TensorFlow loads.
 
-    That would walk the hundred thousands of objects that are loaded, and stay, again and again: a fifth of the time.
+    The collector would scan hundreds of thousands of permanent objects again and again: a fifth of the load time.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -38,11 +38,11 @@ def loading_tensorflow() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Hold back standard error, also that of C++, and write it without TensorFlow's chatter afterwards."""
+    """Buffer standard error, C++ output included, and write it afterwards without TensorFlow's start-up messages."""
     sys.stderr.flush()
     try:
         stderr = os.dup(2)
-    except OSError:  # no standard error at all
+    except OSError:  # standard error is closed
         yield
         return
     with tempfile.TemporaryFile() as held:
@@ -60,7 +60,7 @@ def _without_chatter() -> Iterator[None]:
 
 
 def silence_this_rank() -> None:
-    """Leave the talking to rank 0: no TensorFlow or Keras messages, no progress bars, no warnings."""
+    """Turn off TensorFlow and Keras messages, progress bars and warnings on this rank."""
     warnings.simplefilter("ignore")
     for name in ("tensorflow", "absl", "h5py"):
         logging.getLogger(name).setLevel(logging.ERROR)

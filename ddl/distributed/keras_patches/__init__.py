@@ -1,1 +1,1 @@
-"""All that changes Keras or relies on its internals: read it first when Keras moves."""
+"""Everything that changes Keras or relies on its internals. Start here when a Keras release breaks something."""

@@ -1,8 +1,8 @@
 """Batch normalization over the global batch.
 
-`SyncBatchNormalization` is Keras's own layer with its own flag `synchronized=True`, whose statistics Keras 3
-reduces only under `tf.distribute`. Once `init` has run under several ranks, every layer with the flag takes them
-over all ranks, also in a model that was loaded from a file; and a saved model loads in plain Keras.
+`SyncBatchNormalization` is Keras's own layer with its flag `synchronized=True`. Keras 3 alone reduces its statistics
+only under `tf.distribute`. After `init` on several ranks, every layer with the flag uses the statistics of all ranks,
+also in a model loaded from a file. A saved model loads in plain Keras.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from ddl.distributed.keras_patches import fused_norm
 
 
 def SyncBatchNormalization(**kwargs: Any) -> keras.layers.BatchNormalization:  # noqa: N802
-    """Return a `keras.layers.BatchNormalization` whose statistics and gradients are over the global batch.
+    """Return a `keras.layers.BatchNormalization` with statistics and gradients over the global batch.
+
+        x = dist.SyncBatchNormalization(momentum=0.9)(x)
 
     Args:
-        **kwargs: those of the Keras layer.
+        **kwargs: arguments of the Keras layer.
     """
     install()
     return keras.layers.BatchNormalization(synchronized=True, **kwargs)
 
 
 def install() -> None:
-    """Make layers with `synchronized=True` reduce their statistics over all ranks, and all layers use fused operations.
+    """Use fused operations in all layers, and statistics of all ranks in layers with `synchronized=True`.
 
-    Keras's own code stays where the fused operations do not fit: masks, renormalization, float64, other axes.
+    Keras's own code still handles masks, renormalization, float64 and other axes.
     """
     layer = keras.layers.BatchNormalization
     local_moments: Callable[..., Any] = layer._moments
@@ -45,8 +47,8 @@ def install() -> None:
         if not self.synchronized or (runtime.size() == 1 and mask is not None):
             return local_moments(self, inputs, mask)
         if runtime.size() == 1:
-            # Keras's own synchronized form takes the variance as a difference of two float32 means, which is
-            # wrong in the sixth digit: one rank would not be what N ranks are compared with.
+            # Keras's synchronized form computes the variance as a difference of two float32 means, which is wrong
+            # in the sixth digit. One rank would then differ from N ranks.
             return keras.ops.moments(inputs, axes=self._reduction_axes)
         return global_moments(inputs, self._reduction_axes, mask)
 
@@ -82,8 +84,8 @@ def global_moments(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return mean and variance of `inputs` over `axes` and over all ranks, each of shape (channels,).
 
-    One reduction, of the sums of values and squares and their count. It is in float64, and the local sums are
-    taken around the local mean, so that nothing cancels when the mean is large against the deviation.
+    One reduction in float64 carries the sums, the sums of squares and the count. Local sums are around the local mean,
+    which avoids cancellation if the mean is large compared with the deviation.
     """
     inputs = tf.convert_to_tensor(inputs)
     if mask is None:
@@ -109,7 +111,7 @@ def global_moments(
 
 
 def _sum_over_ranks(values: tf.Tensor, share: step_share.StepShare | None) -> tf.Tensor:
-    """Return the sum over ranks, through which gradients flow back from the losses of all ranks."""
+    """Return the sum over ranks; its gradient comes from the losses of all ranks."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def summed(values: tf.Tensor) -> Any:

@@ -1,6 +1,6 @@
-"""Adam in TensorFlow's one operation, where Keras 3 makes it of a dozen that each pass over all weights.
+"""Adam as one TensorFlow operation, instead of Keras 3's dozen operations that each pass over all weights.
 
-The weights and slots are those of Keras to rounding, and a saved optimizer is Keras's own.
+Weights and slots equal Keras's to rounding, and a saved optimizer is Keras's own.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 _ROUNDINGS = 4
-"""So many times its dtype's own rounding may 1 - beta be off, as the operation takes it."""
+"""Largest accepted error of 1 - beta in the operation, in units of its dtype's rounding."""
 
 
 def install() -> None:
-    """Make every Adam of the process, and AdamW, which inherits it, use it.
+    """Make every Adam and AdamW of the process use the fused operation.
 
-    Keras's own code stays where it does not fit: sparse gradients, amsgrad, 16-bit variables, betas that are no plain
-    numbers, and a beta_1 such as 0.99, of which float32 loses too much.
+    Keras's own code still handles sparse gradients, amsgrad, 16-bit variables, betas that are not plain numbers, and a
+    beta_1 such as 0.99, for which float32 is too inaccurate.
     """
     optimizer = keras.optimizers.Adam
     keras_update: Callable[..., None] = optimizer.update_step
@@ -51,7 +51,7 @@ def _fits(optimizer: Any, gradient: Any, variable: Any) -> bool:
 
 
 def _is_close(beta: float, dtype: tf.DType) -> bool:
-    """Return whether 1 - beta can be had from beta in a dtype: of 0.9, not of 0.999 in float32, where 1e-5 is lost."""
+    """Return whether 1 - beta is accurate in a dtype. In float32, 0.9 is; 0.999 is off by a relative 1e-5."""
     number = dtype.as_numpy_dtype
     left = float(number(1) - number(beta))
     return abs(left - (1 - beta)) <= _ROUNDINGS * float(np.finfo(number).eps) * (1 - beta)
@@ -70,7 +70,7 @@ def _update(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) ->
             alpha=tf.constant(1 - beta_2, dtype),
             delta=tf.convert_to_tensor(velocity) - tf.square(gradient),
         )
-        beta_2 = 1.0  # the operation below leaves the velocity as it is
+        beta_2 = 1.0  # makes the operation below keep the velocity unchanged
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
         m=momentum.handle,

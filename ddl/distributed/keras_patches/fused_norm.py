@@ -1,7 +1,7 @@
-"""Batch normalization in TensorFlow's fused operations, over this rank's samples or over those of all ranks.
+"""Batch normalization with TensorFlow's fused operations, over this rank's samples or over those of all ranks.
 
-Keras 3 makes it of some twenty operations, each of which reads or writes all features once more: a third of a small
-U-Net's step on a CPU. The fused operations take four times less.
+Keras 3 uses about twenty operations, each of which reads or writes all features: a third of a small U-Net's step on a
+CPU. The fused operations take a quarter of that time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _RANKS = (4, 5)  # pictures and volumes
 
 
 class Normalized(NamedTuple):
-    """Features, and the statistics that they were normalized with, in float32."""
+    """Normalized features, and the statistics used for them, in float32."""
 
     outputs: tf.Tensor
     mean: tf.Tensor
@@ -26,7 +26,7 @@ class Normalized(NamedTuple):
 
 
 def fits(inputs: tf.Tensor, axis: int) -> bool:
-    """Return whether the fused operations can take these features, with channels at this axis."""
+    """Return whether the fused operations support these features, with channels at this axis."""
     rank = len(inputs.shape)
     return rank in _RANKS and axis in (-1, rank - 1) and inputs.dtype in _DTYPES
 
@@ -37,11 +37,11 @@ def normalize(
     """Return the features normalized with the statistics of their batch: (N, ..., C) -> (N, ..., C).
 
     Args:
-        inputs: of a kind that `fits`.
+        inputs: features that `fits` accepts.
         gamma: the scale, (C,), or None.
         beta: the offset, (C,), or None.
         epsilon: added to the variance.
-        over_all_ranks: whether the batch is that of all ranks. Then all of them must call it.
+        over_all_ranks: whether to use the statistics of all ranks. Then all ranks must call it.
     """
     shape = tf.shape(inputs)
     channels = inputs.shape[-1]
@@ -70,7 +70,7 @@ def _local(
         is_training=True,
     )
     count = _count(pictures)
-    # For a single value, the operation divides by 1, not by 0.
+    # The operation returns the unbiased variance (for a single value it divides by 1): convert it to the biased one.
     return outputs, mean, unbiased * tf.cast((count - 1) / count, tf.float32)
 
 
@@ -95,7 +95,7 @@ def _global(
                 epsilon=epsilon,
                 is_training=False,
             )
-            # What the loss owes to the statistics: to those of all ranks, from the losses of all ranks.
+            # Gradient through the statistics: they are shared, so the losses of all ranks contribute.
             local = tf.cast(tf.stack([for_scale, for_offset]), tf.float64)
             through = -rank_sums.back_over_ranks(local, share) / count
             if share is not None:
@@ -113,10 +113,10 @@ def _global(
 def _statistics(
     pictures: tf.Tensor, share: step_share.StepShare | None
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return mean and variance over all ranks, and how many values each is of.
+    """Return mean and variance over all ranks, and the number of values per channel.
 
-    One reduction, in float64. Each rank's variance is around its own mean, so that nothing cancels when the mean is
-    large against the deviation.
+    It takes one reduction, in float64. Each rank's variance is around its own mean, which avoids cancellation if the
+    mean is large compared with the deviation.
     """
     ones = tf.ones((pictures.shape[-1],))
     _, mean, variance = _local(pictures, ones, tf.zeros_like(ones), 0.001)

@@ -1,14 +1,14 @@
-"""What `init` changes in Keras itself under several ranks, so that nothing trains apart in silence.
+"""Wrappers around Keras methods that `init` installs on several ranks, so that no rank silently trains alone.
 
-Four methods are wrapped, each where every way of training passes:
+Four methods are wrapped. Every kind of training loop calls at least one of them:
 
-- `Model.make_train_function` refuses a model whose optimizer does not reduce, gives all ranks equal weights before
-  its first step, makes steps work with uneven batches, and keeps the reduction out of XLA.
-- `Model.make_test_function` makes evaluation work with uneven batches.
-- `Optimizer.apply` refuses gradients that were not averaged, also in a `GradientTape` loop.
-- `LossScaleOptimizer.apply` refuses a reduction that stands behind its decision to skip a step.
+- `Model.make_train_function` rejects a model whose optimizer does not reduce, gives all ranks equal weights before
+  the first step, supports uneven batches, and keeps the reduction outside XLA.
+- `Model.make_test_function` supports uneven batches in evaluation.
+- `Optimizer.apply` rejects gradients that were not averaged, also in a `GradientTape` loop.
+- `LossScaleOptimizer.apply` rejects a reduction that runs after the decision to skip a step.
 
-Besides, `BatchNormalization(synchronized=True)` takes its statistics over all ranks, in fused operations
+`BatchNormalization(synchronized=True)` also computes its statistics over all ranks, in fused operations
 (see `batch_norm`).
 """
 
@@ -54,10 +54,14 @@ def install() -> None:
 
 
 def reduces_itself(trained: Any) -> Any:
-    """Say that a model's `train_step`, or a loop around an optimizer, reduces gradients by itself; return it.
+    """Declare that your own code reduces the gradients of a model or optimizer, and return it.
+
+    The checks for plain optimizers then accept it.
+
+        optimizer = dist.reduces_itself(keras.optimizers.Adam())
 
     Args:
-        trained: the model, or the plain optimizer, that is then let be.
+        trained: the model whose `train_step` reduces, or the plain optimizer of a loop that reduces.
     """
     optimizer = getattr(trained, "optimizer", None)
     for part in (trained, optimizer, getattr(optimizer, "inner_optimizer", None)):
@@ -96,10 +100,10 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
 
 
 def _check_compiled(optimizer: Any) -> None:
-    """Refuse an optimizer that would train every rank by itself.
+    """Check that the compiled optimizer averages gradients over ranks.
 
     Raises:
-        ValueError: with the remedy.
+        ValueError: if it does not.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if optimizer is None or is_distributed(optimizer) or is_distributed(inner):
@@ -107,40 +111,40 @@ def _check_compiled(optimizer: Any) -> None:
     name = type(optimizer).__name__
     if from_horovod(optimizer) or from_horovod(inner):
         raise ValueError(
-            f"Received: a model compiled with Horovod's own Keras wrapper of {name}, which under Keras 3 never reduces "
-            "a gradient. Expected: ddl.distributed.DistributedOptimizer(optimizer) around the plain Keras optimizer."
+            f"Received: a model compiled with Horovod's own Keras wrapper of {name}, which never reduces gradients "
+            "under Keras 3. Expected: ddl.distributed.DistributedOptimizer(optimizer) around the plain Keras optimizer."
         )
     raise ValueError(
-        f"Received: a model compiled with a plain {name} on {runtime.size()} ranks: each would train a model of its "
-        f"own. Expected: model.compile(ddl.distributed.DistributedOptimizer({name}(...)), ...), or, to keep the state "
-        "of a loaded one, model.optimizer = DistributedOptimizer(model.optimizer)."
+        f"Received: a model compiled with a plain {name} on {runtime.size()} ranks: each rank would train its own "
+        f"model. Expected: model.compile(ddl.distributed.DistributedOptimizer({name}(...)), ...), or, to keep a loaded "
+        "optimizer's state, model.optimizer = DistributedOptimizer(model.optimizer)."
     )
 
 
 def _check_applied(optimizer: Any) -> None:
-    """Refuse gradients that no rank has averaged, also in loops and train steps that `fit` knows nothing of.
+    """Check that applied gradients were averaged over ranks, also in custom loops and train steps.
 
     Raises:
-        ValueError: with the remedy.
+        ValueError: if they were not.
     """
     if reducing or is_distributed(optimizer) or getattr(optimizer, "_ddl_reduces_itself", False):
         return
     name = type(optimizer).__name__
     raise ValueError(
-        f"Received: gradients for a plain {name} on {runtime.size()} ranks: each would train a model of its own. "
-        f"Expected: ddl.distributed.DistributedOptimizer({name}(...)), or reduces_itself(optimizer) where your code "
-        "has averaged them, or means to train on one rank."
+        f"Received: gradients for a plain {name} on {runtime.size()} ranks: each rank would train its own model. "
+        f"Expected: ddl.distributed.DistributedOptimizer({name}(...)), or reduces_itself(optimizer) if your code "
+        "averages the gradients itself or trains on one rank on purpose."
     )
 
 
 def _check_losses(model: keras.Model) -> None:
-    """Refuse losses whose value over all samples is not the mean of the ranks' values."""
+    """Check that every loss is a mean over samples, so that the mean of the ranks' values is the global value."""
     for loss in keras.tree.flatten(model.loss):
         reduction = getattr(loss, "reduction", _MEANS[0])
         if isinstance(loss, keras.losses.Loss) and reduction not in _MEANS:
             raise ValueError(
                 f"Received: a model compiled with {type(loss).__name__}(reduction={reduction!r}) on "
-                f"{runtime.size()} ranks, which is no mean over samples. Expected: "
+                f"{runtime.size()} ranks, which is not a mean over samples. Expected: "
                 f"reduction={_MEANS[0]!r}, the default."
             )
 
@@ -153,7 +157,7 @@ def _before_testing(model: keras.Model, force: bool = False) -> None:
 def _before_scaled_apply(optimizer: Any, *_: Any, **__: Any) -> None:
     if not is_distributed(optimizer) and is_distributed(optimizer.inner_optimizer):
         raise ValueError(
-            "Received: LossScaleOptimizer(DistributedOptimizer(...)), in which ranks may differ on skipping a step. "
+            "Received: LossScaleOptimizer(DistributedOptimizer(...)): some ranks could skip a step that others take. "
             "Expected: DistributedOptimizer(LossScaleOptimizer(...))."
         )
 
@@ -173,7 +177,7 @@ def _set_step(
 
 
 def _outside_xla(model: keras.Model, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """XLA has no kernel for Horovod's operations: compile forward and backward pass alone, or nothing."""
+    """Return a step in which XLA compiles only forward and backward pass, or nothing: it has no Horovod kernels."""
     model.jit_compile = False
     reason = jit.reason_against(model, original)
     if reason is None:

@@ -1,4 +1,4 @@
-"""Keras's train step with its forward and backward pass compiled by XLA and its reduction outside."""
+"""Keras's train step with forward and backward pass compiled by XLA, and the reduction outside XLA."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from ddl.distributed.timing.reduction_timer import paused
 
 
 def reason_against(model: keras.Model, step: Callable[[Any], Any]) -> str | None:
-    """Return why this model's step cannot be compiled in parts, or None where it can."""
+    """Return why XLA cannot compile part of this model's step, or None if it can."""
     if getattr(step, "__func__", None) is not keras.Model.train_step:
-        return "it has a train_step of its own, which reduces inside (compile the parts there with tf.function)"
+        return (
+            "its custom train_step reduces gradients inside (compile parts of it with tf.function)"
+        )
     layers = model._flatten_layers(include_self=False, recursive=True)
     if any(getattr(layer, "synchronized", False) for layer in layers):
         return "synchronized batch normalization reduces in the middle of the forward pass"
@@ -22,7 +24,7 @@ def reason_against(model: keras.Model, step: Callable[[Any], Any]) -> str | None
 
 
 def train_step(model: keras.Model) -> Callable[[Any], Any]:
-    """Return a train step equal to Keras's own, with the gradients computed by XLA."""
+    """Return a train step that computes what Keras's does, with the gradients computed by XLA."""
 
     @tf.function(  # type: ignore[untyped-decorator]
         jit_compile=True, reduce_retracing=True

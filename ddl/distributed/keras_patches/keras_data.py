@@ -1,4 +1,4 @@
-"""Keras's own datasets of arrays, generators and `PyDataset`s, without a wait after an epoch's last step."""
+"""Turns off tf.data's autotuner in datasets that Keras makes from arrays, generators and `PyDataset`s."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
 
 def install() -> None:
-    """Turn tf.data's autotuner off in them, in all of the process: who ends an epoch waits seconds for its thread.
+    """Turn off the autotuner in the whole process: the end of an epoch would wait seconds for its thread.
 
-    Datasets that a user makes stay as they are.
+    Datasets that a user makes stay unchanged.
     """
     for adapter in (ArrayDataAdapter, GeneratorDataAdapter, PyDatasetAdapter):
         if not hasattr(adapter.get_tf_dataset, "__wrapped__"):

@@ -1,4 +1,4 @@
-"""Keras 3 optimizers that average the gradients of all ranks before they use them."""
+"""Keras 3 optimizers that average gradients over all ranks before they apply them."""
 
 from __future__ import annotations
 
@@ -32,19 +32,22 @@ def DistributedOptimizer(  # noqa: N802
 ) -> keras.optimizers.Optimizer:
     """Make an optimizer average its gradients over all ranks, and return it.
 
-    The optimizer itself changes and keeps all it has: its settings, schedule, slots and step. Works in `fit`, in a
-    custom `train_step` and in a `GradientTape` loop (`apply_gradients` or `apply`). Clipping, weight decay and
-    EMA see the averaged gradients; `gradient_accumulation_steps` reduces once an update; a
-    `LossScaleOptimizer` skips a step on all ranks or on none. A model saved with it loads in plain Keras. With one
-    rank it computes what it always did, to rounding: Adam and batch normalization by fused operations.
+        optimizer = dist.DistributedOptimizer(keras.optimizers.Adam(1e-3))
+        model.compile(optimizer, "mse")
+
+    The optimizer is changed in place and keeps its settings, schedule, slots and step. It works in `fit`, in a custom
+    `train_step` and in a `GradientTape` loop (`apply_gradients` or `apply`). Clipping, weight decay and EMA see the
+    averaged gradients. `gradient_accumulation_steps` reduces once per update. A `LossScaleOptimizer` skips a step on
+    all ranks or on none. A model saved with it loads in plain Keras. On one rank it computes the same as before, to
+    rounding: Adam and batch normalization use fused operations.
 
     Args:
         optimizer: any Keras 3 optimizer, or its name.
-        compression: "none", "fp16" or "bf16": what travels in place of float32.
-        sparse_as_dense: make the sparse gradients of embeddings dense before they are reduced.
+        compression: gradient dtype on the wire: "none" (unchanged), "fp16" or "bf16".
+        sparse_as_dense: convert sparse gradients of embeddings to dense ones before the reduction.
 
     Raises:
-        ValueError: for an optimizer or an option that cannot work.
+        ValueError: for an optimizer or option that is not supported.
     """
     if isinstance(optimizer, str):
         optimizer = keras.optimizers.get(optimizer)
@@ -65,7 +68,7 @@ def DistributedOptimizer(  # noqa: N802
 
 
 def use_fused_operations() -> None:
-    """Make Keras's batch normalization and Adam take TensorFlow's fused operations, in all of the process."""
+    """Make Keras's batch normalization and Adam use TensorFlow's fused operations in the whole process."""
     batch_norm.install()
     fused_adam.install()
 
@@ -76,10 +79,10 @@ def is_distributed(optimizer: Any) -> bool:
 
 
 def lift_loss_scale(optimizer: Any) -> None:
-    """Move the reduction of an inner optimizer out to the loss scale that was put around it.
+    """Move the reduction from an inner optimizer to the `LossScaleOptimizer` around it.
 
-    `compile` wraps optimizers in a `LossScaleOptimizer` under the policy mixed_float16. It decides whether to skip a
-    step from the gradients that it sees: they must be reduced before, or ranks decide differently.
+    Under the policy mixed_float16, `compile` wraps optimizers in a `LossScaleOptimizer`. It decides from its gradients
+    whether to skip a step. They must be reduced before that, or ranks decide differently.
     """
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     if scaled and not is_distributed(optimizer) and is_distributed(optimizer.inner_optimizer):
@@ -87,23 +90,23 @@ def lift_loss_scale(optimizer: Any) -> None:
 
 
 reducing = step_share.Block()
-"""Where an optimizer that has averaged its gradients calls plain ones inside itself."""
+"""True while an optimizer that has averaged its gradients calls the plain optimizers inside it."""
 
 
 class _Distributed:
-    """What the classes below share. Stands before the user's class in the order of methods."""
+    """Base of the classes below. It precedes the user's class in the method resolution order."""
 
     _ddl_base: type
-    _ddl_reduction = Reduction()  # also of a copy made by `from_config`
+    _ddl_reduction = Reduction()  # also for a copy made by `from_config`
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        # Keras writes `obj.__class__` into what it saves: a saved model names the plain optimizer.
+        # Keras saves `obj.__class__`: report the plain class, so that a saved model loads without ddl.
         return type(self)._ddl_base
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         share = step_share.current()
-        # Elsewhere gradients are weighed: then the backward pass need not wait for the share, which comes from all.
+        # Otherwise the gradients are weighted: the backward pass then need not wait for the share, a reduction.
         if share is not None and share.spans_ranks and runtime.size() > 1:
             share.in_loss = True
             own = tf.convert_to_tensor(loss)
@@ -112,7 +115,7 @@ class _Distributed:
 
 
 class _OnApply(_Distributed):
-    """A plain optimizer: average when gradients come in, or once an update when they accumulate."""
+    """A plain optimizer: average in every `apply`, or once per update with gradient accumulation."""
 
     def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
         if runtime.size() > 1:
@@ -124,7 +127,7 @@ class _OnApply(_Distributed):
             super().apply(grads, trainable_variables)  # type: ignore[misc]
 
     def _clip_gradients(self, grads: list[Gradient]) -> list[Gradient]:
-        # With accumulation Keras calls this with the sum over micro-batches, once an update.
+        # With accumulation Keras calls this once per update, with the sum over micro-batches.
         if runtime.size() > 1 and self.gradient_accumulation_steps:  # type: ignore[attr-defined]
             grads = self._ddl_reduction.average(grads)
         clipped: list[Gradient] = super()._clip_gradients(grads)  # type: ignore[misc]
@@ -132,20 +135,20 @@ class _OnApply(_Distributed):
 
 
 class _OnUpdate(_OnApply):
-    """An accumulating optimizer inside a loss scale, which has weighed the gradients already."""
+    """An accumulating optimizer inside a loss scale, which has already weighted the gradients."""
 
     def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
         super(_OnApply, self).apply(grads, trainable_variables)  # type: ignore[misc]
 
 
 class _OutsideLossScale(_Distributed):
-    """A loss scale: every rank must see the same finite or infinite gradients, or they part ways."""
+    """A loss scale: all ranks must see the same finite or infinite gradients, so that all skip the same steps."""
 
     inner_optimizer: Any
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
-        # A rank's mean is over a part of the samples, so each weighs N times what it does in one process: float16
-        # would overflow N times earlier. `apply` puts the N back, in the dtype of the variables.
+        # A rank's mean is over a part of the samples, so each sample counts N times as much as in one process and
+        # float16 would overflow N times earlier. `apply` multiplies by N again, in the dtype of the variables.
         return super().scale_loss(loss) / runtime.size()
 
     def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
@@ -173,7 +176,7 @@ def _class_for(base: Any, role: Any) -> type:
 
 
 def _set_class(optimizer: Any, new: type) -> None:
-    # Past the property `__class__` above, and past Keras's own `__setattr__`.
+    # Bypasses the property `__class__` above and Keras's own `__setattr__`.
     object.__dict__["__class__"].__set__(optimizer, new)
 
 
@@ -182,12 +185,12 @@ def _check(optimizer: Any, compression: str) -> None:
     check_choice("compression", compression, wire.NAMES)
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
-            f"Received: Keras with the {keras.backend.backend()} backend. Expected: tensorflow, which Horovod "
-            "is built for. Set KERAS_BACKEND=tensorflow."
+            f"Received: Keras with the {keras.backend.backend()} backend. Expected: tensorflow, for which "
+            "Horovod is built. Set KERAS_BACKEND=tensorflow."
         )
     if from_horovod(optimizer):
         raise ValueError(
-            f"Received: an optimizer wrapped by Horovod ({name}), which never reduces under Keras 3. "
+            f"Received: an optimizer wrapped by Horovod ({name}), which never reduces gradients under Keras 3. "
             "Expected: the plain Keras optimizer."
         )
     if not isinstance(optimizer, keras.optimizers.Optimizer):
@@ -195,11 +198,13 @@ def _check(optimizer: Any, compression: str) -> None:
             f"Received: {name}. Expected: a Keras 3 optimizer (keras.optimizers.*) or its name."
         )
     if is_distributed(optimizer):
-        raise ValueError("Received: an optimizer that is distributed already. Wrap it once.")
+        raise ValueError(
+            "Received: an optimizer that is already distributed. Expected: a plain Keras optimizer. Wrap it once."
+        )
     if tf.distribute.has_strategy():
         raise ValueError(
-            "Received: an optimizer inside a tf.distribute strategy. Expected: none; the ranks are "
-            "the only replicas here."
+            "Received: an optimizer inside a tf.distribute strategy. Expected: no strategy; ddl's ranks are "
+            "the only replicas."
         )
 
 
@@ -212,6 +217,6 @@ def _check_variables(variables: Any) -> None:
     for variable in variables or ():
         if getattr(variable, "overwrite_with_gradient", False):
             raise ValueError(
-                f"Received: a float8 variable ({variable.path}), which takes its gradient as its new value. "
+                f"Received: a float8 variable ({variable.path}), whose gradient is its new value. "
                 "Expected: float32, bfloat16 or float16. float8 training cannot be averaged over ranks."
             )

@@ -1,4 +1,4 @@
-"""Train and test steps that work with any number of samples on this rank, also none."""
+"""Train and test steps that work with any number of samples on this rank, including none."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ddl.distributed.state.moving_statistics import local_layers
 
 
 def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Callable[[Any], Any]:
-    """Return the model's train or test step, made to work with any number of samples on this rank.
+    """Wrap a model's train or test step so that it works with any number of samples on this rank.
 
-    A rank without a sample runs the step on one row of zeros, so that it takes part in every reduction; its share
-    is 0, and its metrics and local moving statistics stay as they were.
+    A rank without samples runs the step on one row of zeros, so that it joins every reduction. Its share is 0, and its
+    metrics and local moving statistics stay unchanged.
     """
 
     def step_with_share(data: Any) -> Any:
@@ -27,7 +27,7 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
     def shared_step(data: Any) -> Any:
         count = _sample_count(data)
         asks = train and not even
-        if isinstance(count, int):  # known when the step is traced, so this rank is not empty
+        if isinstance(count, int):  # known at tracing, so this rank has samples
             with step_samples(count) if asks else contextlib.nullcontext():
                 return step(data)
         build_metrics(model, data)
@@ -49,10 +49,10 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
 
 
 def build_metrics(model: keras.Model, data: Any) -> None:
-    """Create the variables of compiled metrics now, before the first step does.
+    """Create the variables of compiled metrics before the first step.
 
     Args:
-        model: compiled.
+        model: a compiled model.
         data: a batch, or the `element_spec` of a dataset of batches.
     """
     parts = (getattr(model, "_compile_metrics", None), getattr(model, "_compile_loss", None))
@@ -87,8 +87,8 @@ def _local_variables(model: keras.Model) -> list[tf.Variable]:
 def _batch_means(model: keras.Model) -> list[tf.Variable]:
     """Return the variables in which Keras averages the loss of each output.
 
-    It weighs a batch by its size where that is known when the step is traced, and by 1 where it is not: then a
-    mean over ranks would not be one over samples.
+    Keras weights a batch by its size if the size is known at tracing, and by 1 otherwise. With weight 1 a mean over
+    ranks would not be a mean over samples.
     """
     losses = getattr(model, "_compile_loss", None)
     trackers = losses.metrics if losses is not None else []

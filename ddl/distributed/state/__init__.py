@@ -1,1 +1,1 @@
-"""The variables that ranks share: sent, compared, averaged."""
+"""Broadcast, comparison and averages of the variables that ranks share."""

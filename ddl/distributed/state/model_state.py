@@ -1,4 +1,4 @@
-"""The variables that must be equal on all ranks: sent from one rank to the others, and compared."""
+"""Broadcast and comparison of the variables that must be equal on all ranks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ddl.distributed.state.variables import average_variables, broadcast_variabl
 
 
 def shared_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return the variables that all ranks share, by a readable name: weights, moving statistics, optimizer slots.
+    """Return the variables that all ranks share by readable name: weights, moving statistics, optimizer slots.
 
-    Left out are the states of random generators, which differ so that ranks drop different units.
+    The states of random generators are excluded: they differ, so that ranks drop different units.
     """
     named = {
         f"model {variable.path}": variable for variable in model.variables if not _is_seed(variable)
@@ -29,9 +29,9 @@ def shared_variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def private_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
-    """Return, by kind, what each rank has of its own in the middle of an epoch.
+    """Return by kind the variables that differ between ranks in the middle of an epoch.
 
-    At its end `standard_callbacks()` average all but the states of random generators.
+    At the end of an epoch `standard_callbacks()` average all of them except the states of random generators.
     """
     moving = {id(v): v for layer in local_layers(model) for v in layer.non_trainable_variables}
     return {
@@ -42,17 +42,21 @@ def private_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
 
 
 def keep_private(model: keras.Model, keep: bool = True) -> None:
-    """Let `broadcast_state` leave what each rank has of its own as it is, as after a resume in mid-epoch, or not."""
+    """Set whether `broadcast_state` skips `private_variables`, as after a resume in the middle of an epoch."""
     object.__setattr__(model, "_ddl_keeps_private", keep)
 
 
 def broadcast_state(model: keras.Model, root: int = 0) -> None:
-    """Give every rank rank `root`'s weights, optimizer state and random seeds. All ranks must call it.
+    """Set weights, optimizer state and random seeds of all ranks from rank `root`. All ranks must call it.
 
-    An optimizer that has no slots yet is built first, so that a checkpoint loaded on `root` alone reaches all.
+        if dist.is_root():
+            model.load_weights("start.weights.h5")
+        dist.broadcast_state(model)
+
+    An optimizer without slots is built first, so that a checkpoint that only `root` loaded reaches all ranks.
 
     Raises:
-        ValueError: on every rank, where the ranks' models differ; it names the rank and the variable.
+        ValueError: on every rank, if the ranks' models differ. The message names the rank and the variable.
     """
     if runtime.size() == 1:
         return
@@ -66,22 +70,22 @@ def broadcast_state(model: keras.Model, root: int = 0) -> None:
     broadcast_variables(list(variables.values()), root)
     for seed in private_variables(model)["seed"]:
         state = runtime.broadcast(seed.numpy(), root)
-        # A stream of its own for every rank, the root's as it is: rank r continues r times this odd number on.
+        # Each rank gets its own random stream; the root's is unchanged. Rank r adds r times this odd number.
         state[0] = (int(state[0]) + runtime.rank() * 0x9E3779B1) % 2**32
         seed.assign(state)
 
 
 def build_optimizer(model: keras.Model) -> None:
-    """Create the optimizer's slots, where it has none yet."""
+    """Create the optimizer's slots if it has none."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built and model.trainable_variables:
-        # In the scope in which Keras would build it, so that its variables get the same paths.
+        # Same scope as in Keras, so that the variables get the same paths.
         with keras.name_scope(optimizer.name, caller=optimizer):
             optimizer.build(model.trainable_variables)
 
 
 def accumulators(model: keras.Model) -> list[keras.Variable]:
-    """Return the variables in which `gradient_accumulation_steps` keeps each rank's own sum until the update."""
+    """Return the variables in which `gradient_accumulation_steps` keeps each rank's sum until the update."""
     outer: Any = getattr(model, "optimizer", None)
     optimizer: Any = getattr(outer, "inner_optimizer", outer)
     if not getattr(optimizer, "gradient_accumulation_steps", None) or not optimizer.built:
@@ -90,10 +94,10 @@ def accumulators(model: keras.Model) -> list[keras.Variable]:
 
 
 def average_accumulators(model: keras.Model) -> None:
-    """Set what has been accumulated towards the next update to the mean over ranks. All ranks must call it.
+    """Set the gradients accumulated since the last update to their mean over ranks. All ranks must call it.
 
-    The update averages over ranks anyway, so it stays what it was; but now rank 0's copy says everything, and may be
-    saved or broadcast.
+    The update averages over ranks in any case, so its result stays the same. Rank 0 can now save or broadcast its
+    copy for all ranks.
     """
     average_variables(accumulators(model))
 
@@ -102,7 +106,7 @@ def find_desync(model: keras.Model) -> str | None:
     """Compare weights, optimizer state, learning rate and step of all ranks. All ranks must call it.
 
     Returns:
-        None where all are equal, else a sentence that names the ranks and the first variable, the same on all.
+        None if all are equal, else a sentence with the ranks and the first different variable, the same on all ranks.
     """
     if runtime.size() == 1:
         return None
@@ -111,7 +115,7 @@ def find_desync(model: keras.Model) -> str | None:
     sums = {name: _crc(v.numpy()) for name, v in named.items()}
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
-        # A MultiOptimizer has no learning rate; those of its parts are among the variables.
+        # A MultiOptimizer has no learning rate; the variables include those of its optimizers.
         learning_rate = keras.ops.convert_to_numpy(getattr(optimizer, "learning_rate", 0.0))
         sums = {
             "learning rate": _crc(np.asarray(learning_rate, np.float64)),
@@ -127,20 +131,20 @@ def find_desync(model: keras.Model) -> str | None:
 
 
 def check_desync(model: keras.Model, when: str) -> None:
-    """Refuse ranks whose weights, optimizer state, learning rate or step differ. All ranks must call it.
+    """Check that weights, optimizer state, learning rate and step are equal on all ranks. All ranks must call it.
 
     Args:
-        model: compiled.
-        when: words for the message, such as "after batch 100".
+        model: a compiled model.
+        when: the time for the message, such as "after batch 100".
 
     Raises:
-        RuntimeError: on every rank, with the rank and the variable that differ first.
+        RuntimeError: on every rank, with the rank and the first variable that differ.
     """
     difference = find_desync(model)
     if difference:
         raise RuntimeError(
             f"Desync {when}: {difference}. Expected: equal bits on all ranks. Something changed this rank's "
-            "variables or gradients outside of the reduction; resume from the last checkpoint."
+            "variables or gradients outside the reduction. Resume from the last checkpoint."
         )
 
 
@@ -148,8 +152,8 @@ def describe_desync(names: list[str], sums: list[list[int]]) -> str:
     """Return which ranks differ from the others, and in which variable first.
 
     Args:
-        names: the variables.
-        sums: their checksums, one list a rank. The value that most ranks have counts as right; among equals, rank 0's.
+        names: names of the variables.
+        sums: their checksums, one list per rank. The majority's value counts as right; in a tie, rank 0's.
     """
     if len({len(row) for row in sums}) > 1:
         counts = ", ".join(f"rank {rank}: {len(row)}" for rank, row in enumerate(sums))
@@ -163,7 +167,7 @@ def describe_desync(names: list[str], sums: list[list[int]]) -> str:
             ranks = ", ".join(f"rank {rank}" for rank in different)
             more = f" (and {others} more differ)" if others else ""
             return f"{ranks} differs from the other ranks in {name!r}{more}"
-    return "ranks disagreed on a checksum but agree now"
+    return "the ranks' common checksum differed, but each variable's checksums are equal"
 
 
 def _check_structure(variables: dict[str, keras.Variable]) -> None:

@@ -1,4 +1,4 @@
-"""The moving statistics of batch normalization that each rank keeps for itself, and their mean over ranks."""
+"""Local moving statistics of batch normalization, and their mean over ranks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ddl.distributed.state.variables import average_variables
 
 
 def local_layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """Return the model's batch normalization layers that keep statistics of their own rank."""
+    """Return the model's batch normalization layers that use only their own rank's statistics."""
     layers = model._flatten_layers(include_self=False, recursive=True)
     kind = keras.layers.BatchNormalization
     return [layer for layer in layers if isinstance(layer, kind) and not layer.synchronized]

@@ -1,8 +1,8 @@
-"""Metrics over all ranks: the value that one process would print, over every sample once.
+"""Metrics over all ranks: the value that one process would print, with every sample counted once.
 
-A Keras metric keeps sums and counts and says for each variable how replicas combine it (`aggregation`). Here the
-variables are combined over ranks as they say and the metric computes its result from them, so that shards of
-different sizes weigh what they should.
+A Keras metric keeps sums and counts, and each variable defines how replicas combine it (`aggregation`). Here the
+variables are combined over ranks by that rule, and the metric computes its result from them. Shards of different
+sizes therefore get the right weight.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ddl.distributed.state.variables import flat, split_like
 
 
 def reduced_results(model: keras.Model) -> dict[str, Any]:
-    """Return what `model.get_metrics_result()` would be had one process seen all samples. All ranks must call it."""
+    """Return `model.get_metrics_result()` as if one process had seen all samples. All ranks must call it."""
     variables = list(model.metrics_variables)
     kept = [variable.numpy() for variable in variables]
     for variable, value in zip(variables, reduced_values(variables), strict=True):
@@ -31,9 +31,9 @@ def reduced_results(model: keras.Model) -> dict[str, Any]:
 
 
 def reduced_values(variables: list[keras.Variable]) -> list[np.ndarray]:
-    """Return the variables' values combined over ranks, each as its `aggregation` says.
+    """Return the variables' values combined over ranks, each by its `aggregation`.
 
-    All are reduced at once, in float64: their sums and rank 0's own values.
+    One reduction in float64 carries all sums and rank 0's values.
     """
     values = [np.asarray(variable.numpy(), dtype=np.float64) for variable in variables]
     if runtime.size() == 1 or not values:

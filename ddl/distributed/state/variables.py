@@ -1,4 +1,4 @@
-"""Many variables in one message: sent from one rank to the others, or averaged."""
+"""Broadcast, gather or average many variables in one message."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 
 from ddl.distributed import runtime
 
-_CHUNK_BYTES = 1 << 28  # MPI counts bytes in an int
+_CHUNK_BYTES = 1 << 28  # MPI's byte counts are 32-bit integers
 
 
 def broadcast_variables(variables: Sequence[keras.Variable], root: int = 0) -> None:
-    """Set the variables to rank `root`'s values, bit for bit. All ranks must call it."""
+    """Set the variables to rank `root`'s values, bit for bit. All ranks must call it.
+
+    dist.broadcast_variables(optimizer.variables)
+    """
     if runtime.size() == 1 or not variables:
         return
     arrays = [variable.numpy() for variable in variables]
@@ -23,7 +26,7 @@ def broadcast_variables(variables: Sequence[keras.Variable], root: int = 0) -> N
 
 
 def broadcast_bytes(payload: np.ndarray, root: int = 0) -> np.ndarray:
-    """Return rank `root`'s bytes on every rank. All ranks must call it, with as many bytes."""
+    """Return rank `root`'s bytes on every rank. All ranks must call it, with equally many bytes."""
     if runtime.size() == 1:
         return payload
     import tensorflow as tf
@@ -38,10 +41,10 @@ def broadcast_bytes(payload: np.ndarray, root: int = 0) -> np.ndarray:
 
 
 def gather_bytes(payload: np.ndarray) -> np.ndarray:
-    """Return the bytes of all ranks, a row each, on rank 0, and no rows elsewhere.
+    """Return the bytes of all ranks on rank 0, one row per rank, and no rows on other ranks.
 
-    All ranks must call it, with as many bytes. Horovod can only gather everywhere, so it goes by pieces that the
-    other ranks forget at once: beside the result of rank 0, no rank needs more than 64 MiB or a MiB a rank.
+    All ranks must call it, with equally many bytes. Horovod can only gather on all ranks, so data move in pieces that
+    the other ranks drop at once. Beside rank 0's result, no rank needs more than 64 MiB or one MiB per rank.
     """
     if runtime.size() == 1:
         return payload[np.newaxis]
@@ -58,13 +61,13 @@ def gather_bytes(payload: np.ndarray) -> np.ndarray:
 
 
 def packed(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the bytes of the arrays, one array after the other, whatever their dtypes."""
+    """Return the bytes of the arrays, one array after the other, of any dtypes."""
     bits = [np.asarray(array, order="C").reshape(-1).view(np.uint8) for array in arrays]
     return np.concatenate([np.empty(0, np.uint8), *bits])
 
 
 def unpacked(payload: np.ndarray, like: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return what `packed` made one of as arrays of those shapes and dtypes again."""
+    """Split the bytes from `packed` into arrays with the shapes and dtypes of `like`."""
     parts = np.split(payload, np.cumsum([array.nbytes for array in like]))[: len(like)]
     return [
         part.view(array.dtype).reshape(array.shape) for part, array in zip(parts, like, strict=True)
@@ -72,7 +75,7 @@ def unpacked(payload: np.ndarray, like: Sequence[np.ndarray]) -> list[np.ndarray
 
 
 def average_variables(variables: Sequence[keras.Variable]) -> None:
-    """Set the variables to their means over ranks, taken in float64. All ranks must call it."""
+    """Set the variables to their means over ranks, computed in float64. All ranks must call it."""
     if runtime.size() == 1 or not variables:
         return
     arrays = [np.asarray(variable.numpy(), dtype=np.float64) for variable in variables]
@@ -87,6 +90,6 @@ def flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def split_like(numbers: np.ndarray, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return what `flat` made one of as arrays of those shapes again."""
+    """Split the numbers from `flat` into arrays with the shapes of `arrays`."""
     parts = np.split(numbers, np.cumsum([array.size for array in arrays])[:-1])
     return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]

@@ -1,1 +1,1 @@
-"""When this rank waits for a reduction, and Horovod's timeline."""
+"""Times that this rank waits for reductions, and Horovod's timeline."""

@@ -1,7 +1,8 @@
-"""When this rank comes to a reduction and when it leaves it, in the steps that somebody measures.
+"""Measures when this rank enters and leaves each reduction of a step.
 
-A reduction cannot end before its last rank has come. So of the times that the ranks spend in one, the shortest is what
-travels, and what a rank spends beyond it is waiting: durations alone tell, and clocks need not agree.
+A reduction cannot end before the last rank enters it. The shortest time that any rank spends in a reduction is
+therefore its transfer time, and what another rank spends beyond that is waiting. Only durations are compared, so the
+ranks' clocks need not agree.
 """
 
 from __future__ import annotations
@@ -14,44 +15,44 @@ import numpy as np
 import tensorflow as tf
 
 CAPACITY = 2048
-"""Reductions of a step that are noted; a ResNet-152 with synchronized batch normalization has 310."""
+"""Largest number of recorded reductions per step; a ResNet-152 with synchronized batch normalization has 310."""
 
 
 class Stamps:
-    """The times of one step. A step that is traced inside `with stamps:` fills them whenever it is taken."""
+    """The times of one step. A step that is traced inside `with stamps:` records them each time it runs."""
 
     def __init__(self) -> None:
         with tf.device("CPU:0"):
             self._times = tf.Variable(tf.zeros((CAPACITY, 2), tf.float64), trainable=False)
-        self._used = 1  # rows; the first is the start of the step
+        self._used = 1  # number of rows; the first is the start of the step
         self._next = 1
 
     def __enter__(self) -> Stamps:
-        """Note what is traced from here on."""
+        """Record the reductions that are traced from here on."""
         self._next = 1
         _current.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Note no more."""
+        """Stop recording."""
         _current.pop()
 
     def start(self) -> tf.Tensor:
-        """Note, in a function that is traced, when the step starts, and return what must wait for it."""
+        """Record the start of the step in a traced function. Return a tensor on which the step must depend."""
         now = tf.timestamp()
         return self._write(0, now, now)
 
     def clear(self) -> None:
-        """Forget the last step."""
+        """Clear the times of the last step."""
         self._times.assign(tf.zeros_like(self._times))
 
     def read(self) -> tuple[float, np.ndarray]:
-        """Return when the step started, in seconds since 1970, and how many seconds each reduction took."""
+        """Return the start of the step in seconds since 1970, and the seconds that each reduction took."""
         times = self._times.numpy()[: self._used]
         return float(times[0, 0]), times[1:, 1] - times[1:, 0]
 
     def timed(self, inputs: Any, reduce: Callable[[], Any]) -> Any:
-        """Return `reduce()`; note when `inputs` were there, and when it was done."""
+        """Return `reduce()`; record when its `inputs` were ready and when it was done."""
         place, self._next = self._next, self._next + 1
         with tf.control_dependencies(_ready(inputs)):
             begin = tf.timestamp()
@@ -77,11 +78,11 @@ _current: list[Stamps | None] = []
 
 
 def timed(inputs: Any, reduce: Callable[[], Any]) -> Any:
-    """Return `reduce()`, which waits for other ranks. Where nobody measures, nothing else happens.
+    """Return `reduce()`, and record its time if a measurement is active.
 
     Args:
-        inputs: tensors from whose presence on the time is a reduction's.
-        reduce: makes the operations that wait.
+        inputs: tensors that the reduction needs; its time starts when they are ready.
+        reduce: creates the operations that wait for other ranks.
     """
     stamps = _current[-1] if _current else None
     return reduce() if stamps is None else stamps.timed(inputs, reduce)
@@ -89,7 +90,7 @@ def timed(inputs: Any, reduce: Callable[[], Any]) -> Any:
 
 @contextlib.contextmanager
 def paused() -> Iterator[None]:
-    """Note nothing inside of what XLA compiles, which knows no clock."""
+    """Pause recording inside code that XLA compiles: it cannot read the clock."""
     _current.append(None)
     try:
         yield
@@ -98,9 +99,9 @@ def paused() -> Iterator[None]:
 
 
 def _ready(tensors: Any) -> list[tf.Tensor]:
-    """Return what is there when all `tensors` are.
+    """Return tensors that are ready only when all `tensors` are.
 
-    A GPU's operations count as done when they are queued. A number that is copied from there has to be waited for.
+    Operations on a GPU count as done when they are queued. Copying one number to the CPU waits for the result.
     """
     leaves = [t for t in tf.nest.flatten(tensors, expand_composites=True) if t is not None]
     if not tf.config.list_logical_devices("GPU"):

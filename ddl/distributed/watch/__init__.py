@@ -1,1 +1,1 @@
-"""How a failed, dead or stalled rank ends the job."""
+"""Detection of failed, dead or stalled ranks, which end the job."""

@@ -1,13 +1,13 @@
-"""How a job ends when a rank fails: at once, everywhere, with a message that names the rank.
+"""Detect a failed rank, end the job on all ranks, and name the rank in a message.
 
-Four ways to fail, and who notices:
+Four kinds of failure, and how each is detected:
 
-- An exception: the rank prints its traceback under its name and ends without Horovod's orderly farewell, so
-  that the launcher ends the others and no second traceback buries the first.
-- A rank that dies (`kill -9`, out of memory): its heartbeat connection closes.
-- A rank that is stopped, or a machine that is gone: its heartbeats stop.
-- A rank that works on something else, or has finished, while the others wait for it: Horovod's stall check ends
-  the waiting ranks with an error; those that got none are the ones that they waited for.
+- Exception: the rank prints its traceback under its name and exits without Horovod's shutdown. The launcher then
+  ends the other ranks, and their tracebacks do not hide the first.
+- Death (`kill -9`, out of memory): the rank's heartbeat connection closes.
+- Stopped process, lost machine or network: the rank's heartbeats stop.
+- Stall (the rank does something else, or has finished, while others wait): Horovod's stall check raises an error on
+  the waiting ranks. The ranks without that error are the late ones.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ddl.distributed.watch.heartbeat import Client, Life, Peer, Server, start
 logger = logging.getLogger("ddl")
 
 _INTERVAL_S = 1.0
-_GATHER_S = 2.0  # how long rank 0 collects the names of those who wait before it blames the others
-_YIELD_S = 0.5  # so that the rank that failed ends first, and the job with its status
-_CARRY_S = 1.0  # what launchers get to carry a traceback to the terminal before rank 0 speaks
+_GATHER_S = 2.0  # rank 0 collects the waiting ranks for this long before it names the late ones
+_YIELD_S = 0.5  # lets the failed rank exit first, so that the job gets its exit status
+_CARRY_S = 1.0  # lets the launcher forward the traceback to the terminal before rank 0 prints
 _HOROVOD_ENDED = ("Horovod has been shut down", "HorovodInternalError", "Connection closed by peer")
 
 _watch: Watch | None = None
 
 
 class Watch:
-    """This rank's part in watching the others. One background thread."""
+    """Watches the other ranks from one background thread."""
 
     def __init__(self, me: Peer, silence_s: float, end: Server | Client) -> None:
         self.me, self.silence_s, self.end = me, silence_s, end
@@ -48,11 +48,11 @@ class Watch:
         self._thread = start(self._tick, self._stop)
 
     def place(self) -> str:
-        """Return where this rank's program is, or where it failed."""
+        """Return the source line where this rank is, or where it failed."""
         return self.failed_at or _place()
 
     def set_state(self, state: str) -> None:
-        """Tell rank 0 at once; rank 0 tells the others that it failed."""
+        """Send the new state to rank 0 at once. Rank 0 sends its own failure to all ranks."""
         self.state = state
         if isinstance(self.end, Client):
             self.end.say(state, self.place())
@@ -60,7 +60,7 @@ class Watch:
             self.end.tell(state)
 
     def close(self) -> None:
-        """Leave the job in peace."""
+        """Leave the job without ending it for the other ranks."""
         self._stop.set()
         self._thread.join(timeout=3 * _INTERVAL_S)
         self.end.close()
@@ -68,7 +68,7 @@ class Watch:
     def _tick(self) -> None:
         slept_s, self._last_tick = time.monotonic() - self._last_tick, time.monotonic()
         if slept_s > 5 * _INTERVAL_S:
-            # This process was stopped, and cannot blame others for that time.
+            # This process itself was stopped: do not count that time as silence of the others.
             lives = self.end.lives.values() if isinstance(self.end, Server) else [self.end.root]
             for life in lives:
                 life.seen += slept_s
@@ -91,11 +91,11 @@ class Watch:
             if life.state == "died":
                 return f"{life.peer} died (killed, crashed or out of memory)."
             if life.state == "failed":
-                return f"{life.peer} failed; its error stands above."
+                return f"{life.peer} failed; see its error above."
             if life.state == "alive" and self.silence_s and life.silent_s() > self.silence_s:
                 return (
-                    f"{life.peer} has given no sign of life for {life.silent_s():.0f} s: it is stopped, holds Python's "
-                    f"lock, or its machine or network is gone. It was last seen at {life.place}."
+                    f"{life.peer} has sent no heartbeat for {life.silent_s():.0f} s: it is stopped, holds Python's "
+                    f"GIL, or its machine or network is down. Its last known position is {life.place}."
                 )
         return self._judge_waiting(lives)
 
@@ -112,7 +112,7 @@ class Watch:
         if now - first < _GATHER_S:
             return None
         everyone = [Life(self.me, self.state, self.place()), *lives]
-        # A rank that comes back when the others have given up fails too, but after them.
+        # A late rank that continues after the others have failed also fails, but later.
         late = [
             life
             for life in everyone
@@ -122,31 +122,33 @@ class Watch:
 
     def _judge_root(self, root: Life) -> str | None:
         if self.me.rank != 1 and root.silent_s() < self.silence_s + 5:
-            return None  # one voice is enough
+            return None  # rank 1 reports; the others need not repeat it
         if root.state == "failed":
-            return f"rank 0 (host {root.peer.host}) failed; its error stands above."
+            return f"rank 0 (host {root.peer.host}) failed; see its error above."
         if root.state == "died" and self.state != "failed":
             return f"rank 0 (host {root.peer.host}) died (killed, crashed or out of memory)."
         if root.state == "alive" and self.silence_s and root.silent_s() > self.silence_s:
-            return f"rank 0 (host {root.peer.host}) has given no sign of life for {root.silent_s():.0f} s."
+            return (
+                f"rank 0 (host {root.peer.host}) has sent no heartbeat for {root.silent_s():.0f} s."
+            )
         if root.state == "left" and self.state == "waiting":
-            return f"rank 0 (host {root.peer.host}) has left the job while other ranks still waited for it."
+            return f"rank 0 (host {root.peer.host}) has left the job, while other ranks still wait for it."
         return None
 
 
 def watch(hvd: ModuleType, stall_timeout_s: float) -> None:
-    """Start to watch the other ranks. All ranks must call it."""
+    """Start watching the other ranks. All ranks must call it."""
     global _watch
     sys.excepthook = _end_on_exception
     me = Peer(hvd.rank(), socket.gethostname(), os.getpid())
     server = Server(me.host, _addresses()) if me.rank == 0 else None
     address = hvd.broadcast_object(server.address if server else None, name="ddl.heartbeat")
-    silence_s = 0.8 * stall_timeout_s  # before Horovod's own clock runs out
+    silence_s = 0.8 * stall_timeout_s  # shorter than Horovod's own time-out
     try:
         end: Server | Client = server or Client(address, me)
     except OSError as error:
         logger.warning(
-            "rank %d cannot reach rank 0 at %s port %d (%s): only the launcher will notice if it dies.",
+            "rank %d cannot connect to rank 0 at %s port %d (%s): only the launcher can detect its failure.",
             me.rank,
             ", ".join(address.addresses),
             address.port,
@@ -157,7 +159,7 @@ def watch(hvd: ModuleType, stall_timeout_s: float) -> None:
 
 
 def stop_watching() -> None:
-    """Leave the job in peace: the others may go on or end."""
+    """Stop watching and leave the job. The other ranks may continue or end."""
     global _watch
     if _watch is not None:
         _watch.close()
@@ -166,7 +168,7 @@ def stop_watching() -> None:
 
 
 def give_up(message: str, status: int = 1) -> None:
-    """End the job from this rank alone, with one line in place of a traceback and this rank's exit status."""
+    """End the job from this rank, with a one-line message instead of a traceback and with this exit status."""
     print(f"\n{message}", file=sys.stderr, flush=True)
     if _watch is not None:
         time.sleep(_CARRY_S)
@@ -176,7 +178,7 @@ def give_up(message: str, status: int = 1) -> None:
 
 
 def end_job(message: str) -> None:
-    """End this process now, and with it the job: launchers end all ranks when one ends with an error."""
+    """Exit this process now. The launcher ends all ranks when one exits with an error."""
     print(f"\nddl: {message} Ending the job.", file=sys.stderr, flush=True)
     os._exit(1)
 
@@ -190,7 +192,9 @@ def _end_on_exception(
     if watch and secondary:
         watch.failed_at = _own_line(traceback.extract_tb(trace))
         watch.set_state("waiting")
-        time.sleep(_GATHER_S + 4 * _INTERVAL_S)  # rank 0 names the one to blame and ends the job
+        time.sleep(
+            _GATHER_S + 4 * _INTERVAL_S
+        )  # meanwhile rank 0 names the late rank and ends the job
     lines = "".join(traceback.format_exception(kind, error, trace))
     if issubclass(kind, KeyboardInterrupt):
         lines = "Interrupted.\n"
@@ -205,7 +209,10 @@ def _end_on_exception(
 def _blame(late: list[Life], everyone: list[Life], waiting: int) -> str:
     if not late:
         places = "; ".join(f"{life.peer} at {life.place}" for life in everyone)
-        return f"the ranks wait for each other in different places: {places}. Do all ranks do the same?"
+        return (
+            f"the ranks wait for each other at different positions: {places}. "
+            "Check that all ranks make the same calls."
+        )
     parts = []
     for life in late:
         if life.state == "left":
@@ -213,21 +220,21 @@ def _blame(late: list[Life], everyone: list[Life], waiting: int) -> str:
         else:
             parts.append(f"{life.peer} is stalled at {life.place}")
     remedy = (
-        "Do all ranks take the same steps? If it only needs longer, raise DDL_STALL_TIMEOUT_S "
+        "Check that all ranks take the same steps. If the rank only needs more time, raise DDL_STALL_TIMEOUT_S "
         "(seconds; 0 waits forever)."
     )
     return f"{'; '.join(parts)}, while {waiting} rank(s) wait for it. {remedy}"
 
 
 def _place() -> str:
-    """Return where the main thread is."""
+    """Return the source line that the main thread is executing."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     frames = traceback.StackSummary.extract(traceback.walk_stack(frame), lookup_lines=False)
     return _own_line(frames[::-1])
 
 
 def _own_line(frames: list[traceback.FrameSummary]) -> str:
-    """Return the innermost line that is the user's: outside of installed packages and of this one."""
+    """Return the innermost line of the user's code: outside installed packages and `ddl`."""
     packages = ("site-packages", sys.prefix, str(Path(__file__).parents[2]))
     own = [
         frame
@@ -240,7 +247,7 @@ def _own_line(frames: list[traceback.FrameSummary]) -> str:
 
 
 def _addresses() -> tuple[str, ...]:
-    """Return this machine's addresses, the ones that other machines can use first."""
+    """Return this machine's addresses, first those that other machines can reach."""
     import psutil
 
     found = [

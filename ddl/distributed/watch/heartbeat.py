@@ -1,8 +1,8 @@
-"""Signs of life between the ranks, over TCP beside Horovod, so that a lost rank is noticed and named.
+"""Heartbeats between ranks over TCP, independent of Horovod, to detect and name a lost rank.
 
-Horovod's own threads wait for each other inside MPI or Gloo and cannot tell who is missing when a machine
-disappears or a process is stopped. Here every rank but 0 sends rank 0 a line a second (JSON, with a token
-that rank 0 drew), rank 0 answers each, and both sides keep the time of the last one.
+Horovod's threads block inside MPI or Gloo and cannot report which rank is missing when a machine disappears or a
+process is stopped. Here every rank but 0 sends rank 0 one line per second (JSON, with a random token that rank 0
+chose). Rank 0 answers each line, and both sides record the time of the last message.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_LINE_BYTES = 4096
 
 @dataclass(frozen=True)
 class Peer:
-    """A rank, as a person would look for it."""
+    """A rank with its host and process id, as messages show it."""
 
     rank: int
     host: str
@@ -36,7 +36,7 @@ class Peer:
 
 @dataclass
 class Life:
-    """What is known about a peer. `state` is alive, waiting, failed, left or died."""
+    """The last known state of a peer: alive, waiting, failed, left or died."""
 
     peer: Peer
     state: str = "alive"
@@ -44,13 +44,13 @@ class Life:
     seen: float = field(default_factory=time.monotonic)
 
     def silent_s(self) -> float:
-        """Return the seconds since the last sign of life."""
+        """Return the seconds since the last message."""
         return time.monotonic() - self.seen
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where rank 0 listens, broadcast to the others."""
+    """The address at which rank 0 listens; it is broadcast to the other ranks."""
 
     host: str
     addresses: tuple[str, ...]
@@ -59,7 +59,7 @@ class Address:
 
 
 class Server:
-    """Rank 0's side: takes the lines of all others and answers them."""
+    """Rank 0's side: receives the lines of all other ranks and answers them."""
 
     def __init__(self, host: str, addresses: tuple[str, ...]) -> None:
         self.lives: dict[int, Life] = {}
@@ -73,7 +73,7 @@ class Server:
         self._ranks: dict[socket.socket, int] = {}
 
     def poll(self, timeout_s: float) -> None:
-        """Handle what has come within `timeout_s`."""
+        """Wait up to `timeout_s` for messages and handle them."""
         for key, _ in self._selector.select(timeout_s):
             if key.fileobj is self._listener:
                 connection, _ = self._listener.accept()
@@ -84,12 +84,12 @@ class Server:
                 self._read(key.fileobj)  # type: ignore[arg-type]
 
     def tell(self, state: str) -> None:
-        """Send every rank rank 0's state."""
+        """Send rank 0's state to every rank."""
         for connection in list(self._ranks):
             _send(connection, {"state": state})
 
     def close(self) -> None:
-        """Tell every rank that rank 0 leaves, and stop listening."""
+        """Announce to every rank that rank 0 leaves, and stop listening."""
         self.tell("left")
         for connection in self._ranks:
             connection.close()
@@ -131,13 +131,13 @@ class Server:
 
 
 class Client:
-    """The side of every rank but 0."""
+    """The side of every rank except 0."""
 
     def __init__(self, address: Address, me: Peer) -> None:
         """Connect to rank 0.
 
         Raises:
-            OSError: where no address of rank 0 answers.
+            OSError: if no address of rank 0 answers.
         """
         self.root = Life(Peer(0, address.host, 0))
         self._identity = asdict(me) | {"token": address.token}
@@ -147,7 +147,7 @@ class Client:
         self._socket = _connect(candidates, address.port)
 
     def say(self, state: str, place: str) -> None:
-        """Send rank 0 a sign of life."""
+        """Send rank 0 a heartbeat with this rank's state and source line."""
         with self._lock:
             _send(self._socket, self._identity | {"state": state, "place": place[:500]})
 
@@ -171,13 +171,13 @@ class Client:
         self._buffer = data[-16:]
 
     def close(self) -> None:
-        """Tell rank 0 that this rank leaves."""
+        """Announce to rank 0 that this rank leaves."""
         self.say("left", "")
         self._socket.close()
 
 
 def start(tick: Callable[[], None], stop: threading.Event) -> threading.Thread:
-    """Call `tick` in the background until `stop` is set."""
+    """Call `tick` repeatedly in a background thread until `stop` is set."""
 
     def run() -> None:
         while not stop.is_set():
@@ -199,5 +199,5 @@ def _connect(candidates: tuple[str, ...], port: int) -> socket.socket:
 
 
 def _send(connection: socket.socket, message: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # the other side is gone: reading from it tells so
+    with contextlib.suppress(OSError):  # the other side is gone; the next read reports it
         connection.sendall(json.dumps(message).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""What a quantizer is shown of a model's inputs to find the ranges of its numbers."""
+"""Calibration inputs, from which a quantizer finds the value range of each tensor."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ddl.progress import Progress
 
 @dataclass(frozen=True)
 class Calibration:
-    """Inputs, one at a time, as the exported model takes them.
+    """Iterable of calibration inputs, in the exported model's input format.
 
     Attributes:
-        samples: of the calibration; None where none is wanted.
-        dtype: of the model's input.
-        stream: where progress is shown.
+        samples: calibration samples; None for a precision that needs no calibration.
+        dtype: dtype of the model's input.
+        stream: where to show progress.
     """
 
     samples: Samples | None
@@ -33,9 +33,9 @@ class Calibration:
         return 0 if self.samples is None else len(self.samples)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield each input as a batch of one; as often as it is asked for."""
+        """Yield each input as a batch of one. Can be iterated several times, as some quantizers do."""
         if self.samples is None:
-            raise RuntimeError("Nothing to calibrate with was opened.")
+            raise RuntimeError("This precision has no calibration samples.")
         with contextlib.closing(
             Progress("calibration pictures", len(self), self.stream)
         ) as progress:

@@ -1,4 +1,4 @@
-"""The one table of formats that models are exported to. Adding a format is one file and one line.
+"""The table of export formats. A new format is one file and one line here.
 
 No TensorFlow here.
 """
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of exported model.
+    """An export format.
 
     Attributes:
-        module: holds `write(model, path, precision, calibration)`, and imports what it needs by itself.
-        suffix: of the model's file or folder.
-        precisions: that it can have.
-        packages: that writing and checking it need beside ddl's own.
-        int8_packages: that int8 needs, too.
+        module: module with `write(model, path, precision, calibration)`; imported only when the format is used.
+        suffix: suffix of the model's file or folder.
+        precisions: supported precisions.
+        packages: extra packages for writing and checking the format.
+        int8_packages: more packages for int8.
     """
 
     module: str
@@ -42,7 +42,7 @@ class Format:
     int8_packages: tuple[str, ...] = ()
 
     def writer(self) -> Writer:
-        """Return what writes it. Loads what it needs."""
+        """Import the format's module and return its `write` function."""
         write: Writer = importlib.import_module(self.module).write
         return write
 
@@ -67,16 +67,16 @@ FORMATS: dict[str, Format] = {
 
 
 def find_format(output: Path, name: str | None, precision: str) -> str:
-    """Return the name of the format, by the output's suffix where it is not told.
+    """Return the format's name: the given one, or the one of the output's suffix.
 
     Raises:
-        ValueError: there is none, it lacks the precision, or a package for it is missing.
+        ValueError: unknown format, unsupported precision, or missing package.
     """
     if name is None:
-        by_suffix = {one.suffix: key for key, one in FORMATS.items()}
+        by_suffix = {form.suffix: key for key, form in FORMATS.items()}
         name = by_suffix.get(output.suffix.lower())
     if name is None:
-        endings = ", ".join(f"{one.suffix} ({key})" for key, one in FORMATS.items())
+        endings = ", ".join(f"{form.suffix} ({key})" for key, form in FORMATS.items())
         raise ValueError(f"Received: output={output}. Expected: a name that ends in {endings}.")
     check_choice("format", name, FORMATS)
     form = FORMATS[name]

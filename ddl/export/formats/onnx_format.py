@@ -1,4 +1,4 @@
-"""ONNX, by tf2onnx; int8 by ONNX Runtime's own quantizer, as pairs of QuantizeLinear and DequantizeLinear."""
+"""ONNX export by tf2onnx. ONNX Runtime's quantizer makes int8 models in QDQ format."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from ddl.export.formats.calibration import Calibration
 
-_OPSET = 18  # what tf2onnx 1.17 knows best
+_OPSET = 18  # the newest opset that tf2onnx 1.17 supports well
 
 
 def write(model: keras.Model, path: Path, precision: str, calibration: Calibration) -> None:
-    """Write a model as path (.onnx)."""
+    """Write a model to `path` (.onnx)."""
     import tf2onnx
 
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), calibration.dtype, name="image")]

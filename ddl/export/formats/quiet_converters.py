@@ -1,4 +1,4 @@
-"""Holds back what converters say: it is much, and none of it is for the user."""
+"""Silence the converters, whose output is long and of no use to the user."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from typing import TextIO
 
 @contextlib.contextmanager
 def silenced() -> Iterator[TextIO]:
-    """Let nothing through to standard output and error, not from C++ either; yield a way to standard error past it."""
+    """Silence standard output and error, including output from C++; yield a stream that still reaches standard error.
+
+    The file descriptors themselves are redirected, since C++ does not write through `sys.stdout`.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     level = logging.root.manager.disable
-    with contextlib.ExitStack() as held:
-        kept = {number: os.dup(number) for number in (1, 2)}
-        for number, copy in kept.items():
-            held.callback(os.close, copy)
-            held.callback(os.dup2, copy, number)
-        nowhere = held.enter_context(tempfile.TemporaryFile())
-        for number in kept:
-            os.dup2(nowhere.fileno(), number)
-        stream = held.enter_context(os.fdopen(os.dup(kept[2]), "w"))
-        held.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        held.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        held.enter_context(warnings.catch_warnings())
+    with contextlib.ExitStack() as stack:
+        originals = {number: os.dup(number) for number in (1, 2)}
+        for number, copy in originals.items():
+            stack.callback(os.close, copy)
+            stack.callback(os.dup2, copy, number)
+        sink = stack.enter_context(tempfile.TemporaryFile())
+        for number in originals:
+            os.dup2(sink.fileno(), number)
+        stream = stack.enter_context(os.fdopen(os.dup(originals[2]), "w"))
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        held.callback(logging.disable, level)
+        stack.callback(logging.disable, level)
         logging.disable(logging.WARNING)
         yield stream

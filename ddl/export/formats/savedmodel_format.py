@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel: a folder, for TensorFlow Serving and every converter that starts there."""
+"""SavedModel export: a folder for TensorFlow Serving and for converters."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from ddl.export.formats.calibration import Calibration
 
 
 def write(model: keras.Model, path: Path, precision: str, calibration: Calibration) -> None:
-    """Write a model as the folder `path`."""
+    """Write a model to the folder `path`."""
     model.export(path, format="tf_saved_model", verbose=False)

@@ -1,4 +1,4 @@
-"""TensorFlow Lite, by TensorFlow's own converter. Inputs and outputs stay as they are, whatever is inside."""
+"""TensorFlow Lite export by TensorFlow's converter. Inputs and outputs keep their dtypes in every precision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ddl.export.formats.calibration import Calibration
 
 
 def write(model: keras.Model, path: Path, precision: str, calibration: Calibration) -> None:
-    """Write a model as path (.tflite)."""
+    """Write a model to `path` (.tflite)."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         model.export(folder, format="tf_saved_model", verbose=False)
         converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -23,11 +23,11 @@ def write(model: keras.Model, path: Path, precision: str, calibration: Calibrati
         if precision == "f16":
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
-            converter.representative_dataset = lambda: _lists(calibration)
+            converter.representative_dataset = lambda: _representative(calibration)
         path.write_bytes(converter.convert())
 
 
-def _lists(calibration: Calibration) -> Iterator[list[Any]]:
-    """Yield inputs as the converter wants them: a list with one for each of the model's inputs."""
+def _representative(calibration: Calibration) -> Iterator[list[Any]]:
+    """Yield calibration inputs in the converter's format: a list with one array for each model input."""
     for batch in calibration:
         yield [batch]

@@ -1,4 +1,4 @@
-"""What is measured of a model's speed in Keras and as exports, as one frozen value. No TensorFlow here."""
+"""Settings of scripts/benchmark_inference.py. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class InferenceBenchmark:
-    """What is measured.
+    """Inference benchmark.
 
     Attributes:
-        model: a run directory, whose data tell Dice or accuracy.
-        checkpoint: of it: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
-        size: of the pictures, such as 512 or 384x512; without, that of the run's samples.
-        batch_size: pictures a call, for images/s; latency is that of one.
-        rounds: in each, every way has its turn.
-        turn_s: how long a turn takes, at least.
-        latency_calls: of each way.
-        calibration_samples: that int8 is made with.
-        check_samples: that Dice or accuracy is told of.
-        threads: that compute; 0 takes all cores.
-        output: a .md file for the table; its figures go into a .json beside it.
+        model: run directory; Dice or accuracy is computed on its data.
+        checkpoint: checkpoint of the run: "final" (model.keras), "best", "auto" (the newest) or an epoch number.
+        size: picture size, such as 512 or 384x512; the size of the run's samples if not given.
+        batch_size: pictures per call when measuring images/s; latency is measured with one picture.
+        rounds: number of rounds; each round measures every backend once.
+        turn_s: minimum time for one backend in one round.
+        latency_calls: calls per backend when measuring latency.
+        calibration_samples: samples for int8 calibration.
+        check_samples: samples for Dice or accuracy.
+        threads: compute threads; 0 uses all cores.
+        output: path of an .md file for the table; the figures are saved in a .json file of the same name.
     """
 
     model: Path
@@ -52,21 +52,21 @@ class InferenceBenchmark:
     output: Path | None = None
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what cannot be measured."""
+        """Convert the fields to their types and check them."""
         convert_fields(self)
         values = {**vars(self), "size": None if self.size is None else min(self.size)}
         check_ranges(values, {**_RANGES, "threads": Range(0, 1024)}, "benchmark")
         check_file("output", self.output, (".md",), replaces=True)
 
     def check_model(self, how: Preprocessing) -> None:
-        """Refuse a model whose pictures are not measured, and a size that it does not take.
+        """Check that the benchmark supports this model, and the model this picture size.
 
         Raises:
-            ValueError: with what it takes.
+            ValueError: a model of volumes, or a size that the model does not accept.
         """
         if how.axes != 2:
             raise ValueError(
-                "Received: a model of volumes. Expected: one of pictures; volumes are not measured."
+                "Received: a model of volumes. Expected: a model of pictures; the benchmark does not support volumes."
             )
         if any(side % how.side_multiple or side < how.least_side for side in self.size or ()):
             raise ValueError(

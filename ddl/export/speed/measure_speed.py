@@ -1,4 +1,4 @@
-"""Measures the ways to compute a model in turn, and writes down what came of it."""
+"""Run the inference benchmark: measure the backends in turn and save the results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BASES = {TRACED: PREDICT, F32: PREDICT, "OpenVINO bf16": F32, INT8: F32}
 def contest(
     benchmark: InferenceBenchmark, model: TrainedModel, checks: Samples, calibration: Samples
 ) -> str:
-    """Measure, write the files that were asked for, and return the table.
+    """Measure all backends, save the results if `output` is set, and return the table.
 
     Raises:
         ValueError: the model cannot be loaded or exported.
@@ -42,18 +42,18 @@ def contest(
         set_threads(benchmark.threads)
     with tempfile.TemporaryDirectory() as folder:
         exports = planned_exports(benchmark.model, benchmark.checkpoint, Path(folder))
-        ways = open_contenders(model, exports, checks, calibration, benchmark.threads)
+        contenders = open_contenders(model, exports, checks, calibration, benchmark.threads)
         picture = _picture(benchmark, checks)
-        speeds = _measured(benchmark, ways, picture)
-    found = figures(
+        speeds = _measure(benchmark, contenders, picture)
+    results = figures(
         speeds,
-        {name: way.parity for name, way in ways.items()},
-        {name: way.bytes for name, way in ways.items()},
+        {name: contender.parity for name, contender in contenders.items()},
+        {name: contender.bytes for name, contender in contenders.items()},
         _BASES,
     )
-    table = markdown(found)
+    table = markdown(results)
     if benchmark.output is not None:
-        facts = _facts(benchmark, picture) | {"ways": found}
+        facts = _facts(benchmark, picture) | {"ways": results}
         text = json.dumps(facts, indent=2) + "\n"
         write_whole(benchmark.output, lambda path: path.write_text(table, encoding="utf-8"))
         beside = benchmark.output.with_suffix(".json")
@@ -61,27 +61,27 @@ def contest(
     return table
 
 
-def _measured(
-    benchmark: InferenceBenchmark, ways: dict[str, Contender], picture: np.ndarray
+def _measure(
+    benchmark: InferenceBenchmark, contenders: dict[str, Contender], picture: np.ndarray
 ) -> dict[str, Speed]:
     batch = np.repeat(picture[None], benchmark.batch_size, axis=0)
     speeds = measure_rates(
-        {name: way.calls["throughput"] for name, way in ways.items()},
+        {name: contender.calls["throughput"] for name, contender in contenders.items()},
         batch,
         rounds=benchmark.rounds,
         seconds=benchmark.turn_s,
     )
-    calls = {name: way.calls["latency"] for name, way in ways.items()}
+    calls = {name: contender.calls["latency"] for name, contender in contenders.items()}
     measure_latencies(calls, batch[:1], speeds, repeats=benchmark.latency_calls)
     return speeds
 
 
 def _picture(benchmark: InferenceBenchmark, checks: Samples) -> np.ndarray:
-    """Return a sample, repeated to the size that is wanted."""
+    """Return the first sample, repeated or cropped to the benchmark's picture size."""
     shown = next(iter(checks)).shown
     size = benchmark.size or shown.shape[:2]
-    times = [-(-side // there) for side, there in zip(size, shown.shape, strict=False)]
-    return np.tile(shown, (*times, 1))[: size[0], : size[1]]
+    repeats = [-(-wanted // side) for wanted, side in zip(size, shown.shape, strict=False)]
+    return np.tile(shown, (*repeats, 1))[: size[0], : size[1]]
 
 
 def _facts(benchmark: InferenceBenchmark, picture: np.ndarray) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a benchmark of inference found: as figures for programs, and as a Markdown table for people."""
+"""Results of the inference benchmark: figures for JSON, and a Markdown table."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def figures(
     sizes: Mapping[str, int],
     bases: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
-    """Return the figures of every way, as JSON values.
+    """Return the figures of every backend, as JSON values.
 
     Args:
-        speeds: of each way.
-        parities: of each with Keras.
-        sizes: of each, in bytes.
-        bases: way -> the way whose speed it is measured by.
+        speeds: measured speed of each backend.
+        parities: comparison of each backend with Keras.
+        sizes: size of each backend's model in bytes.
+        bases: backend -> the backend that its speed is divided by.
     """
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, speed in speeds.items():
         parity = parities[name]
-        found[name] = {
+        results[name] = {
             "megabytes": sizes[name] / 1e6,
             "images_per_s": _spread(speed.rates),
             "latency_p50_ms": speed.latency_ms(50),
@@ -37,18 +37,18 @@ def figures(
             "largest_difference": parity.largest,
         }
         if name in bases:
-            found[name][f"times {bases[name]}"] = _spread(ratios(speeds, name, bases[name]))
-    return found
+            results[name][f"times {bases[name]}"] = _spread(ratios(speeds, name, bases[name]))
+    return results
 
 
-def markdown(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a table with a row for each way: medians, and in brackets the least and most of all rounds."""
-    score = "dice" if "dice" in next(iter(found.values())) else "accuracy"
+def markdown(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a table with a row for each backend: medians, with minimum and maximum over all rounds in brackets."""
+    score = "dice" if "dice" in next(iter(results.values())) else "accuracy"
     lines = [
         f"| | MB | images/s | p50 ms | p99 ms | {score} | largest difference | times |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, row in found.items():
+    for name, row in results.items():
         times = [f"{_shown(row[k])} {k.removeprefix('times ')}" for k in row if k[:6] == "times "]
         cells = [
             name,

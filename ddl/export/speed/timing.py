@@ -1,6 +1,6 @@
-"""How fast several ways to compute the same thing are, measured in turn: A B C A B C, so that noise meets all alike.
+"""Measure the speed of several functions in turn (A B C A B C), so that noise of the machine affects all of them alike.
 
-Pure NumPy: what is called, and on what, is the caller's.
+Pure NumPy: the caller passes the functions and their input.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Call = Callable[[np.ndarray], object]
 
 @dataclass
 class Speed:
-    """What was measured of one way.
+    """Measured speed of one function.
 
     Attributes:
-        rates: pictures a second, one number a round.
-        latencies_s: of calls with one picture.
+        rates: pictures per second, one value per round.
+        latencies_s: latencies of calls with one picture.
     """
 
     rates: list[float] = field(default_factory=list)
@@ -28,24 +28,24 @@ class Speed:
 
     @property
     def rate(self) -> float:
-        """The median over rounds."""
+        """Median rate over the rounds."""
         return float(np.median(self.rates))
 
     def latency_ms(self, percent: float) -> float:
-        """Return what so many percent of the calls did not exceed."""
+        """Return a percentile of the latencies in milliseconds."""
         return float(np.percentile(self.latencies_s, percent)) * 1e3
 
 
 def measure_rates(
     calls: Mapping[str, Call], batch: np.ndarray, *, rounds: int, seconds: float
 ) -> dict[str, Speed]:
-    """Call each way with the same batch for so long, in turn, round after round. The first call of each is not counted.
+    """Call each function with the same batch, in turn, round after round. The first call is a warm-up.
 
     Args:
-        calls: name -> way.
-        batch: of pictures.
-        rounds: of all ways.
-        seconds: that a way has in a round, at least one call.
+        calls: name -> function.
+        batch: batch of pictures.
+        rounds: number of rounds; each round measures every function.
+        seconds: time per function and round; at least one call is made.
     """
     speeds = {name: Speed() for name in calls}
     for call in calls.values():
@@ -59,7 +59,7 @@ def measure_rates(
 def measure_latencies(
     calls: Mapping[str, Call], picture: np.ndarray, speeds: Mapping[str, Speed], *, repeats: int
 ) -> None:
-    """Add to `speeds` how long each way takes for one picture (1, H, W, C), in turn. First calls are not counted."""
+    """Add to `speeds` each function's latency with one picture (1, H, W, C), in turn. The first call is a warm-up."""
     for call in calls.values():
         call(picture)
     for _ in range(repeats):
@@ -70,9 +70,9 @@ def measure_latencies(
 
 
 def ratios(speeds: Mapping[str, Speed], name: str, base: str) -> list[float]:
-    """Return how many times faster one way was than another, round by round."""
+    """Return the speed-up of one function over another, one value per round."""
     pairs = zip(speeds[name].rates, speeds[base].rates, strict=True)
-    return [one / other for one, other in pairs]
+    return [rate / base_rate for rate, base_rate in pairs]
 
 
 def _rate(call: Call, batch: np.ndarray, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""The ways to compute one model that are measured against each other: Keras in two ways, OpenVINO in three."""
+"""The backends that the inference benchmark compares: Keras in two variants, OpenVINO in three."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ PREDICT = "Keras predict"
 TRACED = "Keras, traced"
 F32, BF16, INT8 = "OpenVINO f32", "OpenVINO bf16", "OpenVINO int8"
 _OPENVINO = {F32: ("f32", "f32"), BF16: ("f32", "bf16"), INT8: ("int8", "f32")}
-_ANY_DISTANCE = 1.0  # how close they are is told, not refused
+_ANY_DISTANCE = 1.0  # the benchmark reports the difference and never rejects an export for it
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A way to compute a model.
+    """A backend to measure.
 
     Attributes:
-        bytes: of its files.
-        parity: with Keras.
-        calls: mode -> what computes a batch.
+        bytes: total size of the model's files.
+        parity: comparison with Keras.
+        calls: mode -> function that predicts a batch.
     """
 
     bytes: int
@@ -48,20 +48,20 @@ def open_contenders(
     calibration: Samples,
     threads: int,
 ) -> dict[str, Contender]:
-    """Export a model and return every way to compute it.
+    """Export a model and open it in every backend.
 
     Args:
-        model: that all compute.
-        exports: precision -> where its export goes.
-        checks: what they are compared with Keras on.
-        calibration: what int8 finds its ranges by.
-        threads: that compute.
+        model: the model to measure.
+        exports: precision -> its export.
+        checks: samples for the comparison with Keras.
+        calibration: samples for int8 calibration.
+        threads: compute threads; 0 uses all cores.
     """
     keras_model = exportable(load_model(model.file))
     traced = KerasPredictor(keras_model)
     target, size = model.preprocessing.target, model.file.stat().st_size
     same = compare(checks, traced, traced, target)
-    found = {
+    contenders = {
         PREDICT: Contender(size, same, dict.fromkeys(MODES, _predict_of(keras_model))),
         TRACED: Contender(size, same, dict.fromkeys(MODES, traced.predict)),
     }
@@ -69,18 +69,18 @@ def open_contenders(
         export_model(export, model, checks, calibration)
     for name, (stored, computed) in _OPENVINO.items():
         file = exports[stored].output
-        ways: dict[str, Predictor] = {
+        predictors: dict[str, Predictor] = {
             mode: open_predictor(file, threads=threads, mode=mode, precision=computed)
             for mode in MODES
         }
-        parity = compare(checks, traced, ways["latency"], target)
-        calls = {mode: way.predict for mode, way in ways.items()}
-        found[name] = Contender(_size_of(file), parity, calls)
-    return found
+        parity = compare(checks, traced, predictors["latency"], target)
+        calls = {mode: predictor.predict for mode, predictor in predictors.items()}
+        contenders[name] = Contender(_size_of(file), parity, calls)
+    return contenders
 
 
 def planned_exports(model: Path, checkpoint: str, folder: Path) -> dict[str, Export]:
-    """Return the exports that the ways need, by precision."""
+    """Return the exports that the OpenVINO backends need, by precision."""
     return {
         precision: Export(
             model=model,

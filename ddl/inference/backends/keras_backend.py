@@ -1,4 +1,4 @@
-"""Keras as a backend: the model as it was trained, on CPU or GPU."""
+"""Keras backend: the trained model, on CPU or GPU."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from ddl.training.checkpoint.transfer import load_model
 
-_SHAPES_KEPT = 8  # of models that have to be traced for each size of picture
+_SHAPES_KEPT = 8  # traces kept for a model that must be traced once per picture size
 
 
 class KerasPredictor:
     """A Keras model behind one traced call, which is twice as fast as `model.predict` on small batches."""
 
     def __init__(self, model: keras.Model) -> None:
-        """Take a functional model; of several outputs, the first."""
+        """Trace a functional model; if it has several outputs, the first is used."""
         model = with_open_sides(keras.Model(model.input, model.outputs[0], name=model.name))
         self.input_shape: tuple[int | None, ...] = tuple(model.input_shape[1:])
         self.classes = int(model.output_shape[-1])
@@ -28,7 +28,7 @@ class KerasPredictor:
         try:
             self._calls[self.input_shape] = self._traced(self.input_shape)
         except TypeError:
-            # Keras's bilinear enlargement cannot be traced without knowing the size: each size gets a trace.
+            # Keras's bilinear upsampling cannot be traced without a known size: trace once per size instead.
             if None not in self.input_shape:
                 raise
 
@@ -42,7 +42,7 @@ class KerasPredictor:
         return np.asarray(call(tf.constant(batch, tf.float32)).numpy(), np.float32)
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._model, self._calls = None, {}
 
     def _traced(self, shape: tuple[int | None, ...]) -> Any:
@@ -54,16 +54,16 @@ class KerasPredictor:
 
 
 def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> KerasPredictor:
-    """Load a .keras or .h5 model, or a checkpoint. `mode` makes no difference: one call computes one batch."""
+    """Load a .keras or .h5 model, or a checkpoint. Keras has no modes: `mode` is ignored."""
     if threads:
         set_threads(threads)
     return KerasPredictor(load_model(path))
 
 
 def with_open_sides(model: keras.Model) -> keras.Model:
-    """Return a functional model that takes pictures of any size: its own layers, built again without fixed sides.
+    """Return a copy of a functional model that accepts pictures of any size.
 
-    A model that cannot do without (one that flattens a picture, say) is returned as it is.
+    A model that needs a fixed size, for example because it flattens the picture, is returned unchanged.
     """
     sides = model.input_shape[1:-1]
     if None in sides:
@@ -81,19 +81,19 @@ def with_open_sides(model: keras.Model) -> keras.Model:
     same = [w.shape for w in opened.weights] == [w.shape for w in model.weights]
     if not same or None in channels:
         return model
-    for one, other in zip(opened.weights, model.weights, strict=True):
-        one.assign(other)
+    for target, source in zip(opened.weights, model.weights, strict=True):
+        target.assign(source)
     return opened
 
 
 def set_threads(threads: int) -> None:
-    """Give TensorFlow so many threads, unless it has started with others, which it cannot change."""
+    """Set TensorFlow's number of threads, which is possible only before TensorFlow starts them."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError as error:
         if tf.config.threading.get_intra_op_parallelism_threads() != threads:
             raise ValueError(
-                f"Received: threads={threads}, but TensorFlow has started with others. Expected: 0, or OMP_NUM_THREADS "
-                "set before the start."
+                f"Received: threads={threads}, but TensorFlow already runs with another number. Expected: 0, or "
+                "OMP_NUM_THREADS set before the start."
             ) from error

@@ -1,4 +1,4 @@
-"""ONNX Runtime as a backend, on the processor: an exported .onnx."""
+"""ONNX Runtime backend for exported .onnx models, on the CPU."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(uint16)
 
 
 class OnnxPredictor:
-    """A session of ONNX Runtime, whose threads share the work of each batch."""
+    """A session of ONNX Runtime; its threads share the work of each batch."""
 
     def __init__(self, session: Any) -> None:
-        """Take a session of a model of one input and one output."""
+        """Wrap a session of a model with one input and one output."""
         image, found = session.get_inputs()[0], session.get_outputs()[0]
         self.input_shape: tuple[int | None, ...] = tuple(
             side if isinstance(side, int) else None for side in image.shape[1:]
@@ -33,15 +33,15 @@ class OnnxPredictor:
         return np.asarray(self._session.run(None, feed)[0], np.float32)
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._session = None
 
 
 def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> OnnxPredictor:
-    """Load a model. `mode` makes no difference: one call computes one batch.
+    """Load a model. ONNX Runtime has no modes here: `mode` is ignored.
 
     Raises:
-        ValueError: ONNX Runtime cannot read it, or it is no such model.
+        ValueError: ONNX Runtime cannot read the file, or the model does not fit this backend.
     """
     import onnxruntime
 
@@ -54,7 +54,7 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> On
             str(path), options, providers=["CPUExecutionProvider"]
         )
         return OnnxPredictor(session)
-    except Exception as error:  # its errors have no class in common below this one
+    except Exception as error:  # ONNX Runtime's errors share no other base class
         reason = " ".join(str(error).split())[:160]
         raise ValueError(
             f"Received: {path}, which ONNX Runtime cannot read ({reason}). Expected: a model that scripts/export.py "

@@ -1,4 +1,4 @@
-"""OpenVINO as a backend, on the processor: an exported .xml with its .bin."""
+"""OpenVINO backend for exported models (.xml with .bin), on the CPU."""
 
 from __future__ import annotations
 
@@ -12,34 +12,39 @@ from ddl.inference.backends.openvino_runtime import load_openvino
 
 
 class OpenVinoPredictor:
-    """A compiled model; in throughput mode parts of a batch are computed side by side."""
+    """A compiled model. In throughput mode, parts of a batch are computed in parallel."""
 
     def __init__(self, compiled: Any, requests: int) -> None:
-        """Take a compiled model of one input and one output."""
+        """Wrap a compiled model with one input and one output.
+
+        Args:
+            compiled: the model.
+            requests: maximum number of parallel requests.
+        """
         shape, self._dtype = _shape_of(compiled.input(0)), compiled.input(0).element_type.to_dtype()
         self.input_shape: tuple[int | None, ...] = shape[1:]
         self.classes = int(_shape_of(compiled.output(0))[-1] or 1)
         self._compiled: Any = compiled
-        self._most = requests
+        self._max_requests = requests
         self._requests: list[Any] = []
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Return probabilities, float32."""
         batch = np.ascontiguousarray(to_levels(batch, self._dtype))
-        count = min(len(batch), self._most)
+        count = min(len(batch), self._max_requests)
         if count < 2:
             return np.asarray(self._compiled(batch)[0], np.float32)
         return self._side_by_side(np.array_split(batch, count))
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._requests, self._compiled = [], None
 
     def _side_by_side(self, parts: list[np.ndarray]) -> np.ndarray:
-        """Compute parts of a batch at once.
+        """Compute parts of a batch in parallel.
 
-        Not by OpenVINO's queue, which calls Python from threads of its own: taken down while one of them is still on
-        its way back, it waits forever.
+        OpenVINO's AsyncInferQueue is not used: it calls Python from its own threads, and can deadlock when it is
+        destroyed while one of them still returns.
         """
         while len(self._requests) < len(parts):
             self._requests.append(self._compiled.create_infer_request())
@@ -48,26 +53,27 @@ class OpenVinoPredictor:
             request.start_async({0: part})
         for request in busy:
             request.wait()
-        found = [np.array(request.get_output_tensor(0).data, np.float32) for request in busy]
-        return np.concatenate(found)
+        # Copies: the next request of the same slot overwrites its output tensor.
+        outputs = [np.array(request.get_output_tensor(0).data, np.float32) for request in busy]
+        return np.concatenate(outputs)
 
 
 def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> OpenVinoPredictor:
-    """Compile a model for the processor.
+    """Compile a model for the CPU.
 
     Raises:
-        ValueError: OpenVINO cannot read it, or it is no model of one input and one output.
+        ValueError: OpenVINO cannot read the file, or the model has more than one input or output.
     """
-    # Here, for PostgreSQL imports this module: it opens models from bytes and has no ranks.
+    # Imported here, because PostgreSQL loads this module too: it opens models from bytes and has no ranks.
     from ddl.distributed.job.launcher import placement, threads_per_rank
 
     ov = load_openvino()
     settings = {
         "PERFORMANCE_HINT": mode.upper(),
         "INFERENCE_NUM_THREADS": threads or threads_per_rank(placement().local_size),
-        # Left alone it takes bf16 where the processor has it, and is no longer what was checked.
+        # By default OpenVINO computes in bf16 where the CPU supports it, and results differ from the checked ones.
         "INFERENCE_PRECISION_HINT": precision,
-        # Each rank would pin its threads to the same first cores.
+        # With pinning, all ranks would pin their threads to the same first cores.
         "ENABLE_CPU_PINNING": False,
     }
     try:

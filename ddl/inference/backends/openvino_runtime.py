@@ -1,4 +1,4 @@
-"""OpenVINO, loaded without the parts that would tell its makers about each use of it."""
+"""Import OpenVINO and NNCF with their telemetry disabled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 
 def load_openvino() -> Any:
-    """Return the module `openvino`. Without its telemetry it uses a stub of its own."""
-    # As published it reports conversions over the network unless a file in the home folder forbids it.
+    """Return the module `openvino` without its telemetry; OpenVINO then falls back to its own stub."""
+    # Otherwise OpenVINO reports conversions over the network unless a file in the home folder disables it.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -17,7 +17,7 @@ def load_openvino() -> Any:
 
 
 def load_nncf() -> Any:
-    """Return the module `nncf`, which quantizes, likewise."""
+    """Return the module `nncf` (quantization) without its telemetry."""
     load_openvino()
     os.environ.setdefault("NNCF_CI", "1")
     import nncf

@@ -1,4 +1,4 @@
-"""Packages that only some formats and backends need: asked for without loading them."""
+"""Optional packages, which only some formats and backends need: checked without importing them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ INSTALL = "./setup.sh --extras, or pip install -r requirements-export.txt"
 
 
 def check_packages(names: Iterable[str], what: str) -> None:
-    """Refuse what needs a package that is not installed.
+    """Check that optional packages are installed.
 
     Args:
-        names: of modules.
-        what: needs them.
+        names: module names.
+        what: the feature that needs them, for the error.
 
     Raises:
-        ValueError: with the command that installs it.
+        ValueError: a package is missing; the message has the command that installs it.
     """
     for name in names:
         if importlib.util.find_spec(name) is None:
             raise ValueError(
-                f"Received: {what}, which needs the package {name}. Expected: it is installed; {INSTALL}."
+                f"Received: {what}, which needs the package {name}. Expected: {name} installed; run {INSTALL}."
             )

@@ -1,4 +1,4 @@
-"""What every backend looks like, and the one table of backends. Adding a backend is one file and one line."""
+"""The interface of inference backends and their table. A new backend is one file and one line here."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ PRECISIONS = ("f32", "bf16")
 
 
 class Predictor(Protocol):
-    """A model that is ready to predict, whatever computes it. One thread at a time."""
+    """A model that is ready to predict. Not thread-safe."""
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """Height, width and channels (of a volume depth first); None for a side that may vary."""
+        """Height, width and channels (volumes: depth first); None for a side that may vary."""
         ...
 
     @property
     def classes(self) -> int:
-        """How many channels a prediction has."""
+        """Number of channels of a prediction."""
         ...
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32: of pictures (N, H, W, C) from 0 to 1, float32.
+        """Predict pictures (N, H, W, C), float32 from 0 to 1.
 
         Returns:
-            (N, H, W, classes) of a model that finds masks, (N, classes) of one that finds labels.
+            Probabilities, float32: (N, H, W, classes) for masks, (N, classes) for labels.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the model. Closing twice is allowed."""
+        """Release the model. Can be called twice."""
         ...
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A way to compute models.
+    """An inference backend.
 
     Attributes:
-        module: holds `open_predictor(path, *, threads, mode, precision) -> Predictor`, and imports what it needs by
-            itself.
-        suffixes: of the model files that it takes; the first backend that takes a file is the one of "auto".
-        packages: that it needs beside ddl's own.
-        precisions: in which it can compute a model of floats.
+        module: module with `open_predictor(path, *, threads, mode, precision) -> Predictor`; imported only when the
+            backend is used.
+        suffixes: suffixes of its model files; "auto" takes the first backend in the table that matches.
+        packages: extra packages that it needs.
+        precisions: supported precisions of computation for float models.
     """
 
     module: str
@@ -72,26 +72,26 @@ BACKENDS: dict[str, Backend] = {
 
 
 def check_shape(picture: np.ndarray, wanted: tuple[int | None, ...]) -> None:
-    """Refuse a picture that the model does not take, where None is any side.
+    """Check that a picture has the model's input shape, where None matches any side.
 
     Raises:
-        ValueError: with what it takes.
+        ValueError: it has another shape.
     """
     fits = picture.ndim == len(wanted) and all(
-        side in (None, found) for side, found in zip(wanted, picture.shape, strict=True)
+        side in (None, actual) for side, actual in zip(wanted, picture.shape, strict=True)
     )
     if not fits:
         taken = "x".join("any" if side is None else str(side) for side in wanted)
         raise ValueError(
-            f"Received: a picture of {'x'.join(map(str, picture.shape))}. Expected: {taken}, which the model takes."
+            f"Received: a picture of {'x'.join(map(str, picture.shape))}. Expected: {taken}, as the model requires."
         )
 
 
 def check_backend(path: Path, backend: str = "auto", precision: str = "f32") -> str:
-    """Return the name of the backend that computes a model file. Loads none.
+    """Return the name of the backend for a model file, without importing it.
 
     Raises:
-        ValueError: there is no such backend, or none for this file, or it is not installed or has no such precision.
+        ValueError: unknown backend, no backend for this file, missing package, or unsupported precision.
     """
     check_choice("backend", backend, ("auto", *BACKENDS))
     names = BACKENDS if backend == "auto" else (backend,)
@@ -122,17 +122,17 @@ def open_predictor(
     mode: str = "throughput",
     precision: str = "f32",
 ) -> Predictor:
-    """Return a model file, ready to predict.
+    """Load a model file for prediction.
 
     Args:
-        path: of the file; `ddl.inference.trained_model.find_model` finds that of a run.
-        backend: a name in `BACKENDS`, or "auto": by the file's name.
-        threads: that compute; 0 for this rank's share of the cores.
-        mode: "throughput" for many pictures in as little time as possible, "latency" for one.
-        precision: "f32", or "bf16" where the backend can: faster on processors that have it, less exact.
+        path: the model file; `ddl.inference.trained_model.find_model` finds that of a run.
+        backend: a name in `BACKENDS`, or "auto" to choose by the file's suffix.
+        threads: compute threads; 0 uses this rank's share of the cores.
+        mode: "throughput" for many pictures, "latency" for one.
+        precision: "f32", or "bf16" if the backend supports it: faster on processors with bf16, less exact.
 
     Raises:
-        ValueError: the backend is unknown or not installed, or the file is none of its models.
+        ValueError: the backend is unknown or not installed, or it cannot load the file.
     """
     check_choice("mode", mode, MODES)
     if threads < 0:

@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel as a backend: an exported folder, computed without Keras."""
+"""SavedModel backend: an exported folder, computed by TensorFlow without Keras."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ddl.inference.backends.keras_backend import set_threads
 
 
 class SavedModelPredictor:
-    """The call that the model was exported with."""
+    """The serving signature of an exported model."""
 
     def __init__(self, loaded: Any) -> None:
-        """Take a loaded SavedModel, which must live as long as its call."""
+        """Wrap a loaded SavedModel. It is kept alive, because its signature does not keep its variables."""
         self._loaded = loaded
         self._call: Any = loaded.signatures["serving_default"]
         _, arguments = self._call.structured_input_signature
         ((self._name, image),) = arguments.items()
-        ((self._key, found),) = self._call.structured_outputs.items()
+        ((self._key, output),) = self._call.structured_outputs.items()
         self.input_shape: tuple[int | None, ...] = tuple(image.shape[1:])
-        self.classes = int(found.shape[-1])
+        self.classes = int(output.shape[-1])
         self._dtype = np.dtype(image.dtype.as_numpy_dtype)
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
@@ -32,15 +32,15 @@ class SavedModelPredictor:
         return np.asarray(self._call(**feed)[self._key].numpy(), np.float32)
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._loaded = self._call = None
 
 
 def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> SavedModelPredictor:
-    """Load a model. `mode` makes no difference: one call computes one batch.
+    """Load a model. TensorFlow has no modes: `mode` is ignored.
 
     Raises:
-        ValueError: TensorFlow cannot load it, or it is no model of one input and one output.
+        ValueError: TensorFlow cannot load it, or the model has more than one input or output.
     """
     if threads:
         set_threads(threads)
@@ -49,5 +49,6 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Sa
     except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ValueError(
-            f"Received: {path}, which TensorFlow cannot load ({reason}). Expected: a model of scripts/export.py."
+            f"Received: {path}, which TensorFlow cannot load ({reason}). Expected: a model that scripts/export.py "
+            "wrote."
         ) from error

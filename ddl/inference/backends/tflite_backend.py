@@ -1,4 +1,4 @@
-"""TensorFlow Lite as a backend: an exported .tflite, computed as a phone would."""
+"""TensorFlow Lite backend for exported .tflite models, with the interpreter that phones use."""
 
 from __future__ import annotations
 
@@ -14,39 +14,38 @@ from ddl.distributed.job.launcher import placement, threads_per_rank
 
 
 class TflitePredictor:
-    """An interpreter, which is made ready again for each new size of batch or picture."""
+    """An interpreter, which is resized whenever the shape of the batch changes."""
 
     def __init__(self, interpreter: Any) -> None:
-        """Take an interpreter of a model of one input and one output."""
-        self._image, self._found = (
-            one[0] for one in (interpreter.get_input_details(), interpreter.get_output_details())
-        )
+        """Wrap an interpreter of a model with one input and one output."""
+        self._image = interpreter.get_input_details()[0]
+        self._output = interpreter.get_output_details()[0]
         sides = self._image["shape_signature"][1:]
         self.input_shape: tuple[int | None, ...] = tuple(
             None if side < 0 else int(side) for side in sides
         )
-        self.classes = int(self._found["shape_signature"][-1])
+        self.classes = int(self._output["shape_signature"][-1])
         self._dtype = np.dtype(self._image["dtype"])
         self._interpreter: Any = interpreter
-        self._ready: tuple[int, ...] = ()
+        self._allocated_shape: tuple[int, ...] = ()
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Return probabilities, float32."""
-        if batch.shape != self._ready:
+        if batch.shape != self._allocated_shape:
             self._interpreter.resize_tensor_input(self._image["index"], batch.shape)
             self._interpreter.allocate_tensors()
-            self._ready = batch.shape
+            self._allocated_shape = batch.shape
         self._interpreter.set_tensor(self._image["index"], to_levels(batch, self._dtype))
         self._interpreter.invoke()
-        return np.asarray(self._interpreter.get_tensor(self._found["index"]), np.float32)
+        return np.asarray(self._interpreter.get_tensor(self._output["index"]), np.float32)
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._interpreter = None
 
 
 def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> TflitePredictor:
-    """Load a model. `mode` makes no difference: one call computes one batch.
+    """Load a model. TensorFlow Lite has no modes: `mode` is ignored.
 
     Raises:
         ValueError: TensorFlow Lite cannot read it.
@@ -57,7 +56,9 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Tf
     try:
         _check_whole(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it wants to be taken from another package one day
+            warnings.simplefilter(
+                "ignore"
+            )  # TensorFlow warns that the interpreter will move to LiteRT
             interpreter = tf.lite.Interpreter(str(path), num_threads=count)
             interpreter.allocate_tensors()
             return TflitePredictor(interpreter)
@@ -70,14 +71,14 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Tf
 
 
 def _check_whole(path: Path) -> None:
-    """Refuse a file that was cut short, which takes the interpreter, and the process with it, down.
+    """Refuse a truncated file, which would crash the interpreter and with it the process.
 
     Raises:
-        ValueError: something in it lies beyond its end.
+        ValueError: the file refers to data beyond its end.
     """
     from tensorflow.lite.python import schema_py_generated as schema
 
     try:
         schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
     except (struct.error, TypeError, IndexError, ValueError) as error:
-        raise ValueError("it is cut short or damaged") from error
+        raise ValueError("the file is truncated or damaged") from error

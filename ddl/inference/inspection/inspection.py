@@ -1,4 +1,4 @@
-"""An evaluation that looks at samples one by one: by tiles, by any backend, with tables and pictures of its own."""
+"""Settings of scripts/evaluate.py, with the flags for evaluation sample by sample, by tiles and on any backend."""
 
 from __future__ import annotations
 
@@ -19,31 +19,33 @@ from ddl.training.evaluation import Evaluation
 
 _RANGES = {"overlap": Range(0), "worst": Range(0, 48)}
 MASK_ROWS = 8
-"""Of a sheet of masks, at most."""
+"""Maximum number of samples on a sheet of masks."""
 _SUFFIXES = {"per_picture": (".csv",), "confusion": (".csv", ".txt"), "worst_sheet": (".png",)}
 
 
 @dataclass(frozen=True)
 class Inspection(Evaluation):
-    """What is evaluated.
+    """Evaluation.
 
     Attributes:
-        model: a run directory, its model.keras, or a checkpoint.
-        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
-        data: other data than the model was trained with, of the same kind.
-        part: "train", "validation" or "test" of the data, or "all"; else validation, and all of other data.
-        metric: what is measured, several with spaces; else what the training measured.
-        per_rank_batch_size: samples a rank and step; it changes nothing but speed and memory.
-        output: a .json file for the results, besides the screen.
-        tile: side of tiles to predict by, such as 256; without, samples are predicted whole.
-        overlap: pixels that neighbouring tiles share; without, 128, in volumes 32, at most half a tile.
-        backend: what computes: a name, or "auto" for Keras's own evaluation.
-        inference_precision: "f32", or "bf16" (openvino alone): faster on processors that have it, less exact.
-        exported: a model file that is measured in place of the one it was made from.
-        per_picture: a .csv file for the metrics of every sample.
-        confusion: a .csv or .txt file for the table of what was taken for what.
-        worst: draw so many of the samples that went worst; 0 for none.
-        worst_sheet: a .png file for these.
+        model: run directory, its model.keras, or a checkpoint.
+        checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
+            number.
+        data: data set to evaluate on instead of the run's own; same format of samples.
+        part: split to evaluate: "train", "validation", "test" or "all"; validation for the run's data and all for
+            other data if not given.
+        metric: metrics, separated by spaces; the metrics of the training run if not given.
+        per_rank_batch_size: samples per rank and step; affects only speed and memory.
+        output: path of a .json file for the results, which are also printed.
+        tile: side of the tiles to predict by, such as 256; samples are predicted whole if not given.
+        overlap: overlap of neighbouring tiles in pixels; 128 (volumes: 32), at most half a tile, if not given.
+        backend: backend that predicts, or "auto" for Keras's own evaluation.
+        inference_precision: "f32", or "bf16" (openvino only): faster on processors with bf16, less exact.
+        exported: exported model file to evaluate instead of the run's Keras model.
+        per_picture: path of a .csv file for the metrics of every sample.
+        confusion: path of a .csv or .txt file for the confusion matrix.
+        worst: number of samples with the worst predictions to draw; 0 for none.
+        worst_sheet: path of a .png file for these samples.
     """
 
     tile: tuple[int, ...] | None = None
@@ -57,32 +59,34 @@ class Inspection(Evaluation):
     worst_sheet: Path = Path("worst.png")
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what cannot be evaluated."""
+        """Convert the fields to their types and check them."""
         super().__post_init__()
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "evaluation")
         check_choice("inference_precision", self.inference_precision, PRECISIONS)
         if self.overlap is not None and self.tile is None:
-            raise ValueError(f"Received: overlap={self.overlap} without tile. Expected: both.")
+            raise ValueError(
+                f"Received: overlap={self.overlap} without tile. Expected: both flags."
+            )
         for name, suffixes in _SUFFIXES.items():
             if name != "worst_sheet" or self.worst:
                 check_file(name, getattr(self, name), suffixes, replaces=True)
 
     @property
     def looks_closer(self) -> bool:
-        """Whether samples are looked at one by one, which takes longer than Keras's own evaluation."""
-        wanted = (self.tile, self.exported, self.per_picture, self.confusion)
-        is_said = self.backend != "auto" or self.inference_precision != "f32"
-        return any(one is not None for one in wanted) or bool(self.worst) or is_said
+        """Whether a flag needs evaluation sample by sample, which is slower than Keras's own evaluation."""
+        options = (self.tile, self.exported, self.per_picture, self.confusion)
+        has_backend = self.backend != "auto" or self.inference_precision != "f32"
+        return any(option is not None for option in options) or bool(self.worst) or has_backend
 
     @property
     def cut(self) -> Cut:
-        """How samples are brought before the model."""
+        """How samples are cut into tiles."""
         return Cut(self.tile or (1 << 30,), self.overlap, batch_size=self.per_rank_batch_size)
 
 
 def per_picture_text(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return a CSV table with a line a sample."""
+    """Return a CSV table with one line per sample."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -91,7 +95,7 @@ def per_picture_text(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def confusion_text(counts: np.ndarray, names: Sequence[str], *, aligned: bool) -> str:
-    """Return a table of what (row) was taken for what (column): in columns for people, or as CSV."""
+    """Return the confusion matrix, true class by row and predicted class by column, as aligned text or CSV."""
     table = [["true \\ found", *names]]
     table += [[name, *(str(int(n)) for n in row)] for name, row in zip(names, counts, strict=True)]
     if not aligned:

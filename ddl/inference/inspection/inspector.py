@@ -1,4 +1,4 @@
-"""Losses and metrics of every sample by itself, and of all together, from whatever backend computes the model."""
+"""Evaluation sample by sample on any backend: loss and metrics of each sample and of all samples together."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ _MATRIX = "confusion_matrix"
 
 
 def inspect(inspection: Inspection, subject: Subject, model: TrainedModel) -> dict[str, Any]:
-    """Return losses and metrics over all samples, and write the tables and pictures asked for.
+    """Return loss and metrics over all samples, and write the requested tables and pictures.
 
     All ranks must call it, after `init`.
 
     Returns:
-        name -> number; of "confusion_matrix" rows of counts.
+        name -> number; for "confusion_matrix", rows of counts.
 
     Raises:
-        ValueError: the model cannot be loaded, or does not take such samples; on all ranks.
-        BadData: a sample cannot be read; on the rank that met it.
+        ValueError: the model cannot be loaded or does not accept the samples; raised on all ranks.
+        BadData: a sample cannot be read; raised only on the rank that read it.
     """
     inspector = on_all(lambda: _Inspector(inspection, subject, model))
     results = inspector.measure()
     if dist.is_root():
         inspector.write()
-    on_root(lambda: None)  # the others wait for what rank 0 draws
+    on_root(lambda: None)  # a barrier: the other ranks wait while rank 0 writes
     return results
 
 
 class _Inspector:
-    """One rank's look at its part of the samples."""
+    """Evaluates one rank's share of the samples."""
 
     def __init__(self, inspection: Inspection, subject: Subject, model: TrainedModel) -> None:
         plan = subject.plan
@@ -80,15 +80,15 @@ class _Inspector:
         self._matrix: np.ndarray | None = None
 
     def measure(self) -> dict[str, Any]:
-        """Look at this rank's samples, and return what all ranks found. All ranks must call it."""
+        """Evaluate this rank's samples, and return the results over all ranks. All ranks must call it."""
         start, end = shard_bounds(len(self._samples), dist.rank(), dist.size())
         size = self._inspection.per_rank_batch_size
         for first in range(start, end, size):
             indices = range(first, min(first + size, end))
             for index, truth, found in self._predicted(indices):
-                self._rows.append(self._look(index, truth, found))
+                self._rows.append(self._add_sample(index, truth, found))
         if start == end:
-            self._begin_states()
+            self._create_metric_states()
         rows = [row for part in dist.allgather(self._rows) for row in part]
         self._rows = rows
         measured = {} if self._loss is None else {"loss": self._mean_loss}
@@ -96,13 +96,13 @@ class _Inspector:
         results = {name: np.asarray(value) for name, value in _reduced(measured).items()}
         self._matrix = results.get(_MATRIX)
         named = {name: value.tolist() for name, value in results.items()}
-        wanted = (*(self._inspection.metric or self._subject.plan.metric), "loss")
-        named = {name: value for name, value in named.items() if name in wanted}
+        requested = (*(self._inspection.metric or self._subject.plan.metric), "loss")
+        named = {name: value for name, value in named.items() if name in requested}
         measured_file = self._inspection.exported or self._subject.file
         return {"model": str(measured_file), "samples": len(rows), **named}
 
     def write(self) -> None:
-        """Write the tables and the sheet. Rank 0 alone calls it."""
+        """Write the tables and the sheet. Only rank 0 calls it."""
         inspection = self._inspection
         if inspection.per_picture is not None:
             hidden = ("_badness",)
@@ -119,7 +119,7 @@ class _Inspector:
             self._draw([row["index"] for row in worst[: inspection.worst]])
 
     def _predicted(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield each sample's index, its truth and its probabilities."""
+        """Yield each sample's index, ground truth and probabilities."""
         try:
             pictures, truths = self._samples.read(indices).values()
         except (ValueError, OSError) as error:
@@ -138,14 +138,18 @@ class _Inspector:
             bands = [passage.bands(self._predictor, size) for passage in passages]
         return [np.concatenate([band for _, band in several]) for several in bands]
 
-    def _begin_states(self) -> None:
-        """Make the states that the first sample makes, where this rank has none: all ranks reduce the same ones."""
+    def _create_metric_states(self) -> None:
+        """Create the metrics' variables on a rank without samples.
+
+        Metrics create them at their first update, and all ranks must reduce the same variables. Sample 0 with weight 0
+        creates them and counts nothing.
+        """
         for _, truth, found in self._predicted([0]):
             for metric in self._all.values():
                 metric.update_state(truth[None], found[None], sample_weight=np.zeros(1, np.float32))
 
-    def _look(self, index: int, truth: np.ndarray, found: np.ndarray) -> dict[str, Any]:
-        """Count a sample, and return its line."""
+    def _add_sample(self, index: int, truth: np.ndarray, found: np.ndarray) -> dict[str, Any]:
+        """Add a sample to the metrics, and return its row of the table."""
         row: dict[str, Any] = {"index": index, "name": self._subject.source.name_of(index)}
         true, seen = truth[None], found[None]
         if self._loss is not None:
@@ -167,7 +171,7 @@ class _Inspector:
         return row
 
     def _draw(self, indices: list[int]) -> None:
-        """Draw these samples. Rank 0 alone calls it, and predicts them once more."""
+        """Draw these samples, which are predicted once more. Only rank 0 calls it."""
         read = [list(self._samples.read([index]).values()) for index in indices]
         pictures, truths = [one[0][0] for one in read], [one[1][0] for one in read]
         found = [self._probabilities(picture[None])[0] for picture in pictures]

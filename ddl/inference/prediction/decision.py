@@ -1,4 +1,4 @@
-"""From probabilities to a mask: one rule for files, SQL and everything else."""
+"""From probabilities to a mask: the one rule that files, SQL and evaluation share."""
 
 from __future__ import annotations
 

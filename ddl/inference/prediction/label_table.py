@@ -1,4 +1,4 @@
-"""What a classifier finds, as a table: `predictions.csv`, put together from a part a block. No TensorFlow here."""
+"""Results of a classifier: `predictions.csv`, assembled from one part per block of pictures. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARTS = ".parts"
 
 
 def part_path(folder: Path, block: int) -> Path:
-    """Return where a block's lines wait until all are there."""
+    """Return the path of a block's lines until the table is assembled."""
     return folder / _PARTS / f"{block:09d}.csv"
 
 
@@ -28,7 +28,7 @@ def is_done(folder: Path, block: int) -> bool:
 
 
 def part_text(found: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
-    """Return a line a picture: its name, class, class number, probability, and the probability of every class."""
+    """Return one line per picture: name, class name, class number, its probability, and every class's probability."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for name, chances in found:
@@ -48,7 +48,7 @@ def part_text(found: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> st
 
 
 def assemble(folder: Path, how: Preprocessing) -> None:
-    """Put the parts together, in order. Called again, it does nothing."""
+    """Join the parts in order. Does nothing if the table is already assembled."""
     parts = sorted((folder / _PARTS).glob("*.csv"))
     if not parts:
         return

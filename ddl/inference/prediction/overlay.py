@@ -1,4 +1,4 @@
-"""A picture with the outlines of its mask, for people: at most 2048 pixels a side, gathered band by band."""
+"""Overlay of a picture with the outlines of its mask: at most 2048 pixels per side, collected band by band."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SIDE_PX = 2048
 
 
 class Overlay:
-    """Gathers every n-th pixel of a picture and its mask. Of a volume, the middle slice."""
+    """Collects every n-th pixel of a picture and its mask; for a volume, those of the middle slice."""
 
     def __init__(self, sides: tuple[int, ...]) -> None:
-        """Make room.
+        """Allocate the arrays.
 
         Args:
-            sides: height and width; of a volume, depth first.
+            sides: height and width; for a volume depth, height and width.
         """
         self._slice = sides[0] // 2 if len(sides) == 3 else None
         height, width = sides[-2:]
@@ -30,7 +30,7 @@ class Overlay:
         self._mask = np.zeros(shape, np.uint8)
 
     def add(self, start: int, picture: Rows, mask: np.ndarray) -> None:
-        """Take what is shown of a band of the mask, whose first row is `start`, and of the same rows of the picture."""
+        """Add a band of the mask, whose first row is `start`, and the same rows of the picture."""
         step = self._step
         if self._slice is not None:
             if start <= self._slice < start + len(mask):
@@ -54,7 +54,7 @@ class Overlay:
         from PIL import Image
 
         if self._picture is None:
-            raise RuntimeError("An overlay without a picture.")
+            raise RuntimeError("The overlay has no picture: add() was not called.")
         Image.fromarray(draw_overlay(self._picture, self._mask)).save(path, format="PNG")
 
 

@@ -1,7 +1,7 @@
-"""Pictures in, files out: on every rank its share, nothing twice, and what is done stays done.
+"""Predict pictures on all ranks and write the results; pictures that have results are skipped.
 
-Pictures go in blocks of a batch, whose composition does not depend on the number of ranks: N ranks write the bytes that
-one writes, given as many threads each.
+Each block of pictures becomes one batch, and blocks do not depend on the number of ranks: N ranks write the same bytes
+as one rank, if each has the same number of threads.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from ddl.progress import Progress
 
 
 class OneRankError(ValueError):
-    """A bad picture or a full disk. The rank that met it alone knows, and ends the job."""
+    """A bad picture or a full disk, which only one rank knows of: that rank must end the whole job."""
 
 
 @dataclass
 class Outcome:
-    """What came of a prediction, over all ranks.
+    """Result of a prediction over all ranks.
 
     Attributes:
-        done: pictures that have results, earlier runs included.
-        skipped: a line for each picture that was left out.
+        done: number of pictures with results, including those of earlier runs.
+        skipped: one line per skipped picture.
     """
 
     done: int
@@ -53,14 +53,14 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
     """Predict every item that has no results yet. All ranks must call it, after `init`.
 
     Raises:
-        ValueError: the model cannot be loaded, or the folder not be written; on all ranks.
-        OneRankError: of a picture, with on_error="stop", or of the disk; on the rank that met it.
+        ValueError: the model cannot be loaded or the folder cannot be written; raised on all ranks.
+        OneRankError: a bad picture (with on_error="stop") or a full disk; raised only on the rank that met it.
     """
     facts = prediction.facts() | {"model": on_root(model.digest)}
-    with contextlib.ExitStack() as held:
-        on_root(lambda: held.enter_context(claim_folder(prediction.output, facts)))
-        predictor = on_all(lambda: _opened(prediction, model))
-        held.callback(predictor.close)
+    with contextlib.ExitStack() as stack:
+        on_root(lambda: stack.enter_context(claim_folder(prediction.output, facts)))
+        predictor = on_all(lambda: _open_predictor(prediction, model))
+        stack.callback(predictor.close)
         share = _Share(prediction, model, predictor, items)
         share.work()
         skipped = [line for lines in dist.allgather(share.skipped) for line in lines]
@@ -69,7 +69,7 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
     return Outcome(len(items) - len(skipped), skipped)
 
 
-def _opened(prediction: Prediction, model: TrainedModel) -> Predictor:
+def _open_predictor(prediction: Prediction, model: TrainedModel) -> Predictor:
     with loading_tensorflow():
         predictor = open_predictor(
             model.file,
@@ -84,7 +84,7 @@ def _opened(prediction: Prediction, model: TrainedModel) -> Predictor:
 
 
 class _Share:
-    """What one rank does."""
+    """Predicts one rank's share of the pictures."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class _Share:
         self._predictor = predictor
         self._segmenter = Segmenter(predictor, self._how, prediction.cut)
         self._finds_masks = self._how.target == "mask"
-        self._blocks = self._own(items)
+        self._blocks = self._own_blocks(items)
         self.skipped: list[str] = []
 
     def work(self) -> None:
@@ -105,10 +105,10 @@ class _Share:
         count = sum(len(block) for _, block in self._blocks)
         what = "pictures" if dist.size() == 1 else f"pictures of rank 0 (of {dist.size()})"
         done = 0
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as stack:
             progress = None
             if dist.is_root() and count > 1:
-                progress = held.enter_context(contextlib.closing(Progress(what, count)))
+                progress = stack.enter_context(contextlib.closing(Progress(what, count)))
                 progress.show(0)
             for number, block in self._blocks:
                 if self._finds_masks:
@@ -119,14 +119,14 @@ class _Share:
                 if progress:
                     progress.show(done)
 
-    def _own(self, items: Sequence[Item]) -> list[tuple[int, list[Item]]]:
-        """Return this rank's part of the blocks that are not done, each with its number."""
+    def _own_blocks(self, items: Sequence[Item]) -> list[tuple[int, list[Item]]]:
+        """Return this rank's share of the blocks without results, each with its number."""
         size = self._prediction.batch_size
         blocks = [
             (number, list(items[start : start + size]))
             for number, start in enumerate(range(0, len(items), size))
         ]
-        # Rank 0 looks, so that all share out the same blocks.
+        # Only rank 0 looks at the disk: ranks that see different files would divide the work differently.
         missing = on_root(lambda: [n for n, block in blocks if not self._is_done(n, block)])
         start, end = shard_bounds(len(missing), dist.rank(), dist.size())
         return [blocks[number] for number in missing[start:end]]
@@ -140,7 +140,7 @@ class _Share:
         return result_paths(self._prediction.output, item.name, self._prediction.format)[0]
 
     def _segment(self, block: Sequence[Item]) -> None:
-        """Predict masks: large pictures by themselves as they come, small ones of one size together."""
+        """Predict masks: large pictures one by one, small pictures of equal size in one batch."""
         waiting: dict[tuple[int, ...], list[tuple[Item, Rows, Passage]]] = {}
         for item in block:
             with self._naming(item), item.open() as rows:
@@ -177,7 +177,7 @@ class _Share:
 
     @contextlib.contextmanager
     def _progress_of(self, item: Item, rows: Rows) -> Iterator[Callable[[int], None]]:
-        """Yield what is told of each row that is done: shown where the share is one picture, which may take long."""
+        """Yield a callback for finished rows. It shows progress if the rank has one picture, which may be large."""
         if not dist.is_root() or [len(block) for _, block in self._blocks] != [1]:
             yield lambda _: None
             return
@@ -186,7 +186,7 @@ class _Share:
             yield progress.show
 
     def _classify(self, number: int, block: Sequence[Item]) -> None:
-        """Predict labels, and keep them in a part of their own."""
+        """Predict labels, and save them as the block's part of the table."""
         waiting: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
         for item in block:
             with self._naming(item), item.open() as rows:
@@ -194,11 +194,11 @@ class _Share:
                 shown = self._how.model_input(pixels) if item.is_file else unit_range(pixels)
                 check_shape(shown, self._predictor.input_shape)
                 waiting.setdefault(shown.shape, []).append((item.name, shown))
-        found: dict[str, np.ndarray] = {}
+        by_name: dict[str, np.ndarray] = {}
         for group in waiting.values():
-            chances = self._predictor.predict(np.stack([shown for _, shown in group]))
-            found |= dict(zip([name for name, _ in group], chances, strict=True))
-        ordered = [(item.name, found[item.name]) for item in block if item.name in found]
+            probabilities = self._predictor.predict(np.stack([shown for _, shown in group]))
+            by_name |= dict(zip([name for name, _ in group], probabilities, strict=True))
+        ordered = [(item.name, by_name[item.name]) for item in block if item.name in by_name]
         text = label_table.part_text(ordered, self._how)
         path = label_table.part_path(self._prediction.output, number)
         with _naming_disk(path):
@@ -206,7 +206,7 @@ class _Share:
 
     @contextlib.contextmanager
     def _naming(self, item: Item) -> Iterator[None]:
-        """Name a picture that cannot be read or predicted, and skip it if that is wanted."""
+        """Add the picture's name to errors; with on_error="skip", record the error instead of raising it."""
         try:
             yield
         except OneRankError:
@@ -215,9 +215,7 @@ class _Share:
             text = str(error)
             if isinstance(error, OSError):
                 why = error.strerror or error
-                text = (
-                    f"Received: {item.origin}, which cannot be read ({why}). Expected: a picture."
-                )
+                text = f"Received: {item.origin}, which cannot be read ({why}). Expected: a readable picture."
             line = text if item.origin in text else f"{item.origin}: {text}"
             if self._prediction.on_error == "stop":
                 raise OneRankError(line) from error
@@ -226,7 +224,7 @@ class _Share:
 
 @contextlib.contextmanager
 def _naming_disk(place: Path) -> Iterator[None]:
-    """Turn a full disk into one line."""
+    """Turn errors of the disk into a one-line message."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What is predicted, and how, as one frozen value: whatever the flags of scripts/predict.py can say."""
+"""Settings of scripts/predict.py."""
 
 from __future__ import annotations
 
@@ -37,30 +37,32 @@ _CHANGE_NOTHING = ("model", "checkpoint", "output", "mode", "threads", "on_error
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is predicted.
+    """Prediction.
 
     Attributes:
-        model: a run directory, a checkpoint, or a model file with NAME.preprocessing.json beside it.
-        input: a folder of pictures, a list of them (.txt), a picture or volume, or an HDF5, .npy or .npz file.
-        output: folder for the results; one that holds some of the same prediction is filled up.
-        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
-        format: of masks: "png", "tiff", "npy" or "hdf5".
-        tile: side of the tiles that pictures are cut into, such as 256 or 256x512; without, pictures of more than a
-            megapixel are cut into 512, volumes into 96.
-        overlap: pixels that neighbouring tiles share; without, 128, in volumes 32, at most half a tile.
-        scale: of picture files: "trained" brings them to the size that the training brought them to, and masks back;
-            "native" predicts them as they are.
-        tta: test-time augmentation: "flips" takes the mean over mirror images; "none".
-        threshold: above which a probability is foreground, of one class.
-        probabilities: write these, too, float32.
-        overlay: draw each picture with the outlines of its mask, too.
-        batch_size: tiles or pictures that are predicted at once.
-        backend: what computes: "auto" (by the file's name), "keras", "openvino", "onnx", "tflite" or "savedmodel".
+        model: run directory, checkpoint, or model file with NAME.preprocessing.json in the same folder.
+        input: folder of pictures, list of pictures (.txt), one picture or volume, or an HDF5, .npy or .npz file.
+        output: folder for the results; results of the same prediction that it already holds are kept.
+        checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
+            number.
+        format: file format of masks: "png", "tiff", "npy" or "hdf5".
+        tile: side of the tiles, such as 256 or 256x512; if not given, 512 for pictures above one megapixel and 96 for
+            volumes above two megavoxels.
+        overlap: overlap of neighbouring tiles in pixels; 128 (volumes: 32), at most half a tile, if not given.
+        scale: size at which picture files are predicted: "trained" resizes them to the training size and the masks
+            back, "native" keeps their own size.
+        tta: test-time augmentation: "flips" averages over mirror images; "none" for no augmentation.
+        threshold: probability above which a pixel is foreground; only for models with one class.
+        probabilities: also write the probabilities, as float32.
+        overlay: also draw each picture with the outlines of its mask.
+        batch_size: tiles or pictures per batch.
+        backend: inference backend: "auto" (by the suffix of the model file), "keras", "openvino", "onnx", "tflite" or
+            "savedmodel".
         mode: "throughput" for many pictures, "latency" for one.
-        inference_precision: "f32", or "bf16" (openvino alone): faster on processors that have it, less exact.
-        threads: that compute on each rank; 0 takes its share of the cores.
-        pixel_limit: pictures with more pixels are refused before they are decoded.
-        on_error: "stop" at the first bad picture, or "skip" each and name it.
+        inference_precision: "f32", or "bf16" (openvino only): faster on processors with bf16, less exact.
+        threads: compute threads per rank; 0 uses the rank's share of the cores.
+        pixel_limit: maximum number of pixels of a picture; larger ones are refused before they are decoded.
+        on_error: "stop" at the first bad picture, or "skip" bad pictures and list them.
     """
 
     model: Path
@@ -84,38 +86,41 @@ class Prediction:
     on_error: str = "stop"
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what no prediction can be."""
+        """Convert the fields to their types and check them."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "prediction")
         check_choices(vars(self), _CHOICES)
         if self.tile is not None and (not self.tile or min(self.tile) < 1):
-            raise ValueError(f"Received: tile={self.tile}. Expected: pixels, such as 256.")
+            raise ValueError(
+                f"Received: tile={self.tile}. Expected: a side in pixels, such as 256."
+            )
 
     @property
     def cut(self) -> Cut:
-        """How pictures are brought before the model."""
+        """How pictures are scaled and cut into tiles."""
         return Cut(self.tile or (), self.overlap, self.scale, self.batch_size)
 
     def check_model(self, how: Preprocessing) -> None:
-        """Refuse what this model would ignore in silence, or cannot do.
+        """Refuse flags that do not apply to this model.
 
         Raises:
-            ValueError: with what to say instead.
+            ValueError: a flag that this model would ignore, or a combination that it cannot do.
         """
-        default = {field.name: field.default for field in dataclasses.fields(self)}
-        given = [n for n in default if getattr(self, n) != default[n]]
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        given = [name for name in defaults if getattr(self, name) != defaults[name]]
         masks_only = ("format", "tile", "overlap", "threshold", "probabilities", "overlay", "scale")
         for name in given:
             if how.target == "label" and name in masks_only:
                 raise ValueError(
-                    f"Received: {name} for a model that finds labels. Expected: none; it is for masks."
+                    f"Received: {name} for a model that predicts labels. Expected: the command without this flag, "
+                    "which applies only to masks."
                 )
         if how.target == "label":
             return
         if "threshold" in given and how.classes > 1:
             raise ValueError(
-                f"Received: threshold={self.threshold} for {how.classes} classes. Expected: none; the most probable "
-                "class is taken."
+                f"Received: threshold={self.threshold} for {how.classes} classes. Expected: no threshold; each pixel "
+                "gets the most probable class."
             )
         if how.classes > 256:
             raise ValueError(f"Received: a model of {how.classes} classes. Expected: at most 256.")
@@ -126,12 +131,12 @@ class Prediction:
         if how.image_size is not None and self.scale == "trained" and self.tile is not None:
             by = "x".join(map(str, how.image_size))
             raise ValueError(
-                f"Received: tile={'x'.join(map(str, self.tile))} for a model trained on pictures brought to {by}. "
-                "Expected: no tile; or --scale native, which cuts pictures as they are."
+                f"Received: tile={'x'.join(map(str, self.tile))} for a model trained on pictures resized to {by}. "
+                "Expected: no tile; or --scale native, which cuts tiles at the pictures' own size."
             )
 
     def facts(self) -> dict[str, Any]:
-        """Return what decides about the results, as JSON values."""
+        """Return the settings that affect the results, as JSON values."""
         values = dataclasses.asdict(self)
         kept = {name: value for name, value in values.items() if name not in _CHANGE_NOTHING}
         tile = None if self.tile is None else list(self.tile)

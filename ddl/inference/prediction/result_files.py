@@ -1,4 +1,4 @@
-"""The files of one picture's prediction, filled band by band, and put in place together or not at all."""
+"""Result files of one picture: written band by band under temporary names, then moved into place together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ PROBABILITIES_SUFFIX = ".probabilities.npy"
 
 
 class MaskFiles:
-    """Where a picture's mask goes, its probabilities and its overlay. The mask appears last: it says "done"."""
+    """Writes a picture's mask, probabilities and overlay.
+
+    The mask moves into place last: once it exists, the picture is done, and a later run skips it.
+    """
 
     def __init__(
         self,
@@ -42,45 +45,45 @@ class MaskFiles:
         probabilities: bool,
         overlay: bool,
     ) -> None:
-        """Get ready; `with` opens the files.
+        """Prepare the writers; `with` opens the files.
 
         Args:
-            folder: of all results.
-            name: of the picture, a relative path.
+            folder: folder of all results.
+            name: name of the picture, a relative path.
             rows: the picture.
-            classes: channels of the probabilities.
-            form: of the mask, a name in `outputs.SUFFIXES`.
-            threshold: above which one channel is foreground.
-            probabilities: whether these are written, too.
-            overlay: whether a picture with the mask's outlines is drawn.
+            classes: number of channels of the probabilities.
+            form: format of the mask, a name in `outputs.SUFFIXES`.
+            threshold: probability above which a pixel is foreground, for one class.
+            probabilities: whether to write the probabilities.
+            overlay: whether to draw the picture with the mask's outlines.
         """
         self._mask, self._probabilities, self._overlay = result_paths(folder, name, form)
         self._rows, self._classes, self._form = rows, classes, form
         self._sides = rows.shape[:-1]
         self._threshold = threshold
-        self._wants = probabilities, overlay
-        self._open = contextlib.ExitStack()
+        self._with_probabilities, self._with_overlay = probabilities, overlay
+        self._files = contextlib.ExitStack()
         self._partials: list[tuple[Path, Path]] = []
         self._sinks: list[Callable[[np.ndarray, np.ndarray], None]] = []
         self._drawn: Overlay | None = None
 
     def __enter__(self) -> MaskFiles:
-        """Open a file of another name beside each one's place."""
+        """Open the files under temporary names in their final folder."""
         try:
             self._mask.parent.mkdir(parents=True, exist_ok=True)
             if self._form == "hdf5":
                 self._open_hdf5()
             else:
                 self._open_plain()
-            if self._wants[1]:
+            if self._with_overlay:
                 self._drawn = Overlay(self._sides)
         except BaseException:
-            self._give_up()
+            self._discard()
             raise
         return self
 
     def write(self, start: int, probabilities: np.ndarray) -> None:
-        """Append rows of probabilities (rows, ..., classes), of which `start` is the first."""
+        """Append rows of probabilities (rows, ..., classes); `start` is the number of the first."""
         mask = decide(probabilities, self._threshold)
         for sink in self._sinks:
             sink(mask, probabilities)
@@ -88,18 +91,18 @@ class MaskFiles:
             self._drawn.add(start, self._rows, mask)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        """Put the files in place, or remove them after an error."""
+        """Move the files into place, or delete them after an error."""
         if kind is not None:
-            self._give_up()
+            self._discard()
             return
         try:
-            self._open.close()
+            self._files.close()
             if self._drawn is not None:
                 self._drawn.save(self._partial(self._overlay))
             for partial, path in reversed(self._partials):
                 put_in_place(partial, path)
         finally:
-            self._give_up()
+            self._discard()
 
     def _open_plain(self) -> None:
         """Open a file for the mask, and one for the probabilities."""
@@ -110,41 +113,43 @@ class MaskFiles:
             writer = PngWriter(path, self._sides, palette)
         else:
             writer = open_writer(path, self._sides, np.dtype(np.uint8), self._form)
-        shown = self._open.enter_context(writer)
-        # A mask of 0 and 1 looks black; read as a mask again, whatever is not black is 1.
+        mask_file = self._files.enter_context(writer)
+        # A picture of 0 and 1 looks black, so foreground is written as 255. Training reads any value above 0 as 1.
         white = 255 if self._classes == 1 and self._form in ("png", "tiff") else 1
-        self._sinks.append(lambda mask, _: shown.write(mask * np.uint8(white)))
-        if self._wants[0]:
-            shape, place = (*self._sides, self._classes), self._partial(self._probabilities)
-            chances = open_writer(place, shape, np.dtype(np.float32), "npy")
-            chances = self._open.enter_context(chances)
-            self._sinks.append(lambda _, found: chances.write(found))
+        self._sinks.append(lambda mask, _: mask_file.write(mask * np.uint8(white)))
+        if self._with_probabilities:
+            shape, path = (*self._sides, self._classes), self._partial(self._probabilities)
+            opened = open_writer(path, shape, np.dtype(np.float32), "npy")
+            probabilities_file = self._files.enter_context(opened)
+            self._sinks.append(lambda _, probabilities: probabilities_file.write(probabilities))
 
     def _open_hdf5(self) -> None:
-        """Open one file for both."""
+        """Open one file for the mask and the probabilities."""
         fields: dict[str, tuple[tuple[int, ...], Any]] = {"mask": (self._sides, np.dtype(np.uint8))}
-        if self._wants[0]:
+        if self._with_probabilities:
             fields["probabilities"] = ((*self._sides, self._classes), np.dtype(np.float32))
-        file = self._open.enter_context(Hdf5Writer(self._partial(self._mask), fields))
+        file = self._files.enter_context(Hdf5Writer(self._partial(self._mask), fields))
         self._sinks.append(lambda mask, _: file.write("mask", mask))
-        if self._wants[0]:
-            self._sinks.append(lambda _, found: file.write("probabilities", found))
+        if self._with_probabilities:
+            self._sinks.append(lambda _, probabilities: file.write("probabilities", probabilities))
 
     def _partial(self, path: Path) -> Path:
         partial = path.with_name(f".{os.getpid()}.{path.name}")
         self._partials.append((partial, path))
         return partial
 
-    def _give_up(self) -> None:
+    def _discard(self) -> None:
+        """Close what is open and delete temporary files; does nothing after a success."""
         with contextlib.suppress(Exception):
+            # Exits the writers with an error, so that they do not write a valid end of file.
             error = RuntimeError("unfinished")
-            self._open.__exit__(RuntimeError, error, None)
+            self._files.__exit__(RuntimeError, error, None)
         for partial, _ in self._partials:
             partial.unlink(missing_ok=True)
 
 
 def result_paths(folder: Path, name: str, form: str) -> tuple[Path, Path, Path]:
-    """Return where a picture's mask, probabilities (but for HDF5, which has them in the mask's file) and overlay go."""
+    """Return the paths of a picture's mask, probabilities and overlay. HDF5 keeps probabilities in the mask's file."""
     suffixes = (SUFFIXES[form], PROBABILITIES_SUFFIX, OVERLAY_SUFFIX)
     mask, probabilities, overlay = (folder / f"{name}{suffix}" for suffix in suffixes)
     return mask, probabilities, overlay

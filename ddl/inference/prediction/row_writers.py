@@ -1,4 +1,4 @@
-"""Where masks and probabilities go: PNG, TIFF, .npy or HDF5, written row by row, so that none is held whole."""
+"""Writers of masks and probabilities as PNG, TIFF, .npy or HDF5, row by row, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import numpy as np
 from ddl.closable_file import Sink
 
 SUFFIXES = {"png": ".png", "tiff": ".tif", "npy": ".npy", "hdf5": ".h5"}
-"""Format of masks -> what their files end in."""
+"""Mask format -> file suffix."""
 
 PALETTE = (
     *((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)),
     *((0, 114, 178), (213, 94, 0), (204, 121, 167), (153, 153, 153)),
 )
-"""Okabe and Ito's colours, which colour-blind people can tell apart, behind black for class 0."""
+"""Black for class 0, then the colours of Okabe and Ito, which colour-blind people can tell apart."""
 
 
 class RowWriter(Protocol):
-    """A file of an array that is written from its first row to its last. `with` closes it."""
+    """Writes an array to a file from the first row to the last. `with` closes the file."""
 
     def write(self, rows: np.ndarray) -> None:
         """Append rows."""
@@ -40,13 +40,13 @@ class RowWriter(Protocol):
 
 
 def open_writer(path: Path, shape: tuple[int, ...], dtype: np.dtype, form: str) -> RowWriter:
-    """Return the writer of a file.
+    """Open a file for writing row by row.
 
     Args:
-        path: of a new file.
-        shape: of the whole array.
-        dtype: of its values.
-        form: "png" (of uint8, two axes: 255 is white; see `PngWriter` for classes), "tiff" or "npy".
+        path: path of the new file.
+        shape: shape of the whole array.
+        dtype: dtype of its values.
+        form: "png" (two axes of uint8, 255 is white; see `PngWriter` for classes), "tiff" or "npy".
     """
     if form == "png":
         return PngWriter(path, shape)
@@ -54,9 +54,9 @@ def open_writer(path: Path, shape: tuple[int, ...], dtype: np.dtype, form: str) 
 
 
 class PlainWriter:
-    """Values one after another behind a header: .npy, or an uncompressed TIFF (of a volume, a page a slice).
+    """Writes .npy or uncompressed TIFF: a header, then the values. A volume's TIFF has one page per slice.
 
-    Written, not mapped: on a full disk a mapped file takes the process down.
+    Not memory-mapped: writing to a mapped file on a full disk kills the process (SIGBUS).
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, form: str) -> None:
@@ -89,7 +89,10 @@ class PlainWriter:
 
 
 class PngWriter:
-    """A PNG of 8 bits, grey or with a palette of classes, by the specification's own steps."""
+    """Writes an 8-bit PNG, grey or with a palette of classes.
+
+    Pillow needs the whole picture in memory, so this class writes the chunks of the PNG specification itself.
+    """
 
     def __init__(
         self, path: Path, shape: tuple[int, ...], palette: tuple[tuple[int, int, int], ...] = ()
@@ -97,9 +100,9 @@ class PngWriter:
         """Write the header.
 
         Args:
-            path: of a new file.
+            path: path of the new file.
             shape: height and width.
-            palette: colours of the values from 0; without, values are grey.
+            palette: colours of the values 0, 1, ...; values are grey levels if empty.
         """
         height, width = shape
         self._file = path.open("wb")
@@ -112,7 +115,8 @@ class PngWriter:
 
     def write(self, rows: np.ndarray) -> None:
         """Append rows."""
-        lines = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)  # each behind a filter of 0
+        # PNG puts a filter byte before each line; 0 means no filter.
+        lines = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)
         lines[:, 1:] = rows
         self._put(b"IDAT", self._packer.compress(lines.data))
 
@@ -134,10 +138,10 @@ class PngWriter:
 
 
 class Hdf5Writer:
-    """One HDF5 file of several data sets of the same first axis, each compressed and with checksums."""
+    """Writes an HDF5 file with several data sets of equal length, compressed and with checksums."""
 
     def __init__(self, path: Path, fields: dict[str, tuple[tuple[int, ...], np.dtype]]) -> None:
-        """Make the data sets: name -> shape and dtype."""
+        """Create the data sets: name -> shape and dtype."""
         import h5py
 
         self._sink = Sink(path)
@@ -165,5 +169,5 @@ class Hdf5Writer:
 
 
 def class_palette(classes: int) -> tuple[tuple[int, int, int], ...]:
-    """Return a colour a class: those of `PALETTE`, again and again behind black."""
+    """Return one colour per class: black for class 0, then the colours of `PALETTE` in a cycle."""
     return (PALETTE[0], *(PALETTE[1 + n % (len(PALETTE) - 1)] for n in range(classes - 1)))

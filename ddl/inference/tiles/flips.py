@@ -1,4 +1,4 @@
-"""Test-time augmentation: the mean of what a model finds in a picture and in its mirror images."""
+"""Test-time augmentation: the mean prediction over a picture and its mirror images."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ KINDS = ("none", "flips")
 
 
 class Flipped:
-    """A predictor that looks at every mirror image: of masks along all axes, of labels from left to right."""
+    """A predictor that averages over mirror images: along all axes for masks, left to right for labels."""
 
     def __init__(self, predictor: Predictor, *, finds_masks: bool) -> None:
-        """Take a predictor, which is closed with this one."""
+        """Wrap a predictor; closing this one closes it too."""
         self._predictor = predictor
         axes = (
             range(1, len(predictor.input_shape))
@@ -30,11 +30,11 @@ class Flipped:
         self.classes = predictor.classes
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return mean probabilities; each mirror image costs as much as the picture itself."""
+        """Return mean probabilities. Each mirror image costs one more prediction."""
         total = np.zeros((), np.float32)
         for flip in self._flips:
-            found = self._predictor.predict(np.ascontiguousarray(np.flip(batch, flip)))
-            total = total + (np.flip(found, flip) if self._finds_masks else found)
+            flipped = self._predictor.predict(np.ascontiguousarray(np.flip(batch, flip)))
+            total = total + (np.flip(flipped, flip) if self._finds_masks else flipped)
         return np.asarray(total / np.float32(len(self._flips)), np.float32)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Probabilities at another size, band by band: linear interpolation between the centres of pixels. Pure NumPy."""
+"""Resize probabilities band by band, by linear interpolation between pixel centres. Pure NumPy."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ BAND_ROWS = 512
 def resize_bands(
     values: np.ndarray, size: tuple[int, int], band_rows: int = BAND_ROWS
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield values (h, w, C) brought to a size (height, width), band after band: the first row, and the rows.
+    """Resize values (h, w, C) to (height, width). Yields bands: the number of the first row, and the rows.
 
-    What has that size already comes out as it is, bit for bit.
+    Values that already have this size are returned unchanged, bit for bit.
     """
     if values.shape[:2] == size:
         yield 0, values
@@ -29,7 +29,7 @@ def resize_bands(
 
 
 def _between(stored: int, wanted: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return, for each of `wanted` pixels, the two that it lies between and how far it is from the first."""
+    """Return, for each output pixel, its two input neighbours and its distance from the first."""
     places = np.clip((np.arange(wanted) + 0.5) * stored / wanted - 0.5, 0, stored - 1)
     low = np.floor(places).astype(np.int64)
     high = np.minimum(low + 1, stored - 1)

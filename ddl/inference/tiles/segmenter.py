@@ -1,4 +1,4 @@
-"""A picture in, bands of probabilities out: whole, by tiles, or brought to the training's size and back."""
+"""Segment pictures of any size: whole, by tiles, or resized to the training size and back."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from ddl.inference.tiles.tiling import (
 Bands = Iterator[tuple[int, np.ndarray]]
 SCALES = ("trained", "native")
 
-_WHOLE_PIXELS = {2: 1 << 20, 3: 1 << 21}  # axes -> more than these are tiled where nothing is said
+_WHOLE_PIXELS = {2: 1 << 20, 3: 1 << 21}  # axes -> larger pictures are tiled by default
 _TILES = {2: 512, 3: 96}
 _OVERLAPS = {2: 128, 3: 32}
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How pictures are brought before a model.
+    """How pictures are scaled and cut into tiles.
 
     Attributes:
-        tile: sides of a tile, one or one an axis; () for the whole picture up to a megapixel (two megavoxels), and for
-            tiles of 512 pixels (96 voxels) above.
-        overlap: of neighbouring tiles; None for 128 pixels (32 voxels), at most half a tile.
-        scale: "trained": picture files are brought to the size that the training brought them to, if it did.
-            "native": they are predicted as they are.
-        batch_size: tiles or small pictures that are predicted at once.
+        tile: sides of a tile: one number, or one per axis. () for the default: no tiles up to one megapixel (two
+            megavoxels), tiles of 512 pixels (96 voxels) above.
+        overlap: overlap of neighbouring tiles; None for 128 pixels (32 voxels), at most half a tile.
+        scale: "trained" resizes picture files to the training size, if training resized them; "native" keeps their
+            size.
+        batch_size: tiles or small pictures per batch.
     """
 
     tile: tuple[int, ...] = ()
@@ -53,13 +53,13 @@ class Cut:
 
 @dataclass(frozen=True)
 class Passage:
-    """One picture on its way through a model.
+    """One picture, prepared for prediction.
 
     Attributes:
-        rows: what the model is shown of: the picture as stored, or already at the training's size, float32.
-        axes: how that is cut.
-        sides: of the picture as stored, which the probabilities come back to.
-        how: what is still to be done to pixels beside scaling them to 0..1; None for nothing.
+        rows: the picture as stored, or already resized to the training size, float32.
+        axes: how each of its axes is cut into tiles.
+        sides: sides of the stored picture, which the probabilities are resized back to.
+        how: preprocessing to apply to the pixels of a tile; None to only scale them to 0..1.
     """
 
     rows: Rows
@@ -69,64 +69,64 @@ class Passage:
 
     @property
     def is_single(self) -> bool:
-        """Whether one tile shows everything."""
+        """Whether one tile covers the whole picture."""
         return count_tiles(self.axes) == 1
 
     @property
     def tile(self) -> np.ndarray:
-        """The one tile, as the model takes it: (..., C) float32."""
+        """The first tile as model input: (..., C) float32."""
         band = read_band(self.rows, self.axes[0], 0)
         return self.convert(cut_tile(band, self.axes, [0] * (len(self.axes) - 1)))
 
     def convert(self, pixels: np.ndarray) -> np.ndarray:
-        """Return stored pixels as the model takes them."""
+        """Return stored pixels as model input."""
         return (
             unit_range(pixels) if self.how is None else self.how.model_input(pixels, resizes=False)
         )
 
-    def finish(self, found: np.ndarray) -> Bands:
-        """Yield the probabilities of the one tile as those of the picture."""
+    def finish(self, probabilities: np.ndarray) -> Bands:
+        """Yield the picture's probabilities from those of its single tile: without padding, at the stored size."""
         inside = tuple(slice(axis.side) for axis in self.axes)
-        yield from self._resized(found[inside])
+        yield from self._resized(probabilities[inside])
 
     def bands(self, predictor: Predictor, batch_size: int) -> Bands:
-        """Yield the probabilities of all tiles, blended."""
+        """Predict all tiles and yield the blended probabilities."""
         bands = predict_tiles(self.rows, self.axes, predictor.predict, self.convert, batch_size)
         if self.sides == self.rows.shape[:-1]:
             yield from bands
         else:
             yield from self._resized(np.concatenate([band for _, band in bands]))
 
-    def _resized(self, found: np.ndarray) -> Bands:
-        if found.shape[:-1] == self.sides:
-            yield 0, found
+    def _resized(self, probabilities: np.ndarray) -> Bands:
+        if probabilities.shape[:-1] == self.sides:
+            yield 0, probabilities
         else:
-            yield from resize_bands(found, (self.sides[0], self.sides[1]))
+            yield from resize_bands(probabilities, (self.sides[0], self.sides[1]))
 
 
 class Segmenter:
-    """Finds masks in pictures and volumes of any size."""
+    """Predicts masks of pictures and volumes of any size."""
 
     def __init__(self, predictor: Predictor, preprocessing: Preprocessing, cut: Cut) -> None:
-        """Take a predictor of masks, which stays the caller's."""
+        """Use a predictor of masks; the caller closes it."""
         self.predictor, self._how, self._cut = predictor, preprocessing, cut
 
     def begin(self, rows: Rows, is_file: bool) -> Passage:
-        """Return how a picture is shown to the model.
+        """Prepare a picture for prediction.
 
         Args:
             rows: the picture, channels last.
-            is_file: whether it is a picture file, which is converted; else an array, taken as stored.
+            is_file: True for a picture file, which the preprocessing converts; False for an array, used as stored.
 
         Raises:
-            ValueError: the model does not take such pictures.
+            ValueError: the model does not accept such a picture.
         """
         how, sides = self._how, tuple(rows.shape[:-1])
         if len(sides) != how.axes or not (is_file or rows.shape[-1] == how.channels):
             axes = "height x width" if how.axes == 2 else "depth x height x width"
             raise ValueError(
-                f"Received: a picture of {'x'.join(map(str, rows.shape))}. Expected: {axes} x {how.channels}, which "
-                "the model takes."
+                f"Received: a picture of {'x'.join(map(str, rows.shape))}. Expected: {axes} x {how.channels}, as the "
+                "model requires."
             )
         if is_file and how.conversion() is None:
             raise ValueError(
@@ -148,20 +148,21 @@ class Segmenter:
         return plan_tiles(sides, tile=tile, overlap=overlap, multiple=multiple, least=least)
 
     def _check_fixed(self, fixed: tuple[int, ...], axes: int) -> None:
-        """Refuse tiles of another size than a model takes that takes only one."""
+        """Check that the tile fits a model of fixed input size."""
         tile = self._cut.tile
-        wanted = tile * axes if len(tile) == 1 else tile
-        if tile and wanted != fixed:
+        given = tile * axes if len(tile) == 1 else tile
+        if tile and given != fixed:
+            size = "x".join(map(str, fixed))
             raise ValueError(
-                f"Received: tile={'x'.join(map(str, wanted))} for a model of {'x'.join(map(str, fixed))} alone. "
-                "Expected: that, or no tile."
+                f"Received: tile={'x'.join(map(str, given))} for a model with the fixed input size {size}. Expected: "
+                f"{size}, or no tile."
             )
 
 
 def choose_tile(
     cut: Cut, how: Preprocessing, sides: tuple[int, ...]
 ) -> tuple[list[int] | None, int]:
-    """Return the tile of a picture of these sides (None: the whole), and the overlap."""
+    """Return the tile for a picture with these sides (None: no tiles), and the overlap."""
     axes, unit, tile = len(sides), how.side_multiple, cut.tile
     if not tile:
         if math.prod(sides) <= _WHOLE_PIXELS[axes]:
@@ -173,10 +174,10 @@ def choose_tile(
 
 
 def check_cut(cut: Cut, how: Preprocessing) -> None:
-    """Refuse tiles that the model cannot take, before it is loaded.
+    """Check tile and overlap against the model's preprocessing, before the model is loaded.
 
     Raises:
-        ValueError: with what it takes.
+        ValueError: the model does not accept such tiles.
     """
     if len(cut.tile) not in (0, 1, how.axes):
         raise ValueError(
@@ -186,7 +187,8 @@ def check_cut(cut: Cut, how: Preprocessing) -> None:
     given = [name for name in ("tile", "overlap") if getattr(cut, name) not in ((), None)]
     if given and how.target == "label":
         raise ValueError(
-            f"Received: {given[0]} for a model of labels. Expected: none; only masks are tiled."
+            f"Received: {given[0]} for a model that predicts labels. Expected: the command without this flag; only "
+            "masks are predicted by tiles."
         )
     if how.target == "label":
         return

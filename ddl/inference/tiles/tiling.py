@@ -1,12 +1,13 @@
-"""A picture of any size by overlapping tiles whose predictions are blended. Pure NumPy, for pictures and volumes.
+"""Predict pictures and volumes of any size by overlapping tiles, and blend the predictions. Pure NumPy.
 
-The picture is mirrored at its far edges to sides that the model can halve. Tiles start at multiples of the same number,
-so that the model's poolings see the pixels in the groups in which a pass over the whole picture has them. Where tiles
-overlap, the outer part of each, which knows too little of its surroundings, is dropped, and between the inner parts
-one tile fades into the next by Gaussian weights. Weights are normalized along each axis, so that they add up to 1
-everywhere and a single tile is the pass over the whole picture, bit for bit.
+1. The picture is padded by reflection, at its far edges, to sides that the model accepts.
+2. Tiles start at multiples of the model's downsampling factor, so that pooling groups the same pixels as in a
+   prediction of the whole picture.
+3. Where tiles overlap, the outer part of each is dropped, because it lacks context. The inner parts are blended with
+   Gaussian weights, which are normalized along each axis and add up to 1 everywhere. A single tile therefore equals
+   the prediction of the whole picture, bit for bit.
 
-Memory is bounded by a band: as many rows as a tile has, over the whole width.
+Memory is bounded by one band: as many rows as a tile has, over the whole width.
 """
 
 from __future__ import annotations
@@ -19,38 +20,40 @@ from typing import Protocol
 
 import numpy as np
 
-_DROPPED = 3 / 8  # of the overlap, at either side; a quarter is left to blend in
-_FADE = 8.0  # logarithm of how much more the one tile weighs than the other where blending begins, and ends
+_DROPPED = (
+    3 / 8
+)  # share of the overlap that is dropped on either side; tiles are blended over the quarter between
+_FADE = 8.0  # log of the ratio of the two tiles' weights at either end of the blended part
 
 
 class Rows(Protocol):
-    """A picture that is read by rows (of a volume: slices): an array, a mapped file, or a decoder."""
+    """A picture that is read by rows (a volume: by slices): an array, a memory-mapped file, or a decoder."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Height, width and channels; of a volume depth first."""
+        """Height, width and channels; volumes: depth first."""
         ...
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the values."""
+        """Dtype of the values."""
         ...
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
-        """Return rows from start to stop."""
+        """Return a slice of rows."""
         ...
 
 
 @dataclass(frozen=True)
 class Axis:
-    """How one axis of a picture is cut.
+    """How one axis of a picture is cut into tiles.
 
     Attributes:
-        side: of the picture, in pixels.
-        padded: side of the mirrored picture.
+        side: side of the picture in pixels.
+        padded: side of the padded picture.
         tile: side of each tile.
-        starts: of the tiles in the mirrored picture.
-        overlap: that two neighbours have at least.
+        starts: starts of the tiles in the padded picture.
+        overlap: minimum overlap of two neighbours.
     """
 
     side: int
@@ -61,18 +64,18 @@ class Axis:
 
     @property
     def sources(self) -> np.ndarray:
-        """The pixel of the picture that each pixel of the mirrored one shows."""
+        """For each pixel of the padded picture, the index of the pixel that it repeats."""
         return np.pad(np.arange(self.side), (0, self.padded - self.side), mode="reflect")
 
     def weights(self) -> np.ndarray:
-        """Return how much each pixel of each tile counts, (tiles, tile) float64; for every pixel they add up to 1."""
+        """Return the weight of each pixel of each tile, (tiles, tile) float64. They add up to 1 for every pixel."""
         starts = np.array(self.starts)
         places = starts[:, None] + np.arange(self.tile)
         dropped = int(self.overlap * _DROPPED)
         blended = max(self.overlap - 2 * dropped, 1)
         stride = starts[1] - starts[0] if len(starts) > 1 else self.tile
         variance = stride * blended / (2 * _FADE)
-        # In logarithms: a tile's corners are so far from its centre that a Gaussian would be 0 there.
+        # Computed as logarithms: far from a tile's centre the Gaussian itself would underflow to 0.
         every = np.full((len(starts), self.padded), -np.inf)
         centres = starts + (self.tile - 1) / 2
         logs = -((places - centres[:, None]) ** 2) / (2 * variance)
@@ -86,14 +89,14 @@ class Axis:
 
 
 def plan_axis(side: int, *, tile: int | None, overlap: int, multiple: int, least: int = 1) -> Axis:
-    """Return how an axis is cut.
+    """Return how an axis is cut into tiles.
 
     Args:
-        side: of the picture.
+        side: side of the picture.
         tile: side of a tile, a multiple of `multiple`; None for one tile.
-        overlap: that neighbours have at least.
-        multiple: what the model's sides must be multiples of.
-        least: that they must have.
+        overlap: minimum overlap of neighbours.
+        multiple: number that the model's sides must be a multiple of.
+        least: minimum side that the model accepts.
     """
     padded = max(-(-side // multiple), -(-least // multiple)) * multiple
     if tile is None or tile >= padded:
@@ -101,8 +104,8 @@ def plan_axis(side: int, *, tile: int | None, overlap: int, multiple: int, least
     stride = (tile - overlap) // multiple * multiple
     if tile % multiple or tile < least or overlap < 0 or stride < 1:
         raise ValueError(
-            f"Received: tile={tile}, overlap={overlap}. Expected: a multiple of {multiple}, at least "
-            f"{-(-least // multiple) * multiple}, and an overlap that leaves {multiple} of it or more."
+            f"Received: tile={tile}, overlap={overlap}. Expected: a tile that is a multiple of {multiple} and at least "
+            f"{-(-least // multiple) * multiple}, and an overlap of at most the tile minus {multiple}."
         )
     count = math.ceil((padded - tile) / stride) + 1
     starts = tuple(min(number * stride, padded - tile) for number in range(count))
@@ -118,28 +121,28 @@ def plan_tiles(
     least: Sequence[int] | None = None,
 ) -> tuple[Axis, ...]:
     """Return how each axis is cut; see `plan_axis`."""
-    wanted = [None] * len(sides) if tile is None else tile
-    smallest = [1] * len(sides) if least is None else least
+    tiles = [None] * len(sides) if tile is None else tile
+    minimums = [1] * len(sides) if least is None else least
     return tuple(
-        plan_axis(side, tile=one, overlap=overlap, multiple=multiple, least=few)
-        for side, one, few in zip(sides, wanted, smallest, strict=True)
+        plan_axis(side, tile=tile_side, overlap=overlap, multiple=multiple, least=minimum)
+        for side, tile_side, minimum in zip(sides, tiles, minimums, strict=True)
     )
 
 
 def count_tiles(axes: Sequence[Axis]) -> int:
-    """Return how many tiles there are."""
+    """Return the number of tiles."""
     return math.prod(len(axis.starts) for axis in axes)
 
 
 def cut_tile(band: np.ndarray, axes: Sequence[Axis], starts: Sequence[int]) -> np.ndarray:
-    """Return a tile of a band, which holds the rows of the mirrored picture that the tile has."""
+    """Cut a tile out of a band. The band already has the tile's rows; `starts` are those of the other axes."""
     for number, (axis, start) in enumerate(zip(axes[1:], starts, strict=True), start=1):
         band = np.take(band, axis.sources[start : start + axis.tile], axis=number)
     return band
 
 
 def read_band(rows: Rows, axis: Axis, start: int) -> np.ndarray:
-    """Return the rows of the mirrored picture that the tiles from `start` on have, as they are stored."""
+    """Read the stored pixels of the tile rows that begin at `start` of the padded picture."""
     wanted = axis.sources[start : start + axis.tile]
     first = int(wanted.min())
     stored = np.asarray(rows[first : int(wanted.max()) + 1])
@@ -153,18 +156,18 @@ def predict_tiles(
     convert: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the blended prediction of a picture, band after band: the first row, and (rows, ..., classes) float32.
+    """Predict a picture by tiles. Yields bands: the number of the first row, and (rows, ..., classes) float32.
 
     Args:
         rows: the picture.
-        axes: how it is cut.
+        axes: how each axis is cut.
         predict: (N, *tile, C) float32 -> (N, *tile, classes).
-        convert: from pixels as they are stored to those that the model takes.
-        batch_size: tiles that are predicted at once.
+        convert: converts stored pixels to model input.
+        batch_size: tiles per batch.
     """
     first, others = axes[0], axes[1:]
     inside = tuple(slice(axis.side) for axis in others)
-    every = [axis.weights().astype(np.float32) for axis in axes]
+    weights = [axis.weights().astype(np.float32) for axis in axes]
     places = list(itertools.product(*[range(len(axis.starts)) for axis in others]))
     blend: np.ndarray | None = None
     ends = (*first.starts[1:], first.padded)
@@ -173,21 +176,21 @@ def predict_tiles(
         for chunk in _chunks(places, batch_size):
             corners = [[a.starts[n] for a, n in zip(others, place, strict=True)] for place in chunk]
             tiles = np.stack([convert(cut_tile(band, axes, corner)) for corner in corners])
-            found = predict(tiles)
+            predicted = predict(tiles)
             if blend is None:
-                shape = (first.tile, *(axis.padded for axis in others), found.shape[-1])
+                shape = (first.tile, *(axis.padded for axis in others), predicted.shape[-1])
                 blend = np.zeros(shape, np.float32)
-            for place, corner, one in zip(chunk, corners, found, strict=True):
-                weighed = one
-                for number, share in enumerate((row, *place)):
-                    weighed = weighed * _along(every[number][share], number, one.ndim)
+            for place, corner, weighted in zip(chunk, corners, predicted, strict=True):
+                for number, index in enumerate((row, *place)):
+                    weighted = weighted * _along(weights[number][index], number, weighted.ndim)
                 where = [slice(c, c + a.tile) for a, c in zip(others, corner, strict=True)]
-                blend[(slice(None), *where)] += weighed
+                blend[(slice(None), *where)] += weighted
         if blend is None:
-            raise RuntimeError("A picture without tiles.")
+            raise RuntimeError("The picture has no tiles.")
         done = min(end, first.side) - start
         if done > 0:
             yield start, blend[(slice(done), *inside)].copy()
+        # Rows below `end` also belong to the next row of tiles: shift them to the top of the buffer.
         moved = end - start
         blend[: first.tile - moved] = blend[moved:].copy()
         blend[first.tile - moved :] = 0
@@ -199,5 +202,5 @@ def _chunks(places: list[tuple[int, ...]], size: int) -> Iterator[list[tuple[int
 
 
 def _along(weights: np.ndarray, axis: int, dimensions: int) -> np.ndarray:
-    """Return weights of one axis in a shape that multiplies an array of so many."""
+    """Return weights of one axis in a shape that broadcasts against an array with `dimensions` axes."""
     return weights.reshape([-1 if number == axis else 1 for number in range(dimensions)])

@@ -1,7 +1,11 @@
-"""A checkpoint file: a model for plain Keras, all that training needs to go on, and a checksum. No TensorFlow here.
+"""A checkpoint file: a model for plain Keras, the state needed to resume training, and a checksum. No TensorFlow here.
 
-The first 512 bytes are text, a "user block" that HDF5 leaves to others: `ddl checkpoint 1 sha256=... size=...`. It
-tells a whole file from a damaged one without trusting HDF5, which sees neither a flipped bit nor some truncations.
+The first 512 bytes are text, HDF5's "user block": `ddl checkpoint 1 sha256=... size=...`. The checksum detects
+damage that HDF5 does not notice: a flipped bit, and some truncations.
+
+    checkpoint = open_checkpoint(Path("run/checkpoints/epoch-0040.h5"))  # verifies the whole file
+    checkpoint.facts["history"][-1]
+    snapshot = checkpoint.read()  # weights, optimizer and every rank's private state
 """
 
 from __future__ import annotations
@@ -29,22 +33,22 @@ _MARK = b"ddl checkpoint "
 _READ_BYTES = 1 << 20
 
 Private = dict[str, np.ndarray]
-"""What one rank has of its own, by "seed/0", "moving/3", "accumulator/7", "metric/1": a kind and a place among them."""
+"""State that one rank does not share, keyed by kind and number: "seed/0", "moving/3", "accumulator/7", "metric/1"."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A training, stopped in time: what a checkpoint holds. `ddl.training.checkpoint.snapshot` takes and restores it.
+    """The state of a training run, as a checkpoint holds it. `ddl.training.checkpoint.snapshot` takes and restores it.
 
     Attributes:
         architecture: the JSON text from which plain Keras builds the model.
-        keras_version: by which it was written.
-        weights: of each layer, (path, values) in Keras's order; means over ranks where these differ.
+        keras_version: the version of Keras that wrote it.
+        weights: (path, values) of each layer in Keras's order; means over ranks where the ranks differ.
         optimizer: (path, values) in the order of `optimizer.variables`; accumulated gradients as means over ranks.
-        optimizer_class: name of the class, "" without an optimizer.
-        optimizer_config: JSON text of its settings, "" where they cannot be said in JSON.
-        private: of each rank, what differs between them. Empty dicts where nothing does.
-        facts: JSON values that the caller gave: plan, position, order, history, ...
+        optimizer_class: name of the class; "" without an optimizer.
+        optimizer_config: JSON text of its settings; "" where JSON cannot express them.
+        private: for each rank, the state that differs between ranks. Empty dicts where nothing differs.
+        facts: JSON values given by the caller: plan, position, order, history, ...
     """
 
     architecture: str
@@ -59,12 +63,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint file that was found whole. Hand this on instead of the path: the file is hashed once, on opening.
+    """A verified checkpoint file. Pass this on instead of the path, so that the file is hashed only once.
 
     Attributes:
-        path: of the file.
-        facts: JSON values that it keeps: plan, position, order, history, ...
-        identity: of the file that was verified.
+        path: the file.
+        facts: its JSON values: plan, position, order, history, ...
+        identity: device, inode, size and time of the file when it was verified.
     """
 
     path: Path
@@ -72,33 +76,33 @@ class Checkpoint:
     identity: tuple[int, ...]
 
     def read(self) -> Snapshot:
-        """Return all that the file holds, without hashing it again.
+        """Return the file's contents without hashing it again.
 
         Raises:
-            ValueError: it is no longer the file that was verified.
+            ValueError: the file has changed since it was verified.
         """
         if _identity(self.path) != self.identity:
             raise ValueError(
-                f"{self.path} has changed since it was verified. Expected: no other job that writes there; end it, and "
-                "start this one again."
+                f"{self.path} has changed since it was verified. Expected: no other job writing there. Stop "
+                "the other job and start this one again."
             )
         return _read_snapshot(self.path)
 
 
 def write_checkpoint(path: Path, snapshot: Snapshot) -> None:
-    """Write the file, whole or not at all. Nothing of it is copied in memory.
+    """Write the file, whole or not at all, without copying the arrays in memory.
 
     Raises:
-        OSError: the disk is full, or will not be written to.
+        OSError: the disk is full or cannot be written.
     """
     write_whole(path, lambda partial: _fill(partial, snapshot))
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Verify all of the file, and return it with its facts.
+    """Verify the whole file and return it with its facts.
 
     Raises:
-        ValueError: it is damaged, or no checkpoint.
+        ValueError: the file is damaged or not a checkpoint.
     """
     identity = _identity(path)
     check_checkpoint(path)
@@ -107,19 +111,19 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Snapshot:
-    """Return what the file holds.
+    """Verify the file and return its contents.
 
     Raises:
-        ValueError: it is damaged, or no checkpoint.
+        ValueError: the file is damaged or not a checkpoint.
     """
     return open_checkpoint(path).read()
 
 
 def check_checkpoint(path: Path) -> None:
-    """Refuse a file of which a single bit differs from what was written.
+    """Refuse a file in which even one bit differs from what was written.
 
     Raises:
-        ValueError: with the file's name, what is wrong and what to do.
+        ValueError: names the file, the damage and the remedy.
     """
     try:
         with path.open("rb") as file:
@@ -128,25 +132,25 @@ def check_checkpoint(path: Path) -> None:
             size = os.fstat(file.fileno()).st_size
             if not block.startswith(_MARK) and signature != _HDF5_SIGNATURE:
                 raise ValueError(
-                    f"Received: {path}, which is no checkpoint of ddl. Expected: a file from a run's checkpoints "
-                    "folder. (--init-weights takes weights from models of other origin.)"
+                    f"Received: {path}, which is not a ddl checkpoint. Expected: a file from a run's checkpoints "
+                    "folder. (To load weights from another model, use --init-weights.)"
                 )
             damage = _damage(block, size, file.fileno())
     except OSError as error:
         raise ValueError(
-            f"Received: {path}, which cannot be read ({error.strerror}). Expected: a checkpoint of ddl."
+            f"Received: {path}, which cannot be read ({error.strerror}). Expected: a readable ddl checkpoint."
         ) from error
     if damage:
         raise ValueError(
-            f"{path} is damaged ({damage}). Expected: a checkpoint as it was written; use the one before it."
+            f"{path} is damaged ({damage}). Expected: an intact checkpoint; use the one before it."
         )
 
 
 def _identity(path: Path) -> tuple[int, ...]:
-    """Return numbers that change when the file is replaced or written to; none where it is not there."""
+    """Return numbers that change when the file is replaced or written; () where it does not exist."""
     try:
         found = path.stat()
-    except OSError:  # `check_checkpoint` says why
+    except OSError:  # `check_checkpoint` reports the reason
         return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -170,7 +174,7 @@ def _read_snapshot(path: Path) -> Snapshot:
 
 
 def _fill(partial: Path, snapshot: Snapshot) -> None:
-    with Sink(partial) as sink:  # on a full disk, HDF5 would take the process down with it
+    with Sink(partial) as sink:  # HDF5 crashes the process when it closes a file on a full disk
         with h5py.File(sink, "w", userblock_size=BLOCK_BYTES) as file:
             keras_h5.write_model(
                 file, snapshot.architecture, snapshot.keras_version, snapshot.weights
@@ -211,19 +215,17 @@ def _read_facts(file: h5py.File) -> dict[str, Any]:
 
 
 def _damage(block: bytes, size: int, descriptor: int) -> str:
-    """Return what is wrong with a file, "" where nothing is."""
+    """Return the damage found in a file, "" for none."""
     line = re.match(rb"ddl checkpoint (\d+) sha256=[0-9a-f]{64} size=(\d+)\n", block)
     if line and int(line[1]) != FORMAT:
-        return (
-            f"of format {int(line[1])}, where this version of ddl knows {FORMAT}, or its first line"
-        )
+        return f"it has format {int(line[1])}, but this version of ddl reads {FORMAT}; or its first line is damaged"
     if line and int(line[2]) != size:
         return f"{size} bytes instead of {int(line[2])}"
-    return "" if block == _block(descriptor, size) else "its checksum does not hold"
+    return "" if block == _block(descriptor, size) else "its checksum does not match"
 
 
 def _block(descriptor: int, size: int) -> bytes:
-    """Return the first 512 bytes that a file with these contents must have."""
+    """Return the 512-byte header that matches the contents of the file."""
     digest, at = hashlib.sha256(), BLOCK_BYTES
     while piece := os.pread(descriptor, _READ_BYTES, at):
         digest.update(piece)

@@ -1,4 +1,4 @@
-"""The checkpoints of a run: their names, which one `--resume` means, and which have had their day. No TensorFlow."""
+"""The checkpoints of a run: their names, the one that `--resume` selects, and those to delete. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Found = list[tuple[Position, Path]]
 
 
 def checkpoint_name(epoch: int, step: int = 0) -> str:
-    """Return the name of the file that is written when `epoch` epochs are done, and `step` steps of the next."""
+    """Return the file name of a checkpoint taken after `epoch` epochs and `step` steps of the next one."""
     return f"epoch-{epoch:04d}-step-{step:06d}.h5" if step else f"epoch-{epoch:04d}.h5"
 
 
 def list_checkpoints(folder: Path) -> Found:
-    """Return the checkpoints in a folder, oldest first, by name alone; not what killed writers left."""
+    """Return the checkpoints in a folder, oldest first. Reads only names; skips temporary files of killed writers."""
     names = [(_NAME.fullmatch(path.name), path) for path in folder.glob("epoch-*.h5")]
     return sorted(
         (Position(int(match[1]), int(match[2] or 0)), path) for match, path in names if match
@@ -38,16 +38,16 @@ def list_checkpoints(folder: Path) -> Found:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed writers left. Only for who is about to write there: rank 0."""
+    """Remove temporary files of killed writers. Only rank 0, which writes there, calls it."""
     for path in folder.glob(".*.h5"):
         if _LEFTOVER.fullmatch(path.name):
             path.unlink(missing_ok=True)
 
 
 def set_newer_aside(folder: Path, position: Position) -> list[Path]:
-    """Move the checkpoints after `position` out of the way of a run that goes on from there; return where they are.
+    """Move checkpoints later than `position` into a folder of their own, and return their new paths.
 
-    Left where they are, they would be the newest when the run is resumed again, though they are of another future.
+    A run that resumes at `position` does not continue from them, but the next `--resume auto` would take the newest.
     """
     newer = [path for found, path in list_checkpoints(folder) if found > position]
     if not newer:
@@ -57,7 +57,7 @@ def set_newer_aside(folder: Path, position: Position) -> list[Path]:
     aside.mkdir()
     moved = [path.rename(aside / path.name) for path in reversed(newer)]
     logger.warning(
-        "%d checkpoints after %s are now in %s, since the run goes on from before them; you may delete that folder.",
+        "Moved %d checkpoints later than %s to %s, because the run resumes before them. You may delete that folder.",
         len(moved),
         checkpoint_name(position.epoch, position.step),
         aside,
@@ -73,21 +73,21 @@ def find_checkpoint(
     *,
     flag: str = "--resume",
 ) -> Checkpoint | None:
-    """Return the checkpoint that `--resume` means, verified. Each file that has to be looked at is read once.
+    """Return the checkpoint that `--resume` selects, verified. Each file that is checked is read once.
 
     Args:
-        run_dir: of the run that resumes.
-        resume: "40": of the end of epoch 40. "auto": the newest good one. "best": of the epoch with the best value of
-            `monitor`, among those whose files are there. Else the path of a file, or of a run, whose newest one it is.
+        run_dir: the run that resumes.
+        resume: "40": the end of epoch 40. "auto": the newest intact one. "best": the epoch with the best value of
+            `monitor`, among those whose files exist. Otherwise the path of a file, or of a run (its newest).
         monitor: a name in the history, such as "val_dice".
-        mode: "min", "max", or "auto", which knows by the name whether more is better.
-        flag: by which it was asked for.
+        mode: "min", "max", or "auto", which decides by the name.
+        flag: the flag to name in errors.
 
     Returns:
-        The checkpoint; None for "auto" where there is none, so that a run starts.
+        The checkpoint; None for "auto" where there is none, so that a new run starts.
 
     Raises:
-        ValueError: with what there is instead.
+        ValueError: no such checkpoint; lists the existing ones.
     """
     found = list_checkpoints(run_dir / FOLDER)
     if resume == "auto":
@@ -102,8 +102,8 @@ def find_checkpoint(
     newest = _newest_good(list_checkpoints(path / FOLDER) or list_checkpoints(path))
     if newest is None:
         raise ValueError(
-            f"Received: {flag} {resume}, which is neither a checkpoint nor a run with one. Expected: auto, best, a "
-            f"path or an epoch; {_listing(run_dir, found)}."
+            f"Received: {flag} {resume}, which is neither a checkpoint nor a run with checkpoints. Expected: auto, "
+            f"best, a path or an epoch; {_listing(run_dir, found)}."
         )
     return newest
 
@@ -118,15 +118,15 @@ def superseded(
     monitor: str,
     mode: str,
 ) -> list[Position]:
-    """Return which checkpoints may go. Never the newest.
+    """Return the checkpoints that may be deleted, never the newest.
 
     Args:
-        positions: those that are there. One in the middle of an epoch goes as soon as there is a newer one.
-        keep_last: how many of the newest ends of epochs stay.
-        keep_best: how many of the best by `monitor` stay; the earlier of equals. What is no number is never best.
-        keep_every_epochs: of which epochs' multiples the ends stay for good; 0 for none.
-        history: a dict an epoch, with "epoch" counted from 1.
-        monitor: a name in it.
+        positions: the existing checkpoints. One taken within an epoch is superseded by any newer one.
+        keep_last: number of newest end-of-epoch checkpoints to keep.
+        keep_best: number of best ones by `monitor` to keep; the earlier of equals. NaN is never best.
+        keep_every_epochs: keep the end of every epoch divisible by this; 0 for none.
+        history: one dict per epoch, with "epoch" counted from 1.
+        monitor: a name in the history.
         mode: "min", "max" or "auto".
     """
     there = sorted(positions)
@@ -138,7 +138,7 @@ def superseded(
 
 
 def prune_checkpoints(folder: Path, **policy: Any) -> list[Path]:
-    """Remove what `superseded` names, given its keywords, and return it. Rank 0 calls it once a newer one is whole."""
+    """Delete the checkpoints that `superseded` returns, and return their paths. Rank 0 calls it after each write."""
     paths = dict(list_checkpoints(folder))
     gone = [paths[position] for position in superseded(paths, **policy)]
     for path in gone:
@@ -147,7 +147,7 @@ def prune_checkpoints(folder: Path, **policy: Any) -> list[Path]:
 
 
 def best_epochs(epochs: Iterable[int], history: History, monitor: str, mode: str) -> list[int]:
-    """Return those of the epochs that have a value, best first."""
+    """Return the epochs that have a finite value, best first."""
     sign = -1 if better_is(monitor, mode) == "max" else 1
     values = {entry["epoch"]: entry.get(monitor) for entry in history}
     numbers = {
@@ -171,9 +171,9 @@ def _newest_good(found: Found) -> Checkpoint | None:
             return newest
     if found:
         raise ValueError(
-            f"Received: {found[0][1].parent}, where none of {len(found)} checkpoints is whole: "
-            f"{problems[0].partition(' Expected')[0]} Expected: a good one. Look after the disk; a new --run-dir "
-            "starts afresh."
+            f"Received: {found[0][1].parent}, where all {len(found)} checkpoints are damaged: "
+            f"{problems[0].partition(' Expected')[0]} Expected: an intact one. Check the disk; to start a new run, "
+            "choose a new --run-dir."
         )
     return None
 
@@ -189,7 +189,11 @@ def _of_epoch(run_dir: Path, found: Found, epoch: int, flag: str) -> Checkpoint:
     except ValueError as error:
         ends = {at.epoch: path for at, path in found if not at.step}
         earlier = _first_good(ends, [end for end in reversed(ends) if end < epoch])
-        offer = "There is none before it." if earlier is None else f"{flag} {earlier} is whole."
+        offer = (
+            "There is no intact one before it."
+            if earlier is None
+            else f"{flag} {earlier} is intact."
+        )
         raise ValueError(f"{error} {offer}") from error
 
 
@@ -205,8 +209,8 @@ def _best(run_dir: Path, found: Found, monitor: str, mode: str, flag: str) -> Ch
     if not ranking:
         known = sorted({name for entry in history for name in entry} - {"epoch", "seconds"})
         raise ValueError(
-            f"Received: {flag} best by {monitor!r}, which no checkpoint has a number for. Expected: "
-            f"{', '.join(known) or 'an epoch that is done'}; {_listing(run_dir, found)}."
+            f"Received: {flag} best by {monitor!r}, for which no checkpoint has a finite value. Expected: "
+            f"{', '.join(known) or 'a finished epoch'}; {_listing(run_dir, found)}."
         )
     if ends[ranking[0]] == newest.path:
         return newest
@@ -214,12 +218,16 @@ def _best(run_dir: Path, found: Found, monitor: str, mode: str, flag: str) -> Ch
         return open_checkpoint(ends[ranking[0]])
     except ValueError as error:
         good = _first_good(ends, ranking[1:])
-        offer = "No other has a value." if good is None else f"The next best is {flag} {good}."
+        offer = (
+            "No other checkpoint has a value."
+            if good is None
+            else f"The next best is {flag} {good}."
+        )
         raise ValueError(f"{error} {offer}") from error
 
 
 def _first_good(ends: Mapping[int, Path], epochs: Iterable[int]) -> int | None:
-    """Return the first of these epochs whose checkpoint is whole."""
+    """Return the first of these epochs whose checkpoint is intact."""
     for epoch in epochs:
         with contextlib.suppress(ValueError):
             check_checkpoint(ends[epoch])
@@ -228,7 +236,7 @@ def _first_good(ends: Mapping[int, Path], epochs: Iterable[int]) -> int | None:
 
 
 def _listing(run_dir: Path, found: Found) -> str:
-    """Return what there is, such as "run/checkpoints has epochs 1-3, 5 and epoch-0005-step-000010.h5"."""
+    """Return a list of the checkpoints, such as "run/checkpoints has epochs 1-3, 5 and epoch-0005-step-000010.h5"."""
     runs: list[list[int]] = []
     for epoch in (position.epoch for position, _ in found if not position.step):
         if runs and epoch == runs[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""Checkpoints written beside the training, by a thread of rank 0. A failed one is told, and training goes on."""
+"""Writes checkpoints in a thread of rank 0 while training continues. A failed write is reported as a warning."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ logger = logging.getLogger("ddl")
 
 
 class CheckpointWriter:
-    """Writes one snapshot at a time into a folder, and then removes what it supersedes.
+    """Writes one snapshot at a time into a folder, then deletes the checkpoints that it supersedes.
 
-    Not a daemon: a program that ends by an exception still finishes the file that it is writing.
+    Not a daemon thread: a program that ends by an exception still finishes the file being written.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class CheckpointWriter:
         monitor: str = "val_loss",
         mode: str = "auto",
     ) -> None:
-        """Take over a folder, which need not exist yet. The keywords are those of `checkpoints.superseded`."""
+        """Write into `folder`, which is created if needed. The keywords are those of `checkpoints.superseded`."""
         self._folder = folder
         self._policy = {
             "keep_last": keep_last,
@@ -51,12 +51,12 @@ class CheckpointWriter:
         remove_leftovers(folder)
 
     def submit(self, snapshot: Snapshot) -> None:
-        """Have a snapshot written, and return. Waits first while an older one is being written.
+        """Start writing a snapshot and return. Waits first while an older one is being written.
 
-        So no more than one is held in memory besides the caller's. Its facts must have a position and a history.
+        So at most one is held in memory besides the caller's. Its facts must have a position and a history.
 
         Raises:
-            Exception: what went wrong with an older one that no disk is to blame for.
+            Exception: writing an older snapshot failed for another reason than the disk.
         """
         self.flush()
         self._thread = threading.Thread(
@@ -65,10 +65,10 @@ class CheckpointWriter:
         self._thread.start()
 
     def flush(self) -> bool:
-        """Wait until nothing is being written, and return whether the last snapshot is safe.
+        """Wait until nothing is being written. Return whether the last snapshot was written.
 
         Raises:
-            Exception: what went wrong with it, where no disk is to blame.
+            Exception: the write failed for another reason than the disk.
         """
         if self._thread is not None:
             self._thread.join()
@@ -79,7 +79,7 @@ class CheckpointWriter:
         return self._written
 
     def is_idle(self, timeout_s: float = 0.0) -> bool:
-        """Return whether nothing is being written, waiting so long for it at most."""
+        """Wait at most this long, and return whether nothing is being written."""
         if self._thread is not None:
             self._thread.join(timeout_s)
         return self._thread is None or not self._thread.is_alive()
@@ -96,7 +96,7 @@ class CheckpointWriter:
             self._written = self._write(path, snapshot)
             if self._written:
                 self._prune(snapshot.facts["history"])
-        except BaseException as bug:  # for whoever comes next: a thread has no one to raise to
+        except BaseException as bug:  # the next call in the main thread raises it
             self._bug = bug
 
     def _write(self, path: Path, snapshot: Snapshot) -> bool:
@@ -105,10 +105,10 @@ class CheckpointWriter:
         except OSError as error:
             before = [other.name for _, other in list_checkpoints(self._folder)]
             logger.warning(
-                "Received: %s for %s. Training goes on without this checkpoint; %s.",
-                error.strerror or error,
+                "Could not write checkpoint %s: %s. Training continues without it; %s.",
                 path,
-                f"the last good one is {before[-1]}" if before else "there is none before it",
+                error.strerror or error,
+                f"the last good one is {before[-1]}" if before else "there is no earlier one",
             )
             return False
         return True
@@ -117,4 +117,8 @@ class CheckpointWriter:
         try:
             prune_checkpoints(self._folder, history=history, **self._policy)
         except OSError as error:
-            logger.warning("Received: %s. A checkpoint that has had its day stays.", error)
+            logger.warning(
+                "Could not delete the superseded checkpoint %s: %s.",
+                error.filename or f"in {self._folder}",
+                error.strerror or error,
+            )

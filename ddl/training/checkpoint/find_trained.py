@@ -1,4 +1,4 @@
-"""The one finder: which file holds a trained model, and the plan that it was trained by. No Keras here."""
+"""Finds the file of a trained model and the plan it was trained with. No Keras here."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Trained:
     """A trained model.
 
     Attributes:
-        file: that holds it.
-        plan: that it was trained by.
-        checkpoint: the file as it was verified, where it is a checkpoint.
+        file: the model's file.
+        plan: the plan it was trained with.
+        checkpoint: the verified checkpoint, if the file is one.
     """
 
     file: Path
@@ -32,14 +32,17 @@ class Trained:
 
 
 def find_trained(path: Path, checkpoint: str = "final") -> Trained:
-    """Return the model's file and its plan. A checkpoint is verified, once.
+    """Return the model's file and its plan. A checkpoint is verified once.
+
+        find_trained("runs/cells").file                     # runs/cells/model.keras
+        find_trained("runs/cells", checkpoint="best").file  # runs/cells/checkpoints/epoch-0031.h5
 
     Args:
         path: a run directory, its model.keras, or a checkpoint.
-        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
+        checkpoint: in a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
 
     Raises:
-        ValueError: there is no such model, or no plan with it.
+        ValueError: there is no such model, or it has no plan.
     """
     if not path.exists():
         raise ValueError(
@@ -48,7 +51,7 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
     if not path.is_dir():
         if checkpoint != "final":
             raise ValueError(
-                f"Received: checkpoint={checkpoint!r} of {path}, which is a file. Expected: a run directory with it."
+                f"Received: checkpoint={checkpoint!r} for {path}, which is a file. Expected: a run directory."
             )
         if path.name == FINAL:
             return Trained(find_model_file(path), read_plan(path.parent))
@@ -58,13 +61,13 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
     if checkpoint == "final":
         if not (path / FINAL).exists():
             raise ValueError(
-                f"Received: {path}, which holds no {FINAL}. Expected: a run that has ended; or --checkpoint auto, best "
+                f"Received: {path}, which has no {FINAL}. Expected: a finished run; or --checkpoint auto, best "
                 "or an epoch's number."
             )
         return Trained(find_model_file(path), plan)
     found = find_checkpoint(path, checkpoint, plan.monitor, plan.mode, flag="--checkpoint")
     if found is None:
-        raise ValueError(f"Received: {path} without checkpoints. Expected: one at least.")
+        raise ValueError(f"Received: {path}, which has no checkpoints. Expected: at least one.")
     return Trained(found.path, plan, found)
 
 
@@ -72,7 +75,7 @@ def read_plan(run_dir: Path) -> Plan:
     """Return the plan of a run.
 
     Raises:
-        ValueError: the folder holds none.
+        ValueError: the folder has none.
     """
     file = run_dir / "plan.json"
     try:
@@ -83,12 +86,13 @@ def read_plan(run_dir: Path) -> Plan:
         ) from error
     except ValueError as error:
         raise ValueError(
-            f"Received: {file}, which is no plan ({str(error).rstrip('.')}). Expected: the plan of a training."
+            f"Received: {file}, which is not a plan ({str(error).rstrip('.')}). Expected: the plan.json of a "
+            "training run."
         ) from error
 
 
 def find_model_file(path: Path) -> Path:
-    """Return the file of a saved model that looks whole: `path` itself, or the final model of a run.
+    """Return the file of an intact saved model: `path` itself, or the final model of a run.
 
     Raises:
         ValueError: there is none, or it is damaged.
@@ -97,19 +101,19 @@ def find_model_file(path: Path) -> Path:
     if not file.is_file():
         what = f"a folder without {FINAL}" if path.is_dir() else "which does not exist"
         raise ValueError(
-            f"Received: {path}, {what}. Expected: a .keras or .h5 file, a checkpoint, or a run that has ended."
+            f"Received: {path}, {what}. Expected: a .keras or .h5 file, a checkpoint, or a finished run."
         )
     problem = _problem(file)
     if problem:
         raise ValueError(
-            f"Received: {file}, which is no whole saved model ({problem}). Expected: a .keras or .h5 file of a model, "
-            "or a checkpoint."
+            f"Received: {file}, which is not an intact saved model ({problem}). Expected: a .keras or .h5 file of a "
+            "model, or a checkpoint."
         )
     return file
 
 
 def _problem(file: Path) -> str:
-    """Return what is wrong with a file, "" if nothing is to be seen."""
+    """Return the damage found in a file, "" for none."""
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
@@ -117,8 +121,8 @@ def _problem(file: Path) -> str:
                 names = archive.namelist()
             if damaged:
                 return f"{damaged} in it is damaged"
-            return "" if "config.json" in names else "it holds no config.json"
+            return "" if "config.json" in names else "it has no config.json"
         with h5py.File(file, "r", locking=False) as stored:
-            return "" if "model_config" in stored.attrs else "it holds weights alone"
+            return "" if "model_config" in stored.attrs else "it holds only weights"
     except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, EOFError) as error:
         return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,11 +1,11 @@
-"""The layout in which plain Keras stores a whole model in HDF5, written and read without Keras.
+"""Writes and reads Keras's HDF5 layout of a whole model, without Keras.
 
     /            attributes model_config (JSON), keras_version, backend
     /model_weights                        attribute layer_names
     /model_weights/LAYER                  attribute weight_names, data sets of these names
 
-It is what `keras.models.load_model("name.h5")` reads: see `legacy_h5_format.py` in Keras. Here it is filled from NumPy
-arrays, so that a thread can do it while the model trains on.
+`keras.models.load_model("name.h5")` reads it: see `legacy_h5_format.py` in Keras. It is written here from NumPy arrays,
+so that a thread can write while the model trains.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import numpy as np
 Layers = list[tuple[str, list[tuple[str, np.ndarray]]]]
 """Each layer's name, and the paths and values of its weights."""
 
-_ATTRIBUTE_BYTES = 64512  # HDF5 keeps no attribute of more than 64 KiB; Keras cuts longer lists into pieces of this
+_ATTRIBUTE_BYTES = (
+    64512  # HDF5 limits an attribute to 64 KiB; Keras splits longer lists into pieces of this size
+)
 
 
 def write_model(file: h5py.File, architecture: str, keras_version: str, layers: Layers) -> None:
-    """Write a model that plain Keras loads, not compiled."""
+    """Write a model that plain Keras loads as uncompiled."""
     groups = file, file.create_group("model_weights")
     for group in groups:
         group.attrs["keras_version"] = keras_version
@@ -32,7 +34,7 @@ def write_model(file: h5py.File, architecture: str, keras_version: str, layers: 
     _write_names(groups[1], "layer_names", [name for name, _ in layers])
     for layer_name, weights in layers:
         group = groups[1].create_group(layer_name)
-        # Numbered, since two weights of a layer may have the same path, and none may be the folder of another.
+        # Numbered, because two weights of a layer may have the same path, and no path may be a prefix of another.
         names = [f"{path}:{number}" for number, (path, _) in enumerate(weights)]
         _write_names(group, "weight_names", names)
         for name, (_, values) in zip(names, weights, strict=True):
@@ -41,7 +43,7 @@ def write_model(file: h5py.File, architecture: str, keras_version: str, layers: 
 
 
 def read_layers(file: h5py.File) -> Layers:
-    """Return what `write_model` was given."""
+    """Return the layers that were given to `write_model`."""
     groups = file["model_weights"]
     return [
         (
@@ -56,7 +58,7 @@ def read_layers(file: h5py.File) -> Layers:
 
 
 def write_array(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
-    """Write an array of any dtype that Keras has; bfloat16, which HDF5 does not know, as the same float32 numbers."""
+    """Write an array of any Keras dtype. HDF5 has no bfloat16, so its values are stored as float32."""
     if values.dtype.name != "bfloat16":
         return group.create_dataset(name, data=values)
     widened = (np.ascontiguousarray(values).view(np.uint16).astype(np.uint32) << 16).view("f4")
@@ -66,12 +68,12 @@ def write_array(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Datase
 
 
 def read_array(dataset: h5py.Dataset) -> np.ndarray:
-    """Return an array as it was written, bit for bit."""
+    """Return an array bit for bit as it was written."""
     values: np.ndarray = np.asarray(dataset[()])
     if "dtype" not in dataset.attrs:
         return values
     halved = (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
-    bfloat16 = np.dtype(importlib.import_module("ml_dtypes").bfloat16)  # Keras brings it
+    bfloat16 = np.dtype(importlib.import_module("ml_dtypes").bfloat16)  # a dependency of Keras
     narrowed: np.ndarray = halved.view(bfloat16).reshape(values.shape)
     return narrowed
 

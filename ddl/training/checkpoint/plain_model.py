@@ -1,4 +1,4 @@
-"""A model as plain Keras stores it: its layers from inputs to outputs, without optimizer, loss and training step."""
+"""Builds the model that is stored for plain Keras: layers from inputs to outputs, without optimizer and loss."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import keras
 
 
 def plain_model(model: keras.Model) -> keras.Model:
-    """Return a functional model of the same layers; it costs milliseconds, whatever the size.
+    """Return a functional model of the same layers. It takes milliseconds for any size.
 
     Raises:
-        ValueError: the model is no such graph of layers, or has variables outside of them.
+        ValueError: the model is not a graph of layers, or has variables outside the layers.
     """
     try:
         sequential = isinstance(model, keras.Sequential)
@@ -17,14 +17,14 @@ def plain_model(model: keras.Model) -> keras.Model:
         plain = keras.Model(*ends, name=model.name)
     except (AttributeError, TypeError, ValueError):
         raise ValueError(
-            f"Received: {type(model).__name__} {model.name!r}, which has no inputs and outputs of its own. Expected: a "
+            f"Received: {type(model).__name__} {model.name!r}, which has no defined inputs and outputs. Expected: a "
             "functional or sequential model, so that its checkpoints load in plain Keras."
         ) from None
     stored = {id(weight) for _, weights in layers_of(plain) for weight in weights}
     for weight in model.weights:
         if id(weight) not in stored:
             raise ValueError(
-                f"Received: model {model.name!r} with the variable {weight.path!r} outside of the layers between its "
+                f"Received: model {model.name!r} with the variable {weight.path!r} outside the layers between its "
                 "inputs and outputs. Expected: all variables in such layers, so that checkpoints load in plain Keras."
             )
     return plain
@@ -41,8 +41,8 @@ def layers_of(plain: keras.Model) -> list[tuple[str, list[keras.Variable]]]:
 def architecture_of(plain: keras.Model) -> str:
     """Return the JSON text from which `keras.models.load_model` builds the model of an HDF5 file.
 
-    Keras's own legacy writer has an older form here, in which it cannot read operations (`keras.ops`) again; the reader
-    takes this one as well.
+    Keras's legacy writer uses an older form, from which Keras cannot load operations (`keras.ops`). Its reader accepts
+    this newer form as well.
     """
     text: str = plain.to_json()
     return text

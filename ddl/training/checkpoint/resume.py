@@ -1,4 +1,4 @@
-"""Which checkpoint a plan resumes from, whether it may, and at which step. No TensorFlow here."""
+"""Finds the checkpoint that a plan resumes from, checks that it fits, and returns the step. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ddl.training.run import Run
 
 logger = logging.getLogger("ddl")
 
-# What may differ between a checkpoint and the plan that goes on from it. The rest decides what is learned.
+# Fields that may differ between a checkpoint and the plan that resumes from it. All others affect what is learned.
 FREE = frozenset(
     {
         *("run_dir", "data", "validation_data", "cache", "data_threads", "init_weights"),
@@ -40,10 +40,10 @@ FREE = frozenset(
 def find_start(plan: Plan) -> Checkpoint | None:
     """Return the verified checkpoint that the plan resumes from; None where it starts at the first step.
 
-    Rank 0 calls it once, and hands on what it returns. It writes nothing.
+    Rank 0 calls it once and passes the result on. It writes nothing.
 
     Raises:
-        ValueError: there is no such checkpoint, or it contradicts the plan.
+        ValueError: no such checkpoint, or it contradicts the plan.
     """
     if plan.resume is None:
         return None
@@ -58,30 +58,30 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
     """Refuse a plan that contradicts the checkpoint.
 
     Raises:
-        ValueError: with every field that differs, both values, and the remedy.
+        ValueError: names every field that differs, both values, and the remedy.
     """
     then, now = facts["plan"], plan.to_dict()
     free = FREE - {"monitor", "monitor_mode"} if plan.schedule == "plateau" else FREE
     different = [
-        f"{name}={now[name]!r} (there {then.get(name)!r})"
+        f"{name}={now[name]!r} (checkpoint: {then.get(name)!r})"
         for name in now
         if name not in free and now[name] != then.get(name)
     ]
     if different:
         raise ValueError(
-            f"Received: {', '.join(different)}, to go on from {source}. Expected: what the checkpoint has; or a new "
-            "--run-dir with --init-weights, which takes over its weights alone."
+            f"Received: {', '.join(different)}, to resume from {source}. Expected: the checkpoint's values; or a new "
+            "--run-dir with --init-weights, which loads only its weights."
         )
     length = then["schedule_epochs"] or then["epochs"]
     if needs_length(plan.schedule) and plan.schedule_length != length:
         raise ValueError(
-            f"Received: {plan.schedule_length} epochs for the schedule {plan.schedule!r}, which was stretched over "
-            f"{length} in {source}. Expected: --schedule-epochs {length}, after which the rate stays as it is then."
+            f"Received: {plan.schedule_length} epochs for the schedule {plan.schedule!r}, which spans {length} in "
+            f"{source}. Expected: --schedule-epochs {length}; after that epoch the learning rate stays constant."
         )
 
 
 def check_data(fingerprint: str, facts: Mapping[str, Any], source: object) -> None:
-    """Refuse to go on with other data."""
+    """Refuse to resume with other data."""
     if fingerprint != facts["data_fingerprint"]:
         raise ValueError(
             f"Received: other data than {source} was trained on. Expected: the same samples in the same order; or a "
@@ -92,17 +92,17 @@ def check_data(fingerprint: str, facts: Mapping[str, Any], source: object) -> No
 def resumed_run(
     plan: Plan, order: SampleOrder, preprocessing: Preprocessing, facts: Mapping[str, Any]
 ) -> Run:
-    """Return the run that goes on from a checkpoint's facts.
+    """Return the run that resumes from a checkpoint's facts.
 
     Raises:
-        ValueError: the samples that are left could not be told from those that were seen.
+        ValueError: it is not known which samples of the epoch are left.
     """
     try:
         position = order.resume(facts["order"])
     except ValueError as error:
         epoch = facts["position"]["epoch"]
         raise ValueError(
-            f"{error} Or go on from the end of an epoch: --resume {epoch}, if it is there."
+            f"{error} Or resume from the end of an epoch: --resume {epoch}, if that checkpoint exists."
         ) from error
     before = SampleOrder(**{name: facts["order"][name] for name in order.__dataclass_fields__})
     run = Run(
@@ -119,12 +119,12 @@ def resumed_run(
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
         logger.warning(
-            "the checkpoint was trained with %d samples a step, this run takes %d: what is learned from here on is "
-            "not what it would have been.%s",
+            "The checkpoint was trained with %d samples per step, but this run takes %d. From here on the results "
+            "differ from those of an uninterrupted run.%s",
             before.global_batch_size,
             order.global_batch_size,
             ""
             if rest
-            else f" --per-rank-batch-size {per_rank} on {order.size} rank(s) would keep it.",
+            else f" To keep the batch size, use --per-rank-batch-size {per_rank} on {order.size} rank(s).",
         )
     return run

@@ -1,4 +1,4 @@
-"""A run's checkpoints: taken on all ranks, written by rank 0 beside the training, put back at a resume."""
+"""A run's checkpoints: taken on all ranks, written by rank 0 in the background, restored when a run resumes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TURN_S = 5.0
 
 
 class Saver:
-    """Writes and restores the checkpoints of one model. All ranks have one; rank 0's has the thread that writes."""
+    """Writes and restores the checkpoints of one model. Every rank has one; rank 0's has the writer thread."""
 
     def __init__(self, model: keras.Model, run: Run) -> None:
         self._model, self._run = model, run
@@ -51,25 +51,25 @@ class Saver:
             self._writer.close()
 
     def restore(self, snapshot: Snapshot | None) -> None:
-        """Put a checkpoint's weights, optimizer and private parts back. All ranks call it; rank 0 has the snapshot."""
+        """Restore weights, optimizer and private state. All ranks call it; rank 0 has the snapshot."""
         restore_snapshot(self._model, snapshot)
         run = self._run
         self._restored, self._resumed_mid_epoch = snapshot, run.position.step > 0
         if run.batch_has_changed:
-            # The schedule counts steps, and of another global batch an epoch has another number of them.
+            # The schedule counts steps, and another global batch size gives another number of steps per epoch.
             outer = self._model.optimizer
-            counter = getattr(outer, "inner_optimizer", outer)._iterations  # micro-batches, too
+            counter = getattr(outer, "inner_optimizer", outer)._iterations  # counts micro-batches
             counter.assign(run.position.epoch * run.steps_per_epoch)
 
     def restore_metrics(self) -> None:
-        """Put the sums of a resumed epoch back, once. All ranks call it, after the metrics were built and reset."""
+        """Restore the metrics of a resumed epoch, once. All ranks call it, after the metrics are built and reset."""
         if self._resumed_mid_epoch:
             restore_metrics(self._model, self._restored)
         self._restored, self._resumed_mid_epoch = None, False
 
     @property
     def is_due(self) -> bool:
-        """Whether the plan wants a checkpoint of the epoch that has just ended."""
+        """Whether the plan asks for a checkpoint of the epoch that has just ended."""
         run, every = self._run, self._run.plan.checkpoint_every_epochs
         return bool(every) and (len(run.history) % every == 0 or run.is_over)
 
@@ -77,7 +77,7 @@ class Saver:
         """Refuse weights that hold NaN or infinity. All ranks call it.
 
         Raises:
-            Diverged: on all ranks, with the last good checkpoint.
+            Diverged: on all ranks; names the last good checkpoint.
         """
         weights = self._model.trainable_variables if dist.is_root() else []
         finite = all(np.isfinite(np.asarray(weight, np.float32)).all() for weight in weights)
@@ -89,36 +89,38 @@ class Saver:
             )
 
     def save_within_epoch(self, steps: Steps) -> None:
-        """Take a checkpoint in the middle of an epoch or of its validation. All ranks call it."""
+        """Take a checkpoint within an epoch or its validation. All ranks call it."""
         self.check_finite()
         with steps.training_state():
             self.save(mid_epoch=True)
 
     def save(self, *, mid_epoch: bool = False) -> None:
-        """Take a checkpoint now and have it written in the background. All ranks call it, after `check_finite`."""
+        """Take a checkpoint now and write it in the background. All ranks call it, after `check_finite`."""
         self._wait()
         snapshot = take_snapshot(self._model, self._run.facts(), mid_epoch=mid_epoch)
         if self._writer is not None and snapshot is not None:
             self._writer.submit(snapshot)
 
     def interrupted(self, reason: str) -> Interrupted:
-        """Wait for the checkpoint that was taken last; return what to raise. All ranks call it."""
+        """Wait for the last checkpoint; return the exception to raise. All ranks call it."""
         self._wait()
         written = self._writer is not None and self._writer.flush()
         newest, written = dist.broadcast((self._newest(), written))
         return Interrupted(reason, newest, written=written)
 
     def last_good(self) -> str:
-        """Return a sentence on where a stopped run could go on. Only rank 0's is true where disks are not shared."""
+        """Return a sentence that names the last good checkpoint. Without a shared disk only rank 0's is correct."""
         if self._writer is not None:
             self._writer.flush()
         newest = self._newest()
         return (
-            f"The last good checkpoint is {newest}." if newest else "There is no checkpoint before."
+            f"The last good checkpoint is {newest}."
+            if newest
+            else "There is no earlier checkpoint."
         )
 
     def _wait(self) -> None:
-        """Wait until nothing is being written, by turns, or the ranks would take rank 0 for stalled. All call it."""
+        """Wait in turns until nothing is being written, so that no rank reports rank 0 as stalled. All call it."""
         while not dist.broadcast(self._writer is None or self._writer.is_idle(_TURN_S)):
             pass
 

@@ -1,11 +1,11 @@
-"""The state of a training, taken from a model and put back into one. All ranks call each function here.
+"""Takes the state of a training run from a model and restores it. All ranks call each function here.
 
     snapshot = take_snapshot(model, facts)  # at the end of an epoch, after `standard_callbacks()`
     restore_snapshot(model, snapshot)  # rank 0 has read it; the others pass None
 
-On as many ranks as before, every rank gets back what it had, bit for bit, and training goes on as if it had never
-stopped. On another number, what differed between ranks is combined: moving statistics and accumulated gradients are
-averaged, sums of metrics added up, and each rank draws random numbers from a stream of its own.
+On the same number of ranks, every rank gets its own state back, bit for bit, and training continues as if it had not
+stopped. On another number, state that differs between ranks is combined: moving statistics and accumulated gradients
+are averaged, metric sums are added up, and each rank draws random numbers from its own stream.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ _Named = dict[str, keras.Variable]
 def take_snapshot(
     model: keras.Model, facts: Mapping[str, Any], *, mid_epoch: bool = False
 ) -> Snapshot | None:
-    """Copy a training's state; the model may train on at once. All ranks must call it.
+    """Copy the state of a training run; training may continue at once. All ranks must call it.
 
     Args:
         model: functional or sequential.
-        facts: JSON values to be kept with it.
-        mid_epoch: whether the epoch has steps left. Then each rank's own statistics, accumulated gradients and metrics
-            are gathered; at the end of an epoch `standard_callbacks()` have averaged them, and metrics start anew.
+        facts: JSON values to store with it.
+        mid_epoch: whether the epoch has steps left. If so, each rank's statistics, accumulated gradients and metrics
+            are gathered. At the end of an epoch `standard_callbacks()` have averaged them, and metrics are reset.
 
     Returns:
         The snapshot on rank 0, None elsewhere.
 
     Raises:
-        ValueError: on all ranks, where the model could not be loaded in plain Keras.
+        ValueError: on all ranks, if plain Keras could not load the model.
     """
     plain, optimizer = plain_model(model), getattr(model, "optimizer", None)
     model_state.build_optimizer(
         model
-    )  # before the first step it has no slots, and a resumed one would
+    )  # before the first step it has no slots, but a restored one has them
     own = _differing(model, mid_epoch)
     private = _gathered({name: _copy(variable) for name, variable in own.items()})
     if not runtime.is_root():
@@ -79,16 +79,16 @@ def take_snapshot(
 
 
 def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
-    """Put weights, optimizer and what each rank had of its own into a model. All ranks must call it.
+    """Restore weights, optimizer and each rank's private state. All ranks must call it.
 
-    The next `fit` starts from there. Metrics come later, with `restore_metrics`, since `fit` resets them.
+    The next `fit` starts from there. Restore metrics later with `restore_metrics`, because `fit` resets them.
 
     Args:
-        model: compiled as when the snapshot was taken; or not compiled, to take the weights alone.
-        snapshot: on rank 0. The others get everything from there, and what they pass is not looked at.
+        model: compiled as when the snapshot was taken; or not compiled, to restore only the weights.
+        snapshot: on rank 0, which sends it to the others. Other ranks' argument is not used.
 
     Raises:
-        ValueError: on all ranks, where model or optimizer are not those of the snapshot; with the first difference.
+        ValueError: on all ranks, if model or optimizer differ from the snapshot; names the first difference.
     """
     plain = plain_model(model)
     model_state.build_optimizer(model)
@@ -104,27 +104,27 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
         seeds = [name for name in own if name in names and name.startswith("seed/")]
         _assign([own[name] for name in seeds], [root.private[0][name] for name in seeds])
     model_state.keep_private(model, False)
-    model_state.broadcast_state(model)  # gives each rank a stream of random numbers of its own, too
+    model_state.broadcast_state(model)  # also gives each rank its own random stream
     if ranks == runtime.size():
         kept = [name for name in own if name in names and not name.startswith("metric/")]
         _scatter({name: own[name] for name in kept}, root)
-    model_state.keep_private(model)  # when `fit` broadcasts again
+    model_state.keep_private(model)  # keeps it when `fit` broadcasts again
 
 
 def restore_metrics(model: keras.Model, snapshot: Snapshot | None, batch: Any = None) -> None:
-    """Put back the sums of metrics that an epoch had when it was interrupted. All ranks must call it.
+    """Restore the metrics of an interrupted epoch. All ranks must call it.
 
-    To be called when Keras has reset them: in `on_epoch_begin` of the resumed epoch. A snapshot of the end of an epoch
-    has none, and changes nothing.
+    Call it after Keras has reset them: in `on_epoch_begin` of the resumed epoch. A snapshot taken at the end of an
+    epoch has none, so nothing changes.
 
     Args:
         model: compiled.
         snapshot: on rank 0, as for `restore_snapshot`.
-        batch: a batch, or the `element_spec` of the dataset of batches: to build the metrics with. Without it they must
-            be built, as they are after a step.
+        batch: a batch, or the `element_spec` of the dataset, to build the metrics. Without it they must be built
+            already, as they are after a step.
 
     Raises:
-        ValueError: on all ranks, where the metrics are not those of the snapshot, or not built.
+        ValueError: on all ranks, if the metrics differ from the snapshot or are not built.
     """
     if batch is not None:
         build_metrics(model, batch)
@@ -150,7 +150,7 @@ def restore_metrics(model: keras.Model, snapshot: Snapshot | None, batch: Any = 
 
 
 def combined(values: Sequence[np.ndarray], aggregation: str) -> np.ndarray:
-    """Return what the ranks' values of a variable make together: their mean, rank 0's or the sum, as it says."""
+    """Combine the ranks' values of a variable by its aggregation: their mean, their sum, or rank 0's value."""
     if aggregation == "only_first_replica":
         return values[0]
     total = np.zeros(values[0].shape, np.float64)
@@ -160,7 +160,7 @@ def combined(values: Sequence[np.ndarray], aggregation: str) -> np.ndarray:
 
 
 def _own_variables(model: keras.Model, mid_epoch: bool) -> _Named:
-    """Return what this rank may have of its own, in the same order on all ranks."""
+    """Return the variables that may differ between ranks, in the same order on all ranks."""
     kinds = model_state.private_variables(model)
     if not mid_epoch:
         return _numbered("seed", kinds["seed"])
@@ -173,7 +173,7 @@ def _own_variables(model: keras.Model, mid_epoch: bool) -> _Named:
 
 
 def _differing(model: keras.Model, mid_epoch: bool) -> _Named:
-    """Return those of `_own_variables` that are to be gathered now: gradients only while some wait for an update."""
+    """Return those of `_own_variables` to gather now: gradients only while some wait for an update."""
     optimizer: Any = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     steps = getattr(optimizer, "gradient_accumulation_steps", None)
@@ -200,12 +200,12 @@ def _slots(model: keras.Model) -> list[keras.Variable]:
 def _config(optimizer: Any) -> str:
     try:
         return json.dumps(keras.saving.serialize_keras_object(optimizer)) if optimizer else ""
-    except (NotImplementedError, TypeError, ValueError):  # a schedule of the user's own
+    except (NotImplementedError, TypeError, ValueError):  # a user-defined schedule
         return ""
 
 
 def _told(root: Snapshot | None, problem: str) -> tuple[str, int, list[str]]:
-    """Return on every rank what rank 0 found wrong, and the number and names of the private parts that it has."""
+    """Return on every rank rank 0's problem, and the number and names of its private parts."""
     private = root.private if root else []
     told: tuple[str, int, list[str]] = runtime.broadcast(
         (problem, len(private), list(private[0]) if private else [])
@@ -214,7 +214,7 @@ def _told(root: Snapshot | None, problem: str) -> tuple[str, int, list[str]]:
 
 
 def _gathered(own: Private) -> list[Private]:
-    """Return the private parts of all ranks, on rank 0. All ranks must call it."""
+    """Return all ranks' private parts, on rank 0. All ranks must call it."""
     if not own:
         return [{} for _ in range(runtime.size())]
     rows = gather_bytes(packed(list(own.values())))
@@ -222,10 +222,10 @@ def _gathered(own: Private) -> list[Private]:
 
 
 def _scatter(own: _Named, root: Snapshot | None) -> None:
-    """Give every rank its private part of rank 0's snapshot. All ranks must call it."""
+    """Send every rank its private part of rank 0's snapshot. All ranks must call it."""
     mine = [_copy(variable) for variable in own.values()]
     for rank in range(runtime.size()):
-        # Horovod cannot send to one rank alone: the others forget what is not theirs.
+        # Horovod cannot send to one rank alone, so the other ranks discard what is not theirs.
         values = _broadcast([root.private[rank][name] for name in own] if root else mine)
         if rank == runtime.rank():
             _assign(own.values(), values)
@@ -241,7 +241,7 @@ def _assign(variables: Iterable[keras.Variable], values: Iterable[np.ndarray]) -
 
 
 def _model_difference(model: keras.Model, plain: keras.Model, snapshot: Snapshot) -> str:
-    """Return in what way the snapshot is not of this model, first of all; "" where it is."""
+    """Return the first difference between the snapshot and this model, "" for none."""
     weights = [weight for _, found in layers_of(plain) for weight in found]
     stored = [weight for _, found in snapshot.weights for weight in found]
     problem = _difference("weight", [(v.path, v) for v in weights], stored)
@@ -250,7 +250,7 @@ def _model_difference(model: keras.Model, plain: keras.Model, snapshot: Snapshot
         return problem
     if snapshot.optimizer_class != type(optimizer).__name__:
         return _refusal(f"optimizer {snapshot.optimizer_class}", type(optimizer).__name__)
-    # Without the optimizer's own name: Keras numbers those of a process, and `adam_1` may well go on for `adam`.
+    # Without the optimizer's name: Keras numbers them per process, so `adam_1` may resume from `adam`.
     slots = [(v.path.rpartition("/")[2], v) for v in optimizer.variables]
     return _difference(
         "slot", slots, [(path.rpartition("/")[2], values) for path, values in snapshot.optimizer]
@@ -258,11 +258,11 @@ def _model_difference(model: keras.Model, plain: keras.Model, snapshot: Snapshot
 
 
 def _metrics_difference(own: _Named, snapshot: Snapshot) -> str:
-    """Return in what way the snapshot's metrics are not these; "" where they are, or where it has none."""
+    """Return the first difference between the snapshot's metrics and these; "" for none, or without stored metrics."""
     private = snapshot.private[0]
     stored = [(name, values) for name, values in private.items() if name.startswith("metric/")]
     if stored and len(stored) > len(own):
-        return f"{_refusal(f'{len(stored)} variables of metrics', str(len(own)))} Or give a batch to build them with."
+        return f"{_refusal(f'{len(stored)} variables of metrics', str(len(own)))} Or pass a batch to build the metrics."
     return _difference("variable", list(own.items()), stored) if stored else ""
 
 
@@ -285,6 +285,6 @@ def _difference(
 
 def _refusal(received: str, expected: str) -> str:
     return (
-        f"Received: a checkpoint with {received}. Expected: {expected}, as in this model. Go on with the options "
-        "of the run that wrote it."
+        f"Received: a checkpoint with {received}. Expected: {expected}, as in this model. Resume with the options "
+        "of the run that wrote the checkpoint."
     )

@@ -1,4 +1,4 @@
-"""The options of Keras's optimizers, read from Keras's source: so listing and checking them loads no TensorFlow."""
+"""The options of Keras's optimizers, read from Keras's source code, so that listing them imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ddl.options import Option, find_arguments, find_constructor, find_definitio
 
 _SHARED_HELP = "base_optimizer_keyword_args"
 
-# Keras's constructors have no annotations: a type is that of the default, but for these.
+# Keras's constructors have no annotations. An option has the type of its default, except for these.
 _TYPES = {
     "weight_decay": "float | None",
     "clipnorm": "float | None",
@@ -24,8 +24,8 @@ _TYPES = {
     "loss_scale_factor": "float | None",
     "gradient_accumulation_steps": "int | None",
     "exclude_layers": "tuple[str, ...] | None",
-    "adam_lr_ratio": "float",  # whose default is 1
-    "rms_rate": "float | None",  # whose default is 0.2
+    "adam_lr_ratio": "float",  # the default is the int 1
+    "rms_rate": "float | None",  # the default is 0.2
 }
 
 _TYPE_WORDS = re.compile(
@@ -49,7 +49,8 @@ def read_optimizer(builder: str) -> dict[str, Option]:
     path = _folder() / f"{name}.py"
     if not path.exists():
         raise ValueError(
-            f"Received: optimizer {name!r}, which this Keras does not have. Expected: another, or a newer Keras."
+            f"Received: optimizer {name!r}, which the installed Keras does not have. Expected: another optimizer, "
+            "or a newer Keras."
         )
     found = find_definition(path, class_name)
     if not isinstance(found, ast.ClassDef) or find_constructor(found) is None:
@@ -67,7 +68,7 @@ def read_optimizer(builder: str) -> dict[str, Option]:
 
 
 def _folder() -> Path:
-    spec = importlib.util.find_spec("keras")  # of a package at the top: this imports nothing
+    spec = importlib.util.find_spec("keras")  # find_spec of a top-level package imports nothing
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("No module keras.")
     return Path(spec.origin).parent / "src" / "optimizers"
@@ -80,7 +81,7 @@ def _type(name: str, default: Any) -> str:
 
 
 def _helps(found: ast.ClassDef) -> dict[str, str]:
-    """Return what Keras says of each option; those that all optimizers share stand in a text of their own."""
+    """Return Keras's help for each option. The options that all optimizers share are documented in one text."""
     own = re.sub(r"\s*{{\w+}}", "", ast.get_docstring(found) or "")
     return {name: _plain(text) for name, text in (_shared_helps() | read_helps(own)).items()}
 
@@ -96,6 +97,6 @@ def _shared_helps() -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Return a help without its type and default, which an `Option` has."""
+    """Return a help text without its type and default, which `Option` has as fields."""
     text = _DEFAULT_WORDS.sub("", _TYPE_WORDS.sub("", text))
     return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""The Keras schedules behind `schedules`: what an optimizer asks for its learning rate at every step."""
+"""The Keras `LearningRateSchedule` classes that `ddl.training.optimization.schedules` builds."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from ddl.training.optimization.schedules import Course, compute_rate
 
 @keras.saving.register_keras_serializable(package="ddl")
 class CourseSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate of a `Course`, in the step alone.
+    """The learning rate of a `Course`, as a function of the step only.
 
-    Computed in float64, since float32 knows no odd steps above 2**24, and handed out in Keras's own float type.
+    It is computed in float64, since float32 cannot represent odd steps above 2**24, and returned in Keras's floatx.
     """
 
     def __init__(self, course: Course) -> None:
         self.course = course
 
     def __call__(self, step: Any) -> Any:
-        """Return the learning rate of a step: a tensor, of a number, a tensor or a variable."""
+        """Return the learning rate as a tensor; the step may be a number, a tensor or a variable."""
         rate = compute_rate(ops.convert_to_tensor(step, "float64"), self.course, tf)
         return ops.cast(rate, keras.config.floatx())
 
     def get_config(self) -> dict[str, Any]:
-        """Return the course as JSON can hold it."""
+        """Return the course as JSON values."""
         return {"course": dataclasses.asdict(self.course)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> CourseSchedule:
-        """Return the schedule that `get_config` told of."""
+        """Return the schedule described by `get_config`."""
         return cls(Course(**config["course"]))
 
 
 @keras.saving.register_keras_serializable(package="ddl")
 class PlateauSchedule(CourseSchedule):
-    """The learning rate of a `Course`, times a factor that can change between epochs.
+    """The learning rate of a `Course`, multiplied by a factor that can change between epochs.
 
-    The factor is a variable, which a compiled train step reads anew at every step. The optimizer does not list it, so
-    no checkpoint holds it: it follows from the history, which a checkpoint does hold.
+    The factor is a variable, so that a compiled train step reads its current value at every step. The optimizer does
+    not track it and checkpoints do not contain it: it is recomputed from the history, which they do contain.
     """
 
     def __init__(self, course: Course) -> None:
@@ -50,11 +50,11 @@ class PlateauSchedule(CourseSchedule):
         self._factor = keras.Variable(1.0, dtype="float64", trainable=False, name="plateau_factor")
 
     def __call__(self, step: Any) -> Any:
-        """Return the learning rate of a step, times the factor."""
+        """Return the learning rate of a step, multiplied by the factor."""
         return super().__call__(step) * ops.cast(self._factor, keras.config.floatx())
 
     def set_factor(self, factor: float) -> None:
-        """Multiply the learning rate of the steps from now on by this. All ranks must set the same."""
+        """Set the factor for all following steps. All ranks must set the same value."""
         self._factor.assign(factor)
 
 
@@ -69,20 +69,22 @@ def build_schedule(
     ranks: float = 1,
     **options: Any,
 ) -> CourseSchedule:
-    """Return the Keras schedule that gives every step its `learning_rate_at`.
+    """Return the Keras schedule that computes `learning_rate_at`, for an optimizer.
 
-    That of "plateau" has a method more, `set_factor`, to be called on all ranks before each epoch, and before the first
-    one of a resumed run, with `plateau_factor` of the history so far.
+        build_schedule("cosine", learning_rate=1e-3, steps_per_epoch=100, epochs=50, final_factor=0.01)
+
+    The schedule for "plateau" also has `set_factor`. Call it on all ranks before each epoch, including the first one
+    after a resume, with `plateau_factor` of the history so far.
 
     Args:
         name: one of `SCHEDULES`.
-        learning_rate: of one rank.
-        steps_per_epoch: steps (micro-batches) in one epoch.
-        epochs: of the whole training.
-        warmup_epochs: in which the rate rises from one rank's to that of all.
+        learning_rate: base learning rate, per rank.
+        steps_per_epoch: steps (micro-batches) per epoch.
+        epochs: total number of epochs.
+        warmup_epochs: epochs over which the rate rises from the base to the full rate.
         scaling: "linear", "sqrt" or "none".
-        ranks: how many.
-        **options: those of `SCHEDULES.options(name)`.
+        ranks: number of ranks.
+        **options: options from `SCHEDULES.options(name)`.
     """
     course = Course(
         name, learning_rate, steps_per_epoch, epochs, warmup_epochs, scaling, ranks, options

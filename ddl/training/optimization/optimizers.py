@@ -1,6 +1,6 @@
 """The table of optimizers: a name and its options -> a Keras optimizer. Listing and checking import no TensorFlow.
 
-The options are those of Keras's own constructors, all of them, with Keras's defaults.
+The options are all those of Keras's constructors, with Keras's defaults.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _RANGES = {
     **dict.fromkeys(("muon_a", "muon_b", "muon_c"), Range()),
     **dict.fromkeys(("ns_steps", "ema_overwrite_frequency"), Range(1)),
     "gradient_accumulation_steps": Range(2),
-    "lion.beta_1": _SHARE_ABOVE_0,  # Keras refuses 0: that would be another method
-    "schedule_free_adamw.beta_1": _SHARE_ABOVE_0,  # it divides by it
+    "lion.beta_1": _SHARE_ABOVE_0,  # Keras refuses 0
+    "schedule_free_adamw.beta_1": _SHARE_ABOVE_0,  # Keras divides by it
 }
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
 def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
-    """Refuse options that contradict each other, or that the others leave without effect."""
+    """Refuse options that contradict each other, or that have no effect given the others."""
     values = {**defaults, **given}
     clips = [f"{name}={values[name]}" for name in _CLIPS if values[name] is not None]
     if len(clips) > 1:
@@ -52,7 +52,7 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
     for name in ("ema_momentum", "ema_overwrite_frequency"):
         if values[name] != defaults[name] and not values["use_ema"]:
             raise ValueError(
-                f"Received: {name}={values[name]} for {owner}, without use_ema. Expected: use_ema=true with it."
+                f"Received: {name}={values[name]} for {owner}, without use_ema. Expected: use_ema=true as well."
             )
     if values.get("nesterov") and values["momentum"] == 0:
         raise ValueError(
@@ -63,7 +63,8 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
             re.compile(pattern)
         except re.error as error:
             raise ValueError(
-                f"Received: {pattern!r} in exclude_layers for {owner}: {error}. Expected: a part of layer names."
+                f"Received: {pattern!r} in exclude_layers for {owner}: {error}. Expected: a regular "
+                "expression that matches layer names."
             ) from None
 
 
@@ -83,7 +84,7 @@ _CLASSES = {
     "muon": "Muon",
     "schedule_free_adamw": "ScheduleFreeAdamW",
 }
-"""Name -> class of `keras.optimizers`. Keras defines each in a module of the same name as ours."""
+"""Our name -> class of `keras.optimizers`. Keras defines each class in a module with our name."""
 
 OPTIMIZERS = BuilderTable(
     "optimizer",
@@ -102,16 +103,19 @@ def build_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Return the Keras optimizer of this name; for several ranks, wrap it in `DistributedOptimizer`.
 
-    Its own name is `name`, where Keras would number the optimizers of a process ("adam_1", "adam_2").
+        build_optimizer("adamw", 1e-3, weight_decay=0.01, global_clipnorm=1.0)
+
+    The optimizer is called `name`. Keras would number the optimizers of a process ("adam_1", "adam_2"), which makes the
+    names in a checkpoint depend on what was built before.
 
     Args:
         name: one of `OPTIMIZERS`.
-        learning_rate: a number, or what `ddl.training.optimization.keras_schedule.build_schedule` returns.
-        **options: those of `OPTIMIZERS.options(name)`.
+        learning_rate: a number, or a schedule from `ddl.training.optimization.keras_schedule.build_schedule`.
+        **options: options from `OPTIMIZERS.options(name)`.
     """
     values = OPTIMIZERS.check(name, **options)
     if values.get("exclude_layers") is not None:
-        values["exclude_layers"] = list(values["exclude_layers"])  # Keras and JSON want a list
+        values["exclude_layers"] = list(values["exclude_layers"])  # Keras and JSON need a list
     if isinstance(learning_rate, int):
-        learning_rate = float(learning_rate)  # Keras refuses a whole number
+        learning_rate = float(learning_rate)  # Keras refuses an int
     return OPTIMIZERS.load(name)(learning_rate=learning_rate, name=name, **values)

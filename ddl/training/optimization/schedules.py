@@ -1,7 +1,8 @@
-"""The one table of schedules: the learning rate as a function of the step. Listing and checking load no framework.
+"""The table of schedules: the learning rate as a function of the step. Listing and checking import no framework.
 
-A step is what the optimizer counts and a checkpoint keeps. Nothing else decides, so a resumed run goes on as it was.
-With gradient accumulation Keras asks a schedule for micro-batches, not for updates: a step is a micro-batch here.
+The step is the optimizer's counter, which checkpoints contain. The learning rate depends on nothing else, so a resumed
+run continues with the same values. With gradient accumulation a step is a micro-batch, since Keras evaluates the
+schedule for each of them.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ _COURSE_RANGES = {
 
 
 def _check_milestones(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
-    """Refuse milestones that do not rise."""
+    """Refuse milestones that are not in increasing order."""
     milestones = given.get("milestones", (1.0,))
     rising = list(milestones) == sorted(set(milestones))
     if not (milestones and rising and all(one in _MILESTONE for one in milestones)):
         raise ValueError(
-            f"Received: milestones={milestones} for {owner}. Expected: epochs above 0 that rise, such as 30,60,80."
+            f"Received: milestones={milestones} for {owner}. Expected: increasing epochs above 0, such as 30,60,80."
         )
 
 
@@ -44,7 +45,7 @@ SCHEDULES = BuilderTable(
     "schedule",
     {name: f"ddl.training.optimization.schedule_shapes:{name}" for name in _SHAPES}
     | {"plateau": "ddl.training.optimization.plateau:plateau_factor"},
-    hidden=("mode",),  # depends on the monitored value
+    hidden=("mode",),  # follows from the monitored value
     ranges={
         "factor": Range(0, 1, above=True, below=True),
         "final_factor": Range(0, 1),
@@ -56,22 +57,22 @@ SCHEDULES = BuilderTable(
     },
     rule=_check_milestones,
 )
-"""Name -> shape. "plateau" also depends on the history: constant, times a factor that is set at each epoch."""
+"""Name -> shape. "plateau" also depends on the history: constant, multiplied by a factor updated at each epoch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Course:
-    """All that the learning rate of a run depends on, besides the step.
+    """Everything that the learning rate of a run depends on, besides the step.
 
     Attributes:
         name: one of `SCHEDULES`.
-        learning_rate: the full rate of one rank, from which the warm-up starts.
-        scaling: "linear", "sqrt" or "none": what the full rate of several ranks is.
-        ranks: how many; a fraction where the global batch is no multiple of one rank's.
-        steps_per_epoch: steps (micro-batches) in one epoch.
-        warmup_epochs: in which the rate rises in a straight line from one rank's to that of all; one rank has none.
-        epochs: of the whole training, also of a resumed one.
-        options: those of `SCHEDULES.options(name)`.
+        learning_rate: base learning rate, per rank; the warm-up starts from it.
+        scaling: how the full rate grows with the number of ranks: "linear", "sqrt" or "none".
+        ranks: number of ranks; a fraction if the global batch is not a multiple of the per-rank batch.
+        steps_per_epoch: steps (micro-batches) per epoch.
+        warmup_epochs: epochs over which the rate rises linearly from the base to the full rate; no effect on one rank.
+        epochs: total number of epochs, including those before a resume.
+        options: options from `SCHEDULES.options(name)`.
     """
 
     name: str
@@ -84,14 +85,14 @@ class Course:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be right."""
+        """Check the options and their ranges."""
         object.__setattr__(self, "options", SCHEDULES.check(self.name, **self.options))
         check_ranges(vars(self), _COURSE_RANGES, f"schedule {self.name}")
         scale_factor(self.scaling, self.ranks)
 
     @property
     def span(self) -> Span:
-        """Return how long things last, in steps."""
+        """The lengths of epoch, warm-up and training run in steps."""
         return Span(
             epoch=self.steps_per_epoch,
             warmup=round(self.warmup_epochs * self.steps_per_epoch),
@@ -100,9 +101,11 @@ class Course:
 
 
 def learning_rate_at(step: Any, course: Course) -> Any:
-    """Return the learning rate with which the optimizer takes these steps (0 is the first): float64, of their shape.
+    """Return the learning rates of these steps (0 is the first), as float64 in the shape of `step`.
 
-    A "plateau" is taken to have factor 1: multiply by `plateau_factor` of the history.
+        learning_rate_at(np.arange(5000), Course("cosine", 1e-3, steps_per_epoch=100, epochs=50))
+
+    For "plateau" the factor is taken as 1: multiply the result by `plateau_factor` of the history.
     """
     return compute_rate(np.asarray(step, np.float64), course, np)
 
@@ -124,6 +127,6 @@ def compute_rate(steps: Any, course: Course, xp: ModuleType) -> Any:
 
 
 def needs_length(name: str) -> bool:
-    """Return whether the rate of a step depends on how many epochs there will be."""
+    """Return whether the schedule depends on the total number of epochs."""
     SCHEDULES.find(name)
     return name in _NEED_LENGTH

@@ -1,4 +1,4 @@
-"""The fields of a `Plan`, in parts: types, defaults, and what a command line says of them. Nothing is checked here."""
+"""The fields of a `Plan`, by topic: types, defaults and help texts. `Plan` validates them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ class DataPlan:
     """Data.
 
     Attributes:
-        data: a file or folder; or "synthetic" or "synthetic-3d" (pictures with masks) or "faces" (pictures with
+        data: file or folder to train on; or "synthetic", "synthetic-3d" (images with masks) or "faces" (images with
             labels), which need no file.
-        data_option: of the data's format, such as count=500 of synthetic data or channels=grey of picture files.
-        validation_data: other data, only looked at; without them a part of `data` is.
-        validation_part: share of `data` that is only looked at, above 0 and below 1; a file with splits has its own.
-        fold: of a prepared file with folds: this one is only looked at, the others are trained on.
-        image_size: height x width in pixels that picture files are brought to and synthetic ones made in, such as 128
-            or 96x128.
-        classes: kinds of pixels or pictures; 0 asks the data for labels, and for masks means foreground or not.
-        order: "global": all ranks share every step's samples out. "contiguous": each rank reads its own block only.
-        cache: "auto" keeps up to 256 MiB of data in memory, "memory" as much as fits and refuses more, "none" reads
-            them anew in every epoch.
-        augment: what may happen to a training sample, such as flip=true rotation_degrees=15 crop_size=64.
-        data_threads: threads a rank that read and augment; 0 takes its share of the cores.
+        data_option: options of the data format, such as count=500 (synthetic data) or channels=grey (image files).
+        validation_data: file or folder to validate on; by default a fraction of `data` is held out.
+        validation_part: fraction of `data` held out for validation, between 0 and 1; not for files with
+            their own splits.
+        fold: fold of a prepared file held out for validation; the model trains on the other folds.
+        image_size: size in pixels (height x width) to resize image files to, and to make synthetic images in, such as
+            128 or 96x128.
+        classes: number of classes; 0 counts the labels in the data, and for masks means one foreground class.
+        order: "global" shuffles all samples and splits each global batch over the ranks; "contiguous" lets each rank
+            read only its own block.
+        cache: "auto" caches up to 256 MiB of data in memory, "memory" caches all and fails if it does not fit, "none"
+            reads from disk in every epoch.
+        augment: random augmentation of training samples, such as flip=true rotation_degrees=15 crop_size=64.
+        data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
     """
 
     data: str = "synthetic"
@@ -47,16 +49,16 @@ class ModelPlan:
     """Model, loss and metrics.
 
     Attributes:
-        model: what is trained.
-        model_option: of that model, such as width=32 depth=3.
-        init_weights: saved model, checkpoint or run whose weights the training starts from, in all layers whose names
-            and shapes agree.
-        freeze: layers that keep their weights, by name, with * and ?, such as "down_*".
-        loss: what is made small.
-        loss_option: of that loss, such as smooth=1.
-        metric: what else is measured, several with spaces.
-        metric_option: of a metric, with its name in front, such as hausdorff_95.spacing=1,0.5.
-        mixed_precision: compute in "bfloat16" or "float16", which GPUs and some CPUs are faster in; or "none".
+        model: model to train.
+        model_option: options of the model, such as width=32 depth=3.
+        init_weights: saved model, checkpoint or run directory to initialize weights from, for every layer whose name
+            and shapes match.
+        freeze: names of layers to freeze; * and ? are wildcards, as in "down_*".
+        loss: loss function to minimise.
+        loss_option: options of the loss, such as smooth=1.
+        metric: metrics to compute on training and validation data, separated by spaces.
+        metric_option: options of a metric, prefixed with its name, such as hausdorff_95.spacing=1,0.5.
+        mixed_precision: compute in "bfloat16" or "float16", which is faster on GPUs and some CPUs; "none" is float32.
     """
 
     model: str = "unet"
@@ -75,15 +77,16 @@ class OptimizerPlan:
     """Optimizer and learning rate.
 
     Attributes:
-        optimizer: one of Keras's.
-        optimizer_option: of that optimizer, under Keras's names, such as global_clipnorm=1 or use_ema=true.
-        learning_rate: that of one rank.
-        learning_rate_scaling: what N ranks multiply it by: "linear" by N, "sqrt" by its root, "none" by 1.
-        warmup_epochs: in which the rate rises from one rank's to that of all.
-        schedule: how the rate goes on from there.
-        schedule_option: of that schedule, such as final_factor=0.01 of "cosine".
-        schedule_epochs: that "cosine" and "polynomial" are stretched over; 0 takes `epochs`.
-        compression: what gradients travel as between ranks: "fp16", "bf16", or "none" for what they are.
+        optimizer: Keras optimizer.
+        optimizer_option: options of the optimizer, under Keras's names, such as global_clipnorm=1 or use_ema=true.
+        learning_rate: base learning rate, per rank.
+        learning_rate_scaling: how the learning rate grows with the number of ranks N: "linear" multiplies it by N,
+            "sqrt" by the square root of N, "none" by 1.
+        warmup_epochs: epochs over which the learning rate rises linearly from the base rate to the scaled rate.
+        schedule: learning rate schedule after the warm-up.
+        schedule_option: options of the schedule, such as final_factor=0.01 for "cosine".
+        schedule_epochs: length of "cosine" and "polynomial" in epochs; 0 uses `epochs`.
+        compression: dtype of gradients on the wire: "fp16", "bf16", or "none" to send them uncompressed.
     """
 
     optimizer: str = "adam"
@@ -102,22 +105,23 @@ class RunPlan:
     """Run.
 
     Attributes:
-        run_dir: folder for everything about this run; must not hold another one.
-        epochs: how often every sample is seen, earlier starts of a resumed run included.
-        per_rank_batch_size: samples a rank and step; N ranks learn from N times as many at once.
-        steps_per_execution: steps that TensorFlow takes in one call; 0 finds it by itself from the measured time of a
-            step. What is learned is the same to the bit.
-        seed: of weights, order, augmentation, split and synthetic data.
-        monitor: the value by which an epoch is better than another: "loss" or a metric, with "val_" in front that of
-            the validation data.
-        monitor_mode: whether less ("min") or more ("max") of it is better; "auto" tells by the name.
-        early_stopping_patience: epochs without progress of `monitor` after which the training ends; 0 never ends it.
-        early_stopping_min_delta: what progress is at least.
-        time_limit_min: after so long the run ends with a checkpoint and status 75, to be resumed; 0 for none.
-        log_every_s: between two lines of progress where the output is no terminal.
+        run_dir: directory for all outputs of this run; must not contain another run unless `resume` is given.
+        epochs: total number of epochs, including those before a resume.
+        per_rank_batch_size: batch size per rank; the global batch size is N times this on N ranks.
+        steps_per_execution: steps per compiled TensorFlow call; 0 chooses it from the measured step time. The trained
+            weights are bit-identical either way.
+        seed: random seed for weights, sample order, augmentation, validation split and synthetic data.
+        monitor: quantity that decides which epoch is best: "loss" or a metric; prefix "val_" for validation data.
+        monitor_mode: whether lower ("min") or higher ("max") monitored values are better; "auto": by the name.
+        early_stopping_patience: stop after this many epochs without improvement of `monitor`; 0 disables early
+            stopping.
+        early_stopping_min_delta: smallest change of `monitor` that counts as an improvement.
+        time_limit_min: minutes after which the run writes a checkpoint and exits with status 75, to be resumed; 0 means
+            no limit.
+        log_every_s: seconds between progress lines when the output is not a terminal.
         tensorboard: write TensorBoard events.
-        profile: steps that are measured after a warm-up, to say where their time goes; 0 for none. RUN_DIR/profile gets
-            Horovod's timeline and a TensorFlow trace of three more.
+        profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
+            a TensorFlow trace of three more steps.
     """
 
     run_dir: Path
@@ -140,13 +144,13 @@ class CheckpointPlan:
     """Checkpoints and resume.
 
     Attributes:
-        resume: go on from the end of an epoch, such as 40; from the newest good checkpoint or, without one, from the
-            start ("auto"); from the "best"; or from a file or another run.
-        checkpoint_every_epochs: between two checkpoints; 0 writes none.
-        checkpoint_every_min: between two checkpoints in the middle of epochs; 0 writes none.
-        keep_last: newest checkpoints that stay.
-        keep_best: best checkpoints, by `monitor`, that stay.
-        keep_every_epochs: between checkpoints that stay for good; 0 for none.
+        resume: resume from the end of an epoch, such as 40; from the newest good checkpoint, or start fresh if there is
+            none ("auto"); from the "best" checkpoint; or from a checkpoint file or another run directory.
+        checkpoint_every_epochs: epochs between checkpoints; 0 disables them.
+        checkpoint_every_min: minutes between checkpoints within an epoch; 0 disables them.
+        keep_last: number of newest checkpoints to keep.
+        keep_best: number of best checkpoints to keep, judged by `monitor`.
+        keep_every_epochs: keep every checkpoint at a multiple of this many epochs for good; 0 disables it.
     """
 
     resume: str | None = None

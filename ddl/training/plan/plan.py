@@ -1,4 +1,4 @@
-"""What to train, as one frozen value: whatever flags or a JSON file can say, and nothing else."""
+"""The configuration of a training run, as one frozen value. Flags, JSON files and Python calls all produce a `Plan`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
-    """A training: every field of its parts. Two equal plans on as many ranks learn the same bits."""
+    """The configuration of a training run. Equal plans on the same number of ranks give bit-identical weights.
+
+        plan = Plan(run_dir="runs/cells", data="cells.h5", epochs=50, model_option={"width": 32})
+        history = train(plan)  # ddl.training.loop.train, on every rank after ddl.distributed.init()
+
+    Unknown options, values out of range and contradictions raise a ValueError when the plan is built.
+    """
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what cannot be trained, before anything starts."""
+        """Convert every field to its type, and refuse invalid plans before anything starts."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "training")
         check_choices(vars(self), CHOICES)
@@ -46,25 +52,25 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
 
     @property
     def target(self) -> str:
-        """What the model finds: "mask" or "label"."""
+        """What the model predicts: "mask" or "label"."""
         return target_of(self.model)
 
     @property
     def schedule_length(self) -> int:
-        """The epochs that the schedule is stretched over."""
+        """The length of the schedule in epochs."""
         return self.schedule_epochs or self.epochs
 
     @property
     def mode(self) -> str:
-        """What is good of the monitored value: "min" or "max"."""
+        """Whether a lower ("min") or higher ("max") monitored value is better."""
         return better_is(self.monitor, self.monitor_mode)
 
     def augmentation(self) -> Augmentation | None:
-        """Return what may happen to a training sample, or None."""
+        """Return the augmentation of training samples, or None."""
         if not self.augment:
             return None
         from ddl.data.batches.augmentation import (
-            Augmentation,  # with SciPy, which --help does not need
+            Augmentation,  # imports SciPy, which --help does not need
         )
 
         return Augmentation(**self.augment)
@@ -91,7 +97,7 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
             converted[f"{field}_option"] = table.check(getattr(self, field), **given)
         for name, options in converted.items():
             object.__setattr__(self, name, options)
-        self.augmentation()  # refuses options out of their ranges
+        self.augmentation()  # the constructor refuses options out of range
 
     def _check_metrics(self) -> None:
         for name in self.metric:
@@ -100,46 +106,47 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                 raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
         if "confusion_matrix" in self.metric:
             raise ValueError(
-                "Received: metric=confusion_matrix, which is no number to follow. Expected: others; "
-                "scripts/evaluate.py shows the matrix of a trained model."
+                "Received: metric=confusion_matrix, which is not a single number. Expected: another metric; "
+                "use scripts/evaluate.py for the confusion matrix of a trained model."
             )
         for name in self.metric_option:
             if name not in self.metric:
                 raise ValueError(
-                    f"Received: metric_option of {name!r}. Expected: one of the metrics, {', '.join(self.metric)}."
+                    f"Received: metric_option for {name!r}. Expected: one of the plan's metrics, "
+                    f"{', '.join(self.metric)}."
                 )
         found = ("loss", *self.metric)
         known = (*(f"val_{name}" for name in found), *found)
         check_choice("monitor", self.monitor, known)
 
     def _check_together(self) -> None:
-        """Refuse what contradicts itself, or would be ignored in silence."""
+        """Refuse settings that contradict each other, or that would be silently ignored."""
         part = DataPlan.__dataclass_fields__["validation_part"].default
         for wrong, received, expected in (
             (
                 self.validation_data is not None and self.fold is not None,
                 f"fold={self.fold} with validation_data={self.validation_data}",
-                "one of them: a fold is looked at in place of other data",
+                "one of them; a fold is itself the validation data",
             ),
             (
                 self.validation_data is not None and self.validation_part != part,
                 f"validation_part={self.validation_part} with validation_data={self.validation_data}",
-                "one of them: nothing is split from the data where there are others to look at",
+                "one of them; with validation_data nothing is held out of the training data",
             ),
             (
                 self.schedule_epochs and not needs_length(self.schedule),
-                f"schedule_epochs={self.schedule_epochs} with schedule={self.schedule!r}, which has no length",
-                "no schedule_epochs; or schedule=cosine or polynomial",
+                f"schedule_epochs={self.schedule_epochs} with schedule={self.schedule!r}, which does not depend on it",
+                "no schedule_epochs, or schedule=cosine or polynomial",
             ),
             (
                 self.early_stopping_min_delta and not self.early_stopping_patience,
                 f"early_stopping_min_delta={self.early_stopping_min_delta} without early_stopping_patience",
-                "a patience, such as 10 epochs, with it",
+                "both, for example early_stopping_patience=10",
             ),
             (
                 self.mixed_precision == "float16" and "loss_scale_factor" in self.optimizer_option,
                 "optimizer_option loss_scale_factor with mixed_precision=float16",
-                "one of them: with float16 Keras finds a factor by itself",
+                "one of them; with float16 Keras adapts the factor itself",
             ),
         ):
             if wrong:
@@ -147,21 +154,25 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
 
 
 def plan_from_dict(values: Mapping[str, Any]) -> Plan:
-    """Return the plan that `Plan.to_dict` described.
+    """Return the plan from the values of `Plan.to_dict`.
 
     Raises:
-        ValueError: unknown or missing keys, which it names, or a plan that cannot be trained.
+        ValueError: an unknown or missing key, which the message names, or an invalid plan.
     """
     known = {entry.name: entry for entry in dataclasses.fields(Plan)}
     if not isinstance(values, Mapping):
-        raise ValueError(f"Received: {type(values).__name__} as a plan. Expected: values by name.")
+        raise ValueError(
+            f"Received: {type(values).__name__} as a plan. Expected: an object with the plan's fields."
+        )
     for name in values:
         if name not in known:
             raise ValueError(
-                f"Unknown key of a plan. Received: {name!r}. Expected: {', '.join(known)}."
+                f"Unknown field of a plan. Received: {name!r}. Expected: {', '.join(known)}."
             )
     if "run_dir" not in values:
-        raise ValueError("Received: a plan without run_dir. Expected: a folder for the results.")
+        raise ValueError(
+            "Received: a plan without run_dir. Expected: run_dir, the directory for the results."
+        )
     return Plan(**values)
 
 
@@ -186,13 +197,13 @@ CHOICES = {
     "compression": ("none", "fp16", "bf16"),
     "monitor_mode": MODES,
 }
-"""Field -> its choices. Models, losses, metrics, optimizers and schedules have tables of their own."""
+"""Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""
 
 TABLES = {"model": MODELS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-"""Field -> its table; the options of the field `model` stand in `model_option`, and so on."""
+"""Field -> its table. The field `model_option` holds the options of `model`, and so on."""
 
 AUGMENTATION = "ddl.data.batches.augmentation:Augmentation"
-"""Whose options `augment` holds. Its module imports SciPy, which --help does not need."""
+"""The class whose options `augment` holds, by name: importing it loads SciPy, which --help does not need."""
 
 NAMES: dict[str, Iterable[str]] = {
     **TABLES,

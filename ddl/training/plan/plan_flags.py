@@ -1,4 +1,4 @@
-"""A plan from the flags of a command line. No TensorFlow here."""
+"""Convert command-line flags to a plan and back. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ddl.training.plan.plan import AUGMENTATION, TABLES, Plan
 
 _LISTS = ("metric", "freeze")
 _OPTIONS = ("augment", *(f"{field}_option" for field in ("data", "metric", *TABLES)))
-_SAID_ALWAYS = ("data", "model", "loss", "metric")  # in which the training scripts differ
+_SAID_ALWAYS = ("data", "model", "loss", "metric")  # the training scripts have different defaults
 _SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_resnet.py"}
 
 
 def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> Plan:
-    """Return the plan that parsed flags stand for.
+    """Return the plan that parsed flags describe.
 
     Raises:
-        ValueError: what was received, what is expected, and what to do, in one line.
+        ValueError: an invalid value; the message says in one line what was received, what is expected and what to do.
     """
     flags = given_flags(arguments)
     given = dict(defaults) | flags
@@ -36,7 +36,7 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
 
 
 def plan_to_flags(plan: Plan) -> list[str]:
-    """Return the flags of a training script that stand for the plan: what differs from the defaults."""
+    """Return the flags of a training script for this plan, without those at their defaults."""
     flags: list[str] = []
     for part in PARTS:
         for field in dataclasses.fields(part):
@@ -47,7 +47,7 @@ def plan_to_flags(plan: Plan) -> list[str]:
 
 
 def command_line(plan: Plan, ranks: int = 8) -> str:
-    """Return the command that trains the plan on `ranks` ranks, to be given to a shell in the repository."""
+    """Return the shell command, to run in the repository, that trains the plan on `ranks` ranks."""
     start = ["horovodrun", "-np", str(ranks), "python", _SCRIPTS[plan.target]]
     return shlex.join([*start, *plan_to_flags(plan)])
 
@@ -66,20 +66,20 @@ def _flag_words(name: str, value: Any) -> list[str]:
         texts = [f"{option}={_as_text(one)}" for option, one in options]
     elif isinstance(value, Mapping):
         texts = [f"{option}={_as_text(one, option)}" for option, one in value.items()]
-    if any(text.startswith("-") for text in texts):  # which would look like a flag
+    if any(text.startswith("-") for text in texts):  # argparse would read the value as a flag
         return [f"{flag}={text}" for text in texts]
     return [flag, *texts]
 
 
 def _as_text(value: Any, name: str = "") -> str:
-    """Return a value as the parsers of flags and options read it."""
+    """Return a value in the notation that flags and options are parsed from."""
     if isinstance(value, tuple | list):
         return ("x" if name == "crop_size" else ",").join(_as_text(one) for one in value)
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
 def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that texts give to a field such as `model_option`, whose model is among `given`."""
+    """Return the parsed options of a field such as `model_option`; `given` holds the model that they belong to."""
     owner = field.removesuffix("_option")
     if field == "augment":
         return parse_augment(texts)
@@ -92,14 +92,14 @@ def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -
 
 
 def parse_augment(texts: Iterable[str]) -> dict[str, Any]:
-    """Return the augmentation options that texts such as "flip=true" turn on."""
+    """Return the augmentation options in texts such as "flip=true", without those at their defaults."""
     known = read_options(AUGMENTATION)
     given = parse_options(texts, known, "augmentation")
     return {name: value for name, value in given.items() if value != known[name].default}
 
 
 def _parse_metric_options(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return {"hausdorff_95": {"spacing": (1.0, 0.5)}} of "hausdorff_95.spacing=1,0.5"."""
+    """Return {"hausdorff_95": {"spacing": (1.0, 0.5)}} from "hausdorff_95.spacing=1,0.5"."""
     by_metric: dict[str, list[str]] = {}
     for text in texts:
         metric, dot, rest = text.partition(".")

@@ -1,7 +1,7 @@
-"""`--profile`: measures where the time of some steps goes, and traces as many more.
+"""`--profile`: measures where the time of some steps goes, and traces the same number of further steps.
 
-Its steps are the training's own: they learn the same bits. Measured and traced are different ones, for a trace costs
-time itself.
+Profiled steps train the model bit for bit like others. Measured and traced steps are different ones, because tracing
+takes time itself.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ logger = logging.getLogger("ddl")
 
 @contextlib.contextmanager
 def profiling(run: Run) -> Iterator[Profile | None]:
-    """Return what takes the steps that the plan wants profiled, or None. All ranks call it.
+    """Return the profiler that the plan asks for, or None. All ranks call it.
 
-    A training that ends before its profile leaves none.
+    A run that ends before its profile is complete writes none.
     """
     if not run.plan.profile or run.is_over:
         yield None
@@ -46,7 +46,7 @@ def profiling(run: Run) -> Iterator[Profile | None]:
         yield profile
         if profile.is_on and dist.is_root():
             logger.warning(
-                "profile=%d needs %d steps, and the training took %d: it leaves none.",
+                "profile=%d needs %d steps, but the run took %d: no profile was written.",
                 run.plan.profile, profiled_steps(run.plan.profile), profile.taken,
             )  # fmt: skip
     finally:
@@ -54,7 +54,7 @@ def profiling(run: Run) -> Iterator[Profile | None]:
 
 
 class Profile:
-    """Takes the first steps of a run in place of the compiled single step. All ranks have one.
+    """Takes the first steps of a run, in place of the compiled single step. Every rank has one.
 
     Attributes:
         taken: steps since the start.
@@ -68,27 +68,27 @@ class Profile:
         self._stamps = Stamps()
         self._single: Any = None
         self._with_stamps: Any = None
-        self._left: float | None = None  # the last step, unless something else came after
+        self._left: float | None = None  # end of the last step, unless something else came after it
         self._trace: _Trace | None = None
         if has_timeline() and dist.is_root():
             calm_writer()
 
     @property
     def is_on(self) -> bool:
-        """Whether it is not done. The same on all ranks."""
+        """Whether steps are left to profile. The same on all ranks."""
         return self.taken < profiled_steps(self._steps)
 
     def around(self, model: keras.Model, single: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return a function of an iterator that takes a step, as `single` does, and profiles it where it is due."""
+        """Return a function of an iterator that takes a step like `single`, and profiles the steps that are due."""
         self._model, self._single = model, single
         return self._take
 
     def pause(self) -> None:
-        """Do not count what happens between two epochs as part of a step."""
+        """Exclude the time between two epochs from the steps."""
         self._left = None
 
     def close(self) -> None:
-        """Drop a trace that is under way."""
+        """Stop an unfinished trace."""
         trace, self._trace = self._trace, None
         if trace is not None:
             with spare_training("the trace"):
@@ -96,7 +96,7 @@ class Profile:
             shutil.rmtree(trace.folder, ignore_errors=True)
 
     def _take(self, iterator: Any) -> Any:
-        """Take a step, as its number wants it."""
+        """Take a step: plain, measured or traced, depending on its number."""
         if not self.is_on:
             return self._single(iterator)
         number = self.taken - WARM_UP
@@ -113,7 +113,7 @@ class Profile:
         return logs
 
     def _measure(self, iterator: Any, *, counts: bool) -> Any:
-        """Take a step whose input, graph and Python are timed. The clock is the one that the graph reads."""
+        """Take a step and time input, graph and Python, with the clock that the graph reads."""
         if self._with_stamps is None:
             self._with_stamps = _stamped(self._model, self._stamps, iterator.element_spec)
         asked = time.time()
@@ -141,7 +141,7 @@ class Profile:
         return logs
 
     def _finish(self) -> None:
-        """Say what was found, and put it into the run's folder. All ranks call it."""
+        """Log the result and write it into the run's folder. All ranks call it."""
         found = dist.allgather((np.array(self._measured), np.array(self._reductions)))
         if self._trace is None:
             return
@@ -160,10 +160,10 @@ class Profile:
 
 
 def _stamped(model: keras.Model, stamps: Stamps, batch_spec: Any) -> Any:
-    """Return a function that takes a step and stamps it.
+    """Return a function that takes a step and records its times.
 
-    Its batches have the shapes that they have for `fit`, whose number of samples is open: with that number known,
-    other operations would be made, and learn other bits.
+    Batches have the shapes used in `fit`, where the number of samples is unknown. With a known number TensorFlow would
+    build other operations, whose results differ in the last bits.
     """
 
     def train_step(data: Any) -> Any:
@@ -180,7 +180,7 @@ def _stamped(model: keras.Model, stamps: Stamps, batch_spec: Any) -> Any:
 
 
 class _Trace:
-    """TensorFlow's trace of rank 0 and Horovod's timeline, from now on until `stop`, in a folder."""
+    """TensorFlow's trace of rank 0 and Horovod's timeline, written into a folder from now until `stop`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -203,5 +203,5 @@ class _Trace:
             self._is_on = False
             try:
                 tf.profiler.experimental.stop()
-            except tf.errors.OpError as error:  # of the disk
+            except tf.errors.OpError as error:  # a disk error
                 raise OSError(error.message) from error

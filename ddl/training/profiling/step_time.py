@@ -1,4 +1,4 @@
-"""Where the time of a step goes, from what the ranks have measured. Pure NumPy."""
+"""Computes where the time of a step goes from the ranks' measurements. Pure NumPy."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 
 WARM_UP = 10
-"""Steps at a start that are not looked at: after two that are traced, the batches that were read meanwhile run out."""
+"""First steps to ignore: two are compiled, and the batches read meanwhile make the next ones look too fast."""
 PARTS = ("input", "compute", "reduction", "waiting", "Python")
 _LONG = {"waiting": "waiting for the slowest rank"}
-_OWN = ("input", "compute", "Python")  # what one rank may do more slowly than others
+_OWN = ("input", "compute", "Python")  # what can be slower on one rank than on the others
 
 
 def profiled_steps(measured: int) -> int:
-    """Return how many steps from the start on have to be taken one by one to measure so many."""
+    """Return how many first steps must be taken one at a time to measure this many."""
     return WARM_UP + 2 * measured if measured else 0
 
 
 def part_times(measured: np.ndarray, reductions: np.ndarray) -> np.ndarray:
-    """Return the seconds that each part took, of shape (ranks, steps, parts). They add up to the step's.
+    """Return the seconds of each part, of shape (ranks, steps, parts). They add up to the step's time.
 
-    A reduction ends only when its last rank has come. The time of that rank, the shortest of all, is the reduction's;
-    what the others spend beyond it is waiting.
+    A reduction starts when its last rank arrives. That rank's time, the shortest, counts as the reduction; the extra
+    time of the others counts as waiting.
 
     Args:
-        measured: seconds for the input, in the graph and in Python, of shape (ranks, steps, 3).
-        reductions: seconds in each reduction, within those of the graph, of shape (ranks, steps, reductions).
+        measured: seconds in input, graph and Python, of shape (ranks, steps, 3).
+        reductions: seconds in each reduction, part of the graph's time, of shape (ranks, steps, reductions).
     """
     shortest = reductions.min(axis=0, keepdims=True)
     waiting = (reductions - shortest).sum(axis=-1)
@@ -39,14 +39,14 @@ def part_times(measured: np.ndarray, reductions: np.ndarray) -> np.ndarray:
 
 
 def slowest_rank(parts: np.ndarray) -> tuple[int, int]:
-    """Return the rank that the others wait for most often, and in how many steps they do."""
+    """Return the rank that the others wait for most often, and the number of such steps."""
     waiting = parts[..., PARTS.index("waiting")]
     counts = np.bincount(waiting.argmin(axis=0), minlength=len(parts))
     return int(counts.argmax()), int(counts.max())
 
 
 def describe(parts: np.ndarray) -> str:
-    """Return in a line what a step spends its time on: medians of the steps, averaged over the ranks."""
+    """Return one line on where a step's time goes: medians over steps, averaged over ranks."""
     ranks, steps, _ = parts.shape
     medians = np.median(parts, axis=1)
     step = medians.mean(axis=0)
@@ -60,23 +60,23 @@ def describe(parts: np.ndarray) -> str:
 
 
 def _on_slowest(parts: np.ndarray, medians: np.ndarray) -> str:
-    """Return who the others wait for, and what takes that rank longer."""
+    """Return the rank that the others wait for, and its slowest part."""
     rank, count = slowest_rank(parts)
     own = medians[:, [PARTS.index(name) for name in _OWN]]
     others = np.delete(own, rank, axis=0).mean(axis=0)
     which = int((own[rank] - others).argmax())
     return (
-        f"Rank {rank} is the last one in {count} of {parts.shape[1]} steps: {_OWN[which]} takes it "
-        f"{1e3 * own[rank][which]:.1f} ms, the others {1e3 * others[which]:.1f}."
+        f"Rank {rank} is the last in {count} of {parts.shape[1]} steps: its {_OWN[which]} takes "
+        f"{1e3 * own[rank][which]:.1f} ms, that of the others {1e3 * others[which]:.1f} ms."
     )
 
 
 def as_json(parts: np.ndarray, first_step: int) -> dict[str, Any]:
-    """Return all that was measured, in milliseconds, as JSON values.
+    """Return all measurements in milliseconds, as JSON values.
 
     Args:
-        parts: what `part_times` returns.
-        first_step: the number of the first step in its run, from 1.
+        parts: the result of `part_times`.
+        first_step: number of the first measured step in the run, from 1.
     """
     rounded = np.round(1e3 * parts, 4)
     return {

@@ -1,4 +1,4 @@
-"""How a training went, as a picture: `curves.png`, a panel for each quantity of the history."""
+"""Draws `curves.png`: a panel for each quantity of the history."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ _NO_QUANTITY = ("epoch", "seconds")
 _PANEL_PX = (300, 230)
 _PANELS_A_ROW = 3
 _PANELS = 24
-_MARKED_EPOCHS = 30  # with more, points would hide the line
+_MARKED_EPOCHS = 30  # more points would hide the line
 _LOG_SPANS = {"learning_rate": 10.0, "loss": 100.0}
 
 
 def draw_curves(
     epochs: Sequence[Mapping[str, Any]], path: Path, *, best_epoch: int | None = None
 ) -> None:
-    """Draw the history so far, training and validation of a quantity together. Rank 0 alone calls it.
+    """Draw the history so far, with training and validation values in one panel. Only rank 0 calls it.
+
+        draw_curves(read_history(run_dir), run_dir / "curves.png")
 
     Args:
-        epochs: of the history; values that are not finite leave a gap.
-        path: of the PNG file.
+        epochs: the history; values that are not finite leave a gap.
+        path: the PNG file.
         best_epoch: the epoch (from 1) to mark.
     """
     names = quantities(epochs)[:_PANELS] or ["loss"]
@@ -41,7 +43,7 @@ def draw_curves(
 
 
 def quantities(epochs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what there is a panel for: the loss first, the learning rate last, matrices not at all."""
+    """Return the quantities to draw: the loss first, the learning rate last, no matrices."""
     found = dict.fromkeys(
         name.removeprefix("val_")
         for epoch in epochs
@@ -65,7 +67,7 @@ def _draw_panel(
         if not finite.any():
             continue
         drawn.append(values[finite])
-        # A point between two gaps has no line to be seen by.
+        # A point between two gaps has no line, so it needs a marker.
         marker = "o" if finite.sum() <= _MARKED_EPOCHS else None
         axes.plot(numbers, values, color=colour, label=label, marker=marker, markersize=3, lw=1.5)
     axes.set_title(shortened(name.replace("_", " "), 32), loc="left", fontweight="bold")
@@ -74,7 +76,7 @@ def _draw_panel(
     if best_epoch is not None and numbers and numbers[0] <= best_epoch <= numbers[-1]:
         label = f"best: epoch {best_epoch}"
         axes.axvline(best_epoch, color="#777777", ls="--", lw=1, zorder=1, label=label)
-    if axes.lines and name != "learning_rate":  # which has one line alone
+    if axes.lines and name != "learning_rate":  # which has only one line
         axes.legend(loc="best", fontsize=8, handlelength=1.5, borderaxespad=0.2)
 
 
@@ -84,7 +86,7 @@ def _values(epochs: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
 
 
 def _set_scales(axes: Axes, name: str, numbers: list[int], drawn: list[np.ndarray]) -> None:
-    """Count epochs in whole numbers, and magnitudes where values span several."""
+    """Label epochs with whole numbers; use a log scale if values span several magnitudes."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     if numbers:
@@ -94,7 +96,9 @@ def _set_scales(axes: Axes, name: str, numbers: list[int], drawn: list[np.ndarra
     axes.grid(visible=False, axis="x")
     if not drawn:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "no number yet", transform=axes.transAxes, ha="center", color="#777777")
+        axes.text(
+            0.5, 0.5, "no finite value yet", transform=axes.transAxes, ha="center", color="#777777"
+        )
         return
     low, high = min(v.min() for v in drawn), max(v.max() for v in drawn)
     kind = "loss" if "loss" in name else name

@@ -1,4 +1,4 @@
-"""How far a training is, for people: a bar on a terminal, lines in a log. Rank 0 alone shows it; no Keras here."""
+"""Shows the progress of a run: a bar on a terminal, lines in a log. Only rank 0 shows it. No Keras here."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ddl.progress import StatusLine, draw_bar, duration
 LOG_EVERY_S = 10.0
 _BAR_WIDTHS = (10, 30)
 _NOTE_EVERY_S = 0.5
-_NOTES = 60  # so the rate is that of the last half minute, or longer where steps are long
+_NOTES = 60  # so the rate covers the last half minute, or longer if steps are long
 _RECENT_EPOCHS = 5
 
 logger = logging.getLogger("ddl")
 
 
 class TrainingProgress:
-    """Shows epoch, step, losses and metrics, samples a second over all ranks, and the time left.
+    """Shows epoch, step, losses and metrics, samples per second over all ranks, and the time left.
 
     On a terminal one line is redrawn, at most five times a second. In a log, and under a launcher (whose prefixes
-    would break a bar), there is a line every `every_s` seconds at most. Each epoch leaves a line in both.
+    would break a bar), a line is written at most every `every_s` seconds. Each epoch leaves a line in both.
     """
 
     def __init__(
@@ -40,17 +40,17 @@ class TrainingProgress:
         bar: bool | None = None,
         log: Callable[[str], object] | None = None,
     ) -> None:
-        """Get ready; nothing is shown yet.
+        """Set up the display; nothing is shown yet.
 
         Args:
-            epochs: of the whole run, those before a resume included.
-            samples: an epoch sees, on all ranks together.
-            global_batch_size: samples a step of all ranks.
+            epochs: epochs of the whole run, including those before a resume.
+            samples: samples per epoch, over all ranks.
+            global_batch_size: samples per step, over all ranks.
             stream: standard output by default.
-            every_s: seconds between two lines in a log, at least.
-            bar: whether a line is redrawn in place; None: on a terminal without a launcher. Under mpirun a rank's
-                standard output looks like a terminal even where it ends in a file.
-            log: also gets the line that each epoch leaves (`RunLog.write_line`).
+            every_s: minimum seconds between two lines in a log.
+            bar: whether a line is redrawn in place. None: only on a terminal without a launcher. Under mpirun a rank's
+                standard output looks like a terminal even if it is written to a file.
+            log: also called with the line of each epoch (`RunLog.write_line`).
         """
         if bar is None and placement().launcher is not None:
             bar = False
@@ -63,7 +63,7 @@ class TrainingProgress:
         self._room_maker = _ClearLine(self._line)
 
     def begin_epoch(self, epoch: int, steps: int, first_step: int = 0) -> None:
-        """Start `epoch` (counted from 0) of `steps` steps, of which a resumed run skips the first `first_step`."""
+        """Start `epoch` (counted from 0) of `steps` steps. A resumed run skips the first `first_step`."""
         self._epoch, self._steps = epoch, steps
         self._first_step = self._done = first_step
         self._begin_s = self._step_s = time.monotonic()
@@ -72,20 +72,20 @@ class TrainingProgress:
             logger.handlers.insert(0, self._room_maker)
 
     def step(self, done: int, logs: Mapping[str, Any]) -> None:
-        """Tell that `done` steps of the epoch are done. Values of `logs` are read only if they are shown."""
+        """Report that `done` steps of the epoch are done. Values of `logs` are read only if they are shown."""
         self._done, self._step_s = done, time.monotonic()
         self._pace.step(done, self._step_s)
         if self._line.is_due():
             self._line.show(self._text(_numbers(logs)))
 
     def validate(self, step: int, steps: int | None) -> None:
-        """Tell that `step` of `steps` of the validation are done."""
+        """Report that `step` of `steps` validation steps are done."""
         if self._line.is_due():
             total = "" if steps is None else f"/{steps}"
             self._line.show(f"{self._title}  validation {step}{total}")
 
     def end_epoch(self, logs: Mapping[str, Any]) -> None:
-        """Leave a line with the epoch's losses and metrics, validation included."""
+        """Write a line with the epoch's losses and metrics, including validation."""
         now_s = time.monotonic()
         self._pace.end_epoch(now_s, whole=self._first_step == 0)
         numbers = [f"{name} {value}" for name, value in _numbers(logs).items()]
@@ -102,7 +102,7 @@ class TrainingProgress:
             self._log(text)
 
     def close(self) -> None:
-        """Leave a line that stopped halfway; closing twice is allowed."""
+        """End an unfinished line. Closing twice is allowed."""
         self._line.close()
         logger.removeHandler(self._room_maker)
 
@@ -111,19 +111,19 @@ class TrainingProgress:
         return f"epoch {self._epoch + 1}/{self._epochs}"
 
     def _trained(self) -> int:
-        """Return the samples that this process saw trained in this epoch; the last step may be short."""
+        """Return the number of samples trained in this epoch by this process; the last step may be short."""
         last = min(self._done * self._batch_size, self._samples)
         return max(last - self._first_step * self._batch_size, 0)
 
     def _left_s(self) -> tuple[float, float]:
-        """Return the seconds left of this epoch's steps and of the whole run."""
+        """Return the seconds left for this epoch's steps and for the whole run."""
         left = self._steps - self._done
         epochs_left = self._epochs - self._epoch - 1
         return left * self._pace.step_s, self._pace.left_s(left, epochs_left, self._steps)
 
     def _text(self, numbers: Mapping[str, str]) -> str:
-        """Return the line in the middle of an epoch, fitted to the terminal where it is redrawn."""
-        count = f"{self._done:{len(str(self._steps))}}/{self._steps}"  # its width stays
+        """Return the line shown during an epoch, fitted to the terminal if it is redrawn."""
+        count = f"{self._done:{len(str(self._steps))}}/{self._steps}"  # constant width
         shown = [f"{name} {value}" for name, value in numbers.items()]
         rate = left = whole = ""
         if self._pace.step_s > 0:
@@ -134,7 +134,7 @@ class TrainingProgress:
         tail = [rate, f"{left} {whole}".strip()]
         if not self._line.redraws:
             return _joined([self._title, count.strip(), *shown, *tail])
-        # What goes first where the window is narrow: metrics after the loss, the run, the rate, the loss.
+        # A narrow window drops parts in this order: metrics after the loss, the whole run, the rate, the loss.
         shorter = [shown[:n] for n in range(len(shown), 0, -1)]
         choices = [(some, tail) for some in shorter] or [([], tail)]
         least = shorter[-1] if shorter else []
@@ -150,7 +150,7 @@ class TrainingProgress:
 
 
 class _Pace:
-    """How long steps and epochs take of late: medians, so that a first trace or a pause counts little."""
+    """Recent durations of steps and epochs: medians, so that tracing or a pause has little effect."""
 
     def __init__(self) -> None:
         self.step_s = 0.0
@@ -160,26 +160,26 @@ class _Pace:
         self._noted = self._last = (self._epoch_begin_s, 0)
 
     def begin_epoch(self, first_step: int) -> None:
-        """Count steps from here: what lay between the epochs was no step."""
+        """Start timing steps here, so that time between epochs is not counted."""
         self._noted = self._last = (time.monotonic(), first_step)
 
     def step(self, done: int, now_s: float) -> None:
-        """Note how long the steps since the last note took, now and then."""
+        """Record the mean duration of the steps since the last record, every half second at most."""
         self._last = (now_s, done)
         if now_s - self._noted[0] >= _NOTE_EVERY_S or not self._notes:
             self._note()
 
     def end_epoch(self, now_s: float, *, whole: bool) -> None:
-        """Note how long an epoch took, validation and all, unless it was resumed in the middle."""
+        """Record the duration of an epoch including validation, unless it was resumed in the middle."""
         self._note()
         if whole:
             self._epochs_s.append(now_s - self._epoch_begin_s)
         self._epoch_begin_s = now_s
 
     def left_s(self, steps_left: int, epochs_left: int, steps: int) -> float:
-        """Return the seconds left of the run: of this epoch's steps, its pauses, and the epochs after it."""
+        """Return the seconds left of the run: this epoch's steps, its validation, and later epochs."""
         epochs_s = list(self._epochs_s)
-        # The run's first epoch holds the tracing.
+        # The run's first epoch includes tracing.
         epoch_s = median(epochs_s[1:] or epochs_s or [steps * self.step_s])
         pauses_s = max(epoch_s - steps * self.step_s, 0.0) if steps_left else 0.0
         return steps_left * self.step_s + pauses_s + epochs_left * epoch_s
@@ -190,24 +190,24 @@ class _Pace:
             return
         self._notes.append((self._last[0] - self._noted[0]) / steps)
         self._noted = self._last
-        # The first note holds the tracing of the model, which never comes again.
+        # The first record includes tracing the model, which happens once.
         self.step_s = median(list(self._notes)[1:] or self._notes)
 
 
 class _ClearLine(logging.Handler):
-    """Takes the redrawn line away before a message is printed: it comes first among the handlers."""
+    """Clears the redrawn line before a log message is printed. It is the first of the handlers."""
 
     def __init__(self, line: StatusLine) -> None:
         super().__init__()
         self._line = line
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Make room for `record`, which other handlers print."""
+        """Clear the line; other handlers print `record`."""
         self._line.clear()
 
 
 def _numbers(logs: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a line has room for as text; a confusion matrix, for one, is left out."""
+    """Return the scalar values as text. Others, such as a confusion matrix, are left out."""
     numbers = {}
     for name, value in logs.items():
         try:

@@ -1,4 +1,4 @@
-"""An empty figure that becomes a PNG file, whole. The only module that sets up matplotlib, which it loads late."""
+"""Writes figures as PNG files, whole. The only module that sets up matplotlib, which it imports when needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DPI = 100
 TRUTH, FOUND = "#2a6fbb", "#e07b00"
-"""Blue and orange, which also people who cannot tell red from green can tell apart."""
+"""Blue and orange, which colour-blind readers can distinguish."""
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -31,7 +31,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": "#444444",
     "legend.framealpha": 0.8,
     "legend.edgecolor": "none",
-    "text.parse_math": False,  # a class may be called "$"
+    "text.parse_math": False,  # a class name may contain "$"
     "text.usetex": False,
 }
 
@@ -42,13 +42,13 @@ def new_figure(
 ) -> Iterator[Figure]:
     """Yield an empty figure, and write it to `path` when the block ends without an error.
 
-    No window and no pyplot, and settings change for the block alone: a notebook's own figures stay as they are.
+    It uses neither a window nor pyplot, and changes settings only for the block. A notebook's figures are unaffected.
 
     Args:
-        path: of the PNG file.
-        width_px: of the file.
-        height_px: of the file.
-        arranges: makes room for titles and labels; False: the caller gives each panel its place.
+        path: the PNG file.
+        width_px: width of the file.
+        height_px: height of the file.
+        arranges: whether matplotlib makes room for titles and labels; False: the caller places each panel.
     """
     with _quiet_matplotlib():
         import matplotlib as mpl
@@ -57,7 +57,7 @@ def new_figure(
 
         with mpl.rc_context(_STYLE):
             layout: Literal["constrained"] | None = "constrained" if arranges else None
-            # A bit more than whole pixels: 2.3 inches are 229.99 of them, and some versions cut that off.
+            # Slightly more than whole pixels: 2.3 inches give 229.99, which some versions round down.
             size = ((width_px + 0.01) / DPI, (height_px + 0.01) / DPI)
             figure = Figure(figsize=size, dpi=DPI, layout=layout)
             FigureCanvasAgg(figure)
@@ -65,12 +65,12 @@ def new_figure(
                 yield figure
                 write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=DPI))
             finally:
-                figure.clear()  # it is in cycles: until Python looks for those, its pictures would stay in memory
+                figure.clear()  # reference cycles would keep its pictures in memory until garbage collection
 
 
 @contextmanager
 def _quiet_matplotlib() -> Iterator[None]:
-    """Hold back what nobody at a training can mend: a home folder without a font cache, a font without a letter."""
+    """Silence messages that a user cannot act on: no font cache in the home folder, a font that lacks a letter."""
     log = logging.getLogger("matplotlib")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -83,7 +83,7 @@ def _quiet_matplotlib() -> Iterator[None]:
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return a text that fits: of a long one its two ends, for names often begin alike."""
+    """Shorten a long text in the middle, because names often begin alike."""
     if len(text) <= limit:
         return text
     end = (limit - 1) // 2

@@ -1,4 +1,4 @@
-"""The numbers of every epoch: `history.jsonl` (a line an epoch) and `history.csv` (a row an epoch)."""
+"""The history of a run: `history.jsonl` (one line per epoch) and `history.csv` (one row per epoch)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ logger = logging.getLogger("ddl")
 
 
 def append_epoch(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
-    """Add the last of `epochs` to both files. Files that do not end with the one before are written whole.
+    """Append the last of `epochs` to both files. If a file does not end with the previous epoch, rewrite it.
 
     Only rank 0 calls it.
 
     Raises:
-        OSError: the files cannot be written (a full disk); the next call, or `write_history`, repairs them.
+        OSError: the files cannot be written, such as on a full disk. The next call, or `write_history`, repairs them.
     """
     before, last = epochs[:-1], plain_numbers(epochs[-1])
     columns = _columns(before)
@@ -41,7 +41,7 @@ def append_epoch(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
 
 
 def write_history(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
-    """Write both files whole. Rank 0 alone calls it."""
+    """Write both files whole. Only rank 0 calls it."""
     numbers = [plain_numbers(epoch) for epoch in epochs]
     columns = _columns(numbers)
     header = ",".join(map(_csv_cell, columns)) + "\n" if columns else ""
@@ -50,12 +50,14 @@ def write_history(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_history(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the epochs of `history.jsonl`, none where there is no such file.
+    """Return the epochs of `history.jsonl`; an empty list without the file.
 
-    A last line that a killed writer left unfinished is left out.
+    An unfinished last line, left by a killed writer, is skipped.
+
+        read_history(Path("runs/cells"))[-1]["val_loss"]
 
     Raises:
-        ValueError: with file and line, where another line is no JSON object.
+        ValueError: another line is not a JSON object; names file and line.
     """
     path = run_dir / JSONL_NAME
     try:
@@ -64,12 +66,12 @@ def read_history(run_dir: Path) -> list[dict[str, Any]]:
         return []
     *lines, unfinished = text.split("\n")
     if unfinished:
-        logger.warning("%s: its last line was not finished, and is left out", path)
+        logger.warning("%s: the last line is incomplete and is skipped", path)
     return [_parsed(line, path, number) for number, line in enumerate(lines, 1)]
 
 
 def plain_numbers(epoch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an epoch's values as Python's own: tensors and NumPy values become numbers, matrices lists."""
+    """Return an epoch's values as Python values: tensors and NumPy scalars become numbers, matrices become lists."""
     return {
         name: value if isinstance(value, int | float | str) else np.asarray(value).tolist()
         for name, value in epoch.items()
@@ -81,7 +83,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _columns(epochs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of all epochs, in the order in which they first come."""
+    """Return the names used in all epochs, in order of first use."""
     return list(dict.fromkeys(name for epoch in epochs for name in epoch))
 
 
@@ -107,7 +109,7 @@ def _is_whole(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _json_line(epoch: Mapping[str, Any]) -> str:
-    """Return an epoch as JSON. Numbers that JSON has not become "NaN", "Infinity" and "-Infinity"."""
+    """Return an epoch as JSON. Non-finite numbers become "NaN", "Infinity" and "-Infinity", since JSON has none."""
     return json.dumps({name: _to_json(value) for name, value in epoch.items()}) + "\n"
 
 
@@ -132,13 +134,13 @@ def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
         epoch = None
     if not isinstance(epoch, dict):
         raise ValueError(
-            f"Received: {path}, whose line {number} is no JSON object. Expected: an epoch a line; take that one out."
+            f"Received: {path}, whose line {number} is not a JSON object. Expected: one epoch per line; delete this."
         )
     return {name: _from_json(value) for name, value in epoch.items()}
 
 
 def _csv_lines(epochs: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return a row an epoch; empty where it has no value, JSON for a matrix, nan and inf as NumPy reads them."""
+    """Return one row per epoch: missing values are empty, a matrix is JSON, nan and inf are as NumPy reads them."""
     rows = [[_csv_cell(epoch.get(name, "")) for name in columns] for epoch in epochs]
     return "".join(",".join(row) + "\n" for row in rows)
 

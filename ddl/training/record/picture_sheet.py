@@ -1,4 +1,4 @@
-"""What a model finds in a few pictures, drawn: `samples.png`. NumPy arrays in, a PNG file out."""
+"""Draws `samples.png`: a model's predictions for a few pictures. NumPy arrays in, a PNG file out."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROWS = 8
-"""At most, so that a sheet never has more than 900 x 2300 pixels."""
+"""Maximum, so that a sheet has at most 900 x 2300 pixels."""
 
 _WIDTH_PX = 900
 _GAP_PX, _LINE_PX = 6, 20
 _PANEL_HEIGHT_PX = (60, 250)
 _TILES_A_ROW = 6
-_TITLE_CHARACTERS = 16  # of both names above a tile
-_SHOWN_SIDE_PX = 440  # larger pictures are averaged to about this, which is still twice a panel
+_TITLE_CHARACTERS = 16  # both names above a tile
+_SHOWN_SIDE_PX = 440  # larger pictures are averaged to about this size, still twice a panel
 _TRUTH, _FOUND = "#00d5ff", "#ff8a00"
 _RIGHT, _WRONG = "#222222", "#d00000"
 _HEADINGS = ("picture", "true outline", "probability", "true and found")
-# Okabe and Ito's colours, which colour-blind people can tell apart; black is the background's.
+# Okabe and Ito's colours, which colour-blind readers can distinguish; black is for the background.
 _PALETTE = (
     *("#56b4e9", "#e69f00", "#009e73", "#f0e442"),
     *("#cc79a7", "#d55e00", "#0072b2", "#999999"),
@@ -42,16 +42,16 @@ def draw_segmentation(
     path: Path,
     names: Sequence[str] | None = None,
 ) -> None:
-    """Draw pictures with true masks, predicted probabilities and both outlines, a row a picture, and each one's Dice.
+    """Draw one row per picture: true mask, predicted probabilities, both outlines, and the Dice coefficient.
 
     Args:
-        pictures: (height, width, channels) each, or (depth, height, width, channels), of which the middle slice is
-            shown. Of more than three channels the first three are taken for red, green and blue, of two the first
-            for grey. Integers or floats; floats beyond 0 to 1 are stretched.
+        pictures: (height, width, channels) each, or (depth, height, width, channels), whose middle slice is shown.
+            With more than three channels the first three are shown as red, green and blue; with two, the first as
+            grey. Integers or floats; floats outside 0 to 1 are rescaled.
         truths: masks of 0 and 1, or of class numbers (0 is background), with or without a last axis of 1.
-        predictions: probabilities, of one channel or of one a class.
-        path: of the PNG file.
-        names: what to call the pictures.
+        predictions: probabilities, with one channel or one per class.
+        path: the PNG file.
+        names: a name for each picture.
     """
     _check_counts(pictures, truths=truths, predictions=predictions, names=names)
     rows = min(len(pictures), ROWS)
@@ -76,14 +76,14 @@ def draw_classification(
     path: Path,
     class_names: Sequence[str] | None = None,
 ) -> None:
-    """Draw pictures with "true → predicted" and the probability above each; wrong ones in red.
+    """Draw pictures, each titled "true → predicted" and the probability; errors are red.
 
     Args:
         pictures: as for `draw_segmentation`; the first 48 are drawn.
         labels: true classes.
-        probabilities: (count, classes); or (count,) or (count, 1), of class 1 of two.
-        path: of the PNG file.
-        class_names: a name a class; their numbers by default.
+        probabilities: (count, classes); or (count,) or (count, 1) for class 1 of two.
+        path: the PNG file.
+        class_names: a name per class; numbers by default.
     """
     _check_counts(pictures, labels=labels, probabilities=probabilities)
     chances = np.asarray(probabilities, np.float32).reshape(len(pictures), -1)
@@ -106,14 +106,14 @@ def draw_classification(
 def _new_sheet(
     path: Path, rows: int, columns: int, picture_size: tuple[int, int], top_px: int = 0
 ) -> Iterator[np.ndarray]:
-    """Yield the panels (rows, columns) of a new file, each with a line of text above it.
+    """Yield the panels (rows, columns) of a new file, each with room for a title.
 
     Args:
-        path: of the PNG file.
-        rows: of panels.
-        columns: of panels.
-        picture_size: height and width, whose ratio the panels have.
-        top_px: room above the first row.
+        path: the PNG file.
+        rows: number of rows.
+        columns: number of columns.
+        picture_size: height and width, which set the panels' aspect ratio.
+        top_px: space above the first row.
     """
     panel_px = (_WIDTH_PX - _GAP_PX) / columns - _GAP_PX
     height_px = float(np.clip(panel_px * picture_size[0] / picture_size[1], *_PANEL_HEIGHT_PX))
@@ -161,10 +161,10 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
 def _draw_row(
     panels: Sequence[Axes], picture: np.ndarray, truth: np.ndarray, found: np.ndarray
 ) -> None:
-    # Bytes, as they end up in the file: every panel keeps a copy of its own, four times as large in floats.
+    # Bytes, as in the file: every panel keeps a copy, which would be four times as large in floats.
     rgb = np.rint(as_rgb(_smaller(_middle(picture))) * 255).astype(np.uint8)
     chances = _smaller(_middle(found))
-    # A class number has no mean: every n-th pixel of what is averaged above.
+    # Class numbers cannot be averaged: take every n-th pixel instead.
     true_classes = _every(_middle(truth[..., None]), _factor(_middle(picture)))[..., 0]
     found_classes = _found_classes(chances)
     several = chances.shape[-1] > 1
@@ -175,7 +175,7 @@ def _draw_row(
         colour = _PALETTE[(label - 1) % len(_PALETTE)] if several else None
         for axes in (panels[1], panels[3]):
             _outline(axes, true_classes == label, colour or _TRUTH)
-        # One colour a class; what was found is then told from what is true by its dashes.
+        # One colour per class; the prediction is dashed, the true outline is solid.
         _outline(panels[3], found_classes == label, colour or _FOUND, dashed=several)
 
 
@@ -185,14 +185,14 @@ def _show(axes: Axes, values: np.ndarray) -> None:
 
 
 def _outline(axes: Axes, mask: np.ndarray, colour: str, dashed: bool = False) -> None:
-    """Draw the border of a mask, with a dark rim that is seen on light pictures, too."""
+    """Draw the border of a mask, with a dark rim that is visible on light pictures too."""
     from contourpy import contour_generator
     from matplotlib import patheffects
     from matplotlib.collections import LineCollection
 
     if mask.all() or not mask.any() or min(mask.shape) < 2:
-        return  # there is no border
-    # `axes.contour` would keep three arrays of doubles in the mask's size for as long as there is a figure.
+        return  # no border
+    # `axes.contour` would keep three arrays of doubles of the mask's size as long as the figure exists.
     borders: list[Any] = list(contour_generator(z=mask.astype(np.float32)).lines(0.5))
     lines = LineCollection(
         borders,
@@ -205,7 +205,7 @@ def _outline(axes: Axes, mask: np.ndarray, colour: str, dashed: bool = False) ->
 
 
 def _map_classes(chances: np.ndarray) -> np.ndarray:
-    """Return each pixel in the colour of its most probable class, the brighter the more probable; background black."""
+    """Return each pixel in the colour of its most probable class, brighter if more probable; background is black."""
     from matplotlib.colors import to_rgb
 
     colours = np.array([to_rgb(colour) for colour in _PALETTE])
@@ -219,9 +219,9 @@ def _with_channels(mask: np.ndarray, dimensions: int) -> np.ndarray:
 
 
 def _class_numbers(truth: np.ndarray, dimensions: int, classes: int) -> np.ndarray:
-    """Return true masks in whichever form as class numbers without a last axis."""
+    """Return true masks of any accepted form as class numbers without a last axis."""
     truth = _with_channels(truth, dimensions)
-    if truth.shape[-1] > 1:  # a channel a class
+    if truth.shape[-1] > 1:  # one channel per class
         return np.asarray(np.argmax(truth, axis=-1))
     return np.rint(truth[..., 0]).astype(int) if classes > 1 else (truth[..., 0] > 0.5).astype(int)
 
@@ -233,7 +233,7 @@ def _found_classes(chances: np.ndarray) -> np.ndarray:
 
 
 def _middle(picture: np.ndarray) -> np.ndarray:
-    """Return the middle slice of a volume (depth, height, width, channels), and a picture as it is."""
+    """Return the middle slice of a volume (depth, height, width, channels), or a picture unchanged."""
     return picture[len(picture) // 2] if picture.ndim == 4 else picture
 
 
@@ -243,7 +243,7 @@ def _factor(picture: np.ndarray) -> int:
 
 
 def _smaller(picture: np.ndarray) -> np.ndarray:
-    """Return a large picture averaged over squares, so that drawing takes as long as for a small one."""
+    """Return a large picture averaged over squares, so that drawing it takes no longer than a small one."""
     n = _factor(picture)
     if n == 1 or min(picture.shape[:2]) < n:
         return picture
@@ -262,7 +262,7 @@ def _every(mask: np.ndarray, n: int) -> np.ndarray:
 
 
 def _both_names(true: int, found: int, names: Sequence[str] | None) -> str:
-    """Return "true → found", short enough for a tile: what one name leaves the other takes."""
+    """Return "true → found", shortened to fit a tile. A short name leaves its space to the other."""
     first, second = (
         names[label] if names and 0 <= label < len(names) else str(label) for label in (true, found)
     )
@@ -276,5 +276,5 @@ def _check_counts(pictures: Sequence[Any] | np.ndarray, **others: Any) -> None:
     if len(pictures) == 0 or any(count != len(pictures) for count in counts.values()):
         found = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise ValueError(
-            f"Received: {len(pictures)} pictures, {found}. Expected: one or more, and as many of each."
+            f"Received: {len(pictures)} pictures, {found}. Expected: at least one, and equally many of each."
         )

@@ -1,4 +1,4 @@
-"""The folder of a run: who may write into it, and its log."""
+"""The folder of a run: access for one job at a time, and its log."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ logger = logging.getLogger("ddl")
 
 
 def check_run_dir(path: Path, *, resume: bool) -> None:
-    """Refuse a folder that cannot be written, and another run's unless it is resumed. Writes nothing.
+    """Refuse a folder that cannot be written, or that holds a run and is not resumed. Writes nothing.
 
     Raises:
-        ValueError: in one line, with what to do.
+        ValueError: one line, with the remedy.
     """
     if holds_run(path) and not resume:
         raise ValueError(
-            f"Received: run_dir={path}, which holds a run already. Expected: a new folder. "
-            "--resume auto continues that run; or name another --run-dir."
+            f"Received: run_dir={path}, which already holds a run. Expected: a new folder. "
+            "To continue that run, use --resume auto; otherwise choose another --run-dir."
         )
     check_folder("run_dir", path)
 
 
 def check_origin(path: Path, checkpoint: Path) -> None:
-    """Refuse to go on from another run's checkpoint in a folder that holds a run of its own.
+    """Refuse to resume from another run's checkpoint in a folder that already holds a run.
 
     Raises:
-        ValueError: in one line, with what to do.
+        ValueError: one line, with the remedy.
     """
     if holds_run(path) and path.resolve() not in checkpoint.resolve().parents:
         raise ValueError(
-            f"Received: run_dir={path}, which holds a run already, to go on from {checkpoint}. Expected: a new folder "
-            "for what comes of that checkpoint; or --resume auto, which continues the run that is there."
+            f"Received: run_dir={path}, which already holds a run, to resume from {checkpoint}. Expected: a new folder "
+            "for a run that starts from that checkpoint; or --resume auto, which continues the existing run."
         )
 
 
 @contextmanager
 def claim_run_dir(path: Path, *, resume: bool) -> Iterator[None]:
-    """Check and make the run's folder, and hold it for this job alone. Rank 0 alone calls it, before it writes.
+    """Check, create and lock the run's folder for this job. Only rank 0 calls it, before it writes.
 
     Raises:
-        ValueError: in one line, with what to do.
+        ValueError: one line, with the remedy.
     """
     check_run_dir(path, resume=resume)
     with hold_folder("run_dir", path, _LOCK, "training"):
@@ -61,7 +61,7 @@ def claim_run_dir(path: Path, *, resume: bool) -> Iterator[None]:
 
 
 def holds_run(path: Path) -> bool:
-    """Return whether a run has left something in `path` that another one would overwrite."""
+    """Return whether `path` holds files of a run that another run would overwrite."""
     try:
         checkpoints = any((path / "checkpoints").iterdir())
     except OSError:
@@ -70,7 +70,7 @@ def holds_run(path: Path) -> bool:
 
 
 class RunLog(logging.FileHandler):
-    """Writes `log.txt`, with times; a full disk ends the log and not the training."""
+    """Writes `log.txt` with times. On a full disk the log ends, but training continues."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8")
@@ -78,28 +78,30 @@ class RunLog(logging.FileHandler):
         self._failed = False
 
     def write_line(self, text: str) -> None:
-        """Write a line here alone, such as an epoch's, which the terminal has got already."""
+        """Write a line to the file only, such as an epoch's, which the terminal already shows."""
         self.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, text, (), None))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Say once that the log cannot be written; a mistake in a message keeps its traceback."""
+        """Report once that the log cannot be written. A programming error in a message keeps its traceback."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
         elif not self._failed:
             self._failed = True
-            sys.stderr.write(f"{self.baseFilename} cannot be written ({error.strerror})\n")
+            sys.stderr.write(
+                f"Could not write {self.baseFilename}: {error.strerror}. Training continues without the log.\n"
+            )
 
 
 class EarlyLines(logging.handlers.MemoryHandler):
-    """Keeps what `ddl` logs before there is a folder for it, and hands it to the run's log, with its times."""
+    """Keeps what `ddl` logs before the run's folder exists, then passes it to the run's log, with its times."""
 
     def __init__(self) -> None:
         super().__init__(capacity=1000, flushLevel=logging.CRITICAL + 1, flushOnClose=False)
         logger.addHandler(self)
 
     def hand_over(self, log: RunLog | None) -> None:
-        """Write what was kept into the log, where there is one, and keep no more."""
+        """Write the kept lines into the log, if there is one, and stop keeping lines."""
         logger.removeHandler(self)
         self.setTarget(log)
         self.flush()
@@ -108,11 +110,11 @@ class EarlyLines(logging.handlers.MemoryHandler):
 
 @contextmanager
 def open_log(run_dir: Path) -> Iterator[RunLog]:
-    """Write what `ddl` logs into the run's `log.txt`, too, behind what earlier starts wrote. Rank 0 alone calls it."""
+    """Append what `ddl` logs to the run's `log.txt` too, after earlier starts. Only rank 0 calls it."""
     log = RunLog(run_dir / LOG_NAME)
     handlers: list[logging.Handler] = [log]
     if not logger.hasHandlers():
-        # A handler of ours takes away the last resort, by which warnings reach people who set up no logging.
+        # With our handler, Python no longer prints warnings for users who have not set up logging, so do it here.
         handlers.append(logging.StreamHandler())
         handlers[-1].setLevel(logging.WARNING)
     level = logger.level
@@ -131,17 +133,17 @@ def open_log(run_dir: Path) -> Iterator[RunLog]:
 
 @contextmanager
 def spare_training(what: str) -> Iterator[None]:
-    """Turn a failed write of `what` (curves, pictures, events) into one warning: the training is worth more.
+    """Turn a failed write of `what` (curves, pictures, events) into one warning, so that training continues.
 
-    Only for what the next write makes good.
+    Use it only for files that the next write replaces or completes.
     """
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space" if full else "see to it"
+        remedy = "free some space" if full else "check the disk"
         logger.warning(
-            "%s cannot be written (%s). Training goes on; %s.",
+            "Could not write %s: %s. Training continues; %s.",
             what,
             error.strerror or error,
             remedy,

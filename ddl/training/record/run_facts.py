@@ -1,4 +1,4 @@
-"""What a run was started with: `facts.json`, to which each start (a resume, too) adds itself."""
+"""`facts.json`: how a run was started. Each start, including a resume, adds an entry."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _GIT_TIMEOUT_S = 10.0
 
 
 def gather_facts(hosts: Sequence[str] = (), gpus: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a reader of the run needs to repeat it, ready for JSON. Loads no TensorFlow.
+    """Return the facts needed to repeat the run, as JSON values. Loads no TensorFlow.
 
     Args:
-        hosts: the name of each rank's host, in the order of ranks.
-        gpus: the GPUs that are trained on; those that the driver knows where none is given.
+        hosts: the host name of each rank, in rank order.
+        gpus: the GPUs used for training; by default those that the driver lists.
     """
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -50,14 +50,14 @@ def gather_facts(hosts: Sequence[str] = (), gpus: Sequence[str] = ()) -> dict[st
 
 
 def append_start(run_dir: Path, facts: dict[str, Any]) -> None:
-    """Add a start to the run's facts. Rank 0 alone calls it."""
+    """Add a start to the run's facts. Only rank 0 calls it."""
     starts = [*read_starts(run_dir), facts]
     text = json.dumps({"starts": starts}, indent=2) + "\n"
     write_whole(run_dir / FACTS_NAME, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def read_starts(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the facts of all starts of a run, the first one first; none where nothing has been written."""
+    """Return the facts of all starts of a run, oldest first; an empty list without the file."""
     path = run_dir / FACTS_NAME
     try:
         starts = json.loads(path.read_text(encoding="utf-8"))["starts"]
@@ -67,19 +67,19 @@ def read_starts(run_dir: Path) -> list[dict[str, Any]]:
         starts = None
     if not isinstance(starts, list):
         raise ValueError(
-            f'Received: {path}, which was changed by hand. Expected: {{"starts": [...]}}; move it away.'
+            f'Received: {path} with other contents. Expected: {{"starts": [...]}}, as ddl writes it; move it away.'
         )
     return starts
 
 
 def find_commit(folder: Path = Path(ddl.__file__).parent) -> dict[str, Any]:
-    """Return commit and state of the repository that ddl is part of, {} where it is in none.
+    """Return commit and state of the repository that contains ddl, {} without one.
 
     Returns:
-        {"commit": ..., "dirty": whether tracked files differ from it}. Results of benchmarks do not count: one that
-        is measured after another has the other's before it.
+        {"commit": ..., "dirty": whether tracked files differ from it}. Benchmark results are ignored, because each
+        benchmark writes one before the next starts.
     """
-    # A virtual environment may lie in somebody else's repository, which knows nothing of its files.
+    # A virtual environment may lie inside another repository, which does not track its files.
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return {}
     commit = _git(folder, "rev-parse", "HEAD")
@@ -91,8 +91,8 @@ def find_commit(folder: Path = Path(ddl.__file__).parent) -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git prints, None where it fails or is missing."""
-    # A hook's variables would name another repository; no lock, for others may be at work in this one.
+    """Return git's output, None if it fails or is missing."""
+    # A git hook's variables would select another repository. No locks: others may use this one.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     env["GIT_OPTIONAL_LOCKS"] = "0"
     command = ["git", "-C", str(folder), *arguments]

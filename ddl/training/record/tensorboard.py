@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: `events/`, written without the tensorboard package."""
+"""Writes TensorBoard events of a run into `events/`, without the tensorboard package."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _DATA_CLASSES = {"scalars": "DATA_CLASS_SCALAR", "images": "DATA_CLASS_BLOB_SEQU
 
 
 class EventWriter:
-    """Writes scalars and pictures an epoch; rank 0 alone makes one.
+    """Writes scalars and pictures after each epoch. Only rank 0 creates one.
 
-    Each start of a run gets a file of its own. Its first records tell TensorBoard to forget what earlier ones wrote
-    from `first_epoch` on, so that a resumed run has one curve. Writing may raise an OSError; what is written next then
-    goes into a new file, for TensorBoard reads no further than a torn record.
+    Each start of a run writes a new file. Its first records tell TensorBoard to drop earlier values from `first_epoch`
+    on, so that a resumed run has one curve. Writing may raise an OSError. The next write then opens a new file, because
+    TensorBoard stops reading at an incomplete record.
     """
 
     def __init__(self, folder: Path, first_epoch: int = 1) -> None:
         """Open a new file in `folder`. Loads TensorFlow.
 
         Args:
-            folder: for `tensorboard --logdir`.
-            first_epoch: the epoch (from 1) that will be written first.
+            folder: the folder for `tensorboard --logdir`.
+            first_epoch: the first epoch (from 1) to be written.
         """
         import tensorflow as tf
 
@@ -37,7 +37,7 @@ class EventWriter:
         self._open(first_epoch)
 
     def write_epoch(self, epoch: Mapping[str, Any]) -> None:
-        """Write an epoch of the history, as "train/loss", "validation/loss", "learning_rate"."""
+        """Write the values of an epoch as "train/loss", "validation/loss", "learning_rate"."""
         event = self._proto.Event(step=int(epoch["epoch"]))
         for name, value in epoch.items():
             if name != "epoch" and isinstance(value, int | float):
@@ -46,7 +46,7 @@ class EventWriter:
         self._write(event)
 
     def write_picture(self, name: str, path: Path, epoch: int) -> None:
-        """Write a PNG file, such as `samples.png`, as it is after `epoch`."""
+        """Write the current PNG file, such as `samples.png`, as the picture of `epoch`."""
         png = path.read_bytes()
         width, height = (str(int.from_bytes(png[k : k + 4], "big")).encode() for k in (16, 20))
         event = self._proto.Event(step=epoch)
@@ -81,7 +81,7 @@ class EventWriter:
 
     @contextmanager
     def _errors_of_the_disk(self) -> Iterator[None]:
-        """Raise TensorFlow's errors as Python's own, and give the file up."""
+        """Turn TensorFlow's file errors into OSError, and abandon the file."""
         try:
             yield
         except self._tf.errors.OpError as error:
@@ -91,7 +91,7 @@ class EventWriter:
 
 
 def _add_tensor(event: Any, tag: str, plugin: str, dtype: Any) -> Any:
-    """Return the tensor of a new value, to be filled in place: a copy of a picture is megabytes."""
+    """Return the tensor of a new value, to fill in place: copying a picture would cost megabytes."""
     value = event.summary.value.add(tag=tag)
     value.metadata.plugin_data.plugin_name = plugin
     value.metadata.data_class = _DATA_CLASSES[plugin]

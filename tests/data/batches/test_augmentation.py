@@ -170,11 +170,11 @@ def test_what_cannot_be_done_is_refused(fields: dict[str, object], message: str)
     [
         (PICTURE[..., 0], None, None, "Expected: .height, width, channels., float"),
         ((PICTURE * 255).astype(np.uint8), None, None, "dtype uint8"),
-        (PICTURE, MASK[:5], None, "Expected: one size"),
-        (PICTURE, MASK, (49, 3), "no more than the picture"),
-        (PICTURE, MASK, (3, 3, 3), "2 sides, no more than the picture"),
-        (VOLUME, CELLS, (3, 3), "3 sides, no more than the picture"),
-        (VOLUME, CELLS[:5], None, "Expected: one size"),
+        (PICTURE, MASK[:5], None, "Expected: the same height and width"),
+        (PICTURE, MASK, (49, 3), "none larger than the picture"),
+        (PICTURE, MASK, (3, 3, 3), "2 sides, none larger than the picture"),
+        (VOLUME, CELLS, (3, 3), "3 sides, none larger than the picture"),
+        (VOLUME, CELLS[:5], None, "Expected: the same height and width"),
     ],
 )
 def test_wrong_pictures_are_refused(

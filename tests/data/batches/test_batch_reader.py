@@ -71,7 +71,7 @@ def test_what_cannot_be_fed_is_refused_before_anything_is_read() -> None:
     with pytest.raises(ValueError, match=r"dtype int32.*floats or unsigned"):
         BatchReader(Arrays({"image": np.zeros((1, 4, 4, 1), np.int32)}, "test"))
     samples = samples_of("synthetic")
-    with pytest.raises(ValueError, match=r"crop_size=25 .*no more than the picture"):
+    with pytest.raises(ValueError, match=r"crop_size=25 .*none larger than the picture"):
         BatchReader(samples, Augmentation(crop_size=25))
     with pytest.raises(ValueError, match=r"crop_size=\(8, 8, 8\) .*Expected: 2 sides"):
         BatchReader(samples, Augmentation(crop_size=(8, 8, 8)))

@@ -162,7 +162,9 @@ def test_a_second_iteration_ends_the_first_instead_of_sharing_its_samples() -> N
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"an order of 5 samples for 23\. Expected: as many"):
+    with pytest.raises(
+        ValueError, match=r"an order of 5 samples for 23 samples\. Expected: equal numbers"
+    ):
         training(SampleOrder("global", 5, 4, 1, seed=0))
     with pytest.raises(ValueError, match=r"threads=0\. Expected: 1 or more"):
         training(SampleOrder("global", 23, 4, 1, seed=0), threads=0)

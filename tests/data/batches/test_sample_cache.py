@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_refused_or_left_alone(monkeypatch: pytest.MonkeyPa
     assert isinstance(
         cached(source, "memory", local_ranks=3), Cached
     )  # three quarters may be taken
-    with pytest.raises(ValueError, match="to keep in memory"):
+    with pytest.raises(ValueError, match="of data to cache in memory"):
         cached(source, "memory", local_ranks=7)
     assert isinstance(cached(source, "auto", local_ranks=3, count=100), Cached)  # a rank's block
     assert cached(source, "none") is source

@@ -155,13 +155,13 @@ def bomb(path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "no picture": ("a.png", lambda p: p.write_text("hello"), "damaged or no picture"),
-    "empty": ("a.jpg", lambda p: p.write_bytes(b""), "damaged or no picture"),
-    "cut short": ("a.png", lambda p: p.write_bytes(png(p)[:60]), "damaged or no picture"),
+    "no picture": ("a.png", lambda p: p.write_text("hello"), "damaged or not a picture"),
+    "empty": ("a.jpg", lambda p: p.write_bytes(b""), "damaged or not a picture"),
+    "cut short": ("a.png", lambda p: p.write_bytes(png(p)[:60]), "damaged or not a picture"),
     "another format": (
         "a.png",
         lambda p: Image.new("L", (4, 4)).save(p, "BMP"),
-        "damaged or no picture",
+        "damaged or not a picture",
     ),
     "absent": ("a.png", lambda _: None, "No such file"),
     "a folder": ("a.png", lambda p: p.mkdir(), "Is a directory"),
@@ -187,7 +187,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "turned deep TIFF": (
         "a.tif",
         lambda p: tifffile.imwrite(p, DEEP[..., 0], extratags=[(274, "H", 1, 6, True)]),
-        "with orientation 6. Expected: upright",
+        "with EXIF orientation 6. Expected: 1; save it upright",
     ),
     "bomb": ("a.png", bomb, "of far more pixels. Expected: 1 to 80000000"),
     "large": ("a.png", lambda p: Image.new("1", (10_000, 9_000)).save(p), "of 10000 x 9000 pixels"),
@@ -212,7 +212,7 @@ def test_what_is_no_such_picture_is_refused_in_one_line(tmp_path: Path, case: st
 
 def test_a_coloured_mask_has_no_classes(tmp_path: Path) -> None:
     iio.imwrite(tmp_path / "m.png", make.picture(0))
-    with pytest.raises(ValueError, match=r"3 channels .*with mask_mode=binary"):
+    with pytest.raises(ValueError, match=r"3 channels .*need mask_mode=binary"):
         read_mask(tmp_path / "m.png", "classes")
 
 

@@ -28,7 +28,9 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
-        with pytest.raises(ValueError, match=r"cannot be written .*Expected: a disk with room"):
+        with pytest.raises(
+            ValueError, match=r"cannot be written .*Expected: a disk with enough space"
+        ):
             write_example(Example(tmp_path / "example", count=3, size=64))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -21,10 +21,10 @@ def facts(part: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("fact", "expected"),
     [
-        ("plain optimizer in fit", "each would train a model of its own"),
-        ("plain optimizer in train_on_batch", "each would train a model of its own"),
-        ("optimizer replaced after compile", "each would train a model of its own"),
-        ("horovod's wrapper in fit", "which under Keras 3 never reduces"),
+        ("plain optimizer in fit", "each rank would train its own model"),
+        ("plain optimizer in train_on_batch", "each rank would train its own model"),
+        ("optimizer replaced after compile", "each rank would train its own model"),
+        ("horovod's wrapper in fit", "which never reduces gradients under Keras 3"),
         ("horovod's wrapper wrapped", "Expected: the plain Keras optimizer"),
         ("wrapped twice", "Wrap it once"),
         ("unknown compression", "Expected one of: none, fp16, bf16"),

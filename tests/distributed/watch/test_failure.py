@@ -19,7 +19,7 @@ ENDING_S = 10  # what the promise leaves for the end of the job
 LINGER_S = 3  # of `run_ranks`
 
 DIES = r"rank {victim} \(host .*pid \d+\) died|process rank {victim} |Process name: {victim}\b"
-SILENT = r"rank {victim} \(host .*\) has given no sign of life for \d+ s"
+SILENT = r"rank {victim} \(host .*\) has sent no heartbeat for \d+ s"
 STALLED = r"rank {victim} \(host .*\) is stalled at .*failing_program.py:\d+ in misbehave, while 2 rank\(s\) wait"
 
 
@@ -28,7 +28,7 @@ CASES = [
     ("stop", 1, "horovodrun-gloo", SILENT),
     ("stall", 2, "mpirun", STALLED),
     ("leave", 1, "mpirun", r"rank {victim} .* has left the job, while 2 rank\(s\) wait"),
-    ("apart", 1, "mpirun", r"wait for each other in different places: rank 0 .*failing_program"),
+    ("apart", 1, "mpirun", r"wait for each other at different positions: rank 0 .*failing_program"),
     ("raise", 1, "horovodrun-gloo", r"rank {victim} .* failed:\n(.*\n)*.*RuntimeError: my bug"),
 ]
 MORE = [

@@ -93,7 +93,7 @@ def test_a_file_of_other_origin_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.h5"
     with h5py.File(other, "w") as file:
         file["weights"] = np.zeros(1000)
-    with pytest.raises(ValueError, match="which is no checkpoint of ddl"):
+    with pytest.raises(ValueError, match="which is not a ddl checkpoint"):
         read_checkpoint(other)
     with pytest.raises(ValueError, match="cannot be read"):
         open_checkpoint(tmp_path)

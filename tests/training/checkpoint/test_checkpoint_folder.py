@@ -128,19 +128,21 @@ def test_auto_goes_past_damaged_ones_and_names_them(
     assert [name in caplog.text for name in ("0005-step-000007.h5 is", "0005.h5 is")] == [True] * 2
     for epoch, step in ((1, 0), (2, 0), (4, 0), (4, 20)):
         damage(run, epoch, step)
-    with pytest.raises(ValueError, match="none of 6 checkpoints is whole"):
+    with pytest.raises(ValueError, match="all 6 checkpoints are damaged"):
         find_checkpoint(run, "auto")
 
 
 def test_a_damaged_one_that_was_named_is_refused_with_the_one_before(run: Path) -> None:
     damage(run, 4)
-    with pytest.raises(ValueError, match=r"epoch-0004\.h5 is damaged.* --resume 2 is whole\."):
+    with pytest.raises(ValueError, match=r"epoch-0004\.h5 is damaged.* --resume 2 is intact\."):
         find_checkpoint(run, "4")
     path = damage(run, 2)
     with pytest.raises(ValueError, match=r"epoch-0002\.h5 is damaged.* next best is --resume 5\."):
         find_checkpoint(run, "best", "val_dice")
     damage(run, 1)
-    with pytest.raises(ValueError, match=r"epoch-0002\.h5 is damaged.* There is none before it\."):
+    with pytest.raises(
+        ValueError, match=r"epoch-0002\.h5 is damaged.* There is no intact one before it\."
+    ):
         find_checkpoint(run, "2")
     with pytest.raises(ValueError, match=r"epoch-0002\.h5 is damaged"):
         find_checkpoint(run, str(path))
@@ -178,7 +180,7 @@ def test_the_newest_is_hashed_once_where_it_is_the_best(run: Path, hashed: list[
 def test_of_damaged_ones_no_more_is_read_than_it_takes(run: Path, hashed: list[str]) -> None:
     path = run / "checkpoints" / "epoch-0005.h5"
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    with pytest.raises(ValueError, match=r"--resume 4 is whole"):
+    with pytest.raises(ValueError, match=r"--resume 4 is intact"):
         find_checkpoint(run, "5")
     assert hashed == ["epoch-0005.h5", "epoch-0004.h5"]
 

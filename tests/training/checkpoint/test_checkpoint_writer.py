@@ -1,4 +1,4 @@
-"""Checkpoints are written while training goes on; a failure is told and the next one is tried."""
+"""Checkpoints are written while training continues; a failed write is reported, and the next one is tried."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_a_failed_write_is_told_once_and_the_next_one_tried(
             assert not writer.flush()
     assert len(caplog.records) == 1
     assert caplog.messages[0] == (
-        f"Received: No space left on device for {folder / 'epoch-0002.h5'}. Training goes on without this checkpoint; "
-        "the last good one is epoch-0001.h5."
+        f"Could not write checkpoint {folder / 'epoch-0002.h5'}: No space left on device. Training continues "
+        "without it; the last good one is epoch-0001.h5."
     )
     assert names(folder) == ["epoch-0001.h5"]
     writer.submit(make_snapshot(3))
@@ -98,7 +98,7 @@ def test_a_folder_that_became_a_file_is_told(
     with caplog.at_level(logging.WARNING, "ddl"):
         writer.submit(make_snapshot(1))
         assert not writer.flush()
-    assert "there is none before it" in caplog.text
+    assert "there is no earlier one" in caplog.text
     folder.unlink()
     writer.submit(make_snapshot(1))
     assert writer.flush()

@@ -1,4 +1,4 @@
-"""A disk that is full: training goes on without a checkpoint or says that it cannot begin, and loses nothing it had."""
+"""A full disk: training continues without a checkpoint or refuses to start, and no existing file is lost."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def trained(disk: Path) -> Trained:
     job = start(run_dir, *PLAN, "40", **ALONE)
     job.wait_for(r"epoch 2/40  dice")
     fill(disk)
-    job.wait_for(rf"{FULL} for .*epoch-00\d\d.h5. Training goes on without this checkpoint; ")
+    job.wait_for(
+        rf"Could not write checkpoint .*epoch-00\d\d.h5: {FULL}. Training continues without it; "
+    )
     last_good = list_checkpoints(run_dir / "checkpoints")[-1][1]
     is_whole = bool(read_checkpoint(last_good))
     before = reached(run_dir)
@@ -106,7 +108,7 @@ def test_a_model_that_cannot_be_written_is_written_by_the_next_start(
     fill(disk)
     unsaved = check(job.wait(), 1)
     free(disk)
-    assert f"train_unet: {copy}/model.keras cannot be written ({FULL})." in unsaved.output
+    assert f"train_unet: Could not write {copy}/model.keras: {FULL}." in unsaved.output
     assert no_trace(unsaved)
     check_whole(copy, 40)  # what there was is still there
     finish(copy, *PLAN, "41", **ALONE)

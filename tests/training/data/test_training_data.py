@@ -121,5 +121,5 @@ def test_a_file_in_a_folder_called_split_gets_its_splits(tmp_path: Path) -> None
     (tmp_path / "split").mkdir()
     path = tmp_path / "split" / "cells.h5"
     path.write_bytes(b"damaged")
-    with pytest.raises(ValueError, match=r"no whole HDF5 file"):
+    with pytest.raises(ValueError, match=r"not an intact HDF5 file"):
         open_data(Plan(run_dir=tmp_path / "run", data=str(path)))

@@ -35,8 +35,8 @@ from ddl.training.plan.plan import Plan, plan_from_dict
         ("schedule", "linear", r"Unknown schedule"),
         ("schedule_option", {"factor": 2.0}, r"Unknown option of schedule constant"),
         ("metric", ("accuracy",), r"Unknown metric. Received: 'accuracy'"),
-        ("metric", ("confusion_matrix",), r"no number to follow"),
-        ("metric_option", {"iou": {}}, r"metric_option of 'iou'"),
+        ("metric", ("confusion_matrix",), r"not a single number"),
+        ("metric_option", {"iou": {}}, r"metric_option for 'iou'"),
         ("monitor", "val_iou", r"monitor='val_iou'. Expected one of: val_loss, val_dice, loss"),
         ("augment", {"flop": True}, r"Unknown option of augmentation"),
         ("augment", {"zoom": 3.0}, r"zoom=3.0 for augmentation. Expected: at least 0, at most 0.9"),
@@ -65,7 +65,7 @@ def test_the_plan_says_everything_as_json(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"Unknown key of a plan. Received: 'epoch'"):
+    with pytest.raises(ValueError, match=r"Unknown field of a plan. Received: 'epoch'"):
         plan_from_dict({"run_dir": str(tmp_path), "epoch": 3})
 
 
@@ -99,13 +99,17 @@ def test_what_is_good_follows_from_the_name(tmp_path: Path) -> None:
         ("data", ["a"], r"Expected: a text"),
         ("resume", 40, r"resume=40. Expected: a text, or none"),
         ("fold", "1", r"fold='1'. Expected: a whole number, or none"),
-        ("model_option", "width=3", r"model_option='width=3'. Expected: values by name"),
+        (
+            "model_option",
+            "width=3",
+            r"model_option='width=3'. Expected: a mapping of names to values",
+        ),
         ("model_option", {"width": "3"}, r"width='3'. Expected: a whole number, or a list"),
         ("model_option", {"depth": 2.0}, r"depth=2.0. Expected: a whole number"),
         ("model_option", {"dropout": None}, r"dropout=None. Expected: a number"),
         ("loss_option", {"smooth": "1"}, r"smooth='1'. Expected: a number"),
         ("loss_option", {"name": "x"}, r"Unknown option of loss"),
-        ("metric_option", {"dice": 3}, r"Expected: values by name"),
+        ("metric_option", {"dice": 3}, r"Expected: a mapping of names to mappings"),
         ("optimizer_option", {"amsgrad": 1}, r"amsgrad=1. Expected: true or false"),
         ("optimizer_option", {"name": "x"}, r"Unknown option of optimizer"),
         ("augment", {"flip": 1}, r"flip=1. Expected: true or false"),

@@ -40,7 +40,7 @@ def test_slow_data_of_one_rank_are_waited_for_by_the_other(folder: Path) -> None
 
 
 def test_it_is_said_once_on_the_screen_and_in_the_log(folder: Path) -> None:
-    line = r"A step takes .* ms: input .*%\), .* mean of 2 ranks\. Rank 1 is the last one in \d of 8 steps: input"
+    line = r"A step takes .* ms: input .*%\), .* mean of 2 ranks\. Rank 1 is the last in \d of 8 steps: its input"
     assert len(re.findall(line, (folder / "output").read_text())) == 1
     assert len(re.findall(line, (folder / f"run-{PROFILED}/log.txt").read_text())) == 1
 
@@ -68,15 +68,15 @@ def test_a_training_that_is_too_short_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run: Any = SimpleNamespace(plan=Plan(run_dir=tmp_path, profile=6), is_over=False)
-    with profiling(run) as (profile,):
+    with profiling(run) as profile:
         profile.taken = 21
-    assert "profile=6 needs 22 steps, and the training took 21" in caplog.text
-    with profiling(run) as (profile,):
+    assert "profile=6 needs 22 steps, but the run took 21" in caplog.text
+    with profiling(run) as profile:
         profile.taken = 22
     assert caplog.text.count("needs 22 steps") == 1
 
 
 def test_nothing_is_made_where_nobody_asks(tmp_path: Path) -> None:
     run: Any = SimpleNamespace(plan=Plan(run_dir=tmp_path), is_over=False)
-    with profiling(run) as profiles:
-        assert profiles == []
+    with profiling(run) as profile:
+        assert profile is None

@@ -30,7 +30,7 @@ def test_the_last_rank_waits_for_nobody() -> None:
     assert np.allclose(parts[0, 0], [0.001, 0.05, 0.015, 0.035, 0.002])
     assert slowest_rank(parts) == (1, 2)
     assert describe(parts).endswith(
-        "mean of 3 ranks. Rank 1 is the last one in 2 of 2 steps: compute takes it 85.0 ms, the others 62.5."
+        "mean of 3 ranks. Rank 1 is the last in 2 of 2 steps: its compute takes 85.0 ms, that of the others 62.5 ms."
     )
 
 

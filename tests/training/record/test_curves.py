@@ -60,7 +60,7 @@ def test_a_history_without_a_number_is_drawn(
     tmp_path: Path, drawn: list[Figure], epochs: list[dict[str, Any]]
 ) -> None:
     draw_curves(epochs, tmp_path / "curves.png", best_epoch=1)
-    assert drawn[0].axes[0].texts[0].get_text() == "no number yet"
+    assert drawn[0].axes[0].texts[0].get_text() == "no finite value yet"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_torn_line_is_left_out_and_mended(
         torn = (tmp_path / name).read_bytes()[:-cut]
         (tmp_path / name).write_bytes(torn)
     assert read_history(tmp_path) == [epoch(1)]
-    assert "last line was not finished" in caplog.text
+    assert "the last line is incomplete" in caplog.text
     append_epoch(tmp_path, [epoch(1), epoch(2), epoch(3)])
     assert read_history(tmp_path) == [epoch(1), epoch(2), epoch(3)]
     rows = list(csv.DictReader(texts(tmp_path)[1].splitlines()))
@@ -107,5 +107,5 @@ def test_a_failed_line_is_made_up_for(tmp_path: Path) -> None:
 def test_a_history_of_another_hand_is_refused_by_line(tmp_path: Path) -> None:
     assert read_history(tmp_path) == []
     (tmp_path / "history.jsonl").write_text('{"epoch": 1}\nhello\n')
-    with pytest.raises(ValueError, match=r"history\.jsonl, whose line 2 is no JSON object"):
+    with pytest.raises(ValueError, match=r"history\.jsonl, whose line 2 is not a JSON object"):
         read_history(tmp_path)

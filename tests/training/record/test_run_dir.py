@@ -38,7 +38,7 @@ def test_a_run_is_overwritten_only_when_resumed(tmp_path: Path, name: str) -> No
     trace.write_text("")
     with pytest.raises(
         ValueError,
-        match=r"holds a run already\..*--resume auto continues that run; or name another",
+        match=r"already holds a run\..*To continue that run, use --resume auto; otherwise choose another",
     ):
         claim(tmp_path, resume=False)
     claim(tmp_path, resume=True)
@@ -125,14 +125,16 @@ def test_a_full_disk_ends_the_log_with_one_line(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert capsys.readouterr().err == f"{tmp_path}/log.txt cannot be written (File too large)\n"
+    assert capsys.readouterr().err == (
+        f"Could not write {tmp_path}/log.txt: File too large. Training continues without the log.\n"
+    )
 
 
 def test_a_failed_picture_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     with spare_training("curves.png"):
         raise OSError(28, "No space left on device")
     assert caplog.messages == [
-        "curves.png cannot be written (No space left on device). Training goes on; free some space."
+        "Could not write curves.png: No space left on device. Training continues; free some space."
     ]
     with pytest.raises(ValueError, match="a bug"), spare_training("curves.png"):
         raise ValueError("a bug")

@@ -68,7 +68,7 @@ def test_each_start_adds_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"starts": 1}', '{"starts": ['])
 def test_facts_of_another_hand_are_not_overwritten(tmp_path: Path, text: str) -> None:
     (tmp_path / "facts.json").write_text(text)
-    with pytest.raises(ValueError, match=r"changed by hand\. Expected: .*; move it away"):
+    with pytest.raises(ValueError, match=r"with other contents\. Expected: .*; move it away"):
         run_facts.append_start(tmp_path, {})
     assert (tmp_path / "facts.json").read_text() == text
 
