@@ -14,7 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ddl.data.preparation.prepare import Preparation, prepare
+from ddl.data.preparation.preparation import Preparation
+from ddl.data.preparation.prepare import prepare
 from ddl.flags import Parser, add_flags, complain, given_flags
 
 

@@ -20,15 +20,14 @@ from ddl.distributed.runtime import (
     allreduce,
     barrier,
     broadcast,
-    init,
     is_initialized,
     is_root,
     local_rank,
     local_size,
     rank,
-    shutdown,
     size,
 )
+from ddl.distributed.start import init, shutdown
 
 _LAZY = {
     "AverageAccumulators": "fit_callbacks",
@@ -39,7 +38,7 @@ _LAZY = {
     "ReduceMetrics": "fit_callbacks",
     "SyncBatchNormalization": "keras_patches.batch_norm",
     "average_accumulators": "state.model_state",
-    "average_moving_statistics": "keras_patches.batch_norm",
+    "average_moving_statistics": "state.moving_statistics",
     "broadcast_state": "state.model_state",
     "broadcast_variables": "state.variables",
     "find_desync": "state.model_state",

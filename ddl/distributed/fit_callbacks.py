@@ -12,8 +12,8 @@ import keras
 
 from ddl.distributed import runtime
 from ddl.distributed.gradients import step_share
-from ddl.distributed.keras_patches import batch_norm
 from ddl.distributed.state import model_state, reduced_metrics
+from ddl.distributed.state.moving_statistics import average_moving_statistics
 
 
 def standard_callbacks(*, check_every_steps: int = 100) -> list[keras.callbacks.Callback]:
@@ -72,10 +72,10 @@ class AverageMovingStatistics(keras.callbacks.Callback):
     """Average the moving statistics of local batch normalization before they are used or saved."""
 
     def on_test_begin(self, logs: Any = None) -> None:
-        batch_norm.average_moving_statistics(self.model)
+        average_moving_statistics(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        batch_norm.average_moving_statistics(self.model)
+        average_moving_statistics(self.model)
 
 
 class ReduceMetrics(keras.callbacks.Callback):

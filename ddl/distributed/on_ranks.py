@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import ddl.distributed as dist
+from ddl.distributed import runtime
 
 Result = TypeVar("Result")
 
@@ -22,7 +22,7 @@ def on_all(action: Callable[[], Result]) -> Result:
         results.append(action())
     except ValueError as caught:
         error = str(caught)
-    errors = dist.allgather(error)
+    errors = runtime.allgather(error)
     for rank, found in enumerate(errors):
         if found is not None:
             raise ValueError(found if all(errors) else f"{found} (This is what rank {rank} met.)")
@@ -37,12 +37,12 @@ def on_root(action: Callable[[], Result]) -> Result:
     """
     result: Any = None
     error = None
-    if dist.is_root():
+    if runtime.is_root():
         try:
             result = action()
         except ValueError as caught:
             error = str(caught)
-    error, shared = dist.broadcast((error, result))
+    error, shared = runtime.broadcast((error, result))
     if error is not None:
         raise ValueError(error)
     answer: Result = shared

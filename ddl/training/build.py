@@ -12,9 +12,9 @@ from ddl.models.zoo import build_model
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import build_loss
 from ddl.training.objectives.metrics import build_metric
+from ddl.training.optimization.keras_schedule import build_schedule
 from ddl.training.optimization.optimizers import build_optimizer
 from ddl.training.optimization.plateau import plateau_factor
-from ddl.training.optimization.schedules import build_schedule
 from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
 

@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 import ddl.distributed as dist
-from ddl.distributed import runtime
+from ddl.distributed import runtime, start
 from ddl.distributed.job import cpu_affinity
+from ddl.distributed.job.launcher import placement
 from tests.launch import run_ranks
 from tests.ranks import call_ranks
 
@@ -154,3 +156,18 @@ def test_neighbours_share_a_processor_and_a_core(tmp_path: Path) -> None:
         *({0, 4}, {1, 5, 2}, {6, 3, 7}),
     ]
     assert cpu_affinity.share_of({5, 3, 9}, 0, 2, tmp_path / "nothing") == {3}
+
+
+def test_each_rank_takes_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While `init` runs, the rank's place is not public yet: only what the launcher says is known."""
+    tensorflow = mock.MagicMock()
+    tensorflow.config.list_physical_devices.return_value = ["GPU 0", "GPU 1"]
+    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
+    monkeypatch.setattr(runtime, "_initialized", False)
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        monkeypatch.setenv(name, "1")
+    place = {"RANK": "1", "SIZE": "2", "LOCAL_RANK": "1", "LOCAL_SIZE": "2"}
+    for name, value in place.items():
+        monkeypatch.setenv(f"OMPI_COMM_WORLD_{name}", value)
+    start._set_up_tensorflow(placement())
+    tensorflow.config.set_visible_devices.assert_called_once_with("GPU 1", "GPU")

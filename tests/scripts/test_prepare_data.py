@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from ddl.data.pictures.conversion import Conversion
-from ddl.data.preparation.prepare import Preparation
+from ddl.data.preparation.preparation import Preparation
 from ddl.data.sources import open_source
 from tests.data import make
 from tests.launch import REPOSITORY

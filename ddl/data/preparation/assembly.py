@@ -10,7 +10,7 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +18,9 @@ from ddl import __version__
 from ddl.closable_file import Sink
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
+from ddl.data.preparation.preparation import Preparation
 from ddl.files import put_in_place
 
-if TYPE_CHECKING:
-    from ddl.data.preparation.prepare import Preparation
-
-COMPRESSIONS = ("none", "lzf", "gzip")
 Fields = dict[str, tuple[tuple[int, ...], np.dtype]]
 CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the whole chunk
 

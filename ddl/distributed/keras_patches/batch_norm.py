@@ -1,4 +1,4 @@
-"""Batch normalization over the global batch, and averaging of local moving statistics.
+"""Batch normalization over the global batch.
 
 `SyncBatchNormalization` is Keras's own layer with its flag `synchronized=True`. Keras 3 alone reduces its statistics
 only under `tf.distribute`. After `init` on several ranks, every layer with the flag uses the statistics of all ranks,
@@ -17,7 +17,6 @@ import tensorflow as tf
 from ddl.distributed import runtime
 from ddl.distributed.gradients import rank_sums, step_share
 from ddl.distributed.keras_patches import fused_norm
-from ddl.distributed.state.variables import average_variables
 
 
 def SyncBatchNormalization(**kwargs: Any) -> keras.layers.BatchNormalization:  # noqa: N802
@@ -121,18 +120,6 @@ def _sum_over_ranks(values: tf.Tensor, share: step_share.StepShare | None) -> tf
         )
 
     return summed(values)
-
-
-def local_layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """Return the model's batch normalization layers that use only their own rank's statistics."""
-    layers = model._flatten_layers(include_self=False, recursive=True)
-    kind = keras.layers.BatchNormalization
-    return [layer for layer in layers if isinstance(layer, kind) and not layer.synchronized]
-
-
-def average_moving_statistics(model: keras.Model) -> None:
-    """Set the moving mean and variance of every local layer to the mean over ranks. All ranks must call it."""
-    average_variables([v for layer in local_layers(model) for v in layer.non_trainable_variables])
 
 
 def _float64_sum(values: tf.Tensor, axes: list[int]) -> tf.Tensor:

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed.gradients.step_share import even, step_samples, taking
-from ddl.distributed.keras_patches import batch_norm
+from ddl.distributed.state.moving_statistics import local_layers
 
 
 def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Callable[[Any], Any]:
@@ -79,7 +79,7 @@ def _pad_if_empty(leaf: Any, count: tf.Tensor) -> Any:
 def _local_variables(model: keras.Model) -> list[tf.Variable]:
     """Return the variables that a step changes without a reduction: metrics and local moving statistics."""
     local = list(model.metrics_variables)
-    for layer in batch_norm.local_layers(model):
+    for layer in local_layers(model):
         local += layer.non_trainable_variables
     return [variable.value for variable in local]
 

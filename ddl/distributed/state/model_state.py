@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from ddl.distributed import runtime
-from ddl.distributed.keras_patches import batch_norm
+from ddl.distributed.state.moving_statistics import local_layers
 from ddl.distributed.state.variables import average_variables, broadcast_variables
 
 
@@ -33,9 +33,7 @@ def private_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
 
     At the end of an epoch `standard_callbacks()` average all of them except the states of random generators.
     """
-    moving = {
-        id(v): v for layer in batch_norm.local_layers(model) for v in layer.non_trainable_variables
-    }
+    moving = {id(v): v for layer in local_layers(model) for v in layer.non_trainable_variables}
     return {
         "seed": [variable for variable in model.variables if _is_seed(variable)],
         "moving": list(moving.values()),

@@ -1,0 +1,1 @@
+"""How fast a model is in Keras and as exports."""

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from ddl.data.source import Source
 from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
-
-if TYPE_CHECKING:
-    from ddl.training.data.training_data import TrainingData
 
 _TOP = {"top_1": 1, "top_5": 5}
 
 
-def check_shapes(data: TrainingData, plan: Plan) -> None:
+def check_shapes(training: Source, validation: Source, plan: Plan) -> None:
     """Refuse samples that the plan's model cannot take.
 
     Raises:
         ValueError: with the shapes that there are and those that there could be.
     """
-    shape = data.input_shape
-    other, other_target = (field.shape for field in data.validation.fields.values())
+    shape, target = (field.shape for field in training.fields.values())
+    other, other_target = (field.shape for field in validation.fields.values())
     if plan.image_size is not None and tuple(shape[: len(plan.image_size)]) != plan.image_size:
         raise ValueError(
             f"Received: image_size={_by(plan.image_size)}, but {plan.data} holds samples of {_by(shape)}. Expected: no "
@@ -39,7 +36,6 @@ def check_shapes(data: TrainingData, plan: Plan) -> None:
                 "x channels."
             )
     else:
-        target = list(data.training.fields.values())[1].shape
         _check_masks(shape, target, plan.data)
         _check_masks(other, other_target, plan.validation_data or plan.data)
         check_sides(shape, plan.data, plan)

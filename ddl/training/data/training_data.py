@@ -82,7 +82,7 @@ def open_data(plan: Plan) -> TrainingData:
     data = TrainingData(
         as_samples(training, plan, classes), as_samples(validation, plan, classes), classes
     )
-    check_shapes(data, plan)
+    check_shapes(data.training, data.validation, plan)
     check_agreement(plan, plan.metric, data.input_shape, classes)
     _ = (
         data.fingerprint

@@ -110,7 +110,7 @@ def build_optimizer(
 
     Args:
         name: one of `OPTIMIZERS`.
-        learning_rate: a number, or a schedule from `ddl.training.optimization.schedules.build_schedule`.
+        learning_rate: a number, or a schedule from `ddl.training.optimization.keras_schedule.build_schedule`.
         **options: options from `OPTIMIZERS.options(name)`.
     """
     values = OPTIMIZERS.check(name, **options)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from ddl.builder_table import BuilderTable
 from ddl.distributed.learning_rate import scale_factor
 from ddl.ranges import Range, check_ranges
 from ddl.training.optimization.schedule_shapes import Span
-
-if TYPE_CHECKING:
-    from ddl.training.optimization.keras_schedule import CourseSchedule
 
 _SHAPES = ("constant", "step", "cosine", "polynomial", "exponential")
 
@@ -127,42 +124,6 @@ def compute_rate(steps: Any, course: Course, xp: ModuleType) -> Any:
     if course.name == "plateau":
         return rate
     return rate * SCHEDULES.load(course.name)(steps, course.span, xp, **course.options)
-
-
-def build_schedule(
-    name: str,
-    *,
-    learning_rate: float,
-    steps_per_epoch: int,
-    epochs: int,
-    warmup_epochs: float = 0.0,
-    scaling: str = "none",
-    ranks: float = 1,
-    **options: Any,
-) -> CourseSchedule:
-    """Return the Keras schedule that computes `learning_rate_at`, for an optimizer.
-
-        build_schedule("cosine", learning_rate=1e-3, steps_per_epoch=100, epochs=50, final_factor=0.01)
-
-    The schedule for "plateau" also has `set_factor`. Call it on all ranks before each epoch, including the first one
-    after a resume, with `plateau_factor` of the history so far.
-
-    Args:
-        name: one of `SCHEDULES`.
-        learning_rate: base learning rate, per rank.
-        steps_per_epoch: steps (micro-batches) per epoch.
-        epochs: total number of epochs.
-        warmup_epochs: epochs over which the rate rises from the base to the full rate.
-        scaling: "linear", "sqrt" or "none".
-        ranks: number of ranks.
-        **options: options from `SCHEDULES.options(name)`.
-    """
-    course = Course(
-        name, learning_rate, steps_per_epoch, epochs, warmup_epochs, scaling, ranks, options
-    )
-    from ddl.training.optimization.keras_schedule import CourseSchedule, PlateauSchedule
-
-    return (PlateauSchedule if name == "plateau" else CourseSchedule)(course)
 
 
 def needs_length(name: str) -> bool:

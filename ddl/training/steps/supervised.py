@@ -15,9 +15,9 @@ import ddl.distributed as dist
 from ddl.data import sharding
 from ddl.data.batches import pipeline
 from ddl.distributed.job.launcher import threads_per_rank
-from ddl.distributed.keras_patches import batch_norm
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state, reduced_metrics
+from ddl.distributed.state.moving_statistics import average_moving_statistics
 from ddl.training.data.training_data import TrainingData
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
@@ -134,7 +134,7 @@ class SupervisedSteps:
 
     def validate(self) -> Iterator[Mapping[str, Any]]:
         """Look at all validation samples once, and yield the logs after each step."""
-        batch_norm.average_moving_statistics(self.model)
+        average_moving_statistics(self.model)
         self._trained = self._sums()
         self.model.reset_metrics()
         batches = iter(self._validation)
@@ -156,7 +156,7 @@ class SupervisedSteps:
         """Average what each rank has of its own, and compare weights and optimizer state of all ranks."""
         self._trained = []
         model_state.average_accumulators(self.model)
-        batch_norm.average_moving_statistics(self.model)
+        average_moving_statistics(self.model)
         model_state.check_desync(self.model, f"at the end of epoch {self._run.position.epoch + 1}")
 
     def finish(self) -> None:

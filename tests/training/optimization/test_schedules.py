@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from ddl.distributed.learning_rate import scaled_learning_rate
 from ddl.options import parse_value
+from ddl.training.optimization.keras_schedule import build_schedule
 from ddl.training.optimization.optimizers import build_optimizer
 from ddl.training.optimization.schedules import (
     SCHEDULES,
     Course,
-    build_schedule,
     learning_rate_at,
     needs_length,
 )
