@@ -212,7 +212,7 @@ def test_a_server_that_stays_away_ends_the_job(cluster: Cluster, root: Db) -> No
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--table nothing --model cells", "table='nothing'. Expected: a table of this database,"),
+        ("--table nothing --model cells", "table='nothing'. Expected: a table of this database; names are"),
         ("--table small;drop --model cells", "table='small;drop'. Expected: a table"),
         ("--table small --model cell", "model=cell, version=any. Expected: a deployed model."),
         ("--table small --model cells --version 9", "version=9. Expected: version 1."),
