@@ -126,9 +126,13 @@ class Run:
         return done
 
     def named(self, logs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return losses and metrics by the plan's names, without the output's name that Keras puts first."""
+        """Return losses and metrics by the plan's names, without the output's name that Keras puts first.
+
+        They come in alphabetical order, as Keras hands them to callbacks: lines and columns of a run keep their order.
+        """
+        logs = dict(sorted(logs.items()))
         if not self.main_output:
-            return dict(logs)
+            return logs
         metrics = {f"{self.main_output}_{name}": name for name in self.plan.metric}
         metrics |= {f"val_{long}": f"val_{name}" for long, name in metrics.items()}
         return {metrics.get(name, name): value for name, value in logs.items()}
