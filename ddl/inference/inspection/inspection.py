@@ -42,10 +42,10 @@ class Inspection(Evaluation):
         backend: backend that predicts, or "auto" for Keras's own evaluation.
         inference_precision: "f32", or "bf16" (openvino only): faster on processors with bf16, less exact.
         exported: exported model file to evaluate instead of the run's Keras model.
-        per_picture: .csv file for the metrics of every sample.
-        confusion: .csv or .txt file for the confusion matrix.
+        per_picture: path of a .csv file for the metrics of every sample.
+        confusion: path of a .csv or .txt file for the confusion matrix.
         worst: number of samples with the worst predictions to draw; 0 for none.
-        worst_sheet: .png file for these samples.
+        worst_sheet: path of a .png file for these samples.
     """
 
     tile: tuple[int, ...] | None = None
