@@ -1,9 +1,9 @@
-"""Measure a trained model in Keras and in OpenVINO: size, images/s, latency, and Dice or accuracy.
+"""Benchmark a trained model in Keras and OpenVINO: size, images/s, latency, and Dice or accuracy.
 
     python scripts/benchmark_inference.py runs/cells --size 512 --output speed.md
 
-The ways have their turns one after another, round after round, so that noise meets all alike. Medians are printed, and
-in brackets the least and most of all rounds.
+Each round measures every backend in turn, so that noise affects all of them alike. The table shows medians, with
+minimum and maximum over all rounds in brackets.
 """
 
 from __future__ import annotations

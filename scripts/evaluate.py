@@ -1,10 +1,10 @@
-"""Measure a trained model on the data that it was trained with, or on others.
+"""Evaluate a trained model on its own data set or on another one.
 
     horovodrun -np 2 python scripts/evaluate.py runs/unet \\
         --checkpoint best --metric dice iou hausdorff_95
 
-The results are printed as JSON: losses and metrics over all samples, each seen once, whatever the number of ranks.
-A closer look, sample by sample, at large pictures by tiles:
+Prints loss and metrics as JSON, over all samples and each counted once, on any number of ranks.
+Evaluation sample by sample, with large pictures predicted by tiles:
 
     python scripts/evaluate.py runs/unet --tile 256 --per-picture all.csv \\
         --confusion confusion.txt --worst 8 --worst-sheet worst.png

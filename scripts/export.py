@@ -1,9 +1,9 @@
-"""Turn a trained model into a file for OpenVINO, ONNX Runtime, TensorFlow Lite or TensorFlow Serving.
+"""Export a trained model to OpenVINO, ONNX, TensorFlow Lite or SavedModel.
 
     python scripts/export.py runs/cells cells.xml --precision int8
 
-The export is compared with Keras on samples that the training did not see, and appears only if it is close enough.
-NAME.preprocessing.json beside it says what its pictures are; predict.py and evaluate.py take it as it is:
+The export is compared with Keras on the validation split, and saved only if the difference is within --tolerance.
+NAME.preprocessing.json is saved with it, so that predict.py and evaluate.py can use the export directly:
 
     python scripts/predict.py cells.xml pictures/ results/
     python scripts/evaluate.py runs/cells --exported cells.xml

@@ -1,10 +1,10 @@
-"""Find masks or labels in pictures and volumes of any size, with a trained model.
+"""Predict masks or labels of pictures and volumes of any size with a trained model.
 
     horovodrun -np 2 python scripts/predict.py runs/cells pictures/ results/ \\
         --tile 512 --overlay true
 
-Pictures become the model's input as they did in the training. Masks have the pictures' own sizes; labels go into one
-table, predictions.csv. Stopped or killed, the same command goes on where it was.
+Pictures are preprocessed as in training. Masks have the pictures' own sizes; labels are written to one table,
+predictions.csv. After an interruption, run the same command again to continue where it stopped.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Put a model into a PostgreSQL database, with the functions that find masks and labels in pictures there.
+"""Deploy a model to a PostgreSQL database, with SQL functions that predict masks and labels.
 
     python scripts/sql_deploy.py cells.xml --name cells --dsn "host=db dbname=lab"
 
-Then: SELECT id, ddl.segment('cells', image) FROM scans. Called again, it changes only what is not as it should be; a
-changed model becomes the next version. A password comes from PGPASSWORD, ~/.pgpass or a service file.
+Then: SELECT id, ddl.segment('cells', image) FROM scans. The command can be repeated: a changed model becomes the next
+version, an unchanged one stays. Passwords come from PGPASSWORD, ~/.pgpass or a service file.
 """
 
 from __future__ import annotations

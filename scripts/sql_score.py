@@ -1,9 +1,9 @@
-"""Score all pictures of a table inside PostgreSQL, with several workers, each picture exactly once.
+"""Score all pictures of a table inside PostgreSQL with several workers, each picture exactly once.
 
     python scripts/sql_score.py --table scans --model cells --workers 8 --dsn "dbname=lab"
 
-Results go into a table beside it, SCANS_scores. Workers and the server may be killed meanwhile; stopped, the same
-command goes on where it was. A bad picture becomes an error on its row.
+Results go into a second table, scans_scores. Killed workers are replaced, and a restarted server is reconnected. After
+an interruption, run the same command again to continue. A bad picture gets an error in its row.
 """
 
 from __future__ import annotations

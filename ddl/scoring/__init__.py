@@ -1,4 +1,4 @@
-"""Scoring in SQL: what runs inside PostgreSQL (`server` and below), and what talks to it from outside.
+"""Scoring in SQL: code that runs inside PostgreSQL (`server` and `in_database`), and its clients.
 
-Inside means: PL/Python imports it in the server's own processes. There is no TensorFlow on that side, and no SQL.
+PL/Python imports the inside part in the server's own processes. That part runs no SQL and loads no TensorFlow.
 """

@@ -1,7 +1,7 @@
-"""What the functions in the database call, in the server's own processes: models in, pictures in, results out.
+"""Python side of the database functions, called by PL/Python in the server's own processes.
 
-Nothing here runs SQL: in a parallel worker PL/Python's own queries fail, since each starts a subtransaction. The
-registry is read by the PL/pgSQL functions around it, which hand a model over once a backend.
+Nothing here runs SQL: queries from PL/Python fail in parallel workers, since each starts a subtransaction. The PL/pgSQL
+functions around it read the table of models and pass each model once per backend.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ddl.scoring.in_database.network import open_network, without_signals
 from ddl.scoring.in_database.readable_folders import read_below
 
 MODELS_KEPT = 4
-"""In a backend; the one that was used longest ago gives way."""
+"""Number of models that a backend caches; the least recently used one is dropped."""
 
 _KEY = "ddl.models"
 _ERROR_LENGTH = 500
@@ -27,7 +27,7 @@ _ERROR_LENGTH = 500
 Kept = MutableMapping[str, Any]
 Row = tuple[bytes | None, str | None, float | None, str | None]
 
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it would say, our errors say
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our own errors say the same
 
 
 def openvino_version() -> str:
@@ -37,22 +37,23 @@ def openvino_version() -> str:
 
 
 def is_loaded(kept: Kept, checksum: str) -> bool:
-    """Return whether this backend has a model. `kept` is PL/Python's GD."""
+    """Return whether this backend has loaded a model. `kept` is PL/Python's dictionary GD."""
     return checksum in kept.get(_KEY, {})
 
 
 def load(kept: Kept, checksum: str, network: bytes, weights: bytes, preprocessing: str) -> None:
-    """Build a model and keep it as long as the backend lives.
+    """Load a model and cache it in the backend.
 
     Raises:
-        ValueError: it is not what was deployed.
+        ValueError: the model differs from the deployed one.
     """
     if digest(network, weights, preprocessing) != checksum:
         raise ValueError(
-            f"Received: a model whose checksum is not {checksum[:12]}... Expected: what was deployed; deploy it again."
+            f"Received: a model whose checksum is not {checksum[:12]}... Expected: the model as deployed; deploy it "
+            "again."
         )
     how = preprocessing_from_json(preprocessing, "the model's preprocessing")
-    with without_signals():  # TBB and NumPy start threads whenever they like
+    with without_signals():  # TBB and NumPy start threads while the model loads
         model = Model(open_network(network, weights), how)
     models = kept.setdefault(_KEY, {})
     while len(models) >= MODELS_KEPT:
@@ -63,19 +64,24 @@ def load(kept: Kept, checksum: str, network: bytes, weights: bytes, preprocessin
 def segment(
     kept: Kept, checksum: str, pictures: Sequence[bytes | None], threshold: float, limits: Limits
 ) -> list[bytes | None]:
-    """Return the mask of each picture; of NULL, NULL."""
+    """Return the mask of each picture; NULL for NULL."""
     model = _model(kept, checksum)
-    return [None if one is None else model.segment(one, threshold, limits) for one in pictures]
+    return [
+        None if picture is None else model.segment(picture, threshold, limits)
+        for picture in pictures
+    ]
 
 
 def classify(
     kept: Kept, checksum: str, pictures: Sequence[bytes | None], limits: Limits
 ) -> list[tuple[int, str | None, float | None]]:
-    """Return place (from 1), most probable class and probability of each picture; NULLs of NULL."""
+    """Return place (from 1), most probable class and its probability of each picture; NULLs for NULL."""
     model = _model(kept, checksum)
-    none = (None, None)
-    found = [none if one is None else model.classify(one, limits) for one in pictures]
-    return [(place, *one) for place, one in enumerate(found, start=1)]
+    nulls = (None, None)
+    results = [
+        nulls if picture is None else model.classify(picture, limits) for picture in pictures
+    ]
+    return [(place, *result) for place, result in enumerate(results, start=1)]
 
 
 def probabilities(
@@ -92,7 +98,7 @@ def score(
     threshold: float,
     limits: Limits,
 ) -> Iterator[Row]:
-    """Yield mask, class, probability and error of each picture: a bad one has an error, and the others go on."""
+    """Yield mask, class, probability and error of each picture. A bad picture gets an error; the others are scored."""
     model = _model(kept, checksum)
     for picture in pictures:
         try:
@@ -107,14 +113,14 @@ def score(
 
 
 def read_file(name: str | None, folders: Sequence[str], limits: Limits) -> bytes:
-    """Return a file below one of the folders."""
+    """Return the content of a file below one of the folders."""
     return read_below(name or "", folders, limits.bytes)
 
 
 def try_file(
     name: str | None, folders: Sequence[str], limits: Limits
 ) -> tuple[bytes | None, str | None]:
-    """Return a file, or the reason why not."""
+    """Return the content of a file, or an error text."""
     try:
         return read_below(name or "", folders, limits.bytes), None
     except (ValueError, OSError, MemoryError) as error:
@@ -122,7 +128,7 @@ def try_file(
 
 
 def error_text(error: BaseException) -> str:
-    """Return one line about an error, of characters that a text in a database may have."""
+    """Return an error as one line without characters that PostgreSQL's text type refuses."""
     text = " ".join(str(error).replace("\0", " ").split()) or type(error).__name__
     return text.encode("utf-8", "replace").decode()[:_ERROR_LENGTH]
 
@@ -130,5 +136,5 @@ def error_text(error: BaseException) -> str:
 def _model(kept: Kept, checksum: str) -> Model:
     models = kept[_KEY]
     model: Model = models.pop(checksum)
-    models[checksum] = model  # the last one used stands last
+    models[checksum] = model  # moved to the end: the dictionary is ordered by last use
     return model

@@ -1,4 +1,4 @@
-"""From the flags of sql_deploy.py and sql_score.py to results and an exit status."""
+"""The commands behind scripts/sql_deploy.py and scripts/sql_score.py."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ddl.scoring.client.job import Job
 from ddl.scoring.deployment.deployment import Deployment
 
 INTERRUPTED = 130
-"""What shells say of Ctrl-C."""
+"""Exit status after Ctrl-C, as shells report it."""
 
 
 def deploy_from_flags(parser: Parser, argv: list[str] | None) -> int:
-    """Parse, check, deploy; return the exit status: 0, or 2 for bad input, with one line on stderr."""
+    """Run sql_deploy.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
     values = given_flags(vars(parser.parse_args(argv)))
     try:
         deployment = Deployment(**_of(Deployment, values))
@@ -39,7 +39,7 @@ def deploy_from_flags(parser: Parser, argv: list[str] | None) -> int:
 
 
 def score_from_flags(parser: Parser, argv: list[str] | None) -> int:
-    """Parse, check, score; return the exit status: 0, or 2 for bad input, with one line on stderr."""
+    """Run sql_score.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
     values = given_flags(vars(parser.parse_args(argv)))
     try:
         job = Job(**_of(Job, values))
@@ -50,7 +50,9 @@ def score_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain(parser.name, error)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.name}: interrupted; the same command goes on where it was.\n")
+        sys.stderr.write(
+            f"\n{parser.name}: interrupted; run the same command again to continue where it stopped.\n"
+        )
         return INTERRUPTED
     return 0
 

@@ -65,14 +65,14 @@ def lab(cluster: Cluster) -> Iterator[psycopg.Connection[Any]]:
 
 
 ATTACKS: dict[str, tuple[str, tuple[Any, ...], str]] = {
-    "a path up": (FILE, ("../secret.png",), "which is no plain name"),
-    "a path up in the middle": (FILE, ("folder.png/../../secret.png",), "which is no plain name"),
-    "another path": (FILE, ("/etc/passwd",), "which is not there|leads out"),
+    "a path up": (FILE, ("../secret.png",), "which is not a plain path"),
+    "a path up in the middle": (FILE, ("folder.png/../../secret.png",), "which is not a plain path"),
+    "another path": (FILE, ("/etc/passwd",), "which does not exist|leads out"),
     "a link out": (FILE, ("link.png",), "which leads out of its folder"),
     "a linked folder": (FILE, ("up/secret.png",), "which leads out of its folder"),
     "a device": (FILE, ("zero.png",), "which leads out of its folder"),
-    "a pipe": (FILE, ("pipe.png",), "which is no regular file"),
-    "a folder": (FILE, ("folder.png",), "which cannot be read|no regular file"),
+    "a pipe": (FILE, ("pipe.png",), "which is not a regular file"),
+    "a folder": (FILE, ("folder.png",), "which cannot be read|not a regular file"),
     "a link to itself": (FILE, ("loop.png",), "which cannot be read"),
     "a large file": (FILE, ("large.png",), "of more than 100000000 bytes"),
     "SQL in a file name": (FILE, ("x'; DROP TABLE ddl.models; --",), "which cannot be read|not there"),

@@ -38,7 +38,7 @@ def test_only_a_superuser_can_deploy(
 ) -> None:
     monkeypatch.setenv("PGUSER", "lab")
     monkeypatch.setenv("PGDATABASE", "postgres")
-    with pytest.raises(ValueError, match="user lab, who is no superuser"):
+    with pytest.raises(ValueError, match="user lab, who is not a superuser"):
         deploy(models["cells"], "cells")
 
 
@@ -47,7 +47,7 @@ def test_only_a_superuser_can_deploy(
     [
         ({"schema": "public"}, "schema public, which belongs to pg_database_owner"),
         ({"schema": "fresh", "server_python": ("/nowhere",)}, "cannot import ddl from /nowhere"),
-        ({"schema": "fresh", "server_python": ("/tmp",)}, "server_python=/tmp, to which everybody"),
+        ({"schema": "fresh", "server_python": ("/tmp",)}, "server_python=/tmp, which is world-writable"),
         ({"schema": "fresh", "table": "gone"}, 'relation "gone" does not exist. Expected: a database'),
     ],
 )  # fmt: skip
@@ -72,7 +72,7 @@ def test_code_that_everybody_may_change_is_refused_at_any_depth(
         folder.chmod(0o755)
         path = folder / place
         path.chmod(path.stat().st_mode | 0o002)
-        with pytest.raises(ValueError, match=f"server_python={path}, to which everybody may write"):
+        with pytest.raises(ValueError, match=f"server_python={path}, which is world-writable"):
             deploy(models["cells"], "cells", server_python=(temporary,))
 
 
@@ -94,8 +94,8 @@ def test_a_server_that_is_not_there_gets_one_line(models: dict[str, Path]) -> No
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ({"python": "3.12"}, "for a server whose Python is 3.12. Expected: packages of that"),
-        ({"python": "3.11", "open": "/opt/ddl"}, "server_python=/opt/ddl, to which everybody"),
+        ({"python": "3.12"}, "for a server whose Python is 3.12. Expected: packages for that"),
+        ({"python": "3.11", "open": "/opt/ddl"}, "server_python=/opt/ddl, which is world-writable"),
         ({"python": "3.11", "problem": "ImportError: x\ny"}, "cannot import ddl from /opt/ddl, "),
     ],
 )
@@ -123,7 +123,7 @@ def test_the_printed_sql_can_be_run_by_hand_again_and_again(
         assert body is not None
         (line,) = [line for line in body[0].splitlines() if line.startswith("folders = ")]
         assert line == f"folders = {list(folders)!a}"
-        with pytest.raises(psycopg.Error, match=r"'x.png', which is not there"):
+        with pytest.raises(psycopg.Error, match=r"'x.png', which does not exist"):
             connection.execute("SELECT hand.img_inference('x.png')")
 
 
@@ -219,7 +219,9 @@ def test_weights_of_a_broken_copy_are_told_as_such(tmp_path: Path) -> None:
     weights = path.with_suffix(".bin")
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1])
-    message = f"bright.bin of {len(whole) - 1} bytes, weights that are too short. Expected: {len(whole)} bytes"
+    message = (
+        f"bright.bin of {len(whole) - 1} bytes, which is truncated. Expected: {len(whole)} bytes"
+    )
     with pytest.raises(ValueError, match=message):
         read_parts(path)
 

@@ -85,7 +85,7 @@ def test_the_newest_version_counts_and_the_old_ones_stay(
     old, new = bright_model(tmp_path, "old", 0.3), bright_model(tmp_path, "new", 0.7)
     assert "two version 1 deployed" in deploy(old, "two")
     first = one(lab, query, content)
-    assert "two version 1 was there already" in deploy(old, "two")
+    assert "two version 1 was already deployed" in deploy(old, "two")
     assert "two version 2 deployed" in deploy(new, "two")
     assert decode(one(lab, query, content)).sum() < decode(first).sum()
     assert one(lab, "SELECT ddl.segment('two', %s::bytea, version => 1)", content) == first

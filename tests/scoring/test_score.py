@@ -147,7 +147,7 @@ def test_file_names_are_scored_too(root: Db, open_folder: Path) -> None:
     assert status == 0, complained
     found = {row[0]: (row[1] is not None, row[4]) for row in results(root, "files")}
     assert found["one.png"] == (True, None)
-    assert "no plain name" in found["../secret.png"][1]
+    assert "not a plain path" in found["../secret.png"][1]
     assert not found["gone.png"][0]
 
 
@@ -171,7 +171,7 @@ def test_a_picture_that_ends_the_server_process_gets_an_error(cluster: Cluster, 
         wrong = [(row[0], row[4]) for row in results(again, "deadly") if row[1] is None]
     ((number, error),) = wrong
     assert number == 5
-    assert error.startswith("Received: a picture over which the server's process ended")
+    assert error.startswith("Received: a picture on which the server's process died")
 
 
 def test_ctrl_c_ends_all_and_the_same_command_goes_on(cluster: Cluster, root: Db) -> None:
@@ -185,7 +185,7 @@ def test_ctrl_c_ends_all_and_the_same_command_goes_on(cluster: Cluster, root: Db
     assert process.returncode == 130
     assert (
         complained.splitlines()[-1]
-        == "sql_score: interrupted; the same command goes on where it was."
+        == "sql_score: interrupted; run the same command again to continue where it stopped."
     )
     assert "Traceback" not in complained
     assert not any(member.is_running() for member in members)
@@ -206,20 +206,20 @@ def test_a_server_that_stays_away_ends_the_job(cluster: Cluster, root: Db) -> No
     finally:
         cluster.ctl("start")
     assert process.returncode == 2, complained
-    assert "no server for 0.5 s" in complained.splitlines()[-1]
+    assert "The server did not answer for 0.5 s" in complained.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--table nothing --model cells", "table='nothing'. Expected: a table of this database,"),
+        ("--table nothing --model cells", "table='nothing'. Expected: a table of this database; names are"),
         ("--table small;drop --model cells", "table='small;drop'. Expected: a table"),
         ("--table small --model cell", "model=cell, version=any. Expected: a deployed model."),
         ("--table small --model cells --version 9", "version=9. Expected: version 1."),
         ("--table small --model cells --schema other", "schema=other, which holds no models"),
         ("--table small --model cells --id-column image", "id_column='image' of small"),
         ("--table small --model cells --picture-column id", "picture_column='id' of small, of type"),
-        ("--table small --model cells --results x;y", "results='x;y'. Expected: a table, or a name"),
+        ("--table small --model cells --results x;y", "results='x;y'. Expected: an existing table, or a name"),
         ("--table small --model cells --results small", "has no column error"),
         ("--table hidden --model cells", "permission denied for table hidden"),
     ],

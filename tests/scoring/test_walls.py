@@ -94,8 +94,8 @@ def test_results_are_found_again_in_the_schema_of_the_pictures(root: Db) -> None
 @pytest.mark.parametrize(
     ("mode", "before", "message"),
     [
-        ("ACCESS EXCLUSIVE", 2, "looking for waiting pictures took longer than --timeout-s 0.1, 3"),
-        ("SHARE", 3, "writing an error took longer than --timeout-s 0.1, 3 times in a row"),
+        ("ACCESS EXCLUSIVE", 2, "Claiming unscored pictures took longer than --timeout-s 0.1, 3"),
+        ("SHARE", 3, "Writing an error took longer than --timeout-s 0.1, 3 times in a row"),
     ],
 )
 def test_a_table_of_results_that_stays_locked_ends_the_job(

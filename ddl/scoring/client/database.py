@@ -1,4 +1,4 @@
-"""Which database, and who asks: without a password, which comes from the environment or from files alone."""
+"""Connection to the database. Passwords come only from the environment or from files, never from flags."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _SECRET = ("password", "sslpassword")
 
 @dataclass(frozen=True)
 class Database:
-    """Where the database is.
+    """Database connection.
 
     Without these flags: PGHOST, PGDATABASE, PGUSER and so on, as for psql.
 
     Attributes:
-        dsn: such as "host=db dbname=lab user=me" or postgresql://me@db/lab, never with a password.
-        service: a name in ~/.pg_service.conf.
+        dsn: connection string, such as "host=db dbname=lab user=me" or postgresql://me@db/lab, without a password.
+        service: name of a service in ~/.pg_service.conf.
     """
 
     dsn: str = ""
     service: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what is no connection, and a password that anybody could read in the list of processes."""
+        """Check the connection string. A password in it is refused: any user could read it in the process list."""
         convert_fields(self)
         driver = load_driver()
         try:
             parts = driver.conninfo.conninfo_to_dict(self.dsn)
         except driver.ProgrammingError as error:
-            # What it says may repeat a password.
+            # The driver's own message may contain a password, so it is not shown.
             raise ValueError(
-                "Received: a dsn that is none. Expected: such as 'host=db dbname=lab user=me'."
+                "Received: a malformed dsn. Expected: for example 'host=db dbname=lab user=me'."
             ) from error
         for name in _SECRET:
             if parts.get(name):
@@ -47,13 +47,15 @@ class Database:
                     "PGPASSWORD, ~/.pgpass or a service file (--service)."
                 )
         if self.service and parts.get("service"):
-            raise ValueError("Received: service and a dsn with one. Expected: one of them.")
+            raise ValueError(
+                "Received: service and a dsn that contains a service. Expected: only one of them."
+            )
 
     def connect(self, **settings: Any) -> psycopg.Connection[Any]:
-        """Return a connection. `settings` are session settings of the server.
+        """Connect to the database. `settings` are session settings of the server.
 
         Raises:
-            psycopg.OperationalError: there is no server, or it refuses.
+            psycopg.OperationalError: no server answers, or it refuses the connection.
         """
         import psycopg
 
@@ -66,7 +68,7 @@ class Database:
             connect_timeout=CONNECT_TIMEOUT_S,
         )
         try:
-            # Not as `options`, which would take the place of those of the dsn, the service or PGOPTIONS.
+            # Not passed as `options`, which would replace those of the dsn, the service or PGOPTIONS.
             for name, value in settings.items():
                 connection.execute("SELECT set_config(%s, %s, false)", (name, str(value)))
             connection.autocommit = False
@@ -87,21 +89,21 @@ def load_driver() -> Any:
         import psycopg.conninfo
     except ImportError as error:
         raise ValueError(
-            f"Received: a Python without psycopg ({error}). Expected: it; {INSTALL}."
+            f"Received: a Python without psycopg ({error}). Expected: psycopg installed; run {INSTALL}."
         ) from error
     return psycopg
 
 
 def told(error: Exception) -> str:
-    """Return what a server or its absence said, in one line."""
+    """Return the message of a database error in one line."""
     diagnosis = getattr(error, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(error)
     return " ".join(message.split())[:500]
 
 
 def refusal(error: Exception, expected: str = "a database that can be read and written") -> str:
-    """Return what a server said as a line of ours, which it may be already."""
-    # PL/Python puts the name of the class before what ddl said in the server.
+    """Turn a database error into a "Received / Expected" line; ddl's own errors from the server already are one."""
+    # PL/Python puts the name of the exception class in front of the message.
     message = told(error).removeprefix("ValueError: ")
     if message.startswith("Received: "):
         return message

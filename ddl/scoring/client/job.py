@@ -1,4 +1,4 @@
-"""What is scored, and how, as one frozen value: whatever the flags of scripts/sql_score.py can say."""
+"""Settings of scripts/sql_score.py."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _RANGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is scored.
+    """Scoring.
 
     Attributes:
-        table: of pictures, such as scans or lab.scans.
-        model: its name in the database.
-        version: of the model; without, the newest when the job starts.
-        results: table of results, made when there is none; without, TABLE_scores.
-        id_column: of the table; its values are unique.
-        picture_column: bytea of pictures, or text of file names.
-        workers: processes, each with a connection of its own.
-        batch_size: pictures in a transaction; as many are scored again when a worker is killed.
-        threshold: above which a probability is foreground, of one class.
-        timeout_s: that a batch may take in the server.
-        reconnect_s: that a worker waits for a server that has gone away.
-        schema: that sql_deploy.py made.
-        greenplum: the database is Greenplum, whose segments share the work: one worker.
+        table: table of pictures, such as scans or lab.scans.
+        model: name of the model in the database.
+        version: version of the model; the newest at the start of the job if not given.
+        results: table of results, created if it does not exist; TABLE_scores if not given.
+        id_column: unique column of the table.
+        picture_column: column with the pictures (bytea) or their file names (text).
+        workers: number of worker processes, each with its own connection.
+        batch_size: pictures per transaction; when a worker is killed, its batch is scored again.
+        threshold: probability above which a pixel is foreground; only for models with one class.
+        timeout_s: maximum time for a batch in the server.
+        reconnect_s: time that a worker waits for a lost server to come back.
+        schema: schema that sql_deploy.py created.
+        greenplum: the database is Greenplum; needs --workers 1, since its segments share the work.
     """
 
     table: str
@@ -53,7 +53,7 @@ class Job:
     greenplum: bool = False
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what cannot be scored."""
+        """Convert the fields to their types and check them."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "scoring")
         check_name(self.model)

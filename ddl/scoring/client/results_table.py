@@ -1,4 +1,4 @@
-"""The table of results: made, checked, and filled with a waiting row for every picture that has none."""
+"""The table of results: created, checked, and filled with an unscored row for every new picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ddl.scoring.client.job import Job
 from ddl.scoring.deployment.sql_names import quote_name, split_name
 
 _COLUMNS = (*("id", "model", "version", "mask", "label", "probability", "error", "scored_at"),)
-_LOCK = 0x64646C  # "ddl": one command at a time makes and fills a table of results
+_LOCK = 0x64646C  # "ddl" in ASCII; an advisory lock, so that only one job creates and fills a table of results
 
 _TABLE = """
 CREATE TABLE {results} (
@@ -47,15 +47,15 @@ WHERE a.attrelid = %s::regclass AND a.attname = %s AND a.attnum > 0 AND NOT a.at
 
 @dataclass(frozen=True)
 class Target:
-    """A job with all that the database knew of it; names are (schema, table), as they are.
+    """A job with its names resolved in the database; table names are (schema, table), as stored.
 
     Attributes:
-        job: of the flags.
-        table: of pictures.
-        results: of results.
-        id_type: of the table's ids.
-        function: that scores: score of pictures, or score_file of file names.
-        version: of the model.
+        job: settings from the flags.
+        table: table of pictures.
+        results: table of results.
+        id_type: SQL type of the ids.
+        function: scoring function: `score` for pictures, `score_file` for file names.
+        version: version of the model.
     """
 
     job: Job
@@ -67,18 +67,18 @@ class Target:
 
 
 def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
-    """Make and fill the table of results.
+    """Create and fill the table of results.
 
     Raises:
-        ValueError: there is no such model, table or column.
+        ValueError: unknown model, table or column.
     """
     with connection.transaction():
         version = _find_version(connection, job)
         table = _find_table(connection, quote_name(job.table))
         if table is None:
             raise ValueError(
-                f"Received: table={job.table!r}. Expected: a table of this database, in capital and "
-                "small letters as it is stored."
+                f"Received: table={job.table!r}. Expected: a table of this database; names are "
+                "case-sensitive."
             )
         id_type, function = _check_columns(connection, job, table)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -97,7 +97,7 @@ def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
 
 
 def count(connection: psycopg.Connection[Any], target: Target) -> tuple[int, int, int]:
-    """Return how many rows wait, how many are done, and how many of these have an error in place of a result."""
+    """Return the numbers of rows that are unscored, scored, and scored with an error."""
     row = connection.execute(
         sql.SQL(
             "SELECT count(*), count(scored_at), count(error) FROM {} WHERE model = %s AND version = %s"
@@ -109,7 +109,7 @@ def count(connection: psycopg.Connection[Any], target: Target) -> tuple[int, int
 
 
 def first_error(connection: psycopg.Connection[Any], target: Target) -> str:
-    """Return the error of the smallest id that has one, in one line."""
+    """Return the first error by id, in one line."""
     row = connection.execute(
         sql.SQL(
             "SELECT error FROM {} WHERE model = %s AND version = %s AND error IS NOT NULL ORDER BY id LIMIT 1"
@@ -130,12 +130,13 @@ def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:
         ).fetchall()
     except psycopg.errors.InsufficientPrivilege as error:
         raise ValueError(
-            f"Received: {told(error)}, for user {connection.info.user}. Expected: one with the role of sql_deploy.py: "
+            f"Received: {told(error)}, for user {connection.info.user}. Expected: a user with sql_deploy.py's role: "
             f"GRANT ddl_scorer TO {sql.Identifier(connection.info.user).as_string(None)} (or the role of its --role)."
         ) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise ValueError(
-            f"Received: schema={job.schema}, which holds no models. Expected: what scripts/sql_deploy.py made."
+            f"Received: schema={job.schema}, which holds no models. Expected: a schema that scripts/sql_deploy.py "
+            "created."
         ) from error
     known = [int(row[0]) for row in rows]
     if not known or (job.version is not None and job.version not in known):
@@ -149,7 +150,7 @@ def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:
 def _find_table(
     connection: psycopg.Connection[Any], name: sql.Identifier
 ) -> tuple[str, str] | None:
-    """Return schema and name of the table that a name stands for here."""
+    """Return schema and name of a table, or None if there is no such table."""
     try:
         with connection.transaction():
             row = connection.execute(
@@ -157,7 +158,7 @@ def _find_table(
                 "ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p')",
                 (name.as_string(connection),),
             ).fetchone()
-    except psycopg.Error:  # no name at all
+    except psycopg.Error:  # not a valid name
         return None
     return None if row is None else (row[0], row[1])
 
@@ -165,21 +166,21 @@ def _find_table(
 def _check_columns(
     connection: psycopg.Connection[Any], job: Job, table: tuple[str, str]
 ) -> tuple[str, str]:
-    """Return the type of the ids, and the function that takes the pictures."""
+    """Return the type of the ids, and the scoring function for the type of the pictures."""
     place = sql.Identifier(*table).as_string(connection)
     ids = connection.execute(_COLUMN, (place, job.id_column)).fetchone()
     if ids is None or not ids[1]:
         raise ValueError(
-            f"Received: id_column={job.id_column!r} of {job.table}. Expected: a column that is its primary key or has "
-            "a unique index of its own."
+            f"Received: id_column={job.id_column!r} of {job.table}. Expected: the primary key, or a column with a "
+            "unique index of its own."
         )
     pictures = connection.execute(_COLUMN, (place, job.picture_column)).fetchone()
     kind = None if pictures is None else str(pictures[0]).partition("(")[0]
     functions = {"bytea": "score", "text": "score_file", "character varying": "score_file"}
     if kind not in functions:
         raise ValueError(
-            f"Received: picture_column={job.picture_column!r} of {job.table}, of type {kind}. Expected: bytea of "
-            "pictures, or text of file names."
+            f"Received: picture_column={job.picture_column!r} of {job.table}, of type {kind}. Expected: bytea with "
+            "pictures, or text with file names."
         )
     return str(ids[0]), functions[str(kind)]
 
@@ -187,17 +188,17 @@ def _check_columns(
 def _make(
     connection: psycopg.Connection[Any], job: Job, table: tuple[str, str], id_type: str
 ) -> tuple[str, str]:
-    """Return the name of the table of results, which is there afterwards."""
+    """Find or create the table of results, and return its name."""
     given = split_name(job.results) if job.results else (table[0], f"{table[1]}_scores")
     name = ".".join(given)
-    # Made beside the pictures, it is looked for there, too.
+    # The table is created in the schema of the pictures, so it is also looked up there.
     full = given if len(given) > 1 else (table[0], *given)
     found = _find_table(connection, sql.Identifier(*given))
     found = found or _find_table(connection, sql.Identifier(*full))
     if found is None:
         if len(full) > 2 or not all(part.replace("_", "a").isalnum() for part in full):
             raise ValueError(
-                f"Received: results={name!r}. Expected: a table, or a name such as lab.scores."
+                f"Received: results={name!r}. Expected: an existing table, or a name such as lab.scores."
             )
         found = (full[0], full[1])
         _create(connection, job, found, id_type)
@@ -210,7 +211,7 @@ def _make(
     if missing:
         raise ValueError(
             f"Received: results={name}, which has no column {sorted(missing)[0]}. Expected: a table that this script "
-            "made, or a new name."
+            "created, or a new name."
         )
     return found
 
@@ -223,7 +224,7 @@ def _create(
     connection.execute(
         sql.SQL(_TABLE).format(results=place, id_type=sql.SQL(id_type), distribution=where)
     )
-    # PNGs are compressed already. The index holds what waits: it shrinks as the job goes on.
+    # PNGs are already compressed. The partial index covers only unscored rows, so it shrinks during the job.
     connection.execute(
         sql.SQL("ALTER TABLE {} ALTER COLUMN mask SET STORAGE EXTERNAL").format(place)
     )

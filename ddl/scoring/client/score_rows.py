@@ -1,7 +1,7 @@
-"""The two statements of a transaction that scores: rows are claimed, and get their results.
+"""The two statements of a scoring transaction: claim rows, then write their results.
 
-A claimed row is locked until its result is committed with it. Whoever is killed before lets go of it; whoever looks for
-rows meanwhile skips it, and afterwards sees it scored. So every row gets one result, whatever happens.
+A claimed row stays locked until the transaction commits its result. If the worker dies first, the lock is released.
+Other workers skip locked rows and later see them scored. So every row gets exactly one result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SELECT r.id::text FROM {results} r
 WHERE r.model = %(model)s AND r.version = %(version)s AND r.scored_at IS NULL {which}
 ORDER BY r.id LIMIT %(limit)s FOR UPDATE {skip}
 """
-# By r.id: "id" alone would be the text of the first line, by which all that waits would be sorted for every batch.
+# ORDER BY r.id, not id: "id" is the text of the first line, which has no index, so every batch would sort all rows.
 
 _SCORE = """
 WITH found AS (
@@ -44,10 +44,10 @@ SELECT EXISTS (
 
 
 class Claims:
-    """The rows of a job, through one connection. Call within a transaction."""
+    """Claims and scores the rows of a job over one connection. Call its methods within a transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any], target: Target) -> None:
-        """Take a connection, which stays the caller's."""
+        """Use a connection; the caller closes it."""
         self._connection, self._target = connection, target
         job = target.job
         self._values = {"model": job.model, "version": target.version, "threshold": job.threshold}
@@ -62,24 +62,24 @@ class Claims:
         }
 
     def claim(self, limit: int) -> list[str]:
-        """Return the ids of rows that wait, at most so many, which are this transaction's from now on."""
+        """Lock at most `limit` rows without results for this transaction, and return their ids."""
         return self._claim(sql.SQL(""), limit=limit)
 
     def claim_one(self, name: str) -> list[str]:
-        """Return the id if it waits and nobody else has it."""
+        """Lock one row; return its id, or an empty list if it has a result or another worker holds it."""
         which = sql.SQL("AND r.id = %(id)s::text::{}").format(self._names["id_type"])
         return self._claim(which, limit=1, id=name)
 
     def score(self, ids: list[str]) -> int:
-        """Score claimed rows; return how many got a result."""
+        """Score claimed rows; return the number of results."""
         return self._run(_SCORE, ids=ids).rowcount
 
     def fail(self, name: str, error: str) -> None:
-        """Give a claimed row an error in place of a result."""
+        """Write an error instead of a result to a claimed row."""
         self._run(_FAIL, id=name, error=error)
 
     def any_wait(self) -> bool:
-        """Return whether rows are left, others' claims included."""
+        """Return whether rows without results are left, including rows that other workers hold."""
         row = self._run(_WAITS).fetchone()
         return bool(row and row[0])
 

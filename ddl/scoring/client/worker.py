@@ -1,4 +1,4 @@
-"""One worker: claims, has the server score, commits, again and again, through whatever happens to the server."""
+"""A worker process: claims rows, lets the server score them, and commits; reconnects when the server goes away."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from ddl.scoring.client.score_rows import Claims
 
 DONE, FATAL = "done", "fatal"
 LOSSES = 3
-"""So often may the server process end over one picture, before that picture gets an error."""
+"""Number of crashes of the server process over one picture before that picture gets an error."""
 
 _LOOK_AGAIN_S = 0.2
 _WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
-_SHUT_DOWN = (
-    "57P01",
-    "57P02",
-    "57P03",
-)  # by an administrator, over another process's crash, not yet up
+# SQLSTATEs admin_shutdown, crash_shutdown (another process crashed) and cannot_connect_now (starting up).
+_SHUT_DOWN = ("57P01", "57P02", "57P03")
 
 
 def work(database: Database, target: Target, pipe: Connection) -> None:
-    """Score until nothing waits, and tell the parent: (DONE, rows) a batch, or (FATAL, why)."""
+    """Score until no unscored rows are left. Sends (DONE, rows) after each batch, or (FATAL, reason)."""
     worker = Worker(database, target)
     try:
         while True:
@@ -43,17 +40,19 @@ def work(database: Database, target: Target, pipe: Connection) -> None:
                 pipe.send((DONE, count))
             else:
                 time.sleep(_LOOK_AGAIN_S)
-    except (psycopg.Error, ValueError) as error:
+    except psycopg.Error as error:
         pipe.send((FATAL, refusal(error)))
-    except BrokenPipeError:  # the parent is gone
+    except ValueError as error:  # ours, already one line for the user
+        pipe.send((FATAL, str(error)))
+    except BrokenPipeError:  # the parent has exited
         return
 
 
 class Worker:
-    """A connection, which is made again when it breaks, and the pictures under suspicion of having broken it."""
+    """A connection, renewed when it breaks, and the pictures that were being scored when the backend died."""
 
     def __init__(self, database: Database, target: Target) -> None:
-        """Take what to do; nothing is connected yet."""
+        """Prepare the worker; the first step connects."""
         self._database, self._target = database, target
         self._connection: psycopg.Connection[Any] | None = None
         self._losses: Counter[str] = Counter()
@@ -61,11 +60,14 @@ class Worker:
         self._in_vain = 0
 
     def step(self) -> int | None:
-        """Score one batch; return its rows: 0 when others hold all that waits, None when nothing does.
+        """Score one batch.
+
+        Returns:
+            The number of rows; 0 if other workers hold all unscored rows; None if no unscored rows are left.
 
         Raises:
-            psycopg.Error: that trying again would not mend.
-            ValueError: the server stayed away, or does not find what waits in time.
+            psycopg.Error: an error that a retry would not fix.
+            ValueError: the server did not come back, or claiming rows repeatedly timed out.
         """
         ids: list[str] = []
         connection = self._connected()
@@ -87,7 +89,8 @@ class Worker:
             if not connection.closed:
                 raise
             self._connection = None
-            # That another process has crashed comes as a warning; the error is only that the line is dead.
+            # When another process crashed, the reason arrives as a warning; the error only says that the connection
+            # closed. Such a shutdown is not this batch's fault.
             if not {error.sqlstate, *self._warnings} & set(_SHUT_DOWN):
                 self._suspect(ids, 1)
             return 0
@@ -97,25 +100,25 @@ class Worker:
         return len(ids)
 
     def _choose(self, claims: Claims) -> list[str]:
-        """Return claimed ids: of suspects one at a time, so that the others are cleared."""
+        """Claim rows. Suspects are claimed one at a time, which shows which picture kills the backend."""
         for name in list(self._losses):
             if found := claims.claim_one(name):
                 return found
-            del self._losses[name]  # somebody else has it
+            del self._losses[name]  # another worker has claimed it
         return claims.claim(self._target.job.batch_size)
 
     def _score(self, claims: Claims, ids: list[str]) -> None:
         if len(ids) == 1 and self._losses[ids[0]] >= LOSSES:
             claims.fail(
                 ids[0],
-                "Received: a picture over which the server's process ended, or took longer than "
-                f"{self._target.job.timeout_s:g} s. Expected: one that can be scored.",
+                "Received: a picture on which the server's process died or took longer than "
+                f"{self._target.job.timeout_s:g} s. Expected: a picture that can be scored.",
             )
         else:
             claims.score(ids)
 
     def _give_up_on(self, ids: list[str], error: psycopg.Error) -> None:
-        """Remember what took too long: a batch; or, which is no picture's fault, to find one or to write its error."""
+        """Handle a timeout: suspect the batch, or count timeouts of claiming rows and of writing an error."""
         is_given_up = len(ids) == 1 and self._losses[ids[0]] >= LOSSES
         if ids and not is_given_up:
             self._suspect(ids, LOSSES if len(ids) == 1 else 1)
@@ -123,10 +126,10 @@ class Worker:
             return
         self._in_vain += 1
         if self._in_vain >= LOSSES:
-            what = "writing an error" if ids else "looking for waiting pictures"
+            what = "Writing an error" if ids else "Claiming unscored pictures"
             raise ValueError(
-                f"Received: {what} took longer than --timeout-s {self._target.job.timeout_s:g}, "
-                f"{LOSSES} times in a row. Expected: a table of results that nobody locks; or a longer --timeout-s."
+                f"{what} took longer than --timeout-s {self._target.job.timeout_s:g}, {LOSSES} times in a row. Check "
+                "whether another session locks the table of results, or raise --timeout-s."
             ) from error
 
     def _suspect(self, ids: list[str], weight: int) -> None:
@@ -134,7 +137,7 @@ class Worker:
             self._losses[name] += weight
 
     def _connected(self) -> psycopg.Connection[Any]:
-        """Return the connection, made again within a bounded time."""
+        """Return the connection; reconnect for at most `reconnect_s`."""
         if self._connection is not None:
             return self._connection
         deadline = time.monotonic() + self._target.job.reconnect_s
@@ -146,31 +149,33 @@ class Worker:
                 wait_s = _WAITS_S[min(attempt, len(_WAITS_S) - 1)]
                 if time.monotonic() + wait_s > deadline:
                     raise ValueError(
-                        f"Received: no server for {self._target.job.reconnect_s:g} s ({told(error)}). Expected: one; "
-                        "the same command goes on where it was."
+                        f"The server did not answer for {self._target.job.reconnect_s:g} s ({told(error)}). Start it, "
+                        "then run the same command again to continue where it stopped."
                     ) from error
                 time.sleep(wait_s)
                 attempt += 1
             else:
                 self._warnings.clear()
-                self._connection.add_notice_handler(lambda one: self._warnings.append(one.sqlstate))
+                self._connection.add_notice_handler(
+                    lambda notice: self._warnings.append(notice.sqlstate)
+                )
                 return self._connection
 
 
 def connect(database: Database, timeout_s: float) -> psycopg.Connection[Any]:
-    """Return a connection for scoring, whose server process ends soon after its client.
+    """Connect for scoring, with a server process that ends soon after its client.
 
     Args:
-        database: where to.
-        timeout_s: of each statement; 0 for none.
+        database: the database.
+        timeout_s: timeout of each statement; 0 for none.
     """
     connection = database.connect(
         statement_timeout=max(1, round(timeout_s * 1000)) if timeout_s else 0,
-        # Where "serializable" is the default, workers that claim side by side would be refused.
+        # With "serializable" as default, workers that claim rows in parallel would fail with serialization errors.
         default_transaction_isolation="read committed",
     )
     connection.autocommit = True
-    # Functions that say what they cost look expensive enough to compile the query around them, which takes longer.
+    # The functions' high cost would trigger JIT compilation of each query, which takes longer than it saves.
     if connection.info.server_version >= 110000:
         connection.execute("SET jit = off")
     if connection.info.server_version >= 140000:

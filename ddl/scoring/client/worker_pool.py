@@ -1,4 +1,4 @@
-"""Workers as processes: started, watched, replaced when they are killed, ended with Ctrl-C; and progress."""
+"""Run the worker processes: start and watch them, replace killed ones, stop them on Ctrl-C, and show progress."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LOOK_EVERY_S = 1.0
 
 
 def score(job: Job, database: Database) -> str:
-    """Score every row that has no result yet, and return what came of it in one line.
+    """Score every row that has no result yet, and return a one-line summary.
 
     Raises:
-        ValueError: there is nothing of the kind, or the server stayed away.
+        ValueError: no such table or model, or the server did not come back.
     """
     try:
         with connect(database, 0 if job.greenplum else 86_400) as connection:
@@ -47,19 +47,19 @@ def score(job: Job, database: Database) -> str:
 
 
 class Crew:
-    """The workers of a job."""
+    """The worker processes of a job."""
 
     def __init__(self, database: Database, target: Target, workers: int) -> None:
-        """Get ready; nobody works yet."""
+        """Prepare the pool; `run` starts the workers."""
         self._database, self._target, self._wanted = database, target, workers
         self._members: dict[Connection, Any] = {}
         self._replaced = 0
 
     def run(self, done: int, progress: Progress) -> None:
-        """Have all rows scored, of which so many are done.
+        """Score all rows; `done` is the number of rows that already have results.
 
         Raises:
-            ValueError: a worker met what trying again would not mend.
+            ValueError: a worker failed in a way that a retry would not fix.
         """
         try:
             for _ in range(self._wanted):
@@ -77,7 +77,7 @@ class Crew:
     def _start(self) -> None:
         context = mp.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
-        # Ctrl-C goes to all processes of a terminal; here the parent alone decides.
+        # A terminal sends Ctrl-C to all processes. The workers block it, so that the parent alone ends them.
         with _holding(signal.SIGINT):
             member = context.Process(target=work, args=(self._database, self._target, theirs))
             member.start()
@@ -85,18 +85,19 @@ class Crew:
         self._members[ours] = member
 
     def _listen(self, pipe: Connection) -> int:
-        """Return the rows that a worker reports; replace one that is gone."""
+        """Return the number of rows that a worker reports; replace the worker if it died."""
         try:
             kind, what = pipe.recv()
         except (EOFError, OSError):
-            self._bury(pipe)
+            self._replace(pipe)
             return 0
         if kind == DONE:
             self._replaced = 0
             return int(what)
         raise ValueError(what)
 
-    def _bury(self, pipe: Connection) -> None:
+    def _replace(self, pipe: Connection) -> None:
+        """Start a new worker in place of one that was killed. One that exited with 0 has finished its work."""
         member = self._members.pop(pipe)
         pipe.close()
         member.join()
@@ -105,8 +106,8 @@ class Crew:
         self._replaced += 1
         if self._replaced > _REPLACED_IN_A_ROW:
             raise ValueError(
-                f"Received: workers that end with status {member.exitcode}, one after another. Expected: that they "
-                "work; look at the lines above."
+                f"{self._replaced} workers in a row ended with status {member.exitcode}. See their errors in the lines "
+                "above."
             )
         self._start()
 
@@ -124,7 +125,7 @@ class Crew:
 
 @contextlib.contextmanager
 def _holding(number: signal.Signals) -> Iterator[None]:
-    """Keep a signal back, for good in processes that start meanwhile."""
+    """Block a signal; processes that start within the block keep it blocked."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a deployment changes for all models: the folders that SQL may read from, and the limits of pictures."""
+"""Settings that a deployment changes for all models: the folders that SQL may read, and the limits of pictures."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _LIMITS = re.compile(r"^limits = server\.Limits\((\d+), (\d+)\)$", re.MULTILINE)
 
 
 def read_body(connection: psycopg.Connection[Any], schema: str) -> str:
-    """Return the Python that holds the folders and limits of now, or nothing."""
+    """Return the Python source that contains the current folders and limits, or an empty string."""
     row = connection.execute(_BODY, (schema,)).fetchone()
     return str(row[0]) if row else ""
 
 
 def tell_changes(body: str, deployment: Deployment) -> list[str]:
-    """Return a line for each that becomes another.
+    """Return a line for each setting that changed.
 
     Args:
-        body: what the database held before.
-        deployment: that has come since.
+        body: the source that `read_body` returned before the deployment.
+        deployment: the new deployment.
     """
     lines = []
     folders, limits = _FOLDERS.search(body), _LIMITS.search(body)

@@ -1,4 +1,4 @@
-"""Put functions and a model into a database, in one transaction: all of it, or nothing."""
+"""Deploy the functions and a model to a database in one transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ddl.scoring.deployment.schema import create_schema, prepare_table
 
 
 def statements(deployment: Deployment, code: tuple[str, ...]) -> Iterator[sql.Composed]:
-    """Yield all that is run, but the model itself."""
+    """Yield all statements of a deployment except the one that inserts the model."""
     yield from create_schema(deployment)
     yield from create_functions(deployment, code)
     yield from grant_rights(deployment)
@@ -28,19 +28,19 @@ def statements(deployment: Deployment, code: tuple[str, ...]) -> Iterator[sql.Co
 
 
 def as_text(deployment: Deployment) -> str:
-    """Return all that would be run, but the model itself, for a person to read or to run with psql."""
+    """Return the deployment's SQL without the model itself, to read or to run with psql."""
     code = deployment.server_python or own_code()
     lines = [f"{one.as_string(None).strip()};\n" for one in statements(deployment, code)]
     row = f"{deployment.name}, a row of {deployment.schema}.models"
-    missing = f"-- the model itself ({row}) is put in by sql_deploy.py without --print-sql\n"
+    missing = f"-- the model itself ({row}) is inserted by sql_deploy.py without --print-sql\n"
     return "\n".join(["BEGIN;\n", *lines, missing, "COMMIT;\n"])
 
 
 def deploy(deployment: Deployment, database: Database) -> str:
-    """Do it, and return what came of it: a line, and one more for each setting of all models that it changed.
+    """Deploy, and return a summary: one line, and one more for each changed setting that affects all models.
 
     Raises:
-        ValueError: there is no such server, it may not be done, or the server cannot run it.
+        ValueError: no connection, missing rights, or a server that cannot run ddl.
     """
     parts = read_parts(deployment.model)
     try_parts(parts)
@@ -54,19 +54,19 @@ def deploy(deployment: Deployment, database: Database) -> str:
             for statement in statements(deployment, code):
                 connection.execute(statement)
             version, is_new = _register(connection, deployment, parts)
-            # Built here once, so that nobody's query is the first to find out.
+            # Load the model once now, so that a model that does not load fails here and not in a user's query.
             use = sql.SQL("SELECT {}(%s, %s)").format(sql.Identifier(deployment.schema, "_use"))
             connection.execute(use, (deployment.name, version))
     except (errors.FeatureNotSupported, errors.UndefinedFile) as error:
         raise ValueError(
-            f"Received: a server without PL/Python ({told(error)}). Expected: it; Debian: apt-get install "
-            "postgresql-plpython3-15."
+            f"Received: a server without PL/Python ({told(error)}). Expected: PL/Python installed; on Debian: apt-get "
+            "install postgresql-plpython3-15."
         ) from error
     except psycopg.Error as error:
         raise ValueError(
-            refusal(error, "a database, and a table, that can be set up; nothing was changed")
+            refusal(error, "a database and a table that this user may change; nothing was changed")
         ) from error
-    done = "deployed" if is_new else "was there already"
+    done = "deployed" if is_new else "was already deployed"
     first = f"{deployment.schema}: {deployment.name} version {version} {done} ({python})"
     return "\n".join([first, *tell_changes(before, deployment)])
 
@@ -75,15 +75,15 @@ def _check_rights(connection: psycopg.Connection[Any]) -> None:
     row = connection.execute("SHOW is_superuser").fetchone()
     if row is None or row[0] != "on":
         raise ValueError(
-            f"Received: user {connection.info.user}, who is no superuser. Expected: one; functions in PL/Python can be "
-            "made by nobody else."
+            f"Received: user {connection.info.user}, who is not a superuser. Expected: a superuser; only they can "
+            "create PL/Python functions."
         )
 
 
 def _register(
     connection: psycopg.Connection[Any], deployment: Deployment, parts: Parts
 ) -> tuple[int, bool]:
-    """Return the model's version, and whether it is a new one: what differs from the newest."""
+    """Insert the model unless it equals the newest version. Return its version, and whether it is new."""
     models = sql.Identifier(deployment.schema, "models")
     connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(models))
     newest = connection.execute(

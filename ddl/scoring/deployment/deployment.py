@@ -1,4 +1,4 @@
-"""What is put into a database, as one frozen value: whatever the flags of scripts/sql_deploy.py can say."""
+"""Settings of scripts/sql_deploy.py."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _IDENTIFIER = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,40}")
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is deployed.
+    """Deployment.
 
     Attributes:
-        model: NAME.xml of scripts/export.py, with NAME.bin and NAME.preprocessing.json beside it.
-        name: of the model in the database; a changed model of this name becomes its next version.
-        schema: that holds the functions and the models.
-        role: which may call the functions; made when there is none.
-        server_python: folders on the server that hold ddl, openvino and numpy, usually its site-packages; without,
-            those of this Python.
-        picture_folder: folders on the server of which img_inference may read files; without, none.
-        table: of pictures, that is set up for parallel queries.
-        picture_column: of the table.
-        parallel_workers: that a query of the table may use.
-        pixel_limit: pictures with more are refused before they are decoded.
-        byte_limit: pictures with more are refused before they are looked at.
+        model: NAME.xml from scripts/export.py, with NAME.bin and NAME.preprocessing.json in the same folder.
+        name: name of the model in the database; a changed model becomes the next version of this name.
+        schema: schema for the functions and the models.
+        role: role that may call the functions; created if it does not exist.
+        server_python: folders on the server that contain ddl, openvino and numpy, usually its site-packages; the
+            folders of this Python if not given.
+        picture_folder: folders on the server whose files img_inference and score_file may read; none if not given.
+        table: table of pictures to set up for parallel queries.
+        picture_column: column of the pictures in this table.
+        parallel_workers: parallel workers that a query of this table may use.
+        pixel_limit: maximum number of pixels of a picture; larger ones are refused before they are decoded.
+        byte_limit: maximum number of bytes of a picture; larger ones are refused before they are read.
         greenplum: write SQL for Greenplum.
-        print_sql: print the SQL in place of running it; only the model itself is missing in it.
+        print_sql: print the SQL instead of running it; only the model itself is left out.
     """
 
     model: Path
@@ -52,7 +52,7 @@ class Deployment:
     print_sql: bool = False
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what cannot be deployed."""
+        """Convert the fields to their types and check them."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "deployment")
         check_name(self.name)
@@ -60,7 +60,7 @@ class Deployment:
         check_identifier("role", self.role)
         if self.role == self.owner:
             raise ValueError(
-                f"Received: role={self.role}, which owns the functions. Expected: another."
+                f"Received: role={self.role}, which owns the functions. Expected: another role."
             )
         for name in ("server_python", "picture_folder"):
             for folder in getattr(self, name):
@@ -68,12 +68,12 @@ class Deployment:
 
     @property
     def owner(self) -> str:
-        """The role that owns everything, and as which the functions read the models. Nobody logs in as it."""
+        """The role that owns the schema, the models and the functions. It cannot log in."""
         return f"{self.schema}_owner"
 
 
 def check_name(name: str) -> None:
-    """Refuse a name of a model that would be hard to type in SQL."""
+    """Refuse a model name that would be hard to type in SQL."""
     if not _NAME.fullmatch(name):
         raise ValueError(
             f"Received: name={name!r}. Expected: letters, digits, '_', '-' and '.', at most 63."
@@ -81,10 +81,10 @@ def check_name(name: str) -> None:
 
 
 def check_identifier(what: str, name: str) -> None:
-    """Refuse a schema or role that would need quotes everywhere."""
+    """Refuse a schema or role that would need quotes in SQL."""
     if not _IDENTIFIER.fullmatch(name):
         raise ValueError(
-            f"Received: {what}={name!r}. Expected: small letters, digits and '_', at most 41, not pg_..."
+            f"Received: {what}={name!r}. Expected: lower-case letters, digits and '_', at most 41, not pg_..."
         )
 
 

@@ -1,7 +1,8 @@
-"""The functions in the database, as SQL: inner ones in PL/Python, which know no SQL, and outer ones, which find models.
+"""The database functions as SQL: inner ones in PL/Python, which run no SQL, and outer ones, which look up models.
 
-The outer ones run with the rights of the owner, who may read the models and call the inner ones; a caller may do
-neither. What a function is told by the deployment (folders, limits) stands in it as a literal.
+The outer functions run with the rights of the owner, who may read the models and call the inner functions; callers may
+do neither. Folders and limits of the deployment are literals in the functions' bodies, so that no caller can change
+them.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from psycopg import sql
 from ddl.scoring.deployment.deployment import Deployment
 
 COST = 1_000_000
-"""In units of a comparison (cpu_operator_cost): a picture takes milliseconds, a comparison nanoseconds. A query of a
-few pictures is already worth another process to PostgreSQL."""
+"""In units of cpu_operator_cost (a comparison): a picture takes milliseconds, a comparison nanoseconds. The high cost
+makes PostgreSQL use parallel workers even for a few pictures."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function.
+    """A database function.
 
     Attributes:
-        name: of it.
+        name: its name.
         takes: its arguments.
-        gives: what follows RETURNS.
+        gives: the text after RETURNS.
         body: Python, or PL/pgSQL with {schema} for the schema.
         volatility: VOLATILE, STABLE or IMMUTABLE.
     """
@@ -38,7 +39,7 @@ class Function:
 
     @property
     def types(self) -> str:
-        """What it is called with, for GRANT and ALTER."""
+        """Argument types, for GRANT and ALTER."""
         arguments = [one.split(" DEFAULT ")[0].strip() for one in self.takes.split(",")]
         return ", ".join(
             one.partition(" ")[2] for one in arguments if one and not one.startswith("OUT ")
@@ -94,7 +95,7 @@ INNER = (
         "VOLATILE",
     ),
 )
-"""In PL/Python; the body is a call of ddl.scoring.server."""
+"""PL/Python functions; each body is one call of ddl.scoring.server."""
 
 USE = Function(
     "_use",
@@ -193,15 +194,15 @@ END
         "VOLATILE",
     ),
 )
-"""In PL/pgSQL; what the role may call."""
+"""PL/pgSQL functions that the role may call."""
 
 
 def create_functions(deployment: Deployment, code: Sequence[str]) -> Iterator[sql.Composed]:
-    """Yield the statements that make every function, which nobody but the owner may call.
+    """Yield the statements that create every function; at first only the owner may call them.
 
     Args:
-        deployment: with schema, folders and limits.
-        code: folders on the server from which Python imports.
+        deployment: settings with schema, folders and limits.
+        code: folders on the server to import from.
     """
     for function in INNER:
         body = python_body(deployment, code, function.body)
@@ -218,12 +219,12 @@ def create_functions(deployment: Deployment, code: Sequence[str]) -> Iterator[sq
 
 
 def python_body(deployment: Deployment, code: Sequence[str], call: str) -> str:
-    """Return the body of an inner function: where the code is, and one call."""
+    """Return the body of an inner function: the import path, and one call."""
     lines = [
         "import os, sys",
         "if 'ddl.scoring.server' not in sys.modules:",
         f"    for name in {_THREADS}:",
-        "        os.environ[name] = '1'",  # before NumPy loads, which otherwise starts a thread a core
+        "        os.environ[name] = '1'",  # before NumPy loads, which otherwise starts one thread per core
         f"    for path in {list(reversed(code))!a}:",
         "        if path not in sys.path:",
         "            sys.path.insert(0, path)",
@@ -256,6 +257,6 @@ def _create(
 
 
 def place_of(deployment: Deployment, function: Function) -> sql.Composed:
-    """Return a function as statements name it."""
+    """Return the function's name with its argument types, as SQL statements refer to it."""
     name = sql.Identifier(deployment.schema, function.name)
     return sql.SQL("{}({})").format(name, sql.SQL(function.types))

@@ -1,4 +1,4 @@
-"""Whether the server's Python can run ddl: asked in the server, by a function that lives as long as the connection."""
+"""Check that the server's Python can run ddl, by a temporary function in the server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PACKAGES = (
     ),
     *("packaging", "absl"),
 )
-"""What ddl imports in the server, beside itself."""
+"""Packages that ddl imports in the server."""
 
 _PROBE = """
 import json, os, stat, sys
@@ -65,23 +65,23 @@ return json.dumps(found)
 
 
 def own_code() -> tuple[str, ...]:
-    """Return the folders from which this Python has ddl, and from which it has openvino."""
+    """Return the folders from which this Python imports ddl and openvino."""
     folders = [str(Path(__file__).resolve().parents[3])]
     found = importlib.util.find_spec("openvino")
     if found is None or found.origin is None:
         raise ValueError(
-            "Received: no server_python, and a Python without OpenVINO. Expected: OpenVINO, or "
-            "--server-python with the folders that have ddl and openvino on the server."
+            "Received: no server_python, and a Python without OpenVINO. Expected: OpenVINO installed here, or "
+            "--server-python with the folders of ddl and openvino on the server."
         )
     folders.append(str(Path(found.origin).resolve().parents[1]))
     return tuple(dict.fromkeys(folders))
 
 
 def check_server(connection: psycopg.Connection[Any], code: Sequence[str]) -> str:
-    """Return what the server's Python is.
+    """Return the versions of Python and OpenVINO in the server.
 
     Raises:
-        ValueError: ddl cannot be imported there from these folders.
+        ValueError: the server cannot import ddl from these folders.
     """
     connection.execute(
         sql.SQL(
@@ -98,26 +98,26 @@ def check_server(connection: psycopg.Connection[Any], code: Sequence[str]) -> st
 
 
 def refuse_misfit(found: dict[str, str], code: Sequence[str]) -> None:
-    """Refuse folders that are not for the server's Python, or that anybody may write to.
+    """Refuse folders that are for another Python, world-writable, or not importable.
 
     Raises:
-        ValueError: with what was met.
+        ValueError: one line that says what is wrong and what to do.
     """
     for folder in code:
         version = re.search(r"/python(\d+\.\d+)/", f"{folder}/")
         if version and version[1] != found["python"]:
             raise ValueError(
-                f"Received: {folder} for a server whose Python is {found['python']}. Expected: packages of that "
-                "Python; make a virtual environment with it, and name its site-packages with --server-python."
+                f"Received: {folder} for a server whose Python is {found['python']}. Expected: packages for that "
+                "Python; create a virtual environment with it and pass its site-packages as --server-python."
             )
     if found["open"]:
         raise ValueError(
-            f"Received: server_python={found['open']}, to which everybody may write. Expected: code that only its "
-            "owner may change: chmod -R o-w."
+            f"Received: server_python={found['open']}, which is world-writable. Expected: code that only its owner can "
+            "change: chmod -R o-w."
         )
     if found["problem"]:
         why = " ".join(found["problem"].split())[:300]
         raise ValueError(
-            f"Received: a server that cannot import ddl from {', '.join(code)} ({why}). Expected: folders that its "
-            "user may read, with ddl, openvino, numpy and scikit-image, at --server-python."
+            f"Received: a server that cannot import ddl from {', '.join(code)} ({why}). Expected: --server-python "
+            "folders with ddl, openvino, numpy and scikit-image that the server's user can read."
         )

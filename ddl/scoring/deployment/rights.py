@@ -1,4 +1,4 @@
-"""Who may call what, as SQL that may be run again and again: a deployment's role, and nobody who could before."""
+"""Grants as idempotent SQL: the deployment's role gets its rights, and all other grants are revoked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ END
 
 
 def grant_rights(deployment: Deployment) -> Iterator[sql.Composed]:
-    """Yield the statements that take all rights from whoever is not the owner, and give the role its own."""
+    """Yield the statements that revoke all rights from everyone but the owner, and grant the role its rights."""
     schema, role = sql.Identifier(deployment.schema), sql.Identifier(deployment.role)
     names = {"schema": sql.Literal(deployment.schema), "owner": sql.Literal(deployment.owner)}
     yield run_block(sql.SQL(_REVOKE).format(**names))

@@ -1,4 +1,4 @@
-"""Schema, roles and the registry of models, as SQL that may be run again and again."""
+"""Schema, roles and the table of models, as idempotent SQL."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ END
 
 
 def create_schema(deployment: Deployment) -> Iterator[Statement]:
-    """Yield the statements that make roles, schema and registry."""
+    """Yield the statements that create the roles, the schema and the table of models."""
     schema, owner = sql.Identifier(deployment.schema), sql.Identifier(deployment.owner)
     yield sql.SQL("CREATE EXTENSION IF NOT EXISTS plpython3u").format()
     yield _make_role(deployment.owner, is_owner=True)
@@ -76,13 +76,13 @@ def create_schema(deployment: Deployment) -> Iterator[Statement]:
 
 
 def prepare_table(deployment: Deployment) -> Iterator[Statement]:
-    """Yield the statements that let queries of the table of pictures use several processes."""
+    """Yield the statements that set up the table of pictures for parallel queries."""
     table = quote_name(deployment.table)
     column = sql.Identifier(deployment.picture_column)
-    # Pictures are compressed already; trying again costs time at every write and read.
+    # Pictures are already compressed; compressing them again costs time at every write and read.
     yield sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET STORAGE EXTERNAL").format(table, column)
     if not deployment.greenplum:
-        # Large pictures lie outside the table, which then looks too small to be worth a second process.
+        # Large pictures are stored out of line (TOAST), so the table looks too small for a parallel query.
         yield sql.SQL("ALTER TABLE {} SET (parallel_workers = {})").format(
             table, sql.Literal(deployment.parallel_workers)
         )
@@ -91,7 +91,7 @@ def prepare_table(deployment: Deployment) -> Iterator[Statement]:
 def _create_registry(deployment: Deployment) -> Iterator[Statement]:
     schema, owner = deployment.schema, sql.Identifier(deployment.owner)
     models, view = sql.Identifier(schema, "models"), sql.Identifier(schema, "model_versions")
-    # A function on a segment may read a table only where all of it is.
+    # In Greenplum a function on a segment can read only tables that are replicated to every segment.
     where = sql.SQL(" DISTRIBUTED REPLICATED" if deployment.greenplum else "")
     yield sql.SQL(_MODELS).format(models=models, distribution=where)
     yield sql.SQL("ALTER TABLE {} OWNER TO {}").format(models, owner)
@@ -99,7 +99,7 @@ def _create_registry(deployment: Deployment) -> Iterator[Statement]:
     yield sql.SQL("REVOKE ALL ON TABLE {} FROM PUBLIC").format(models)
     yield sql.SQL(_VERSIONS).format(view=view, models=models)
     yield sql.SQL("ALTER VIEW {} OWNER TO {}").format(view, owner)
-    if deployment.greenplum:  # which has no such triggers; nobody but the owner may write anyway
+    if deployment.greenplum:  # Greenplum has no such triggers; only the owner may write anyway
         return
     trigger = sql.Identifier(schema, "_refuse_change")
     yield sql.SQL(
@@ -122,5 +122,5 @@ def _make_role(name: str, *, is_owner: bool) -> Statement:
 
 
 def run_block(body: sql.Composed) -> Statement:
-    """Return the statement that runs a block of PL/pgSQL."""
+    """Return the DO statement that runs a block of PL/pgSQL."""
     return sql.SQL("DO {}").format(sql.Literal(body.as_string(None)))

@@ -1,4 +1,4 @@
-"""Names of tables as flags give them: SCHEMA.TABLE or TABLE, written as it is stored, never folded to small letters."""
+"""Table names in flags: SCHEMA.TABLE or TABLE, case-sensitive, exactly as stored."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from psycopg import sql
 
 
 def split_name(name: str) -> tuple[str, ...]:
-    """Return schema, if there is one, and table."""
+    """Return (schema, table), or (table,) for a name without a schema."""
     return tuple(name.split("."))
 
 
 def quote_name(name: str) -> sql.Identifier:
-    """Return a name for a statement; both scripts find the same table by it."""
+    """Quote a table name for a statement. Both scripts use it, so that they find the same table."""
     return sql.Identifier(*split_name(name))

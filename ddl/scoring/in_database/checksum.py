@@ -1,4 +1,4 @@
-"""What tells one deployed model from another. Standard library alone."""
+"""Checksum of a deployed model. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 
 
 def digest(network: bytes, weights: bytes, preprocessing: str) -> str:
-    """Return the checksum of a model, which no other has."""
-    found = hashlib.sha256()
+    """Return the SHA-256 of a model."""
+    checksum = hashlib.sha256()
     for part in (network, weights, preprocessing.encode()):
-        found.update(len(part).to_bytes(8, "big"))
-        found.update(part)
-    return found.hexdigest()
+        # The length in front keeps two models apart whose parts differ only in where one ends.
+        checksum.update(len(part).to_bytes(8, "big"))
+        checksum.update(part)
+    return checksum.hexdigest()

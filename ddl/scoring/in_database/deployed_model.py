@@ -1,4 +1,4 @@
-"""A deployed model in a backend: pictures as bytes in, masks as PNG or probabilities out."""
+"""A deployed model in a PostgreSQL backend: takes pictures as bytes, returns masks as PNG or probabilities."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from ddl.scoring.in_database.memory_file import memory_file
 
 
 class Model:
-    """A predictor with what turns a picture into its input."""
+    """A predictor with its preprocessing."""
 
     def __init__(self, predictor: Predictor, preprocessing: Preprocessing) -> None:
-        """Take a predictor."""
+        """Use a predictor and its preprocessing."""
         self._predictor, self._how = predictor, preprocessing
         self._segmenter = Segmenter(predictor, preprocessing, Cut(batch_size=1))
 
     @property
     def target(self) -> str:
-        """What it finds: "mask" or "label"."""
+        """What the model predicts: "mask" or "label"."""
         return self._how.target
 
     def segment(self, picture: bytes, threshold: float, limits: Limits) -> bytes:
-        """Return the mask as PNG at the picture's own size: 255 is foreground, of several classes a palette.
+        """Return the mask as PNG at the picture's own size: 255 for foreground, or a palette for several classes.
 
         Raises:
-            ValueError: it is no picture that this model takes.
+            ValueError: the picture is damaged, or the model does not accept it.
         """
         self._check_target("mask", "ddl.classify")
         if not (math.isfinite(threshold) and 0 <= threshold < 1):
@@ -58,15 +58,15 @@ class Model:
         """Return every class with its probability.
 
         Raises:
-            ValueError: it is no picture that this model takes.
+            ValueError: the picture is damaged, or the model does not accept it.
         """
         self._check_target("label", "ddl.segment")
         shown = self._how.model_input(decode(picture, limits))
         check_shape(shown, self._predictor.input_shape)
-        chances = self._predictor.predict(shown[None])[0]
-        if len(chances) == 1:
-            return [("0", 1 - float(chances[0])), ("1", float(chances[0]))]
-        return [(self._how.name_of(label), float(one)) for label, one in enumerate(chances)]
+        values = self._predictor.predict(shown[None])[0]
+        if len(values) == 1:
+            return [("0", 1 - float(values[0])), ("1", float(values[0]))]
+        return [(self._how.name_of(label), float(value)) for label, value in enumerate(values)]
 
     def classify(self, picture: bytes, limits: Limits) -> tuple[str, float]:
         """Return the most probable class and its probability."""
@@ -75,20 +75,21 @@ class Model:
     def _check_target(self, wanted: str, instead: str) -> None:
         if self._how.target != wanted:
             raise ValueError(
-                f"Received: a model that finds a {self._how.target}. Expected: one that finds a {wanted}; or {instead}."
+                f"Received: a model that predicts a {self._how.target}. Expected: a model that predicts a {wanted}, or "
+                f"a call of {instead}."
             )
 
 
 def most_probable(found: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """Return the class of the largest probability; of equal ones the first."""
-    return max(found, key=lambda one: one[1])
+    """Return the class with the largest probability; the first of equal ones."""
+    return max(found, key=lambda pair: pair[1])
 
 
 def decode(picture: bytes, limits: Limits) -> np.ndarray:
-    """Return a GIF, JPEG, PNG or TIFF as pixels (H, W, C).
+    """Decode a GIF, JPEG, PNG or TIFF to pixels (H, W, C).
 
     Raises:
-        ValueError: it is none, is damaged, or is beyond the limits.
+        ValueError: another format, a damaged picture, or one beyond the limits.
     """
     if not picture:
         raise ValueError("Received: a picture of 0 bytes. Expected: GIF, JPEG, PNG, TIFF.")
@@ -97,7 +98,9 @@ def decode(picture: bytes, limits: Limits) -> np.ndarray:
             f"Received: a picture of {len(picture)} bytes. Expected: at most {limits.bytes}."
         )
     with memory_file(picture) as path, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # Pillow's, which would go to the server's log
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # Pillow's warnings would end up in the server's log
         try:
             return read_picture(path, limits.pixels)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""How large a picture in a database may be."""
+"""Limits of the size of a picture in a database."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ BYTE_LIMIT = 100_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """What a picture may be.
+    """Limits of one picture.
 
     Attributes:
-        pixels: more are refused before they are decoded.
-        bytes: more are refused before they are looked at.
+        pixels: maximum number of pixels; checked before decoding.
+        bytes: maximum number of bytes; checked before reading the header.
     """
 
     pixels: int = PIXEL_LIMIT

@@ -1,4 +1,4 @@
-"""A file that exists in memory alone, for readers and writers that want a path."""
+"""A file in memory, for readers and writers that need a path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def memory_file(content: bytes = b"") -> Iterator[Path]:
-    """Yield the path of a file with this content, which is gone afterwards."""
+    """Yield the path of a temporary file with this content."""
     if not hasattr(os, "memfd_create"):  # not Linux
         with tempfile.NamedTemporaryFile() as file:
             file.write(content)

@@ -1,4 +1,4 @@
-"""An OpenVINO model from bytes, computed by one thread: a database already runs as many backends as it wants."""
+"""Load an OpenVINO model from bytes. It uses one thread, because PostgreSQL already runs several backends."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
     "INFERENCE_NUM_THREADS": 1,
     "NUM_STREAMS": 1,
-    "ENABLE_CPU_PINNING": False,  # every backend would pin its thread to the same core
-    "INFERENCE_PRECISION_HINT": "f32",  # else bf16 where the processor has it, and other results
+    "ENABLE_CPU_PINNING": False,  # with pinning, every backend would use the same core
+    "INFERENCE_PRECISION_HINT": "f32",  # the default is bf16 on CPUs that support it, with other results
 }
 
 
 def open_network(network: bytes, weights: bytes) -> OpenVinoPredictor:
-    """Build a model.
+    """Compile a model.
 
     Args:
-        network: the .xml of OpenVINO's IR.
-        weights: its .bin.
+        network: content of the .xml file.
+        weights: content of the .bin file.
 
     Raises:
-        ValueError: these are none.
+        ValueError: OpenVINO cannot load it.
     """
     with without_signals():
         core = load_openvino().Core()
@@ -36,13 +36,14 @@ def open_network(network: bytes, weights: bytes) -> OpenVinoPredictor:
         except RuntimeError as error:
             why = " ".join(str(error).split())[:160]
             raise ValueError(
-                f"Received: a network that OpenVINO cannot load ({why}). Expected: what scripts/export.py wrote."
+                f"Received: a network that OpenVINO cannot load ({why}). Expected: a model that scripts/export.py "
+                "wrote."
             ) from error
 
 
 @contextlib.contextmanager
 def without_signals() -> Iterator[None]:
-    """Let threads that start meanwhile be spared all signals: the server's handlers must run in its own thread."""
+    """Block all signals in threads that start within the block: PostgreSQL's handlers must run in its main thread."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         yield
