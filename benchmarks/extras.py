@@ -75,7 +75,7 @@ def time_extras(trial: Trial) -> dict[str, Any]:
     import keras
     import tensorflow as tf
 
-    from ddl.training.metrics import build_metric
+    from ddl.training.objectives.metrics import build_metric
 
     model, images, targets = compiled(trial)
     metric = build_metric(METRICS[target_of(trial.model)])

@@ -47,8 +47,8 @@ def train_alone(trial: Trial) -> dict[str, Any]:
     dist.init()
     import keras
 
-    from ddl.distributed.optimizer import use_fused_operations
-    from ddl.distributed.step import even
+    from ddl.distributed.gradients.step_share import even
+    from ddl.distributed.keras_patches.optimizer import use_fused_operations
 
     use_fused_operations()  # as under our optimizer
     model, images, targets = compiled(trial)

@@ -15,7 +15,7 @@ from ddl.benchmark.plans import LOSSES, METRICS, make_samples
 from ddl.benchmark.requests import Request
 from ddl.benchmark.trial import Trial
 from ddl.benchmark.trials import EpochClock, open_batches, read_batches, throughput
-from ddl.data.samples import ArraySamples
+from ddl.data.inputs_and_targets import ArraySamples
 from ddl.models.zoo import target_of
 
 _FIT = f"{__name__}:fit_on_arrays"
@@ -44,7 +44,7 @@ class StallRequest(Request):
         setups = {
             "fit on arrays": self.setup(1, way=_FIT, validates=False),
             "with our optimizer": self.setup(1, way=f"{__name__}:fit_as_script", validates=False),
-            "fit on ddl.data.pipeline": self.setup(1, way=f"{__name__}:fit_on_pipeline"),
+            "fit on ddl.data.batches.pipeline": self.setup(1, way=f"{__name__}:fit_on_pipeline"),
         }
         return Comparison("after the last step of an epoch", setups, "longest_end_s", "s")
 
@@ -116,7 +116,7 @@ def take_steps(trial: Trial) -> dict[str, Any]:
     dist.init()
     import tensorflow as tf
 
-    from ddl.distributed.optimizer import use_fused_operations
+    from ddl.distributed.keras_patches.optimizer import use_fused_operations
     from ddl.training.steps.blocks import MOST_STEPS, several_steps
 
     model, _, _ = compiled(trial)
@@ -139,8 +139,8 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
     import keras
 
     from ddl.models.zoo import build_model
-    from ddl.training.losses import build_loss
-    from ddl.training.metrics import build_metric
+    from ddl.training.objectives.losses import build_loss
+    from ddl.training.objectives.metrics import build_metric
 
     if trial.mixed_precision != "none":
         keras.config.set_dtype_policy(f"mixed_{trial.mixed_precision}")

@@ -10,7 +10,7 @@ from ddl.benchmark.cost_model import Network, Setting, Work, project
 from ddl.benchmark.projection import traffic_of
 from ddl.benchmark.reports import markdown, shown
 from ddl.benchmark.trial import Trial
-from ddl.distributed.buckets import BUCKET_BYTES
+from ddl.distributed.gradients.buckets import BUCKET_BYTES
 from ddl.models.zoo import build_model
 
 

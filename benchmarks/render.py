@@ -22,10 +22,10 @@ from ddl.benchmark.epochs import draw_epochs, epochs_table
 from ddl.benchmark.projection import draw_projection, projection_table
 from ddl.benchmark.reports import Result, markdown, rounded, say, shown
 from ddl.benchmark.steps import draw_steps, parts_of, steps_table
-from ddl.distributed.quiet import loading_tensorflow
+from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.options import convert_fields
-from ddl.training.step_time import PARTS
+from ddl.training.profiling.step_time import PARTS
 
 BEGIN, END = "<!-- rendered: begin -->", "<!-- rendered: end -->"
 _COSTS = ("s", "%")

@@ -28,7 +28,7 @@ def make_table(count: int, size: int) -> None:
     import psycopg
     from PIL import Image
 
-    from ddl.data.synthetic import microscope_picture
+    from ddl.data.pictures.synthetic_picture import microscope_picture
 
     with psycopg.connect() as connection:
         connection.execute("DROP TABLE IF EXISTS ddl_bench.scans")

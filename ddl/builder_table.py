@@ -1,6 +1,7 @@
 """Tables of named builders with options: a name and its options -> a loss, metric, optimizer, model, ...
 
-    LOSSES = BuilderTable("loss", {"dice": "ddl.training.loss_formulas:dice"}, ranges={"smooth": Range(1e-6)})
+    FORMULAS = "ddl.training.objectives.loss_formulas"
+    LOSSES = BuilderTable("loss", {"dice": f"{FORMULAS}:dice"}, ranges={"smooth": Range(1e-6)})
 
     LOSSES.options("dice")              # name -> type, default and help, read from the builder's source
     LOSSES.parse("dice", ["smooth=2"])  # {"smooth": 2.0}, from a command line

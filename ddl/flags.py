@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from ddl.distributed.launcher import placement
+from ddl.distributed.job.launcher import placement
 from ddl.options import Option, parse_size, parse_value, read_helps
 
 BAD_INPUT = 2

@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ddl.export.benchmark import InferenceBenchmark
-from ddl.export.command import benchmark_from_flags
+from ddl.export.export_command import benchmark_from_flags
+from ddl.export.speed.inference_benchmark import InferenceBenchmark
 from ddl.flags import Parser, add_flags
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ddl.export.command import export_from_flags
 from ddl.export.export import Export
+from ddl.export.export_command import export_from_flags
 from ddl.flags import Parser, add_flags
 
 

@@ -1,8 +1,8 @@
-"""Write synthetic microscope pictures and their masks as PNG files, to try everything with.
+"""Write synthetic microscope pictures and their masks as PNG files, as example data.
 
     python scripts/make_example.py example/ --count 1000
 
-The folder has images/ and masks/, as `--data` of a training takes them; predict.py takes images/ alone.
+The folder has images/ and masks/, as `--data` of a training script expects them; predict.py takes images/.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ddl.data.example import Example, write_example
+from ddl.data.preparation.example import Example, write_example
 from ddl.flags import Parser, add_flags, complain, given_flags
 
 

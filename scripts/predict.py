@@ -15,8 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.flags import Parser, add_flags
-from ddl.inference.command import predict_from_flags
-from ddl.inference.prediction import Prediction
+from ddl.inference.predict_command import predict_from_flags
+from ddl.inference.prediction.prediction import Prediction
 
 
 def build_parser() -> Parser:

@@ -1,8 +1,8 @@
-"""Turn a folder of pictures with masks or labels into one HDF5 file to train from.
+"""Convert a folder of pictures with masks or labels into one HDF5 file to train from.
 
     python scripts/prepare_data.py pictures/ cells.h5 --image-size 128 --validation 0.1
 
-Killed in the middle, the same command goes on where it was. Bad flags, paths and pictures end with one line and
+If it is interrupted, run the same command again to resume. Invalid flags, paths and pictures end with one line and
 status 2.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ddl.data.prepare import Preparation, prepare
+from ddl.data.preparation.prepare import Preparation, prepare
 from ddl.flags import Parser, add_flags, complain, given_flags
 
 
@@ -29,14 +29,14 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, check, prepare."""
     parser = build_parser()
     arguments = given_flags(vars(parser.parse_args(argv)))
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it would say, our errors say
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our errors report the same problems
     try:
         preparation = Preparation(**arguments)
         outcome = prepare(preparation)
     except ValueError as error:
         sys.exit(complain(parser.name, error))
     except KeyboardInterrupt:
-        sys.stderr.write("\nprepare_data: interrupted; the same command goes on where it was.\n")
+        sys.stderr.write("\nprepare_data: interrupted; run the same command again to resume.\n")
         sys.exit(130)
     for line in outcome.skipped:
         sys.stderr.write(f"prepare_data: skipped: {line}\n")

@@ -14,9 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.flags import Parser, add_flags
-from ddl.scoring.command import deploy_from_flags
-from ddl.scoring.database import Database
-from ddl.scoring.deployment import Deployment
+from ddl.scoring.client.database import Database
+from ddl.scoring.deployment.deployment import Deployment
+from ddl.scoring.sql_command import deploy_from_flags
 
 
 def build_parser() -> Parser:

@@ -1,7 +1,6 @@
 """Train your own model, with your own loss, on your own samples, on any number of ranks: the script to copy.
 
-horovodrun -np 2 python scripts/train_custom.py --run-dir runs/squares --learning-rate 0.01 --epochs 10
-"""
+horovodrun -np 2 python scripts/train_custom.py --run-dir runs/squares --learning-rate 0.01 --epochs 10"""
 
 import sys
 from pathlib import Path
@@ -9,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from ddl.data.source import Field, Source, Subset
 from ddl.models.zoo import add_model
-from ddl.training.command import train_from_flags, training_parser
-from ddl.training.data import TrainingData
-from ddl.training.losses import LOSSES
+from ddl.training.data.training_data import TrainingData
+from ddl.training.objectives.losses import LOSSES
+from ddl.training.train_command import train_from_flags, training_parser
 
 DEFAULTS = {"data": "squares", "model": "net", "loss": "weighted_error", "metric": ("dice",)}
 
@@ -44,15 +42,17 @@ def weighted_error(y_true, y_pred):  # its mean over pixels and over the samples
 
 
 def open_squares(plan):
-    training, validation = (Subset(Squares(), range(*ends)) for ends in ((0, 200), (200, 240)))
-    return TrainingData(training, validation, classes=1)
+    return TrainingData(Subset(Squares(), range(200)), Subset(Squares(), range(200, 240)), 1)
+
+
+def build_parser():
+    add_model("net", build_net, target="mask")
+    LOSSES.add("weighted_error", weighted_error)
+    return training_parser("train_custom", __doc__, DEFAULTS)
 
 
 def main(argv=None):
-    add_model("net", build_net, target="mask")
-    LOSSES.add("weighted_error", weighted_error)
-    parser = training_parser("train_custom", __doc__, DEFAULTS)
-    sys.exit(train_from_flags(parser, argv, DEFAULTS, open_squares))
+    sys.exit(train_from_flags(build_parser(), argv, DEFAULTS, open_squares))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.flags import Parser
-from ddl.training.command import train_from_flags, training_parser
+from ddl.training.train_command import train_from_flags, training_parser
 
 DEFAULTS = {"model": "unet", "loss": "dice_crossentropy", "metric": ("dice",)}
 

@@ -15,7 +15,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from ddl.training.flags import plan_from_flags
+from ddl.training.plan.plan_flags import plan_from_flags
 from scripts import train_resnet, train_unet
 from tests.launch import REPOSITORY
 from tests.scripts.in_process import process_restored

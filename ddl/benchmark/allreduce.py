@@ -102,7 +102,7 @@ def allreduce_table(result: Result) -> str:
 
 def draw_allreduce(result: Result, path: Path) -> None:
     """Draw time over message size."""
-    from ddl.training.figure import FOUND, new_figure
+    from ddl.training.record.figure import FOUND, new_figure
 
     sizes = [int(size) for size in result["seconds"]]
     with new_figure(path, 480, 320) as figure:

@@ -126,7 +126,7 @@ def _request(command: Command, arguments: dict[str, Any]) -> Any:
     """Return the request, with the options of models, data and augmentation parsed by their types."""
     from ddl.data.sources import SOURCES, detect_format
     from ddl.models.zoo import MODELS
-    from ddl.training.flags import parse_augment
+    from ddl.training.plan.plan_flags import parse_augment
 
     kind = options.load(command.request)
     if "model_option" in arguments:

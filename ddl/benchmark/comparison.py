@@ -83,7 +83,7 @@ def numbers_beside(result: Mapping[str, Any]) -> dict[str, str]:
 
 def draw_comparison(result: Mapping[str, Any], path: Path) -> None:
     """Draw each setup's median as a bar and its rounds as points."""
-    from ddl.training.figure import FOUND, TRUTH, new_figure
+    from ddl.training.record.figure import FOUND, TRUTH, new_figure
 
     names = list(result["values"])
     with new_figure(path, 480, 90 + 45 * len(names)) as figure:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ddl.distributed.buckets import in_buckets
+from ddl.distributed.gradients.buckets import in_buckets
 
 ALGORITHMS = ("ring", "tree", "hierarchical")
 BACKWARD_PART = 2 / 3

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ddl.benchmark.reports import Result, markdown, report, rounded
 from ddl.options import convert_fields
-from ddl.training.facts import read_starts
-from ddl.training.history import read_history
+from ddl.training.record.history import read_history
+from ddl.training.record.run_facts import read_starts
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def draw_epochs(result: Result, path: Path) -> None:
     """Draw seconds and validation loss of both runs over epochs."""
     from matplotlib.ticker import MaxNLocator
 
-    from ddl.training.figure import FOUND, TRUTH, new_figure
+    from ddl.training.record.figure import FOUND, TRUTH, new_figure
 
     with new_figure(path, 640, 280) as figure:
         for number, (name, title) in enumerate(

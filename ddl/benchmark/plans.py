@@ -7,15 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from ddl.benchmark.trial import Trial
-from ddl.data.cache import MOST, cached, fits
+from ddl.data.batches.sample_cache import MOST, cached, fits
+from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.source import Source, Subset
 from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
-from ddl.data.synthetic import microscope_picture
-from ddl.distributed.launcher import placement
+from ddl.distributed.job.launcher import placement
 from ddl.models.zoo import target_of
-from ddl.training.data import TrainingData, as_samples, classes_of, open_data, open_part
-from ddl.training.plan import Plan
+from ddl.training.data.training_data import (
+    TrainingData,
+    as_samples,
+    classes_of,
+    open_data,
+    open_part,
+)
+from ddl.training.plan.plan import Plan
 
 LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
 METRICS = {"mask": "dice", "label": "top_1"}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
 from ddl.benchmark.reports import Result, markdown, report, say
-from ddl.distributed.buckets import BUCKET_BYTES
-from ddl.distributed.quiet import loading_tensorflow
+from ddl.distributed.gradients.buckets import BUCKET_BYTES
+from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.models.zoo import MODELS, build_model, target_of
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
@@ -225,7 +225,7 @@ def projection_table(result: Result) -> str:
 
 def draw_projection(result: Result, path: Path) -> None:
     """Draw efficiency over ranks: one panel per link, one line per lever."""
-    from ddl.training.figure import new_figure
+    from ddl.training.record.figure import new_figure
 
     found, request = by_lever(result), result["request"]
     links = [float(gbit) for gbit in request["gbit"]]

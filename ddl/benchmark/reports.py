@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl.files import write_whole
-from ddl.training.facts import gather_facts
+from ddl.training.record.run_facts import gather_facts
 
 Result = dict[str, Any]
 

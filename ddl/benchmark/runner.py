@@ -84,7 +84,7 @@ def _mpirun() -> str:
 
 
 def _flags(setup: Setup) -> list[str]:
-    from ddl.distributed.launcher import usable_cores
+    from ddl.distributed.job.launcher import usable_cores
 
     crowded = setup.ranks > usable_cores()
     return [*setup.flags, *(["--oversubscribe"] if crowded else [])]

@@ -15,8 +15,8 @@ import numpy as np
 from ddl.benchmark.comparison import Comparison, measure
 from ddl.benchmark.reports import Result, markdown, report, rounded, say
 from ddl.benchmark.requests import Request
-from ddl.training.plan import Plan
-from ddl.training.step_time import PARTS, profiled_steps
+from ddl.training.plan.plan import Plan
+from ddl.training.profiling.step_time import PARTS, profiled_steps
 
 DEFAULT_WAITING = {
     "HOROVOD_IDLE_TIME": "0",
@@ -144,7 +144,7 @@ def _operations(trials: list[dict[str, Any]]) -> dict[str, float]:
 
 def draw_steps(result: Result, path: Path) -> None:
     """Draw the step of each setup as a bar of its parts."""
-    from ddl.training.figure import new_figure
+    from ddl.training.record.figure import new_figure
 
     ways = result["results"]
     with new_figure(path, 640, 150 + 45 * len(ways)) as figure:

@@ -18,8 +18,8 @@ from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.steps import profile_of
 from ddl.benchmark.trial import STARTED, Trial, rate, resident_mb
 from ddl.data.source import Source, Subset
-from ddl.distributed.quiet import loading_tensorflow
-from ddl.training.data import TrainingData
+from ddl.distributed.job.quiet import loading_tensorflow
+from ddl.training.data.training_data import TrainingData
 
 
 def train(trial: Trial) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def read_input(trial: Trial) -> dict[str, Any]:
 @contextlib.contextmanager
 def read_batches(trial: Trial) -> Iterator[tuple[Any, int]]:
     """Return this rank's endless batches, read as our loop reads them, and the steps of an epoch."""
-    from ddl.distributed.launcher import threads_per_rank
+    from ddl.distributed.job.launcher import threads_per_rank
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -85,7 +85,7 @@ def open_batches(
     trial: Trial, samples: Source, rank: int = 0, size: int = 1, **reading: Any
 ) -> Iterator[tuple[Any, int]]:
     """Return the endless batches of one rank's share of these samples, and the steps of an epoch."""
-    from ddl.data import pipeline
+    from ddl.data.batches import pipeline
     from ddl.data.order import SampleOrder
 
     order = SampleOrder("global", len(samples), trial.per_rank_batch_size, size, trial.seed)

@@ -1,1 +1,1 @@
-"""Where samples come from, and which rank sees which. Knows of ranks no more than two integers."""
+"""Where samples come from, and which rank reads which. Knows only two integers about ranks: rank and size."""

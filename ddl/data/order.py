@@ -1,4 +1,4 @@
-"""The order of samples as one value: which a rank takes in which epoch and step, and how to go on from there."""
+"""The order of samples as one value: which samples a rank reads in each epoch and step, and how to resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORDERS = ("global", "contiguous")
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """How far a training is: the next step to take."""
+    """The position of a run: the next step to take."""
 
     epoch: int = 0
     step: int = 0
@@ -25,15 +25,18 @@ class Position:
 
 @dataclass(frozen=True)
 class SampleOrder:
-    """Who reads what, when. The same value on every rank.
+    """Which rank reads which samples in which step. The same value on every rank.
+
+        order = SampleOrder("global", count=5000, per_rank_batch_size=8, size=4, seed=0)
+        for indices in order.epoch(0, rank=2): ...
 
     Attributes:
-        kind: "global": an epoch's permutation is shared out step by step, so that what is learned does not depend on
-            the number of ranks. "contiguous": each rank permutes its own block and reads nothing else.
-        count: samples in all.
-        per_rank_batch_size: samples a rank and step; the last step may have fewer.
+        kind: "global": each step of an epoch's permutation is divided among the ranks, so that the result does not
+            depend on the number of ranks. "contiguous": each rank permutes and reads only its own block.
+        count: total number of samples.
+        per_rank_batch_size: samples per rank and step; the last step may have fewer.
         size: number of ranks.
-        seed: of the permutations.
+        seed: seed of the permutations.
     """
 
     kind: str
@@ -43,7 +46,7 @@ class SampleOrder:
     seed: int
 
     def __post_init__(self) -> None:
-        """Refuse what is no order."""
+        """Refuse invalid values."""
         check_choice("order", self.kind, ORDERS)
         for name, least in (("count", 1), ("per_rank_batch_size", 1), ("size", 1), ("seed", 0)):
             if getattr(self, name) < least:
@@ -53,23 +56,23 @@ class SampleOrder:
 
     @property
     def global_batch_size(self) -> int:
-        """Samples a step of all ranks."""
+        """Samples per step, over all ranks."""
         return self.per_rank_batch_size * self.size
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every sample is seen once: the same on every rank."""
+        """Steps in which every sample is seen once; the same on every rank."""
         if self.kind == "global":
             return sharding.steps_per_epoch(self.count, self.global_batch_size)
         return sharding.evaluation_steps(self.count, self.per_rank_batch_size, self.size)
 
     @property
     def ends_unevenly(self) -> bool:
-        """Whether ranks have different numbers of samples in an epoch's last step. In all the others they do not."""
+        """Whether ranks have different numbers of samples in an epoch's last step. In other steps they never do."""
         return self.count % self.size != 0
 
     def epoch(self, epoch: int, rank: int, first_step: int = 0) -> Iterator[np.ndarray]:
-        """Yield rank `rank`'s indices for each step of an epoch, from `first_step` on. Some may be empty."""
+        """Yield the rank's indices for each step of an epoch, from `first_step` on. Some may be empty."""
         if self.kind == "global":
             order = sharding.epoch_order(self.count, epoch, self.seed)
             for step in range(first_step, self.steps_per_epoch):
@@ -80,7 +83,7 @@ class SampleOrder:
             yield order[step * self.per_rank_batch_size : (step + 1) * self.per_rank_batch_size]
 
     def after(self, position: Position, rank: int) -> Iterator[tuple[Position, np.ndarray]]:
-        """Yield endlessly each step from `position` on, with rank `rank`'s indices."""
+        """Yield every step from `position` on, without end, with the rank's indices."""
         if not (position.epoch >= 0 and 0 <= position.step <= self.steps_per_epoch):
             raise ValueError(
                 f"Received: {position}. Expected: a step from 0 to {self.steps_per_epoch}."
@@ -92,17 +95,17 @@ class SampleOrder:
             epoch, first_step = epoch + 1, 0
 
     def state(self, position: Position) -> dict[str, Any]:
-        """Return what a checkpoint has to keep, as plain JSON values."""
+        """Return the values that a checkpoint stores, as JSON values."""
         return dataclasses.asdict(self) | dataclasses.asdict(position)
 
     def resume(self, state: Mapping[str, Any]) -> Position:
-        """Return the position that a checkpoint's state stands for in this order.
+        """Return the position of a checkpoint's state in this order.
 
-        The number of ranks may differ in a global order if the global batch size does not. At the start of an epoch
-        the global batch size may differ too, for then every sample is still ahead.
+        In a global order the number of ranks may differ if the global batch size is the same. At the start of an
+        epoch the global batch size may differ too, because no sample of the epoch has been read.
 
         Raises:
-            ValueError: the samples that are left would not be those that were not yet seen.
+            ValueError: some samples of the epoch would be read twice or never.
         """
         then = SampleOrder(**{name: state[name] for name in self.__dataclass_fields__})
         position = Position(state["epoch"], state["step"])

@@ -1,7 +1,7 @@
-"""What turns a picture as it lies on disk into a model's input: one frozen `Preprocessing`, kept with the model.
+"""How a picture file becomes a model's input: one frozen `Preprocessing`, stored with the model.
 
-A training run writes it beside its plan, so that whoever uses the model later does what the run did. It knows nothing
-of plans and sources: PostgreSQL loads it too. No TensorFlow here.
+A training run writes it beside its plan, so that later users of the model convert pictures in the same way. It does not
+import plans or sources, because PostgreSQL loads it too. No TensorFlow here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.conversion import CHANNELS, Conversion, unit_range
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.pictures.conversion import CHANNELS, Conversion, unit_range
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 
@@ -29,19 +29,19 @@ _RANGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """From a picture to a model's input, and what the model finds in it.
+    """How a picture becomes a model's input, and what the model predicts.
 
     Attributes:
         target: "mask" or "label".
-        channels: of the input.
-        classes: 1 for foreground or not; else how many are told apart.
-        axes: 2 of pictures, 3 of volumes.
-        bits: 8 or 16 a channel, to which picture files are brought before they are scaled to 0..1.
-        image_size: height and width that picture files were brought to; None where they were taken as they are.
-        side_multiple: what every side of the input must be a multiple of.
-        least_side: that every side of the input must have.
-        class_names: a name a class, where the data told them.
-        folded: whether the model itself scales pixels: it takes unsigned integers of so many bits in place of 0..1.
+        channels: number of input channels.
+        classes: 1 for foreground and background; otherwise the number of classes.
+        axes: 2 for pictures, 3 for volumes.
+        bits: 8 or 16 per channel, to which picture files are converted before scaling to 0..1.
+        image_size: height and width to which picture files were resized; None without resizing.
+        side_multiple: every side of the input must be a multiple of this.
+        least_side: minimum length of every side of the input.
+        class_names: a name per class, if known from the data.
+        folded: whether the model scales pixels itself: it takes unsigned integers of `bits` bits instead of 0..1.
     """
 
     target: str
@@ -56,23 +56,24 @@ class Preprocessing:
     folded: bool = False
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what no model has."""
+        """Convert every field to its type, and refuse invalid values."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "preprocessing")
         check_choice("target", self.target, TARGETS)
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(
-                f"Received: {len(self.class_names)} class_names of {self.classes} classes. Expected: as many, or none."
+                f"Received: {len(self.class_names)} class_names for {self.classes} classes. "
+                "Expected: one per class, or none."
             )
 
     def conversion(
         self, pixel_limit: int = PIXEL_LIMIT, *, resizes: bool = True
     ) -> Conversion | None:
-        """Return how picture files are brought to the model's form; None where no picture has its channels.
+        """Return the conversion of picture files; None if no picture can have the model's channels.
 
         Args:
             pixel_limit: larger pictures are refused.
-            resizes: whether to the size that the model was trained at, too.
+            resizes: whether pictures are also resized to the size used in training.
         """
         names = {count: name for name, count in CHANNELS.items()}
         if self.axes != 2 or self.channels not in names:
@@ -81,12 +82,12 @@ class Preprocessing:
         return Conversion(size, names[self.channels], self.bits, pixel_limit=pixel_limit)
 
     def model_input(self, picture: np.ndarray, *, resizes: bool = True) -> np.ndarray:
-        """Return a uint8 or uint16 picture (H, W, 1|3|4) from a file as the model takes it, float32 from 0 to 1."""
+        """Convert a uint8 or uint16 picture (H, W, 1|3|4) to the model's input, float32 from 0 to 1."""
         how = self.conversion(resizes=resizes)
         return unit_range(picture if how is None else how.convert(picture))
 
     def name_of(self, label: int) -> str:
-        """Return what a class is called."""
+        """Return the name of a class."""
         return self.class_names[label] if self.class_names else str(label)
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,10 +100,10 @@ class Preprocessing:
 
 
 def preprocessing_from_json(text: str, origin: object = "preprocessing") -> Preprocessing:
-    """Return the preprocessing that `to_json` described.
+    """Return the preprocessing that `to_json` wrote.
 
     Raises:
-        ValueError: it is none, or of a newer format.
+        ValueError: the text is not a preprocessing, or has a newer format.
     """
     try:
         values = json.loads(text)
@@ -110,8 +111,8 @@ def preprocessing_from_json(text: str, origin: object = "preprocessing") -> Prep
         values = None
     if not isinstance(values, dict) or values.pop("format", None) != _FORMAT:
         raise ValueError(
-            f"Received: {origin}, which is no preprocessing of format {_FORMAT}. Expected: what a training or an "
-            "export wrote."
+            f"Received: {origin}, which is not a preprocessing of format {_FORMAT}. Expected: a file written by a "
+            "training run or an export."
         )
     known = [field.name for field in dataclasses.fields(Preprocessing)]
     unknown = [name for name in values if name not in known]

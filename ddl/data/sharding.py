@@ -1,7 +1,7 @@
-"""Whose turn it is: which samples each rank sees, in which epoch and step. Pure NumPy.
+"""Which samples each rank reads in which epoch and step. Pure NumPy.
 
-The order of an epoch comes from (seed, epoch) alone. Step k takes the next `global_batch_size` samples of it and
-rank r the r-th part, so that what is learned depends on the global batch and not on the number of ranks.
+The order of an epoch depends only on (seed, epoch). Step k takes its next `global_batch_size` samples, and rank r the
+r-th part of them. So the result depends on the global batch size and not on the number of ranks.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import numpy as np
 def shard_bounds(count: int, rank: int, size: int) -> tuple[int, int]:
     """Return the start and end of rank `rank`'s block of `count` samples.
 
-    The blocks are contiguous, cover everything once, and their lengths differ by at most one; the first
-    `count % size` ranks take the longer ones. 5000 samples on 10 ranks: 0-499, 500-999, ...
+    The blocks are contiguous, cover everything once, and their lengths differ by at most one. The first
+    `count % size` ranks take the longer ones.
+
+        shard_bounds(5000, rank=1, size=10)  # (500, 1000)
     """
     if not (size >= 1 and 0 <= rank < size and count >= 0):
         raise ValueError(
@@ -51,10 +53,10 @@ def step_indices(
 
 
 def contiguous_order(count: int, epoch: int, seed: int, rank: int, size: int) -> np.ndarray:
-    """Return the permutation of rank `rank`'s own block for one epoch: it never reads another rank's samples.
+    """Return the permutation of the rank's own block for one epoch. A rank never reads another rank's samples.
 
     All ranks take `evaluation_steps` steps, each of `per_rank_batch_size` samples of this order; ranks whose block is
-    shorter by one may have fewer, or none, in the last.
+    shorter by one may have fewer or no samples in the last step.
     """
     start, end = shard_bounds(count, rank, size)
     return start + np.random.Generator(np.random.PCG64([seed, epoch, rank])).permutation(

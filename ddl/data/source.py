@@ -1,4 +1,4 @@
-"""What every origin of samples looks like to the rest of the package: a `Source`."""
+"""The interface of everything that provides samples: `Source`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Field:
 class Source(ABC):
     """Samples that can be read in any order, a batch at a time.
 
-    A source of your own names its fields, and defines `__len__` and `read`. Everything else has a default:
+    Your own source defines `fields`, `__len__` and `read`. Everything else has a default:
 
         class Squares(Source):
             fields = {
@@ -44,14 +44,14 @@ class Source(ABC):
                     mask[: index % 60 + 4, : index % 60 + 4] = 1
                 return {"image": masks.astype(np.float32), "mask": masks}
 
-    Memory is bounded by what `read` returns: a source never holds what it has read. Only compressed arrays and
-    gzipped IDX files, which allow no random access, are held whole, up to a stated limit. A source may be handed to
-    another process before or after its first read; each process opens files of its own. Threads may read at once, but
-    not while another closes.
+    Memory stays bounded, because a source does not keep what it has read. Only compressed arrays and gzipped IDX files,
+    which allow no random access, are held whole, up to a stated limit. A source may be passed to another process before
+    or after its first read; each process opens its own files. Several threads may read at once, but not while another
+    closes.
 
     Attributes:
-        fields: the parts of a sample: first what the model sees ("image"), then its target ("mask" or "label"), if any.
-        source: the source that this one is a view of, if it is one.
+        fields: the parts of a sample: first the model's input ("image"), then its target ("mask" or "label"), if any.
+        source: the underlying source, for a view.
     """
 
     fields: Mapping[str, Field]
@@ -66,20 +66,20 @@ class Source(ABC):
         """Return the samples with these indices, in this order: an array of shape (len(indices), *shape) per field."""
 
     def close(self) -> None:
-        """Let go of open files. Closing twice is allowed; reading again opens them again."""
+        """Close open files. Closing twice is allowed; the next read opens them again."""
         return
 
     def read_column(self, name: str) -> np.ndarray | None:
-        """Return a field of all samples, or None where that means reading everything."""
+        """Return a field of all samples, or None if that would read everything."""
         return None
 
     def name_of(self, index: int) -> str:
-        """Return what people call a sample: the name of its file where the source knows it, else its number."""
+        """Return the name of a sample: its file if the source knows it, otherwise its number."""
         return str(index)
 
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:
-        """A name for each label, where they are known. A class attribute in its place will do."""
+        """A name for each label, where they are known. A class attribute of this name also works."""
         return ()
 
     @property
@@ -89,12 +89,12 @@ class Source(ABC):
 
 
 class View(Source):
-    """Another source, seen differently. What a view does not change, it passes on."""
+    """A changed view of another source. By default it passes everything on."""
 
     source: Source
 
     def __init__(self, source: Source) -> None:
-        """Look at `source`, which is closed with this one."""
+        """Wrap `source`, which is closed with this one."""
         self.source = source
         self.fields = source.fields
 
@@ -113,11 +113,11 @@ class View(Source):
         return len(self.source)
 
     def name_of(self, index: int) -> str:
-        """Return what people call a sample."""
+        """Return the name of a sample."""
         return self.source.name_of(index)
 
     def close(self) -> None:
-        """Close the source beneath."""
+        """Close the underlying source."""
         self.source.close()
 
 
@@ -143,24 +143,24 @@ class Subset(View):
         return None if column is None else column[self.indices]
 
     def name_of(self, index: int) -> str:
-        """Return what people call a sample of the subset."""
+        """Return the name of a sample of the subset."""
         return self.source.name_of(int(self.indices[index]))
 
 
 def origin_of(source: Source) -> Source:
-    """Return what lies beneath subsets and the like: the source that knows the file."""
+    """Return the innermost source, which knows the file, below subsets and other views."""
     while source.source is not None:
         source = source.source
     return source
 
 
 def empty_batch(fields: Mapping[str, Field], count: int) -> dict[str, np.ndarray]:
-    """Return room for `count` samples."""
+    """Return uninitialised arrays for `count` samples."""
     return {name: np.empty((count, *field.shape), field.dtype) for name, field in fields.items()}
 
 
 def checked_indices(indices: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
-    """Return `indices` as int64, or refuse what is no list of samples from 0 to `count` - 1."""
+    """Return `indices` as int64, or raise ValueError unless they are a list of integers from 0 to `count` - 1."""
     array = np.asarray(indices)
     if array.size == 0 and array.ndim == 1:
         return array.astype(np.int64)

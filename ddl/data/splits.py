@@ -1,4 +1,4 @@
-"""Which samples train, validate and test, from a seed. Pure NumPy."""
+"""Divides samples into training, validation and test splits, from a seed. Pure NumPy."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def split_samples(count: int, validation: float, test: float, seed: int) -> np.n
             raise ValueError(f"Received: {name}={fraction}. Expected: 0 to below 1.")
     if validation + test >= 1:
         raise ValueError(
-            f"Received: validation={validation}, test={test}, which leave none to train on. Expected: less than "
-            "1 together."
+            f"Received: validation={validation}, test={test}, which leave no training samples. Expected: a sum "
+            "below 1."
         )
     counts = [max(1, round(count * part)) if part else 0 for part in (validation, test)]
     if sum(counts) >= count:
         raise ValueError(
-            f"Received: validation={validation}, test={test} of {count} samples, which leaves none to train on. "
-            "Expected: smaller fractions, or more samples."
+            f"Received: validation={validation}, test={test} of {count} samples, which leaves no "
+            "training samples. Expected: smaller fractions, or more samples."
         )
     order = np.random.Generator(np.random.PCG64([seed, count])).permutation(count)
     splits = np.zeros(count, np.uint8)
@@ -37,7 +37,7 @@ def split_samples(count: int, validation: float, test: float, seed: int) -> np.n
 
 
 def fold_samples(splits: Sequence[int] | np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of each sample, int16: 0 to `folds` - 1, equal to one sample; -1 in the test split."""
+    """Return the fold of each sample, int16: 0 to `folds` - 1, equal to within one sample; -1 in the test split."""
     rest = np.flatnonzero(np.asarray(splits) != 2)
     if not 2 <= folds <= len(rest):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Training on N ranks: the only rooms of `ddl` that know Horovod.
+"""Training on N ranks. Only this package of `ddl` uses Horovod.
 
     import ddl.distributed as dist
 
@@ -7,7 +7,7 @@
     model.compile(optimizer, loss)
     model.fit(my_shard, callbacks=dist.standard_callbacks())
 
-Importing this loads neither TensorFlow nor Horovod; `init` and the names below that need them do.
+Importing this package loads neither TensorFlow nor Horovod. `init` loads them, as do the names below that need them.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from ddl.distributed.runtime import (
 )
 
 _LAZY = {
-    "AverageAccumulators": "callbacks",
-    "AverageMovingStatistics": "callbacks",
-    "BroadcastState": "callbacks",
-    "CheckDesync": "callbacks",
-    "DistributedOptimizer": "optimizer",
-    "ReduceMetrics": "callbacks",
-    "SyncBatchNormalization": "batch_norm",
-    "average_accumulators": "state",
-    "average_moving_statistics": "batch_norm",
-    "broadcast_state": "state",
-    "broadcast_variables": "variables",
-    "find_desync": "state",
-    "is_distributed": "optimizer",
-    "reduced_results": "metrics",
-    "reduces_itself": "guard",
+    "AverageAccumulators": "fit_callbacks",
+    "AverageMovingStatistics": "fit_callbacks",
+    "BroadcastState": "fit_callbacks",
+    "CheckDesync": "fit_callbacks",
+    "DistributedOptimizer": "keras_patches.optimizer",
+    "ReduceMetrics": "fit_callbacks",
+    "SyncBatchNormalization": "keras_patches.batch_norm",
+    "average_accumulators": "state.model_state",
+    "average_moving_statistics": "keras_patches.batch_norm",
+    "broadcast_state": "state.model_state",
+    "broadcast_variables": "state.variables",
+    "find_desync": "state.model_state",
+    "is_distributed": "keras_patches.optimizer",
+    "reduced_results": "state.reduced_metrics",
+    "reduces_itself": "keras_patches.guard",
     "scaled_learning_rate": "learning_rate",
-    "standard_callbacks": "callbacks",
-    "step_samples": "step",
+    "standard_callbacks": "fit_callbacks",
+    "step_samples": "gradients.step_share",
 }
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The learning rate for N ranks, as a function of the global step: scaled by the ranks, warmed up from one rank's."""
+"""The learning rate for N ranks as a function of the global step: scaled, with optional warm-up."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ RULES = ("linear", "sqrt", "none")
 
 
 def scale_factor(rule: str, ranks: float) -> float:
-    """Return what the learning rate of one rank is multiplied by for `ranks` ranks.
+    """Return the factor by which `ranks` ranks scale the base learning rate.
 
-    "linear" for SGD (the step over N times the samples is N times as long), "sqrt" for adaptive optimizers,
-    "none" where the global batch stays what it was. A batch that is no multiple of one rank's counts as a fraction.
+    "linear" suits SGD (a step over N times the samples is N times as long), "sqrt" adaptive optimizers, and
+    "none" an unchanged global batch. `ranks` may be a fraction, for a batch that is not a multiple of one rank's.
     """
     check_choice("scaling", rule, RULES)
     if not ranks > 0:
@@ -30,17 +30,19 @@ def scaled_learning_rate(
     scaling: str = "linear",
     warmup_steps: int = 0,
 ) -> Any:
-    """Return the learning rate for `ranks` ranks, to be given to a Keras optimizer.
+    """Return the learning rate for `ranks` ranks, as an argument for a Keras optimizer.
 
-    With `warmup_steps` it rises in a straight line from one rank's learning rate to the scaled one in that many
-    global steps, as Keras's own `PolynomialDecay`: a saved model loads in plain Keras, and a resumed run goes on where
-    it stopped, since nothing but the optimizer's step counts.
+        optimizer = keras.optimizers.SGD(dist.scaled_learning_rate(0.1, warmup_steps=500))
+
+    With `warmup_steps` the rate rises linearly from the base rate to the scaled rate in that many global steps. It is
+    Keras's own `PolynomialDecay`, so a saved model loads in plain Keras. It depends only on the optimizer's step, so
+    a resumed run continues with the same rates.
 
     Args:
-        learning_rate: what one rank would use.
-        ranks: default: those of this job.
+        learning_rate: base learning rate, for one rank.
+        ranks: number of ranks (default: the size of this job).
         scaling: "linear", "sqrt" or "none".
-        warmup_steps: optimizer steps. With gradient accumulation Keras counts micro-batches.
+        warmup_steps: number of optimizer steps. With gradient accumulation Keras counts micro-batches.
     """
     if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
         raise ValueError(f"Received: learning_rate={learning_rate!r}. Expected: a number above 0.")

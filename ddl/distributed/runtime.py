@@ -1,10 +1,9 @@
-"""Start and end of a distributed job, and the collectives that plain Python needs.
+"""Start and end of a distributed job, and collectives for Python values.
 
-Works under `horovodrun` (MPI and Gloo), `mpirun`, `srun --mpi=pmix`, and with no launcher at all: then there
-is one rank, every collective is the identity, and Horovod is neither needed nor imported.
+Works under `horovodrun` (MPI and Gloo), `mpirun`, `srun --mpi=pmix` and without a launcher. Without one there
+is one rank, every collective returns its input, and Horovod is not imported.
 
-Collective functions (`allreduce`, `broadcast`, `allgather`, `barrier`) must be called by every rank, in the
-same order.
+All ranks must call the collectives (`allreduce`, `broadcast`, `allgather`, `barrier`), in the same order.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ddl.distributed import cores, failure, launcher, quiet, settings
+from ddl.distributed.job import cpu_affinity, launcher, quiet, settings
+from ddl.distributed.watch import failure
 from ddl.ranges import check_choice
 
 if TYPE_CHECKING:
@@ -32,19 +32,23 @@ _hvd: ModuleType | None = None
 
 
 def init(stall_timeout_s: float | None = None) -> None:
-    """Join the job that the launcher started. Every rank calls it, before TensorFlow computes anything.
+    """Join the job that the launcher started. All ranks must call it, before TensorFlow computes anything.
 
-    Pins this rank to its GPU, gives it its share of the cores, keeps every rank but 0 quiet, and turns a
-    failed, dead or stalled rank into the end of the job with a message that names it. A second call does
-    nothing.
+    Assigns this rank its GPU or its share of the cores and silences every rank but 0. From then on a failed, dead
+    or stalled rank ends the job with a message that names it. A second call does nothing.
+
+        import ddl.distributed as dist
+
+        dist.init()
+        print(f"rank {dist.rank()} of {dist.size()}")
 
     Args:
-        stall_timeout_s: How long the ranks wait for one of them (default: DDL_STALL_TIMEOUT_S, or 50). 0
-            waits forever, for runs in which one rank works alone for minutes.
+        stall_timeout_s: longest time that ranks wait for another rank, in seconds (default: DDL_STALL_TIMEOUT_S,
+            or 50). 0 waits forever, for runs in which one rank works alone for minutes.
 
     Raises:
-        ValueError: for a time-out that is no number of seconds.
-        RuntimeError: where the launcher's and Horovod's ideas of the job differ, or Horovod is missing.
+        ValueError: if `stall_timeout_s` is not 0 or at least 5.
+        RuntimeError: if Horovod is missing, or reports another rank or size than the launcher.
     """
     global _initialized, _place
     if _initialized:
@@ -61,14 +65,14 @@ def init(stall_timeout_s: float | None = None) -> None:
 
 
 def shutdown() -> None:
-    """Leave the job. Called by itself when Python ends; afterwards this process is one rank again."""
+    """Leave the job. Runs automatically when Python exits. Afterwards this process is a single rank."""
     global _initialized, _left, _place, _hvd
     if not _initialized:
         return
     failure.stop_watching()
     if _hvd is not None:
         _hvd.shutdown()
-    cores.release()
+    cpu_affinity.release()
     _hvd, _place, _initialized, _left = None, launcher.Placement(), False, True
     atexit.unregister(shutdown)
 
@@ -79,18 +83,18 @@ def is_initialized() -> bool:
 
 
 def require_init() -> None:
-    """Refuse to go on as one rank where a launcher started several and `init` has not run.
+    """Check that `init` has run if a launcher started several ranks.
 
     Raises:
-        RuntimeError: with the remedy.
+        RuntimeError: if it has not.
     """
     if _initialized or _left:
         return
     place = launcher.placement()
     if place.size > 1:
         raise RuntimeError(
-            f"{place.launcher} started {place.size} ranks, but ddl.distributed.init() has not been called: each would "
-            "train a model of its own. Call it first."
+            f"{place.launcher} started {place.size} ranks, but ddl.distributed.init() has not been called: each rank "
+            "would train its own model. Call it first."
         )
 
 
@@ -100,7 +104,7 @@ def _job() -> launcher.Placement:
 
 
 def rank() -> int:
-    """Return this process's number, 0 to `size() - 1`."""
+    """Return this process's rank, from 0 to `size() - 1`."""
     return _job().rank
 
 
@@ -110,7 +114,7 @@ def size() -> int:
 
 
 def local_rank() -> int:
-    """Return this process's number among those on the same machine."""
+    """Return this process's rank among the ranks on the same machine."""
     return _job().local_rank
 
 
@@ -120,12 +124,19 @@ def local_size() -> int:
 
 
 def is_root() -> bool:
-    """Return whether this is rank 0, the one that prints and writes files."""
+    """Return whether this is rank 0, which prints and writes files."""
     return rank() == 0
 
 
 def broadcast(value: Any, root: int = 0) -> Any:
-    """Return rank `root`'s `value` on every rank. Any picklable object. All ranks must call it."""
+    """Return rank `root`'s `value` on every rank. All ranks must call it.
+
+        config = dist.broadcast(read_config() if dist.is_root() else None)
+
+    Args:
+        value: any picklable object; only that of `root` is used.
+        root: the rank that sends.
+    """
     _check_root(root)
     if size() == 1:
         return value
@@ -133,7 +144,13 @@ def broadcast(value: Any, root: int = 0) -> Any:
 
 
 def allgather(value: Any) -> list[Any]:
-    """Return the `value` of every rank, in rank order. Any picklable object. All ranks must call it."""
+    """Return the `value` of every rank, in rank order. All ranks must call it.
+
+        hosts = dist.allgather(socket.gethostname())
+
+    Args:
+        value: any picklable object.
+    """
     if size() == 1:
         return [value]
     gathered: list[Any] = horovod().allgather_object(value, name="ddl.allgather")
@@ -143,9 +160,11 @@ def allgather(value: Any) -> list[Any]:
 def allreduce(value: npt.ArrayLike, op: str = "mean") -> Any:
     """Return the mean, sum, min or max over ranks of an array or a number. All ranks must call it.
 
+        samples = dist.allreduce(len(my_samples), op="sum")
+
     Returns:
-        A NumPy array of the same shape and dtype (a scalar array for a number). The mean of integers is
-        float64, as with NumPy.
+        a NumPy array of the same shape and dtype (a scalar array for a number). The mean of integers is
+        float64, as in NumPy.
     """
     import numpy as np
 
@@ -166,7 +185,7 @@ _REDUCTIONS = {"mean": "Average", "sum": "Sum", "min": "Min", "max": "Max"}
 
 
 def barrier() -> None:
-    """Wait until every rank is here. All ranks must call it."""
+    """Wait until every rank has called it. All ranks must call it."""
     allreduce(0, "sum")
 
 
@@ -174,7 +193,7 @@ def horovod() -> ModuleType:
     """Return `horovod.tensorflow`, initialized.
 
     Raises:
-        RuntimeError: where there is only one rank or `init` has not run.
+        RuntimeError: if there is only one rank or `init` has not run.
     """
     if _hvd is None:
         raise RuntimeError(
@@ -201,14 +220,14 @@ def _start_horovod(stall_timeout_s: float) -> None:
         raise RuntimeError(
             f"{_place.launcher} started {_place.size} ranks, but Horovod cannot be imported ({error}). "
             "Expected: Horovod built for this TensorFlow. Run ./setup.sh, or `python -m ddl.install` in this "
-            "environment; `python -m ddl.doctor` tells what is missing."
+            "environment. `python -m ddl.doctor` shows what is missing."
         ) from error
     hvd.init()
     if hvd.size() != _place.size or hvd.rank() != _place.rank:
         raise RuntimeError(
-            f"{_place.launcher} says rank {_place.rank} of {_place.size}, Horovod says rank {hvd.rank()} of "
-            f"{hvd.size()}. Expected: the same. Horovod was probably built against another MPI than the one "
-            "that started this job: run `python -m ddl.doctor`."
+            f"{_place.launcher} reports rank {_place.rank} of {_place.size}, but Horovod reports rank {hvd.rank()} of "
+            f"{hvd.size()}. Expected: the same. Horovod was probably built for another MPI than the one "
+            "that started this job. Run `python -m ddl.doctor`."
         )
     _place = launcher.Placement(
         _place.launcher, hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size()
@@ -217,30 +236,30 @@ def _start_horovod(stall_timeout_s: float) -> None:
     with quiet.loading_tensorflow():
         _set_up_tensorflow()
     failure.watch(hvd, stall_timeout_s)
-    from ddl.distributed import guard
+    from ddl.distributed.keras_patches import guard
 
     guard.install()
 
 
 def _set_up_tensorflow() -> None:
-    """Pin the GPU, or the cores, and share these out. TensorFlow must not have computed anything yet."""
+    """Assign this rank its GPU or cores, and set its threads. TensorFlow must not have computed anything yet."""
     import tensorflow as tf
 
     try:
         _pin_gpu(tf)
-        # A GPU is nearer to some cores than to others: its ranks stay free.
+        # Each GPU has nearby cores, which we do not know here: leave placement to the scheduler.
         if not tf.config.list_physical_devices("GPU"):
-            cores.pin(_place.local_rank, _place.local_size)
+            cpu_affinity.pin(_place.local_rank, _place.local_size)
         tf.config.threading.set_intra_op_parallelism_threads(
             int(os.environ["TF_NUM_INTRAOP_THREADS"])
         )
         tf.config.threading.set_inter_op_parallelism_threads(
             int(os.environ["TF_NUM_INTEROP_THREADS"])
         )
-        tf.zeros(())  # creates the context, with its chatter, now
+        tf.zeros(())  # creates the context now, while its messages are suppressed
     except RuntimeError as error:  # TensorFlow's context exists already
         logger.warning(
-            "TensorFlow was used before ddl.distributed.init(), so this rank could not be given its GPU and "
+            "TensorFlow was used before ddl.distributed.init(), so this rank could not be assigned its GPU and "
             "its share of the cores (%s). Call init() first.",
             error,
         )
@@ -253,7 +272,9 @@ def _pin_gpu(tf: ModuleType) -> None:
     mine = gpus[local_rank() % len(gpus)]
     if 1 < len(gpus) < local_size():
         logger.warning(
-            "%d ranks share %d GPUs on this machine; start one rank a GPU.", local_size(), len(gpus)
+            "%d ranks share %d GPUs on this machine. Start one rank per GPU.",
+            local_size(),
+            len(gpus),
         )
     tf.config.set_visible_devices(mine, "GPU")
     tf.config.experimental.set_memory_growth(mine, True)

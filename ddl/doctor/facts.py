@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl import machine
-from ddl.distributed import launcher
+from ddl.distributed.job import launcher
 from ddl.install import host
 
 IMPORT_TIMEOUT_S = 180  # enough for a cold import from a network disk; a warm one takes 4 s

@@ -1,1 +1,1 @@
-"""Trained models as files for other engines, each checked against Keras before it appears."""
+"""Export of trained models to other engines' formats; each export is compared with Keras before it is saved."""

@@ -1,7 +1,4 @@
-"""What is exported, and how, as one frozen value: whatever the flags of scripts/export.py can say.
-
-No TensorFlow here.
-"""
+"""Settings of scripts/export.py. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -10,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.data.preprocessing import Preprocessing
-from ddl.export.formats import find_format
+from ddl.export.formats.format_table import find_format
 from ddl.files import check_file
-from ddl.inference.model import TrainedModel, model_files
+from ddl.inference.trained_model import TrainedModel, model_files
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 
 PRECISIONS = ("f32", "f16", "int8")
 TOLERANCES = {"f32": 1e-4, "f16": 0.02, "int8": 0.005}
-"""Of the largest difference of a probability; of int8 what Dice or accuracy may lose."""
+"""Default tolerances: the largest difference of a probability; for int8, the loss in Dice or accuracy."""
 _RANGES = {
     "calibration_samples": Range(1),
     "check_samples": Range(1),
@@ -29,22 +26,23 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class Export:
-    """What is exported.
+    """Export.
 
     Attributes:
-        model: a run directory, a checkpoint, or a Keras file with NAME.preprocessing.json beside it.
-        output: NAME.xml (OpenVINO, with NAME.bin), NAME.savedmodel, NAME.onnx or NAME.tflite; a new one.
-        format: "openvino", "savedmodel", "onnx" or "tflite"; without, by the output's name.
-        precision: "f32", "f16" (weights alone) or "int8" (weights and computation).
-        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
-        fold_preprocessing: let the model itself scale pixels: it takes 0 to 255 (65535) in place of 0 to 1.
-        calibration_data: pictures or data that int8 finds its ranges by; without, what the model was trained on.
-        calibration_samples: at most so many of them.
-        check_data: pictures or data that the export is compared with Keras on; without, the run's validation part.
-        check_samples: at most so many of them.
-        tolerance: how far the export may be from Keras. Of f32 and f16, the largest difference of a probability
-            (without: 0.0001, 0.02); of int8 what Dice or accuracy may lose (0.005).
-        threads: that compute the check; 0 takes all cores.
+        model: run directory, checkpoint, or Keras file with NAME.preprocessing.json in the same folder.
+        output: NAME.xml (OpenVINO, with NAME.bin), NAME.savedmodel, NAME.onnx or NAME.tflite; must not exist yet.
+        format: "openvino", "savedmodel", "onnx" or "tflite"; chosen by the suffix of the output if not given.
+        precision: "f32", "f16" (weights only) or "int8" (weights and computation).
+        checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
+            number.
+        fold_preprocessing: move the scaling of pixels into the model: it takes 0 to 255 (65535) instead of 0 to 1.
+        calibration_data: pictures or data set for int8 calibration; the run's training split if not given.
+        calibration_samples: maximum number of calibration samples.
+        check_data: pictures or data set for the comparison with Keras; the run's validation split if not given.
+        check_samples: maximum number of samples to compare.
+        tolerance: largest accepted deviation from Keras. For f32 and f16, the largest difference of a probability
+            (0.0001 and 0.02 if not given); for int8, the loss in Dice or accuracy (0.005 if not given).
+        threads: compute threads for the comparison; 0 uses all cores.
     """
 
     model: Path
@@ -61,7 +59,7 @@ class Export:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        """Give every field its type, find the format, and refuse what no export can be."""
+        """Convert the fields to their types, choose the format, and check the combination."""
         convert_fields(self)
         check_choices(vars(self), {"precision": PRECISIONS})
         check_ranges(vars(self), _RANGES, "export")
@@ -70,15 +68,16 @@ class Export:
         given = self.calibration_samples != Export.calibration_samples
         if self.precision != "int8" and (self.calibration_data is not None or given):
             raise ValueError(
-                f"Received: calibration for precision={self.precision}. Expected: none; it is for int8."
+                f"Received: calibration for precision={self.precision}. Expected: no calibration flags; only int8 "
+                "uses them."
             )
         check_file("output", self.output, parts=model_files(self.output))
 
     @property
     def allowed(self) -> float:
-        """The tolerance."""
+        """The given tolerance, or the default of this precision."""
         return TOLERANCES[self.precision] if self.tolerance is None else self.tolerance
 
     def preprocessing(self, model: TrainedModel) -> Preprocessing:
-        """Return what lies beside the export of a model."""
+        """Return the preprocessing to save with the export."""
         return dataclasses.replace(model.preprocessing, folded=self.fold_preprocessing)

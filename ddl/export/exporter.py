@@ -1,4 +1,4 @@
-"""Writes an export into a folder of its own, compares it with Keras, and lets it appear if it is close enough."""
+"""Export a model into a temporary folder, compare it with Keras, and move it into place if it is close enough."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddl.data.conversion import to_levels, unit_range
+from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.data.preprocessing import Preprocessing
-from ddl.export.appearing import appear
-from ddl.export.calibration import Calibration
 from ddl.export.export import Export
-from ddl.export.formats import FORMATS
+from ddl.export.export_files import appear
+from ddl.export.formats.calibration import Calibration
+from ddl.export.formats.format_table import FORMATS
+from ddl.export.formats.quiet_converters import silenced
 from ddl.export.keras_model import exportable, folded, input_dtype
 from ddl.export.parity import Parity, compare
-from ddl.export.samples import Sample, Samples
-from ddl.export.silence import silenced
-from ddl.inference.keras_backend import KerasPredictor, set_threads
-from ddl.inference.model import TrainedModel, model_files, preprocessing_path
-from ddl.inference.predictor import open_predictor
+from ddl.export.reference_pictures import Sample, Samples
+from ddl.inference.backends.keras_backend import KerasPredictor, set_threads
+from ddl.inference.backends.predictor import open_predictor
+from ddl.inference.trained_model import TrainedModel, model_files, preprocessing_path
 from ddl.progress import Progress
-from ddl.training.transfer import load_model
+from ddl.training.checkpoint.transfer import load_model
 
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What came of an export.
+    """Result of an export.
 
     Attributes:
-        parity: with Keras.
-        bytes_before: of the file that it was made from.
-        bytes_after: of all its files.
+        parity: comparison with Keras.
+        bytes_before: size of the Keras file.
+        bytes_after: total size of the export's files.
     """
 
     parity: Parity
@@ -43,16 +43,16 @@ class Exported:
 def export_model(
     export: Export, model: TrainedModel, checks: Samples, calibration: Samples | None
 ) -> Exported:
-    """Write the export and return what its check found.
+    """Export a model, and return how it compares with Keras.
 
     Args:
-        export: what is wanted.
-        model: that is exported.
-        checks: what it is compared on.
-        calibration: what int8 finds its ranges by.
+        export: settings.
+        model: the model to export.
+        checks: samples for the comparison with Keras.
+        calibration: samples for int8 calibration.
 
     Raises:
-        ValueError: the model cannot be loaded or exported, or the export is too far from it. Nothing is left behind.
+        ValueError: the model cannot be loaded or exported, or the export deviates too much. No file is left behind.
     """
     if export.threads:
         set_threads(export.threads)
@@ -66,36 +66,37 @@ def export_model(
                 shown, file, export.precision, Calibration(calibration, input_dtype(how), stream)
             )
         preprocessing_path(file).write_text(how.to_json(), encoding="utf-8")
-        parity = _checked(export, KerasPredictor(keras_model), file, _shown(checks, how), how)
+        samples = _rounded_samples(checks, how)
+        parity = _check_parity(export, KerasPredictor(keras_model), file, samples, how)
         written = model_files(file)
         size = sum(path.stat().st_size for path in written)
         appear(file, export.output)
     return Exported(parity, model.file.stat().st_size, size)
 
 
-def _checked(
+def _check_parity(
     export: Export,
     original: KerasPredictor,
     file: Path,
     samples: Iterator[Sample],
     how: Preprocessing,
 ) -> Parity:
-    """Return what the comparison found, or refuse the export."""
+    """Compare the export with Keras, and refuse it if the deviation exceeds the tolerance."""
     with silenced():
         exported = open_predictor(file, threads=export.threads)
     with contextlib.closing(exported):
         parity = compare(samples, original, exported, how.target)
     if not parity.deviation(export.precision) <= export.allowed:
-        what = f"{parity.score} lost" if export.precision == "int8" else "largest difference"
+        what = f"loss in {parity.score}" if export.precision == "int8" else "largest difference"
         raise ValueError(
             f"Received: an export in {export.precision} that is too far from Keras: {parity.line()}. Expected: "
-            f"{what} of at most {export.allowed:g} (--tolerance); nothing was written."
+            f"{what} of at most {export.allowed:g} (--tolerance); no file was written."
         )
     return parity
 
 
-def _shown(samples: Samples, how: Preprocessing) -> Iterator[Sample]:
-    """Yield samples as a folded model can be told of them: in the steps of its integers."""
+def _rounded_samples(samples: Samples, how: Preprocessing) -> Iterator[Sample]:
+    """Yield samples rounded to the model's input dtype, so that Keras and a uint8 export see the same values."""
     dtype = input_dtype(how)
     with contextlib.closing(Progress("pictures compared", len(samples))) as progress:
         for number, sample in enumerate(samples):

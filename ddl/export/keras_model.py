@@ -1,4 +1,4 @@
-"""The Keras model that is exported: inference alone, in float32, for any size of picture where that can be."""
+"""Prepare a Keras model for export: inference only, float32, any picture size where the model allows it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddl.data.conversion import DEPTHS
+from ddl.data.pictures.conversion import DEPTHS
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.keras_backend import with_open_sides
+from ddl.inference.backends.keras_backend import with_open_sides
 
 
 def exportable(model: keras.Model) -> keras.Model:
-    """Return a model of the same weights: its first output, computed in float32, of pictures of any size.
+    """Return a float32 model with the same weights and the first output, for pictures of any size.
 
-    A model that TensorFlow cannot trace without knowing the size keeps the one that it was trained at.
+    A model that TensorFlow cannot trace without a known size keeps its training size.
     """
     plain = in_float32(keras.Model(model.input, model.outputs[0], name=model.name))
     opened = with_open_sides(plain)
@@ -24,18 +24,18 @@ def exportable(model: keras.Model) -> keras.Model:
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """Return a model that computes in float32, whatever mixed precision it was trained in."""
+    """Return a model that computes in float32; the same model unless it was trained in mixed precision."""
     config = model.get_config()
-    if not _without_mixture(config):
+    if not _remove_mixed_precision(config):
         return model
-    pure = keras.Model.from_config(config)
-    for one, other in zip(pure.weights, model.weights, strict=True):
-        one.assign(other)
-    return pure
+    float32_model = keras.Model.from_config(config)
+    for target, source in zip(float32_model.weights, model.weights, strict=True):
+        target.assign(source)
+    return float32_model
 
 
 def folded(model: keras.Model, how: Preprocessing) -> keras.Model:
-    """Return a model of pictures as they are stored, uint8 or uint16, which scales them to 0..1 itself."""
+    """Return a model that takes stored pixels (uint8 or uint16) and scales them to 0..1 itself."""
     dtype = input_dtype(how)
     image = keras.Input(model.input_shape[1:], dtype=dtype.name, name="image")
     scaled = keras.ops.cast(image, "float32") / float(np.iinfo(dtype).max)
@@ -43,27 +43,27 @@ def folded(model: keras.Model, how: Preprocessing) -> keras.Model:
 
 
 def input_dtype(how: Preprocessing) -> np.dtype:
-    """Return what a model takes: float32, or integers where its preprocessing is folded in."""
+    """Return the dtype of the model's input: float32, or an integer dtype if the preprocessing is folded in."""
     return DEPTHS[how.bits] if how.folded else np.dtype(np.float32)
 
 
-def _without_mixture(value: Any) -> bool:
-    """Take mixed precision out of a model's configuration; return whether there was any."""
-    found = False
-    for key, one in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(one, dict) and one.get("class_name") == "DTypePolicy":
-            name = str(one["config"]["name"])
+def _remove_mixed_precision(config: Any) -> bool:
+    """Replace mixed-precision policies by float32, in place; return whether the configuration had any."""
+    changed = False
+    for key, value in config.items() if isinstance(config, dict) else enumerate(config):
+        if isinstance(value, dict) and value.get("class_name") == "DTypePolicy":
+            name = str(value["config"]["name"])
             if name.startswith("mixed_"):
-                value[key], found = "float32", True
-        elif isinstance(one, dict | list):
-            found = _without_mixture(one) or found
-    return found
+                config[key], changed = "float32", True
+        elif isinstance(value, dict | list):
+            changed = _remove_mixed_precision(value) or changed
+    return changed
 
 
 def _can_be_traced(model: keras.Model) -> bool:
     call = tf.function(lambda batch: model(batch, training=False))
     try:
         call.get_concrete_function(tf.TensorSpec((None, *model.input_shape[1:]), tf.float32))
-    except TypeError:  # of Keras's bilinear enlargement, which asks for the size
+    except TypeError:  # Keras's bilinear upsampling needs a known size
         return False
     return True

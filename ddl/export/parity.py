@@ -1,4 +1,4 @@
-"""How far an exported model is from the one it was made of: differences of probabilities, and Dice or accuracy."""
+"""Compare an exported model with its Keras original: differences of probabilities, and Dice or accuracy."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddl.export.samples import Sample
-from ddl.inference.predictor import Predictor
+from ddl.export.reference_pictures import Sample
+from ddl.inference.backends.predictor import Predictor
 
 
 @dataclass(frozen=True)
 class Parity:
-    """What a comparison found.
+    """Result of a comparison.
 
     Attributes:
-        samples: that were compared.
-        largest: difference of any two probabilities.
-        mean: difference of probabilities.
+        samples: number of samples compared.
+        largest: largest absolute difference of probabilities.
+        mean: mean absolute difference of probabilities.
         score: "dice" or "accuracy".
-        of: "the truth", or "Keras" where nothing tells the truth; the original then scores 1.
+        of: what the scores are measured against: "the truth", or "Keras" for samples without masks or labels (the
+            original then scores 1).
         before: score of the original.
         after: score of the export.
-        agreement: score of the export where Keras's own masks or labels stand for the truth.
+        agreement: score of the export against the masks or labels that Keras predicts.
     """
 
     samples: int
@@ -37,11 +38,11 @@ class Parity:
 
     @property
     def change(self) -> float:
-        """What the export scores more."""
+        """Score of the export minus score of the original."""
         return self.after - self.before
 
     def deviation(self, precision: str) -> float:
-        """Return what the tolerance of this precision is about."""
+        """Return the value to compare with the tolerance of this precision."""
         return -self.change if precision == "int8" else self.largest
 
     def line(self) -> str:
@@ -72,31 +73,31 @@ class Parity:
 def compare(
     samples: Iterable[Sample], original: Predictor, exported: Predictor, target: str
 ) -> Parity:
-    """Return what two models make of the same samples, one after another.
+    """Predict the same samples with two models and compare the results.
 
     Args:
-        samples: both are shown.
-        original: the model as Keras computes it.
-        exported: the other one.
+        samples: samples to predict.
+        original: the Keras model.
+        exported: the exported model.
         target: "mask" or "label".
     """
-    from ddl.training.metrics import build_metric
+    from ddl.training.objectives.metrics import build_metric
 
     scores = [build_metric("dice" if target == "mask" else "top_1") for _ in range(3)]
     largest = total = 0.0
     values = count = 0
     has_truth = True
     for sample in samples:
-        first, second = (_predicted(one, sample) for one in (original, exported))
+        first, second = (_predict(predictor, sample) for predictor in (original, exported))
         difference = np.abs(first - second)
         largest = max(largest, float(difference.max()))
         total, values = total + float(difference.sum(dtype=np.float64)), values + difference.size
         has_truth = sample.truth is not None
-        by_keras = _decided(first)
+        by_keras = _decide(first)
         truth = by_keras if sample.truth is None else np.asarray(sample.truth)
         compared = ((truth, first), (truth, second), (by_keras, second))
-        for score, (expected, found) in zip(scores, compared, strict=True):
-            score.update_state(expected[None], found[None])
+        for score, (expected, predicted) in zip(scores, compared, strict=True):
+            score.update_state(expected[None], predicted[None])
         count += 1
     before, after, agreement = (float(score.result()) for score in scores)
     return Parity(
@@ -111,14 +112,15 @@ def compare(
     )
 
 
-def _predicted(predictor: Predictor, sample: Sample) -> np.ndarray:
-    found: np.ndarray = predictor.predict(sample.shown[None])[0][sample.inside]
-    # A network that computes nonsense must not pass because nothing is larger than no number.
-    return np.nan_to_num(found, nan=np.inf) if np.isnan(found).any() else found
+def _predict(predictor: Predictor, sample: Sample) -> np.ndarray:
+    probabilities: np.ndarray = predictor.predict(sample.shown[None])[0][sample.inside]
+    # max() and comparisons ignore NaN, so an export that returns NaN would pass: make it infinitely far away.
+    has_nan = np.isnan(probabilities).any()
+    return np.nan_to_num(probabilities, nan=np.inf) if has_nan else probabilities
 
 
-def _decided(found: np.ndarray) -> np.ndarray:
-    """Return the mask or class that probabilities (..., classes) stand for."""
-    if found.shape[-1] == 1:
-        return (found > 0.5).astype(np.float32)
-    return np.asarray(found.argmax(axis=-1), np.int32)
+def _decide(probabilities: np.ndarray) -> np.ndarray:
+    """Return the mask or class of probabilities (..., classes)."""
+    if probabilities.shape[-1] == 1:
+        return (probabilities > 0.5).astype(np.float32)
+    return np.asarray(probabilities.argmax(axis=-1), np.int32)

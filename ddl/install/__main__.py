@@ -15,7 +15,7 @@ from pathlib import Path
 from ddl.install import setup
 from ddl.install.host import check_python
 from ddl.install.problem import Failure, disk_full
-from ddl.install.progress import say
+from ddl.install.step_lines import say
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl.files import write_whole
-from ddl.install.progress import say
+from ddl.install.step_lines import say
 
 
 def root() -> Path:

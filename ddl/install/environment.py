@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl.install.problem import Problem
-from ddl.install.progress import run_logged
+from ddl.install.step_lines import run_logged
 
 _PROBE = """
 import importlib.metadata, json, platform, sys, sysconfig

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddl.distributed import launcher
+from ddl.distributed.job import launcher
 from ddl.install.problem import Problem
 from ddl.machine import available_memory_bytes
 

@@ -12,7 +12,7 @@ from typing import Any
 from ddl.install.environment import Environment
 from ddl.install.mpi import Mpi, is_venv
 from ddl.install.problem import Failure
-from ddl.install.progress import run_logged
+from ddl.install.step_lines import run_logged
 
 LIBRARY_FROM_TENSORFLOW = "$ORIGIN/../../../.."
 """Path from site-packages/horovod/tensorflow to the environment's `lib`, which holds PyPI's libmpi.so.40."""

@@ -14,8 +14,8 @@ from ddl.install import cache, host, mpi, patches, requirements, sdist, venv, wh
 from ddl.install.environment import Environment
 from ddl.install.mpi import Mpi
 from ddl.install.problem import Problem
-from ddl.install.progress import say, step
 from ddl.install.requirements import PACKAGING_TOOLS, Wheelhouse
+from ddl.install.step_lines import say, step
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

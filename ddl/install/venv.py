@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ddl.install import cache
 from ddl.install.problem import Problem
-from ddl.install.progress import step
+from ddl.install.step_lines import step
 
 
 class Stamp:

@@ -19,9 +19,9 @@ from ddl.install import cache, host, patches, sdist
 from ddl.install.environment import Environment, with_tools
 from ddl.install.mpi import Mpi
 from ddl.install.problem import Problem
-from ddl.install.progress import run_logged, say
 from ddl.install.relocate import relocate
 from ddl.install.requirements import BUILD_TOOLS, Wheelhouse
+from ddl.install.step_lines import run_logged, say
 
 _BUILD_OPTION = re.compile(
     r"HOROVOD_(WITH(OUT)?_\w+|GPU|GPU_\w+|CPU_OPERATIONS|CUDA_HOME|ROCM_HOME|NCCL_(HOME|INCLUDE|LIB|LINK)"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from ddl.models.blocks import probabilities
+from ddl.models.layer_blocks import probabilities
 
 
 def build_cnn(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from ddl.models.blocks import convolve, probabilities
+from ddl.models.layer_blocks import convolve, probabilities
 from ddl.models.norms import normalize
 from ddl.ranges import check_choice
 

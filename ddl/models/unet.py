@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from ddl.models import blocks
+from ddl.models import layer_blocks
 from ddl.models.norms import normalize
 
 
@@ -46,22 +46,24 @@ def build_unet(
     features, skips = inputs, []
     for level in range(depth):
         skips.append(level_block(features, widths[level], f"down_{level}"))
-        features = blocks.layer("MaxPooling", inputs)(2, name=f"down_{level}_pool")(skips[level])
+        features = layer_blocks.layer("MaxPooling", inputs)(2, name=f"down_{level}_pool")(
+            skips[level]
+        )
     features = level_block(features, widths[depth], "bottom")
     outputs = {}
     for level in reversed(range(depth)):
         name, skip = f"up_{level}", skips[level]
-        features = blocks.upsample(
+        features = layer_blocks.upsample(
             features, widths[level], norm, transposed=transposed, name=f"{name}_enter"
         )
         if attention:
-            skip = blocks.attention_gate(skip, features, norm, f"{name}_attention")
+            skip = layer_blocks.attention_gate(skip, features, norm, f"{name}_attention")
         features = keras.layers.Concatenate(name=f"{name}_skip")([skip, features])
         features = level_block(features, widths[level], name)
         if deep_supervision and level:
             outputs[f"mask_{2**level}"] = _coarse_mask(features, classes, 2**level)
-    scores = blocks.layer("Conv", features)(classes, 1, name="scores")(features)
-    mask = blocks.probabilities(scores, "mask")
+    scores = layer_blocks.layer("Conv", features)(classes, 1, name="scores")(features)
+    mask = layer_blocks.probabilities(scores, "mask")
     # The finest first, so that output 0 is the one to predict with.
     outputs = {"mask": mask, **dict(reversed(outputs.items()))}
     return keras.Model(inputs, outputs if deep_supervision else mask, name="unet")
@@ -71,7 +73,7 @@ def _level_block(
     norm: str, dropout: float, *, residual: bool
 ) -> Callable[[keras.KerasTensor, int, str], keras.KerasTensor]:
     """Return what every level computes, of features, channels and a name: a block, and dropout if asked for."""
-    block = blocks.residual_block if residual else blocks.plain_block
+    block = layer_blocks.residual_block if residual else layer_blocks.plain_block
 
     def level_block(features: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
         features = block(features, channels, norm, name)
@@ -84,9 +86,9 @@ def _level_block(
 
 def _coarse_mask(features: keras.KerasTensor, classes: int, factor: int) -> keras.KerasTensor:
     """Return the mask that features at 1/`factor` of the size give, enlarged to the whole."""
-    scores = blocks.layer("Conv", features)(classes, 1, name=f"scores_{factor}")(features)
-    enlarged = blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
-    return blocks.probabilities(enlarged, f"mask_{factor}")
+    scores = layer_blocks.layer("Conv", features)(classes, 1, name=f"scores_{factor}")(features)
+    enlarged = layer_blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
+    return layer_blocks.probabilities(enlarged, f"mask_{factor}")
 
 
 def build_seed_unet(
@@ -115,7 +117,7 @@ def build_seed_unet(
 
     def convolve_twice(features: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
         for part in (f"{name}_1", f"{name}_2"):
-            features = blocks.convolve(
+            features = layer_blocks.convolve(
                 features, channels, 3, norm, name=f"{part}_conv", **with_bias
             )
             features = finish(features, channels, part)
@@ -134,7 +136,7 @@ def build_seed_unet(
         features = keras.layers.Concatenate(name=f"up_{level}_skip")([features, skips[level]])
         features = convolve_twice(features, channels, f"up_{level}")
     scores = keras.layers.Conv2D(classes, 1, name="scores")(features)
-    return keras.Model(inputs, blocks.probabilities(scores, "mask"), name="unet_seed")
+    return keras.Model(inputs, layer_blocks.probabilities(scores, "mask"), name="unet_seed")
 
 
 def main_output(model: keras.Model) -> keras.Model:

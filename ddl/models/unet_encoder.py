@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
-from ddl.models import blocks
+from ddl.models import layer_blocks
 from ddl.models.encoders import check_weights_file, find_encoder
 
 _LEVELS = 5  # every network in the table halves the picture five times
@@ -63,21 +63,21 @@ def build_encoder_unet(
             f"Received: encoder={encoder!r}, input_shape={tuple(input_shape)}, whose features end at "
             f"{features.shape[1:3]}. Expected: a 32nd of the picture; take another encoder or another size."
         )
-    block = blocks.residual_block if residual else blocks.plain_block
+    block = layer_blocks.residual_block if residual else layer_blocks.plain_block
     for level in reversed(range(_LEVELS)):
         name, channels = f"up_{level}", width * 2**level
-        features = blocks.upsample(
+        features = layer_blocks.upsample(
             features, channels, norm, transposed=transposed, name=f"{name}_enter"
         )
         if level in skips:
             skip = skips[level]
             if attention:
-                skip = blocks.attention_gate(skip, features, norm, f"{name}_attention")
+                skip = layer_blocks.attention_gate(skip, features, norm, f"{name}_attention")
             features = keras.layers.Concatenate(name=f"{name}_skip")([skip, features])
         features = block(features, channels, norm, name)
     scores = keras.layers.Conv2D(classes, 1, name="scores")(features)
     return keras.Model(
-        inputs, blocks.probabilities(scores, "mask"), name=f"unet_{application.lower()}"
+        inputs, layer_blocks.probabilities(scores, "mask"), name=f"unet_{application.lower()}"
     )
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 from ddl.data.preprocessing import preprocessing_from_json
-from ddl.inference.openvino_runtime import load_openvino
-from ddl.scoring.checksum import digest
-from ddl.scoring.folders import read_below
-from ddl.scoring.limits import Limits
-from ddl.scoring.model import Model
-from ddl.scoring.network import open_network, without_signals
+from ddl.inference.backends.openvino_runtime import load_openvino
+from ddl.scoring.in_database.checksum import digest
+from ddl.scoring.in_database.deployed_model import Model
+from ddl.scoring.in_database.limits import Limits
+from ddl.scoring.in_database.network import open_network, without_signals
+from ddl.scoring.in_database.readable_folders import read_below
 
 MODELS_KEPT = 4
 """In a backend; the one that was used longest ago gives way."""

@@ -9,14 +9,14 @@ import keras
 
 import ddl.distributed as dist
 from ddl.models.zoo import build_model
-from ddl.training.data import TrainingData
-from ddl.training.losses import build_loss
-from ddl.training.metrics import build_metric
-from ddl.training.optimizers import build_optimizer
-from ddl.training.plan import Plan
-from ddl.training.plateau import plateau_factor
+from ddl.training.data.training_data import TrainingData
+from ddl.training.objectives.losses import build_loss
+from ddl.training.objectives.metrics import build_metric
+from ddl.training.optimization.optimizers import build_optimizer
+from ddl.training.optimization.plateau import plateau_factor
+from ddl.training.optimization.schedules import build_schedule
+from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
-from ddl.training.schedules import build_schedule
 
 
 def plan_model(plan: Plan, data: TrainingData) -> keras.Model:

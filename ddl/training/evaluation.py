@@ -1,4 +1,4 @@
-"""A trained model, looked at with any data: the losses and metrics of one process, computed by all ranks."""
+"""Evaluates a trained model on any data. All ranks share the work; the results are those of one process."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ddl.data.sources import SOURCES, detect_format
 from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
-from ddl.training.agreement import check_agreement, check_sides
-from ddl.training.data import PARTS, as_samples, open_part
-from ddl.training.metrics import METRICS
-from ddl.training.plan import Plan
-from ddl.training.plan_parts import DataPlan
-from ddl.training.trained import Trained, find_trained
+from ddl.training.checkpoint.find_trained import Trained, find_trained
+from ddl.training.data.compatibility import check_agreement, check_sides
+from ddl.training.data.training_data import PARTS, as_samples, open_part
+from ddl.training.objectives.metrics import METRICS
+from ddl.training.plan.fields import DataPlan
+from ddl.training.plan.plan import Plan
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is evaluated.
+    """What to evaluate.
 
     Attributes:
         model: a run directory, its model.keras, or a checkpoint.
-        checkpoint: of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
-        data: other data than the model was trained with, of the same kind.
-        part: "train", "validation" or "test" of the data, or "all"; else validation, and all of other data.
-        metric: what is measured, several with spaces; else what the training measured.
-        per_rank_batch_size: samples a rank and step; it changes nothing but speed and memory.
-        output: a .json file for the results, besides the screen.
+        checkpoint: in a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
+        data: data of the same kind to use in place of the training data.
+        part: "train", "validation", "test" or "all"; by default validation, and all of other data.
+        metric: metrics to compute, separated by spaces; by default those of the training run.
+        per_rank_batch_size: samples per rank and step; affects only speed and memory.
+        output: a .json file for the results, in addition to the screen.
     """
 
     model: Path
@@ -43,7 +43,7 @@ class Evaluation:
     output: Path | None = None
 
     def __post_init__(self) -> None:
-        """Give every field its type, and refuse what cannot be evaluated."""
+        """Convert every field to its type, and refuse invalid values."""
         convert_fields(self)
         check_choices(vars(self), {"part": PARTS})
         check_ranges(vars(self), {"per_rank_batch_size": Range(1)}, "evaluation")
@@ -56,12 +56,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model's file, the plan that it is evaluated by, and what it is evaluated on.
+    """A trained model with the plan and the data of its evaluation.
 
     Attributes:
-        trained: the model, with the plan that it was trained by.
+        trained: the model, with the plan it was trained with.
         plan: that plan, with the data of the evaluation.
-        source: of the data.
+        source: the data.
     """
 
     trained: Trained
@@ -78,11 +78,11 @@ def open_subject(evaluation: Evaluation, trained: Trained | None = None) -> Subj
     """Find the model, its plan and the data. No TensorFlow here.
 
     Args:
-        evaluation: what is evaluated.
-        trained: what `find_trained` returns for its model, where the caller has called it already.
+        evaluation: what to evaluate.
+        trained: the result of `find_trained`, if the caller has it already.
 
     Raises:
-        ValueError: there is no such model, or the data are not of its kind.
+        ValueError: there is no such model, or the data do not fit it.
     """
     trained = trained or find_trained(evaluation.model, evaluation.checkpoint)
     plan = trained.plan
@@ -96,7 +96,7 @@ def open_subject(evaluation: Evaluation, trained: Trained | None = None) -> Subj
     source = open_part(plan, part_name)
     if not len(source):
         raise ValueError(
-            f"Received: part={part_name!r} of {plan.data}, which holds no samples. Expected: another part."
+            f"Received: part={part_name!r} of {plan.data}, which has no samples. Expected: another part."
         )
     return Subject(trained, plan, source)
 
@@ -105,19 +105,20 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     """Return the losses and metrics over all samples, each seen once. All ranks must call it, after `init`.
 
     Returns:
-        name -> number; of "confusion_matrix" rows of counts.
+        name -> number; for "confusion_matrix", rows of counts.
 
     Raises:
-        ValueError: the model cannot be loaded, or does not take such samples; on all ranks.
-        BadData: a sample cannot be read; on the rank that met it.
+        ValueError: on all ranks, if the model cannot be loaded or does not accept such samples.
+        BadData: on the rank that cannot read a sample.
     """
     import numpy as np
 
     import ddl.distributed as dist
-    from ddl.data import pipeline, sharding
-    from ddl.distributed.launcher import threads_per_rank
+    from ddl.data import sharding
+    from ddl.data.batches import pipeline
+    from ddl.distributed.job.launcher import threads_per_rank
+    from ddl.distributed.on_ranks import on_all
     from ddl.training.steps.supervised import BadData
-    from ddl.training.together import on_all
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
     batch_size = evaluation.per_rank_batch_size
@@ -146,12 +147,12 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
 
 
 def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
-    """Return the model with the loss and metrics it is measured by, and the samples as it takes them."""
+    """Return the model compiled with its loss and metrics, and the samples in the form it accepts."""
     import keras
 
-    from ddl.training.losses import build_loss
-    from ddl.training.metrics import build_metric
-    from ddl.training.transfer import load_model
+    from ddl.training.checkpoint.transfer import load_model
+    from ddl.training.objectives.losses import build_loss
+    from ddl.training.objectives.metrics import build_metric
 
     plan = subject.plan
     whole = load_model(subject.file)
@@ -162,14 +163,14 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     model.compile(
         loss=build_loss(plan.loss, **plan.loss_option),
         metrics=[build_metric(name, **plan.metric_option.get(name, {})) for name in names],
-        # XLA, which Keras takes on GPUs, cannot compile SciPy.
+        # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
     return model, as_samples(subject.source, plan, classes)
 
 
 def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
-    """Refuse samples of another shape than the model takes, where None is any side."""
+    """Refuse samples whose shape the model does not accept; None in `wanted` accepts any length."""
     plan, shape = subject.plan, subject.source.fields["image"].shape
     fits = len(shape) == len(wanted) and all(
         side in (None, found) for side, found in zip(wanted, shape, strict=True)
@@ -177,8 +178,8 @@ def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
     if not fits:
         taken = "x".join("any" if side is None else str(side) for side in wanted)
         raise ValueError(
-            f"Received: samples of {'x'.join(map(str, shape))} from {plan.data}, for a model of {taken} "
-            f"({subject.file}). Expected: such samples; scripts/prepare_data.py brings pictures to a size and channels."
+            f"Received: samples of shape {'x'.join(map(str, shape))} from {plan.data}, for a model of shape {taken} "
+            f"({subject.file}). Expected: the model's shape; scripts/prepare_data.py converts size and channels."
         )
     if plan.target == "mask":
         check_sides(shape, plan.data, plan)

@@ -14,13 +14,13 @@ import keras
 import ddl.distributed as dist
 from ddl.training.build import follow_plateau
 from ddl.training.callbacks import UserCallbacks
+from ddl.training.checkpoint.saver import Saver
 from ddl.training.consensus import Consensus
-from ddl.training.data import TrainingData
-from ddl.training.plan import Plan
-from ddl.training.profile import profiling
+from ddl.training.data.training_data import TrainingData
+from ddl.training.plan.plan import Plan
+from ddl.training.profiling.profile import profiling
 from ddl.training.record.recorder import Recorder
 from ddl.training.run import Epoch, Run
-from ddl.training.saver import Saver
 from ddl.training.setup import Setup, set_up
 from ddl.training.steps.step import Steps
 from ddl.training.steps.supervised import SupervisedSteps
@@ -58,18 +58,14 @@ def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
     run, saver = setup.run, setup.saver
     hooks = UserCallbacks(callbacks, run)
     consensus = Consensus(run, setup.stop, every_step=hooks.every_step)
-    with (
-        setup.held,
-        Recorder(run, setup.data, setup.early) as recorder,
-        saver,
-        profiling(run) as profile,
-    ):
+    recorder = Recorder(run, setup.data, setup.early)
+    with setup.held, recorder, saver, profiling(run) as profile:
         steps = SupervisedSteps(setup.model, run, setup.data, profile)
         rate = setup.learning_rate
         if not run.is_over:  # it is over where only the final model is missing
-            stopped_by = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
-            if stopped_by:
-                raise saver.interrupted(stopped_by)
+            stop = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
+            if stop:
+                raise saver.interrupted(stop)
         steps.finish()
         hooks.end()
         recorder.finish(steps.model)

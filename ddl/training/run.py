@@ -1,4 +1,4 @@
-"""Where a training stands: what a checkpoint keeps, what its callbacks share, and how its epochs are named."""
+"""The state of a run: its position, history and clocks, and the facts that a checkpoint stores."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ from typing import Any
 
 from ddl.data.order import Position, SampleOrder
 from ddl.data.preprocessing import Preprocessing
-from ddl.training.plan import Plan
-from ddl.training.stopping import stop_epoch
+from ddl.training.optimization.early_stopping import stop_epoch
+from ddl.training.plan.plan import Plan
 
 Epoch = dict[str, Any]
 
 
 class Interrupted(Exception):
-    """A training that was asked to stop, has written a checkpoint where there was something to keep, and waits."""
+    """The run was asked to stop, and has written a checkpoint if any step was taken."""
 
     def __init__(
         self, reason: str, checkpoint: Path | None = None, *, written: bool = False
     ) -> None:
-        """Word it.
+        """Build the message.
 
         Args:
-            reason: what asked: a signal's name, the time limit.
-            checkpoint: the newest one; None where nothing was trained yet.
-            written: whether it was written just now. On a full disk it is an older one.
+            reason: why it stops: a signal's name or the time limit.
+            checkpoint: the newest one; None if no step was taken.
+            written: whether it was written just now. On a full disk, `checkpoint` is an older one.
         """
         if checkpoint is None:
             state, remedy = "no step was taken", "starts it again"
         else:
             state = f"{checkpoint} is " + ("written" if written else "the last good checkpoint")
-            remedy = "goes on from there"
+            remedy = "continues from there"
         super().__init__(f"Stopped by {reason}: {state}. --resume auto {remedy}.")
         self.checkpoint = checkpoint
 
 
 class Diverged(Exception):
-    """A training whose loss or weights are no numbers any more."""
+    """The loss or the weights became NaN or infinite."""
 
 
 class Unsaved(Exception):
-    """A training that is done, but whose model could not be written. Rank 0 alone knows."""
+    """The run is finished, but its model could not be written. Raised on rank 0 only."""
 
 
 @dataclass
 class Run:
-    """A training on its way. Equal on all ranks but for the clocks.
+    """The state of a run. Equal on all ranks except for the clocks.
 
     Attributes:
-        plan: what is trained.
-        order: who reads what, when.
-        reference_batch_size: samples a step of one rank at the run's first start: what `learning_rate` is meant for.
-        data_fingerprint: of the data.
-        preprocessing: what these data do to a picture, for whoever uses a checkpoint later.
+        plan: the plan of the run.
+        order: which rank reads which samples in which step.
+        reference_batch_size: samples per step of one rank at the run's first start; `learning_rate` refers to it.
+        data_fingerprint: identifies the data.
+        preprocessing: how pictures become model inputs; needed to use a checkpoint later.
         position: the next step to take.
-        history: the epochs that are done.
-        seconds_before: what an earlier process spent on the epoch that is under way.
-        main_output: of a model with several outputs, the name of the one that counts.
-        batch_has_changed: whether the checkpoint that it resumes from has another global batch.
-        ends_early: whether a callback has ended the training.
+        history: the finished epochs.
+        seconds_before: time that an earlier process spent on the current epoch.
+        main_output: the main output's name, for a model with several outputs.
+        batch_has_changed: whether the checkpoint it resumes from has another global batch size.
+        ends_early: whether a callback has ended the run.
     """
 
     plan: Plan
@@ -79,17 +79,17 @@ class Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every sample is seen once."""
+        """Steps per epoch, in which every sample is seen once."""
         return self.order.steps_per_epoch
 
     @property
     def effective_ranks(self) -> float:
-        """How many times the reference batch a step is: what the learning rate is scaled by."""
+        """The global batch size divided by the reference batch size; scales the learning rate."""
         return self.order.global_batch_size / self.reference_batch_size
 
     @property
     def is_over(self) -> bool:
-        """Whether all epochs are done, a callback has ended the training, or too many epochs brought no progress."""
+        """Whether all epochs are done, a callback has ended the run, or patience is exhausted."""
         plan = self.plan
         if self.ends_early or len(self.history) >= plan.epochs:
             return True
@@ -102,16 +102,16 @@ class Run:
 
     @property
     def epoch_seconds(self) -> float:
-        """Time spent on the epoch under way, by this process and those before, since the one before it ended."""
+        """Time spent on the current epoch, by this process and earlier ones, since the previous epoch ended."""
         now = time.monotonic()
         return self.seconds_before + now - (self._epoch_start or now)
 
     def begin_epoch(self) -> None:
-        """Start the clock of this process's first epoch; every other one's starts when the epoch before ends."""
+        """Start the clock of this process's first epoch; each later clock starts when the previous epoch ends."""
         self._epoch_start = self._epoch_start or time.monotonic()
 
     def advance(self, steps: int) -> None:
-        """Count steps that were taken."""
+        """Advance the position by the steps taken."""
         self.position = Position(self.position.epoch, self.position.step + steps)
 
     def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> Epoch:
@@ -126,19 +126,23 @@ class Run:
         return done
 
     def named(self, logs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return losses and metrics by the plan's names: Keras puts the name of one of several outputs before them."""
+        """Return losses and metrics by the plan's names, without the output's name that Keras puts first.
+
+        They come in alphabetical order, as Keras hands them to callbacks: lines and columns of a run keep their order.
+        """
+        logs = dict(sorted(logs.items()))
         if not self.main_output:
-            return dict(logs)
+            return logs
         metrics = {f"{self.main_output}_{name}": name for name in self.plan.metric}
         metrics |= {f"val_{long}": f"val_{name}" for long, name in metrics.items()}
         return {metrics.get(name, name): value for name, value in logs.items()}
 
     def values(self, name: str) -> list[float]:
-        """Return a quantity of every epoch that is done."""
+        """Return a quantity of every finished epoch."""
         return [epoch[name] for epoch in self.history]
 
     def facts(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps, as JSON values."""
+        """Return the facts that a checkpoint stores, as JSON values."""
         return {
             "plan": self.plan.to_dict(),
             "order": self.order.state(self.position),

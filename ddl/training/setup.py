@@ -12,20 +12,20 @@ import keras
 
 import ddl.distributed as dist
 from ddl.data.order import Position, SampleOrder
+from ddl.distributed.on_ranks import on_all, on_root
 from ddl.training.build import compile_model, plan_model
-from ddl.training.checkpoint import Checkpoint
-from ddl.training.data import TrainingData, open_data
-from ddl.training.plan import Plan
-from ddl.training.preprocessing import training_preprocessing
+from ddl.training.checkpoint.checkpoint_file import Checkpoint
+from ddl.training.checkpoint.resume import check_data, find_start, resumed_run
+from ddl.training.checkpoint.saver import Saver
+from ddl.training.checkpoint.snapshot import Snapshot
+from ddl.training.checkpoint.transfer import freeze_layers, take_over_weights
+from ddl.training.data.plan_preprocessing import training_preprocessing
+from ddl.training.data.training_data import TrainingData, open_data
+from ddl.training.plan.plan import Plan
 from ddl.training.record.recorder import hold_run_dir
-from ddl.training.resume import check_data, find_start, resumed_run
+from ddl.training.record.run_dir import EarlyLines
 from ddl.training.run import Interrupted, Run
-from ddl.training.run_dir import EarlyLines
-from ddl.training.saver import Saver
-from ddl.training.snapshot import Snapshot
 from ddl.training.stop_request import StopRequest, signal_name
-from ddl.training.together import on_all, on_root
-from ddl.training.transfer import freeze_layers, take_over_weights
 
 logger = logging.getLogger("ddl")
 

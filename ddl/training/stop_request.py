@@ -1,4 +1,4 @@
-"""Signals that ask a training to stop in good order: SIGTERM, SIGUSR1 and Ctrl-C. No TensorFlow here."""
+"""Handles signals that ask a run to stop cleanly: SIGTERM, SIGUSR1 and Ctrl-C. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class StopRequest:
-    """Remembers, inside a `with` block, that a signal asked to stop. A second Ctrl-C stops at once.
+    """Records, inside a `with` block, that a signal asked to stop. A second Ctrl-C stops at once.
+
+        with StopRequest() as request:
+            while not request.signal:
+                take_step()
 
     Attributes:
-        signal: the number of the last one that came, or 0.
+        signal: the number of the last signal received, or 0.
     """
 
     def __init__(self) -> None:
@@ -25,17 +29,17 @@ class StopRequest:
 
     @property
     def seconds(self) -> float:
-        """Return for how long it has been there: what a time limit counts."""
+        """Seconds since this object was created; compared with the time limit."""
         return time.monotonic() - self._started
 
     def __enter__(self) -> StopRequest:
-        """Listen to signals; in a thread besides the main one (a notebook's, a server's) Python gives us none."""
+        """Install the signal handlers. Python allows this only in the main thread; elsewhere no signal is handled."""
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._remember) for number in _SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let signals do what they did before."""
+        """Restore the previous signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -46,11 +50,11 @@ class StopRequest:
 
 
 def ignore_signals() -> None:
-    """Let none of these signals spoil the status of a program that is about to end anyway."""
+    """Ignore these signals, so that they do not change the exit status of a program that is ending."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def signal_name(number: int) -> str:
-    """Return what people call a signal."""
+    """Return the common name of a signal."""
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

@@ -26,7 +26,7 @@ from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.reports import markdown, pair_ratios, rounded, shown, summary
 from ddl.benchmark.runner import Setup
 from ddl.benchmark.trial import Trial
-from ddl.data import cache
+from ddl.data.batches import sample_cache
 from tests.pages import read_page
 
 MEASURING = [
@@ -97,7 +97,7 @@ def test_data_larger_than_memory_are_measured_as_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = stored(Trial(storage="hdf5", samples=10, image_size=32), tmp_path)
-    monkeypatch.setattr(cache, "available_memory_bytes", lambda: 10_000)
+    monkeypatch.setattr(sample_cache, "available_memory_bytes", lambda: 10_000)
     assert list(requests.TrainRequest(data=data).comparison().setups) == ["as stored"]
 
 

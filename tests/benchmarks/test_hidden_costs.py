@@ -1,8 +1,8 @@
 """Nothing is waited for after the last step of an epoch.
 
-The settings that see to it are kept by `tests/data/test_pipeline.py` (tf.data's autotune) and, for MPI's spinning, by
-`tests/distributed/test_runtime.py`. Here it is the time that counts, whatever may cause a wait: autotune alone, put on
-again, stalled `fit` on NumPy arrays, but not our batches.
+The settings that see to it are kept by `tests/data/batches/test_pipeline.py` (tf.data's autotune) and, for MPI's
+spinning, by `tests/distributed/test_runtime.py`. Here it is the time that counts, whatever may cause a wait: autotune
+alone, put on again, stalled `fit` on NumPy arrays, but not our batches.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import imageio.v3 as iio
 import numpy as np
 import tifffile
 
-from ddl.data.synthetic import microscope_picture
+from ddl.data.pictures.synthetic_picture import microscope_picture
 
 
 def picture(index: int, height: int = 12, width: int = 16, channels: int = 3) -> np.ndarray:

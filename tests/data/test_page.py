@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ddl.data.cache import CACHES
+from ddl.data.batches.sample_cache import CACHES
 from ddl.data.sources import FORMATS
 from ddl.options import read_options
 
@@ -26,7 +26,7 @@ def test_every_format_is_on_the_page_with_its_options(name: str) -> None:
 
 def test_every_augmentation_is_on_the_page_with_its_default() -> None:
     table = PAGE.partition("## Augment")[2].partition("## Feed")[0]
-    for name, option in read_options("ddl.data.augmentation:Augmentation").items():
+    for name, option in read_options("ddl.data.batches.augmentation:Augmentation").items():
         (row,) = [row for row in table.splitlines() if re.match(rf"\| .*`{name}`.* \|", row)]
         default = str(option.default).lower().removesuffix(".0")
         assert row.split("|")[2].strip() == default, name

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddl.data.cache import Cached
-from ddl.data.reader import BatchReader
-from ddl.data.samples import LabelSamples, MaskSamples, Scaled, scaled
+from ddl.data.batches.batch_reader import BatchReader
+from ddl.data.batches.sample_cache import Cached
+from ddl.data.inputs_and_targets import LabelSamples, MaskSamples, Scaled, scaled
 from ddl.data.source import Field, Source, Subset, View, origin_of
 from ddl.data.sources import open_source
 from ddl.data.sources.arrays import Arrays
-from ddl.training.data import TrainingData
+from ddl.training.data.training_data import TrainingData
 from tests.data import make
 
 

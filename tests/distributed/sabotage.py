@@ -11,7 +11,7 @@ from tests.distributed.cases import Case
 
 KINDS = {
     "reduction": "gradients are not averaged over ranks",
-    "statistics": "synchronized batch normalization takes those of its own rank",
+    "statistics": "synchronized batch normalization uses only its own rank's statistics",
     "shares": "ranks with fewer samples weigh as much as others",
 }
 
@@ -35,7 +35,8 @@ def concerns(kind: str, case: Case, ranks: int) -> bool:
 @contextlib.contextmanager
 def applied(kind: str) -> Iterator[None]:
     """Break one thing for a while."""
-    from ddl.distributed import batch_norm, optimizer, step
+    from ddl.distributed.gradients import step_share
+    from ddl.distributed.keras_patches import batch_norm, optimizer
 
     def local_moments(inputs: Any, axes: list[int], mask: Any = None) -> Any:
         import tensorflow as tf
@@ -47,7 +48,7 @@ def applied(kind: str) -> Iterator[None]:
             optimizer.Reduction, "average", lambda _, gradients: list(gradients)
         ),
         "statistics": mock.patch.object(batch_norm, "global_moments", local_moments),
-        "shares": mock.patch.object(step, "weighed", lambda tensor, share: tensor),
+        "shares": mock.patch.object(step_share, "weighed", lambda tensor, share: tensor),
     }
     with patches[kind]:
         _active.append(kind)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import ddl.distributed as dist
-from ddl.distributed import cores, runtime
+from ddl.distributed import runtime
+from ddl.distributed.job import cpu_affinity
 from tests.launch import run_ranks
 from tests.ranks import call_ranks
 
@@ -147,9 +148,9 @@ def test_neighbours_share_a_processor_and_a_core(tmp_path: Path) -> None:
         topology.mkdir(parents=True)
         (topology / "physical_package_id").write_text(f"{core % 4 // 2}\n")
         (topology / "core_id").write_text(f"{core % 2}\n")
-    shares = [cores.share_of(range(8), rank, 2, tmp_path) for rank in (0, 1)]
+    shares = [cpu_affinity.share_of(range(8), rank, 2, tmp_path) for rank in (0, 1)]
     assert shares == [{0, 1, 4, 5}, {2, 3, 6, 7}]
-    assert [cores.share_of(range(8), rank, 3, tmp_path) for rank in (0, 1, 2)] == [
+    assert [cpu_affinity.share_of(range(8), rank, 3, tmp_path) for rank in (0, 1, 2)] == [
         *({0, 4}, {1, 5, 2}, {6, 3, 7}),
     ]
-    assert cores.share_of({5, 3, 9}, 0, 2, tmp_path / "nothing") == {3}
+    assert cpu_affinity.share_of({5, 3, 9}, 0, 2, tmp_path / "nothing") == {3}

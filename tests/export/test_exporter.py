@@ -8,14 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from ddl.export.calibration import Calibration
-from ddl.export.command import check_export
 from ddl.export.export import TOLERANCES, Export
+from ddl.export.export_command import check_export
 from ddl.export.exporter import Exported, export_model
+from ddl.export.formats.calibration import Calibration
 from ddl.export.keras_model import exportable, in_float32
-from ddl.inference.keras_backend import KerasPredictor
-from ddl.inference.model import find_model, preprocessing_path
-from ddl.inference.predictor import open_predictor
+from ddl.inference.backends.keras_backend import KerasPredictor
+from ddl.inference.backends.predictor import open_predictor
+from ddl.inference.trained_model import find_model, preprocessing_path
 from ddl.models.zoo import build_model
 from tests.inference.models import make_run
 
@@ -118,5 +118,5 @@ def test_what_cannot_be_traced_at_any_size_keeps_its_own() -> None:
 
 
 def test_a_calibration_that_was_not_opened_is_a_mistake() -> None:
-    with pytest.raises(RuntimeError, match="Nothing to calibrate with"):
+    with pytest.raises(RuntimeError, match="This precision has no calibration samples"):
         next(iter(Calibration(None, np.dtype(np.float32))))

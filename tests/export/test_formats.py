@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ddl.export.export import TOLERANCES, Export
-from ddl.export.formats import FORMATS, find_format
-from ddl.inference import extras
-from ddl.inference.predictor import BACKENDS, check_backend
+from ddl.export.formats.format_table import FORMATS, find_format
+from ddl.inference.backends import optional_packages
+from ddl.inference.backends.predictor import BACKENDS, check_backend
 
 
 def test_the_name_of_the_output_tells_the_format() -> None:
@@ -44,11 +44,13 @@ def test_what_a_format_cannot_be_is_refused(output, name, precision, words) -> N
 def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     known = importlib.util.find_spec
     monkeypatch.setattr(
-        extras.importlib.util, "find_spec", lambda name: None if name == "nncf" else known(name)
+        optional_packages.importlib.util,
+        "find_spec",
+        lambda name: None if name == "nncf" else known(name),
     )
     assert find_format(Path("a.xml"), None, "f16") == "openvino"  # which needs none of it
     expected = (
-        "in int8, which needs the package nncf. Expected: it is installed; ./setup.sh --extras"
+        "in int8, which needs the package nncf. Expected: nncf installed; run ./setup.sh --extras"
     )
     with pytest.raises(ValueError, match=re.escape(expected)):
         find_format(Path("a.xml"), None, "int8")

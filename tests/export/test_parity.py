@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ddl.export.parity import compare
-from ddl.export.samples import Sample
+from ddl.export.reference_pictures import Sample
 
 TRUTH = np.array([[1, 0], [0, 0]], np.float32)[..., None]
 FOUND = np.array([[0.9, 0.4], [0.1, 0.2]], np.float32)[..., None]

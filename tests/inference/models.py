@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.preprocessing import NAME, Preprocessing
-from ddl.training.plan import Plan
+from ddl.training.plan.plan import Plan
 
 
 def make_run(folder: Path, *, shape: tuple[int, ...], classes: int = 1, **plan: Any) -> Path:
@@ -49,7 +49,7 @@ def make_pictures(folder: Path, sizes: list[tuple[int, int]]) -> Path:
     """Write microscope pictures `0.png`, `1.png`, ... of these sizes, RGB."""
     from PIL import Image
 
-    from ddl.data.synthetic import microscope_picture
+    from ddl.data.pictures.synthetic_picture import microscope_picture
 
     folder.mkdir(parents=True, exist_ok=True)
     for index, (height, width) in enumerate(sizes):

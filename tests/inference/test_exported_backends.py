@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from ddl.data.preprocessing import Preprocessing
-from ddl.export.calibration import Calibration
-from ddl.export.openvino_format import write
-from ddl.inference.keras_backend import with_open_sides
-from ddl.inference.model import find_model, preprocessing_path
-from ddl.inference.predictor import check_backend, open_predictor
+from ddl.export.formats.calibration import Calibration
+from ddl.export.formats.openvino_format import write
+from ddl.inference.backends.keras_backend import with_open_sides
+from ddl.inference.backends.predictor import check_backend, open_predictor
+from ddl.inference.trained_model import find_model, preprocessing_path
 from ddl.models.zoo import build_model
 
 

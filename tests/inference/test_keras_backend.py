@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from ddl.inference.flips import Flipped
-from ddl.inference.keras_backend import KerasPredictor, with_open_sides
-from ddl.inference.model import read_form
-from ddl.inference.predictor import check_backend, open_predictor
-from ddl.inference.tiling import plan_tiles, predict_tiles
+from ddl.inference.backends.keras_backend import KerasPredictor, with_open_sides
+from ddl.inference.backends.predictor import check_backend, open_predictor
+from ddl.inference.tiles.flips import Flipped
+from ddl.inference.tiles.tiling import plan_tiles, predict_tiles
+from ddl.inference.trained_model import read_form
 from ddl.models.zoo import build_model
 
 MODELS = [

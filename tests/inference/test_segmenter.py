@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.segmenter import Cut, Passage, Segmenter, check_cut
+from ddl.inference.tiles.segmenter import Cut, Passage, Segmenter, check_cut
 
 HOW = Preprocessing(target="mask", channels=1, classes=1, side_multiple=8)
 
@@ -52,7 +52,7 @@ def test_a_model_of_one_size_sees_pictures_of_any_in_that_size(shape: tuple[int,
     found = predict(Segmenter(model, HOW, Cut()).begin(picture, is_file=False), model)
     np.testing.assert_allclose(found, picture, atol=1e-6)
     assert model.seen == {(32, 48)}
-    with pytest.raises(ValueError, match="tile=64x64 for a model of 32x48 alone"):
+    with pytest.raises(ValueError, match="tile=64x64 for a model with the fixed input size 32x48"):
         Segmenter(model, HOW, Cut(tile=(64,))).begin(picture, is_file=False)
 
 
@@ -83,12 +83,12 @@ def test_one_tile_finished_is_what_bands_give() -> None:
 @pytest.mark.parametrize("shape", [(20, 20, 3), (4, 20, 20, 1), (20, 20)])
 def test_pictures_of_another_form_are_refused(shape: tuple[int, ...]) -> None:
     segmenter = Segmenter(Copy(None, None), HOW, Cut())
-    with pytest.raises(ValueError, match="Expected: height x width x 1, which the model takes"):
+    with pytest.raises(ValueError, match="Expected: height x width x 1, as the model requires"):
         segmenter.begin(np.zeros(shape, np.float32), is_file=False)
 
 
 def test_labels_are_not_tiled() -> None:
     labels = Preprocessing(target="label", channels=1, classes=3)
     check_cut(Cut(), labels)
-    with pytest.raises(ValueError, match="Received: overlap for a model of labels"):
+    with pytest.raises(ValueError, match="Received: overlap for a model that predicts labels"):
         check_cut(Cut(overlap=0), labels)

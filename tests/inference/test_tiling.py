@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddl.inference.tiling import count_tiles, plan_axis, plan_tiles, predict_tiles
+from ddl.inference.tiles.tiling import count_tiles, plan_axis, plan_tiles, predict_tiles
 
 AXES = st.builds(
     lambda multiple, tiles, side, overlap: (multiple * tiles, multiple, side, overlap),
@@ -110,6 +110,7 @@ def test_a_band_is_all_that_is_read_at_once() -> None:
 @pytest.mark.parametrize(("tile", "overlap"), [(30, 8), (32, 32), (32, 20), (32, -1), (16, 0)])
 def test_tiles_that_a_model_cannot_take_are_refused(tile: int, overlap: int) -> None:
     with pytest.raises(
-        ValueError, match=r"Received: tile=\d+, overlap=-?\d+\. Expected: a multiple of 16"
+        ValueError,
+        match=r"Received: tile=\d+, overlap=-?\d+\. Expected: a tile that is a multiple of 16",
     ):
         plan_axis(100, tile=tile, overlap=overlap, multiple=16, least=32)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ddl.install import progress
+from ddl.install import step_lines
 from ddl.install.problem import CommandFailure, Problem
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -100,7 +100,7 @@ def test_a_python_without_venv(tmp_path):
 def test_a_failed_command_shows_the_end_of_its_log(tmp_path):
     command = ["sh", "-c", "seq 100; exit 3"]
     with pytest.raises(CommandFailure, match=r"counting failed; .*log:\n  \| 71\n") as failure:
-        progress.run_logged("counting", command, tmp_path / "log")
+        step_lines.run_logged("counting", command, tmp_path / "log")
     assert failure.value.exit_status == 1
     assert str(tmp_path / "log") in str(failure.value)
 
@@ -108,23 +108,23 @@ def test_a_failed_command_shows_the_end_of_its_log(tmp_path):
 def test_a_full_disk_is_named(tmp_path):
     command = ["sh", "-c", "echo 'OSError: [Errno 28] No space left on device'; exit 1"]
     with pytest.raises(Problem, match="no space left on the disk of") as problem:
-        progress.run_logged("writing", command, tmp_path / "log")
+        step_lines.run_logged("writing", command, tmp_path / "log")
     assert problem.value.exit_status == 2
 
 
 def test_a_long_command_reports_its_progress(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(progress, "REPORT_EVERY_S", 0.5)
+    monkeypatch.setattr(step_lines, "REPORT_EVERY_S", 0.5)
     command = ["sh", "-c", "echo '[ 42%] Building'; sleep 2; echo done"]
-    progress.run_logged("building", command, tmp_path / "log")
+    step_lines.run_logged("building", command, tmp_path / "log")
     assert "building: 1 s, 42%" in capsys.readouterr().out
 
 
 def test_commands_die_with_setup(tmp_path):
     """An orphaned pip would write into the environment of the next attempt."""
     code = (
-        "import os, pathlib, threading; from ddl.install import progress; "
+        "import os, pathlib, threading; from ddl.install import step_lines; "
         "threading.Timer(1, lambda: os.kill(os.getpid(), 9)).start(); "
-        f"progress.run_logged('x', ['sh', '-c', 'echo $$; exec sleep 60'], pathlib.Path({str(tmp_path / 'log')!r}))"
+        f"step_lines.run_logged('x', ['sh', '-c', 'echo $$; exec sleep 60'], pathlib.Path({str(tmp_path / 'log')!r}))"
     )
     subprocess.run([sys.executable, "-c", code], check=False, timeout=30)
     child = int((tmp_path / "log").read_text().splitlines()[-1])

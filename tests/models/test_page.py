@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ddl.models.encoders import ENCODERS
 from ddl.models.zoo import MODELS
-from ddl.training.losses import LOSSES
-from ddl.training.metrics import METRICS
+from ddl.training.objectives.losses import LOSSES
+from ddl.training.objectives.metrics import METRICS
 from tests.pages import find_row, read_page
 
 PAGE = read_page("models.md")

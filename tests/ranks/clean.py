@@ -71,12 +71,13 @@ class CleanState:
 
 def _restore_ddl() -> None:
     """Forget the steps and reductions that an error has left open."""
-    if sys.modules.get("ddl.distributed.optimizer") is None:
+    if sys.modules.get("ddl.distributed.keras_patches.optimizer") is None:
         return
-    from ddl.distributed import optimizer, step
+    from ddl.distributed.gradients import step_share
+    from ddl.distributed.keras_patches import optimizer
 
-    step._current.clear()
-    for block in (step.taking, step.even, optimizer.reducing):
+    step_share._current.clear()
+    for block in (step_share.taking, step_share.even, optimizer.reducing):
         block._depth = 0
 
 

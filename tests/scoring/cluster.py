@@ -23,7 +23,7 @@ import psutil
 import psycopg
 import pytest
 
-from ddl.scoring.probe import own_code
+from ddl.scoring.deployment.probe import own_code
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 _PLPYTHON = Path("/usr/lib/postgresql/15/lib/plpython3.so")

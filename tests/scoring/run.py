@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ddl.scoring.database import Database
-from ddl.scoring.deploy import deploy as run_deployment
-from ddl.scoring.deployment import Deployment
+from ddl.scoring.client.database import Database
+from ddl.scoring.deployment.deploy import deploy as run_deployment
+from ddl.scoring.deployment.deployment import Deployment
 from tests.launch import REPOSITORY
 
 

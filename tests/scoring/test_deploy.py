@@ -11,15 +11,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from ddl.scoring.database import Database
-from ddl.scoring.deploy import as_text
-from ddl.scoring.deploy import deploy as run_deployment
-from ddl.scoring.deployment import Deployment
-from ddl.scoring.functions import OUTER
-from ddl.scoring.job import Job
-from ddl.scoring.parts import read_parts
-from ddl.scoring.probe import refuse_misfit
-from ddl.scoring.results_table import _create
+from ddl.scoring.client.database import Database
+from ddl.scoring.client.job import Job
+from ddl.scoring.client.results_table import _create
+from ddl.scoring.deployment.deploy import as_text
+from ddl.scoring.deployment.deploy import deploy as run_deployment
+from ddl.scoring.deployment.deployment import Deployment
+from ddl.scoring.deployment.exported_model import read_parts
+from ddl.scoring.deployment.functions import OUTER
+from ddl.scoring.deployment.probe import refuse_misfit
 from tests.scoring.cluster import Cluster
 from tests.scoring.exported import bright_model
 from tests.scoring.run import deploy

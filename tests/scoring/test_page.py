@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ddl.scoring.functions import OUTER
+from ddl.scoring.deployment.functions import OUTER
 from tests.pages import find_row, read_page
 from tests.scripts.test_flags import default_of, flags_of
 

@@ -14,8 +14,8 @@ import psutil
 import psycopg
 import pytest
 
-from ddl.scoring.job import Job
-from ddl.scoring.results_table import prepare
+from ddl.scoring.client.job import Job
+from ddl.scoring.client.results_table import prepare
 from tests.scoring.cluster import Cluster
 from tests.scoring.conftest import encode, fill, picture, pixels
 from tests.scoring.run import score, start_scoring
@@ -119,7 +119,7 @@ def test_a_bad_picture_becomes_an_error_on_its_row(root: Db) -> None:
     found = results(root, "mixed")
     assert [row[1] is not None for row in found] == [True, False, False, False, False, True]
     assert [row[4] is None for row in found] == [row[1] is not None for row in found]
-    assert "damaged or no picture" in found[1][4]
+    assert "damaged or not a picture" in found[1][4]
     assert found[2][4] == "Received: NULL. Expected: a picture."
 
 

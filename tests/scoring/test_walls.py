@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from ddl.scoring.claims import Claims
-from ddl.scoring.database import Database, refusal
-from ddl.scoring.job import Job
-from ddl.scoring.results_table import prepare
-from ddl.scoring.worker import Worker, connect
+from ddl.scoring.client.database import Database, refusal
+from ddl.scoring.client.job import Job
+from ddl.scoring.client.results_table import prepare
+from ddl.scoring.client.score_rows import Claims
+from ddl.scoring.client.worker import Worker, connect
 from tests.scoring.cluster import Cluster
 from tests.scoring.conftest import fill, picture
 from tests.scoring.run import deploy, score

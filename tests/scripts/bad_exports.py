@@ -40,7 +40,7 @@ EXPORT = [
     Row("export run a.xml --check-samples 0", "check_samples=0 for export"),
     Row("export run a.xml --calibration-samples 9", "calibration for precision=f32"),
     Row("export nowhere a.xml", "nowhere, which does not exist"),
-    Row("export run a.xml", "run, which holds no model.keras", run()),
+    Row("export run a.xml", "run, which has no model.keras", run()),
     Row("export a.h5 a.xml", "a.h5 without a.preprocessing.json beside it", h5(image=PICTURES)),
     Row("export run a.xml --check-data none", "none, which does not exist", looks_good),
     Row(
@@ -50,7 +50,7 @@ EXPORT = [
     ),
     Row(
         "export run a.xml",
-        "a.preprocessing.json is that of another model or folding. Expected: a new name.",
+        "a.preprocessing.json belongs to another model or to another --fold-preprocessing. Expected: a new name.",
         then(looks_good, file("a.preprocessing.json")),
     ),
     Row("benchmark_inference", "The following arguments are required: model"),

@@ -94,9 +94,9 @@ TRAIN_UNET = {
     "--data-option count=0": "count=0 for synthetic data. Expected: at least 1",
     "--data-option count=few": "count='few'. Expected: a whole number.",
     "--data-option channels=grey": "Unknown option of data format synthetic. Received: 'channels'",
-    "--data-option count=1": "of 1 samples, which leaves none to train on",
+    "--data-option count=1": "of 1 samples, which leaves no training samples",
     # What contradicts itself, or the data.
-    "--mixed-precision float16 --optimizer-option loss_scale_factor=8": "Expected: one of them: with float16",
+    "--mixed-precision float16 --optimizer-option loss_scale_factor=8": "Expected: one of them; with float16",
     "--schedule-epochs 9": "schedule_epochs=9 with schedule='constant', which does not depend on it",
     "--early-stopping-min-delta 0.1": "without early_stopping_patience",
     "--validation-data synthetic --fold 1": "fold=1 with validation_data=synthetic",
@@ -114,12 +114,12 @@ TRAIN_UNET = {
     "--model unet_seed": "pictures of 96x96 from synthetic, for model unet_seed. Expected: sides that 128",
     "--model unet_encoder --image-size 32": "Expected: sides that 32 divides, such as 64x64",
     "--model unet_seed --data synthetic-3d": "volumes of 32x32x32 from synthetic-3d",
-    "--augment crop_size=128": "crop_size=128 of a picture of shape (96, 96, 3)",
+    "--augment crop_size=128": "crop_size=128 for a picture of shape (96, 96, 3)",
     "--augment crop_size=50": "crops of 50x50 from synthetic, for model unet",
-    "--augment crop_size=32x32x32": "crop_size=(32, 32, 32) of a picture of shape",
+    "--augment crop_size=32x32x32": "crop_size=(32, 32, 32) for a picture of shape",
     "--model unet_encoder --augment crop_size=64": "crops of 64x64 with whole pictures of 96x96",
-    "--classes 3": "Expected: class numbers, integers.",
-    "--cache memory --data-option count=10000000": "to keep in memory, where",
+    "--classes 3": "Expected: integer class numbers.",
+    "--cache memory --data-option count=10000000": "of data to cache in memory. Expected: at most",
 }
 
 TRAIN_RESNET = {

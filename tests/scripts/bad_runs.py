@@ -42,21 +42,26 @@ RUNS = [
         file("a"),
     ),
     Row(f"train_unet --run-dir {LONG}", "which cannot be made (File name too long)"),
-    Row(UNET, "run_dir=run, which holds a run already", run()),
+    Row(UNET, "run_dir=run, which already holds a run", run()),
     Row(
         UNET + "--resume 40",
         "--resume 40. Expected: auto, best, a path or an epoch; run/checkpoints has none.",
     ),
     Row(UNET + "--resume 40", "run/checkpoints has epochs 2.", run()),
     Row(UNET + "--resume best", "--resume best. Expected: auto or a path"),
-    Row(UNET + "--resume nowhere", "nowhere, which is neither a checkpoint nor a run with one"),
-    Row(UNET + "--resume a.h5", "a.h5, which is no checkpoint of ddl", h5(image=PICTURES)),
-    Row(UNET + "--resume 2", "epoch-0002.h5 is damaged", run_cut),
-    Row(UNET + "--resume 2", "epoch-0002.h5 is damaged (its checksum does not hold)", run_flipped),
-    Row(UNET + "--resume auto", "where none of 1 checkpoints is whole", run_flipped),
-    Row(UNET + "--resume auto --loss dice", "loss='dice' (there 'dice_crossentropy')", run()),
     Row(
-        UNET + "--resume auto --model-option depth=3", "model_option={'depth': 3} (there {})", run()
+        UNET + "--resume nowhere",
+        "nowhere, which is neither a checkpoint nor a run with checkpoints",
+    ),
+    Row(UNET + "--resume a.h5", "a.h5, which is not a ddl checkpoint", h5(image=PICTURES)),
+    Row(UNET + "--resume 2", "epoch-0002.h5 is damaged", run_cut),
+    Row(UNET + "--resume 2", "epoch-0002.h5 is damaged (its checksum does not match)", run_flipped),
+    Row(UNET + "--resume auto", "where all 1 checkpoints are damaged", run_flipped),
+    Row(UNET + "--resume auto --loss dice", "loss='dice' (checkpoint: 'dice_crossentropy')", run()),
+    Row(
+        UNET + "--resume auto --model-option depth=3",
+        "model_option={'depth': 3} (checkpoint: {})",
+        run(),
     ),
     Row(
         UNET + "--resume auto --schedule cosine --epochs 9",
@@ -65,14 +70,18 @@ RUNS = [
     ),
     Row(
         "train_unet --run-dir other --resume run",
-        "run_dir=other, which holds a run already, to go on from",
+        "run_dir=other, which already holds a run, to resume from",
         run_and_other,
     ),
     Row(UNET + "--init-weights nowhere.keras", "nowhere.keras, which does not exist"),
     Row(UNET + "--init-weights other", "other, a folder without model.keras", folder("other")),
-    Row(UNET + "--init-weights a.keras", "a.keras, which is no whole saved model", file("a.keras")),
-    Row(UNET + "--init-weights a.npz", "it holds no config.json", npz(images=PICTURES)),
-    Row(UNET + "--init-weights a.h5", "it holds weights alone", h5(image=PICTURES)),
+    Row(
+        UNET + "--init-weights a.keras",
+        "a.keras, which is not an intact saved model",
+        file("a.keras"),
+    ),
+    Row(UNET + "--init-weights a.npz", "it has no config.json", npz(images=PICTURES)),
+    Row(UNET + "--init-weights a.h5", "it holds only weights", h5(image=PICTURES)),
 ]
 
 EVALUATE = [
@@ -98,16 +107,16 @@ EVALUATE = [
         "other, where plan.json cannot be read (No such file or directory)",
         folder("other"),
     ),
-    Row(
-        "evaluate run", "run, which holds no model.keras. Expected: a run that has ended; or", run()
-    ),
+    Row("evaluate run", "run, which has no model.keras. Expected: a finished run; or", run()),
     Row(
         "evaluate run",
-        "model.keras, which is no whole saved model (it holds no config.json)",
+        "model.keras, which is not an intact saved model (it has no config.json)",
         ended_run(),
     ),
-    Row("evaluate run", "plan.json, which is no plan (Expecting value", plan_json("no")),
-    Row("evaluate run", "plan.json, which is no plan (Received: list as a plan", plan_json("[]")),
+    Row("evaluate run", "plan.json, which is not a plan (Expecting value", plan_json("no")),
+    Row(
+        "evaluate run", "plan.json, which is not a plan (Received: list as a plan", plan_json("[]")
+    ),
     Row("evaluate run", "a plan without run_dir", plan_json("{}")),
     Row("evaluate run", "Unknown field of a plan. Received: 'epoch'", changed_plan(epoch=3)),
     Row("evaluate run", "epochs='five'. Expected: a whole number", changed_plan(epochs="five")),
@@ -126,14 +135,14 @@ EVALUATE = [
     ),
     Row("evaluate run/checkpoints/epoch-0002.h5", "epoch-0002.h5 is damaged", run_flipped),
     Row("evaluate run/checkpoints/epoch-0002.h5 --checkpoint best", "which is a file", run()),
-    Row("evaluate a.h5", "a.h5, which is no checkpoint of ddl", h5(image=PICTURES)),
+    Row("evaluate a.h5", "a.h5, which is not a ddl checkpoint", h5(image=PICTURES)),
 ]
 
 PREPARE = [
     Row("prepare_data", "The following arguments are required: source, output"),
-    Row("prepare_data nowhere a.h5", "source=nowhere, which is no folder"),
-    Row("prepare_data in a.h5", "which looks like no known format", folder("in")),
-    Row("prepare_data in a.h5 --layout pairs", "which holds no pictures", folder("in")),
+    Row("prepare_data nowhere a.h5", "source=nowhere, which is not a folder"),
+    Row("prepare_data in a.h5", "which has no known format", folder("in")),
+    Row("prepare_data in a.h5 --layout pairs", "which has no pictures", folder("in")),
     Row("prepare_data in a.txt", "output=a.txt. Expected: a name that ends in .h5.", pairs),
     Row(
         "prepare_data in in/none/a.h5", "a place in a folder that exists and can be written", pairs
@@ -148,11 +157,13 @@ PREPARE = [
     Row("prepare_data in a.h5 --bits eight", "bits='eight'. Expected: a whole number", pairs),
     Row("prepare_data in a.h5 --image-size 1x2x3", "image_size='1x2x3'. Expected: pixels", pairs),
     Row("prepare_data in a.h5 --validation nan", "validation=nan. Expected: 0 to below 1", pairs),
-    Row("prepare_data in a.h5 --validation 0.5 --test 0.5", "which leave none to train on", pairs),
+    Row(
+        "prepare_data in a.h5 --validation 0.5 --test 0.5", "which leave no training samples", pairs
+    ),
     Row("prepare_data in a.h5 --folds 99", "folds=99 for 4 samples. Expected: 2 to 4", pairs),
     Row("prepare_data in a.h5", "cell-3.png, which is damaged", pairs_cut("cell-3.png")),
     Row("prepare_data in a.h5", "cell-3_mask.gif without a picture", pairs_without("cell-3.png")),
-    Row("prepare_data in a.h5 --on-error skip --layout folders", "which is no folder", pairs),
+    Row("prepare_data in a.h5 --on-error skip --layout folders", "which is not a folder", pairs),
 ]
 
 SMALL = "--data-option count=6 --image-size 16 --model-option width=2 depth=2 "
@@ -175,7 +186,7 @@ MODELS = [
     ),
     Row(
         TINY + "--init-weights other.keras",
-        "other.keras, which is no whole saved model (",
+        "other.keras, which is not an intact saved model (",
         other_model_cut,
     ),
     Row(
@@ -196,12 +207,12 @@ MODELS = [
     ),
     Row(
         "evaluate run",
-        "samples of 96x96x3 from synthetic, for a model of 32x32x1 (run/model.keras)",
+        "samples of shape 96x96x3 from synthetic, for a model of shape 32x32x1 (run/model.keras)",
         grey_run,
     ),
     Row(
         "evaluate run --data a.npz",
-        "samples of 16x16x3 from a.npz, for a model of 96x96x3",
+        "samples of shape 16x16x3 from a.npz, for a model of shape 96x96x3",
         then(good_run, npz(images=PICTURES, masks=MASKS)),
     ),
     Row("evaluate run --metric top_1 top_5", "metric top_5 of 2 classes, which", good_run),

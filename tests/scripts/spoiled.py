@@ -14,8 +14,8 @@ import imageio.v3 as iio
 import numpy as np
 import tifffile
 
-from ddl.training.checkpoint import Snapshot, write_checkpoint
-from ddl.training.plan import Plan
+from ddl.training.checkpoint.checkpoint_file import Snapshot, write_checkpoint
+from ddl.training.plan.plan import Plan
 from tests.data import make
 
 Given = Callable[[Path], object]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ddl.flags import BAD_INPUT
-from ddl.training.command import AT_ONCE, DIVERGED, REQUEUE, UNSAVED
+from ddl.training.train_command import AT_ONCE, DIVERGED, REQUEUE, UNSAVED
 from tests.launch import REPOSITORY
 from tests.pages import RUN_FILES, find_row, read_page
 

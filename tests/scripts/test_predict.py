@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddl.data.pictures import read_mask
-from ddl.inference.inspection import Inspection
-from ddl.inference.prediction import Prediction
+from ddl.data.pictures.picture_file import read_mask
+from ddl.inference.inspection.inspection import Inspection
+from ddl.inference.prediction.prediction import Prediction
 from tests.inference.models import make_pictures, make_run
 from tests.launch import REPOSITORY
 from tests.ranks.scripts import run_script
@@ -193,8 +193,11 @@ def test_labels_become_one_table(tmp_path: Path, pictures: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--tile", "30"], "Received: tile=30, overlap=15. Expected: a multiple of 4"),
-        (["--tile", "32", "--overlap", "32"], "and an overlap that leaves 4"),
+        (
+            ["--tile", "30"],
+            "Received: tile=30, overlap=15. Expected: a tile that is a multiple of 4",
+        ),
+        (["--tile", "32", "--overlap", "32"], "and an overlap of at most the tile minus 4"),
         (["--tile", "32x32x32"], "for a model of 2 axes"),
         (["--threshold", "1.5"], "Received: threshold=1.5"),
         (["--backend", "torch"], "Received: backend='torch'"),

@@ -78,7 +78,9 @@ def check_full(outcome: Outcome, folder: Path) -> None:
     """Check that a full disk is one line, and leaves no file."""
     assert outcome.status == 2, outcome.told
     line = outcome.told.splitlines()[-1]
-    assert re.fullmatch(r"predict.*: Received: no space left for .* run the same command.*", line)
+    assert re.fullmatch(
+        r"predict.*: Could not write .*: no space left\. .* run the same command.*", line
+    )
     assert "Traceback" not in outcome.told
     assert not folder.exists()
 

@@ -17,8 +17,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from ddl.data.conversion import Conversion
-from ddl.data.prepare import Preparation
+from ddl.data.pictures.conversion import Conversion
+from ddl.data.preparation.prepare import Preparation
 from ddl.data.sources import open_source
 from tests.data import make
 from tests.launch import REPOSITORY
@@ -169,12 +169,12 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "size 0": (nothing, ["--image-size", "0"], "pixels, such as 128 or 96x128"),
     "size of three": (nothing, ["--image-size", "1x2x3"], "pixels, such as 128"),
     "layout": (nothing, ["--layout", "coco"], "one of: auto, folders, pairs, classes"),
-    "layout that it is not": (nothing, ["--layout", "folders"], "which is no folder"),
+    "layout that it is not": (nothing, ["--layout", "folders"], "which is not a folder"),
     "channels": (nothing, ["--channels", "cmyk"], "one of: grey, rgb, rgba"),
     "bits": (nothing, ["--bits", "12"], "one of: 8, 16"),
     "mask mode": (nothing, ["--mask-mode", "soft"], "one of: binary, classes"),
     "validation": (nothing, ["--validation", "1.5"], "0 to below 1"),
-    "no training left": (nothing, ["--validation", "0.5", "--test", "0.5"], "none to train on"),
+    "no training left": (nothing, ["--validation", "0.5", "--test", "0.5"], "no training samples"),
     "negative seed": (nothing, ["--seed", "-1"], "seed=-1 for prepare_data. Expected: at least 0"),
     "one fold": (nothing, ["--folds", "1"], "folds=1 for"),
     "on error": (nothing, ["--on-error", "ignore"], "one of: stop, skip"),
@@ -197,8 +197,8 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
         [],
         "of 9 x 9 pixels for",
     ),
-    "nothing good": (all_damaged, ["--on-error", "skip"], "no picture that can be read"),
-    "empty folder": (shutil.rmtree, ["--layout", "pairs"], "which is no folder"),
+    "nothing good": (all_damaged, ["--on-error", "skip"], "no readable picture"),
+    "empty folder": (shutil.rmtree, ["--layout", "pairs"], "which is not a folder"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Killed, interrupted, spoiled, out of disk: prepare_data goes on where it was, to the same bytes."""
+"""Killed, interrupted, spoiled, out of disk: prepare_data resumes and writes the same bytes."""
 
 from __future__ import annotations
 
@@ -154,5 +154,5 @@ def test_ctrl_c_ends_at_once_and_goes_on_later(tmp_path: Path, pictures: Path) -
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert "the same command goes on where it was" in err
+    assert "run the same command again to resume" in err
     assert list(parts.glob("*.npz"))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddl.training.plan import Plan
+from ddl.training.plan.plan import Plan
 from tests.launch import REPOSITORY, run_ranks
 from tests.pages import RUN_FILES
 from tests.ranks.scripts import run_script

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ddl.files import write_whole
-from ddl.training.facts import gather_facts
+from ddl.training.record.run_facts import gather_facts
 from tests.tiers.demands import DEMANDS
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"

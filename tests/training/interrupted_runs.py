@@ -16,13 +16,13 @@ import numpy as np
 import psutil
 
 from ddl.data.order import Position
-from ddl.training.checkpoint import Snapshot, read_checkpoint
-from ddl.training.checkpoints import list_checkpoints
+from ddl.training.checkpoint.checkpoint_file import Snapshot, read_checkpoint
+from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import REPOSITORY, Job, Result
 from tests.ranks.scripts import run_script
 
 SCRIPT = REPOSITORY / "scripts" / "train_unet.py"
-EAGER = REPOSITORY / "tests" / "training" / "eager_program.py"
+EAGER = REPOSITORY / "tests" / "training" / "steps" / "eager_program.py"
 
 # 27 samples to train on in 5 steps an epoch, the last one short; 18 to look at, in 3 steps.
 DATA = (

@@ -93,8 +93,8 @@ def whole(model: Any, case: str, path: Path) -> dict[str, Any]:
     """Train without a stop, and write a checkpoint on the way. Return the epochs' logs from there on."""
     import keras
 
-    from ddl.training.checkpoint import write_checkpoint
-    from ddl.training.snapshot import take_snapshot
+    from ddl.training.checkpoint.checkpoint_file import write_checkpoint
+    from ddl.training.checkpoint.snapshot import take_snapshot
 
     epochs, steps = STOP[case]
 
@@ -127,8 +127,8 @@ def resumed(model: Any, case: str, path: Path, action: str) -> dict[str, Any]:
     """Go on from the checkpoint, in a fit of the epoch that is under way and one of the rest."""
     import keras
 
-    from ddl.training.checkpoint import read_checkpoint
-    from ddl.training.snapshot import restore_metrics, restore_snapshot
+    from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+    from ddl.training.checkpoint.snapshot import restore_metrics, restore_snapshot
 
     epochs, steps = STOP[case]
     snapshot = read_checkpoint(path) if dist.is_root() else None
@@ -161,8 +161,8 @@ def keep(model: Any, logs: dict[str, Any], path: Path) -> None:
 
 def refuse(path: Path) -> None:
     """Restore into another model: every rank must be told why not, and none be left waiting."""
-    from ddl.training.checkpoint import read_checkpoint
-    from ddl.training.snapshot import restore_snapshot
+    from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+    from ddl.training.checkpoint.snapshot import restore_snapshot
 
     snapshot = read_checkpoint(path) if dist.is_root() else None
     try:

@@ -11,7 +11,7 @@ import pytest
 
 import ddl.distributed as dist
 from ddl.training.loop import train
-from ddl.training.plan import Plan
+from ddl.training.plan.plan import Plan
 from tests.ranks import call_ranks
 
 

@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of time: a training goes on where it was, and ends with the bits of one that never stopped.
+"""A run that is killed, interrupted or out of time resumes, and ends with the bits of an uninterrupted one.
 
 `python -m tests.training.kill_again` does the same at as many random moments as one likes.
 """
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from ddl.data.order import Position
-from ddl.training.checkpoints import list_checkpoints
+from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import Job, Result
 from tests.training.interrupted_runs import (
     EAGER,
@@ -134,7 +134,7 @@ def test_after_kills_and_a_damaged_checkpoint_it_ends_with_the_same_bits(
     finish(reference, *SIX)
     spoil(list_checkpoints(killed / "checkpoints")[-1][1])
     result = finish(killed, *SIX)
-    assert re.search(r"epoch-000\d.*\.h5 is damaged \(its checksum does not hold\)", result.output)
+    assert re.search(r"epoch-000\d.*\.h5 is damaged \(its checksum does not match\)", result.output)
     assert differences(killed, reference) == []
     assert not is_writing(killed)  # what the killed ones left is gone
 
@@ -213,11 +213,11 @@ def test_ctrl_c_twice_before_the_first_step_ends_it_at_once(tmp_path: Path) -> N
 
 
 def check_stopped(result: Result, run_dir: Path, status: int, reason: str) -> None:
-    """Check that a run ended in good order, with one line that says where it goes on."""
+    """Check that a run ended in good order, with one line that names the checkpoint to resume from."""
     output = plain_output(result.output)
     assert result.returncode == status, output
     newest = list_checkpoints(run_dir / "checkpoints")[-1][1]
-    line = f"Stopped by {reason}: {newest} is written. --resume auto goes on from there."
+    line = f"Stopped by {reason}: {newest} is written. --resume auto continues from there."
     assert output.count(f"train_unet: {line}\n") == 1, output
     assert (run_dir / "log.txt").read_text().endswith(f"{line}\n")
     assert no_traceback_of_ours(result), output

@@ -1,4 +1,4 @@
-"""A run that goes on with other ranks: the same training at the same global batch; else a warning or a refusal."""
+"""A run resumed on another number of ranks: the same results at the same global batch; else a warning or an error."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ddl.data.order import Position
-from ddl.training.checkpoint import read_checkpoint
-from ddl.training.checkpoints import list_checkpoints
+from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import Result
 from tests.training.interrupted_runs import EAGER, finish, in_pool, reached, start
 
@@ -70,7 +70,7 @@ def test_another_global_batch_is_refused_in_mid_epoch(stopped: Path) -> None:
     refused = alone(stopped, *PLAN, *NINE)
     assert refused.returncode == 2, refused.output
     assert "global_batch_size=9, but 12 in the checkpoint, at step" in refused.output
-    assert "go on from the end of an epoch: --resume 1" in refused.output
+    assert "resume from the end of an epoch: --resume 1" in refused.output
 
 
 def test_another_global_batch_goes_on_from_the_end_of_an_epoch(
@@ -79,7 +79,7 @@ def test_another_global_batch_goes_on_from_the_end_of_an_epoch(
     run_dir = Path(shutil.copytree(reference, tmp_path / "copy"))
     early = alone(run_dir, *PLAN, *NINE, resume="1")
     assert early.returncode == 0, early.output
-    assert "trained with 12 samples a step, this run takes 9" in early.output
+    assert "trained with 12 samples per step, but this run takes 9" in early.output
     aside = run_dir / "checkpoints" / "set-aside-1"
     assert f"2 checkpoints after epoch-0001.h5 are now in {aside}" in early.output
     assert sorted(path.name for path in aside.iterdir()) == ["epoch-0002.h5", "epoch-0003.h5"]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ddl.options import Option
-from ddl.training.optimizers import OPTIMIZERS
-from ddl.training.schedules import SCHEDULES
+from ddl.training.optimization.optimizers import OPTIMIZERS
+from ddl.training.optimization.schedules import SCHEDULES
 from tests.pages import find_row, read_page
 
 PAGE = read_page("training.md")

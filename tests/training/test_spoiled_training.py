@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ddl.data.order import Position, SampleOrder
-from ddl.training.checkpoint import read_checkpoint
-from ddl.training.checkpoints import list_checkpoints
+from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.data import make
 from tests.data.make import microscope_pictures
 from tests.launch import Result

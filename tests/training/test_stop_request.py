@@ -29,7 +29,7 @@ def test_signals_have_the_names_that_people_use() -> None:
 def test_an_interruption_says_where_it_goes_on() -> None:
     path = Path("run/checkpoints/epoch-0002.h5")
     assert str(Interrupted("SIGTERM", path, written=True)) == (
-        f"Stopped by SIGTERM: {path} is written. --resume auto goes on from there."
+        f"Stopped by SIGTERM: {path} is written. --resume auto continues from there."
     )
     assert f"{path} is the last good checkpoint." in str(
         Interrupted("SIGTERM", path)

@@ -1,4 +1,4 @@
-"""Where samples come from: one file a format, and one table of names. Adding a format is one file and one line.
+"""Opens data of any known format. Each format has one file, and one line in the table of names.
 
 from ddl.data.sources import open_source
 
@@ -25,10 +25,10 @@ class Format:
     """One origin of samples.
 
     Attributes:
-        shape: what it looks like on disk, for people.
-        detect: whether a path is of this format.
+        shape: how it looks on disk, for messages.
+        detect: returns whether a path has this format.
         open: opens it; its keyword arguments are the format's options.
-        on_disk: whether there has to be something at the path.
+        on_disk: whether the path must exist.
     """
 
     shape: str
@@ -61,9 +61,9 @@ SOURCES = BuilderTable(
 """The options that a plan's `data_option` can give to a format."""
 
 PICTURE_FILES = ("pairs", "folders", "classes")
-"""Formats whose pictures may differ in size, and are brought to the one that is asked for."""
+"""Formats whose pictures may differ in size, and are resized to the requested size."""
 SEEDED = ("synthetic", "synthetic-3d")
-"""Formats that make pictures, of the size that is asked for."""
+"""Formats that generate pictures of the requested size."""
 SIZED = (*PICTURE_FILES, *SEEDED)
 
 
@@ -72,11 +72,11 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
 
     Args:
         path: a file or folder, or "synthetic", "synthetic-3d" or "faces".
-        format: a name in `FORMATS`, or "auto": what the path looks like.
-        options: the format's own, such as `image_size=(128, 128)` of picture files or `split="train"` of HDF5.
+        format: a name in `FORMATS`, or "auto" to detect it.
+        options: options of the format, such as `image_size=(128, 128)` of picture files or `split="train"` of HDF5.
 
     Raises:
-        ValueError: there is nothing of this format, the format or an option is unknown, or the data are damaged.
+        ValueError: the path does not exist, the format or an option is unknown, or the data are damaged.
     """
     path = Path(path)
     check_choice("format", format, ("auto", *FORMATS))
@@ -89,14 +89,14 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
 
 
 def detect_format(path: Path) -> str:
-    """Return the name of the format that a path looks like."""
+    """Return the name of the format that a path has."""
     for name, candidate in FORMATS.items():
         if (path.exists() or not candidate.on_disk) and candidate.detect(path):
             return name
     if not path.exists():
         raise _absent(path)
     known = "; ".join(f"{name}: {entry.shape}" for name, entry in FORMATS.items())
-    raise ValueError(f"Received: {path}, which looks like no known format. Expected: {known}.")
+    raise ValueError(f"Received: {path}, which has no known format. Expected: {known}.")
 
 
 def _absent(path: Path) -> ValueError:

@@ -1,4 +1,4 @@
-"""Arrays in memory or mapped from a file, as a source; what the array formats share."""
+"""Arrays in memory or mapped from a file, as a source; shared by the array formats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ddl.data.source import Field, Source, checked_indices
 
-MEMORY_LIMIT = 4 << 30  # bytes held of what allows no random access
+MEMORY_LIMIT = 4 << 30  # maximum bytes held in memory for files without random access
 KNOWN_KEYS = (
     *(("image", "mask"), ("image", "label"), ("images", "masks"), ("images", "labels")),
     *(("x", "y"), ("x_train", "y_train"), ("image",), ("images",), ("x",)),
@@ -19,7 +19,7 @@ class Arrays(Source):
     """Arrays of equal length, the first of pictures, the second (if any) of masks or labels."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], origin: str) -> None:
-        """Take the arrays by field name; `origin` is what errors call them."""
+        """Use the arrays by field name; `origin` names them in errors."""
         lengths = {
             name: len(array) if array.ndim else "a single value" for name, array in arrays.items()
         }
@@ -54,20 +54,20 @@ class Arrays(Source):
 
 
 def check_form(name: str, shape: tuple[int, ...], dtype: np.dtype, origin: str) -> None:
-    """Refuse samples that are no pictures, masks or labels."""
+    """Refuse samples that are not pictures, masks or labels."""
     if dtype.kind not in "biuf":
         raise ValueError(
-            f"Received: {name} of dtype {dtype} in {origin}. Expected: integers or floats; convert it."
+            f"Received: {name} of dtype {dtype} in {origin}. Expected: integers or floats; convert the array."
         )
     if name in ("image", "mask") and len(shape) not in (3, 4):
         raise ValueError(
-            f"Received: {name} of shape {shape} a sample in {origin}. Expected: (height, width, channels), or "
+            f"Received: {name} of shape {shape} per sample in {origin}. Expected: (height, width, channels), or "
             "(depth, height, width, channels); add an axis for a single channel."
         )
 
 
 def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -> dict[str, str]:
-    """Return field name -> stored name: `keys` if given, else the first known pair that is there."""
+    """Return field name -> stored name: `keys` if given, else the first known pair of names that is present."""
     names = list(names)
     candidates = KNOWN_KEYS if keys is None else (tuple(keys),)
     for candidate in candidates:
@@ -80,7 +80,7 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
 
 
 def name_fields(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Call the target "label" where it has one value a sample, else "mask"."""
+    """Return "label" for a target with one value per sample, else "mask"."""
     image, *targets = arrays.values()
     named = {"image": image}
     for target in targets:

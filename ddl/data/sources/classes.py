@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddl.data.conversion import Conversion
-from ddl.data.listing import Listing, Sample, pictures_in
-from ddl.data.pictures import PIXEL_LIMIT
+from ddl.data.pictures.conversion import Conversion
+from ddl.data.pictures.listing import Listing, Sample, pictures_in
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.sources.picture_files import PictureFiles
 
 
 def detect(path: Path) -> bool:
-    """Return whether a folder in here holds pictures."""
+    """Return whether a subfolder has pictures."""
     return path.is_dir() and any(pictures_in(folder) for folder in _folders(path))
 
 
 def find(path: Path) -> Listing:
-    """Return every class folder's pictures; a class without any is refused."""
+    """Return the pictures of every class folder; raise for a class without any."""
     folders = _folders(path)
     samples = []
     problems = []

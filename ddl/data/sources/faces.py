@@ -1,4 +1,4 @@
-"""Real pictures that scikit-image carries, so that a classifier needs no download: 100 faces and 100 others, grey."""
+"""Real grey pictures from scikit-image, to train a classifier without a download: 100 faces and 100 others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Faces(Arrays):
 
 
 def detect(path: Path) -> bool:
-    """Return whether they were asked for by name. A file or folder of that name goes before."""
+    """Return whether the path is "faces". An existing file or folder of that name takes precedence."""
     return str(path) == "faces" and not path.exists()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddl.data.listing import Listing, by_stem, match, pictures_in
+from ddl.data.pictures.listing import Listing, by_stem, match, pictures_in
 from ddl.data.sources.picture_files import mask_opener
 
 

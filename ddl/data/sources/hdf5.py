@@ -1,4 +1,4 @@
-"""HDF5 files: read by chunks as they are asked for, opened by each process for itself."""
+"""HDF5 files: read by chunks on demand, and opened separately by each process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from ddl.data.sources.arrays import check_form, choose_keys
 from ddl.ranges import check_choice
 
 SPLITS = ("train", "validation", "test")
-CHUNK_CACHE_BYTES = 1 << 20  # a data set; said outright, for HDF5's default grows with its versions
+CHUNK_CACHE_BYTES = (
+    1 << 20
+)  # per data set; set explicitly, because HDF5's default grows with its versions
 _OPENING = threading.Lock()
 
 
 def detect(path: Path) -> bool:
-    """Return whether it is a file with HDF5's name or first bytes."""
+    """Return whether the file has HDF5's suffix or first bytes."""
     if path.suffix in (".h5", ".hdf5"):
         return True
     if not path.is_file():
@@ -42,10 +44,10 @@ def open_source(
     """Open two data sets of a file, inputs and targets.
 
     Args:
-        path: of the file.
-        keys: the names of inputs and targets in it; by default "image" and "mask" or "label", and the like.
-        split: "train", "validation" or "test" of a file made by `prepare_data`; all samples by default.
-        fold: of a file with folds: "validation" is this one, "train" the others.
+        path: the file.
+        keys: names of inputs and targets in it; by default "image" and "mask" or "label", and similar names.
+        split: "train", "validation" or "test" of a file made by `prepare_data`; by default all samples.
+        fold: in a file with folds, "validation" is this fold and "train" the others.
     """
     source = Hdf5(path, keys)
     if split is None and fold is None:
@@ -59,16 +61,16 @@ def open_source(
 
 
 def has_splits(path: Path) -> bool:
-    """Return whether a file says of its samples which split they belong to."""
+    """Return whether a file assigns its samples to splits."""
     with contextlib.closing(Hdf5(path)) as source:
         return source.has("split")
 
 
 class Hdf5(Source):
-    """Pictures and targets in one HDF5 file. Holds no more than HDF5's chunk cache (1 MiB a data set)."""
+    """Pictures and targets in one HDF5 file. Holds only HDF5's chunk cache in memory (1 MiB per data set)."""
 
     def __init__(self, path: Path, keys: tuple[str, ...] | None = None) -> None:
-        """Open the file and check what is in it."""
+        """Open the file and check its contents."""
         self.path = path
         self._file: Any = None
         self._process = 0
@@ -79,7 +81,7 @@ class Hdf5(Source):
             raise self._damaged(error) from error
 
     def _read_form(self, keys: Sequence[str] | None) -> None:
-        """Find inputs and targets, and what a sample of each is."""
+        """Find inputs and targets, and the shape and dtype of their samples."""
         path, file = self.path, self._open()
         datasets = [name for name in file if hasattr(file[name], "chunks")]
         chosen = choose_keys(datasets, keys, str(path))
@@ -113,7 +115,7 @@ class Hdf5(Source):
 
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:
-        """A name for each label, where `prepare_data` was given folders of classes."""
+        """A name for each label, if the file was made from class folders."""
         return tuple(self.manifest.get("class_names") or ())
 
     def has(self, name: str) -> bool:
@@ -125,7 +127,7 @@ class Hdf5(Source):
         name = "split" if fold is None else "fold"
         if not self.has(name):
             raise ValueError(
-                f"Received: {self.path} without {name}s. Expected: a file that prepare_data made with them."
+                f"Received: {self.path} without {name}s. Expected: a file with {name}s, made by prepare_data."
             )
         stored = self._read_all(name)
         if fold is None:
@@ -135,9 +137,7 @@ class Hdf5(Source):
             raise ValueError(
                 f"Received: split={split!r}, fold={fold}. Expected: train or validation, of folds 0 to {folds - 1}."
             )
-        rest = (stored != fold) & (
-            stored >= 0
-        )  # -1: in the test split, which nothing may learn from
+        rest = (stored != fold) & (stored >= 0)  # -1: in the test split, which is never trained on
         return np.flatnonzero(stored == fold if split == "validation" else rest)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
@@ -155,7 +155,7 @@ class Hdf5(Source):
         return batch
 
     def read_column(self, name: str) -> np.ndarray | None:
-        """Return all labels; pictures and masks would have to be read."""
+        """Return all labels; None for pictures and masks, which would have to be read."""
         if name != "label":
             return None
         return self._read_all(self._keys[name]).astype(self.fields[name].dtype, copy=False)
@@ -167,7 +167,7 @@ class Hdf5(Source):
             raise self._damaged(error, f" in {key}") from error
 
     def name_of(self, index: int) -> str:
-        """Return the name of the file that `prepare_data` made a sample of, or its number."""
+        """Return the name of the file that a sample was made from, or its number."""
         if self._names is None:
             samples = self.manifest.get("samples", ())
             self._names = [str(one.get("name", number)) for number, one in enumerate(samples)]
@@ -180,17 +180,17 @@ class Hdf5(Source):
         self._file = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open file behind: another process opens its own."""
+        """Pickle without the open file: another process opens its own."""
         return self.__dict__ | {"_file": None}
 
     def _damaged(self, error: Exception, where: str = "") -> ValueError:
         return ValueError(
-            f"Received: {self.path}, damaged{where} ({_short(error)}). Expected: a whole file; make it again."
+            f"Received: {self.path}, damaged{where} ({_short(error)}). Expected: an intact file; create it again."
         )
 
     def _open(self) -> Any:
-        """Return the file as this process has it: HDF5 handles do not survive a fork."""
-        with _OPENING:  # threads that read at once share one handle
+        """Return this process's open file: HDF5 handles do not survive a fork."""
+        with _OPENING:  # reading threads share one handle
             if self._file is None or self._process != os.getpid():
                 self._file = _opened(self.path)
                 self._process = os.getpid()
@@ -201,12 +201,12 @@ def _opened(path: Path) -> Any:
     import h5py
 
     try:
-        # Without locks: many ranks read one file, often on a disk that knows none.
+        # Without locks: many ranks read one file, often on a file system without locks.
         return h5py.File(path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE_BYTES)
     except OSError as error:
         raise ValueError(
-            f"Received: {path}, which is no whole HDF5 file ({_short(error)}). "
-            "Expected: one; make it again."
+            f"Received: {path}, which is not an intact HDF5 file ({_short(error)}). "
+            "Expected: an intact file; create it again."
         ) from error
 
 

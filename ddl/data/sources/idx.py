@@ -30,13 +30,13 @@ def open_source(path: Path, *, split: str = "train", memory_limit: int = MEMORY_
         images = images[..., None]
     if labels.ndim != 1:
         raise ValueError(
-            f"Received: labels of shape {labels.shape} in {path}. Expected: one a picture."
+            f"Received: labels of shape {labels.shape} in {path}. Expected: one per picture."
         )
     return Arrays({"image": images, "label": labels}, str(path))
 
 
 def read_idx(path: Path, memory_limit: int = MEMORY_LIMIT) -> np.ndarray:
-    """Return the array of an IDX file: mapped, or held if it is gzipped. Its size must be what its header says."""
+    """Return the array of an IDX file: mapped, or in memory if gzipped. Its size must match its header."""
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as file:
@@ -48,13 +48,13 @@ def read_idx(path: Path, memory_limit: int = MEMORY_LIMIT) -> np.ndarray:
                 return np.memmap(path, dtype, "r", start, shape)
             if expected > memory_limit:
                 raise ValueError(
-                    f"Received: {path}, {expected} bytes once inflated. Expected: at most {memory_limit}; "
-                    "gunzip it, and it is read from disk."
+                    f"Received: {path}, {expected} bytes when decompressed. Expected: at most {memory_limit}; "
+                    "decompress it with gunzip, so that it is read from disk."
                 )
             data = file.read(expected + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(
-            f"Received: {path}, which is damaged or cut short ({error}). Expected: a whole IDX file; fetch it again."
+            f"Received: {path}, which is damaged or cut short ({error}). Expected: an intact file; download it again."
         ) from error
     _check_length(path, len(data), expected)
     return np.frombuffer(data, dtype).reshape(shape)
@@ -68,7 +68,9 @@ def _header(path: Path, file) -> tuple[np.dtype, tuple[int, ...]]:  # type: igno
         )
     sizes = file.read(4 * magic[3])
     if len(sizes) != 4 * magic[3]:
-        raise ValueError(f"Received: {path}, cut short in its header. Expected: a whole IDX file.")
+        raise ValueError(
+            f"Received: {path}, cut short in its header. Expected: an intact IDX file."
+        )
     return np.dtype(_DTYPES[magic[2]]), tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
 
 
@@ -76,7 +78,7 @@ def _check_length(path: Path, received: int, expected: int) -> None:
     if received != expected:
         shown = f"more than {expected}" if received > expected else str(received)
         raise ValueError(
-            f"Received: {path} with {shown} bytes of data. Expected: {expected}, by its header; fetch it again."
+            f"Received: {path} with {shown} bytes of data. Expected: {expected}, as in its header; download it again."
         )
 
 

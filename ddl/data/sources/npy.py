@@ -11,12 +11,12 @@ from ddl.data.sources.arrays import Arrays, name_fields
 
 
 def detect(path: Path) -> bool:
-    """Return whether it is a `.npy` file or a folder with `images.npy`."""
+    """Return whether the path is a `.npy` file or a folder with `images.npy`."""
     return path.suffix == ".npy" or (path / "images.npy").is_file()
 
 
 def open_source(path: Path, *, targets: str | None = None) -> Arrays:
-    """Open inputs and their targets; a single file without `targets` is inputs alone."""
+    """Open inputs and their targets; a single file without `targets` has only inputs."""
     if path.is_dir():
         found = [path / name for name in ("masks.npy", "labels.npy") if (path / name).is_file()]
         if len(found) != 1 and targets is None:
@@ -37,6 +37,6 @@ def map_array(path: Path) -> np.ndarray:
     except (ValueError, EOFError, OSError, SyntaxError, tokenize.TokenError) as error:
         why = " ".join(str(error).split())
         raise ValueError(
-            f"Received: {path}, which is no whole .npy array ({why}). Expected: numbers, written by numpy.save."
+            f"Received: {path}, which is not an intact .npy array ({why}). Expected: numbers, written by numpy.save."
         ) from error
     return array

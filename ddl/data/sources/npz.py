@@ -1,4 +1,4 @@
-"""`.npz` archives: memory-mapped where they were saved without compression, else held up to a stated limit."""
+"""`.npz` archives: memory-mapped if saved without compression, else held in memory up to a stated limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays, choose_keys, name_fields
 
-# What zipfile and zlib meet a damaged archive with; RuntimeError stands for an encrypted one.
+# Errors of zipfile and zlib for a damaged archive; RuntimeError for an encrypted one.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, then the lengths of name and extra field
 
@@ -41,7 +41,7 @@ def open_source(
             }
     except _DAMAGE as error:
         raise ValueError(
-            f"Received: {path}, which is no whole .npz archive ({error}). Expected: one written by numpy.savez."
+            f"Received: {path}, which is not an intact .npz archive ({error}). Expected: one written by numpy.savez."
         ) from error
     return Arrays(name_fields(arrays), str(path))
 
@@ -49,7 +49,7 @@ def open_source(
 def _array(
     path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, memory_limit: int
 ) -> np.ndarray:
-    """Return one member, mapped if it is stored plainly. Its size is checked before a byte is inflated."""
+    """Return one member, mapped if it is not compressed. Its size is checked before decompression."""
     with archive.open(info) as member:
         shape, fortran, dtype = _header(path, info, member)
         data_offset = member.tell()
@@ -57,7 +57,7 @@ def _array(
         if size != info.file_size - data_offset:
             raise ValueError(
                 f"Received: {info.filename} in {path} with {info.file_size - data_offset} bytes of data. "
-                f"Expected: {size}, by its header; save it again."
+                f"Expected: {size}, as in its header; save it again."
             )
         if info.compress_type == zipfile.ZIP_STORED:
             offset = _start(path, info) + data_offset
@@ -66,8 +66,8 @@ def _array(
             return mapped
         if size > memory_limit:
             raise ValueError(
-                f"Received: {info.filename} in {path}, {size} bytes once inflated. Expected: at most {memory_limit}; "
-                "save it with numpy.savez (not compressed), or make an HDF5 file of it."
+                f"Received: {info.filename} in {path}, {size} bytes decompressed. Expected: at most {memory_limit}; "
+                "save it with numpy.savez (not compressed), or convert it to HDF5."
             )
         flat = np.frombuffer(member.read(), dtype)
         return flat.reshape(shape, order="F" if fortran else "C")
@@ -83,11 +83,11 @@ def _header(path: Path, info: zipfile.ZipInfo, member) -> tuple[tuple[int, ...],
         shape, fortran, dtype = readers[version](member)
     except (ValueError, KeyError, SyntaxError, tokenize.TokenError) as error:
         raise ValueError(
-            f"Received: {info.filename} in {path}, which is no array. Expected: one written by numpy.savez."
+            f"Received: {info.filename} in {path}, which is not an array. Expected: one written by numpy.savez."
         ) from error
     if dtype.hasobject:
         raise ValueError(
-            f"Received: {info.filename} in {path} of Python objects. Expected: numbers; convert it."
+            f"Received: {info.filename} in {path} of Python objects. Expected: numbers; convert the array."
         )
     return shape, fortran, dtype
 

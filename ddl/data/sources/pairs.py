@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddl.data.listing import Listing, by_stem, match, pictures_in
+from ddl.data.pictures.listing import Listing, by_stem, match, pictures_in
 from ddl.data.sources.picture_files import mask_opener
 
 
 def detect(path: Path) -> bool:
-    """Return whether the folder holds a mask."""
+    """Return whether the folder has a mask."""
     return path.is_dir() and any(picture.stem.endswith("_mask") for picture in pictures_in(path))
 
 

@@ -1,4 +1,4 @@
-"""Picture files as a source: what the three layouts of folders share."""
+"""Picture files as a source; shared by the three folder layouts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.data.conversion import CHANNELS, DEPTHS, Conversion
-from ddl.data.listing import Listing
-from ddl.data.pictures import PIXEL_LIMIT, read_size
+from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
+from ddl.data.pictures.listing import Listing
+from ddl.data.pictures.picture_file import PIXEL_LIMIT, read_size
 from ddl.data.source import Field, Source, checked_indices, empty_batch
 
 
 def mask_opener(find: Callable[[Path], Listing]) -> Callable[..., PictureFiles]:
-    """Return how a layout of pictures with masks is opened, given how its pairs are found."""
+    """Return the function that opens a layout of pictures with masks, given the function that finds its pairs."""
 
     def open_source(
         path: Path,
@@ -33,13 +33,13 @@ def mask_opener(find: Callable[[Path], Listing]) -> Callable[..., PictureFiles]:
 
 
 class PictureFiles(Source):
-    """Reads pictures as they are asked for, one at a time; holds none.
+    """Reads pictures on demand, one at a time, and keeps none.
 
-    Decoding takes milliseconds a picture: for more than a few epochs, `scripts/prepare_data.py` pays.
+    Decoding takes milliseconds per picture. For more than a few epochs, use `scripts/prepare_data.py` first.
     """
 
     def __init__(self, listing: Listing, how: Conversion) -> None:
-        """Take the files of a listing. Without an image size, all must be of one, which their headers tell."""
+        """Use the files of a listing. Without an image size, all pictures must have the same size in their headers."""
         self._listing = listing.refuse_problems()
         self._samples = listing.samples
         if how.image_size is None:
@@ -61,18 +61,18 @@ class PictureFiles(Source):
         return batch
 
     def read_column(self, name: str) -> np.ndarray | None:
-        """Return all labels; pictures and masks would have to be read."""
+        """Return all labels; None for pictures and masks, which would have to be read."""
         if name != "label":
             return None
         return np.array([sample.label for sample in self._samples], np.int64)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the folders that hold a class each."""
+        """The names of the class folders."""
         return self._listing.class_names
 
     def name_of(self, index: int) -> str:
-        """Return the path of a picture, from the folder on."""
+        """Return the path of a picture, relative to the folder."""
         return self._samples[index].image.relative_to(self._listing.root).as_posix()
 
     def _common_size(self, pixel_limit: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Synthetic microscope pictures, 2D or 3D, made as they are read: no file, no download."""
+"""Synthetic microscope pictures, 2D or 3D, generated on reading: no file, no download."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ddl.data.pictures.synthetic_picture import microscope_picture
+from ddl.data.pictures.synthetic_volume import microscope_volume
 from ddl.data.source import Field, Source, checked_indices, empty_batch
-from ddl.data.synthetic import microscope_picture
-from ddl.data.synthetic_volume import microscope_volume
 from ddl.ranges import Range, check_ranges
 
 _RANGES = {"count": Range(1, 10**7), "size": Range(8, 4096), "seed": Range(0)}
 
 
 class Synthetic(Source):
-    """Makes each sample from (seed, index) when it is read."""
+    """Generates each sample from (seed, index) when it is read."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Synthetic(Source):
         size: int,
         seed: int,
     ) -> None:
-        """Promise `count` samples of `make(index, size, seed)`."""
+        """Provide `count` samples of `make(index, size, seed)`."""
         check_ranges({"count": count, "size": size, "seed": seed}, _RANGES, "synthetic data")
         self._make, self._count, self._size, self._seed = make, count, size, seed
         image, mask = make(0, size, seed)

@@ -9,27 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 import ddl.distributed as dist
 from ddl.data.preprocessing import NAME as PREPROCESSING
-from ddl.data.reader import BatchReader
 from ddl.files import write_whole
-from ddl.training.checkpoints import best_epochs
-from ddl.training.curves import draw_curves
-from ddl.training.data import TrainingData
-from ddl.training.events import EventWriter
-from ddl.training.facts import append_start, gather_facts
-from ddl.training.history import append_epoch, write_history
-from ddl.training.picture_sheet import draw_classification, draw_segmentation
-from ddl.training.progress import TrainingProgress
+from ddl.training.data.training_data import TrainingData
+from ddl.training.record.drawings import draw_history, draw_samples
+from ddl.training.record.epoch_progress import TrainingProgress
+from ddl.training.record.history import append_epoch, write_history
+from ddl.training.record.run_dir import EarlyLines, RunLog, claim_run_dir, open_log, spare_training
+from ddl.training.record.run_facts import append_start, gather_facts
+from ddl.training.record.tensorboard import EventWriter
 from ddl.training.run import Diverged, Interrupted, Run, Unsaved
-from ddl.training.run_dir import EarlyLines, RunLog, claim_run_dir, open_log, spare_training
 
 logger = logging.getLogger("ddl")
 
 DRAW_EVERY_S = 60.0
-SHOWN_SAMPLES = 8
 
 
 @contextlib.contextmanager
@@ -174,39 +169,10 @@ class Recorder:
             events.close()
 
     def _draw(self, model: keras.Model) -> None:
-        epochs, plan = self._run.history, self._run.plan
         with spare_training("curves and pictures"):
-            numbers = [epoch["epoch"] for epoch in epochs]
-            best = best_epochs(numbers, epochs, plan.monitor, plan.mode)
-            path = self._folder / "curves.png"
-            draw_curves(epochs, path, best_epoch=best[0] if best else None)
-            self._draw_samples(model)
-            if self._events is not None and epochs:
-                self._events.write_picture("samples", self._folder / "samples.png", len(epochs))
+            draw_history(self._run)
+            draw_samples(self._run, self._data.validation, model)
+            if self._events is not None and self._run.history:
+                picture = self._folder / "samples.png"
+                self._events.write_picture("samples", picture, len(self._run.history))
         self._drawn_at = time.monotonic()
-
-    def _draw_samples(self, model: keras.Model) -> None:
-        """Draw the first validation samples with what the model predicts for them.
-
-        It computes one at a time: a model whose training step just fits the memory must not fail here, and Keras keeps
-        every layer's output while it calls a model.
-        """
-        samples = self._data.validation
-        indices = np.arange(min(SHOWN_SAMPLES, len(samples)))
-        inputs, targets = BatchReader(samples)(0, indices)
-        probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
-        path = self._folder / "samples.png"
-        if self._run.plan.target == "mask":
-            draw_segmentation(inputs, targets, probabilities, path)
-        else:
-            names = samples.class_names or None
-            draw_classification(inputs, targets, probabilities, path, class_names=names)
-
-
-def _probabilities(model: keras.Model, sample: np.ndarray) -> np.ndarray:
-    """Return what the model's first output predicts for a sample."""
-    outputs = model(sample[None], training=False)
-    if isinstance(outputs, dict | list):
-        outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
-    probabilities: np.ndarray = np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)[0]
-    return probabilities

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddl.distributed.step import even
+from ddl.distributed.gradients.step_share import even
 
 _BLOCK_S = 0.25
 """Seconds that a block takes, about: a stop request, and the next look at a terminal, wait for its end."""

@@ -12,14 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 import ddl.distributed as dist
-from ddl.data import pipeline, sharding
-from ddl.distributed import batch_norm, metrics, state
-from ddl.distributed.launcher import threads_per_rank
-from ddl.distributed.uneven import build_metrics
-from ddl.training.data import TrainingData
-from ddl.training.profile import Profile
+from ddl.data import sharding
+from ddl.data.batches import pipeline
+from ddl.distributed.job.launcher import threads_per_rank
+from ddl.distributed.keras_patches import batch_norm
+from ddl.distributed.keras_patches.uneven_batches import build_metrics
+from ddl.distributed.state import model_state, reduced_metrics
+from ddl.training.data.training_data import TrainingData
+from ddl.training.profiling.profile import Profile
+from ddl.training.profiling.step_time import profiled_steps
 from ddl.training.run import Run
-from ddl.training.step_time import profiled_steps
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.step import Taken
@@ -71,12 +73,12 @@ class SupervisedSteps:
         batches = self._for_outputs(training.dataset)
         self._validation = self._for_outputs(validation.dataset)
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
-        state.build_optimizer(self.model)
+        model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)
         self.model.make_train_function()
         self.model.make_test_function()
-        state.broadcast_state(self.model)
-        state.keep_private(self.model, False)  # a resume has had its effect
+        model_state.broadcast_state(self.model)
+        model_state.keep_private(self.model, False)  # a resume has had its effect
         self._single = self.model.train_function
         if self._profile is not None:
             self._single = self._profile.around(self.model, self._single)
@@ -115,7 +117,7 @@ class SupervisedSteps:
         self._until_desync_check -= count
         if self._until_desync_check <= 0:
             self._until_desync_check = CHECK_DESYNC_STEPS
-            state.check_desync(self.model, f"after batch {self._run.position.step + count}")
+            model_state.check_desync(self.model, f"after batch {self._run.position.step + count}")
         return Taken(count, logs)
 
     def check_losses(self, last_good: Callable[[], str]) -> None:
@@ -127,7 +129,7 @@ class SupervisedSteps:
     def results(self) -> dict[str, Any]:
         """Return losses and metrics over the samples of all ranks."""
         if dist.size() > 1:
-            return metrics.reduced_results(self.model)
+            return reduced_metrics.reduced_results(self.model)
         return dict(self.model.get_metrics_result())
 
     def validate(self) -> Iterator[Mapping[str, Any]]:
@@ -153,9 +155,9 @@ class SupervisedSteps:
     def end_epoch(self) -> None:
         """Average what each rank has of its own, and compare weights and optimizer state of all ranks."""
         self._trained = []
-        state.average_accumulators(self.model)
+        model_state.average_accumulators(self.model)
         batch_norm.average_moving_statistics(self.model)
-        state.check_desync(self.model, f"at the end of epoch {self._run.position.epoch + 1}")
+        model_state.check_desync(self.model, f"at the end of epoch {self._run.position.epoch + 1}")
 
     def finish(self) -> None:
         """Replace the weights by their moving average, where the optimizer keeps one."""

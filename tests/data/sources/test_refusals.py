@@ -30,8 +30,8 @@ PICTURES, MASKS = make.arrays()
 ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "absent": (lambda t: t / "none", {}, "which does not exist"),
     "absent, format named": (lambda t: t / "none.h5", {"format": "hdf5"}, "which does not exist"),
-    "empty folder": (lambda t: t, {}, "looks like no known format. Expected: synthetic: no file; "),
-    "empty folder as pairs": (lambda t: t, {"format": "pairs"}, "which holds no pictures"),
+    "empty folder": (lambda t: t, {}, "which has no known format. Expected: synthetic: no file; "),
+    "empty folder as pairs": (lambda t: t, {"format": "pairs"}, "which has no pictures"),
     "unknown format": (
         lambda t: t,
         {"format": "zarr"},
@@ -52,7 +52,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
         {},
         "cell-1_mask.gif without a picture",
     ),
-    "pairs: two of a name": (second_picture, {}, "one picture and one mask of a name"),
+    "pairs: two of a name": (second_picture, {}, "one picture and one mask per name"),
     "pairs: two sizes": (two_sizes, {}, "Expected: one size; or give image_size"),
     "pairs: bad channels": (
         make.pairs,
@@ -64,7 +64,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "folders: no masks": (
         lambda t: make.folders(t / "a") and (t / "a" / "masks").rename(t / "b") and t / "a",
         {},
-        "masks, which is no folder",
+        "masks, which is not a folder",
     ),
     "folders: a mask less": (
         lambda t: without(make.folders(t), "masks/2.png"),
@@ -75,13 +75,17 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "npy: text": (
         lambda t: (t / "a.npy").write_text("1 2 3") and t / "a.npy",
         {},
-        "no whole .npy array",
+        "not an intact .npy array",
     ),
-    "npy: cut short": (lambda t: half(npy_file(t / "a.npy", PICTURES)), {}, "no whole .npy array"),
+    "npy: cut short": (
+        lambda t: half(npy_file(t / "a.npy", PICTURES)),
+        {},
+        "not an intact .npy array",
+    ),
     "npy: objects": (
         lambda t: npy_file(t / "a.npy", np.array([{}], dtype=object)),
         {},
-        "no whole .npy array",
+        "not an intact .npy array",
     ),
     "npy: text values": (
         lambda t: npy_file(t / "a.npy", np.full((2, 4, 4, 1), "a")),
@@ -98,7 +102,11 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
         {},
         "add an axis for a single channel",
     ),
-    "npy: one value": (lambda t: npy_file(t / "a.npy", np.float64(1)), {}, "of shape () a sample"),
+    "npy: one value": (
+        lambda t: npy_file(t / "a.npy", np.float64(1)),
+        {},
+        "of shape () per sample",
+    ),
     "npy: no samples": (lambda t: npy_file(t / "a.npy", PICTURES[:0]), {}, "0 of image"),
     "npy: folder without targets": (
         lambda t: without(make.npy(t / "a"), "masks.npy"),
@@ -113,9 +121,9 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "npz: no archive": (
         lambda t: (t / "a.npz").write_text("no") and t / "a.npz",
         {},
-        "no whole .npz archive",
+        "not an intact .npz archive",
     ),
-    "npz: cut short": (lambda t: half(make.npz(t / "a.npz")), {}, "no whole .npz archive"),
+    "npz: cut short": (lambda t: half(make.npz(t / "a.npz")), {}, "not an intact .npz archive"),
     "npz: objects": (lambda t: object_npz(t / "a.npz"), {}, "of Python objects"),
     "npz: other keys": (
         lambda t: make.npz(t / "a.npz"),
@@ -125,14 +133,14 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "npz: a bomb": (
         lambda t: make.npz(t / "a.npz", compressed=True),
         {"memory_limit": 1000},
-        "2880 bytes once inflated. Expected: at most 1000",
+        "2880 bytes decompressed. Expected: at most 1000",
     ),
     "hdf5: no file of it": (
         lambda t: (t / "a.h5").write_text("no") and t / "a.h5",
         {},
-        "no whole HDF5 file",
+        "not an intact HDF5 file",
     ),
-    "hdf5: cut short": (lambda t: half(make.hdf5(t / "a.h5")), {}, "no whole HDF5 file"),
+    "hdf5: cut short": (lambda t: half(make.hdf5(t / "a.h5")), {}, "not an intact HDF5 file"),
     "hdf5: other names": (
         lambda t: h5_file(t / "a.h5", foo=PICTURES),
         {},
@@ -167,7 +175,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "idx: cut short": (
         lambda t: broken_idx(t / "a", lambda data: data[:-7]),
         {},
-        "with 953 bytes of data. Expected: 960, by its header",
+        "with 953 bytes of data. Expected: 960, as in its header",
     ),
     "idx: too long": (
         lambda t: broken_idx(t / "a", lambda data: data + b"1"),
@@ -183,7 +191,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "idx: gzip too large": (
         lambda t: make.idx(t / "a", zipped=True),
         {"memory_limit": 900},
-        "960 bytes once inflated. Expected: at most 900",
+        "960 bytes when decompressed. Expected: at most 900",
     ),
     "idx: other magic": (
         lambda t: broken_idx(t / "a", lambda data: b"\x01" + data[1:]),
@@ -246,6 +254,6 @@ def test_a_damaged_chunk_is_named_when_it_is_read(tmp_path: Path) -> None:
     rewrite(path, lambda data: data.replace(chunk, chunk[:-1] + b"?"))
     source = open_source(path)
     source.read([2])
-    with pytest.raises(ValueError, match=r"a\.h5, damaged in image, sample 3 .*make it again"):
+    with pytest.raises(ValueError, match=r"a\.h5, damaged in image, sample 3 .*create it again"):
         source.read([3])
     source.close()

@@ -1,0 +1,1 @@
+"""From samples to batches: read ahead, augmented, kept in memory."""

@@ -1,0 +1,140 @@
+"""Converts pictures to the size, channels and bit depth of a data set: one frozen `Conversion`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ddl.data.pictures.listing import Sample
+from ddl.data.pictures.picture_file import MASK_MODES, PIXEL_LIMIT, read_mask, read_picture
+from ddl.ranges import check_choices
+
+CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}
+DEPTHS: dict[int, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The form to which pictures and masks are converted.
+
+    Attributes:
+        image_size: height and width in pixels, or None for no resizing.
+        channels: "grey", "rgb" or "rgba". Colours become grey by luminance; transparency is drawn over white.
+        bits: 8 or 16 per channel; the range is scaled, so that white stays white.
+        mask_mode: "binary": 1 where not black. "classes": the grey value or palette index is the class.
+        pixel_limit: pictures with more pixels are refused before decoding.
+    """
+
+    image_size: tuple[int, int] | None = None
+    channels: str = "rgb"
+    bits: int = 8
+    mask_mode: str = "binary"
+    pixel_limit: int = PIXEL_LIMIT
+
+    def __post_init__(self) -> None:
+        """Refuse invalid values."""
+        check_choices(vars(self), {"channels": CHANNELS, "bits": DEPTHS, "mask_mode": MASK_MODES})
+        if self.image_size is not None and not all(1 <= side <= 65536 for side in self.image_size):
+            raise ValueError(
+                f"Received: image_size={self.image_size}. Expected: a height and a width from 1 to 65536."
+            )
+        if self.pixel_limit < 1:
+            raise ValueError(f"Received: pixel_limit={self.pixel_limit}. Expected: 1 or more.")
+
+    def read(self, sample: Sample) -> dict[str, np.ndarray]:
+        """Read one sample from its files: "image", and "mask" or "label" if it has one."""
+        picture = read_picture(sample.image, self.pixel_limit)
+        parts = {"image": self.convert(picture)}
+        if sample.mask is not None:
+            mask = read_mask(sample.mask, self.mask_mode, self.pixel_limit)
+            if mask.shape[:2] != picture.shape[:2]:
+                raise ValueError(
+                    f"Received: {sample.mask} of {_size(mask)} pixels for {sample.image} of {_size(picture)}. "
+                    "Expected: the same size; correct or remove the pair."
+                )
+            parts["mask"] = self.convert_mask(mask)
+        if sample.label is not None:
+            parts["label"] = np.asarray(sample.label, np.int64)
+        return parts
+
+    def convert(self, picture: np.ndarray) -> np.ndarray:
+        """Return a uint8 or uint16 picture (height, width, 1|3|4) in this form.
+
+        Shrinking averages over areas, so that every pixel counts; enlarging interpolates.
+        """
+        top = np.iinfo(picture.dtype).max
+        target = DEPTHS[self.bits]
+        same_form = picture.shape[-1] == CHANNELS[self.channels] and picture.dtype == target
+        if same_form and self.image_size in (None, picture.shape[:2]):
+            return picture
+        values = _with_channels(picture.astype(np.float32) / np.float32(top), self.channels)
+        if self.image_size is not None and values.shape[:2] != self.image_size:
+            values = _resized(values, self.image_size)
+        scaled = np.rint(np.clip(values, 0, 1) * np.iinfo(target).max)
+        return np.ascontiguousarray(scaled.astype(target))
+
+    def convert_mask(self, mask: np.ndarray) -> np.ndarray:
+        """Return a mask (height, width, 1) at this size, by nearest neighbour."""
+        if self.image_size is None or mask.shape[:2] == self.image_size:
+            return mask
+        from skimage import transform
+
+        shape = (*self.image_size, mask.shape[-1])
+        nearest = transform.resize(mask, shape, order=0, preserve_range=True, anti_aliasing=False)
+        return np.ascontiguousarray(nearest.astype(mask.dtype))
+
+
+def unit_range(pictures: np.ndarray) -> np.ndarray:
+    """Return pictures of any bit depth as float32; integers are scaled to 0 (black) to 1 (white)."""
+    if pictures.dtype.kind == "f":
+        return pictures.astype(np.float32, copy=False)
+    if pictures.dtype.kind not in "bu":
+        raise ValueError(
+            f"Received: pictures of dtype {pictures.dtype}. Expected: floats or unsigned integers."
+        )
+    white = 1 if pictures.dtype.kind == "b" else np.iinfo(pictures.dtype).max
+    return pictures.astype(np.float32) / np.float32(white)
+
+
+def to_levels(pictures: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return pictures from 0 to 1 as the nearest unsigned integers: the inverse of `unit_range`.
+
+    Pictures stay unchanged if floats are requested, or if they already have this integer dtype.
+    """
+    if dtype.kind == "f" or pictures.dtype == dtype:
+        return pictures.astype(dtype, copy=False)
+    levels = np.rint(np.clip(pictures, 0, 1) * np.float32(np.iinfo(dtype).max))
+    return np.asarray(levels, dtype)
+
+
+def _with_channels(values: np.ndarray, channels: str) -> np.ndarray:
+    """Convert the channels of a picture (height, width, 1|3|4) of floats from 0 to 1."""
+    if values.shape[-1] == CHANNELS[channels]:
+        return values
+    if values.shape[-1] == 4:
+        alpha = values[..., 3:]
+        values = values[..., :3] * alpha + (1 - alpha)
+    if channels == "grey":
+        # ITU-R BT.709, as scikit-image's rgb2gray
+        grey: np.ndarray = values @ np.array([[0.2125], [0.7154], [0.0721]], values.dtype)
+        return grey
+    if values.shape[-1] == 1:
+        values = np.repeat(values, 3, axis=-1)
+    opaque = np.ones_like(values[..., :1])
+    return np.concatenate([values, opaque], axis=-1) if channels == "rgba" else values
+
+
+def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    from skimage import transform
+
+    if size[0] <= values.shape[0] and size[1] <= values.shape[1]:
+        resized = transform.resize_local_mean(values, size, channel_axis=-1, preserve_range=True)
+    else:
+        shape = (*size, values.shape[-1])
+        resized = transform.resize(values, shape, order=1, preserve_range=True, anti_aliasing=True)
+    return np.asarray(resized, np.float32)
+
+
+def _size(picture: np.ndarray) -> str:
+    return f"{picture.shape[1]} x {picture.shape[0]}"

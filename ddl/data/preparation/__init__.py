@@ -1,0 +1,1 @@
+"""Pictures to one HDF5 file, and an example data set."""

@@ -1,0 +1,143 @@
+"""Joins converted parts, in order, into one HDF5 file with a manifest and a checksum for every chunk."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ddl import __version__
+from ddl.closable_file import Sink
+from ddl.data.pictures.listing import Listing
+from ddl.data.preparation.converted_parts import read_part
+from ddl.files import put_in_place
+
+if TYPE_CHECKING:
+    from ddl.data.preparation.prepare import Preparation
+
+COMPRESSIONS = ("none", "lzf", "gzip")
+Fields = dict[str, tuple[tuple[int, ...], np.dtype]]
+CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the whole chunk
+
+
+def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) -> tuple[str, ...]:
+    """Write the data set beside the parts and move it into place. Return one line per skipped sample.
+
+    Raises:
+        ValueError: no sample could be read.
+    """
+    records, fields = _survey(parts)
+    good = [record for record in records if "error" not in record]
+    bad = [record for record in records if "error" in record]
+    skipped = (*listing.problems, *(record["error"] for record in bad))
+    if not good:
+        for part in parts:
+            part.unlink()
+        raise ValueError(
+            f"Received: no readable picture. Expected: at least one; the first problem: {skipped[0]}"
+        )
+    manifest = _manifest(preparation, listing, good, skipped)
+    partial = preparation.parts_folder / "assembled.h5"
+    with Sink(partial) as sink:
+        _write(sink, preparation, parts, fields, manifest)
+        sink.check()
+    put_in_place(partial, preparation.output)
+    return skipped
+
+
+def _write(
+    sink: Sink,
+    preparation: Preparation,
+    parts: Sequence[Path],
+    fields: Fields,
+    manifest: dict[str, Any],
+) -> None:
+    import h5py
+
+    count = len(manifest["samples"])
+    # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
+    with h5py.File(sink, "w", libver=("earliest", "v108")) as file:
+        digests = _write_samples(file, sink, parts, fields, count, preparation.compression)
+        file["split"], folds = preparation.assign(count)
+        if folds is not None:
+            file["fold"] = folds
+        file["manifest"] = json.dumps(manifest | {"sha256": digests}, indent=1, sort_keys=True)
+
+
+def _survey(
+    parts: Sequence[Path],
+) -> tuple[list[dict[str, Any]], Fields]:
+    """Return all records, and the shape and dtype of each field."""
+    records: list[dict[str, Any]] = []
+    fields: Fields = {}
+    for part in parts:
+        of_part, arrays = read_part(part)
+        records += of_part
+        fields = fields or {name: (a.shape[1:], a.dtype) for name, a in arrays.items()}
+    return records, fields
+
+
+def _write_samples(
+    file: Any,
+    sink: Sink,
+    parts: Sequence[Path],
+    fields: Fields,
+    count: int,
+    compression: str,
+) -> dict[str, str]:
+    """Write every field, one part at a time. Return the SHA-256 of each field's values."""
+    for name, (shape, dtype) in fields.items():
+        sample_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        rows = max(1, min(count, CHUNK_BYTES // sample_bytes))
+        file.create_dataset(
+            name,
+            (count, *shape),
+            dtype,
+            chunks=(rows, *shape),
+            fletcher32=True,
+            compression=None if compression == "none" else compression,
+            shuffle=compression != "none",
+        )
+    digests = {name: hashlib.sha256() for name in fields}
+    start = 0
+    for part in parts:
+        _, arrays = read_part(part)
+        length = len(next(iter(arrays.values()), ()))
+        for name, array in arrays.items():
+            file[name][start : start + length] = array
+            digests[name].update(array.tobytes())
+        sink.check()  # stop at the first write error
+        start += length
+    return {name: digest.hexdigest() for name, digest in digests.items()}
+
+
+def _manifest(
+    preparation: Preparation,
+    listing: Listing,
+    good: Sequence[dict[str, Any]],
+    skipped: Sequence[str],
+) -> dict[str, Any]:
+    """Return a record of sources, options and versions. It does not depend on time, place or number of workers."""
+    left_out = ("source", "output", "workers")
+    options = {k: v for k, v in dataclasses.asdict(preparation).items() if k not in left_out}
+    prefix = f"{listing.root}{os.sep}"
+    return {
+        "format": "ddl-pictures-1",
+        "options": options,
+        "class_names": list(listing.class_names),
+        "samples": list(good),
+        "skipped": [line.replace(prefix, "") for line in skipped],
+        "versions": {
+            "ddl": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("h5py", "numpy", "pillow", "scikit-image")},
+        },
+    }

@@ -1,0 +1,133 @@
+"""Stores converted samples in small files that appear whole, so that a killed run can resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddl.data.pictures.conversion import Conversion
+from ddl.data.pictures.listing import Sample
+from ddl.files import put_in_place
+
+PART_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """One part to convert.
+
+    Attributes:
+        root: folder of the pictures; names in records are relative to it.
+        samples: its samples, in the order of the data set.
+        how: the conversion.
+        skip: skip unreadable pictures instead of failing.
+        path: file of the part. Its name has a digest of options and sources, so that it is never used for other data.
+    """
+
+    root: Path
+    samples: tuple[Sample, ...]
+    how: Conversion
+    skip: bool
+    path: Path
+
+
+def plan_parts(
+    root: Path,
+    samples: Sequence[Sample],
+    how: Conversion,
+    skip: bool,
+    sample_bytes: int,
+    into: Path,
+) -> list[Task]:
+    """Divide the samples into parts of at most 8 MiB and 32 samples, the most that a killed worker repeats."""
+    length = max(1, min(32, PART_BYTES // sample_bytes))
+    tasks = []
+    for start in range(0, len(samples), length):
+        chosen = tuple(samples[start : start + length])
+        name = f"{start:09d}-{_digest(root, chosen, how, skip)}.npz"
+        tasks.append(Task(root, chosen, how, skip, into / name))
+    return tasks
+
+
+def make_part(task: Task) -> int:
+    """Convert a part's samples and write them, whole or not at all. Return the number of good samples.
+
+    Raises:
+        ValueError: a picture is unreadable, and `skip` is off.
+        OSError: the part cannot be written.
+    """
+    rows: list[dict[str, np.ndarray]] = []
+    records: list[dict[str, Any]] = []
+    for sample in task.samples:
+        record = _files(task.root, sample)
+        try:
+            row = task.how.read(sample)
+            record |= {"files": [_checksummed(task.root, path) for path in _paths(sample)]}
+            rows.append(row)
+        except ValueError as error:
+            if not task.skip:
+                raise
+            record["error"] = str(error)
+        records.append(record)
+    arrays: dict[str, Any] = {
+        name: np.stack([row[name] for row in rows]) for name in (rows[0] if rows else ())
+    }
+    text = np.frombuffer(json.dumps(records).encode(), np.uint8)
+    partial = task.path.with_suffix(f".{os.getpid()}.tmp")
+    with partial.open("wb") as file:
+        np.savez(file, records=text, **arrays)
+    put_in_place(partial, task.path)
+    return len(rows)
+
+
+def read_part(path: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Return a part's records (one per sample, good or bad) and the arrays of its good samples."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return json.loads(arrays.pop("records").tobytes()), arrays
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a part exists and its checksums match."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, EOFError):
+        return False
+
+
+def _paths(sample: Sample) -> list[Path]:
+    return [path for path in (sample.image, sample.mask) if path is not None]
+
+
+def _files(root: Path, sample: Sample) -> dict[str, Any]:
+    name = sample.image.relative_to(root).as_posix()
+    return {"name": name} if sample.label is None else {"name": name, "label": sample.label}
+
+
+def _checksummed(root: Path, path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        size = file.tell()
+    return {"name": path.relative_to(root).as_posix(), "bytes": size, "sha256": digest.hexdigest()}
+
+
+def _digest(root: Path, samples: Sequence[Sample], how: Conversion, skip: bool) -> str:
+    """Return a digest of options and files, including their modification times."""
+    facts: list[Any] = [asdict(how), skip]
+    for sample in samples:
+        facts.append(sample.label)
+        for path in _paths(sample):
+            status = path.stat()
+            facts.append([path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns])
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -1,0 +1,70 @@
+"""Distributes work over processes that end with this one, even after `kill -9`."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+_AHEAD = 3  # tasks per process: enough to keep it busy, few enough to stop soon
+
+
+def run_in_order(
+    work: Callable[[_Task], _Result], tasks: Sequence[_Task], processes: int
+) -> Generator[tuple[_Task, _Result], None, None]:
+    """Yield each task with its result, in the order given. The first failure, in that order, is raised.
+
+    Raises:
+        ValueError: a process died.
+    """
+    processes = min(processes, len(tasks))
+    if processes <= 1:
+        for task in tasks:
+            yield task, work(task)
+        return
+    # Spawned, not forked: a child must not inherit threads, HDF5 handles or locks.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, _begin, (os.getpid(),))
+    pending: deque[tuple[_Task, Future[_Result]]] = deque()
+    try:
+        for task in tasks:
+            pending.append((task, pool.submit(work, task)))
+            if len(pending) >= processes * _AHEAD:
+                yield _next(pending)
+        while pending:
+            yield _next(pending)
+    except BrokenProcessPool as error:
+        raise ValueError(
+            "Received: a worker process that died. Expected: enough memory for each; try fewer workers, and run "
+            "the same command again to resume."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _next(pending: deque[tuple[_Task, Future[_Result]]]) -> tuple[_Task, _Result]:
+    task, future = pending.popleft()
+    return task, future.result()
+
+
+def _begin(parent: int) -> None:
+    """Set up a worker: it ignores Ctrl-C, which its parent handles, and ends when the parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our errors report the same problems
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

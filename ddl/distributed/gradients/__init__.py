@@ -1,0 +1,1 @@
+"""From each rank's gradients to the mean over the global batch."""

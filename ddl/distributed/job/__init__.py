@@ -1,0 +1,1 @@
+"""The job as its launcher started it: ranks, environment, cores, output."""

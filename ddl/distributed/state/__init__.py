@@ -1,0 +1,1 @@
+"""Broadcast, comparison and averages of the variables that ranks share."""

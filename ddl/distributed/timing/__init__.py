@@ -1,0 +1,1 @@
+"""Times that this rank waits for reductions, and Horovod's timeline."""

@@ -1,0 +1,1 @@
+"""Detection of failed, dead or stalled ranks, which end the job."""

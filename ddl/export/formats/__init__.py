@@ -1,0 +1,1 @@
+"""The formats that models are exported to: one file a format, and one table of them."""

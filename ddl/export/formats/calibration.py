@@ -1,0 +1,44 @@
+"""Calibration inputs, from which a quantizer finds the value range of each tensor."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TextIO
+
+import numpy as np
+
+from ddl.data.pictures.conversion import to_levels
+from ddl.export.reference_pictures import Samples
+from ddl.progress import Progress
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Iterable of calibration inputs, in the exported model's input format.
+
+    Attributes:
+        samples: calibration samples; None for a precision that needs no calibration.
+        dtype: dtype of the model's input.
+        stream: where to show progress.
+    """
+
+    samples: Samples | None
+    dtype: np.dtype
+    stream: TextIO | None = None
+
+    def __len__(self) -> int:
+        """Return the number of inputs."""
+        return 0 if self.samples is None else len(self.samples)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield each input as a batch of one. Can be iterated several times, as some quantizers do."""
+        if self.samples is None:
+            raise RuntimeError("This precision has no calibration samples.")
+        with contextlib.closing(
+            Progress("calibration pictures", len(self), self.stream)
+        ) as progress:
+            for number, sample in enumerate(self.samples):
+                yield to_levels(sample.shown[None], self.dtype)
+                progress.show(number + 1)

@@ -1,0 +1,1 @@
+"""What computes a trained model: one file a backend, and one table of them."""

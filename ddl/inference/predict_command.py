@@ -1,0 +1,134 @@
+"""The commands behind scripts/predict.py and scripts/evaluate.py.
+
+Everything is checked before TensorFlow loads, so that bad input fails fast.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+
+import ddl.distributed as dist
+from ddl.distributed.job.launcher import placement
+from ddl.distributed.job.quiet import loading_tensorflow
+from ddl.files import write_whole
+from ddl.flags import BAD_INPUT, Parser, complain, given_flags
+from ddl.inference.backends.predictor import check_backend
+from ddl.inference.inspection.inspection import MASK_ROWS, Inspection
+from ddl.inference.output_folder import check_folder
+from ddl.inference.prediction.inputs import Item, find_items
+from ddl.inference.prediction.prediction import Prediction
+from ddl.inference.tiles.segmenter import check_cut
+from ddl.inference.trained_model import TrainedModel, find_model
+from ddl.training.evaluation import Subject, evaluate, open_subject
+from ddl.training.train_command import complain_together, naming_files
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells report it."""
+
+
+def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
+    """Run predict.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
+    arguments = vars(parser.parse_args(argv))
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our own errors say the same
+    try:
+        with naming_files():
+            prediction = Prediction(**given_flags(arguments))
+            model, items = check_prediction(prediction)
+        # No stall timeout: ranks finish their shares at different times, possibly minutes apart.
+        dist.init(stall_timeout_s=0)
+    except ValueError as error:
+        return complain(parser.name, error)
+    from ddl.distributed.watch.failure import give_up
+
+    with loading_tensorflow():
+        from ddl.inference.prediction.predict import OneRankError, predict
+    try:
+        outcome = predict(prediction, model, items)
+    except OneRankError as error:
+        give_up(f"{parser.name} (rank {dist.rank()}): {error}", BAD_INPUT)
+    except ValueError as error:
+        return complain_together(parser.name, error)
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\n{parser.name}: interrupted; run the same command again to continue where it stopped.\n"
+        )
+        return INTERRUPTED
+    if dist.is_root():
+        for line in outcome.skipped:
+            sys.stderr.write(f"{parser.name}: skipped: {line}\n")
+        print(f"{prediction.output}: {outcome.done} predicted, {len(outcome.skipped)} skipped")
+    return 0
+
+
+def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
+    """Run evaluate.py and print the results. Return the exit status: 0, or 2 for bad input."""
+    arguments = vars(parser.parse_args(argv))
+    try:
+        with naming_files():
+            inspection = Inspection(**given_flags(arguments))
+            subject = open_subject(inspection)
+            model = check_inspection(inspection, subject) if inspection.looks_closer else None
+        dist.init()
+    except ValueError as error:
+        return complain(parser.name, error)
+    from ddl.distributed.watch.failure import give_up
+
+    with loading_tensorflow():
+        from ddl.inference.inspection.inspector import inspect
+        from ddl.training.steps.supervised import BadData
+    try:
+        measure = evaluate if model is None else functools.partial(inspect, model=model)
+        results = measure(inspection, subject)
+    except BadData as error:
+        give_up(f"{parser.name} (rank {dist.rank()}): {error}", BAD_INPUT)
+    except ValueError as error:
+        return complain_together(parser.name, error)
+    if dist.is_root():
+        text = json.dumps(results, indent=2) + "\n"
+        sys.stdout.write(text)
+        if inspection.output is not None:
+            write_whole(inspection.output, lambda path: path.write_text(text, encoding="utf-8"))
+    return 0
+
+
+def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
+    """Find the model to evaluate, and check all that can be checked without TensorFlow.
+
+    Raises:
+        ValueError: one line that says what is wrong and what to do.
+    """
+    if inspection.exported is not None:
+        model = find_model(inspection.exported)
+    else:
+        model = find_model(inspection.model, inspection.checkpoint, subject.trained)
+    check_backend(model.file, inspection.backend, inspection.inference_precision)
+    if inspection.tile is not None:
+        check_cut(inspection.cut, model.preprocessing)
+    if subject.plan.target != model.preprocessing.target:
+        raise ValueError(
+            f"Received: exported={inspection.exported}, which predicts a {model.preprocessing.target}, for a run that "
+            f"predicts a {subject.plan.target}. Expected: an export of that run."
+        )
+    if subject.plan.target == "mask" and inspection.worst > MASK_ROWS:
+        raise ValueError(
+            f"Received: worst={inspection.worst} for masks. Expected: at most {MASK_ROWS}; more do not fit on a sheet."
+        )
+    return model
+
+
+def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
+    """Find the model and the pictures, and check all that can be checked without TensorFlow.
+
+    Raises:
+        ValueError: one line that says what is wrong and what to do.
+    """
+    model = find_model(prediction.model, prediction.checkpoint)
+    check_backend(model.file, prediction.backend, prediction.inference_precision)
+    prediction.check_model(model.preprocessing)
+    check_cut(prediction.cut, model.preprocessing)
+    if placement().rank == 0:
+        check_folder(prediction.output, prediction.facts() | {"model": model.digest()})
+    return model, find_items(prediction.input, model.preprocessing, prediction.pixel_limit)

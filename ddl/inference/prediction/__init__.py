@@ -1,0 +1,1 @@
+"""Predictions as files: what is asked for, computed and written."""

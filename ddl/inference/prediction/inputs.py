@@ -1,0 +1,199 @@
+"""Inputs of a prediction: a folder, a list of files, one picture or volume, or samples of HDF5, .npy and .npz files.
+
+Files are opened when it is their turn; only array files are opened earlier, to count their samples. No TensorFlow here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ddl.data.pictures.listing import is_picture
+from ddl.data.pictures.picture_file import SUFFIXES
+from ddl.data.pictures.picture_rows import open_rows
+from ddl.data.preprocessing import Preprocessing
+from ddl.data.source import Source
+from ddl.data.sources import open_source
+from ddl.data.sources.npy import map_array
+from ddl.inference.tiles.tiling import Rows
+
+_ARRAYS = (".npz", ".h5", ".hdf5")
+_STACKS = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture or volume to predict.
+
+    Attributes:
+        name: name of its results without suffix: a relative path with /.
+        origin: its description for messages: a path, or "sample 3 of data.h5".
+        open: opens it as stored, channels last.
+        is_file: True for a picture file, which the preprocessing converts; False for an array, used as stored.
+    """
+
+    name: str
+    origin: str
+    open: Callable[[], AbstractContextManager[Rows]]
+    is_file: bool
+
+
+def find_items(path: Path, preprocessing: Preprocessing, pixel_limit: int) -> list[Item]:
+    """Return the pictures or volumes to predict, in the same order on every rank.
+
+    Args:
+        path: a folder (pictures and .npy files at any depth, without `name_mask.*` and without a folder `masks/` that
+            stands beside `images/`), a .txt or .lst file with one path per line, a picture, or an HDF5, .npy or .npz
+            file.
+        preprocessing: of the model; decides between pictures and volumes, and between one array and many.
+        pixel_limit: picture files with more pixels are refused when they are opened.
+
+    Raises:
+        ValueError: there are no inputs, or the model does not accept them.
+    """
+    reader = _Reader(preprocessing, pixel_limit)
+    if path.is_dir():
+        items = [reader.item(file, file.relative_to(path)) for file in _files_in(path)]
+    elif path.suffix.lower() in (".txt", ".lst"):
+        items = [reader.item(file, Path(file.name)) for file in _listed(path)]
+    elif not path.is_file():
+        raise ValueError(f"Received: {path}, which does not exist. Expected: pictures.")
+    elif path.suffix.lower() in _ARRAYS:
+        items = _samples(open_source(path), path)
+    elif path.suffix.lower() == ".npy":
+        items = reader.arrays(path)
+    elif is_picture(path):
+        items = [reader.item(path, Path(path.name))]
+    else:
+        raise ValueError(
+            f"Received: {path}, which is not a supported input. Expected: a folder, a list (.txt), .npy, .npz, .h5, or "
+            f"a picture ({', '.join(SUFFIXES)})."
+        )
+    if not items:
+        raise ValueError(f"Received: {path}, which holds no pictures. Expected: at least one.")
+    _check_names(items)
+    return items
+
+
+class _Reader:
+    """Makes items from files."""
+
+    def __init__(self, preprocessing: Preprocessing, pixel_limit: int) -> None:
+        self._how, self._pixel_limit = preprocessing, pixel_limit
+
+    def item(self, path: Path, name: Path) -> Item:
+        """Return the item of a file that holds one picture or volume."""
+        stem = name.with_suffix("").as_posix()
+        if path.suffix.lower() == ".npy":
+            return Item(stem, str(path), lambda: self._open_array(path), is_file=False)
+        if self._how.axes == 3:
+            return Item(stem, str(path), lambda: _open_stack(path, self._how), is_file=False)
+        return Item(stem, str(path), lambda: open_rows(path, self._pixel_limit), is_file=True)
+
+    def arrays(self, path: Path) -> list[Item]:
+        """Return the items of an .npy file: one picture, or one for each index of its first axis."""
+        if map_array(path).ndim != self._how.axes + 2:
+            return [self.item(path, Path(path.name))]
+        return _samples(open_source(path), path)
+
+    @contextlib.contextmanager
+    def _open_array(self, path: Path) -> Iterator[Rows]:
+        yield _with_channels(map_array(path), self._how, path)
+
+
+def _samples(source: Source, path: Path) -> list[Item]:
+    digits = max(5, len(str(len(source) - 1)))
+
+    def opener(index: int) -> Callable[[], AbstractContextManager[Rows]]:
+        @contextlib.contextmanager
+        def open_sample() -> Iterator[Rows]:
+            yield source.read([index])["image"][0]
+
+        return open_sample
+
+    return [
+        Item(f"{index:0{digits}d}", f"sample {index} of {path}", opener(index), is_file=False)
+        for index in range(len(source))
+    ]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    pictures = folder / "images"
+    root = pictures if pictures.is_dir() and (folder / "masks").is_dir() else folder
+    return sorted(
+        path
+        for path in root.rglob("*")
+        if path.is_file()
+        and (is_picture(path) or (path.suffix == ".npy" and not path.name.startswith(".")))
+        and not path.stem.endswith("_mask")
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    )
+
+
+def _listed(path: Path) -> list[Path]:
+    """Return the files of a list: one path per line, relative to the list. Lines that begin with # are comments."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"Received: {path}, which is not a text file. Expected: a text file with one path per line."
+        ) from error
+    files = [path.parent / line for line in lines if line and not line.startswith("#")]
+    for file in files:
+        if not (is_picture(file) or file.suffix == ".npy"):
+            raise ValueError(
+                f"Received: {file} in {path}, which is not a picture. Expected: names that end in "
+                f"{', '.join(SUFFIXES)} or .npy."
+            )
+    return files
+
+
+def _check_names(items: Sequence[Item]) -> None:
+    name, times = Counter(item.name for item in items).most_common(1)[0]
+    if times > 1:
+        same = [item.origin for item in items if item.name == name]
+        raise ValueError(
+            f"Received: {same[0]} and {same[1]}, whose results would have the same name. Expected: different names; "
+            "rename one."
+        )
+
+
+@contextlib.contextmanager
+def _open_stack(path: Path, how: Preprocessing) -> Iterator[Rows]:
+    """Open a TIFF whose pages are the slices of a volume: memory-mapped if it is uncompressed, else read whole."""
+    import tifffile
+
+    if path.suffix.lower() not in _STACKS:
+        raise ValueError(
+            f"Received: {path} for a model of volumes. Expected: a multi-page TIFF, or .npy."
+        )
+    try:
+        volume: np.ndarray = tifffile.memmap(path, mode="r")
+    except ValueError:
+        try:
+            volume = tifffile.imread(path)
+        except Exception as error:  # tifffile raises many kinds of errors on damaged files
+            why = " ".join(str(error).split())[:160]
+            raise ValueError(
+                f"Received: {path}, which is not a complete TIFF ({why}). Expected: a readable TIFF; copy it again."
+            ) from error
+    yield _with_channels(volume, how, path)
+
+
+def _with_channels(array: np.ndarray, how: Preprocessing, path: Path) -> np.ndarray:
+    """Return a picture or volume with a channel axis."""
+    if array.ndim == how.axes and how.channels == 1:
+        return array[..., None]
+    if array.ndim == how.axes + 1 and array.shape[-1] == how.channels:
+        return array
+    axes = "height x width" if how.axes == 2 else "depth x height x width"
+    raise ValueError(
+        f"Received: {path} of shape {'x'.join(map(str, array.shape))}. Expected: {axes} x {how.channels}, as the "
+        "model requires."
+    )

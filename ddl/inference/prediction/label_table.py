@@ -1,0 +1,67 @@
+"""Results of a classifier: `predictions.csv`, assembled from one part per block of pictures. No TensorFlow here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ddl.data.preprocessing import Preprocessing
+from ddl.files import write_whole
+
+NAME = "predictions.csv"
+_PARTS = ".parts"
+
+
+def part_path(folder: Path, block: int) -> Path:
+    """Return the path of a block's lines until the table is assembled."""
+    return folder / _PARTS / f"{block:09d}.csv"
+
+
+def is_done(folder: Path, block: int) -> bool:
+    """Return whether a block has been predicted."""
+    return (folder / NAME).exists() or part_path(folder, block).exists()
+
+
+def part_text(found: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
+    """Return one line per picture: name, class name, class number, its probability, and every class's probability."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for name, chances in found:
+        every = np.concatenate([1 - chances, chances]) if len(chances) == 1 else chances
+        best = int(every.argmax())
+        numbers = [f"{float(chance):.6g}" for chance in every]
+        writer.writerow(
+            [
+                name,
+                how.name_of(best) if len(every) == how.classes else best,
+                best,
+                numbers[best],
+                *numbers,
+            ]
+        )
+    return text.getvalue()
+
+
+def assemble(folder: Path, how: Preprocessing) -> None:
+    """Join the parts in order. Does nothing if the table is already assembled."""
+    parts = sorted((folder / _PARTS).glob("*.csv"))
+    if not parts:
+        return
+    text = io.StringIO()
+    names = [how.name_of(label) for label in range(how.classes)] if how.classes > 1 else ["0", "1"]
+    header = ["name", "class", "label", "probability", *(f"p_{name}" for name in names)]
+    csv.writer(text, lineterminator="\n").writerow(header)
+
+    def write(path: Path) -> None:
+        with path.open("w", encoding="utf-8") as file:
+            file.write(text.getvalue())
+            for part in parts:
+                file.write(part.read_text(encoding="utf-8"))
+
+    write_whole(folder / NAME, write)
+    shutil.rmtree(folder / _PARTS)

@@ -1,0 +1,231 @@
+"""Predict pictures on all ranks and write the results; pictures that have results are skipped.
+
+Each block of pictures becomes one batch, and blocks do not depend on the number of ranks: N ranks write the same bytes
+as one rank, if each has the same number of threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import ddl.distributed as dist
+from ddl.data.pictures.conversion import unit_range
+from ddl.data.sharding import shard_bounds
+from ddl.distributed.job.quiet import loading_tensorflow
+from ddl.distributed.on_ranks import on_all, on_root
+from ddl.files import write_whole
+from ddl.inference.backends.predictor import Predictor, check_shape, open_predictor
+from ddl.inference.output_folder import claim_folder, disk_trouble
+from ddl.inference.prediction import label_table
+from ddl.inference.prediction.inputs import Item
+from ddl.inference.prediction.prediction import Prediction
+from ddl.inference.prediction.result_files import MaskFiles, result_paths
+from ddl.inference.tiles.flips import Flipped
+from ddl.inference.tiles.segmenter import Bands, Passage, Segmenter
+from ddl.inference.tiles.tiling import Rows
+from ddl.inference.trained_model import TrainedModel
+from ddl.progress import Progress
+
+
+class OneRankError(ValueError):
+    """A bad picture or a full disk, which only one rank knows of: that rank must end the whole job."""
+
+
+@dataclass
+class Outcome:
+    """Result of a prediction over all ranks.
+
+    Attributes:
+        done: number of pictures with results, including those of earlier runs.
+        skipped: one line per skipped picture.
+    """
+
+    done: int
+    skipped: list[str] = field(default_factory=list)
+
+
+def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) -> Outcome:
+    """Predict every item that has no results yet. All ranks must call it, after `init`.
+
+    Raises:
+        ValueError: the model cannot be loaded or the folder cannot be written; raised on all ranks.
+        OneRankError: a bad picture (with on_error="stop") or a full disk; raised only on the rank that met it.
+    """
+    facts = prediction.facts() | {"model": on_root(model.digest)}
+    with contextlib.ExitStack() as stack:
+        on_root(lambda: stack.enter_context(claim_folder(prediction.output, facts)))
+        predictor = on_all(lambda: _open_predictor(prediction, model))
+        stack.callback(predictor.close)
+        share = _Share(prediction, model, predictor, items)
+        share.work()
+        skipped = [line for lines in dist.allgather(share.skipped) for line in lines]
+        if model.preprocessing.target == "label":
+            on_root(lambda: label_table.assemble(prediction.output, model.preprocessing))
+    return Outcome(len(items) - len(skipped), skipped)
+
+
+def _open_predictor(prediction: Prediction, model: TrainedModel) -> Predictor:
+    with loading_tensorflow():
+        predictor = open_predictor(
+            model.file,
+            backend=prediction.backend,
+            threads=prediction.threads,
+            mode=prediction.mode,
+            precision=prediction.inference_precision,
+        )
+    if prediction.tta == "flips":
+        return Flipped(predictor, finds_masks=model.preprocessing.target == "mask")
+    return predictor
+
+
+class _Share:
+    """Predicts one rank's share of the pictures."""
+
+    def __init__(
+        self,
+        prediction: Prediction,
+        model: TrainedModel,
+        predictor: Predictor,
+        items: Sequence[Item],
+    ) -> None:
+        self._prediction, self._how = prediction, model.preprocessing
+        self._predictor = predictor
+        self._segmenter = Segmenter(predictor, self._how, prediction.cut)
+        self._finds_masks = self._how.target == "mask"
+        self._blocks = self._own_blocks(items)
+        self.skipped: list[str] = []
+
+    def work(self) -> None:
+        """Predict this rank's blocks."""
+        count = sum(len(block) for _, block in self._blocks)
+        what = "pictures" if dist.size() == 1 else f"pictures of rank 0 (of {dist.size()})"
+        done = 0
+        with contextlib.ExitStack() as stack:
+            progress = None
+            if dist.is_root() and count > 1:
+                progress = stack.enter_context(contextlib.closing(Progress(what, count)))
+                progress.show(0)
+            for number, block in self._blocks:
+                if self._finds_masks:
+                    self._segment(block)
+                else:
+                    self._classify(number, block)
+                done += len(block)
+                if progress:
+                    progress.show(done)
+
+    def _own_blocks(self, items: Sequence[Item]) -> list[tuple[int, list[Item]]]:
+        """Return this rank's share of the blocks without results, each with its number."""
+        size = self._prediction.batch_size
+        blocks = [
+            (number, list(items[start : start + size]))
+            for number, start in enumerate(range(0, len(items), size))
+        ]
+        # Only rank 0 looks at the disk: ranks that see different files would divide the work differently.
+        missing = on_root(lambda: [n for n, block in blocks if not self._is_done(n, block)])
+        start, end = shard_bounds(len(missing), dist.rank(), dist.size())
+        return [blocks[number] for number in missing[start:end]]
+
+    def _is_done(self, number: int, block: Sequence[Item]) -> bool:
+        if not self._finds_masks:
+            return label_table.is_done(self._prediction.output, number)
+        return all(self._mask_path(item).exists() for item in block)
+
+    def _mask_path(self, item: Item) -> Path:
+        return result_paths(self._prediction.output, item.name, self._prediction.format)[0]
+
+    def _segment(self, block: Sequence[Item]) -> None:
+        """Predict masks: large pictures one by one, small pictures of equal size in one batch."""
+        waiting: dict[tuple[int, ...], list[tuple[Item, Rows, Passage]]] = {}
+        for item in block:
+            with self._naming(item), item.open() as rows:
+                passage = self._segmenter.begin(rows, item.is_file)
+                if passage.is_single:
+                    held = np.array(rows[: rows.shape[0]])
+                    passage = self._segmenter.begin(held, item.is_file)
+                    shape = tuple(axis.padded for axis in passage.axes)
+                    waiting.setdefault(shape, []).append((item, held, passage))
+                else:
+                    batch_size = self._prediction.batch_size
+                    self._write(item, rows, passage.bands(self._predictor, batch_size))
+        for group in waiting.values():
+            found = self._predictor.predict(np.stack([passage.tile for _, _, passage in group]))
+            for (item, rows, passage), one in zip(group, found, strict=True):
+                self._write(item, rows, passage.finish(one))
+
+    def _write(self, item: Item, rows: Rows, bands: Bands) -> None:
+        prediction = self._prediction
+        files = MaskFiles(
+            prediction.output,
+            item.name,
+            rows,
+            self._predictor.classes,
+            form=prediction.format,
+            threshold=prediction.threshold,
+            probabilities=prediction.probabilities,
+            overlay=prediction.overlay,
+        )
+        with _naming_disk(prediction.output), files, self._progress_of(item, rows) as progress:
+            for start, band in bands:
+                files.write(start, band)
+                progress(start + len(band))
+
+    @contextlib.contextmanager
+    def _progress_of(self, item: Item, rows: Rows) -> Iterator[Callable[[int], None]]:
+        """Yield a callback for finished rows. It shows progress if the rank has one picture, which may be large."""
+        if not dist.is_root() or [len(block) for _, block in self._blocks] != [1]:
+            yield lambda _: None
+            return
+        with contextlib.closing(Progress(f"rows of {item.name}", rows.shape[0])) as progress:
+            progress.show(0)
+            yield progress.show
+
+    def _classify(self, number: int, block: Sequence[Item]) -> None:
+        """Predict labels, and save them as the block's part of the table."""
+        waiting: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
+        for item in block:
+            with self._naming(item), item.open() as rows:
+                pixels = np.asarray(rows[: rows.shape[0]])
+                shown = self._how.model_input(pixels) if item.is_file else unit_range(pixels)
+                check_shape(shown, self._predictor.input_shape)
+                waiting.setdefault(shown.shape, []).append((item.name, shown))
+        by_name: dict[str, np.ndarray] = {}
+        for group in waiting.values():
+            probabilities = self._predictor.predict(np.stack([shown for _, shown in group]))
+            by_name |= dict(zip([name for name, _ in group], probabilities, strict=True))
+        ordered = [(item.name, by_name[item.name]) for item in block if item.name in by_name]
+        text = label_table.part_text(ordered, self._how)
+        path = label_table.part_path(self._prediction.output, number)
+        with _naming_disk(path):
+            write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+    @contextlib.contextmanager
+    def _naming(self, item: Item) -> Iterator[None]:
+        """Add the picture's name to errors; with on_error="skip", record the error instead of raising it."""
+        try:
+            yield
+        except OneRankError:
+            raise
+        except (ValueError, OSError) as error:
+            text = str(error)
+            if isinstance(error, OSError):
+                why = error.strerror or error
+                text = f"Received: {item.origin}, which cannot be read ({why}). Expected: a readable picture."
+            line = text if item.origin in text else f"{item.origin}: {text}"
+            if self._prediction.on_error == "stop":
+                raise OneRankError(line) from error
+            self.skipped.append(line)
+
+
+@contextlib.contextmanager
+def _naming_disk(place: Path) -> Iterator[None]:
+    """Turn errors of the disk into a one-line message."""
+    try:
+        yield
+    except OSError as error:
+        raise OneRankError(str(disk_trouble(place, error))) from error

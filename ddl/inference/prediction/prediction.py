@@ -1,0 +1,143 @@
+"""Settings of scripts/predict.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddl.data.pictures.picture_file import PIXEL_LIMIT
+from ddl.data.preprocessing import Preprocessing
+from ddl.inference.backends.predictor import MODES, PRECISIONS
+from ddl.inference.prediction.row_writers import SUFFIXES
+from ddl.inference.tiles.flips import KINDS
+from ddl.inference.tiles.segmenter import SCALES, Cut
+from ddl.options import convert_fields
+from ddl.ranges import Range, check_choices, check_ranges
+
+ON_ERROR = ("stop", "skip")
+_CHOICES = {
+    "format": tuple(SUFFIXES),
+    "scale": SCALES,
+    "tta": KINDS,
+    "mode": MODES,
+    "inference_precision": PRECISIONS,
+    "on_error": ON_ERROR,
+}
+_RANGES = {
+    "overlap": Range(0),
+    "batch_size": Range(1),
+    "threshold": Range(0, 1, below=True),
+    "threads": Range(0, 1024),
+    "pixel_limit": Range(1),
+}
+_CHANGE_NOTHING = ("model", "checkpoint", "output", "mode", "threads", "on_error", "pixel_limit")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Prediction.
+
+    Attributes:
+        model: run directory, checkpoint, or model file with NAME.preprocessing.json in the same folder.
+        input: folder of pictures, list of pictures (.txt), one picture or volume, or an HDF5, .npy or .npz file.
+        output: folder for the results; results of the same prediction that it already holds are kept.
+        checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
+            number.
+        format: file format of masks: "png", "tiff", "npy" or "hdf5".
+        tile: side of the tiles, such as 256 or 256x512; if not given, 512 for pictures above one megapixel and 96 for
+            volumes above two megavoxels.
+        overlap: overlap of neighbouring tiles in pixels; 128 (volumes: 32), at most half a tile, if not given.
+        scale: size at which picture files are predicted: "trained" resizes them to the training size and the masks
+            back, "native" keeps their own size.
+        tta: test-time augmentation: "flips" averages over mirror images; "none" for no augmentation.
+        threshold: probability above which a pixel is foreground; only for models with one class.
+        probabilities: also write the probabilities, as float32.
+        overlay: also draw each picture with the outlines of its mask.
+        batch_size: tiles or pictures per batch.
+        backend: inference backend: "auto" (by the suffix of the model file), "keras", "openvino", "onnx", "tflite" or
+            "savedmodel".
+        mode: "throughput" for many pictures, "latency" for one.
+        inference_precision: "f32", or "bf16" (openvino only): faster on processors with bf16, less exact.
+        threads: compute threads per rank; 0 uses the rank's share of the cores.
+        pixel_limit: maximum number of pixels of a picture; larger ones are refused before they are decoded.
+        on_error: "stop" at the first bad picture, or "skip" bad pictures and list them.
+    """
+
+    model: Path
+    input: Path
+    output: Path
+    checkpoint: str = "final"
+    format: str = "png"
+    tile: tuple[int, ...] | None = None
+    overlap: int | None = None
+    scale: str = "trained"
+    tta: str = "none"
+    threshold: float = 0.5
+    probabilities: bool = False
+    overlay: bool = False
+    batch_size: int = 4
+    backend: str = "auto"
+    mode: str = "throughput"
+    inference_precision: str = "f32"
+    threads: int = 0
+    pixel_limit: int = PIXEL_LIMIT
+    on_error: str = "stop"
+
+    def __post_init__(self) -> None:
+        """Convert the fields to their types and check them."""
+        convert_fields(self)
+        check_ranges(vars(self), _RANGES, "prediction")
+        check_choices(vars(self), _CHOICES)
+        if self.tile is not None and (not self.tile or min(self.tile) < 1):
+            raise ValueError(
+                f"Received: tile={self.tile}. Expected: a side in pixels, such as 256."
+            )
+
+    @property
+    def cut(self) -> Cut:
+        """How pictures are scaled and cut into tiles."""
+        return Cut(self.tile or (), self.overlap, self.scale, self.batch_size)
+
+    def check_model(self, how: Preprocessing) -> None:
+        """Refuse flags that do not apply to this model.
+
+        Raises:
+            ValueError: a flag that this model would ignore, or a combination that it cannot do.
+        """
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        given = [name for name in defaults if getattr(self, name) != defaults[name]]
+        masks_only = ("format", "tile", "overlap", "threshold", "probabilities", "overlay", "scale")
+        for name in given:
+            if how.target == "label" and name in masks_only:
+                raise ValueError(
+                    f"Received: {name} for a model that predicts labels. Expected: the command without this flag, "
+                    "which applies only to masks."
+                )
+        if how.target == "label":
+            return
+        if "threshold" in given and how.classes > 1:
+            raise ValueError(
+                f"Received: threshold={self.threshold} for {how.classes} classes. Expected: no threshold; each pixel "
+                "gets the most probable class."
+            )
+        if how.classes > 256:
+            raise ValueError(f"Received: a model of {how.classes} classes. Expected: at most 256.")
+        if how.axes == 3 and self.format == "png":
+            raise ValueError(
+                "Received: format=png for a model of volumes. Expected: --format tiff, npy or hdf5."
+            )
+        if how.image_size is not None and self.scale == "trained" and self.tile is not None:
+            by = "x".join(map(str, how.image_size))
+            raise ValueError(
+                f"Received: tile={'x'.join(map(str, self.tile))} for a model trained on pictures resized to {by}. "
+                "Expected: no tile; or --scale native, which cuts tiles at the pictures' own size."
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """Return the settings that affect the results, as JSON values."""
+        values = dataclasses.asdict(self)
+        kept = {name: value for name, value in values.items() if name not in _CHANGE_NOTHING}
+        tile = None if self.tile is None else list(self.tile)
+        return kept | {"input": str(self.input.absolute()), "tile": tile}

@@ -1,0 +1,1 @@
+"""Pictures of any size: by tiles, resized, mirrored."""

@@ -1,0 +1,161 @@
+"""Find a trained model and its preprocessing: in a run, in a checkpoint, or in an export.
+
+No TensorFlow here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from ddl.data.preprocessing import NAME, Preprocessing, preprocessing_from_json
+from ddl.training.checkpoint.checkpoint_folder import FOLDER
+from ddl.training.checkpoint.find_trained import FINAL, Trained, find_trained
+from ddl.training.data.plan_preprocessing import plan_preprocessing
+
+SAVED_MODEL = ".savedmodel"
+OPENVINO = ".xml"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model file and the preprocessing that turns a picture into its input.
+
+    Attributes:
+        file: the model file.
+        preprocessing: steps from a picture to the model's input.
+        trained: the file with its plan, if the model is part of a run or is a checkpoint.
+    """
+
+    file: Path
+    preprocessing: Preprocessing
+    trained: Trained | None = field(default=None, compare=False)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the model's files."""
+        digest = hashlib.sha256()
+        for path in model_files(self.file):
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+
+def find_model(
+    path: Path, checkpoint: str = "final", trained: Trained | None = None
+) -> TrainedModel:
+    """Find the model of a path.
+
+    Args:
+        path: run directory, checkpoint, or model file with NAME.preprocessing.json in the same folder.
+        checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
+            number.
+        trained: the result of `find_trained` for the same arguments, if the caller already has it.
+
+    Raises:
+        ValueError: there is no such model, or its preprocessing is unknown.
+    """
+    beside = preprocessing_path(path)
+    if (path.is_file() or path.suffix == SAVED_MODEL) and beside.is_file():
+        _check_whole(path)
+        return TrainedModel(path, _read(beside))
+    if path.is_file() and not _is_of_training(path):
+        raise ValueError(
+            f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint, or a model "
+            "with that file, which describes its preprocessing."
+        )
+    trained = trained or find_trained(path, checkpoint)
+    return TrainedModel(trained.file, _preprocessing_of(trained), trained)
+
+
+def _preprocessing_of(trained: Trained) -> Preprocessing:
+    """Read a run's preprocessing from its file, else from the checkpoint, else derive it from the plan."""
+    file = trained.file
+    run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
+    if (run_dir / NAME).is_file() and (run_dir / "plan.json").is_file():
+        return _read(run_dir / NAME)
+    kept = trained.checkpoint.facts if trained.checkpoint else {}
+    if "preprocessing" in kept:  # a checkpoint that was taken out of its run
+        return preprocessing_from_json(json.dumps(kept["preprocessing"]), file)
+    return plan_preprocessing(trained.plan, *read_form(file))
+
+
+def preprocessing_path(model_file: Path) -> Path:
+    """Return the path of an exported model's preprocessing: cells.preprocessing.json for cells.xml."""
+    return model_file.with_suffix(f".{NAME}")
+
+
+def model_files(file: Path) -> list[Path]:
+    """Return all files of a model: with OpenVINO also the weights, with a SavedModel all files in its folder."""
+    if file.is_dir():
+        return sorted(path for path in file.rglob("*") if path.is_file())
+    return [file, file.with_suffix(".bin")] if file.suffix == OPENVINO else [file]
+
+
+def _check_whole(file: Path) -> None:
+    """Refuse a model that lacks one of its files."""
+    required = file / "saved_model.pb" if file.suffix == SAVED_MODEL else model_files(file)[-1]
+    if not required.is_file():
+        raise ValueError(
+            f"Received: {file} without {required.name}. Expected: both, as scripts/export.py wrote them."
+        )
+
+
+def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
+    """Read the input shape (None for open sides) and the number of classes from a Keras file, without TensorFlow.
+
+    Raises:
+        ValueError: the file's architecture does not contain them.
+    """
+    try:
+        layers = _architecture(file)["config"]["layers"]
+        outputs = _architecture(file)["config"]["output_layers"]
+        inputs = next(one for one in layers if one["class_name"] == "InputLayer")
+        _, *shape = inputs["config"]["batch_shape"]
+        return tuple(shape), _channels_of({one["name"]: one for one in layers}, outputs)
+    except (KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
+        raise ValueError(
+            f"Received: {file}, whose architecture does not contain its input and output shapes. Expected: a model "
+            "trained with ddl."
+        ) from error
+
+
+def _architecture(file: Path) -> dict[str, Any]:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            return dict(json.loads(archive.read("config.json")))
+    with h5py.File(file, "r", locking=False) as stored:
+        return dict(json.loads(stored.attrs["model_config"]))
+
+
+def _channels_of(layers: dict[str, Any], outputs: Any) -> int:
+    """Return the number of channels of the first output; an activation layer has that of its input."""
+    while not isinstance(outputs, str):  # ["mask", 0, 0], a list of such, or a dictionary
+        outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
+    layer = layers[outputs]
+    for name in ("filters", "units"):
+        if name in layer["config"]:
+            return int(layer["config"][name])
+    return int(layer["inbound_nodes"][0]["args"][0]["config"]["shape"][-1])
+
+
+def _is_of_training(path: Path) -> bool:
+    if path.name == FINAL:
+        return (path.parent / "plan.json").is_file()
+    with path.open("rb") as file:
+        return file.read(15) == b"ddl checkpoint "
+
+
+def _read(path: Path) -> Preprocessing:
+    try:
+        return preprocessing_from_json(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"Received: {path}, which cannot be read ({error}). Expected: the file that training or export wrote."
+        ) from error

@@ -1,0 +1,1 @@
+"""Workers outside the database, which have it score pictures."""

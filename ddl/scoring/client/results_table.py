@@ -1,0 +1,232 @@
+"""The table of results: made, checked, and filled with a waiting row for every picture that has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ddl.scoring.client.database import told
+from ddl.scoring.client.job import Job
+from ddl.scoring.deployment.sql_names import quote_name, split_name
+
+_COLUMNS = (*("id", "model", "version", "mask", "label", "probability", "error", "scored_at"),)
+_LOCK = 0x64646C  # "ddl": one command at a time makes and fills a table of results
+
+_TABLE = """
+CREATE TABLE {results} (
+    id {id_type} NOT NULL,
+    model text NOT NULL,
+    version integer NOT NULL,
+    mask bytea,
+    label text,
+    probability double precision,
+    error text,
+    scored_at timestamp with time zone,
+    PRIMARY KEY (id, model, version)
+){distribution}
+"""
+
+_FILL = """
+INSERT INTO {results} (id, model, version)
+    SELECT s.{id}, %(model)s, %(version)s FROM {table} s
+    WHERE s.{id} IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM {results} r WHERE r.id = s.{id} AND r.model = %(model)s AND r.version = %(version)s)
+"""
+
+_COLUMN = """
+SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), EXISTS (
+    SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indpred IS NULL
+    AND i.indnatts = 1 AND i.indkey[0] = a.attnum)
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = %s::regclass AND a.attname = %s AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A job with all that the database knew of it; names are (schema, table), as they are.
+
+    Attributes:
+        job: of the flags.
+        table: of pictures.
+        results: of results.
+        id_type: of the table's ids.
+        function: that scores: score of pictures, or score_file of file names.
+        version: of the model.
+    """
+
+    job: Job
+    table: tuple[str, str]
+    results: tuple[str, str]
+    id_type: str
+    function: str
+    version: int
+
+
+def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
+    """Make and fill the table of results.
+
+    Raises:
+        ValueError: there is no such model, table or column.
+    """
+    with connection.transaction():
+        version = _find_version(connection, job)
+        table = _find_table(connection, quote_name(job.table))
+        if table is None:
+            raise ValueError(
+                f"Received: table={job.table!r}. Expected: a table of this database, in capital and "
+                "small letters as it is stored."
+            )
+        id_type, function = _check_columns(connection, job, table)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        results = _make(connection, job, table, id_type)
+        target = Target(job, table, results, id_type, function, version)
+        connection.execute(
+            sql.SQL(_FILL).format(
+                results=sql.Identifier(*results),
+                table=sql.Identifier(*table),
+                id=sql.Identifier(job.id_column),
+            ),
+            {"model": job.model, "version": version},
+        )
+    connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*results)))
+    return target
+
+
+def count(connection: psycopg.Connection[Any], target: Target) -> tuple[int, int, int]:
+    """Return how many rows wait, how many are done, and how many of these have an error in place of a result."""
+    row = connection.execute(
+        sql.SQL(
+            "SELECT count(*), count(scored_at), count(error) FROM {} WHERE model = %s AND version = %s"
+        ).format(sql.Identifier(*target.results)),
+        (target.job.model, target.version),
+    ).fetchone()
+    every, done, wrong = row or (0, 0, 0)
+    return every - done, done, wrong
+
+
+def first_error(connection: psycopg.Connection[Any], target: Target) -> str:
+    """Return the error of the smallest id that has one, in one line."""
+    row = connection.execute(
+        sql.SQL(
+            "SELECT error FROM {} WHERE model = %s AND version = %s AND error IS NOT NULL ORDER BY id LIMIT 1"
+        ).format(sql.Identifier(*target.results)),
+        (target.job.model, target.version),
+    ).fetchone()
+    return " ".join(row[0].split()) if row else ""
+
+
+def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:
+    versions = sql.Identifier(job.schema, "model_versions")
+    try:
+        rows = connection.execute(
+            sql.SQL("SELECT version FROM {} WHERE name = %s ORDER BY version DESC").format(
+                versions
+            ),
+            (job.model,),
+        ).fetchall()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ValueError(
+            f"Received: {told(error)}, for user {connection.info.user}. Expected: one with the role of sql_deploy.py: "
+            f"GRANT ddl_scorer TO {sql.Identifier(connection.info.user).as_string(None)} (or the role of its --role)."
+        ) from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise ValueError(
+            f"Received: schema={job.schema}, which holds no models. Expected: what scripts/sql_deploy.py made."
+        ) from error
+    known = [int(row[0]) for row in rows]
+    if not known or (job.version is not None and job.version not in known):
+        there = f"version {' or '.join(map(str, known))}" if known else "a deployed model"
+        raise ValueError(
+            f"Received: model={job.model}, version={job.version or 'any'}. Expected: {there}."
+        )
+    return job.version or known[0]
+
+
+def _find_table(
+    connection: psycopg.Connection[Any], name: sql.Identifier
+) -> tuple[str, str] | None:
+    """Return schema and name of the table that a name stands for here."""
+    try:
+        with connection.transaction():
+            row = connection.execute(
+                "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+                "ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p')",
+                (name.as_string(connection),),
+            ).fetchone()
+    except psycopg.Error:  # no name at all
+        return None
+    return None if row is None else (row[0], row[1])
+
+
+def _check_columns(
+    connection: psycopg.Connection[Any], job: Job, table: tuple[str, str]
+) -> tuple[str, str]:
+    """Return the type of the ids, and the function that takes the pictures."""
+    place = sql.Identifier(*table).as_string(connection)
+    ids = connection.execute(_COLUMN, (place, job.id_column)).fetchone()
+    if ids is None or not ids[1]:
+        raise ValueError(
+            f"Received: id_column={job.id_column!r} of {job.table}. Expected: a column that is its primary key or has "
+            "a unique index of its own."
+        )
+    pictures = connection.execute(_COLUMN, (place, job.picture_column)).fetchone()
+    kind = None if pictures is None else str(pictures[0]).partition("(")[0]
+    functions = {"bytea": "score", "text": "score_file", "character varying": "score_file"}
+    if kind not in functions:
+        raise ValueError(
+            f"Received: picture_column={job.picture_column!r} of {job.table}, of type {kind}. Expected: bytea of "
+            "pictures, or text of file names."
+        )
+    return str(ids[0]), functions[str(kind)]
+
+
+def _make(
+    connection: psycopg.Connection[Any], job: Job, table: tuple[str, str], id_type: str
+) -> tuple[str, str]:
+    """Return the name of the table of results, which is there afterwards."""
+    given = split_name(job.results) if job.results else (table[0], f"{table[1]}_scores")
+    name = ".".join(given)
+    # Made beside the pictures, it is looked for there, too.
+    full = given if len(given) > 1 else (table[0], *given)
+    found = _find_table(connection, sql.Identifier(*given))
+    found = found or _find_table(connection, sql.Identifier(*full))
+    if found is None:
+        if len(full) > 2 or not all(part.replace("_", "a").isalnum() for part in full):
+            raise ValueError(
+                f"Received: results={name!r}. Expected: a table, or a name such as lab.scores."
+            )
+        found = (full[0], full[1])
+        _create(connection, job, found, id_type)
+    place = sql.Identifier(*found).as_string(connection)
+    rows = connection.execute(
+        "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = %s::regclass AND attnum > 0",
+        (place,),
+    ).fetchall()
+    missing = set(_COLUMNS) - {row[0] for row in rows}
+    if missing:
+        raise ValueError(
+            f"Received: results={name}, which has no column {sorted(missing)[0]}. Expected: a table that this script "
+            "made, or a new name."
+        )
+    return found
+
+
+def _create(
+    connection: psycopg.Connection[Any], job: Job, name: tuple[str, str], id_type: str
+) -> None:
+    place = sql.Identifier(*name)
+    where = sql.SQL(" DISTRIBUTED BY (id)" if job.greenplum else "")
+    connection.execute(
+        sql.SQL(_TABLE).format(results=place, id_type=sql.SQL(id_type), distribution=where)
+    )
+    # PNGs are compressed already. The index holds what waits: it shrinks as the job goes on.
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ALTER COLUMN mask SET STORAGE EXTERNAL").format(place)
+    )
+    connection.execute(
+        sql.SQL("CREATE INDEX ON {} (model, version, id) WHERE scored_at IS NULL").format(place)
+    )

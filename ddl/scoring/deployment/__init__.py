@@ -1,0 +1,1 @@
+"""Functions and a model put into a database."""

@@ -1,0 +1,261 @@
+"""The functions in the database, as SQL: inner ones in PL/Python, which know no SQL, and outer ones, which find models.
+
+The outer ones run with the rights of the owner, who may read the models and call the inner ones; a caller may do
+neither. What a function is told by the deployment (folders, limits) stands in it as a literal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from ddl.scoring.deployment.deployment import Deployment
+
+COST = 1_000_000
+"""In units of a comparison (cpu_operator_cost): a picture takes milliseconds, a comparison nanoseconds. A query of a
+few pictures is already worth another process to PostgreSQL."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function.
+
+    Attributes:
+        name: of it.
+        takes: its arguments.
+        gives: what follows RETURNS.
+        body: Python, or PL/pgSQL with {schema} for the schema.
+        volatility: VOLATILE, STABLE or IMMUTABLE.
+    """
+
+    name: str
+    takes: str
+    gives: str
+    body: str
+    volatility: str = "STABLE"
+
+    @property
+    def types(self) -> str:
+        """What it is called with, for GRANT and ALTER."""
+        arguments = [one.split(" DEFAULT ")[0].strip() for one in self.takes.split(",")]
+        return ", ".join(
+            one.partition(" ")[2] for one in arguments if one and not one.startswith("OUT ")
+        )
+
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_MODEL = "version integer DEFAULT NULL"
+_THRESHOLD = "threshold double precision DEFAULT 0.5"
+_CLASS = "label text, probability double precision"
+
+INNER = (
+    Function("_is_loaded", "checksum text", "boolean", "is_loaded(GD, checksum)", "VOLATILE"),
+    Function(
+        "_load",
+        "checksum text, network bytea, weights bytea, preprocessing text",
+        "void",
+        "load(GD, checksum, network, weights, preprocessing)",
+        "VOLATILE",
+    ),
+    Function(
+        "_segment",
+        "checksum text, images bytea[], threshold double precision",
+        "bytea[]",
+        "segment(GD, checksum, images, threshold, limits)",
+    ),
+    Function(
+        "_classify",
+        "checksum text, images bytea[]",
+        f"TABLE (place integer, {_CLASS})",
+        "classify(GD, checksum, images, limits)",
+    ),
+    Function(
+        "_probabilities",
+        "checksum text, image bytea",
+        f"TABLE ({_CLASS})",
+        "probabilities(GD, checksum, image, limits)",
+    ),
+    Function(
+        "_score",
+        "checksum text, images bytea[], threshold double precision",
+        f"TABLE (mask bytea, {_CLASS}, error text)",
+        "score(GD, checksum, images, threshold, limits)",
+    ),
+    Function(
+        "_read_file", "filename text", "bytea", "read_file(filename, folders, limits)", "VOLATILE"
+    ),
+    Function(
+        "_try_file",
+        "filename text, OUT content bytea, OUT error text",
+        "record",
+        "try_file(filename, folders, limits)",
+        "VOLATILE",
+    ),
+)
+"""In PL/Python; the body is a call of ddl.scoring.server."""
+
+USE = Function(
+    "_use",
+    "model text, wanted integer, OUT version integer, OUT checksum text",
+    "record",
+    """
+BEGIN
+    SELECT m.version, m.checksum INTO version, checksum FROM {schema}.models m
+        WHERE m.name = model AND (wanted IS NULL OR m.version = wanted) ORDER BY m.version DESC LIMIT 1;
+    IF checksum IS NULL THEN
+        RAISE EXCEPTION 'Received: model %, version %, which is not there. Expected: one of {schema}.model_versions.',
+            coalesce(quote_literal(model), 'NULL'), coalesce(wanted::text, 'any') USING ERRCODE = 'undefined_object';
+    END IF;
+    IF NOT {schema}._is_loaded(checksum) THEN
+        PERFORM {schema}._load(m.checksum, m.network, m.weights, m.preprocessing::text) FROM {schema}.models m
+            WHERE m.name = model AND m.version = _use.version;
+    END IF;
+END
+""",
+)
+
+_FIND = "SELECT u.checksum INTO STRICT sum FROM {schema}._use(model, version) u;"
+
+
+def _outer(body: str) -> str:
+    return f"\nDECLARE sum text;\nBEGIN\n    {_FIND}\n    {body}\nEND\n"
+
+
+OUTER = (
+    Function(
+        "segment",
+        f"model text, image bytea, {_MODEL}, {_THRESHOLD}",
+        "bytea",
+        _outer("RETURN ({schema}._segment(sum, ARRAY[image], threshold))[1];"),
+    ),
+    Function(
+        "segment",
+        f"model text, images bytea[], {_MODEL}, {_THRESHOLD}",
+        "bytea[]",
+        _outer("RETURN {schema}._segment(sum, images, threshold);"),
+    ),
+    Function(
+        "classify",
+        f"model text, image bytea, {_MODEL}, OUT label text, OUT probability double precision",
+        "record",
+        _outer(
+            "SELECT c.label, c.probability INTO label, probability FROM {schema}._classify(sum, ARRAY[image]) c;"
+        ),
+    ),
+    Function(
+        "classify",
+        f"model text, images bytea[], {_MODEL}",
+        f"TABLE (place integer, {_CLASS})",
+        _outer("RETURN QUERY SELECT * FROM {schema}._classify(sum, images);"),
+    ),
+    Function(
+        "probabilities",
+        f"model text, image bytea, {_MODEL}",
+        f"TABLE ({_CLASS})",
+        _outer(
+            "IF image IS NOT NULL THEN RETURN QUERY SELECT * FROM {schema}._probabilities(sum, image); END IF;"
+        ),
+    ),
+    Function(
+        "score",
+        f"model text, image bytea, {_MODEL}, {_THRESHOLD}, OUT mask bytea, OUT label text, "
+        "OUT probability double precision, OUT error text",
+        "record",
+        _outer(
+            "SELECT s.mask, s.label, s.probability, s.error INTO mask, label, probability, error "
+            "FROM {schema}._score(sum, ARRAY[image], threshold) s;"
+        ),
+    ),
+    Function(
+        "score_file",
+        f"model text, filename text, {_MODEL}, {_THRESHOLD}, OUT mask bytea, OUT label text, "
+        "OUT probability double precision, OUT error text",
+        "record",
+        """
+DECLARE picture bytea;
+BEGIN
+    SELECT f.content, f.error INTO picture, error FROM {schema}._try_file(filename) f;
+    IF error IS NULL THEN
+        SELECT s.mask, s.label, s.probability, s.error INTO mask, label, probability, error
+            FROM {schema}.score(model, picture, version, threshold) s;
+    END IF;
+END
+""",
+        "VOLATILE",
+    ),
+    Function(
+        "img_inference",
+        f"filename text, model text DEFAULT {{name}}, {_MODEL}",
+        "bytea",
+        "\nBEGIN\n    RETURN {schema}.segment(model, {schema}._read_file(filename), version);\nEND\n",
+        "VOLATILE",
+    ),
+)
+"""In PL/pgSQL; what the role may call."""
+
+
+def create_functions(deployment: Deployment, code: Sequence[str]) -> Iterator[sql.Composed]:
+    """Yield the statements that make every function, which nobody but the owner may call.
+
+    Args:
+        deployment: with schema, folders and limits.
+        code: folders on the server from which Python imports.
+    """
+    for function in INNER:
+        body = python_body(deployment, code, function.body)
+        yield _create(deployment, function, "plpython3u", body, "")
+    for function in (USE, *OUTER):
+        body = function.body.format(schema=deployment.schema, name="")
+        rights = "SECURITY DEFINER " if function is not USE else ""
+        yield _create(deployment, function, "plpgsql", body, rights)
+    for function in (*INNER, USE, *OUTER):
+        place = place_of(deployment, function)
+        owner = sql.Identifier(deployment.owner)
+        yield sql.SQL("ALTER FUNCTION {} OWNER TO {}").format(place, owner)
+        yield sql.SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC").format(place)
+
+
+def python_body(deployment: Deployment, code: Sequence[str], call: str) -> str:
+    """Return the body of an inner function: where the code is, and one call."""
+    lines = [
+        "import os, sys",
+        "if 'ddl.scoring.server' not in sys.modules:",
+        f"    for name in {_THREADS}:",
+        "        os.environ[name] = '1'",  # before NumPy loads, which otherwise starts a thread a core
+        f"    for path in {list(reversed(code))!a}:",
+        "        if path not in sys.path:",
+        "            sys.path.insert(0, path)",
+        "from ddl.scoring import server",
+    ]
+    if "limits" in call:
+        limits = f"{deployment.pixel_limit:d}, {deployment.byte_limit:d}"
+        lines.append(f"limits = server.Limits({limits})")
+    if "folders" in call:
+        lines.append(f"folders = {list(deployment.picture_folder)!a}")
+    return "\n".join(["", *lines, f"return server.{call}", ""])
+
+
+def _create(
+    deployment: Deployment, function: Function, language: str, body: str, rights: str
+) -> sql.Composed:
+    name = sql.Literal(deployment.name).as_string(None)
+    parallel = "" if deployment.greenplum else "PARALLEL SAFE "
+    return sql.SQL(
+        "CREATE OR REPLACE FUNCTION {place}({takes}) RETURNS {gives} LANGUAGE {language} {how} "
+        "SET search_path = pg_catalog, pg_temp AS {body}"
+    ).format(
+        place=sql.Identifier(deployment.schema, function.name),
+        takes=sql.SQL(function.takes.format(name=name)),
+        gives=sql.SQL(function.gives),
+        language=sql.SQL(language),
+        how=sql.SQL(f"{function.volatility} {rights}{parallel}COST {COST}"),
+        body=sql.Literal(body),
+    )
+
+
+def place_of(deployment: Deployment, function: Function) -> sql.Composed:
+    """Return a function as statements name it."""
+    name = sql.Identifier(deployment.schema, function.name)
+    return sql.SQL("{}({})").format(name, sql.SQL(function.types))

@@ -1,0 +1,1 @@
+"""What `ddl.scoring.server` needs inside PostgreSQL's processes."""

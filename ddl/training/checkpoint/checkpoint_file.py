@@ -1,0 +1,234 @@
+"""A checkpoint file: a model for plain Keras, the state needed to resume training, and a checksum. No TensorFlow here.
+
+The first 512 bytes are text, HDF5's "user block": `ddl checkpoint 1 sha256=... size=...`. The checksum detects
+damage that HDF5 does not notice: a flipped bit, and some truncations.
+
+    checkpoint = open_checkpoint(Path("run/checkpoints/epoch-0040.h5"))  # verifies the whole file
+    checkpoint.facts["history"][-1]
+    snapshot = checkpoint.read()  # weights, optimizer and every rank's private state
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ddl.closable_file import Sink
+from ddl.files import write_whole
+from ddl.training.checkpoint import keras_h5
+from ddl.training.checkpoint.keras_h5 import Layers, read_array, write_array
+
+FORMAT = 1
+BLOCK_BYTES = 512
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_MARK = b"ddl checkpoint "
+_READ_BYTES = 1 << 20
+
+Private = dict[str, np.ndarray]
+"""State that one rank does not share, keyed by kind and number: "seed/0", "moving/3", "accumulator/7", "metric/1"."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a training run, as a checkpoint holds it. `ddl.training.checkpoint.snapshot` takes and restores it.
+
+    Attributes:
+        architecture: the JSON text from which plain Keras builds the model.
+        keras_version: the version of Keras that wrote it.
+        weights: (path, values) of each layer in Keras's order; means over ranks where the ranks differ.
+        optimizer: (path, values) in the order of `optimizer.variables`; accumulated gradients as means over ranks.
+        optimizer_class: name of the class; "" without an optimizer.
+        optimizer_config: JSON text of its settings; "" where JSON cannot express them.
+        private: for each rank, the state that differs between ranks. Empty dicts where nothing differs.
+        facts: JSON values given by the caller: plan, position, order, history, ...
+    """
+
+    architecture: str
+    keras_version: str
+    weights: Layers
+    optimizer: list[tuple[str, np.ndarray]]
+    optimizer_class: str
+    optimizer_config: str
+    private: list[Private]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A verified checkpoint file. Pass this on instead of the path, so that the file is hashed only once.
+
+    Attributes:
+        path: the file.
+        facts: its JSON values: plan, position, order, history, ...
+        identity: device, inode, size and time of the file when it was verified.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    identity: tuple[int, ...]
+
+    def read(self) -> Snapshot:
+        """Return the file's contents without hashing it again.
+
+        Raises:
+            ValueError: the file has changed since it was verified.
+        """
+        if _identity(self.path) != self.identity:
+            raise ValueError(
+                f"{self.path} has changed since it was verified. Expected: no other job writing there. Stop "
+                "the other job and start this one again."
+            )
+        return _read_snapshot(self.path)
+
+
+def write_checkpoint(path: Path, snapshot: Snapshot) -> None:
+    """Write the file, whole or not at all, without copying the arrays in memory.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
+    write_whole(path, lambda partial: _fill(partial, snapshot))
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Verify the whole file and return it with its facts.
+
+    Raises:
+        ValueError: the file is damaged or not a checkpoint.
+    """
+    identity = _identity(path)
+    check_checkpoint(path)
+    with h5py.File(path, "r") as file:
+        return Checkpoint(path, _read_facts(file), identity)
+
+
+def read_checkpoint(path: Path) -> Snapshot:
+    """Verify the file and return its contents.
+
+    Raises:
+        ValueError: the file is damaged or not a checkpoint.
+    """
+    return open_checkpoint(path).read()
+
+
+def check_checkpoint(path: Path) -> None:
+    """Refuse a file in which even one bit differs from what was written.
+
+    Raises:
+        ValueError: names the file, the damage and the remedy.
+    """
+    try:
+        with path.open("rb") as file:
+            block = file.read(BLOCK_BYTES)
+            signature = file.read(len(_HDF5_SIGNATURE))
+            size = os.fstat(file.fileno()).st_size
+            if not block.startswith(_MARK) and signature != _HDF5_SIGNATURE:
+                raise ValueError(
+                    f"Received: {path}, which is not a ddl checkpoint. Expected: a file from a run's checkpoints "
+                    "folder. (To load weights from another model, use --init-weights.)"
+                )
+            damage = _damage(block, size, file.fileno())
+    except OSError as error:
+        raise ValueError(
+            f"Received: {path}, which cannot be read ({error.strerror}). Expected: a readable ddl checkpoint."
+        ) from error
+    if damage:
+        raise ValueError(
+            f"{path} is damaged ({damage}). Expected: an intact checkpoint; use the one before it."
+        )
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return numbers that change when the file is replaced or written; () where it does not exist."""
+    try:
+        found = path.stat()
+    except OSError:  # `check_checkpoint` reports the reason
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read_snapshot(path: Path) -> Snapshot:
+    with h5py.File(path, "r") as file:
+        group = file["ddl"]
+        stored = group["optimizer"]
+        slots = [stored[str(number)] for number in range(len(stored))]
+        private = group["private"]
+        return Snapshot(
+            architecture=file.attrs["model_config"],
+            keras_version=file.attrs["keras_version"],
+            weights=keras_h5.read_layers(file),
+            optimizer=[(slot.attrs["path"], read_array(slot)) for slot in slots],
+            optimizer_class=stored.attrs["class"],
+            optimizer_config=group["optimizer_config"].asstr()[()],
+            private=[_read_private(private[str(rank)]) for rank in range(len(private))],
+            facts=_read_facts(file),
+        )
+
+
+def _fill(partial: Path, snapshot: Snapshot) -> None:
+    with Sink(partial) as sink:  # HDF5 crashes the process when it closes a file on a full disk
+        with h5py.File(sink, "w", userblock_size=BLOCK_BYTES) as file:
+            keras_h5.write_model(
+                file, snapshot.architecture, snapshot.keras_version, snapshot.weights
+            )
+            _write_own(file.create_group("ddl"), snapshot)
+        sink.check()
+        block = _block(sink.fileno(), os.fstat(sink.fileno()).st_size)
+        sink.seek(0)
+        sink.write(block)
+        sink.check()
+
+
+def _write_own(group: h5py.Group, snapshot: Snapshot) -> None:
+    group["facts"] = json.dumps(snapshot.facts)
+    group["optimizer_config"] = snapshot.optimizer_config
+    slots = group.create_group("optimizer")
+    slots.attrs["class"] = snapshot.optimizer_class
+    for number, (path, values) in enumerate(snapshot.optimizer):
+        write_array(slots, str(number), values).attrs["path"] = path
+    ranks = group.create_group("private")
+    for rank, private in enumerate(snapshot.private):
+        own = ranks.create_group(str(rank))
+        for name, values in private.items():
+            write_array(own, name, values)
+
+
+def _read_private(group: h5py.Group) -> Private:
+    return {
+        f"{kind}/{number}": read_array(group[kind][str(number)])
+        for kind in group
+        for number in range(len(group[kind]))
+    }
+
+
+def _read_facts(file: h5py.File) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(file["ddl/facts"].asstr()[()])
+    return facts
+
+
+def _damage(block: bytes, size: int, descriptor: int) -> str:
+    """Return the damage found in a file, "" for none."""
+    line = re.match(rb"ddl checkpoint (\d+) sha256=[0-9a-f]{64} size=(\d+)\n", block)
+    if line and int(line[1]) != FORMAT:
+        return f"it has format {int(line[1])}, but this version of ddl reads {FORMAT}; or its first line is damaged"
+    if line and int(line[2]) != size:
+        return f"{size} bytes instead of {int(line[2])}"
+    return "" if block == _block(descriptor, size) else "its checksum does not match"
+
+
+def _block(descriptor: int, size: int) -> bytes:
+    """Return the 512-byte header that matches the contents of the file."""
+    digest, at = hashlib.sha256(), BLOCK_BYTES
+    while piece := os.pread(descriptor, _READ_BYTES, at):
+        digest.update(piece)
+        at += len(piece)
+    text = _MARK + f"{FORMAT} sha256={digest.hexdigest()} size={size}\n".encode()
+    return text.ljust(BLOCK_BYTES, b"\0")

@@ -1,0 +1,128 @@
+"""Finds the file of a trained model and the plan it was trained with. No Keras here."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+
+from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
+from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
+from ddl.training.plan.plan import Plan, plan_from_dict
+
+FINAL = "model.keras"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model.
+
+    Attributes:
+        file: the model's file.
+        plan: the plan it was trained with.
+        checkpoint: the verified checkpoint, if the file is one.
+    """
+
+    file: Path
+    plan: Plan
+    checkpoint: Checkpoint | None = None
+
+
+def find_trained(path: Path, checkpoint: str = "final") -> Trained:
+    """Return the model's file and its plan. A checkpoint is verified once.
+
+        find_trained("runs/cells").file                     # runs/cells/model.keras
+        find_trained("runs/cells", checkpoint="best").file  # runs/cells/checkpoints/epoch-0031.h5
+
+    Args:
+        path: a run directory, its model.keras, or a checkpoint.
+        checkpoint: in a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
+
+    Raises:
+        ValueError: there is no such model, or it has no plan.
+    """
+    if not path.exists():
+        raise ValueError(
+            f"Received: {path}, which does not exist. Expected: a run directory or a checkpoint."
+        )
+    if not path.is_dir():
+        if checkpoint != "final":
+            raise ValueError(
+                f"Received: checkpoint={checkpoint!r} for {path}, which is a file. Expected: a run directory."
+            )
+        if path.name == FINAL:
+            return Trained(find_model_file(path), read_plan(path.parent))
+        alone = open_checkpoint(path)
+        return Trained(path, plan_from_dict(alone.facts["plan"]), alone)
+    plan = read_plan(path)
+    if checkpoint == "final":
+        if not (path / FINAL).exists():
+            raise ValueError(
+                f"Received: {path}, which has no {FINAL}. Expected: a finished run; or --checkpoint auto, best "
+                "or an epoch's number."
+            )
+        return Trained(find_model_file(path), plan)
+    found = find_checkpoint(path, checkpoint, plan.monitor, plan.mode, flag="--checkpoint")
+    if found is None:
+        raise ValueError(f"Received: {path}, which has no checkpoints. Expected: at least one.")
+    return Trained(found.path, plan, found)
+
+
+def read_plan(run_dir: Path) -> Plan:
+    """Return the plan of a run.
+
+    Raises:
+        ValueError: the folder has none.
+    """
+    file = run_dir / "plan.json"
+    try:
+        return plan_from_dict(json.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ValueError(
+            f"Received: {run_dir}, where plan.json cannot be read ({error.strerror}). Expected: a run directory."
+        ) from error
+    except ValueError as error:
+        raise ValueError(
+            f"Received: {file}, which is not a plan ({str(error).rstrip('.')}). Expected: the plan.json of a "
+            "training run."
+        ) from error
+
+
+def find_model_file(path: Path) -> Path:
+    """Return the file of an intact saved model: `path` itself, or the final model of a run.
+
+    Raises:
+        ValueError: there is none, or it is damaged.
+    """
+    file = path / FINAL if path.is_dir() else path
+    if not file.is_file():
+        what = f"a folder without {FINAL}" if path.is_dir() else "which does not exist"
+        raise ValueError(
+            f"Received: {path}, {what}. Expected: a .keras or .h5 file, a checkpoint, or a finished run."
+        )
+    problem = _problem(file)
+    if problem:
+        raise ValueError(
+            f"Received: {file}, which is not an intact saved model ({problem}). Expected: a .keras or .h5 file of a "
+            "model, or a checkpoint."
+        )
+    return file
+
+
+def _problem(file: Path) -> str:
+    """Return the damage found in a file, "" for none."""
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                damaged = archive.testzip()
+                names = archive.namelist()
+            if damaged:
+                return f"{damaged} in it is damaged"
+            return "" if "config.json" in names else "it has no config.json"
+        with h5py.File(file, "r", locking=False) as stored:
+            return "" if "model_config" in stored.attrs else "it holds only weights"
+    except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,130 @@
+"""Finds the checkpoint that a plan resumes from, checks that it fits, and returns the step. No TensorFlow here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ddl.data.order import SampleOrder
+from ddl.data.preprocessing import Preprocessing
+from ddl.distributed.job.launcher import placement
+from ddl.training.checkpoint.checkpoint_file import Checkpoint
+from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
+from ddl.training.optimization.schedules import needs_length
+from ddl.training.plan.plan import Plan
+from ddl.training.record.run_dir import check_origin
+from ddl.training.run import Run
+
+logger = logging.getLogger("ddl")
+
+# Fields that may differ between a checkpoint and the plan that resumes from it. All others affect what is learned.
+FREE = frozenset(
+    {
+        *("run_dir", "data", "validation_data", "cache", "data_threads", "init_weights"),
+        *("epochs", "schedule_epochs", "per_rank_batch_size", "time_limit_min", "log_every_s"),
+        *(
+            "tensorboard",
+            "steps_per_execution",
+            "profile",
+            "resume",
+            "checkpoint_every_epochs",
+            "checkpoint_every_min",
+        ),
+        *("keep_last", "keep_best", "keep_every_epochs", "monitor", "monitor_mode"),
+        *("early_stopping_patience", "early_stopping_min_delta"),
+    }
+)
+
+
+def find_start(plan: Plan) -> Checkpoint | None:
+    """Return the verified checkpoint that the plan resumes from; None where it starts at the first step.
+
+    Rank 0 calls it once and passes the result on. It writes nothing.
+
+    Raises:
+        ValueError: no such checkpoint, or it contradicts the plan.
+    """
+    if plan.resume is None:
+        return None
+    found = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
+    if found is not None:
+        check_resume(plan, found.facts, found.path)
+        check_origin(plan.run_dir, found.path)
+    return found
+
+
+def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
+    """Refuse a plan that contradicts the checkpoint.
+
+    Raises:
+        ValueError: names every field that differs, both values, and the remedy.
+    """
+    then, now = facts["plan"], plan.to_dict()
+    free = FREE - {"monitor", "monitor_mode"} if plan.schedule == "plateau" else FREE
+    different = [
+        f"{name}={now[name]!r} (checkpoint: {then.get(name)!r})"
+        for name in now
+        if name not in free and now[name] != then.get(name)
+    ]
+    if different:
+        raise ValueError(
+            f"Received: {', '.join(different)}, to resume from {source}. Expected: the checkpoint's values; or a new "
+            "--run-dir with --init-weights, which loads only its weights."
+        )
+    length = then["schedule_epochs"] or then["epochs"]
+    if needs_length(plan.schedule) and plan.schedule_length != length:
+        raise ValueError(
+            f"Received: {plan.schedule_length} epochs for the schedule {plan.schedule!r}, which spans {length} in "
+            f"{source}. Expected: --schedule-epochs {length}; after that epoch the learning rate stays constant."
+        )
+
+
+def check_data(fingerprint: str, facts: Mapping[str, Any], source: object) -> None:
+    """Refuse to resume with other data."""
+    if fingerprint != facts["data_fingerprint"]:
+        raise ValueError(
+            f"Received: other data than {source} was trained on. Expected: the same samples in the same order; or a "
+            "new --run-dir with --init-weights."
+        )
+
+
+def resumed_run(
+    plan: Plan, order: SampleOrder, preprocessing: Preprocessing, facts: Mapping[str, Any]
+) -> Run:
+    """Return the run that resumes from a checkpoint's facts.
+
+    Raises:
+        ValueError: it is not known which samples of the epoch are left.
+    """
+    try:
+        position = order.resume(facts["order"])
+    except ValueError as error:
+        epoch = facts["position"]["epoch"]
+        raise ValueError(
+            f"{error} Or resume from the end of an epoch: --resume {epoch}, if that checkpoint exists."
+        ) from error
+    before = SampleOrder(**{name: facts["order"][name] for name in order.__dataclass_fields__})
+    run = Run(
+        plan,
+        order,
+        facts["reference_batch_size"],
+        facts["data_fingerprint"],
+        preprocessing,
+        position,
+        history=[dict(epoch) for epoch in facts["history"]],
+        seconds_before=facts["seconds_before"],
+        batch_has_changed=before.global_batch_size != order.global_batch_size,
+    )
+    if run.batch_has_changed and placement().rank == 0:
+        per_rank, rest = divmod(before.global_batch_size, order.size)
+        logger.warning(
+            "The checkpoint was trained with %d samples per step, but this run takes %d. From here on the results "
+            "differ from those of an uninterrupted run.%s",
+            before.global_batch_size,
+            order.global_batch_size,
+            ""
+            if rest
+            else f" To keep the batch size, use --per-rank-batch-size {per_rank} on {order.size} rank(s).",
+        )
+    return run

@@ -1,0 +1,290 @@
+"""Takes the state of a training run from a model and restores it. All ranks call each function here.
+
+    snapshot = take_snapshot(model, facts)  # at the end of an epoch, after `standard_callbacks()`
+    restore_snapshot(model, snapshot)  # rank 0 has read it; the others pass None
+
+On the same number of ranks, every rank gets its own state back, bit for bit, and training continues as if it had not
+stopped. On another number, state that differs between ranks is combined: moving statistics and accumulated gradients
+are averaged, metric sums are added up, and each rank draws random numbers from its own stream.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ddl.distributed import runtime
+from ddl.distributed.keras_patches.uneven_batches import build_metrics
+from ddl.distributed.state import model_state
+from ddl.distributed.state.variables import broadcast_bytes, gather_bytes, packed, unpacked
+from ddl.training.checkpoint.checkpoint_file import Private, Snapshot
+from ddl.training.checkpoint.plain_model import architecture_of, layers_of, plain_model
+
+__all__ = ["Snapshot", "restore_metrics", "restore_snapshot", "take_snapshot"]
+
+_Named = dict[str, keras.Variable]
+
+
+def take_snapshot(
+    model: keras.Model, facts: Mapping[str, Any], *, mid_epoch: bool = False
+) -> Snapshot | None:
+    """Copy the state of a training run; training may continue at once. All ranks must call it.
+
+    Args:
+        model: functional or sequential.
+        facts: JSON values to store with it.
+        mid_epoch: whether the epoch has steps left. If so, each rank's statistics, accumulated gradients and metrics
+            are gathered. At the end of an epoch `standard_callbacks()` have averaged them, and metrics are reset.
+
+    Returns:
+        The snapshot on rank 0, None elsewhere.
+
+    Raises:
+        ValueError: on all ranks, if plain Keras could not load the model.
+    """
+    plain, optimizer = plain_model(model), getattr(model, "optimizer", None)
+    model_state.build_optimizer(
+        model
+    )  # before the first step it has no slots, but a restored one has them
+    own = _differing(model, mid_epoch)
+    private = _gathered({name: _copy(variable) for name, variable in own.items()})
+    if not runtime.is_root():
+        return None
+    means = {
+        id(variable): combined([rank[name] for rank in private], "mean")
+        for name, variable in own.items()
+        if name.startswith(("moving/", "accumulator/"))
+    }
+
+    def value(variable: keras.Variable) -> np.ndarray:
+        return means[id(variable)] if id(variable) in means else _copy(variable)
+
+    return Snapshot(
+        architecture=architecture_of(plain),
+        keras_version=keras.__version__,
+        weights=[
+            (name, [(weight.path, value(weight)) for weight in weights])
+            for name, weights in layers_of(plain)
+        ],
+        optimizer=[(slot.path, value(slot)) for slot in _slots(model)],
+        optimizer_class=type(optimizer).__name__ if optimizer else "",
+        optimizer_config=_config(optimizer),
+        private=private,
+        facts=json.loads(json.dumps(facts)),  # a copy: a history grows while the file is written
+    )
+
+
+def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
+    """Restore weights, optimizer and each rank's private state. All ranks must call it.
+
+    The next `fit` starts from there. Restore metrics later with `restore_metrics`, because `fit` resets them.
+
+    Args:
+        model: compiled as when the snapshot was taken; or not compiled, to restore only the weights.
+        snapshot: on rank 0, which sends it to the others. Other ranks' argument is not used.
+
+    Raises:
+        ValueError: on all ranks, if model or optimizer differ from the snapshot; names the first difference.
+    """
+    plain = plain_model(model)
+    model_state.build_optimizer(model)
+    root = snapshot if runtime.is_root() else None
+    problem, ranks, names = _told(root, _model_difference(model, plain, root) if root else "")
+    if problem or not ranks:
+        raise ValueError(problem or "Received: no snapshot on rank 0. Expected: one.")
+    own = _own_variables(model, mid_epoch=True)
+    if root:
+        weights = [weight for _, found in layers_of(plain) for weight in found]
+        _assign(weights, [values for _, found in root.weights for _, values in found])
+        _assign(_slots(model), [values for _, values in root.optimizer])
+        seeds = [name for name in own if name in names and name.startswith("seed/")]
+        _assign([own[name] for name in seeds], [root.private[0][name] for name in seeds])
+    model_state.keep_private(model, False)
+    model_state.broadcast_state(model)  # also gives each rank its own random stream
+    if ranks == runtime.size():
+        kept = [name for name in own if name in names and not name.startswith("metric/")]
+        _scatter({name: own[name] for name in kept}, root)
+    model_state.keep_private(model)  # keeps it when `fit` broadcasts again
+
+
+def restore_metrics(model: keras.Model, snapshot: Snapshot | None, batch: Any = None) -> None:
+    """Restore the metrics of an interrupted epoch. All ranks must call it.
+
+    Call it after Keras has reset them: in `on_epoch_begin` of the resumed epoch. A snapshot taken at the end of an
+    epoch has none, so nothing changes.
+
+    Args:
+        model: compiled.
+        snapshot: on rank 0, as for `restore_snapshot`.
+        batch: a batch, or the `element_spec` of the dataset, to build the metrics. Without it they must be built
+            already, as they are after a step.
+
+    Raises:
+        ValueError: on all ranks, if the metrics differ from the snapshot or are not built.
+    """
+    if batch is not None:
+        build_metrics(model, batch)
+    root = snapshot if runtime.is_root() else None
+    own = _numbered("metric", model.metrics_variables)
+    problem, ranks, names = _told(root, _metrics_difference(own, root) if root else "")
+    if problem:
+        raise ValueError(problem)
+    if not any(name in names for name in own):
+        return
+    if ranks == runtime.size():
+        _scatter(own, root)
+        return
+    totals = [_copy(variable) for variable in own.values()]
+    if root:
+        totals = [
+            combined([rank[name] for rank in root.private], variable.aggregation)
+            for name, variable in own.items()
+        ]
+    for variable, total in zip(own.values(), _broadcast(totals), strict=True):
+        everywhere = runtime.is_root() or variable.aggregation == "mean"
+        variable.assign(total if everywhere else np.zeros_like(total))
+
+
+def combined(values: Sequence[np.ndarray], aggregation: str) -> np.ndarray:
+    """Combine the ranks' values of a variable by its aggregation: their mean, their sum, or rank 0's value."""
+    if aggregation == "only_first_replica":
+        return values[0]
+    total = np.zeros(values[0].shape, np.float64)
+    for value in values:
+        total += value
+    return np.asarray(total / len(values) if aggregation == "mean" else total, values[0].dtype)
+
+
+def _own_variables(model: keras.Model, mid_epoch: bool) -> _Named:
+    """Return the variables that may differ between ranks, in the same order on all ranks."""
+    kinds = model_state.private_variables(model)
+    if not mid_epoch:
+        return _numbered("seed", kinds["seed"])
+    kinds["metric"] = model.metrics_variables
+    return {
+        name: variable
+        for kind, variables in kinds.items()
+        for name, variable in _numbered(kind, variables).items()
+    }
+
+
+def _differing(model: keras.Model, mid_epoch: bool) -> _Named:
+    """Return those of `_own_variables` to gather now: gradients only while some wait for an update."""
+    optimizer: Any = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    steps = getattr(optimizer, "gradient_accumulation_steps", None)
+    equal = ["accumulator/"] if not steps or int(optimizer._iterations) % steps == 0 else []
+    equal += ["accumulator/", "moving/"] if runtime.size() == 1 else []
+    own = _own_variables(model, mid_epoch)
+    return {name: own[name] for name in own if not name.startswith(tuple(equal))}
+
+
+def _numbered(kind: str, variables: Iterable[keras.Variable]) -> _Named:
+    return {f"{kind}/{number}": variable for number, variable in enumerate(variables)}
+
+
+def _copy(variable: keras.Variable) -> np.ndarray:
+    values: np.ndarray = variable.numpy()
+    return values if values.flags.owndata else values.copy()
+
+
+def _slots(model: keras.Model) -> list[keras.Variable]:
+    optimizer = getattr(model, "optimizer", None)
+    return list(optimizer.variables) if optimizer is not None else []
+
+
+def _config(optimizer: Any) -> str:
+    try:
+        return json.dumps(keras.saving.serialize_keras_object(optimizer)) if optimizer else ""
+    except (NotImplementedError, TypeError, ValueError):  # a user-defined schedule
+        return ""
+
+
+def _told(root: Snapshot | None, problem: str) -> tuple[str, int, list[str]]:
+    """Return on every rank rank 0's problem, and the number and names of its private parts."""
+    private = root.private if root else []
+    told: tuple[str, int, list[str]] = runtime.broadcast(
+        (problem, len(private), list(private[0]) if private else [])
+    )
+    return told
+
+
+def _gathered(own: Private) -> list[Private]:
+    """Return all ranks' private parts, on rank 0. All ranks must call it."""
+    if not own:
+        return [{} for _ in range(runtime.size())]
+    rows = gather_bytes(packed(list(own.values())))
+    return [dict(zip(own, unpacked(row, list(own.values())), strict=True)) for row in rows]
+
+
+def _scatter(own: _Named, root: Snapshot | None) -> None:
+    """Send every rank its private part of rank 0's snapshot. All ranks must call it."""
+    mine = [_copy(variable) for variable in own.values()]
+    for rank in range(runtime.size()):
+        # Horovod cannot send to one rank alone, so the other ranks discard what is not theirs.
+        values = _broadcast([root.private[rank][name] for name in own] if root else mine)
+        if rank == runtime.rank():
+            _assign(own.values(), values)
+
+
+def _broadcast(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return unpacked(broadcast_bytes(packed(arrays)), arrays)
+
+
+def _assign(variables: Iterable[keras.Variable], values: Iterable[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _model_difference(model: keras.Model, plain: keras.Model, snapshot: Snapshot) -> str:
+    """Return the first difference between the snapshot and this model, "" for none."""
+    weights = [weight for _, found in layers_of(plain) for weight in found]
+    stored = [weight for _, found in snapshot.weights for weight in found]
+    problem = _difference("weight", [(v.path, v) for v in weights], stored)
+    optimizer = getattr(model, "optimizer", None)
+    if problem or optimizer is None:
+        return problem
+    if snapshot.optimizer_class != type(optimizer).__name__:
+        return _refusal(f"optimizer {snapshot.optimizer_class}", type(optimizer).__name__)
+    # Without the optimizer's name: Keras numbers them per process, so `adam_1` may resume from `adam`.
+    slots = [(v.path.rpartition("/")[2], v) for v in optimizer.variables]
+    return _difference(
+        "slot", slots, [(path.rpartition("/")[2], values) for path, values in snapshot.optimizer]
+    )
+
+
+def _metrics_difference(own: _Named, snapshot: Snapshot) -> str:
+    """Return the first difference between the snapshot's metrics and these; "" for none, or without stored metrics."""
+    private = snapshot.private[0]
+    stored = [(name, values) for name, values in private.items() if name.startswith("metric/")]
+    if stored and len(stored) > len(own):
+        return f"{_refusal(f'{len(stored)} variables of metrics', str(len(own)))} Or pass a batch to build the metrics."
+    return _difference("variable", list(own.items()), stored) if stored else ""
+
+
+def _difference(
+    what: str,
+    expected: Sequence[tuple[str, keras.Variable]],
+    received: Sequence[tuple[str, np.ndarray]],
+) -> str:
+    for (name, variable), (path, values) in zip(expected, received, strict=False):
+        texts = [
+            f"{what} {path!r} of shape {values.shape} and type {values.dtype.name}",
+            f"{name!r} of shape {tuple(variable.shape)} and type {variable.dtype}",
+        ]
+        if texts[0] != f"{what} {texts[1]}":
+            return _refusal(*texts)
+    if len(expected) != len(received):
+        return _refusal(f"{len(received)} {what}s", str(len(expected)))
+    return ""
+
+
+def _refusal(received: str, expected: str) -> str:
+    return (
+        f"Received: a checkpoint with {received}. Expected: {expected}, as in this model. Resume with the options "
+        "of the run that wrote the checkpoint."
+    )

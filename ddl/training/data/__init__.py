@@ -1,0 +1,1 @@
+"""The samples of a plan: opened, split, checked."""

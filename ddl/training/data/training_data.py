@@ -1,0 +1,207 @@
+"""The samples of a `Plan`: opened, split, checked against the model. No TensorFlow here."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddl.data.batches.sample_cache import cached
+from ddl.data.inputs_and_targets import LabelSamples, MaskSamples, count_classes
+from ddl.data.source import Source, Subset
+from ddl.data.sources import PICTURE_FILES, SEEDED, SOURCES, detect_format, open_source
+from ddl.data.sources.hdf5 import has_splits
+from ddl.data.splits import split_samples
+from ddl.distributed.job.launcher import placement
+from ddl.training.data.compatibility import check_agreement, check_shapes
+from ddl.training.plan.fields import DataPlan
+from ddl.training.plan.plan import Plan
+
+PARTS = ("train", "validation", "test", "all")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained on and what is only looked at.
+
+    Attributes:
+        training: samples whose first field is the input and whose second the target.
+        validation: likewise.
+        classes: kinds of pixels or pictures that the model tells apart; 1 for foreground or not.
+    """
+
+    training: Source
+    validation: Source
+    classes: int
+
+    def __post_init__(self) -> None:
+        """Refuse a class of the caller's that lacks what a source has."""
+        for samples in (self.training, self.validation):
+            if not isinstance(samples, Source):
+                raise ValueError(
+                    f"Received: samples of class {type(samples).__name__}. Expected: a subclass of "
+                    "ddl.data.source.Source."
+                )
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of every sample of the validation, whole; a training sample may be a crop of it."""
+        return next(iter(self.training.fields.values())).shape
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A short text that other data would hardly have, of counts, shapes and three samples of each; read once."""
+        digest = hashlib.sha256()
+        for source in (self.training, self.validation):
+            digest.update(f"{len(source)} {dict(source.fields)}".encode())
+            for part in source.read(np.unique([0, len(source) // 2, len(source) - 1])).values():
+                digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def open_data(plan: Plan) -> TrainingData:
+    """Open the plan's data, and check that they fit the model.
+
+    Raises:
+        ValueError: with what was found, what is expected and what to do.
+    """
+    training, validation = (_kept(source, plan) for source in _split_sources(plan))
+    for source in (training, validation):
+        _check_target(source, plan)
+    _check_counts(training, validation, plan)
+    classes = classes_of(training, plan)
+    if plan.target == "label" and classes < 2:
+        received = f"classes={classes}" if plan.classes else f"one class in {plan.data}"
+        raise ValueError(
+            f"Received: {received} for model {plan.model}, which tells classes apart. Expected: 2 or more."
+        )
+    data = TrainingData(
+        as_samples(training, plan, classes), as_samples(validation, plan, classes), classes
+    )
+    check_shapes(data, plan)
+    check_agreement(plan, plan.metric, data.input_shape, classes)
+    _ = (
+        data.fingerprint
+    )  # reads a few samples: damaged ones, and classes that there are not, show here
+    return data
+
+
+def open_part(plan: Plan, part: str) -> Source:
+    """Open a part of the plan's data as they are stored: "train", "validation", "test", or "all" of them.
+
+    Raises:
+        ValueError: there is no such part, or these data have not what the model finds.
+    """
+    if part in ("train", "validation"):
+        source = _split_sources(plan)[part == "validation"]
+    elif part == "test" and detect_format(Path(plan.data)) not in ("hdf5", "idx"):
+        raise ValueError(
+            f"Received: part='test' of {plan.data}, which has no splits. Expected: a file that "
+            "scripts/prepare_data.py made; or --part all of other data."
+        )
+    else:
+        source = _open(plan, plan.data, **({"split": "test"} if part == "test" else {}))
+    _check_target(source, plan)
+    return source
+
+
+def classes_of(source: Source, plan: Plan) -> int:
+    """Return the classes that the plan's model tells apart: as it says, or as many as the source has."""
+    return plan.classes or (1 if plan.target == "mask" else count_classes(source))
+
+
+def as_samples(source: Source, plan: Plan, classes: int) -> Source:
+    """Return a source's samples as the plan's model takes them."""
+    if plan.target == "mask":
+        return MaskSamples(source, classes=classes)
+    return LabelSamples(source, classes=classes)
+
+
+def _kept(source: Source, plan: Plan) -> Source:
+    """Return the source as the plan's cache has it."""
+    place = placement()
+    block = None if plan.order == "global" else -(-len(source) // place.size)
+    return cached(source, plan.cache, local_ranks=place.local_size, count=block)
+
+
+def _split_sources(plan: Plan) -> tuple[Source, Source]:
+    if plan.validation_data is not None:
+        return _open(plan, plan.data), _open(plan, plan.validation_data)
+    if detect_format(Path(plan.data)) == "hdf5" and (
+        plan.fold is not None or has_splits(Path(plan.data))
+    ):
+        _refuse_part(plan)
+        return _open(plan, plan.data, split="train"), _open(plan, plan.data, split="validation")
+    if plan.fold is not None:
+        raise ValueError(
+            f"Received: fold={plan.fold} of {plan.data}, which has no folds. Expected: a file that "
+            "scripts/prepare_data.py --folds K made."
+        )
+    source = _open(plan, plan.data)
+    splits = split_samples(len(source), plan.validation_part, 0, plan.seed)
+    return Subset(source, np.flatnonzero(splits == 0)), Subset(source, np.flatnonzero(splits == 1))
+
+
+def _open(plan: Plan, data: str, **options: Any) -> Source:
+    form = detect_format(Path(data))
+    options |= SOURCES.check(form, **plan.data_option)
+    if form in PICTURE_FILES and plan.image_size is not None:
+        options["image_size"] = plan.image_size
+    if form in SEEDED:
+        options.setdefault("seed", plan.seed)
+        if plan.image_size is not None:
+            options["size"] = _only_side(plan)
+    if plan.fold is not None and form == "hdf5":
+        options["fold"] = plan.fold
+    return open_source(data, form, **options)
+
+
+def _only_side(plan: Plan) -> int:
+    sides = plan.image_size or ()
+    if len(set(sides)) != 1:
+        raise ValueError(
+            f"Received: image_size={'x'.join(map(str, sides))} of {plan.data} data. Expected: one number; "
+            "they are made with equal sides."
+        )
+    return sides[0]
+
+
+def _refuse_part(plan: Plan) -> None:
+    if plan.validation_part != DataPlan.validation_part:
+        raise ValueError(
+            f"Received: validation_part={plan.validation_part} of {plan.data}, which has splits of its own. Expected: "
+            "no validation_part; or prepare_data.py --validation for another one."
+        )
+
+
+def _check_target(source: Source, plan: Plan) -> None:
+    found = list(source.fields)
+    if plan.target not in found:
+        script = "train_resnet.py" if plan.target == "mask" else "train_unet.py"
+        raise ValueError(
+            f"Received: data with {', '.join(found)} from {plan.data}, for model {plan.model}. Expected: image and "
+            f"{plan.target}. (For the others there is scripts/{script}.)"
+        )
+
+
+def _check_counts(training: Source, validation: Source, plan: Plan) -> None:
+    if not len(validation):
+        raise ValueError(
+            f"Received: no validation samples in {plan.data}. Expected: one at least; make the file again with "
+            "prepare_data.py --validation, or name --validation-data."
+        )
+    if not len(training):
+        raise ValueError(
+            f"Received: no training samples in {plan.data}. Expected: one at least; make the file again with "
+            "prepare_data.py and smaller parts for --validation and --test."
+        )
+    ranks = placement().size
+    if len(training) < ranks:
+        raise ValueError(
+            f"Received: {len(training)} training samples in {plan.data} for {ranks} ranks. Expected: one for each rank "
+            "at least; start fewer ranks."
+        )

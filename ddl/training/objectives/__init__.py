@@ -1,0 +1,1 @@
+"""Losses and metrics: what a training run minimises and reports."""

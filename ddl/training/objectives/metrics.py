@@ -1,0 +1,45 @@
+"""The table of metrics: a name and its options -> a Keras metric. Listing and checking import no TensorFlow.
+
+The state of each metric is sums and counts. `ddl.distributed` adds them over ranks, so that N ranks report the value
+that one process would.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ddl.builder_table import BuilderTable
+from ddl.ranges import Range
+
+if TYPE_CHECKING:
+    import keras
+
+METRICS = BuilderTable(
+    "metric",
+    {
+        "dice": "ddl.training.objectives.overlap:Dice",
+        "iou": "ddl.training.objectives.overlap:IoU",
+        "precision": "ddl.training.objectives.confusion:Precision",
+        "recall": "ddl.training.objectives.confusion:Recall",
+        "hausdorff_95": "ddl.training.objectives.hausdorff:Hausdorff95",
+        "top_1": "ddl.training.objectives.confusion:TopK",
+        "top_5": "ddl.training.objectives.confusion:TopK",
+        "confusion_matrix": "ddl.training.objectives.confusion:ConfusionMatrix",
+    },
+    fixed={"top_1": {"k": 1}, "top_5": {"k": 5}},
+    hidden=("name",),
+    ranges={"spacing": Range(0, above=True)},
+)
+
+
+def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
+    """Return the Keras metric of this name, for targets and predicted probabilities (N, ..., C).
+
+        model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
+
+    Args:
+        name: one of `METRICS`.
+        **options: options from `METRICS.options(name)`.
+    """
+    metric: keras.metrics.Metric = METRICS.build(name, name=name, **options)
+    return metric

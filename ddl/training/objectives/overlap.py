@@ -1,0 +1,50 @@
+"""Overlap metrics of masks, averaged over samples: Dice coefficient and intersection over union."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ddl.training.objectives.targets import hard_masks, pixels
+
+
+class _Overlap(keras.metrics.Mean):
+    """Mean over samples of the overlap of masks (N, ..., C), averaged over classes without the background."""
+
+    def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
+        """Add a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
+        y_pred = ops.convert_to_tensor(y_pred)
+        truth, found = hard_masks(ops.convert_to_tensor(y_true), y_pred)
+        truth = ops.cast(pixels(truth), self.dtype)
+        found = ops.cast(pixels(found), self.dtype)
+        both, either = ops.sum(truth * found, axis=1), ops.sum(truth + found, axis=1)
+        overlap = ops.where(either > 0, self._overlap(both, either), 1.0)
+        super().update_state(ops.mean(overlap, axis=1), sample_weight)
+
+    def _overlap(self, both: Any, either: Any) -> Any:
+        """Return the overlap from |A and B| and |A| + |B|, each (N, C)."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable(package="ddl")
+class Dice(_Overlap):
+    """Mean over images of 2|A and B| / (|A| + |B|), with predictions thresholded at 0.5; 1 if both masks are empty."""
+
+    def __init__(self, name: str = "dice", **kwargs: object) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def _overlap(self, both: Any, either: Any) -> Any:
+        return 2 * both / ops.maximum(either, 1)
+
+
+@keras.saving.register_keras_serializable(package="ddl")
+class IoU(_Overlap):
+    """Mean over images of |A and B| / |A or B|, with predictions thresholded at 0.5; 1 if both masks are empty."""
+
+    def __init__(self, name: str = "iou", **kwargs: object) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def _overlap(self, both: Any, either: Any) -> Any:
+        return both / ops.maximum(either - both, 1)

@@ -1,0 +1,121 @@
+"""The table of optimizers: a name and its options -> a Keras optimizer. Listing and checking import no TensorFlow.
+
+The options are all those of Keras's constructors, with Keras's defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ddl.builder_table import BuilderTable
+from ddl.ranges import Range
+from ddl.training.optimization.keras_options import read_optimizer
+
+if TYPE_CHECKING:
+    import keras
+
+_SHARE = Range(0, 1, below=True)
+_SHARE_ABOVE_0 = Range(0, 1, above=True, below=True)
+_POSITIVE = Range(0, above=True)
+_NOT_NEGATIVE = Range(0)
+
+_RANGES = {
+    **dict.fromkeys(("momentum", "rho", "ema_momentum"), _SHARE),
+    **dict.fromkeys(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2"), _SHARE),
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm", "clip_threshold"), _POSITIVE),
+    **dict.fromkeys(("epsilon", "epsilon_1", "epsilon_2"), _POSITIVE),
+    **dict.fromkeys(("loss_scale_factor", "adam_lr_ratio", "rms_rate"), _POSITIVE),
+    **dict.fromkeys(("weight_decay", "adam_weight_decay"), _NOT_NEGATIVE),
+    **dict.fromkeys(("initial_accumulator_value", "beta", "warmup_steps"), _NOT_NEGATIVE),
+    "l1_regularization_strength": _NOT_NEGATIVE,
+    "l2_regularization_strength": _NOT_NEGATIVE,
+    "l2_shrinkage_regularization_strength": _NOT_NEGATIVE,
+    "learning_rate_power": Range(high=0),
+    "beta_2_decay": Range(high=0, below=True),
+    **dict.fromkeys(("muon_a", "muon_b", "muon_c"), Range()),
+    **dict.fromkeys(("ns_steps", "ema_overwrite_frequency"), Range(1)),
+    "gradient_accumulation_steps": Range(2),
+    "lion.beta_1": _SHARE_ABOVE_0,  # Keras refuses 0
+    "schedule_free_adamw.beta_1": _SHARE_ABOVE_0,  # Keras divides by it
+}
+_CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+
+
+def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
+    """Refuse options that contradict each other, or that have no effect given the others."""
+    values = {**defaults, **given}
+    clips = [f"{name}={values[name]}" for name in _CLIPS if values[name] is not None]
+    if len(clips) > 1:
+        raise ValueError(f"Received: {', '.join(clips)} for {owner}. Expected: one of them.")
+    for name in ("ema_momentum", "ema_overwrite_frequency"):
+        if values[name] != defaults[name] and not values["use_ema"]:
+            raise ValueError(
+                f"Received: {name}={values[name]} for {owner}, without use_ema. Expected: use_ema=true as well."
+            )
+    if values.get("nesterov") and values["momentum"] == 0:
+        raise ValueError(
+            f"Received: nesterov=true with momentum=0 for {owner}. Expected: a momentum, such as 0.9."
+        )
+    for pattern in values.get("exclude_layers") or ():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"Received: {pattern!r} in exclude_layers for {owner}: {error}. Expected: a regular "
+                "expression that matches layer names."
+            ) from None
+
+
+_CLASSES = {
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "adamax": "Adamax",
+    "nadam": "Nadam",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "adafactor": "Adafactor",
+    "ftrl": "Ftrl",
+    "lamb": "Lamb",
+    "lion": "Lion",
+    "muon": "Muon",
+    "schedule_free_adamw": "ScheduleFreeAdamW",
+}
+"""Our name -> class of `keras.optimizers`. Keras defines each class in a module with our name."""
+
+OPTIMIZERS = BuilderTable(
+    "optimizer",
+    {name: f"keras.src.optimizers.{name}:{found}" for name, found in _CLASSES.items()},
+    hidden=("learning_rate", "name"),
+    ranges=_RANGES,
+    rule=_check_together,
+    read=read_optimizer,
+)
+
+
+def build_optimizer(
+    name: str,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    **options: Any,
+) -> keras.optimizers.Optimizer:
+    """Return the Keras optimizer of this name; for several ranks, wrap it in `DistributedOptimizer`.
+
+        build_optimizer("adamw", 1e-3, weight_decay=0.01, global_clipnorm=1.0)
+
+    The optimizer is called `name`. Keras would number the optimizers of a process ("adam_1", "adam_2"), which makes the
+    names in a checkpoint depend on what was built before.
+
+    Args:
+        name: one of `OPTIMIZERS`.
+        learning_rate: a number, or a schedule from `ddl.training.optimization.schedules.build_schedule`.
+        **options: options from `OPTIMIZERS.options(name)`.
+    """
+    values = OPTIMIZERS.check(name, **options)
+    if values.get("exclude_layers") is not None:
+        values["exclude_layers"] = list(values["exclude_layers"])  # Keras and JSON need a list
+    if isinstance(learning_rate, int):
+        learning_rate = float(learning_rate)  # Keras refuses an int
+    return OPTIMIZERS.load(name)(learning_rate=learning_rate, name=name, **values)

@@ -1,0 +1,164 @@
+"""The fields of a `Plan`, by topic: types, defaults and help texts. `Plan` validates them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPlan:
+    """Data.
+
+    Attributes:
+        data: file or folder to train on; or "synthetic", "synthetic-3d" (images with masks) or "faces" (images with
+            labels), which need no file.
+        data_option: options of the data format, such as count=500 (synthetic data) or channels=grey (image files).
+        validation_data: file or folder to validate on; by default a fraction of `data` is held out.
+        validation_part: fraction of `data` held out for validation, between 0 and 1; not for files with
+            their own splits.
+        fold: fold of a prepared file held out for validation; the model trains on the other folds.
+        image_size: size in pixels (height x width) to resize image files to, and to make synthetic images in, such as
+            128 or 96x128.
+        classes: number of classes; 0 counts the labels in the data, and for masks means one foreground class.
+        order: "global" shuffles all samples and splits each global batch over the ranks; "contiguous" lets each rank
+            read only its own block.
+        cache: "auto" caches up to 256 MiB of data in memory, "memory" caches all and fails if it does not fit, "none"
+            reads from disk in every epoch.
+        augment: random augmentation of training samples, such as flip=true rotation_degrees=15 crop_size=64.
+        data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
+    """
+
+    data: str = "synthetic"
+    data_option: Mapping[str, Any] = field(default_factory=dict)
+    validation_data: str | None = None
+    validation_part: float = 0.1
+    fold: int | None = None
+    image_size: tuple[int, ...] | None = None
+    classes: int = 0
+    order: str = "global"
+    cache: str = "auto"
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    data_threads: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPlan:
+    """Model, loss and metrics.
+
+    Attributes:
+        model: model to train.
+        model_option: options of the model, such as width=32 depth=3.
+        init_weights: saved model, checkpoint or run directory to initialize weights from, for every layer whose name
+            and shapes match.
+        freeze: names of layers to freeze; * and ? are wildcards, as in "down_*".
+        loss: loss function to minimise.
+        loss_option: options of the loss, such as smooth=1.
+        metric: metrics to compute on training and validation data, separated by spaces.
+        metric_option: options of a metric, prefixed with its name, such as hausdorff_95.spacing=1,0.5.
+        mixed_precision: compute in "bfloat16" or "float16", which is faster on GPUs and some CPUs; "none" is float32.
+    """
+
+    model: str = "unet"
+    model_option: Mapping[str, Any] = field(default_factory=dict)
+    init_weights: Path | None = None
+    freeze: tuple[str, ...] = ()
+    loss: str = "dice_crossentropy"
+    loss_option: Mapping[str, Any] = field(default_factory=dict)
+    metric: tuple[str, ...] = ("dice",)
+    metric_option: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mixed_precision: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerPlan:
+    """Optimizer and learning rate.
+
+    Attributes:
+        optimizer: Keras optimizer.
+        optimizer_option: options of the optimizer, under Keras's names, such as global_clipnorm=1 or use_ema=true.
+        learning_rate: base learning rate, per rank.
+        learning_rate_scaling: how the learning rate grows with the number of ranks N: "linear" multiplies it by N,
+            "sqrt" by the square root of N, "none" by 1.
+        warmup_epochs: epochs over which the learning rate rises linearly from the base rate to the scaled rate.
+        schedule: learning rate schedule after the warm-up.
+        schedule_option: options of the schedule, such as final_factor=0.01 for "cosine".
+        schedule_epochs: length of "cosine" and "polynomial" in epochs; 0 uses `epochs`.
+        compression: dtype of gradients on the wire: "fp16", "bf16", or "none" to send them uncompressed.
+    """
+
+    optimizer: str = "adam"
+    optimizer_option: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    learning_rate_scaling: str = "sqrt"
+    warmup_epochs: float = 1.0
+    schedule: str = "constant"
+    schedule_option: Mapping[str, Any] = field(default_factory=dict)
+    schedule_epochs: int = 0
+    compression: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """Run.
+
+    Attributes:
+        run_dir: directory for all outputs of this run; must not contain another run unless `resume` is given.
+        epochs: total number of epochs, including those before a resume.
+        per_rank_batch_size: batch size per rank; the global batch size is N times this on N ranks.
+        steps_per_execution: steps per compiled TensorFlow call; 0 chooses it from the measured step time. The trained
+            weights are bit-identical either way.
+        seed: random seed for weights, sample order, augmentation, validation split and synthetic data.
+        monitor: quantity that decides which epoch is best: "loss" or a metric; prefix "val_" for validation data.
+        monitor_mode: whether lower ("min") or higher ("max") monitored values are better; "auto": by the name.
+        early_stopping_patience: stop after this many epochs without improvement of `monitor`; 0 disables early
+            stopping.
+        early_stopping_min_delta: smallest change of `monitor` that counts as an improvement.
+        time_limit_min: minutes after which the run writes a checkpoint and exits with status 75, to be resumed; 0 means
+            no limit.
+        log_every_s: seconds between progress lines when the output is not a terminal.
+        tensorboard: write TensorBoard events.
+        profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
+            a TensorFlow trace of three more steps.
+    """
+
+    run_dir: Path
+    epochs: int = 5
+    per_rank_batch_size: int = 8
+    steps_per_execution: int = 0
+    seed: int = 0
+    monitor: str = "val_loss"
+    monitor_mode: str = "auto"
+    early_stopping_patience: int = 0
+    early_stopping_min_delta: float = 0.0
+    time_limit_min: float = 0.0
+    log_every_s: float = 10.0
+    tensorboard: bool = True
+    profile: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointPlan:
+    """Checkpoints and resume.
+
+    Attributes:
+        resume: resume from the end of an epoch, such as 40; from the newest good checkpoint, or start fresh if there is
+            none ("auto"); from the "best" checkpoint; or from a checkpoint file or another run directory.
+        checkpoint_every_epochs: epochs between checkpoints; 0 disables them.
+        checkpoint_every_min: minutes between checkpoints within an epoch; 0 disables them.
+        keep_last: number of newest checkpoints to keep.
+        keep_best: number of best checkpoints to keep, judged by `monitor`.
+        keep_every_epochs: keep every checkpoint at a multiple of this many epochs for good; 0 disables it.
+    """
+
+    resume: str | None = None
+    checkpoint_every_epochs: int = 1
+    checkpoint_every_min: float = 15.0
+    keep_last: int = 2
+    keep_best: int = 1
+    keep_every_epochs: int = 10
+
+
+PARTS = (RunPlan, DataPlan, ModelPlan, OptimizerPlan, CheckpointPlan)

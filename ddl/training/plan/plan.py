@@ -1,0 +1,212 @@
+"""The configuration of a training run, as one frozen value. Flags, JSON files and Python calls all produce a `Plan`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ddl.data.batches.sample_cache import CACHES
+from ddl.data.order import ORDERS
+from ddl.distributed.learning_rate import RULES
+from ddl.models.zoo import MODELS, target_of
+from ddl.options import convert_fields, convert_values, read_options
+from ddl.ranges import Range, check_choice, check_choices, check_ranges
+from ddl.training.objectives.losses import LOSSES
+from ddl.training.objectives.metrics import METRICS
+from ddl.training.optimization.monitor import MODES, better_is
+from ddl.training.optimization.optimizers import OPTIMIZERS
+from ddl.training.optimization.schedules import SCHEDULES, needs_length
+from ddl.training.plan.fields import CheckpointPlan, DataPlan, ModelPlan, OptimizerPlan, RunPlan
+
+if TYPE_CHECKING:
+    from ddl.data.batches.augmentation import Augmentation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
+    """The configuration of a training run. Equal plans on the same number of ranks give bit-identical weights.
+
+        plan = Plan(run_dir="runs/cells", data="cells.h5", epochs=50, model_option={"width": 32})
+        history = train(plan)  # ddl.training.loop.train, on every rank after ddl.distributed.init()
+
+    Unknown options, values out of range and contradictions raise a ValueError when the plan is built.
+    """
+
+    def __post_init__(self) -> None:
+        """Convert every field to its type, and refuse invalid plans before anything starts."""
+        convert_fields(self)
+        check_ranges(vars(self), _RANGES, "training")
+        check_choices(vars(self), CHOICES)
+        if self.image_size is not None and (
+            len(self.image_size) not in (2, 3) or min(self.image_size) < 1
+        ):
+            raise ValueError(
+                f"Received: image_size={self.image_size}. Expected: a height and a width in pixels."
+            )
+        self._convert_options()
+        self._check_metrics()
+        self._check_together()
+
+    @property
+    def target(self) -> str:
+        """What the model predicts: "mask" or "label"."""
+        return target_of(self.model)
+
+    @property
+    def schedule_length(self) -> int:
+        """The length of the schedule in epochs."""
+        return self.schedule_epochs or self.epochs
+
+    @property
+    def mode(self) -> str:
+        """Whether a lower ("min") or higher ("max") monitored value is better."""
+        return better_is(self.monitor, self.monitor_mode)
+
+    def augmentation(self) -> Augmentation | None:
+        """Return the augmentation of training samples, or None."""
+        if not self.augment:
+            return None
+        from ddl.data.batches.augmentation import (
+            Augmentation,  # imports SciPy, which --help does not need
+        )
+
+        return Augmentation(**self.augment)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON values."""
+        values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), default=str))
+        return values
+
+    def to_json(self) -> str:
+        """Return the plan as a JSON object."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    def _convert_options(self) -> None:
+        """Convert every option to its type, and refuse unknown ones."""
+        converted: dict[str, Any] = {
+            "metric_option": {
+                name: METRICS.check(name, **given) for name, given in self.metric_option.items()
+            },
+            "augment": convert_values(self.augment, read_options(AUGMENTATION), "augmentation"),
+        }
+        for field, table in TABLES.items():
+            given = getattr(self, f"{field}_option")
+            converted[f"{field}_option"] = table.check(getattr(self, field), **given)
+        for name, options in converted.items():
+            object.__setattr__(self, name, options)
+        self.augmentation()  # the constructor refuses options out of range
+
+    def _check_metrics(self) -> None:
+        for name in self.metric:
+            METRICS.check(name)
+            if self.metric.count(name) > 1:
+                raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
+        if "confusion_matrix" in self.metric:
+            raise ValueError(
+                "Received: metric=confusion_matrix, which is not a single number. Expected: another metric; "
+                "use scripts/evaluate.py for the confusion matrix of a trained model."
+            )
+        for name in self.metric_option:
+            if name not in self.metric:
+                raise ValueError(
+                    f"Received: metric_option for {name!r}. Expected: one of the plan's metrics, "
+                    f"{', '.join(self.metric)}."
+                )
+        found = ("loss", *self.metric)
+        known = (*(f"val_{name}" for name in found), *found)
+        check_choice("monitor", self.monitor, known)
+
+    def _check_together(self) -> None:
+        """Refuse settings that contradict each other, or that would be silently ignored."""
+        part = DataPlan.__dataclass_fields__["validation_part"].default
+        for wrong, received, expected in (
+            (
+                self.validation_data is not None and self.fold is not None,
+                f"fold={self.fold} with validation_data={self.validation_data}",
+                "one of them; a fold is itself the validation data",
+            ),
+            (
+                self.validation_data is not None and self.validation_part != part,
+                f"validation_part={self.validation_part} with validation_data={self.validation_data}",
+                "one of them; with validation_data nothing is held out of the training data",
+            ),
+            (
+                self.schedule_epochs and not needs_length(self.schedule),
+                f"schedule_epochs={self.schedule_epochs} with schedule={self.schedule!r}, which does not depend on it",
+                "no schedule_epochs, or schedule=cosine or polynomial",
+            ),
+            (
+                self.early_stopping_min_delta and not self.early_stopping_patience,
+                f"early_stopping_min_delta={self.early_stopping_min_delta} without early_stopping_patience",
+                "both, for example early_stopping_patience=10",
+            ),
+            (
+                self.mixed_precision == "float16" and "loss_scale_factor" in self.optimizer_option,
+                "optimizer_option loss_scale_factor with mixed_precision=float16",
+                "one of them; with float16 Keras adapts the factor itself",
+            ),
+        ):
+            if wrong:
+                raise ValueError(f"Received: {received}. Expected: {expected}.")
+
+
+def plan_from_dict(values: Mapping[str, Any]) -> Plan:
+    """Return the plan from the values of `Plan.to_dict`.
+
+    Raises:
+        ValueError: an unknown or missing key, which the message names, or an invalid plan.
+    """
+    known = {entry.name: entry for entry in dataclasses.fields(Plan)}
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            f"Received: {type(values).__name__} as a plan. Expected: an object with the plan's fields."
+        )
+    for name in values:
+        if name not in known:
+            raise ValueError(
+                f"Unknown field of a plan. Received: {name!r}. Expected: {', '.join(known)}."
+            )
+    if "run_dir" not in values:
+        raise ValueError(
+            "Received: a plan without run_dir. Expected: run_dir, the directory for the results."
+        )
+    return Plan(**values)
+
+
+_NOT_NEGATIVE = Range(0)
+_POSITIVE = Range(0, above=True)
+_RANGES = {
+    "validation_part": Range(0, 1, above=True, below=True),
+    **dict.fromkeys(("data_threads", "steps_per_execution", "profile"), Range(0, 1024)),
+    "seed": Range(0, 2**32, below=True),
+    "learning_rate": _POSITIVE,
+    **dict.fromkeys(("epochs", "per_rank_batch_size", "keep_last"), Range(1)),
+    **dict.fromkeys(("fold", "classes", "warmup_epochs", "schedule_epochs"), _NOT_NEGATIVE),
+    **dict.fromkeys(("early_stopping_patience", "early_stopping_min_delta"), _NOT_NEGATIVE),
+    **dict.fromkeys(("time_limit_min", "log_every_s", "checkpoint_every_min"), _NOT_NEGATIVE),
+    **dict.fromkeys(("checkpoint_every_epochs", "keep_best", "keep_every_epochs"), _NOT_NEGATIVE),
+}
+CHOICES = {
+    "order": ORDERS,
+    "cache": CACHES,
+    "learning_rate_scaling": RULES,
+    "mixed_precision": ("none", "bfloat16", "float16"),
+    "compression": ("none", "fp16", "bf16"),
+    "monitor_mode": MODES,
+}
+"""Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""
+
+TABLES = {"model": MODELS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+"""Field -> its table. The field `model_option` holds the options of `model`, and so on."""
+
+AUGMENTATION = "ddl.data.batches.augmentation:Augmentation"
+"""The class whose options `augment` holds, by name: importing it loads SciPy, which --help does not need."""
+
+NAMES: dict[str, Iterable[str]] = {
+    **TABLES,
+    "metric": [name for name in METRICS if name != "confusion_matrix"],
+}
+"""Field -> the names in its table."""

@@ -1,0 +1,109 @@
+"""Convert command-line flags to a plan and back. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ddl.data.sources import SOURCES, detect_format
+from ddl.flags import default_of, given_flags
+from ddl.options import parse_options, read_options
+from ddl.training.objectives.metrics import METRICS
+from ddl.training.plan.fields import PARTS
+from ddl.training.plan.plan import AUGMENTATION, TABLES, Plan
+
+_LISTS = ("metric", "freeze")
+_OPTIONS = ("augment", *(f"{field}_option" for field in ("data", "metric", *TABLES)))
+_SAID_ALWAYS = ("data", "model", "loss", "metric")  # the training scripts have different defaults
+_SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_resnet.py"}
+
+
+def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> Plan:
+    """Return the plan that parsed flags describe.
+
+    Raises:
+        ValueError: an invalid value; the message says in one line what was received, what is expected and what to do.
+    """
+    flags = given_flags(arguments)
+    given = dict(defaults) | flags
+    for name in _OPTIONS:
+        if name in flags:
+            given[name] = _parse_options(name, flags[name], given)
+    return Plan(**given)
+
+
+def plan_to_flags(plan: Plan) -> list[str]:
+    """Return the flags of a training script for this plan, without those at their defaults."""
+    flags: list[str] = []
+    for part in PARTS:
+        for field in dataclasses.fields(part):
+            value = getattr(plan, field.name)
+            if field.name in _SAID_ALWAYS or value != default_of(field):
+                flags += _flag_words(field.name, value)
+    return flags
+
+
+def command_line(plan: Plan, ranks: int = 8) -> str:
+    """Return the shell command, to run in the repository, that trains the plan on `ranks` ranks."""
+    start = ["horovodrun", "-np", str(ranks), "python", _SCRIPTS[plan.target]]
+    return shlex.join([*start, *plan_to_flags(plan)])
+
+
+def _flag_words(name: str, value: Any) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    texts = [_as_text(value)]
+    if name == "image_size":
+        texts = ["x".join(map(str, value))]
+    elif name in _LISTS:
+        texts = list(value)
+    elif name == "metric_option":
+        options = (
+            (f"{metric}.{k}", v) for metric, given in value.items() for k, v in given.items()
+        )
+        texts = [f"{option}={_as_text(one)}" for option, one in options]
+    elif isinstance(value, Mapping):
+        texts = [f"{option}={_as_text(one, option)}" for option, one in value.items()]
+    if any(text.startswith("-") for text in texts):  # argparse would read the value as a flag
+        return [f"{flag}={text}" for text in texts]
+    return [flag, *texts]
+
+
+def _as_text(value: Any, name: str = "") -> str:
+    """Return a value in the notation that flags and options are parsed from."""
+    if isinstance(value, tuple | list):
+        return ("x" if name == "crop_size" else ",").join(_as_text(one) for one in value)
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parsed options of a field such as `model_option`; `given` holds the model that they belong to."""
+    owner = field.removesuffix("_option")
+    if field == "augment":
+        return parse_augment(texts)
+    if field == "metric_option":
+        return _parse_metric_options(texts)
+    name = given.get(owner, default_of(Plan.__dataclass_fields__[owner]))
+    if field == "data_option":
+        return SOURCES.parse(detect_format(Path(name)), texts)
+    return TABLES[owner].parse(name, texts)
+
+
+def parse_augment(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the augmentation options in texts such as "flip=true", without those at their defaults."""
+    known = read_options(AUGMENTATION)
+    given = parse_options(texts, known, "augmentation")
+    return {name: value for name, value in given.items() if value != known[name].default}
+
+
+def _parse_metric_options(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return {"hausdorff_95": {"spacing": (1.0, 0.5)}} from "hausdorff_95.spacing=1,0.5"."""
+    by_metric: dict[str, list[str]] = {}
+    for text in texts:
+        metric, dot, rest = text.partition(".")
+        if not dot:
+            raise ValueError(f"Received: metric_option {text!r}. Expected: METRIC.NAME=VALUE.")
+        by_metric.setdefault(metric, []).append(rest)
+    return {metric: METRICS.parse(metric, rest) for metric, rest in by_metric.items()}

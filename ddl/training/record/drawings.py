@@ -1,0 +1,49 @@
+"""The two pictures of a run: `curves.png` from its history, `samples.png` from its first validation samples."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from ddl.data.batches.batch_reader import BatchReader
+from ddl.data.source import Source
+from ddl.training.checkpoint.checkpoint_folder import best_epochs
+from ddl.training.record.curves import draw_curves
+from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
+from ddl.training.run import Run
+
+SHOWN_SAMPLES = 8
+
+
+def draw_history(run: Run) -> None:
+    """Draw the curves of a run's history, with the best epoch marked."""
+    numbers = [epoch["epoch"] for epoch in run.history]
+    best = best_epochs(numbers, run.history, run.plan.monitor, run.plan.mode)
+    path = run.plan.run_dir / "curves.png"
+    draw_curves(run.history, path, best_epoch=best[0] if best else None)
+
+
+def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
+    """Draw the first samples with what the model predicts for them.
+
+    It computes one at a time: a model whose training step just fits the memory must not fail here, and Keras keeps
+    every layer's output while it calls a model.
+    """
+    indices = np.arange(min(SHOWN_SAMPLES, len(samples)))
+    inputs, targets = BatchReader(samples)(0, indices)
+    probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
+    path = run.plan.run_dir / "samples.png"
+    if run.plan.target == "mask":
+        draw_segmentation(inputs, targets, probabilities, path)
+    else:
+        names = samples.class_names or None
+        draw_classification(inputs, targets, probabilities, path, class_names=names)
+
+
+def _probabilities(model: keras.Model, sample: np.ndarray) -> np.ndarray:
+    """Return what the model's first output predicts for a sample."""
+    outputs = model(sample[None], training=False)
+    if isinstance(outputs, dict | list):
+        outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
+    probabilities: np.ndarray = np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)[0]
+    return probabilities

@@ -1,0 +1,90 @@
+"""Writes figures as PNG files, whole. The only module that sets up matplotlib, which it imports when needed."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ddl.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 100
+TRUTH, FOUND = "#2a6fbb", "#e07b00"
+"""Blue and orange, which colour-blind readers can distinguish."""
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#888888",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "legend.framealpha": 0.8,
+    "legend.edgecolor": "none",
+    "text.parse_math": False,  # a class name may contain "$"
+    "text.usetex": False,
+}
+
+
+@contextmanager
+def new_figure(
+    path: Path, width_px: float, height_px: float, *, arranges: bool = True
+) -> Iterator[Figure]:
+    """Yield an empty figure, and write it to `path` when the block ends without an error.
+
+    It uses neither a window nor pyplot, and changes settings only for the block. A notebook's figures are unaffected.
+
+    Args:
+        path: the PNG file.
+        width_px: width of the file.
+        height_px: height of the file.
+        arranges: whether matplotlib makes room for titles and labels; False: the caller places each panel.
+    """
+    with _quiet_matplotlib():
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        with mpl.rc_context(_STYLE):
+            layout: Literal["constrained"] | None = "constrained" if arranges else None
+            # Slightly more than whole pixels: 2.3 inches give 229.99, which some versions round down.
+            size = ((width_px + 0.01) / DPI, (height_px + 0.01) / DPI)
+            figure = Figure(figsize=size, dpi=DPI, layout=layout)
+            FigureCanvasAgg(figure)
+            try:
+                yield figure
+                write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=DPI))
+            finally:
+                figure.clear()  # reference cycles would keep its pictures in memory until garbage collection
+
+
+@contextmanager
+def _quiet_matplotlib() -> Iterator[None]:
+    """Silence messages that a user cannot act on: no font cache in the home folder, a font that lacks a letter."""
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Shorten a long text in the middle, because names often begin alike."""
+    if len(text) <= limit:
+        return text
+    end = (limit - 1) // 2
+    return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"

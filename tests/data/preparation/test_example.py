@@ -1,0 +1,54 @@
+"""The example is what the synthetic source gives, as files, whole or not at all."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddl.data.pictures.synthetic_picture import microscope_picture
+from ddl.data.preparation.example import Example, write_example
+from ddl.data.sources import open_source
+
+
+def test_it_is_a_data_set_of_pictures_and_masks(tmp_path: Path) -> None:
+    write_example(Example(tmp_path / "example", count=3, size=24, seed=7))
+    source = open_source(tmp_path / "example")
+    found = source.read([2])
+    picture, mask = microscope_picture(2, 24, 7)
+    assert len(source) == 3
+    np.testing.assert_allclose(found["image"][0] / 255, picture, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_array_equal(found["mask"][0] > 0, mask > 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["example"]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+        with pytest.raises(
+            ValueError, match=r"cannot be written .*Expected: a disk with enough space"
+        ):
+            write_example(Example(tmp_path / "example", count=3, size=64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "words"),
+    [
+        ("", {}, "which exists. Expected: a new name; or remove it"),
+        ("none/here", {}, "a place in a folder that exists"),
+        ("new", {"count": 0}, "count=0"),
+        ("new", {"size": 5}, "size=5"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    tmp_path: Path, name: str, fields: dict[str, int], words: str
+) -> None:
+    with pytest.raises(ValueError, match=f"Received: .*{words}"):
+        Example(tmp_path / name, **fields)
+    assert list(tmp_path.iterdir()) == []

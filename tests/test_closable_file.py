@@ -1,0 +1,57 @@
+"""A file on a full disk is closed by HDF5 in peace, and says afterwards what was wrong."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from ddl.closable_file import Sink
+
+
+def test_what_is_written_is_there(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (50, 1000), np.uint8)
+    with Sink(tmp_path / "a.h5") as sink:
+        with h5py.File(sink, "w") as file:
+            file.create_dataset("a", data=values, chunks=(1, 1000), fletcher32=True)
+        sink.check()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert np.array_equal(file["a"][()], values)
+
+
+@pytest.mark.parametrize("room", [0, 100, 5_000, 60_000])
+def test_a_full_disk_is_told_after_hdf5_has_closed(tmp_path: Path, room: int) -> None:
+    class SmallDisk(Sink):
+        def _put(self, data: memoryview) -> int:
+            if self.tell() >= room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super()._put(data[: room - self.tell()])  # as a disk does: first a part
+
+    sink = SmallDisk(tmp_path / "a.h5")
+    with h5py.File(sink, "w") as file:
+        dataset = file.create_dataset("a", (100, 1000), "u1", chunks=(1, 1000), fletcher32=True)
+        for row in range(100):
+            dataset[row] = row
+    with pytest.raises(OSError, match="No space left"):
+        sink.check()
+    assert sink.seek(0, 2) <= room
+    sink.close()
+
+
+def test_the_disk_s_error_goes_before_what_hdf5_makes_of_it(tmp_path: Path) -> None:
+    class FullDisk(Sink):
+        def _put(self, data: memoryview) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write_and_stumble() -> None:
+        with FullDisk(tmp_path / "a.h5") as sink:
+            sink.write(b"x")
+            raise OSError(
+                "Can't synchronously write data (address of object past end of allocation)"
+            )
+
+    with pytest.raises(OSError, match="No space left"):
+        write_and_stumble()
