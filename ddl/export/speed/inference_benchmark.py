@@ -36,7 +36,7 @@ class InferenceBenchmark:
         calibration_samples: samples for int8 calibration.
         check_samples: samples for Dice or accuracy.
         threads: compute threads; 0 uses all cores.
-        output: .md file for the table; the figures are saved in a .json file of the same name.
+        output: path of an .md file for the table; the figures are saved in a .json file of the same name.
     """
 
     model: Path

@@ -36,16 +36,16 @@ class Inspection(Evaluation):
             other data if not given.
         metric: metrics, separated by spaces; the metrics of the training run if not given.
         per_rank_batch_size: samples per rank and step; affects only speed and memory.
-        output: .json file for the results, which are also printed.
+        output: path of a .json file for the results, which are also printed.
         tile: side of the tiles to predict by, such as 256; samples are predicted whole if not given.
         overlap: overlap of neighbouring tiles in pixels; 128 (volumes: 32), at most half a tile, if not given.
         backend: backend that predicts, or "auto" for Keras's own evaluation.
         inference_precision: "f32", or "bf16" (openvino only): faster on processors with bf16, less exact.
         exported: exported model file to evaluate instead of the run's Keras model.
-        per_picture: .csv file for the metrics of every sample.
-        confusion: .csv or .txt file for the confusion matrix.
+        per_picture: path of a .csv file for the metrics of every sample.
+        confusion: path of a .csv or .txt file for the confusion matrix.
         worst: number of samples with the worst predictions to draw; 0 for none.
-        worst_sheet: .png file for these samples.
+        worst_sheet: path of a .png file for these samples.
     """
 
     tile: tuple[int, ...] | None = None

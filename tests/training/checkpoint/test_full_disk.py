@@ -108,7 +108,7 @@ def test_a_model_that_cannot_be_written_is_written_by_the_next_start(
     fill(disk)
     unsaved = check(job.wait(), 1)
     free(disk)
-    assert f"train_unet: {copy}/model.keras cannot be written ({FULL})." in unsaved.output
+    assert f"train_unet: Could not write {copy}/model.keras: {FULL}." in unsaved.output
     assert no_trace(unsaved)
     check_whole(copy, 40)  # what there was is still there
     finish(copy, *PLAN, "41", **ALONE)
