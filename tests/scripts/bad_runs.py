@@ -173,7 +173,7 @@ ENCODER = "--model unet_encoder --model-option encoder=mobilenet weights_file=ot
 MODELS = [
     Row(
         TINY + "--freeze down_9*",
-        "freeze='down_9*', which no layer is called. Expected: such as down_0",
+        "No layer name matches freeze='down_9*'. Expected: a name or pattern such as down_0",
     ),
     Row(
         TINY + "--freeze up_* *",

@@ -60,7 +60,7 @@ def test_run_unet_passes_on_what_the_ranks_refuse_and_says_where_to_look(checkou
     assert outcome.status == 2
     lines = [line for line in outcome.printed.splitlines() if "train_unet: " in line]
     assert len(lines) == 1, outcome.printed  # for both ranks
-    assert "freeze='nothing_*', which no layer is called" in lines[0]
+    assert "No layer name matches freeze='nothing_*'" in lines[0]
     assert outcome.told == "run_unet: the job ended with status 2; see the output above\n"
     assert changed == []
 

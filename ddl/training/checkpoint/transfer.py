@@ -67,7 +67,7 @@ def freeze_layers(model: keras.Model, patterns: Sequence[str]) -> None:
         if not found:
             names = _some([layer.name for layer in named])
             raise ValueError(
-                f"Received: freeze={pattern!r}, which no layer is called. Expected: such as {names}."
+                f"No layer name matches freeze={pattern!r}. Expected: a name or pattern such as {names}."
             )
         for layer in found:
             layer.trainable = False

@@ -33,7 +33,7 @@ def counts(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
 
 
 class _Confusion(keras.metrics.Metric):
-    """A metric with the confusion matrix as its state, created at the first batch, which shows the classes."""
+    """A metric with the confusion matrix as its state, created when the first batch shows the number of classes."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -125,8 +125,8 @@ class TopK(keras.metrics.Mean):
         classes = max(2, y_pred.shape[-1])
         if self._k >= classes:
             raise ValueError(
-                f"Received: {self.name} with {classes} classes, which is always 1. Expected: more than "
-                f"{self._k} classes."
+                f"Received: {self.name} with {classes} classes, which is always 1. Expected: more "
+                f"than {self._k} classes."
             )
         truth, found = pixels(truth_like(ops.convert_to_tensor(y_true), y_pred)), pixels(y_pred)
         if y_pred.shape[-1] == 1:

@@ -112,8 +112,7 @@ class RunPlan:
             weights are bit-identical either way.
         seed: random seed for weights, sample order, augmentation, validation split and synthetic data.
         monitor: quantity that decides which epoch is best: "loss" or a metric; prefix "val_" for validation data.
-        monitor_mode: whether a lower ("min") or higher ("max") monitored value is better; "auto" infers it from its
-            name.
+        monitor_mode: whether lower ("min") or higher ("max") monitored values are better; "auto": by the name.
         early_stopping_patience: stop after this many epochs without improvement of `monitor`; 0 disables early
             stopping.
         early_stopping_min_delta: smallest change of `monitor` that counts as an improvement.
