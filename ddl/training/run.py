@@ -19,9 +19,7 @@ Epoch = dict[str, Any]
 class Interrupted(Exception):
     """The run was asked to stop, and has written a checkpoint if any step was taken."""
 
-    def __init__(
-        self, reason: str, checkpoint: Path | None = None, *, written: bool = False
-    ) -> None:
+    def __init__(self, reason: str, checkpoint: Path | None = None, written: bool = False) -> None:
         """Build the message.
 
         Args:
