@@ -46,12 +46,12 @@ def open_squares(plan):
 
 
 def build_parser():
-    add_model("net", build_net, target="mask")
-    LOSSES.add("weighted_error", weighted_error)
     return training_parser("train_custom", __doc__, DEFAULTS)
 
 
 def main(argv=None):
+    add_model("net", build_net, target="mask")
+    LOSSES.add("weighted_error", weighted_error)
     sys.exit(train_from_flags(build_parser(), argv, DEFAULTS, open_squares))
 
 
