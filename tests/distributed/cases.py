@@ -297,3 +297,37 @@ SUBSET = (
     "one sample in the last step, sync batch norm",
     "mixed_float16, overflow on one rank",
 )
+
+FIRST = (
+    *SUBSET,
+    "LossScale",
+    "Multi",
+    "two outputs, a variable without gradient",
+    "classifier, AUC",
+    "embedding as dense",
+    "accumulation 3, sync batch norm, global clipnorm",
+    "EMA, overwrite",
+    "fewer samples than ranks, convolution, sync batch norm",
+    "divides evenly",
+    "NumPy arrays",
+    "sample weights, sync batch norm, accumulation 2",
+    "steps_per_execution 2",
+    "run_eagerly",
+    "jit_compile",
+    "train_step, sync batch norm",
+    "train_step without scale_loss",
+    "GradientTape loop",
+    "GradientTape loop, even steps",
+    "mixed_float16, overflow, sync batch norm",
+    "mixed_bfloat16, sync batch norm",
+    "fp16 on the wire",
+)
+"""Rows of the first tier on two ranks: every way through this package's code. What they leave out differs from one of
+them in what Keras does by itself, such as an optimizer's update after the reduction."""
+
+BRIEF = (
+    "embedding",
+    "one sample in the last step, sync batch norm",
+    "mixed_float16, overflow on one rank",
+)
+"""Rows of the first tier under launchers and numbers of ranks that differ in nothing but the transport."""

@@ -1,6 +1,6 @@
 """N ranks equal one: every row of `cases`, under every launcher, against one process of plain Keras.
 
-`row` trains a row. The first tier has every row on two ranks, and `SUBSET` under every launcher and on three ranks;
+`row` trains a row. The first tier has `FIRST` on two ranks, `SUBSET` on three, and `BRIEF` under every launcher;
 `--all` has every row in every precision. The same as a page: docs/numbers.md, see test_numbers_page.py.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.distributed import sabotage
-from tests.distributed.cases import BOUNDS, CASES, OPTIMIZERS, SUBSET, Case
+from tests.distributed.cases import BOUNDS, BRIEF, CASES, FIRST, OPTIMIZERS, SUBSET, Case
 from tests.ranks import call_plain_keras, call_ranks
 
 pytestmark = pytest.mark.timeout(900)
@@ -131,9 +131,9 @@ def relative_difference(got: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _in_first_tier(job: Launch, case: Case, precision: str) -> bool:
-    if job == LAUNCHES[0]:
-        return precision == case.precisions[0] or case.name in SUBSET
-    return precision == case.precisions[0] and case.name in SUBSET
+    if precision != case.precisions[0] and (job != LAUNCHES[0] or case.name not in SUBSET):
+        return False
+    return case.name in {LAUNCHES[0]: FIRST, LAUNCHES[1]: SUBSET}.get(job, BRIEF)
 
 
 def _rows() -> list[object]:
@@ -149,12 +149,18 @@ def _rows() -> list[object]:
     ]
 
 
+def _is_control_of_first_tier(kind: str, case: Case) -> bool:
+    if kind == "reduction":
+        return case.name in SUBSET
+    return case.name == "one sample in the last step, sync batch norm"
+
+
 def _broken_rows() -> list[object]:
     return [
         pytest.param(
             *(kind, case, precision),
             id=f"{kind}-{case.name}-{precision}",
-            marks=() if case.name in SUBSET else pytest.mark.proof,
+            marks=() if _is_control_of_first_tier(kind, case) else pytest.mark.proof,
         )
         for kind in sabotage.KINDS
         for case, precision in CONTROL.rows()
@@ -189,7 +195,13 @@ def _overflowing() -> list[str]:
     return [name for name, case in CASES.items() if case.overflow]
 
 
-@pytest.mark.parametrize("name", _overflowing())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in FIRST else pytest.mark.proof)
+        for name in _overflowing()
+    ],
+)
 def test_float16_overflowed_where_it_should(name: str) -> None:
     case, results = CASES[name], expected(name, "mixed_float16")
     scale = next(value for key, value in results.items() if "dynamic_scale" in key)
@@ -203,7 +215,7 @@ def test_bounds_are_those_that_the_package_promises() -> None:
     assert all(not case.bounds for case in exact)
     assert BOUNDS["float64"] == 1e-10
     assert BOUNDS["float32"] == 1e-5
-    assert set(SUBSET) <= set(CASES)
+    assert set(BRIEF) <= set(SUBSET) <= set(FIRST) <= set(CASES)
 
 
 def test_relative_difference_sees_what_it_must() -> None:

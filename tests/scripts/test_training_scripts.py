@@ -48,7 +48,7 @@ def test_help_answers_in_a_second_and_documents_every_flag(script: str) -> None:
     for field in dataclasses.fields(Plan):
         flag = "--" + field.name.replace("_", "-")
         assert re.search(rf"^  {flag} \S.*\s+\w+", shown, re.MULTILINE), f"{flag} has no help"
-    assert "what N ranks multiply it by" in " ".join(shown.split())
+    assert "how the learning rate grows with the number of ranks" in " ".join(shown.split())
 
 
 def test_help_loads_nothing_that_takes_long() -> None:

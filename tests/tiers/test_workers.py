@@ -1,7 +1,8 @@
-"""With xdist, all tests that start ranks are one worker's; a test that measures time has the machine for itself."""
+"""With xdist, tests that call the pool of ranks are one worker's; a test that measures time has no company."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -9,28 +10,34 @@ from pathlib import Path
 import pytest
 
 from tests.tiers.alone import turn
-from tests.tiers.workers import ROOT, STARTERS, find_group, sources, starts_ranks
+from tests.tiers.workers import POOL, ROOT, STARTERS, find_group, sources
 
 PAUSE_S = 0.05
 
 
-def test_a_file_that_starts_ranks_belongs_to_the_ranks() -> None:
-    assert starts_ranks("tests/test_launch.py")  # by itself
-    assert starts_ranks("tests/training/test_interruptions.py")  # by a helper of its folder
-    assert find_group("tests/test_launch.py::test_a[b::c]") == "ranks"
+def test_files_that_call_the_pool_are_one_group() -> None:
+    assert find_group("tests/distributed/test_numbers.py::test_a") == "pool"  # by itself
+    assert find_group("tests/training/test_interruptions.py::test_a") == "pool"  # by a helper
+    assert find_group("tests/ranks/test_pool.py::test_a") == "pool"
+
+
+def test_files_that_start_ranks_of_their_own_are_another_group() -> None:
+    assert find_group("tests/test_launch.py::test_a[b::c]") == "ranks"  # by itself
+    assert find_group("tests/distributed/watch/test_failure.py::test_a") == "ranks"
+    assert find_group("tests/scripts/test_refusals_of_jobs.py::test_a") == "ranks"
 
 
 def test_other_files_stay_together_and_a_folder_with_a_server_too() -> None:
-    assert find_group("tests/data/test_order.py::test_a") == "tests/data/test_order.py"
+    for file in ("tests/data/test_order.py", "tests/test_notebooks.py"):  # uses a path of launch.py
+        assert find_group(f"{file}::test_a") == file
     assert find_group("tests/scoring/test_score.py::test_a") == "tests/scoring"
-    assert not starts_ranks("tests/test_notebooks.py")  # of launch.py it uses a path alone
 
 
-def test_what_starts_ranks_is_still_called_so() -> None:
-    for module, names in STARTERS.items():
-        file = next(ROOT / path for path in sources(module, names[0]) if (ROOT / path).exists())
-        for name in names:
-            assert f" {name}(" in file.read_text(), f"{module}.{name} is gone: mend STARTERS"
+def test_what_the_groups_are_found_by_is_still_called_so() -> None:
+    for function in (*POOL, *STARTERS):
+        module, _, name = function.rpartition(".")
+        file = next(ROOT / path for path in sources(module, name) if (ROOT / path).exists())
+        assert re.search(rf"\b{name}\b", file.read_text("utf-8")), f"{function} is gone"
 
 
 def test_tests_share_a_turn(tmp_path: Path) -> None:

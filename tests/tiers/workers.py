@@ -1,7 +1,7 @@
-"""Which of xdist's workers runs a test: one worker has all tests that start ranks, in order; a file stays together.
+"""Which of xdist's workers runs a test: one has all that call the pool of ranks, in order; a file stays together.
 
-Ranks fill the cores by themselves, so two tests with ranks never run side by side. Fixtures of a module are made once.
-xdist's own `loadgroup` does not work with pytest 9.2: it renames tests by an attribute that is gone.
+Tests that start ranks of their own mostly wait for them: they run on the other worker. Fixtures of a module are made
+once. xdist's own `loadgroup` does not work with pytest 9.2: it renames tests by an attribute that is gone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-STARTERS = {"tests.launch": ("Job", "run_ranks")}
-"""What starts ranks, by module. A file that uses it, even through a helper, needs no marker."""
+POOL = ("tests.ranks.call_ranks", "tests.ranks.call_plain_keras", "tests.ranks.scripts.run_script")
+"""What calls the pool of ranks, of which there is one."""
+
+STARTERS = ("tests.launch.Job", "tests.launch.run_ranks")
+"""What starts ranks. A file that uses it, even through a helper, needs no marker."""
 
 FOLDERS = ("tests/scoring",)
 """Folders whose tests share one server."""
@@ -24,36 +27,50 @@ FOLDERS = ("tests/scoring",)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker for tests that start ranks in another way."""
-    told = "ranks: starts ranks by ddl itself; its file runs on the worker that has all tests with ranks"
-    config.addinivalue_line("markers", told)
+    marker = (
+        "ranks: starts ranks by ddl itself; its file runs on the worker that has all such tests"
+    )
+    config.addinivalue_line("markers", marker)
 
 
 def find_group(nodeid: str) -> str:
-    """Return the name of the tests that one worker runs in order: "ranks", a folder or a file."""
+    """Return the name of the tests that one worker runs in order: "pool", "ranks", a folder or a file."""
     file = nodeid.partition("::")[0]
-    if starts_ranks(file):
+    if uses(file, POOL):
+        return "pool"
+    if uses(file, STARTERS) or is_marked(file):
         return "ranks"
     return next((folder for folder in FOLDERS if file.startswith(f"{folder}/")), file)
 
 
 @functools.cache
-def starts_ranks(file: str) -> bool:
-    """Return whether a file of tests/ uses, by itself or by what it imports from tests/, what starts ranks."""
-    tree = ast.parse((ROOT / file).read_text("utf-8"))
-    if any(
-        isinstance(n, ast.Attribute) and ast.unparse(n) == "pytest.mark.ranks"
-        for n in ast.walk(tree)
-    ):
-        return True
-    for module, name in imported(tree):
-        if name in STARTERS.get(module, ()) or f"{module}.{name}" in STARTERS:
+def uses(file: str, functions: tuple[str, ...]) -> bool:
+    """Return whether a file of tests/ imports one of the functions, by itself or by what it imports from tests/."""
+    for module, name in imported(parsed(file)):
+        whole = f"{module}.{name}"
+        if any(function == whole or function.startswith(f"{whole}.") for function in functions):
             return True
-        if module in STARTERS:
-            continue
+        if any(function.startswith(f"{module}.") for function in functions):
+            continue  # a neighbour of the function, from its own module
         inner = next((path for path in sources(module, name) if (ROOT / path).is_file()), None)
-        if inner and starts_ranks(inner):
+        if inner and uses(inner, functions):
             return True
     return False
+
+
+@functools.cache
+def is_marked(file: str) -> bool:
+    """Return whether a file has the marker `ranks`."""
+    nodes = ast.walk(parsed(file))
+    return any(
+        isinstance(n, ast.Attribute) and ast.unparse(n) == "pytest.mark.ranks" for n in nodes
+    )
+
+
+@functools.cache
+def parsed(file: str) -> ast.Module:
+    """Return the syntax tree of a file of this repository."""
+    return ast.parse((ROOT / file).read_text("utf-8"))
 
 
 def imported(tree: ast.Module) -> set[tuple[str, str]]:
@@ -76,8 +93,8 @@ def sources(module: str, name: str) -> list[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let the largest groups start first on workers, so that both end at about the same time."""
     if hasattr(config, "workerinput"):
-        order = {"ranks": 0, **dict.fromkeys(FOLDERS, 1)}
-        items.sort(key=lambda item: order.get(find_group(item.nodeid), 2))
+        order = {"pool": 0, "ranks": 1, **dict.fromkeys(FOLDERS, 2)}
+        items.sort(key=lambda item: order.get(find_group(item.nodeid), 3))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -39,7 +39,11 @@ def plain_outcome(name: str) -> Outcome:
 @pytest.mark.usefixtures("_float64")
 @pytest.mark.parametrize(
     ("name", "ranks"),
-    [("cells", 1), ("cells", 2), pytest.param("faces", 2, marks=pytest.mark.proof)],
+    [
+        ("cells", 2),
+        pytest.param("cells", 1, marks=pytest.mark.proof),
+        pytest.param("faces", 2, marks=pytest.mark.proof),
+    ],
 )
 def test_every_weight_is_that_of_plain_keras(name: str, ranks: int, tmp_path: Path) -> None:
     plain = plain_outcome(name)

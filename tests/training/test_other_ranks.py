@@ -81,7 +81,7 @@ def test_another_global_batch_goes_on_from_the_end_of_an_epoch(
     assert early.returncode == 0, early.output
     assert "trained with 12 samples per step, but this run takes 9" in early.output
     aside = run_dir / "checkpoints" / "set-aside-1"
-    assert f"2 checkpoints after epoch-0001.h5 are now in {aside}" in early.output
+    assert f"Moved 2 checkpoints later than epoch-0001.h5 to {aside}" in early.output
     assert sorted(path.name for path in aside.iterdir()) == ["epoch-0002.h5", "epoch-0003.h5"]
     assert [epoch["epoch"] for epoch in history(run_dir)] == [1, 2, 3]
     first, unchanged = history(run_dir)[0], history(stopped)[0]

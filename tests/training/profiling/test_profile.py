@@ -27,6 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.alone  # the fixture measures
 def test_slow_data_of_one_rank_are_waited_for_by_the_other(folder: Path) -> None:
     facts = json.loads((folder / f"run-{PROFILED}/profile/steps.json").read_text())
     fast, slow = facts["median_of_rank"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.launch import REPOSITORY, run_ranks
 
 PROGRAM = REPOSITORY / "tests" / "training" / "record" / "rank_memory_program.py"
@@ -14,6 +16,7 @@ FLAGS = (
 )
 
 
+@pytest.mark.proof
 def test_rank_0_draws_one_sample_at_a_time_and_peaks_within_15_percent(tmp_path: Path) -> None:
     run = tmp_path / "run"
     result = run_ranks([PROGRAM, *FLAGS, "--run-dir", run], ranks=2, launcher="horovodrun-mpi")
