@@ -134,7 +134,7 @@ while true; do # a signal interrupts the wait
 done
 wait "$logger" 2> /dev/null
 case "$status" in
-    0) echo "run_unet: wrote $run_dir/model.keras; see also curves.png and samples.png there" ;;
+    0) echo "run_unet: done; curves.png and samples.png in $run_dir show the result" ;;
     75) echo "run_unet: stopped with a checkpoint; resume with --resume auto" >&2 ;;
     *)
         kept="$run_dir/job.log"
