@@ -34,10 +34,9 @@ class ExtrasRequest(Request):
 
     ranks: int = 2
 
-
-def run(request: ExtrasRequest) -> None:
-    """Measure the extras, and report them."""
-    report(request.output, measure_extras(request), extras_table, draw_comparison)
+    def run(self) -> None:
+        """Measure the extras, and report them."""
+        report(self.output, measure_extras(self), extras_table, draw_comparison)
 
 
 def measure_extras(request: ExtrasRequest) -> dict[str, Any]:

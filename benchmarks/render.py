@@ -61,18 +61,17 @@ class RenderRequest:
         if not self.output.is_dir():
             raise ValueError(f"Received: output={self.output}. Expected: a folder that exists.")
 
-
-def run(request: RenderRequest) -> None:
-    """Render all results, and update the pages."""
-    for path in sorted(RESULTS.glob("*.json")):
-        result = json.loads(path.read_text("utf-8"))
-        if "benchmark" in result:
-            render(result, request.output / path.stem)
-    if request.pages:
-        with loading_tensorflow():
-            for name, tables in PAGES.items():
-                put_into_page(ROOT / name, tables())
-    say(f"{request.output} has the tables and pictures.")
+    def run(self) -> None:
+        """Render all results, and update the pages."""
+        for path in sorted(RESULTS.glob("*.json")):
+            result = json.loads(path.read_text("utf-8"))
+            if "benchmark" in result:
+                render(result, self.output / path.stem)
+        if self.pages:
+            with loading_tensorflow():
+                for name, tables in PAGES.items():
+                    put_into_page(ROOT / name, tables())
+        say(f"{self.output} has the tables and pictures.")
 
 
 def render(result: Result, stem: Path) -> None:

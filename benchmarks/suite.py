@@ -57,23 +57,23 @@ class SuiteRequest:
             if name not in known:
                 raise ValueError(f"Received: only={name!r}. Expected one of: {', '.join(known)}.")
 
+    def run(self) -> None:
+        """Run the measurements one after the other.
+
+        Raises:
+            ValueError: a measurement failed; it has printed the reason.
+        """
+        for one in definitions():
+            if not self.only or one.name in self.only:
+                words = [*one.command.split(), "--output", f"benchmarks/results/{one.name}"]
+                command = [sys.executable, "benchmarks/run.py", *words]
+                status = subprocess.run(command, cwd=ROOT, check=False).returncode
+                if status:
+                    raise ValueError(
+                        f"{one.name} ended with status {status}; the rest did not run."
+                    )
+
 
 def definitions(path: Path = DEFINITIONS) -> list[Definition]:
     """Return the definitions, in the order of the tables."""
     return [Definition(**one) for one in json.loads(path.read_text("utf-8"))]
-
-
-def run(request: SuiteRequest) -> None:
-    """Run the measurements one after the other.
-
-    Raises:
-        ValueError: a measurement failed; it has printed the reason.
-    """
-    for one in definitions():
-        if not request.only or one.name in request.only:
-            words = [*one.command.split(), "--output", f"benchmarks/results/{one.name}"]
-            status = subprocess.run(
-                [sys.executable, "benchmarks/run.py", *words], cwd=ROOT, check=False
-            ).returncode
-            if status:
-                raise ValueError(f"{one.name} ended with status {status}; the rest did not run.")

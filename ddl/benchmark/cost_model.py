@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 
@@ -152,8 +153,9 @@ def reduce_s(size_bytes: float, ranks: int, network: Network, algorithm: str = "
     local = min(ranks, network.ranks_per_host)
     hosts = math.ceil(ranks / local)
     if algorithm == "tree":
-        inside = 2 * _levels(local) * _message_s(size_bytes, network, is_local=True)
-        return inside + 2 * _levels(hosts) * _message_s(size_bytes, network, is_local=False)
+        levels, local_levels = (hosts - 1).bit_length(), (local - 1).bit_length()
+        inside = 2 * local_levels * _message_s(size_bytes, network, is_local=True)
+        return inside + 2 * levels * _message_s(size_bytes, network, is_local=False)
     if hosts == 1 or algorithm == "ring":
         # A ring goes at the pace of its slowest link.
         part = size_bytes / ranks
@@ -197,8 +199,6 @@ def reductions(
 
 def expected_maximum(ranks: int) -> float:
     """Return how many standard deviations the slowest of `ranks` lies above the mean (Blom's formula)."""
-    from statistics import NormalDist
-
     return 0.0 if ranks <= 1 else NormalDist().inv_cdf((ranks - 0.375) / (ranks + 0.25))
 
 
@@ -241,7 +241,3 @@ def _message_s(size_bytes: float, network: Network, *, is_local: bool) -> float:
     if is_local:
         return network.local_latency_s + size_bytes / network.local_bytes_per_s
     return network.latency_s + size_bytes / network.bytes_per_s
-
-
-def _levels(count: int) -> int:
-    return math.ceil(math.log2(count)) if count > 1 else 0

@@ -81,7 +81,8 @@ class ProjectRequest:
         check_ranges(vars(self), _RANGES, "a projection")
         for name, kind in (("ranks", int), ("gbit", float)):
             for text in getattr(self, name):
-                _positive(name, text, kind)
+                if not _is_positive(text, kind):
+                    raise ValueError(f"Received: {name} {text!r}. Expected: a number above 0.")
         if not self.ranks or not self.gbit:
             raise ValueError("Received: no ranks or no gbit. Expected: one of each at least.")
         if self.model in MODELS:
@@ -92,21 +93,15 @@ class ProjectRequest:
                 f"{', '.join(MODELS)}."
             )
 
-    def work(self, gradient_bytes: list[int], meetings: int) -> Work:
-        """Return the step of one rank."""
-        return Work(
-            self.step_seconds,
-            gradient_bytes,
-            self.per_rank_batch_size,
-            self.sample_kb * 1e3,
-            self.jitter,
-            meetings,
+    def run(self) -> None:
+        """Project the model to more ranks and other networks, and report it."""
+        with loading_tensorflow():
+            work = work_of(self)
+        say(
+            f"{self.model}: {sum(work.gradient_bytes) / 1e6:.1f} MB of gradients in {len(work.gradient_bytes)} "
+            f"variables, {work.meetings} reductions of synchronized normalization per step"
         )
-
-    def network(self, gbit: float) -> Network:
-        """Return the network with a link of this speed."""
-        latency_s = self.latency_us * 1e-6
-        return Network(gbit, latency_s, self.ranks_per_host, self.link_efficiency)
+        report(self.output, project_all(self, work), projection_table, draw_projection)
 
 
 _POSITIVE = Range(0, above=True)
@@ -118,13 +113,11 @@ _RANGES = {
 }
 
 
-def _positive(name: str, text: str, kind: type) -> None:
+def _is_positive(text: str, kind: type) -> bool:
     try:
-        good = 0 < kind(text) < 1e9
+        return bool(0 < kind(text) < 1e9)
     except ValueError:
-        good = False
-    if not good:
-        raise ValueError(f"Received: {name} {text!r}. Expected: a number above 0.")
+        return False
 
 
 def work_of(request: ProjectRequest) -> Work:
@@ -143,7 +136,15 @@ def work_of(request: ProjectRequest) -> Work:
             raise ValueError(
                 f"Received: {request.model}, which Keras cannot load ({reason}). Expected: a model saved as .keras."
             ) from error
-    return request.work(*traffic_of(model))
+    gradient_bytes, meetings = traffic_of(model)
+    return Work(
+        request.step_seconds,
+        gradient_bytes,
+        request.per_rank_batch_size,
+        request.sample_kb * 1e3,
+        request.jitter,
+        meetings,
+    )
 
 
 def traffic_of(model: Any) -> tuple[list[int], int]:
@@ -157,49 +158,35 @@ def traffic_of(model: Any) -> tuple[list[int], int]:
     return sizes, 2 * len(synchronized)
 
 
-def run(request: ProjectRequest) -> None:
-    """Project a model to more ranks and other networks, and report it."""
-    with loading_tensorflow():
-        work = work_of(request)
-    say(
-        f"{request.model}: {sum(work.gradient_bytes) / 1e6:.1f} MB of gradients in {len(work.gradient_bytes)} "
-        f"variables, {work.meetings} reductions of synchronized normalization per step"
-    )
-    report(request.output, project_all(request, work), projection_table, draw_projection)
-
-
 def project_all(request: ProjectRequest, work: Work) -> Result:
     """Return the request and a projection for each lever, link and number of ranks, as JSON values."""
-    storage = request.storage_gbit * 1e9 / 8
     asked = {name: value for name, value in dataclasses.asdict(request).items() if name != "output"}
-    settings = {
-        lever: Setting(storage_bytes_per_s=storage, **(_OURS | changes))
-        for lever, changes in LEVERS.items()
-    }
+    host = (request.latency_us * 1e-6, request.ranks_per_host, request.link_efficiency)
+    projections = []
+    for lever, changes in LEVERS.items():
+        setting = Setting(storage_bytes_per_s=request.storage_gbit * 1e9 / 8, **(_OURS | changes))
+        for gbit in map(float, request.gbit):
+            for ranks in map(int, request.ranks):
+                projection = project(work, Network(gbit, *host), setting, ranks)
+                projections.append({"lever": lever, "gbit": gbit} | dataclasses.asdict(projection))
     return {
         "benchmark": "project",
         "request": asked,
         "gradient_mb": round(sum(work.gradient_bytes) / 1e6, 3),
         "variables": len(work.gradient_bytes),
         "meetings": work.meetings,
-        "projections": [
-            {"lever": lever, "gbit": float(gbit)}
-            | dataclasses.asdict(project(work, request.network(float(gbit)), setting, int(ranks)))
-            for lever, setting in settings.items()
-            for gbit in request.gbit
-            for ranks in request.ranks
-        ],
+        "projections": projections,
     }
 
 
 def by_lever(result: Result) -> Projections:
     """Return lever -> (Gbit/s, ranks) -> projection."""
-    found: Projections = {}
-    for one in result["projections"]:
-        lever, gbit = one["lever"], one["gbit"]
-        values = {name: one[name] for name in one if name not in ("lever", "gbit")}
-        found.setdefault(lever, {})[gbit, one["ranks"]] = Projection(**values)
-    return found
+    levers: Projections = {}
+    for values in result["projections"]:
+        values = dict(values)
+        lever, gbit = values.pop("lever"), values.pop("gbit")
+        levers.setdefault(lever, {})[gbit, values["ranks"]] = Projection(**values)
+    return levers
 
 
 def projection_table(result: Result) -> str:
@@ -248,17 +235,10 @@ def _draw_panel(axes: Axes, found: Projections, gbit: float) -> None:
     for (lever, places), colour in zip(found.items(), _COLOURS, strict=True):
         ranks = sorted(number for speed, number in places if speed == gbit)
         values = [100 * places[gbit, number].efficiency for number in ranks]
-        is_base = lever == "as it is"
-        axes.plot(
-            ranks,
-            values,
-            color=colour,
-            marker="o",
-            markersize=4 if is_base else 3,
-            lw=2.5 if is_base else 1.2,
-            ls="-" if is_base else "--",
-            label=lever,
-        )
+        style: dict[str, Any] = {"lw": 1.2, "ls": "--", "markersize": 3}
+        if lever == "as it is":
+            style = {"lw": 2.5, "markersize": 4}
+        axes.plot(ranks, values, color=colour, marker="o", label=lever, **style)
     axes.set_title(f"{gbit:g} Gbit/s", loc="left", fontweight="bold")
     axes.set_xscale("log", base=2)
     axes.set_xticks(ranks, [str(number) for number in ranks])
@@ -274,5 +254,5 @@ def _waits(one: Projection) -> str:
         "normalization": one.meeting_s,
         "storage": one.input_s,
     }
-    name = max(parts, key=lambda part: parts[part])
-    return f"{name} {parts[name] / one.step_s:.0%}" if parts[name] else "nothing"
+    name, seconds = max(parts.items(), key=lambda part: part[1])
+    return f"{name} {seconds / one.step_s:.0%}" if seconds else "nothing"

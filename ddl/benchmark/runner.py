@@ -7,12 +7,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ddl.benchmark.reports import say
 from ddl.benchmark.trial import RESULT, STARTED, Trial
+from ddl.distributed.job.launcher import usable_cores
 from ddl.doctor.allreduce import run_bounded
 
 TIMEOUT_S = 900.0
@@ -50,8 +52,9 @@ def run_trial(setup: Setup) -> dict[str, Any]:
     """
     command = [sys.executable, "-m", "ddl.benchmark.trial", setup.trial.to_json()]
     if setup.ranks > 1:
-        command = [_mpirun(), "-np", str(setup.ranks), *_flags(setup), *command]
-    status, output = run_bounded(command, _environment(setup), int(TIMEOUT_S))
+        crowded = ["--oversubscribe"] if setup.ranks > usable_cores() else []
+        command = [_mpirun(), "-np", str(setup.ranks), *setup.flags, *crowded, *command]
+    status, output = run_bounded(command, _environment(setup), TIMEOUT_S)
     lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
     if status != 0 or not lines:
         raise TrialError(
@@ -61,16 +64,13 @@ def run_trial(setup: Setup) -> dict[str, Any]:
     return found
 
 
-def run_in_turn(
-    setups: Mapping[str, Setup], rounds: int, say: Callable[[str], object]
-) -> dict[str, list[dict[str, Any]]]:
+def run_in_turn(setups: Mapping[str, Setup], rounds: int) -> dict[str, list[dict[str, Any]]]:
     """Run every setup once per round, and return the results by name, in order."""
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in setups}
     for number in range(rounds):
         for name, setup in setups.items():
-            found = run_trial(setup)
-            results[name].append(found)
-            rate = found.get("samples_per_s")
+            results[name].append(run_trial(setup))
+            rate = results[name][-1].get("samples_per_s")
             say(f"round {number + 1} of {rounds}: {name}" + (f": {rate:.1f}/s" if rate else ""))
     return results
 
@@ -81,13 +81,6 @@ def _mpirun() -> str:
     if found is None:
         raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
     return found
-
-
-def _flags(setup: Setup) -> list[str]:
-    from ddl.distributed.job.launcher import usable_cores
-
-    crowded = setup.ranks > usable_cores()
-    return [*setup.flags, *(["--oversubscribe"] if crowded else [])]
 
 
 def _environment(setup: Setup) -> dict[str, str]:

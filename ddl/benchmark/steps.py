@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ddl.benchmark.comparison import Comparison, measure
-from ddl.benchmark.reports import Result, markdown, report, rounded, say
+from ddl.benchmark.reports import Result, markdown, report, rounded
 from ddl.benchmark.requests import Request
 from ddl.training.plan.plan import Plan
 from ddl.training.profiling.step_time import PARTS, profiled_steps
@@ -67,11 +67,9 @@ class StepsRequest(Request):
             setups[name] = self.setup()
         return Comparison("steps", setups, "step_ms", "ms")
 
-
-def run(request: StepsRequest) -> None:
-    """Measure the parts of a step, and report them."""
-    result = measure(request.comparison(), request.rounds, say)
-    report(request.output, result, steps_table, draw_steps)
+    def run(self) -> None:
+        """Measure the parts of a step, and report them."""
+        report(self.output, measure(self.comparison(), self.rounds), steps_table, draw_steps)
 
 
 def profile_of(plan: Plan) -> dict[str, Any]:
