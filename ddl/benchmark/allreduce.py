@@ -14,6 +14,7 @@ import ddl.distributed as dist
 from ddl.benchmark.reports import Result, markdown, report, rounded, shown, summary
 from ddl.benchmark.runner import Setup, run_trial
 from ddl.benchmark.trial import Trial
+from ddl.doctor.allreduce import named_size
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
@@ -114,18 +115,10 @@ def draw_allreduce(result: Result, path: Path) -> None:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         # matplotlib writes powers as formulas, which our figures show unrendered; so name the ticks.
-        axes.set_xticks(sizes, [_named_size(size) for size in sizes])
+        axes.set_xticks(sizes, [named_size(size) for size in sizes])
         powers = 10.0 ** np.arange(*np.floor(np.log10([min(medians), 10 * max(medians)])))
         axes.set_yticks(powers, [f"{power:g}" for power in powers])
         axes.minorticks_off()
         axes.set_xlabel("message")
         axes.set_ylabel("ms")
         axes.set_title(f"all-reduce on {result['ranks']} ranks", loc="left", fontweight="bold")
-
-
-def _named_size(size: int) -> str:
-    """Return "4 B", "16 KiB", "64 MiB"."""
-    for unit, number in (("MiB", 2**20), ("KiB", 2**10)):
-        if size >= number:
-            return f"{size / number:.3g} {unit}"
-    return f"{size} B"

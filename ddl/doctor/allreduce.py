@@ -112,6 +112,14 @@ def measure() -> dict[str, Any]:
     return result
 
 
+def named_size(size_bytes: int) -> str:
+    """Return "4 B", "16 KiB", "64 MiB"."""
+    for unit, number in (("MiB", 2**20), ("KiB", 2**10)):
+        if size_bytes >= number:
+            return f"{size_bytes / number:.3g} {unit}"
+    return f"{size_bytes} B"
+
+
 def main() -> None:
     """Measure, and print the result on rank 0 for `check` to read."""
     result = measure()

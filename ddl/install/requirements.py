@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.install import cache, host
-from ddl.install.environment import Environment, canonical
+from ddl.install.environment import TENSORFLOWS, Environment, canonical
 
 PACKAGING_TOOLS = ("setuptools==80.10.2", "wheel==0.48.0", "packaging==26.3")
 """Needed for an editable install and for Horovod's setup.py, which fails with newer setuptools."""
@@ -46,13 +46,7 @@ def fit(
 def missing(requirements: Iterable[str], installed: Iterable[str]) -> list[str]:
     """Return the requirements whose package is not installed in any version."""
     present = set(installed)
-    if present & {
-        "tensorflow",
-        "tensorflow-cpu",
-        "tensorflow-gpu",
-        "tf-nightly",
-        "intel-tensorflow",
-    }:
+    if present.intersection(TENSORFLOWS):
         present |= {"tensorflow", "tensorflow-cpu"}
     return [r for r in requirements if name_of(r) not in present]
 

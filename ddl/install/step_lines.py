@@ -59,7 +59,6 @@ def run_logged(
     command: Sequence[str | Path],
     log: Path,
     env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
 ) -> None:
     """Run a command, append its output to `log`, and print its progress every 10 s.
 
@@ -68,19 +67,17 @@ def run_logged(
         command: Program and arguments. It ends with this process, even after `kill -9`.
         log: Log file; kept after a failure.
         env: Complete environment of the command (default: that of this process).
-        cwd: Working directory of the command.
 
     Raises:
         CommandFailure: Its exit status was not 0; the message holds the end of the log.
         Problem: The disk is full.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab", buffering=0) as sink:
-        sink.write(f"$ {' '.join(map(str, command))}\n".encode())
+    with log.open("ab", buffering=0) as file:
+        file.write(f"$ {' '.join(map(str, command))}\n".encode())
         process = subprocess.Popen(
             [str(part) for part in command],
             env=env,
-            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -90,7 +87,7 @@ def run_logged(
         with process:
             for chunk in _chunks(process, what):
                 disk_is_full |= b"No space left on device" in chunk
-                sink.write(chunk)
+                file.write(chunk)
     if process.returncode == 0:
         return
     raise disk_full(log.parent) if disk_is_full else CommandFailure(what, log)
@@ -112,8 +109,8 @@ def _chunks(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
         chunk = os.read(output, 1 << 16)
         if not chunk:
             return
-        found = _PERCENT.findall(chunk)
-        percent = f", {int(found[-1])}%" if found else percent
+        for number in _PERCENT.findall(chunk):
+            percent = f", {int(number)}%"
         yield chunk
 
 

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ddl.install.mpi import Mpi
 from ddl.install.problem import Problem
 from ddl.install.relocate import relocate
 from ddl.install.requirements import BUILD_TOOLS, Wheelhouse
-from ddl.install.step_lines import run_logged, say
+from ddl.install.step_lines import say
 
 _BUILD_OPTION = re.compile(
     r"HOROVOD_(WITH(OUT)?_\w+|GPU|GPU_\w+|CPU_OPERATIONS|CUDA_HOME|ROCM_HOME|NCCL_(HOME|INCLUDE|LIB|LINK)"
@@ -68,8 +68,8 @@ def describe(
         "python": env.tag,
         "platform": env.platform,
         "simd": sorted(_SIMD_FLAGS & set(found[1].split() if found else ())),
-        "mpi": mpi.facts(),
-        "compiler": {"path": compiler.path, "version": compiler.version} if compiler else None,
+        "mpi": asdict(mpi),
+        "compiler": asdict(compiler) if compiler else None,
         "options": dict(options),
         "nccl": {k: v for k, v in env.packages.items() if k.startswith("nvidia-nccl")},
         "cuda": _cuda_version(options) if options.get("HOROVOD_GPU_OPERATIONS") else "",
@@ -155,22 +155,11 @@ class HorovodWheel:
         if options.get("HOROVOD_GPU_OPERATIONS") == "NCCL":
             environ |= _nccl_of_wheel(env, work / "nccl")
         say(f"setup:   building Horovod with {host.build_jobs()} compiler(s) at once; log: {log}")
-        flags = ["--no-build-isolation", "--no-deps", "--no-index", "--no-cache-dir"]
-        command: list[str | Path] = [
-            env.python,
-            "-m",
-            "pip",
-            "wheel",
-            "-v",
-            *flags,
-            "-w",
-            work / "built",
-            source,
-        ]
-        run_logged("building Horovod", command, log, environ)
-        wheel = relocate(
-            env, next((work / "built").glob("*.whl")), self.key, mpi, folder, environ, log
-        )
+        flags = ["-v", "--no-build-isolation", "--no-deps", "--no-index", "--no-cache-dir"]
+        arguments: list[str | Path] = ["wheel", *flags, "-w", work / "built", source]
+        env.pip("building Horovod", arguments, log, environ)
+        built = next((work / "built").glob("*.whl"))
+        wheel = relocate(env, built, self.key, mpi, folder, environ, log)
         shutil.rmtree(work)
         stored = {"wheel": wheel.name, "sha256": cache.file_sha256(wheel), "key": self.key}
         cache.write_json(folder / "key.json", stored)
@@ -210,5 +199,4 @@ def _build_environ(
     if mpi.source == "wheel":
         environ["PATH"] = f"{env.scripts}{os.pathsep}{environ.get('PATH', '')}"
     environ.setdefault("MAKEFLAGS", f"-j{host.build_jobs()}")
-    environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     return with_tools(environ, tools)
