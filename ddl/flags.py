@@ -13,7 +13,7 @@ import re
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from ddl.distributed.job.launcher import placement
@@ -69,11 +69,9 @@ class Parser(argparse.ArgumentParser):
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = [flag for flag in flags if flag.startswith(word)]
             near = near or difflib.get_close_matches(word, flags, 1)
-            expected = (
-                f"{' or '.join(near)}; --help lists all flags"
-                if near
-                else "a flag that --help lists"
-            )
+            expected = "a flag that --help lists"
+            if near:
+                expected = f"{' or '.join(near)}; --help lists all flags"
             kind = "flag" if word.startswith("-") else "argument"
             self.error(f"Received: unknown {kind} {word}. Expected: {expected}.")
         return found
@@ -132,10 +130,9 @@ def add_flags(
         helps = _helps_of(part)
         for field in dataclasses.fields(part):
             default = defaults.get(field.name, default_of(field))
-            names = tuple(known.get(field.name, ()))
-            help_text = (
-                helps[field.name].rstrip(".") + _shown_names(names) + _shown_default(default)
-            )
+            names = ", ".join(known.get(field.name, ()))
+            listed = f": {names}" if names else ""
+            help_text = helps[field.name].rstrip(".") + listed + _shown_default(default)
             _add_flag(group, field, help_text.replace("%", "%%"), default)
 
 
@@ -166,11 +163,12 @@ def given_flags(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default: Any) -> None:
     kind = str(field.type).removesuffix(" | None")
     flag = "--" + field.name.replace("_", "-")
-    several = kind.startswith("Mapping") or kind == "tuple[str, ...]"
-    if several:
-        metavar = "NAME=VALUE" if kind.startswith("Mapping") else "NAME"
-        many = "+" if kind.startswith("Mapping") else "*"  # `--metric` alone means no metric
-        group.add_argument(flag, nargs=many, action="extend", metavar=metavar, help=help_text)
+    several = {"action": "extend", "help": help_text}
+    if kind.startswith("Mapping"):
+        group.add_argument(flag, nargs="+", metavar="NAME=VALUE", **several)
+        return
+    if kind == "tuple[str, ...]":  # `--metric` alone means no metric
+        group.add_argument(flag, nargs="*", metavar="NAME", **several)
         return
     required = default is dataclasses.MISSING
     reader = _reader(field.name, kind)
@@ -207,10 +205,6 @@ def _metavar(name: str, kind: str) -> str:
         if name.endswith(ending):
             return unit
     return _WORDS.get(name) or _METAVARS.get(kind, "NAME")
-
-
-def _shown_names(names: Sequence[str]) -> str:
-    return f": {', '.join(names)}" if names else ""
 
 
 def _shown_default(default: Any) -> str:

@@ -129,8 +129,9 @@ def _left(mount: Path, path: str, names: tuple[str, str, str]) -> Iterator[int]:
     for folder in (group, *group.parents):
         try:
             limit, used = (_number(mount / folder / name) for name in names[:2])
+            statistics = (mount / folder / "memory.stat").read_text().splitlines()
             # Cached files count as used, but the kernel can reclaim them.
-            reclaimable = _statistic(mount / folder / "memory.stat", names[2])
+            reclaimable = int(dict(line.split(" ", 1) for line in statistics).get(names[2], 0))
         except (OSError, ValueError):
             continue
         if limit < _UNLIMITED:
@@ -140,11 +141,3 @@ def _left(mount: Path, path: str, names: tuple[str, str, str]) -> Iterator[int]:
 def _number(path: Path) -> int:
     text = path.read_text().strip()
     return _UNLIMITED if text == "max" else int(text)
-
-
-def _statistic(path: Path, name: str) -> int:
-    for line in path.read_text().splitlines():
-        key, _, value = line.partition(" ")
-        if key == name:
-            return int(value)
-    return 0

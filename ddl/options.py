@@ -43,7 +43,10 @@ class Option:
 
 
 REQUIRED = "required"
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_BOOLS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
 _EXPECTED = {
     "int": "a whole number",
     "float": "a number",
@@ -179,7 +182,7 @@ def parse_value(text: str, option: Option) -> Any:
         return size if len(size) > 1 else size[0]
     try:
         return _parse(text, option.type)
-    except ValueError:
+    except (ValueError, KeyError):
         raise _refusal(text, option, _EXPECTED) from None
 
 
@@ -268,12 +271,6 @@ def _parse(text: str, kind: str) -> Any:
     return values[0] if alone and len(values) == 1 else values
 
 
-def _parse_bool(text: str) -> bool:
-    if text.lower() not in (*_TRUE, *_FALSE):
-        raise ValueError
-    return text.lower() in _TRUE
-
-
 def _parse_path(text: str) -> Path:
     if not text:  # Path("") is the working directory
         raise ValueError
@@ -283,7 +280,7 @@ def _parse_path(text: str) -> Path:
 _SCALARS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
-    "bool": _parse_bool,
+    "bool": lambda text: _BOOLS[text.lower()],
     "str": str,
     "Path": _parse_path,
 }

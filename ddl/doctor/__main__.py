@@ -62,7 +62,7 @@ def describe(facts: Mapping[str, Any]) -> Iterator[str]:
     yield _line("cores", {k: v for k, v in cores.items() if k != "threads_per_rank"})
     threads = [f"{t} with {n} rank(s)" for n, t in cores["threads_per_rank"].items()]
     yield f"{'':10}threads per rank: {', '.join(threads)}"
-    yield f"{'memory':10}{found['memory_gb']} GB available"
+    yield f"{'memory':10}{facts['memory_gb']} GB available"
     for index, (name, value) in enumerate(facts["settings"].items()):
         yield f"{'settings' if index == 0 else '':10}{name}={value}"
 
