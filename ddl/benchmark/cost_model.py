@@ -16,6 +16,7 @@ from statistics import NormalDist
 import numpy as np
 
 from ddl.distributed.gradients.buckets import in_buckets
+from ddl.ranges import check_choice
 
 ALGORITHMS = ("ring", "tree", "hierarchical")
 BACKWARD_PART = 2 / 3
@@ -48,11 +49,6 @@ class Network:
     def bytes_per_s(self) -> float:
         """Bandwidth of the link in one direction."""
         return self.gbit * 1e9 / 8 * self.efficiency
-
-    @property
-    def local_bytes_per_s(self) -> float:
-        """Bandwidth between two ranks of a host."""
-        return self.local_gbit * 1e9 / 8
 
 
 @dataclass(frozen=True)
@@ -144,10 +140,7 @@ def reduce_s(size_bytes: float, ranks: int, network: Network, algorithm: str = "
     tree: the whole message goes up and down log2(n) levels.
     hierarchical: a ring in each host, then rings over hosts on the parts, then a ring in each host.
     """
-    if algorithm not in ALGORITHMS:
-        raise ValueError(
-            f"Received: algorithm={algorithm!r}. Expected one of: {', '.join(ALGORITHMS)}."
-        )
+    check_choice("algorithm", algorithm, ALGORITHMS)
     if ranks <= 1:
         return 0.0
     local = min(ranks, network.ranks_per_host)
@@ -239,5 +232,5 @@ def _meeting_s(network: Network, setting: Setting, ranks: int) -> float:
 
 def _message_s(size_bytes: float, network: Network, *, is_local: bool) -> float:
     if is_local:
-        return network.local_latency_s + size_bytes / network.local_bytes_per_s
+        return network.local_latency_s + size_bytes / (network.local_gbit * 1e9 / 8)
     return network.latency_s + size_bytes / network.bytes_per_s

@@ -21,7 +21,6 @@ def fetch(env: Environment, tools: Path) -> Path:
         if not archive.exists():
             with cache.publish(archive.parent) as partial:
                 _download(env, tools, partial)
-                check(partial / archive.name)
     check(archive)
     return archive
 

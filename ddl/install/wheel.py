@@ -136,14 +136,11 @@ class HorovodWheel:
                 raise host.missing_compiler()
             host.check_space(cache.root(), 10**9, "the build of Horovod")
             with cache.publish(self.folder) as partial:
-                self._build(env, mpi, options, partial)
-        built = self.cached()
-        if built is None:
-            raise RuntimeError(f"{self.folder}: cannot read back the wheel that was just written")
-        return built
+                name = self._build(env, mpi, options, partial)
+            return self.folder / name
 
-    def _build(self, env: Environment, mpi: Mpi, options: Mapping[str, str], folder: Path) -> None:
-        """Build the wheel and key.json into `folder`; `work` inside is temporary."""
+    def _build(self, env: Environment, mpi: Mpi, options: Mapping[str, str], folder: Path) -> str:
+        """Build the wheel and key.json into `folder`, and return the wheel's name; `work` inside is temporary."""
         work, tools = folder / "work", folder / "work/tools"
         log = cache.root() / "logs" / f"build-{self.digest}.log"
         Wheelhouse.of(env, "the build tools", BUILD_TOOLS).install(
@@ -163,6 +160,7 @@ class HorovodWheel:
         shutil.rmtree(work)
         stored = {"wheel": wheel.name, "sha256": cache.file_sha256(wheel), "key": self.key}
         cache.write_json(folder / "key.json", stored)
+        return wheel.name
 
 
 def without_compiler(key: Mapping[str, Any]) -> HorovodWheel | None:
