@@ -87,7 +87,7 @@ def check_folder(name: str, path: Path) -> None:
         pass
     except OSError as error:  # a name that is too long
         raise _cannot_make(name, path, error) from error
-    nearest = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+    nearest = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
     if not nearest.is_dir():
         what = "a broken link" if nearest.is_symlink() and not nearest.exists() else "no folder"
         raise ValueError(

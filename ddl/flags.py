@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the values of the flags, None for flags that were not given."""
-        found, unknown = self.parse_known_args(args, namespace)
+        values, unknown = self.parse_known_args(args, namespace)
         if unknown:
             word = unknown[0].partition("=")[0]
             flags = [flag for action in self._actions for flag in action.option_strings]
@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
                 expected = f"{' or '.join(near)}; --help lists all flags"
             kind = "flag" if word.startswith("-") else "argument"
             self.error(f"Received: unknown {kind} {word}. Expected: {expected}.")
-        return found
+        return values
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""

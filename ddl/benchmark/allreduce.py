@@ -110,7 +110,7 @@ def draw_allreduce(result: Result, path: Path) -> None:
     sizes = [int(size) for size in result["seconds"]]
     with new_figure(path, 480, 320) as figure:
         axes = figure.add_subplot()
-        medians = [1e3 * one["median"] for one in result["seconds"].values()]
+        medians = [1e3 * values["median"] for values in result["seconds"].values()]
         axes.plot(sizes, medians, color=FOUND, marker="o")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")

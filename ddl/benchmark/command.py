@@ -11,16 +11,12 @@ from typing import Any
 from ddl import options
 from ddl.benchmark.runner import TrialError
 from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.ranges import expected_one_of
 
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand.
-
-    Attributes:
-        request: "module:class" of its settings. Each field is a flag, and `run()` measures and reports.
-        doc: one line of help.
-    """
+    """A subcommand: "module:class" of its request, with a flag for each field and a method `run`, and a line of help."""
 
     request: str
     doc: str
@@ -55,13 +51,7 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Launcher:
-    """A script with subcommands.
-
-    Attributes:
-        name: of the script, without its ending.
-        doc: the script's docstring, for `--help`.
-        commands: name of each subcommand -> the subcommand.
-    """
+    """A script with subcommands; `doc` is its docstring, for `--help`."""
 
     name: str
     doc: str
@@ -70,7 +60,9 @@ class Launcher:
     def overview(self) -> Parser:
         """Return a parser that knows only the names of the subcommands, for `--help`."""
         width = max(map(len, self.commands)) + 1
-        listed = "\n".join(f"    {name:<{width}} {one.doc}" for name, one in self.commands.items())
+        listed = "\n".join(
+            f"    {name:<{width}} {command.doc}" for name, command in self.commands.items()
+        )
         text = f"{self.doc.rstrip()}\n\nSubcommands:\n\n{listed}"
         parser = Parser(self.name, text, "WHAT [flags]")
         parser.add_argument("what", choices=list(self.commands), help="subcommand to run")
@@ -120,7 +112,7 @@ def _request(kind: Any, arguments: dict[str, Any]) -> Any:
         model = arguments.get("model", kind.model)
         if model not in MODELS:
             raise ValueError(
-                f"Received: model_option with model={model!r}. Expected: one of: {', '.join(MODELS)}."
+                f"Received: model_option with model={model!r}. {expected_one_of(model, MODELS)}"
             )
         arguments["model_option"] = MODELS.parse(model, arguments["model_option"])
     if "data_option" in arguments:

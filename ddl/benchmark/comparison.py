@@ -45,9 +45,9 @@ def measure(comparison: Comparison, rounds: int) -> Result:
         "benchmark": comparison.name,
         "unit": comparison.unit,
         "setups": {name: dataclasses.asdict(setup) for name, setup in comparison.setups.items()},
-        "values": {name: summary(found) | {"all": found} for name, found in values.items()},
+        "values": {name: summary(numbers) | {"all": numbers} for name, numbers in values.items()},
         "base": base,
-        "ratios": {name: summary(found) | {"all": found} for name, found in ratios.items()},
+        "ratios": {name: summary(numbers) | {"all": numbers} for name, numbers in ratios.items()},
         "results": results,
     }
 

@@ -151,9 +151,9 @@ def traffic_of(model: Any) -> tuple[list[int], int]:
     """Return the bytes of each trainable variable's float32 gradient, and a step's normalization reductions."""
     sizes = [4 * math.prod(variable.shape) for variable in model.trainable_variables]
     synchronized = [
-        one
-        for one in model._flatten_layers()
-        if getattr(one, "synchronized", False) and one.trainable
+        layer
+        for layer in model._flatten_layers()
+        if getattr(layer, "synchronized", False) and layer.trainable
     ]
     return sizes, 2 * len(synchronized)
 
@@ -198,13 +198,13 @@ def projection_table(result: Result) -> str:
         [
             f"{place[0]:g}",
             str(place[1]),
-            f"{one.ranks * samples / one.step_s:,.0f}",
-            f"{one.speedup:.1f}",
-            f"{one.efficiency:.0%}",
-            _waits(one),
+            f"{projection.ranks * samples / projection.step_s:,.0f}",
+            f"{projection.speedup:.1f}",
+            f"{projection.efficiency:.0%}",
+            _waits(projection),
             *(f"{found[lever][place].efficiency:.0%}" for lever in levers),
         ]
-        for place, one in found["as it is"].items()
+        for place, projection in found["as it is"].items()
     ]
     columns = ["Gbit/s", "ranks", "samples/s", "times", "efficiency", "waits for", *levers]
     return markdown(columns, rows)
@@ -231,8 +231,8 @@ def draw_projection(result: Result, path: Path) -> None:
                 axes.legend(loc="lower left", fontsize=7)
 
 
-def _draw_panel(axes: Axes, found: Projections, gbit: float) -> None:
-    for (lever, places), colour in zip(found.items(), _COLOURS, strict=True):
+def _draw_panel(axes: Axes, levers: Projections, gbit: float) -> None:
+    for (lever, places), colour in zip(levers.items(), _COLOURS, strict=True):
         ranks = sorted(number for speed, number in places if speed == gbit)
         values = [100 * places[gbit, number].efficiency for number in ranks]
         style: dict[str, Any] = {"lw": 1.2, "ls": "--", "markersize": 3}
@@ -246,13 +246,13 @@ def _draw_panel(axes: Axes, found: Projections, gbit: float) -> None:
     axes.set_ylim(0, 105)
 
 
-def _waits(one: Projection) -> str:
+def _waits(projection: Projection) -> str:
     """Return what a step waits for longest, with its share of the step."""
     parts = {
-        "reduction": one.exposed_s,
-        "the slowest rank": one.straggler_s,
-        "normalization": one.meeting_s,
-        "storage": one.input_s,
+        "reduction": projection.exposed_s,
+        "the slowest rank": projection.straggler_s,
+        "normalization": projection.meeting_s,
+        "storage": projection.input_s,
     }
     name, seconds = max(parts.items(), key=lambda part: part[1])
-    return f"{name} {seconds / one.step_s:.0%}" if seconds else "nothing"
+    return f"{name} {seconds / projection.step_s:.0%}" if seconds else "nothing"

@@ -102,11 +102,11 @@ class DataRequest(Request):
         synthetic = {"channels", "classes", "storage"}
         if not is_sized(self.data):
             synthetic.add("image_size")
-        for one in dataclasses.fields(self):
-            value = getattr(self, one.name)
-            if one.name in synthetic and value != one.default:
+        for entry in dataclasses.fields(self):
+            value = getattr(self, entry.name)
+            if entry.name in synthetic and value != entry.default:
                 raise ValueError(
-                    f"Received: {one.name}={value} with data={self.data}. Expected: no {one.name}, which sets up "
+                    f"Received: {entry.name}={value} with data={self.data}. Expected: no {entry.name}, which sets up "
                     "synthetic samples; your own data bring theirs."
                 )
         _ = self.fits_memory  # refuses data that cannot be trained on

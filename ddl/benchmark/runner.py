@@ -60,8 +60,8 @@ def run_trial(setup: Setup) -> dict[str, Any]:
         raise TrialError(
             f"The trial {setup} ended with status {status}. Its output ends with:\n{output[-3000:]}"
         )
-    found: dict[str, Any] = json.loads(lines[-1])
-    return found
+    result: dict[str, Any] = json.loads(lines[-1])
+    return result
 
 
 def run_in_turn(setups: Mapping[str, Setup], rounds: int) -> dict[str, list[dict[str, Any]]]:
@@ -77,10 +77,10 @@ def run_in_turn(setups: Mapping[str, Setup], rounds: int) -> dict[str, list[dict
 
 def _mpirun() -> str:
     beside = Path(sys.executable).parent / "mpirun"
-    found = str(beside) if beside.exists() else shutil.which("mpirun")
-    if found is None:
+    mpirun = str(beside) if beside.exists() else shutil.which("mpirun")
+    if mpirun is None:
         raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
-    return found
+    return mpirun
 
 
 def _environment(setup: Setup) -> dict[str, str]:

@@ -54,7 +54,7 @@ def describe(
     cpuinfo: Path = Path("/proc/cpuinfo"),
 ) -> dict[str, Any]:
     """Return everything that affects the binary; its digest is the cache key."""
-    found = re.search(
+    flags = re.search(
         r"^flags\s*:(.*)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE
     )
     tensorflow = env.tensorflow()
@@ -67,7 +67,7 @@ def describe(
         "tensorflow": tensorflow,
         "python": env.tag,
         "platform": env.platform,
-        "simd": sorted(_SIMD_FLAGS & set(found[1].split() if found else ())),
+        "simd": sorted(_SIMD_FLAGS & set(flags[1].split() if flags else ())),
         "mpi": asdict(mpi),
         "compiler": asdict(compiler) if compiler else None,
         "options": dict(options),
