@@ -79,7 +79,7 @@ def check_folder(name: str, path: Path) -> None:
         path: of the folder; its parents may be missing.
 
     Raises:
-        ValueError: it or its nearest existing parent is no folder or cannot be written.
+        ValueError: it or its nearest existing parent is not a folder, or cannot be written.
     """
     try:
         path.lstat()
@@ -89,7 +89,7 @@ def check_folder(name: str, path: Path) -> None:
         raise _cannot_make(name, path, error) from error
     nearest = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
     if not nearest.is_dir():
-        what = "a broken link" if nearest.is_symlink() and not nearest.exists() else "no folder"
+        what = "a broken link" if nearest.is_symlink() and not nearest.exists() else "not a folder"
         raise ValueError(
             f"Received: {name}={path}, but {nearest} is {what}. Expected: a folder, or a name for a new one."
         )

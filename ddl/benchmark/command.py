@@ -16,7 +16,7 @@ from ddl.ranges import expected_one_of
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand: "module:class" of its request, with a flag for each field and a method `run`, and a line of help."""
+    """A subcommand: the "module:class" of its request, which has a flag for each field and `run`; a line of help."""
 
     request: str
     doc: str

@@ -89,7 +89,7 @@ class ProjectRequest:
             MODELS.check(self.model, **self.model_option)
         elif not Path(self.model).is_file():
             raise ValueError(
-                f"Received: model={self.model!r}, which is no file. Expected: a .keras file, or one of: "
+                f"Received: model={self.model!r}, which is not a file. Expected: a .keras file, or one of: "
                 f"{', '.join(MODELS)}."
             )
 
