@@ -19,6 +19,7 @@ from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.steps import profile_of
 from ddl.benchmark.trial import STARTED, Trial, rate
 from ddl.data.source import Source, Subset
+from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.training.data.training_data import TrainingData
 
@@ -65,8 +66,6 @@ def read_input(trial: Trial) -> dict[str, Any]:
 @contextlib.contextmanager
 def read_batches(trial: Trial) -> Iterator[tuple[Any, int]]:
     """Return this rank's endless batches, read as our loop reads them, and the steps of an epoch."""
-    from ddl.distributed.job.launcher import threads_per_rank
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plan = plan_of(trial, folder, stored(trial, folder))
