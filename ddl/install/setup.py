@@ -13,7 +13,7 @@ from ddl.install import cache, host, mpi, patches, requirements, sdist, venv, wh
 from ddl.install.environment import Environment, ProbeError, ask, with_tools
 from ddl.install.mpi import Mpi
 from ddl.install.problem import Problem
-from ddl.install.requirements import PACKAGING_TOOLS, Wheelhouse
+from ddl.install.requirements import PACKAGING_TOOLS, fetch_wheels
 from ddl.install.step_lines import say, step
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -162,11 +162,11 @@ def _install_packages(setup: Setup, stage: str, wanted: list[str]) -> None:
     # pip allows no extras in constraints.
     constraints = [line.replace("[and-cuda]", "") for line in setup.pinned()]
     with step(f"{stage}: {len(wanted)} requirements to the cache"):
-        house = Wheelhouse.of(setup.env, stage, wanted, constraints, is_complete=is_complete)
+        wheels = fetch_wheels(setup.env, stage, wanted, constraints, is_complete=is_complete)
     with step(f"{stage}: installing"), setup.stamp.stage(stage, digest):
         # In our own venv, modules are compiled at first import. Most are never imported: it halves the time.
         compiled = [] if setup.stamp.path is None else ["--no-compile"]
-        house.install(setup.env, stage, *compiled)
+        setup.env.pip(f"installing {stage}", ["install", *wheels, *compiled], _log(stage))
 
 
 def _install_missing(setup: Setup, stage: str, wanted: list[str], flags: list[str]) -> None:
@@ -178,7 +178,7 @@ def _install_missing(setup: Setup, stage: str, wanted: list[str], flags: list[st
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("".join(f"{n}=={v}\n" for n, v in setup.env.packages.items()))
         arguments: list[str | Path] = ["install", "-c", constraints, *flags, *wanted]
-        setup.env.pip(f"installing {stage}", arguments, cache.root() / f"logs/install-{stage}.log")
+        setup.env.pip(f"installing {stage}", arguments, _log(stage))
 
 
 def _install_horovod(setup: Setup) -> None:
@@ -194,9 +194,12 @@ def _install_horovod(setup: Setup) -> None:
     with step("Horovod"):
         path = wanted.obtain(setup.env, setup.mpi, options)
         with setup.stamp.stage("horovod", wanted.digest):
-            log = cache.root() / "logs" / f"install-{wanted.digest}.log"
             flags = ["--no-index", "--no-deps", "--force-reinstall"]
-            setup.env.pip("installing Horovod", ["install", *flags, path], log)
+            setup.env.pip("installing Horovod", ["install", *flags, path], _log(wanted.digest))
+
+
+def _log(name: str) -> Path:
+    return cache.root() / "logs" / f"install-{name}.log"
 
 
 def _project_digest() -> str:
@@ -211,13 +214,14 @@ def _install_ddl(setup: Setup) -> None:
         return
     with step("ddl itself"), tempfile.TemporaryDirectory() as temporary:
         tools = Path(temporary, "tools")
-        house = Wheelhouse.of(setup.env, "the packaging tools", PACKAGING_TOOLS)
-        house.install(setup.env, "the packaging tools", "--target", tools)
+        wheels = fetch_wheels(setup.env, "the packaging tools", PACKAGING_TOOLS)
+        target = ["install", *wheels, "--target", tools]
+        setup.env.pip("installing the packaging tools", target, _log("ddl"))
         with setup.stamp.stage("ddl", digest):
             arguments: list[str | Path] = ["install", "--no-index", "--no-deps"]
             arguments += [*_EDITABLE, CHECKOUT]
-            log, environ = cache.root() / "logs/install-ddl.log", with_tools(os.environ, tools)
-            setup.env.pip("installing ddl", arguments, log, environ)
+            environ = with_tools(os.environ, tools)
+            setup.env.pip("installing ddl", arguments, _log("ddl"), environ)
 
 
 def _check_loads(env: Environment) -> None:

@@ -20,7 +20,7 @@ from ddl.install.environment import Environment, with_tools
 from ddl.install.mpi import Mpi
 from ddl.install.problem import Problem
 from ddl.install.relocate import relocate
-from ddl.install.requirements import BUILD_TOOLS, Wheelhouse
+from ddl.install.requirements import BUILD_TOOLS, fetch_wheels
 from ddl.install.step_lines import say
 
 _BUILD_OPTION = re.compile(
@@ -143,9 +143,8 @@ class HorovodWheel:
         """Build the wheel and key.json into `folder`, and return the wheel's name; `work` inside is temporary."""
         work, tools = folder / "work", folder / "work/tools"
         log = cache.root() / "logs" / f"build-{self.digest}.log"
-        Wheelhouse.of(env, "the build tools", BUILD_TOOLS).install(
-            env, "the build tools", "--target", tools
-        )
+        wheels = fetch_wheels(env, "the build tools", BUILD_TOOLS)
+        env.pip("installing the build tools", ["install", *wheels, "--target", tools], log)
         source = sdist.unpack(sdist.fetch(env, tools), work)
         (source / "horovod/ddl_build.json").write_text(json.dumps(self.key))
         environ = _build_environ(env, mpi, options, tools)
