@@ -43,13 +43,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that accepts no abbreviated or repeated flags and reports errors in one line."""
 
     def __init__(self, name: str, doc: str, usage: str) -> None:
-        """Create the parser of a script.
-
-        Args:
-            name: Name of the script; errors begin with it.
-            doc: Docstring of the script; its first line goes above the flags, the rest below.
-            usage: Usage line, without optional flags.
-        """
+        """Create the parser of the script `name`. Its docstring's first line goes above the flags, the rest below."""
         first, *rest = doc.strip().splitlines()
         super().__init__(
             prog=f"{name}.py",
@@ -86,15 +80,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def complain(name: str, problem: object, is_ended: Callable[[], object] = bool) -> int:
-    """Print one line for all ranks, or for a rank that alone has a problem; return status 2.
+    """Print one line for all ranks of a script, or for a rank that alone has a problem; return status 2.
 
     Call it only before Horovod starts. Rank 0 prints and exits, which ends the job; the other ranks wait for that,
-    and print their own problem only if the job is still running.
-
-    Args:
-        name: Name of the script.
-        problem: The error message.
-        is_ended: Returns whether a signal asked this rank to end, if signals do not end it by themselves.
+    and print their own problem only if the job is still running. `is_ended` returns whether a signal asked this rank
+    to end, if signals do not end it by themselves.
     """
     rank = placement().rank
     if rank:
@@ -116,13 +106,8 @@ def add_flags(
 ) -> None:
     """Add a flag for every field of some dataclasses, one group per dataclass, with the help in their docstrings.
 
-    A field without a default that is not keyword-only becomes a positional argument.
-
-    Args:
-        parser: Parser of a script.
-        parts: The dataclasses.
-        defaults: Defaults of this script that override those of the fields.
-        known: Field name -> allowed names to append to its help.
+    A field without a default that is not keyword-only becomes a positional argument. `defaults` override those of the
+    fields. `known` has the names that a field allows, to append to its help.
     """
     for part in parts:
         doc = inspect.getdoc(part) or ""

@@ -26,13 +26,7 @@ class StatusLine:
         log_every_s: float = LOG_EVERY_S,
         redraws: bool | None = None,
     ) -> None:
-        """Show progress on `stream` (default: standard error).
-
-        Args:
-            stream: Terminal or log.
-            log_every_s: Minimum number of seconds between lines in a log.
-            redraws: Whether to redraw the line in place (default: on terminals that can).
-        """
+        """Show progress on `stream` (default: standard error), redrawn in place on terminals that can."""
         self._stream = stream or sys.stderr
         dumb = os.environ.get("TERM") == "dumb"
         self.redraws = self._stream.isatty() and not dumb if redraws is None else redraws

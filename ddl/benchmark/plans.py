@@ -12,6 +12,7 @@ from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.source import Source, Subset
 from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
+from ddl.data.sources.synthetic import Synthetic
 from ddl.distributed.job.launcher import placement
 from ddl.models.zoo import target_of
 from ddl.training.data.training_data import (
@@ -129,14 +130,10 @@ def make_samples(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pictures(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
-    made = [
-        microscope_picture(index, trial.image_size, trial.seed)
-        for index in range(min(trial.samples, _DIFFERENT_PICTURES))
-    ]
-    rows = np.arange(trial.samples) % len(made)
-    images = np.stack([image for image, _ in made])[rows]
-    masks = np.stack([mask for _, mask in made])[rows]
-    return (images * 255).astype(np.uint8), masks.astype(np.uint8)
+    count = min(trial.samples, _DIFFERENT_PICTURES)
+    made = Synthetic(microscope_picture, count, trial.image_size, trial.seed).read(range(count))
+    rows = np.arange(trial.samples) % count
+    return (made["image"][rows] * 255).astype(np.uint8), made["mask"][rows].astype(np.uint8)
 
 
 def _write_hdf5(images: np.ndarray, targets: np.ndarray, folder: Path) -> str:

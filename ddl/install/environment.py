@@ -122,13 +122,7 @@ def ask(
 ) -> Any:
     """Run a probe in an interpreter, and return the JSON on its last line of output.
 
-    It runs in `/` so that it imports installed packages, not this checkout.
-
-    Args:
-        python: the interpreter.
-        probe: Python source code.
-        environ: its variables (default: those of this process, without PYTHONPATH and GPUs).
-        timeout_s: time limit.
+    It runs in `/` so that it imports installed packages, not this checkout. By default it sees no PYTHONPATH and GPUs.
 
     Raises:
         ProbeError: the probe failed.

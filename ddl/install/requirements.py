@@ -58,16 +58,9 @@ def fetch_wheels(
     *,
     is_complete: bool = False,
 ) -> list[str | Path]:
-    """Return the pip arguments that install requirements from wheels in the cache.
+    """Return the pip arguments that install requirements from their wheels in the cache.
 
-    The first use downloads the wheels; later uses need no network.
-
-    Args:
-        env: the environment to install into.
-        what: what the requirements are, for progress lines and errors.
-        requirements: their lines.
-        constraints: lines of pip's constraints.
-        is_complete: whether the list is complete, so that pip adds no dependencies.
+    The first use downloads the wheels; later uses need no network. pip adds no dependencies to a complete list.
     """
     lists = {"requirements": sorted(requirements), "constraints": sorted(constraints)}
     facts = {**lists, "python": env.tag, "platform": env.platform}

@@ -62,11 +62,7 @@ def run_logged(
 ) -> None:
     """Run a command, append its output to `log`, and print its progress every 10 s.
 
-    Args:
-        what: What the command does, for progress lines and errors.
-        command: Program and arguments. It ends with this process, even after `kill -9`.
-        log: Log file; kept after a failure.
-        env: Complete environment of the command (default: that of this process).
+    The command ends with this process, even after `kill -9`. The log is kept after a failure.
 
     Raises:
         CommandFailure: Its exit status was not 0; the message holds the end of the log.
