@@ -153,8 +153,8 @@ def parts_of_epochs(found: Sequence[Definition], results: Path = RESULTS) -> str
         for way, trials in result.get("results", {}).items():
             if "after_last_step_s" in trials[-1]:
                 parts = [trials[-1][name] for name in ("epoch_s", "after_last_step_s")]
-                told = (", ".join(f"{seconds:.2f}" for seconds in part) for part in parts)
-                rows.append([f"{one.what}: {way}", *told])
+                texts = (", ".join(f"{seconds:.2f}" for seconds in part) for part in parts)
+                rows.append([f"{one.what}: {way}", *texts])
     columns = ["The last round of", "seconds of each epoch", "of which after its last step"]
     return markdown(columns, rows)
 
@@ -203,10 +203,10 @@ def _jitter(result: Mapping[str, Any]) -> tuple[str, float]:
 def _measured(result: Mapping[str, Any]) -> str:
     if "values" not in result:  # an all-reduce
         return f"{rounded(1e3 * result['latency_s'])} ms, {rounded(result['mb_per_s'])} MB/s"
-    told = [f"{name} {shown(values)}" for name, values in result["values"].items()]
+    measured = [f"{name} {shown(values)}" for name, values in result["values"].items()]
     beside = [f"{name} {number}" for name, number in numbers_beside(result).items()]
     extra = f"; {result['beside']} {', '.join(beside)}" if beside else ""
-    return f"{', '.join(told)} {result['unit']}{extra}"
+    return f"{', '.join(measured)} {result['unit']}{extra}"
 
 
 def _ratios(result: Mapping[str, Any]) -> str:
@@ -215,32 +215,32 @@ def _ratios(result: Mapping[str, Any]) -> str:
 
 def _wanted(one: Definition, result: Mapping[str, Any]) -> str:
     """Return the bounds, and whether the medians meet them."""
-    told = []
+    bounds = []
     if one.wanted is not None or one.most is not None:
         ratio = next(iter(result["ratios"].values()))["median"]
         if one.wanted is not None:
-            told.append(f"{one.wanted:g}" + (": not met" if ratio < one.wanted else ""))
+            bounds.append(f"{one.wanted:g}" + (": not met" if ratio < one.wanted else ""))
         if one.most is not None:
-            told.append(f"{one.most:g} at most" + (": not met" if ratio > one.most else ""))
+            bounds.append(f"{one.most:g} at most" + (": not met" if ratio > one.most else ""))
     if one.wanted_value is not None:
         values = [value["median"] for value in result["values"].values()]
         is_cost = result["unit"].split()[0] in _COSTS
         missed = max(values) > one.wanted_value if is_cost else values[:2][-1] < one.wanted_value
-        told.append(f"{one.wanted_value:,g} {result['unit']}" + (": not met" if missed else ""))
-    return ", ".join(told)
+        bounds.append(f"{one.wanted_value:,g} {result['unit']}" + (": not met" if missed else ""))
+    return ", ".join(bounds)
 
 
 def _source(one: Definition, result: Mapping[str, Any]) -> str:
     """Return the result's name, how often it was measured, when, and on which processor."""
     values = next(iter(result.get("values", result.get("seconds", {})).values()))
     rounds = len(values["all"]) if "all" in values else 0
-    told = [f"{rounds} round{'s' * (rounds > 1)}"] if rounds else []
+    origin = [f"{rounds} round{'s' * (rounds > 1)}"] if rounds else []
     facts = result.get("facts", {})
     if "started" in facts:
-        told.append(facts["started"][:10])
+        origin.append(facts["started"][:10])
     if "processor" in facts:
-        told.append(_machine(result))
-    return f"`{one.name}`" + (f" ({', '.join(told)})" if told else "")
+        origin.append(_machine(result))
+    return f"`{one.name}`" + (f" ({', '.join(origin)})" if origin else "")
 
 
 def _machine(result: Mapping[str, Any]) -> str:

@@ -43,9 +43,9 @@ def check_file(
     """Refuse the path of the setting `name` where no file or folder can be made. None passes. Writes nothing.
 
     Args:
-        name: of the setting.
-        path: of the output.
-        suffixes: that the path may end in; none allow any.
+        name: name of the setting.
+        path: value of the setting.
+        suffixes: allowed endings; none allow any.
         replaces: whether an existing file may be overwritten.
         parts: further files that are written with it, which must not exist.
     """
@@ -92,11 +92,7 @@ def check_folder(name: str, path: Path) -> None:
 def hold_folder(name: str, path: Path, lock: str, job: str) -> Iterator[None]:
     """Make the folder of the setting `name`, and keep other jobs out of it during the block.
 
-    Args:
-        name: of the setting.
-        path: of the folder.
-        lock: name of the lock file in it.
-        job: what the other job does there, such as "training".
+    `lock` is the name of the lock file in it, and `job` what the other job does there, such as "training".
     """
     with ExitStack() as held:
         try:
