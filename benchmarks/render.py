@@ -20,7 +20,7 @@ from ddl.benchmark.allreduce import allreduce_table, draw_allreduce
 from ddl.benchmark.comparison import draw_comparison, numbers_beside, table_of
 from ddl.benchmark.epochs import draw_epochs, epochs_table
 from ddl.benchmark.projection import draw_projection, projection_table
-from ddl.benchmark.reports import Result, markdown, rounded, say, shown
+from ddl.benchmark.reports import Result, markdown, rounded, shown
 from ddl.benchmark.steps import draw_steps, parts_of, steps_table
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
@@ -71,7 +71,7 @@ class RenderRequest:
             with loading_tensorflow():
                 for name, tables in PAGES.items():
                     put_into_page(ROOT / name, tables())
-        say(f"{self.output} has the tables and pictures.")
+        print(f"{self.output} has the tables and pictures.")
 
 
 def render(result: Result, stem: Path) -> None:

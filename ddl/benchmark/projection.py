@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
-from ddl.benchmark.reports import Result, markdown, report, say
+from ddl.benchmark.reports import Result, markdown, report
 from ddl.distributed.gradients.buckets import BUCKET_BYTES
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.models.zoo import MODELS, build_model, target_of
@@ -97,9 +97,10 @@ class ProjectRequest:
         """Project the model to more ranks and other networks, and report it."""
         with loading_tensorflow():
             work = work_of(self)
-        say(
+        print(
             f"{self.model}: {sum(work.gradient_bytes) / 1e6:.1f} MB of gradients in {len(work.gradient_bytes)} "
-            f"variables, {work.meetings} reductions of synchronized normalization per step"
+            f"variables, {work.meetings} reductions of synchronized normalization per step",
+            flush=True,
         )
         report(self.output, project_all(self, work), projection_table, draw_projection)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -12,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddl.benchmark.reports import say
 from ddl.benchmark.trial import RESULT, STARTED, Trial
 from ddl.distributed.job.launcher import usable_cores
 from ddl.doctor.allreduce import run_bounded
+from ddl.doctor.facts import find_mpirun
 
 TIMEOUT_S = 900.0
 
@@ -53,7 +52,10 @@ def run_trial(setup: Setup) -> dict[str, Any]:
     command = [sys.executable, "-m", "ddl.benchmark.trial", setup.trial.to_json()]
     if setup.ranks > 1:
         crowded = ["--oversubscribe"] if setup.ranks > usable_cores() else []
-        command = [_mpirun(), "-np", str(setup.ranks), *setup.flags, *crowded, *command]
+        mpirun = find_mpirun()
+        if mpirun is None:
+            raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
+        command = [mpirun, "-np", str(setup.ranks), *setup.flags, *crowded, *command]
     status, output = run_bounded(command, _environment(setup), TIMEOUT_S)
     lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
     if status != 0 or not lines:
@@ -71,16 +73,9 @@ def run_in_turn(setups: Mapping[str, Setup], rounds: int) -> dict[str, list[dict
         for name, setup in setups.items():
             results[name].append(run_trial(setup))
             rate = results[name][-1].get("samples_per_s")
-            say(f"round {number + 1} of {rounds}: {name}" + (f": {rate:.1f}/s" if rate else ""))
+            text = f"round {number + 1} of {rounds}: {name}"
+            print(text + (f": {rate:.1f}/s" if rate else ""), flush=True)
     return results
-
-
-def _mpirun() -> str:
-    beside = Path(sys.executable).parent / "mpirun"
-    mpirun = str(beside) if beside.exists() else shutil.which("mpirun")
-    if mpirun is None:
-        raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
-    return mpirun
 
 
 def _environment(setup: Setup) -> dict[str, str]:

@@ -75,12 +75,15 @@ def built_for() -> dict[str, Any]:
 
 
 def mpi() -> dict[str, str]:
+    """Return path and version of `mpirun`, or {} without one."""
+    mpirun = find_mpirun()
+    return {"mpirun": mpirun, "version": host.first_line([mpirun, "--version"])} if mpirun else {}
+
+
+def find_mpirun() -> str | None:
     """Return the mpirun that horovodrun calls: the one in this Python's `bin`, else the one on PATH."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    mpirun = shutil.which("mpirun", path=path)
-    if mpirun is None:
-        return {}
-    return {"mpirun": mpirun, "version": host.first_line([mpirun, "--version"])}
+    return shutil.which("mpirun", path=path)
 
 
 def cores() -> dict[str, Any]:

@@ -109,16 +109,13 @@ def run(
         stamp = venv.stamp_of(folder)
         if not stamp.stages:
             host.check_space(folder, _VENV_BYTES[accelerator], f"the environment {folder}")
-            _check_can_build()
+            # Refuse before any download.
+            has_wheel = any((cache.root() / "wheels").glob("*/key.json"))
+            if host.find_compiler() is None and not has_wheel:
+                raise host.missing_compiler()
         stamp = venv.make(folder)
         env = Environment.of(folder / "bin/python")
         _install(Setup(env, stamp, accelerator, keep_installed, dev, extras))
-
-
-def _check_can_build() -> None:
-    """Raise Problem before any download if there is neither a compiler nor a cached Horovod wheel."""
-    if host.find_compiler() is None and not any((cache.root() / "wheels").glob("*/key.json")):
-        raise host.missing_compiler()
 
 
 def _install(setup: Setup) -> None:
