@@ -14,21 +14,13 @@ from ddl.benchmark.runner import Setup, run_in_turn
 
 @dataclass(frozen=True)
 class Comparison:
-    """Setups to compare.
+    """Setups to compare. Higher is better unless `unit` is a time or a size."""
 
-    Attributes:
-        name: of the benchmark.
-        setups: name -> how to start it; the first one is the baseline of the ratios.
-        value: key of the compared number in a trial's result. Higher is better unless `unit` is a time or a size.
-        unit: of that number.
-        beside: key of another number of the result to show next to it.
-    """
-
-    name: str
-    setups: Mapping[str, Setup]
-    value: str = "samples_per_s"
+    name: str  # of the benchmark
+    setups: Mapping[str, Setup]  # the first one is the baseline of the ratios
+    value: str = "samples_per_s"  # key of the compared number in a trial's result
     unit: str = "samples/s"
-    beside: str | None = None
+    beside: str | None = None  # key of another number to show next to it
 
 
 def measure(comparison: Comparison, rounds: int) -> Result:

@@ -25,21 +25,13 @@ class TrialError(RuntimeError):
 
 @dataclass(frozen=True)
 class Setup:
-    """A trial and how it is started.
-
-    Attributes:
-        trial: what each rank runs.
-        ranks: number of ranks.
-        threads: threads per rank (OMP_NUM_THREADS); 0 leaves it to the libraries.
-        env: more environment variables.
-        flags: of mpirun.
-    """
+    """A trial and how it is started."""
 
     trial: Trial
     ranks: int = 1
-    threads: int = 1
+    threads: int = 1  # per rank (OMP_NUM_THREADS); 0 leaves it to the libraries
     env: Mapping[str, str] = field(default_factory=dict)
-    flags: tuple[str, ...] = ("--bind-to", "none")
+    flags: tuple[str, ...] = ("--bind-to", "none")  # of mpirun
 
 
 def run_trial(setup: Setup) -> dict[str, Any]:

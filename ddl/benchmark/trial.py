@@ -58,30 +58,19 @@ class Workload:
 class Trial(Workload):
     """What each rank runs.
 
-    Attributes:
-        way: "module:function" that takes the trial and returns numbers.
-        samples: samples per epoch, on all ranks together.
-        data: `--data` of a training script, or None for synthetic samples.
-        data_option: options of the data's format.
-        storage: "memory"; "hdf5" or "png" for synthetic samples in files, "files" for own data as stored.
-        augment: options of the augmentation.
-        checkpoints: whether each epoch ends with a checkpoint.
-        profile: number of steps to time part by part; as many more are traced.
-        draws: whether curves and samples are drawn after every epoch, not once a minute.
-        validates: whether a plain `fit` validates, as our loop always does.
-        seed: of data and weights.
+    `storage` is "memory"; "hdf5" or "png" for synthetic samples in files; or "files" for own data as stored.
     """
 
-    way: str = "ddl.benchmark.trials:train"
-    samples: int = 128
-    data: str | None = None
+    way: str = "ddl.benchmark.trials:train"  # function that takes the trial and returns numbers
+    samples: int = 128  # per epoch, on all ranks together
+    data: str | None = None  # `--data` of a training script, or None for synthetic samples
     data_option: Mapping[str, Any] = field(default_factory=dict)
     storage: str = "memory"
     augment: Mapping[str, Any] = field(default_factory=dict)
-    checkpoints: bool = False
-    profile: int = 0
-    draws: bool = False
-    validates: bool = True
+    checkpoints: bool = False  # whether each epoch ends with one
+    profile: int = 0  # steps to time part by part; as many more are traced
+    draws: bool = False  # whether every epoch draws curves and samples, not only one a minute
+    validates: bool = True  # whether a plain `fit` validates, as our loop always does
     seed: int = 0
 
     def to_json(self) -> str:
@@ -105,8 +94,7 @@ def main() -> None:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result |= {"peak_mb": round(peak_mb, 1), "seconds": round(time.perf_counter() - begin, 3)}
     if not result.pop("rank", dist.rank() if dist.is_initialized() else 0):
-        sys.stdout.write(f"\n{RESULT}{json.dumps(result)}\n")
-        sys.stdout.flush()
+        print(f"\n{RESULT}{json.dumps(result)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -98,14 +98,10 @@ class EpochClock:
 
     It uses no hook of a single step, so that our loop takes its steps in blocks as always: an epoch's first step begins
     with the epoch, and its last step ends where the validation begins.
-
-    Attributes:
-        began: time.time() at the first epoch's begin.
-        first_steps: when the first step of each epoch begins.
     """
 
     def __init__(self) -> None:
-        self.began = 0.0
+        self.began = 0.0  # time.time() at the first epoch's begin
         self._begins: list[float] = []
         self.first_steps = self._begins
         self._last_steps: list[float] = []
