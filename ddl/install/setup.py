@@ -91,18 +91,16 @@ class Setup:
         )
 
 
-def run(
-    venv_folder: Path | None,
-    keep_installed: bool = False,
-    dev: bool = False,
-    extras: bool = False,
-) -> None:
-    """Set up the virtual environment `venv_folder`, or the environment of this Python if it is None."""
+def run(venv_folder: Path | None, **flags: bool) -> None:
+    """Set up the virtual environment `venv_folder`, or the environment of this Python if it is None.
+
+    The flags are those of `Setup`.
+    """
     accelerator = host.accelerator()
     if venv_folder is None:
         env = Environment.of(Path(sys.executable))
         env.check_writable()
-        _install(Setup(env, venv.Stamp(), accelerator, keep_installed, dev, extras))
+        _install(Setup(env, venv.Stamp(), accelerator, **flags))
         return
     folder = venv_folder.absolute()
     with cache.lock(folder.with_name(f"{folder.name}.lock"), str(folder)):
@@ -115,7 +113,7 @@ def run(
                 raise host.missing_compiler()
         stamp = venv.make(folder)
         env = Environment.of(folder / "bin/python")
-        _install(Setup(env, stamp, accelerator, keep_installed, dev, extras))
+        _install(Setup(env, stamp, accelerator, **flags))
 
 
 def _install(setup: Setup) -> None:
