@@ -14,7 +14,7 @@ from ddl.benchmark.reports import Result, markdown, report
 from ddl.distributed.gradients.buckets import BUCKET_BYTES
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.models.zoo import MODELS, build_model, target_of
-from ddl.options import convert_fields
+from ddl.options import REQUIRED, Option, convert_fields, parse_value
 from ddl.ranges import Range, check_ranges
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ class ProjectRequest:
         """Refuse impossible settings."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "a projection")
-        for name, kind in (("ranks", int), ("gbit", float)):
-            for text in getattr(self, name):
-                if not _is_positive(text, kind):
-                    raise ValueError(f"Received: {name} {text!r}. Expected: a number above 0.")
         if not self.ranks or not self.gbit:
             raise ValueError("Received: no ranks or no gbit. Expected: one of each at least.")
+        for name, kind in (("ranks", "int"), ("gbit", "float")):
+            option = Option(name, kind, REQUIRED, "")
+            numbers = tuple(parse_value(text, option) for text in getattr(self, name))
+            check_ranges({name: numbers}, {name: _POSITIVE}, "a projection")
         if self.model in MODELS:
             MODELS.check(self.model, **self.model_option)
         elif not Path(self.model).is_file():
@@ -112,13 +112,6 @@ _RANGES = {
     "link_efficiency": Range(0, 1, above=True),
     **dict.fromkeys(("jitter", "sample_kb"), Range(0)),
 }
-
-
-def _is_positive(text: str, kind: type) -> bool:
-    try:
-        return bool(0 < kind(text) < 1e9)
-    except ValueError:
-        return False
 
 
 def work_of(request: ProjectRequest) -> Work:
