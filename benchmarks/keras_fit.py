@@ -81,8 +81,8 @@ def _fit_on_arrays(
     )
     parts = clock.parts()
     metric = METRICS[target_of(trial.model)]
-    found = {"loss": fitted.history["loss"][-1], "score": fitted.history[metric][-1]}
-    return throughput(trial, parts["epoch_s"], begin) | found | parts
+    learned = {"loss": fitted.history["loss"][-1], "score": fitted.history[metric][-1]}
+    return throughput(trial, parts["epoch_s"], begin) | learned | parts
 
 
 def fit_on_pipeline(trial: Trial) -> dict[str, Any]:

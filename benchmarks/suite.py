@@ -52,7 +52,7 @@ class SuiteRequest:
     def __post_init__(self) -> None:
         """Refuse unknown names."""
         convert_fields(self)
-        known = [one.name for one in definitions()]
+        known = [definition.name for definition in definitions()]
         for name in self.only:
             if name not in known:
                 raise ValueError(f"Received: only={name!r}. Expected one of: {', '.join(known)}.")
@@ -63,17 +63,18 @@ class SuiteRequest:
         Raises:
             ValueError: a measurement failed; it has printed the reason.
         """
-        for one in definitions():
-            if not self.only or one.name in self.only:
-                words = [*one.command.split(), "--output", f"benchmarks/results/{one.name}"]
+        for definition in definitions():
+            if not self.only or definition.name in self.only:
+                output = f"benchmarks/results/{definition.name}"
+                words = [*definition.command.split(), "--output", output]
                 command = [sys.executable, "benchmarks/run.py", *words]
                 status = subprocess.run(command, cwd=ROOT, check=False).returncode
                 if status:
                     raise ValueError(
-                        f"{one.name} ended with status {status}; the rest did not run."
+                        f"{definition.name} ended with status {status}; the rest did not run."
                     )
 
 
 def definitions(path: Path = DEFINITIONS) -> list[Definition]:
     """Return the definitions, in the order of the tables."""
-    return [Definition(**one) for one in json.loads(path.read_text("utf-8"))]
+    return [Definition(**definition) for definition in json.loads(path.read_text("utf-8"))]
