@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.options import convert_fields
+from ddl.ranges import check_choice
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFINITIONS = ROOT / "benchmarks/definitions.json"
@@ -54,8 +55,7 @@ class SuiteRequest:
         convert_fields(self)
         known = [definition.name for definition in definitions()]
         for name in self.only:
-            if name not in known:
-                raise ValueError(f"Received: only={name!r}. Expected one of: {', '.join(known)}.")
+            check_choice("only", name, known)
 
     def run(self) -> None:
         """Run the measurements one after the other.
