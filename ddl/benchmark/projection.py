@@ -176,16 +176,16 @@ def project_all(request: ProjectRequest, work: Work) -> Result:
 def by_lever(result: Result) -> Projections:
     """Return lever -> (Gbit/s, ranks) -> projection."""
     levers: Projections = {}
+    names = [field.name for field in dataclasses.fields(Projection)]
     for values in result["projections"]:
-        values = dict(values)
-        lever, gbit = values.pop("lever"), values.pop("gbit")
-        levers.setdefault(lever, {})[gbit, values["ranks"]] = Projection(**values)
+        projection = Projection(**{name: values[name] for name in names})
+        levers.setdefault(values["lever"], {})[values["gbit"], projection.ranks] = projection
     return levers
 
 
 def projection_table(result: Result) -> str:
     """Return a table with a row for each network and number of ranks, and the efficiency with each lever."""
-    found = by_lever(result)
+    projections = by_lever(result)
     samples = result["request"]["per_rank_batch_size"]
     levers = list(LEVERS)[1:]
     rows = [
@@ -196,9 +196,9 @@ def projection_table(result: Result) -> str:
             f"{projection.speedup:.1f}",
             f"{projection.efficiency:.0%}",
             _waits(projection),
-            *(f"{found[lever][place].efficiency:.0%}" for lever in levers),
+            *(f"{projections[lever][place].efficiency:.0%}" for lever in levers),
         ]
-        for place, projection in found["as it is"].items()
+        for place, projection in projections["as it is"].items()
     ]
     columns = ["Gbit/s", "ranks", "samples/s", "times", "efficiency", "waits for", *levers]
     return markdown(columns, rows)
@@ -208,7 +208,7 @@ def draw_projection(result: Result, path: Path) -> None:
     """Draw efficiency over ranks: one panel per link, one line per lever."""
     from ddl.training.record.figure import new_figure
 
-    found, request = by_lever(result), result["request"]
+    projections, request = by_lever(result), result["request"]
     links = [float(gbit) for gbit in request["gbit"]]
     columns = min(len(links), 4)
     rows = -(-len(links) // columns)
@@ -218,7 +218,7 @@ def draw_projection(result: Result, path: Path) -> None:
         )
         for number, gbit in enumerate(links, 1):
             axes = figure.add_subplot(rows, columns, number)
-            _draw_panel(axes, found, gbit)
+            _draw_panel(axes, projections, gbit)
             if number == 1:
                 axes.set_ylabel("efficiency, %")
             if number == len(links):  # the fastest link leaves room
