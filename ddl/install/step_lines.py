@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ddl.install.problem import CommandFailure, disk_full
+from ddl.install.problem import Failure, disk_full
 
 REPORT_EVERY_S = 10.0
+_TAIL_LINES = 30
 
 _PERCENT = re.compile(rb"\[ *(\d+)%\]")
 _PR_SET_PDEATHSIG = 1
@@ -65,7 +66,7 @@ def run_logged(
     The command ends with this process, even after `kill -9`. The log is kept after a failure.
 
     Raises:
-        CommandFailure: Its exit status was not 0; the message holds the end of the log.
+        Failure: Its exit status was not 0; the message holds the end of the log.
         Problem: The disk is full.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,11 @@ def run_logged(
                 file.write(chunk)
     if process.returncode == 0:
         return
-    raise disk_full(log.parent) if disk_is_full else CommandFailure(what, log)
+    if disk_is_full:
+        raise disk_full(log.parent)
+    tail = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+    lines = "\n".join(f"  | {line}" for line in tail)
+    raise Failure(f"{what} failed; the last lines of {log}:\n{lines}")
 
 
 def _chunks(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
