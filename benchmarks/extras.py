@@ -34,10 +34,9 @@ class ExtrasRequest(Request):
 
     ranks: int = 2
 
-
-def run(request: ExtrasRequest) -> None:
-    """Measure the extras, and report them."""
-    report(request.output, measure_extras(request), extras_table, draw_comparison)
+    def run(self) -> None:
+        """Measure the extras, and report them."""
+        report(self.output, measure_extras(self), extras_table, draw_comparison)
 
 
 def measure_extras(request: ExtrasRequest) -> dict[str, Any]:
@@ -45,16 +44,16 @@ def measure_extras(request: ExtrasRequest) -> dict[str, Any]:
     setup = Setup(
         request.trial(request.ranks, way=f"{__name__}:time_extras"), request.ranks, request.threads
     )
-    found = [run_trial(setup) for _ in range(request.rounds)]
+    trials = [run_trial(setup) for _ in range(request.rounds)]
     shares = {
-        name: [100 * one[seconds] / steps / one["step_s"] for one in found]
+        name: [100 * trial[seconds] / steps / trial["step_s"] for trial in trials]
         for name, (seconds, steps) in _EXTRAS.items()
     }
     return {
         "benchmark": "extras",
         "unit": "% of a step",
-        "values": {name: summary(found) | {"all": found} for name, found in shares.items()},
-        "results": {"extras": found},
+        "values": {name: summary(share) | {"all": share} for name, share in shares.items()},
+        "results": {"extras": trials},
     }
 
 
@@ -62,10 +61,10 @@ def extras_table(result: dict[str, Any]) -> str:
     """Return a table with a row for each extra."""
     trials = result["results"]["extras"]
     rows = [
-        [name, rounded(1e3 * median(one[_EXTRAS[name][0]] for one in trials)), shown(values)]
+        [name, rounded(1e3 * median(trial[_EXTRAS[name][0]] for trial in trials)), shown(values)]
         for name, values in result["values"].items()
     ]
-    rows.append(["step", rounded(1e3 * median(one["step_s"] for one in trials)), "100"])
+    rows.append(["step", rounded(1e3 * median(trial["step_s"] for trial in trials)), "100"])
     return markdown(["extras", "ms", result["unit"]], rows)
 
 

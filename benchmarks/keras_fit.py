@@ -81,8 +81,8 @@ def _fit_on_arrays(
     )
     parts = clock.parts()
     metric = METRICS[target_of(trial.model)]
-    found = {"loss": fitted.history["loss"][-1], "score": fitted.history[metric][-1]}
-    return throughput(trial, parts["epoch_s"], begin) | found | parts
+    learned = {"loss": fitted.history["loss"][-1], "score": fitted.history[metric][-1]}
+    return throughput(trial, parts["epoch_s"], begin) | learned | parts
 
 
 def fit_on_pipeline(trial: Trial) -> dict[str, Any]:
@@ -159,14 +159,14 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
 
 
 class StepClock(EpochClock):
-    """Notes also when an epoch's first step begins and its last one ends, and waits until `fit` has returned."""
+    """Records also when an epoch's first step begins and its last one ends; call `parts` once `fit` has returned."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._first_steps: list[float] = []
+        self.first_steps = []
 
     def callback(self) -> Any:
-        """Return a Keras callback that notes the times."""
+        """Return a Keras callback that records the times."""
         import keras
 
         return keras.callbacks.LambdaCallback(
@@ -177,10 +177,6 @@ class StepClock(EpochClock):
         )
 
     def begin_step(self) -> None:
-        """Note the begin of a step where it is the first of an epoch."""
-        if len(self._first_steps) < len(self._begins):
-            self._first_steps.append(time.perf_counter())
-
-    def first_steps(self) -> list[float]:
-        """Return when the first step of each epoch begins."""
-        return self._first_steps
+        """Record the begin of a step where it is the first of an epoch."""
+        if len(self.first_steps) < len(self._begins):
+            self.first_steps.append(time.perf_counter())

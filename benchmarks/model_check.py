@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ddl.benchmark.cost_model import Network, Setting, Work, project
 from ddl.benchmark.projection import traffic_of
 from ddl.benchmark.reports import markdown, shown
-from ddl.benchmark.trial import Trial
+from ddl.benchmark.trial import Workload
 from ddl.distributed.gradients.buckets import BUCKET_BYTES
 from ddl.models.zoo import build_model
 
@@ -42,18 +43,19 @@ def predicted(
 ) -> float:
     """Return the predicted speedup of `ranks` ranks that share the machine's cores."""
     first = result["setups"][result["base"]]
-    trial = Trial(**first["trial"])
-    alone_s = trial.per_rank_batch_size / result["values"][result["base"]]["median"]
-    shape = (trial.image_size, trial.image_size, trial.channels)
-    model = build_model(trial.model, shape, trial.model_classes, **trial.model_option)
+    names = {field.name for field in dataclasses.fields(Workload)}
+    work = Workload(**{name: first["trial"][name] for name in names & set(first["trial"])})
+    alone_s = work.per_rank_batch_size / result["values"][result["base"]]["median"]
+    shape = (work.image_size, work.image_size, work.channels)
+    model = build_model(work.model, shape, work.model_classes, **work.model_option)
     sizes, meetings = traffic_of(model)
     crowd = ranks * first["threads"] / result["facts"]["cores"]
     # Between two reductions of normalization there is no time to share cores: ranks take whole turns.
     by_turns: float = max(1.0, math.ceil(crowd) if meetings else crowd)
-    work = Work(alone_s * by_turns, sizes, jitter=jitter, meetings=meetings)
-    travels = 1.0 if trial.compression == "none" else 0.5
+    step = Work(alone_s * by_turns, sizes, jitter=jitter, meetings=meetings)
+    travels = 1.0 if work.compression == "none" else 0.5
     setting = Setting(fusion_bytes=BUCKET_BYTES, buckets=True, cycle_s=0.0, compression=travels)
-    return project(work, network_of(wire), setting, ranks).speedup / by_turns
+    return project(step, network_of(wire), setting, ranks).speedup / by_turns
 
 
 def network_of(wire: Mapping[str, Any]) -> Network:

@@ -20,7 +20,7 @@ from ddl.benchmark.allreduce import allreduce_table, draw_allreduce
 from ddl.benchmark.comparison import draw_comparison, numbers_beside, table_of
 from ddl.benchmark.epochs import draw_epochs, epochs_table
 from ddl.benchmark.projection import draw_projection, projection_table
-from ddl.benchmark.reports import Result, markdown, rounded, say, shown
+from ddl.benchmark.reports import Result, markdown, rounded, shown
 from ddl.benchmark.steps import draw_steps, parts_of, steps_table
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
@@ -61,18 +61,17 @@ class RenderRequest:
         if not self.output.is_dir():
             raise ValueError(f"Received: output={self.output}. Expected: a folder that exists.")
 
-
-def run(request: RenderRequest) -> None:
-    """Render all results, and update the pages."""
-    for path in sorted(RESULTS.glob("*.json")):
-        result = json.loads(path.read_text("utf-8"))
-        if "benchmark" in result:
-            render(result, request.output / path.stem)
-    if request.pages:
-        with loading_tensorflow():
-            for name, tables in PAGES.items():
-                put_into_page(ROOT / name, tables())
-    say(f"{request.output} has the tables and pictures.")
+    def run(self) -> None:
+        """Render all results, and update the pages."""
+        for path in sorted(RESULTS.glob("*.json")):
+            result = json.loads(path.read_text("utf-8"))
+            if "benchmark" in result:
+                render(result, self.output / path.stem)
+        if self.pages:
+            with loading_tensorflow():
+                for name, tables in PAGES.items():
+                    put_into_page(ROOT / name, tables())
+        print(f"{self.output} has the tables and pictures.")
 
 
 def render(result: Result, stem: Path) -> None:
@@ -86,20 +85,20 @@ def render(result: Result, stem: Path) -> None:
 def expected_table(results: Path = RESULTS) -> str:
     """Return the table of docs/performance.md: the measurements that tell a user what to expect."""
     rows = [
-        [str(one.expect), _measured(result), _ratios(result), _machine(result)]
-        for one, result in read_results(definitions(), results)
-        if one.expect is not None
+        [str(definition.expect), _measured(result), _ratios(result), _machine(result)]
+        for definition, result in read_results(definitions(), results)
+        if definition.expect is not None
     ]
     return markdown(["Measurement", "Medians (range)", "Ratio to the first", "Processor"], rows)
 
 
 def all_tables(results: Path = RESULTS) -> str:
     """Return the tables of benchmarks/README.md."""
-    found = definitions()
-    tables = [f"### {title}\n\n{table(found, results)}" for title, table in TABLES.items()]
+    measurements = definitions()
+    tables = [f"### {title}\n\n{table(measurements, results)}" for title, table in TABLES.items()]
     tables += [
-        f"### Projected: {one.what}\n\n{projection_table(result)}"
-        for one, result in read_results(found, results)
+        f"### Projected: {definition.what}\n\n{projection_table(result)}"
+        for definition, result in read_results(measurements, results)
         if result["benchmark"] == "project"
     ]
     return "\n".join(tables)
@@ -109,53 +108,63 @@ PAGES = {"benchmarks/README.md": all_tables, "docs/performance.md": expected_tab
 """Page -> the tables between its two marks."""
 
 
-def scaling_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
+def scaling_table(measurements: Sequence[Definition], results: Path = RESULTS) -> str:
     """Return the cost model's prediction of each scaling, from the measured all-reduces and jitters."""
-    measured = list(read_results(found, results))
+    measured = list(read_results(measurements, results))
     return model_table(
-        {one.what: result for one, result in measured if result["benchmark"] == "weak scaling"},
+        {
+            definition.what: result
+            for definition, result in measured
+            if result["benchmark"] == "weak scaling"
+        },
         {result["ranks"]: result for _, result in measured if result["benchmark"] == "allreduce"},
         dict(_jitter(result) for _, result in measured if result["benchmark"] == "limit"),
     )
 
 
-def suite_table(found: Sequence[Definition], results: Path = RESULTS) -> str:
+def suite_table(measurements: Sequence[Definition], results: Path = RESULTS) -> str:
     """Return a row for each definition that has a result."""
     rows = [
-        [one.what, _measured(result), _ratios(result), _wanted(one, result), _source(one, result)]
-        for one, result in read_results(found, results)
+        [
+            definition.what,
+            _measured(result),
+            _ratios(result),
+            _wanted(definition, result),
+            _source(definition, result),
+        ]
+        for definition, result in read_results(measurements, results)
         if result["benchmark"] not in ("steps", "project")
     ]
     return markdown(["What", "Measured", "Times the first", "Wanted", "Result"], rows)
 
 
-def parts_of_steps(found: Sequence[Definition], results: Path = RESULTS) -> str:
+def parts_of_steps(measurements: Sequence[Definition], results: Path = RESULTS) -> str:
     """Return the milliseconds of the parts of each profiled step."""
     rows = [
         [
-            f"{one.what}: {way}",
+            f"{definition.what}: {way}",
             shown(result["values"][way]),
             *parts_of(trials),
-            _source(one, result),
+            _source(definition, result),
         ]
-        for one, result in read_results(found, results)
+        for definition, result in read_results(measurements, results)
         if result["benchmark"] == "steps"
         for way, trials in result["results"].items()
     ]
     return markdown(["The time of a step, in ms", "all", *PARTS, "Result"], rows)
 
 
-def parts_of_epochs(found: Sequence[Definition], results: Path = RESULTS) -> str:
+def parts_of_epochs(measurements: Sequence[Definition], results: Path = RESULTS) -> str:
     """Return the seconds of each epoch and of its part after the last step, where a cost may hide."""
     rows = []
-    for one, result in read_results(found, results):
+    for definition, result in read_results(measurements, results):
         if result["benchmark"] not in _WITH_HIDDEN_COSTS:
             continue
         for way, trials in result.get("results", {}).items():
             if "after_last_step_s" in trials[-1]:
                 parts = [trials[-1][name] for name in ("epoch_s", "after_last_step_s")]
-                told = (", ".join(f"{seconds:.2f}" for seconds in part) for part in parts)
-                rows.append([f"{one.what}: {way}", *told])
+                texts = (", ".join(f"{seconds:.2f}" for seconds in part) for part in parts)
+                rows.append([f"{definition.what}: {way}", *texts])
     columns = ["The last round of", "seconds of each epoch", "of which after its last step"]
     return markdown(columns, rows)
 
@@ -186,62 +195,65 @@ def put_into_page(page: Path, tables: str) -> None:
     )
 
 
-def read_results(found: Sequence[Definition], results: Path) -> Iterator[tuple[Definition, Result]]:
+def read_results(
+    measurements: Sequence[Definition], results: Path
+) -> Iterator[tuple[Definition, Result]]:
     """Yield the definitions that have a result, with it."""
-    for one in found:
-        path = results / f"{one.name}.json"
+    for definition in measurements:
+        path = results / f"{definition.name}.json"
         if path.exists():
-            yield one, json.loads(path.read_text("utf-8"))
+            yield definition, json.loads(path.read_text("utf-8"))
 
 
 def _jitter(result: Mapping[str, Any]) -> tuple[str, float]:
     """Return the model, and the jitter of its steps on independent ranks."""
     apart = list(result["results"])[-1]
     model = result["setups"][apart]["trial"]["model"]
-    return model, statistics.median(one["jitter"] for one in result["results"][apart])
+    return model, statistics.median(trial["jitter"] for trial in result["results"][apart])
 
 
 def _measured(result: Mapping[str, Any]) -> str:
     if "values" not in result:  # an all-reduce
         return f"{rounded(1e3 * result['latency_s'])} ms, {rounded(result['mb_per_s'])} MB/s"
-    told = [f"{name} {shown(values)}" for name, values in result["values"].items()]
+    measured = [f"{name} {shown(values)}" for name, values in result["values"].items()]
     beside = [f"{name} {number}" for name, number in numbers_beside(result).items()]
     extra = f"; {result['beside']} {', '.join(beside)}" if beside else ""
-    return f"{', '.join(told)} {result['unit']}{extra}"
+    return f"{', '.join(measured)} {result['unit']}{extra}"
 
 
 def _ratios(result: Mapping[str, Any]) -> str:
     return ", ".join(shown(ratio) for ratio in result.get("ratios", {}).values())
 
 
-def _wanted(one: Definition, result: Mapping[str, Any]) -> str:
+def _wanted(definition: Definition, result: Mapping[str, Any]) -> str:
     """Return the bounds, and whether the medians meet them."""
-    told = []
-    if one.wanted is not None or one.most is not None:
+    bounds: list[tuple[str, bool]] = []
+    if definition.wanted is not None or definition.most is not None:
         ratio = next(iter(result["ratios"].values()))["median"]
-        if one.wanted is not None:
-            told.append(f"{one.wanted:g}" + (": not met" if ratio < one.wanted else ""))
-        if one.most is not None:
-            told.append(f"{one.most:g} at most" + (": not met" if ratio > one.most else ""))
-    if one.wanted_value is not None:
+        if definition.wanted is not None:
+            bounds.append((f"{definition.wanted:g}", ratio >= definition.wanted))
+        if definition.most is not None:
+            bounds.append((f"{definition.most:g} at most", ratio <= definition.most))
+    if definition.wanted_value is not None:
         values = [value["median"] for value in result["values"].values()]
+        bound = definition.wanted_value
         is_cost = result["unit"].split()[0] in _COSTS
-        missed = max(values) > one.wanted_value if is_cost else values[:2][-1] < one.wanted_value
-        told.append(f"{one.wanted_value:,g} {result['unit']}" + (": not met" if missed else ""))
-    return ", ".join(told)
+        is_met = max(values) <= bound if is_cost else values[:2][-1] >= bound
+        bounds.append((f"{bound:,g} {result['unit']}", is_met))
+    return ", ".join(text if is_met else f"{text}: not met" for text, is_met in bounds)
 
 
-def _source(one: Definition, result: Mapping[str, Any]) -> str:
+def _source(definition: Definition, result: Mapping[str, Any]) -> str:
     """Return the result's name, how often it was measured, when, and on which processor."""
     values = next(iter(result.get("values", result.get("seconds", {})).values()))
     rounds = len(values["all"]) if "all" in values else 0
-    told = [f"{rounds} round{'s' * (rounds > 1)}"] if rounds else []
+    origin = [f"{rounds} round{'s' * (rounds > 1)}"] if rounds else []
     facts = result.get("facts", {})
     if "started" in facts:
-        told.append(facts["started"][:10])
+        origin.append(facts["started"][:10])
     if "processor" in facts:
-        told.append(_machine(result))
-    return f"`{one.name}`" + (f" ({', '.join(told)})" if told else "")
+        origin.append(_machine(result))
+    return f"`{definition.name}`" + (f" ({', '.join(origin)})" if origin else "")
 
 
 def _machine(result: Mapping[str, Any]) -> str:

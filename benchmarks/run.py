@@ -13,42 +13,29 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.benchmark import command
-from ddl.benchmark.command import COMPARE, Command, Launcher
+from ddl.benchmark.command import Command, Launcher
 
 INSTRUMENTS = {
     "limit": Command(
         "benchmarks.independent_ranks:LimitRequest",
-        COMPARE,
         "Independent ranks, held to the slowest one in each step.",
     ),
-    "loop": Command("benchmarks.keras_fit:LoopRequest", COMPARE, "Our loop against model.fit."),
-    "stall": Command(
-        "benchmarks.keras_fit:StallRequest", COMPARE, "Waiting after an epoch's last step."
-    ),
+    "loop": Command("benchmarks.keras_fit:LoopRequest", "Our loop against model.fit."),
+    "stall": Command("benchmarks.keras_fit:StallRequest", "Waiting after an epoch's last step."),
     "precision": Command(
-        "benchmarks.precision:PrecisionRequest", COMPARE, "Mixed precision against float32."
+        "benchmarks.precision:PrecisionRequest", "Mixed precision against float32."
     ),
-    "peers": Command(
-        "benchmarks.horovod_baseline:PeersRequest", COMPARE, "Our loop against plain Horovod."
-    ),
-    "spin": Command("benchmarks.spin:SpinRequest", COMPARE, "How MPI and Horovod wait."),
-    "extras": Command(
-        "benchmarks.extras:ExtrasRequest",
-        "benchmarks.extras:run",
-        "The cost of metrics and desync checks.",
-    ),
+    "peers": Command("benchmarks.horovod_baseline:PeersRequest", "Our loop against plain Horovod."),
+    "spin": Command("benchmarks.spin:SpinRequest", "How MPI and Horovod wait."),
+    "extras": Command("benchmarks.extras:ExtrasRequest", "The cost of metrics and desync checks."),
     "suite": Command(
-        "benchmarks.suite:SuiteRequest",
-        "benchmarks.suite:run",
-        "All measurements of benchmarks/definitions.json.",
+        "benchmarks.suite:SuiteRequest", "All measurements of benchmarks/definitions.json."
     ),
     "render": Command(
-        "benchmarks.render:RenderRequest",
-        "benchmarks.render:run",
-        "Tables and pictures of the results that are there.",
+        "benchmarks.render:RenderRequest", "Tables and pictures of the results that are there."
     ),
 }
-"""A new instrument needs a request (and its `run`, unless it compares setups) in one module, and a line here."""
+"""A new instrument needs a request in a module, and a line here."""
 
 LAUNCHER = Launcher("run", __doc__, command.COMMANDS | INSTRUMENTS)
 

@@ -88,14 +88,14 @@ def main() -> None:
     table = markdown(["workers", "pictures/s", "times one"], rows)
     print(table)
     if given.output:
-        told = {
+        result = {
             "pictures": given.pictures,
             "size": given.size,
             "one": ones,
             "two": twos,
             "ratios": ratios,
         }
-        write_result(given.output, told, table)
+        write_result(given.output, result, table)
 
 
 if __name__ == "__main__":

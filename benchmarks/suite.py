@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.options import convert_fields
+from ddl.ranges import check_choice
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFINITIONS = ROOT / "benchmarks/definitions.json"
@@ -52,28 +53,28 @@ class SuiteRequest:
     def __post_init__(self) -> None:
         """Refuse unknown names."""
         convert_fields(self)
-        known = [one.name for one in definitions()]
+        known = [definition.name for definition in definitions()]
         for name in self.only:
-            if name not in known:
-                raise ValueError(f"Received: only={name!r}. Expected one of: {', '.join(known)}.")
+            check_choice("only", name, known)
+
+    def run(self) -> None:
+        """Run the measurements one after the other.
+
+        Raises:
+            ValueError: a measurement failed; it has printed the reason.
+        """
+        for definition in definitions():
+            if not self.only or definition.name in self.only:
+                output = f"benchmarks/results/{definition.name}"
+                words = [*definition.command.split(), "--output", output]
+                command = [sys.executable, "benchmarks/run.py", *words]
+                status = subprocess.run(command, cwd=ROOT, check=False).returncode
+                if status:
+                    raise ValueError(
+                        f"{definition.name} ended with status {status}; the rest did not run."
+                    )
 
 
 def definitions(path: Path = DEFINITIONS) -> list[Definition]:
     """Return the definitions, in the order of the tables."""
-    return [Definition(**one) for one in json.loads(path.read_text("utf-8"))]
-
-
-def run(request: SuiteRequest) -> None:
-    """Run the measurements one after the other.
-
-    Raises:
-        ValueError: a measurement failed; it has printed the reason.
-    """
-    for one in definitions():
-        if not request.only or one.name in request.only:
-            words = [*one.command.split(), "--output", f"benchmarks/results/{one.name}"]
-            status = subprocess.run(
-                [sys.executable, "benchmarks/run.py", *words], cwd=ROOT, check=False
-            ).returncode
-            if status:
-                raise ValueError(f"{one.name} ended with status {status}; the rest did not run.")
+    return [Definition(**definition) for definition in json.loads(path.read_text("utf-8"))]

@@ -61,15 +61,12 @@ class BuilderTable(Collection[str]):
         self.own[name] = builder
 
     def __contains__(self, name: object) -> bool:
-        """Return whether the table contains this name."""
         return name in self.builders or name in self.own
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names."""
         return iter((*self.builders, *self.own))
 
     def __len__(self) -> int:
-        """Return the number of names."""
         return len(self.builders) + len(self.own)
 
     def find(self, name: str) -> str:

@@ -20,14 +20,10 @@ class Sink(io.FileIO):
         left = memoryview(data).cast("B")
         try:
             while len(left) and self._error is None:
-                left = left[self._put(left) :]
+                left = left[super().write(left) :]
         except OSError as error:
             self._error = error
         return memoryview(data).nbytes
-
-    def _put(self, data: memoryview) -> int:
-        """Write some of `data`, and return how much."""
-        return super().write(data)
 
     def truncate(self, size: int | None = None) -> int:
         """Set the length of the file."""

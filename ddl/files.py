@@ -40,17 +40,14 @@ def check_file(
     replaces: bool = False,
     parts: Iterable[Path] = (),
 ) -> None:
-    """Refuse a path where no file or folder can be made. Writes nothing.
+    """Refuse the path of the setting `name` where no file or folder can be made. None passes. Writes nothing.
 
     Args:
-        name: of the setting that gives the path, for the error.
-        path: of the output; None passes.
-        suffixes: that it may end in; any, if there are none.
+        name: name of the setting.
+        path: value of the setting.
+        suffixes: allowed endings; none allow any.
         replaces: whether an existing file may be overwritten.
         parts: further files that are written with it, which must not exist.
-
-    Raises:
-        ValueError: wrong suffix, something is there already, or its folder is missing or read-only.
     """
     if path is None:
         return
@@ -72,24 +69,16 @@ def check_file(
 
 
 def check_folder(name: str, path: Path) -> None:
-    """Refuse a path where no folder can be made, or an existing folder that is read-only. Writes nothing.
-
-    Args:
-        name: of the setting that gives the path, for the error.
-        path: of the folder; its parents may be missing.
-
-    Raises:
-        ValueError: it or its nearest existing parent is no folder or cannot be written.
-    """
+    """Refuse the path of the setting `name` where no folder can be made, or a read-only folder. Writes nothing."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:  # a name that is too long
         raise _cannot_make(name, path, error) from error
-    nearest = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+    nearest = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
     if not nearest.is_dir():
-        what = "a broken link" if nearest.is_symlink() and not nearest.exists() else "no folder"
+        what = "a broken link" if nearest.is_symlink() and not nearest.exists() else "not a folder"
         raise ValueError(
             f"Received: {name}={path}, but {nearest} is {what}. Expected: a folder, or a name for a new one."
         )
@@ -101,16 +90,9 @@ def check_folder(name: str, path: Path) -> None:
 
 @contextmanager
 def hold_folder(name: str, path: Path, lock: str, job: str) -> Iterator[None]:
-    """Make a folder, and keep other jobs out of it for as long as the block takes.
+    """Make the folder of the setting `name`, and keep other jobs out of it during the block.
 
-    Args:
-        name: of the setting that gives the path, for the error.
-        path: of the folder.
-        lock: name of the lock file in it.
-        job: what the other job does there, such as "training".
-
-    Raises:
-        ValueError: another job holds it, or it cannot be made.
+    `lock` is the name of the lock file in it, and `job` what the other job does there, such as "training".
     """
     with ExitStack() as held:
         try:

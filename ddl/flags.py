@@ -13,7 +13,7 @@ import re
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from ddl.distributed.job.launcher import placement
@@ -43,13 +43,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that accepts no abbreviated or repeated flags and reports errors in one line."""
 
     def __init__(self, name: str, doc: str, usage: str) -> None:
-        """Create the parser of a script.
-
-        Args:
-            name: Name of the script; errors begin with it.
-            doc: Docstring of the script; its first line goes above the flags, the rest below.
-            usage: Usage line, without optional flags.
-        """
+        """Create the parser of the script `name`. Its docstring's first line goes above the flags, the rest below."""
         first, *rest = doc.strip().splitlines()
         super().__init__(
             prog=f"{name}.py",
@@ -63,20 +57,18 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the values of the flags, None for flags that were not given."""
-        found, unknown = self.parse_known_args(args, namespace)
+        values, unknown = self.parse_known_args(args, namespace)
         if unknown:
             word = unknown[0].partition("=")[0]
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = [flag for flag in flags if flag.startswith(word)]
             near = near or difflib.get_close_matches(word, flags, 1)
-            expected = (
-                f"{' or '.join(near)}; --help lists all flags"
-                if near
-                else "a flag that --help lists"
-            )
+            expected = "a flag that --help lists"
+            if near:
+                expected = f"{' or '.join(near)}; --help lists all flags"
             kind = "flag" if word.startswith("-") else "argument"
             self.error(f"Received: unknown {kind} {word}. Expected: {expected}.")
-        return found
+        return values
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""
@@ -88,15 +80,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def complain(name: str, problem: object, is_ended: Callable[[], object] = bool) -> int:
-    """Print one line for all ranks, or for a rank that alone has a problem; return status 2.
+    """Print one line for all ranks of a script, or for a rank that alone has a problem; return status 2.
 
     Call it only before Horovod starts. Rank 0 prints and exits, which ends the job; the other ranks wait for that,
-    and print their own problem only if the job is still running.
-
-    Args:
-        name: Name of the script.
-        problem: The error message.
-        is_ended: Returns whether a signal asked this rank to end, if signals do not end it by themselves.
+    and print their own problem only if the job is still running. `is_ended` returns whether a signal asked this rank
+    to end, if signals do not end it by themselves.
     """
     rank = placement().rank
     if rank:
@@ -118,13 +106,8 @@ def add_flags(
 ) -> None:
     """Add a flag for every field of some dataclasses, one group per dataclass, with the help in their docstrings.
 
-    A field without a default that is not keyword-only becomes a positional argument.
-
-    Args:
-        parser: Parser of a script.
-        parts: The dataclasses.
-        defaults: Defaults of this script that override those of the fields.
-        known: Field name -> allowed names to append to its help.
+    A field without a default that is not keyword-only becomes a positional argument. `defaults` override those of the
+    fields. `known` has the names that a field allows, to append to its help.
     """
     for part in parts:
         doc = inspect.getdoc(part) or ""
@@ -132,10 +115,9 @@ def add_flags(
         helps = _helps_of(part)
         for field in dataclasses.fields(part):
             default = defaults.get(field.name, default_of(field))
-            names = tuple(known.get(field.name, ()))
-            help_text = (
-                helps[field.name].rstrip(".") + _shown_names(names) + _shown_default(default)
-            )
+            names = ", ".join(known.get(field.name, ()))
+            listed = f": {names}" if names else ""
+            help_text = helps[field.name].rstrip(".") + listed + _shown_default(default)
             _add_flag(group, field, help_text.replace("%", "%%"), default)
 
 
@@ -166,11 +148,12 @@ def given_flags(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default: Any) -> None:
     kind = str(field.type).removesuffix(" | None")
     flag = "--" + field.name.replace("_", "-")
-    several = kind.startswith("Mapping") or kind == "tuple[str, ...]"
-    if several:
-        metavar = "NAME=VALUE" if kind.startswith("Mapping") else "NAME"
-        many = "+" if kind.startswith("Mapping") else "*"  # `--metric` alone means no metric
-        group.add_argument(flag, nargs=many, action="extend", metavar=metavar, help=help_text)
+    several = {"action": "extend", "help": help_text}
+    if kind.startswith("Mapping"):
+        group.add_argument(flag, nargs="+", metavar="NAME=VALUE", **several)
+        return
+    if kind == "tuple[str, ...]":  # `--metric` alone means no metric
+        group.add_argument(flag, nargs="*", metavar="NAME", **several)
         return
     required = default is dataclasses.MISSING
     reader = _reader(field.name, kind)
@@ -207,10 +190,6 @@ def _metavar(name: str, kind: str) -> str:
         if name.endswith(ending):
             return unit
     return _WORDS.get(name) or _METAVARS.get(kind, "NAME")
-
-
-def _shown_names(names: Sequence[str]) -> str:
-    return f": {', '.join(names)}" if names else ""
 
 
 def _shown_default(default: Any) -> str:

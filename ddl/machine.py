@@ -26,7 +26,7 @@ _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 def versions() -> dict[str, str]:
     """Return the versions of ddl, Python, the system and the installed packages of the stack."""
-    found = {
+    facts = {
         "ddl": ddl.__version__,
         "python": platform.python_version(),
         "executable": sys.executable,
@@ -34,26 +34,26 @@ def versions() -> dict[str, str]:
     }
     for package in _PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            facts[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return facts
 
 
 def driver_gpus() -> list[str]:
     """Return the NVIDIA GPUs known to the driver, whether or not TensorFlow can use them."""
     folder = Path("/proc/driver/nvidia/gpus")
     texts = [path.read_text() for path in sorted(folder.glob("*/information"))]
-    return [found[1].strip() if (found := re.search(r"Model:(.*)", t)) else "?" for t in texts]
+    return [match[1].strip() if (match := re.search(r"Model:(.*)", t)) else "?" for t in texts]
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Return the processor's model name, or its architecture if unknown."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
+        match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
+        match = None
+    return match[1].strip() if match else platform.processor() or platform.machine()
 
 
 def total_memory_bytes() -> int:
@@ -103,8 +103,8 @@ def _left_on_machine(root: Path) -> int:
         text = (root / "proc/meminfo").read_text()
     except OSError:  # macOS
         text = ""
-    found = re.search(r"MemAvailable:\s*(\d+) kB", text)
-    return int(found[1]) * 1024 if found else total_memory_bytes() // 2
+    match = re.search(r"MemAvailable:\s*(\d+) kB", text)
+    return int(match[1]) * 1024 if match else total_memory_bytes() // 2
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
@@ -129,8 +129,9 @@ def _left(mount: Path, path: str, names: tuple[str, str, str]) -> Iterator[int]:
     for folder in (group, *group.parents):
         try:
             limit, used = (_number(mount / folder / name) for name in names[:2])
+            statistics = (mount / folder / "memory.stat").read_text().splitlines()
             # Cached files count as used, but the kernel can reclaim them.
-            reclaimable = _statistic(mount / folder / "memory.stat", names[2])
+            reclaimable = int(dict(line.split(" ", 1) for line in statistics).get(names[2], 0))
         except (OSError, ValueError):
             continue
         if limit < _UNLIMITED:
@@ -140,11 +141,3 @@ def _left(mount: Path, path: str, names: tuple[str, str, str]) -> Iterator[int]:
 def _number(path: Path) -> int:
     text = path.read_text().strip()
     return _UNLIMITED if text == "max" else int(text)
-
-
-def _statistic(path: Path, name: str) -> int:
-    for line in path.read_text().splitlines():
-        key, _, value = line.partition(" ")
-        if key == name:
-            return int(value)
-    return 0

@@ -27,14 +27,7 @@ Size = int | tuple[int, ...]
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a builder.
-
-    Attributes:
-        name: name of the argument.
-        type: its annotation, such as "int" or "str | None".
-        default: its default value, or `REQUIRED`.
-        help: its text in the docstring.
-    """
+    """An option of a builder: an argument, its annotation such as "str | None", and its text in the docstring."""
 
     name: str
     type: str
@@ -43,7 +36,11 @@ class Option:
 
 
 REQUIRED = "required"
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+"""The default of an option without one."""
+_BOOLS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
 _EXPECTED = {
     "int": "a whole number",
     "float": "a number",
@@ -85,8 +82,8 @@ def read_options(builder: str) -> dict[str, Option]:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module {module}.")
-    found = find_definition(Path(spec.origin), name)
-    helps = read_helps(ast.get_docstring(found) or "")
+    definition = find_definition(Path(spec.origin), name)
+    helps = read_helps(ast.get_docstring(definition) or "")
     return {
         name: Option(
             name,
@@ -94,7 +91,7 @@ def read_options(builder: str) -> dict[str, Option]:
             REQUIRED if default is None else ast.literal_eval(default),
             helps.get(name, ""),
         )
-        for name, kind, default in find_arguments(found)
+        for name, kind, default in find_arguments(definition)
     }
 
 
@@ -102,23 +99,23 @@ def read_signature(function: Callable[..., Any]) -> dict[str, Option]:
     """Return the options of an already imported function, without help texts."""
     parameters = inspect.signature(function).parameters.values()
     return {
-        one.name: Option(one.name, str(one.annotation), one.default, "")
-        for one in parameters
-        if one.kind is one.KEYWORD_ONLY
+        parameter.name: Option(parameter.name, str(parameter.annotation), parameter.default, "")
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY
     }
 
 
 def find_arguments(
-    found: ast.FunctionDef | ast.ClassDef,
+    definition: ast.FunctionDef | ast.ClassDef,
 ) -> list[tuple[str, ast.expr | None, ast.expr | None]]:
     """Return (name, type, default) of arguments that are keyword-only or have a default, or of a dataclass's fields."""
-    function = find_constructor(found) if isinstance(found, ast.ClassDef) else found
+    function = find_constructor(definition) if isinstance(definition, ast.ClassDef) else definition
     if function is not None:
         named, given = function.args.args, function.args.defaults
         arguments = named[len(named) - len(given) :] + function.args.kwonlyargs
         both = zip(arguments, [*given, *function.args.kw_defaults], strict=True)
         return [(argument.arg, argument.annotation, default) for argument, default in both]
-    fields = [node for node in found.body if isinstance(node, ast.AnnAssign)]
+    fields = [node for node in definition.body if isinstance(node, ast.AnnAssign)]
     return [(ast.unparse(node.target), node.annotation, node.value) for node in fields]
 
 
@@ -129,9 +126,9 @@ def find_definition(path: Path, name: str) -> ast.FunctionDef | ast.ClassDef:
     return next(node for node in nodes if node.name == name)
 
 
-def find_constructor(found: ast.ClassDef) -> ast.FunctionDef | None:
+def find_constructor(definition: ast.ClassDef) -> ast.FunctionDef | None:
     """Return the `__init__` defined in the class body, or None."""
-    methods = [node for node in found.body if isinstance(node, ast.FunctionDef)]
+    methods = [node for node in definition.body if isinstance(node, ast.FunctionDef)]
     return next((node for node in methods if node.name == "__init__"), None)
 
 
@@ -179,7 +176,7 @@ def parse_value(text: str, option: Option) -> Any:
         return size if len(size) > 1 else size[0]
     try:
         return _parse(text, option.type)
-    except ValueError:
+    except (ValueError, KeyError):
         raise _refusal(text, option, _EXPECTED) from None
 
 
@@ -238,7 +235,7 @@ def _convert(value: Any, kind: str) -> Any:
             return Path(value)
         if part.startswith("Mapping[str, ") and isinstance(value, Mapping):
             inner = part.removeprefix("Mapping[str, ")[:-1]
-            return {_convert(name, "str"): _convert(one, inner) for name, one in value.items()}
+            return {_convert(name, "str"): _convert(item, inner) for name, item in value.items()}
         if element != part and isinstance(value, list | tuple):
             return _convert_several(value, element)
         if part in _PYTHON:
@@ -254,7 +251,7 @@ def _convert_several(values: list[Any] | tuple[Any, ...], element: str) -> tuple
     kinds = element.removesuffix("]").split(", ")
     if len(kinds) not in (1, len(values)):
         raise ValueError
-    return tuple(_convert(one, kinds[0]) for one in values)
+    return tuple(_convert(item, kinds[0]) for item in values)
 
 
 def _parse(text: str, kind: str) -> Any:
@@ -264,14 +261,8 @@ def _parse(text: str, kind: str) -> Any:
     if not kind.endswith(", ...]"):
         return _SCALARS[kind](text)
     alone, _, several = kind.rpartition("tuple[")
-    values = tuple(_SCALARS[several[: -len(", ...]")]](one.strip()) for one in text.split(","))
+    values = tuple(_SCALARS[several[: -len(", ...]")]](part.strip()) for part in text.split(","))
     return values[0] if alone and len(values) == 1 else values
-
-
-def _parse_bool(text: str) -> bool:
-    if text.lower() not in (*_TRUE, *_FALSE):
-        raise ValueError
-    return text.lower() in _TRUE
 
 
 def _parse_path(text: str) -> Path:
@@ -283,7 +274,7 @@ def _parse_path(text: str) -> Path:
 _SCALARS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
-    "bool": _parse_bool,
+    "bool": lambda text: _BOOLS[text.lower()],
     "str": str,
     "Path": _parse_path,
 }

@@ -26,13 +26,7 @@ class StatusLine:
         log_every_s: float = LOG_EVERY_S,
         redraws: bool | None = None,
     ) -> None:
-        """Show progress on `stream` (default: standard error).
-
-        Args:
-            stream: Terminal or log.
-            log_every_s: Minimum number of seconds between lines in a log.
-            redraws: Whether to redraw the line in place (default: on terminals that can).
-        """
+        """Show progress on `stream` (default: standard error), redrawn in place on terminals that can."""
         self._stream = stream or sys.stderr
         dumb = os.environ.get("TERM") == "dumb"
         self.redraws = self._stream.isatty() and not dumb if redraws is None else redraws
@@ -98,16 +92,20 @@ class Progress:
 
     def show(self, done: int) -> None:
         """Show that `done` items are finished, if a report is due."""
-        first = self._first is None
+        is_first = self._first is None
         if self._first is None:
             self._first = done  # items of an earlier run do not count for the rate
-        finished = done >= self._total
-        if not (first or finished or self._line.is_due()):
+        is_last = done >= self._total
+        if not (is_first or is_last or self._line.is_due()):
             return
-        text = self._text(done, time.monotonic() - self._start_s)
+        text = f"{self._what}: {done} of {self._total}"
+        new, seconds = done - self._first, time.monotonic() - self._start_s
+        if new and seconds > 0:
+            rate = new / seconds
+            text += f", {rate:.1f}/s, {(self._total - done) / rate:.0f} s left"
         if self._line.redraws:
             text = f"{draw_bar(done, self._total)} {text}"
-        if finished:
+        if is_last:
             self._line.finish(text)
         else:
             self._line.show(text)
@@ -115,14 +113,6 @@ class Progress:
     def close(self) -> None:
         """End an unfinished bar, so that later output starts on a new line."""
         self._line.close()
-
-    def _text(self, done: int, seconds: float) -> str:
-        new = done - (self._first or 0)
-        text = f"{self._what}: {done} of {self._total}"
-        if new and seconds > 0:
-            rate = new / seconds
-            text += f", {rate:.1f}/s, {(self._total - done) / rate:.0f} s left"
-        return text
 
 
 def draw_bar(done: int, total: int, width: int = _BAR_WIDTH) -> str:

@@ -11,14 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Range:
-    """Finite numbers from `low` to `high`, both included by default.
-
-    Attributes:
-        low: Lower bound (default: none).
-        high: Upper bound (default: none).
-        above: Whether `low` itself is excluded.
-        below: Whether `high` itself is excluded.
-    """
+    """Finite numbers from `low` to `high`; `above` excludes `low` itself, and `below` excludes `high`."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -69,7 +62,7 @@ def check_choice(name: str, value: Any, known: Iterable[Any], owner: str = "") -
 
 def expected_one_of(value: object, known: Iterable[Any]) -> str:
     """Return the part of an error that lists the known values, with the one nearest to what was received."""
-    names = [str(one) for one in known]
+    names = list(map(str, known))
     return f"Expected one of: {', '.join(names)}.{did_you_mean(value, names)}"
 
 

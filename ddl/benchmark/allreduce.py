@@ -14,6 +14,7 @@ import ddl.distributed as dist
 from ddl.benchmark.reports import Result, markdown, report, rounded, shown, summary
 from ddl.benchmark.runner import Setup, run_trial
 from ddl.benchmark.trial import Trial
+from ddl.doctor.allreduce import named_size
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_ranges
 
@@ -43,15 +44,11 @@ class AllreduceRequest:
         ranges = {**dict.fromkeys(("threads", "rounds"), Range(1, 1000)), "ranks": Range(2, 10**6)}
         check_ranges(vars(self), ranges, "a benchmark")
 
-    def setup(self) -> Setup:
-        """Return how to start the job."""
-        return Setup(Trial(f"{__name__}:time_messages"), self.ranks, self.threads)
-
-
-def run(request: AllreduceRequest) -> None:
-    """Measure all-reduce, and report it."""
-    found = [run_trial(request.setup()) for _ in range(request.rounds)]
-    report(request.output, summarize(found, request.ranks), allreduce_table, draw_allreduce)
+    def run(self) -> None:
+        """Measure all-reduce, and report it."""
+        setup = Setup(Trial(way=f"{__name__}:time_messages"), self.ranks, self.threads)
+        trials = [run_trial(setup) for _ in range(self.rounds)]
+        report(self.output, summarize(trials, self.ranks), allreduce_table, draw_allreduce)
 
 
 def time_messages(trial: Trial) -> dict[str, Any]:
@@ -59,7 +56,7 @@ def time_messages(trial: Trial) -> dict[str, Any]:
     dist.init()
     import tensorflow as tf
 
-    found: dict[str, float] = {}
+    seconds_of_bytes: dict[str, float] = {}
     for size in SIZES_BYTES:
         values = tf.ones(size // 4)
         seconds = []
@@ -70,23 +67,29 @@ def time_messages(trial: Trial) -> dict[str, Any]:
                 hvd = dist.runtime.horovod()
                 hvd.allreduce(values, op=hvd.Sum, name=f"allreduce.{size}")
             seconds.append(time.perf_counter() - begin)
-        found[str(size)] = median(seconds[3:])  # the first ones warm up
-    return {"seconds_of_bytes": found, "latency_s": found[str(SIZES_BYTES[0])]}
+        seconds_of_bytes[str(size)] = median(seconds[3:])  # the first ones warm up
+    return {"seconds_of_bytes": seconds_of_bytes}
 
 
-def summarize(found: list[dict[str, Any]], ranks: int) -> Result:
+def summarize(trials: list[dict[str, Any]], ranks: int) -> Result:
     """Return seconds by message size, the latency (smallest message) and a ring's bandwidth (largest message)."""
-    sizes = [int(size) for size in found[0]["seconds_of_bytes"]]
-    seconds = {size: [one["seconds_of_bytes"][str(size)] for one in found] for size in sizes}
-    medians = np.array([np.median(seconds[size]) for size in sizes])
-    crossed = 2 * (ranks - 1) / ranks * np.array(sizes)
+    seconds = {
+        size: summary([trial["seconds_of_bytes"][size] for trial in trials])
+        for size in trials[0]["seconds_of_bytes"]
+    }
+    smallest, *_, largest = seconds
     return {
         "benchmark": "allreduce",
         "ranks": ranks,
-        "seconds": {str(size): summary(values) for size, values in seconds.items()},
-        "latency_s": float(medians[0]),
-        "mb_per_s": float(crossed[-1] / medians[-1] / 1e6),
+        "seconds": seconds,
+        "latency_s": seconds[smallest]["median"],
+        "mb_per_s": _mb_per_s(int(largest), seconds[largest]["median"], ranks),
     }
+
+
+def _mb_per_s(size: int, seconds: float, ranks: int) -> float:
+    """Return the MB/s that each rank of a ring sends."""
+    return 2 * (ranks - 1) / ranks * size / seconds / 1e6
 
 
 def allreduce_table(result: Result) -> str:
@@ -95,8 +98,8 @@ def allreduce_table(result: Result) -> str:
     rows = []
     for size, seconds in result["seconds"].items():
         milliseconds = {name: 1e3 * value for name, value in seconds.items()}
-        crossed = 2 * (ranks - 1) / ranks * int(size) / seconds["median"] / 1e6
-        rows.append([f"{int(size):,}", shown(milliseconds), rounded(crossed)])
+        speed = _mb_per_s(int(size), seconds["median"], ranks)
+        rows.append([f"{int(size):,}", shown(milliseconds), rounded(speed)])
     return markdown(["bytes", f"ms on {ranks} ranks", "MB/s a rank sends"], rows)
 
 
@@ -107,23 +110,15 @@ def draw_allreduce(result: Result, path: Path) -> None:
     sizes = [int(size) for size in result["seconds"]]
     with new_figure(path, 480, 320) as figure:
         axes = figure.add_subplot()
-        medians = [1e3 * one["median"] for one in result["seconds"].values()]
+        medians = [1e3 * values["median"] for values in result["seconds"].values()]
         axes.plot(sizes, medians, color=FOUND, marker="o")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         # matplotlib writes powers as formulas, which our figures show unrendered; so name the ticks.
-        axes.set_xticks(sizes, [_named_size(size) for size in sizes])
+        axes.set_xticks(sizes, [named_size(size) for size in sizes])
         powers = 10.0 ** np.arange(*np.floor(np.log10([min(medians), 10 * max(medians)])))
         axes.set_yticks(powers, [f"{power:g}" for power in powers])
         axes.minorticks_off()
         axes.set_xlabel("message")
         axes.set_ylabel("ms")
         axes.set_title(f"all-reduce on {result['ranks']} ranks", loc="left", fontweight="bold")
-
-
-def _named_size(size: int) -> str:
-    """Return "4 B", "16 KiB", "64 MiB"."""
-    for unit, number in (("MiB", 2**20), ("KiB", 2**10)):
-        if size >= number:
-            return f"{size / number:.3g} {unit}"
-    return f"{size} B"

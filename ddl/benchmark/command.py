@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,68 +11,47 @@ from typing import Any
 from ddl import options
 from ddl.benchmark.runner import TrialError
 from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.ranges import expected_one_of
 
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand.
-
-    Attributes:
-        request: "module:class" of its settings: a dataclass, one flag for each field.
-        run: "module:function" that takes the request, measures, and prints and writes the result.
-        doc: one line of help.
-    """
+    """A subcommand: the "module:class" of its request, which has a flag for each field and `run`; a line of help."""
 
     request: str
-    run: str
     doc: str
 
 
-COMPARE = "ddl.benchmark.comparison:run"
 _REQUESTS = "ddl.benchmark.requests"
 
 COMMANDS = {
-    "train": Command(f"{_REQUESTS}:TrainRequest", COMPARE, "Training throughput in samples/s."),
-    "scaling": Command(f"{_REQUESTS}:ScalingRequest", COMPARE, "N ranks against one rank."),
-    "steps": Command(
-        "ddl.benchmark.steps:StepsRequest",
-        "ddl.benchmark.steps:run",
-        "Where the time of a training step goes.",
-    ),
+    "train": Command(f"{_REQUESTS}:TrainRequest", "Training throughput in samples/s."),
+    "scaling": Command(f"{_REQUESTS}:ScalingRequest", "N ranks against one rank."),
+    "steps": Command("ddl.benchmark.steps:StepsRequest", "Where the time of a training step goes."),
     "allreduce": Command(
         "ddl.benchmark.allreduce:AllreduceRequest",
-        "ddl.benchmark.allreduce:run",
         "Time and bandwidth of an all-reduce by message size.",
     ),
-    "input": Command(f"{_REQUESTS}:InputRequest", COMPARE, "Reading and augmenting, no training."),
-    "memory": Command(f"{_REQUESTS}:MemoryRequest", COMPARE, "Memory use, and whether it grows."),
-    "checkpoint": Command(f"{_REQUESTS}:CheckpointRequest", COMPARE, "The cost of checkpoints."),
+    "input": Command(f"{_REQUESTS}:InputRequest", "Reading and augmenting, no training."),
+    "memory": Command(f"{_REQUESTS}:MemoryRequest", "Memory use, and whether it grows."),
+    "checkpoint": Command(f"{_REQUESTS}:CheckpointRequest", "The cost of checkpoints."),
     "startup": Command(
-        f"{_REQUESTS}:StartupRequest", COMPARE, "Time from the command to the first step's end."
+        f"{_REQUESTS}:StartupRequest", "Time from the command to the first step's end."
     ),
     "epochs": Command(
-        "ddl.benchmark.epochs:EpochsRequest",
-        "ddl.benchmark.epochs:run",
-        "Two run directories compared epoch by epoch.",
+        "ddl.benchmark.epochs:EpochsRequest", "Two run directories compared epoch by epoch."
     ),
     "project": Command(
         "ddl.benchmark.projection:ProjectRequest",
-        "ddl.benchmark.projection:run",
         "Projected speed on more ranks and other networks.",
     ),
 }
-"""A new benchmark needs a request with its `run` in one module, and a line here."""
+"""A new benchmark needs a request in a module, and a line here."""
 
 
 @dataclass(frozen=True)
 class Launcher:
-    """A script with subcommands.
-
-    Attributes:
-        name: of the script, without its ending.
-        doc: the script's docstring, for `--help`.
-        commands: name of each subcommand -> the subcommand.
-    """
+    """A script with subcommands; `doc` is its docstring, for `--help`."""
 
     name: str
     doc: str
@@ -81,7 +60,9 @@ class Launcher:
     def overview(self) -> Parser:
         """Return a parser that knows only the names of the subcommands, for `--help`."""
         width = max(map(len, self.commands)) + 1
-        listed = "\n".join(f"    {name:<{width}} {one.doc}" for name, one in self.commands.items())
+        listed = "\n".join(
+            f"    {name:<{width}} {command.doc}" for name, command in self.commands.items()
+        )
         text = f"{self.doc.rstrip()}\n\nSubcommands:\n\n{listed}"
         parser = Parser(self.name, text, "WHAT [flags]")
         parser.add_argument("what", choices=list(self.commands), help="subcommand to run")
@@ -107,8 +88,7 @@ class Launcher:
         command, parser = self.commands[what], self.command_parser(what)
         arguments = given_flags(vars(parser.parse_args(words[1:])))
         try:
-            run: Callable[[Any], None] = options.load(command.run)
-            run(_request(command, arguments))
+            _request(options.load(command.request), arguments).run()
         except ValueError as error:
             return complain(self.name, error)
         except TrialError as error:
@@ -122,18 +102,17 @@ class Launcher:
         return 0
 
 
-def _request(command: Command, arguments: dict[str, Any]) -> Any:
+def _request(kind: Any, arguments: dict[str, Any]) -> Any:
     """Return the request, with the options of models, data and augmentation parsed by their types."""
     from ddl.data.sources import SOURCES, detect_format
     from ddl.models.zoo import MODELS
     from ddl.training.plan.plan_flags import parse_augment
 
-    kind = options.load(command.request)
     if "model_option" in arguments:
-        model: Any = arguments.get("model", getattr(kind, "model", None))
+        model = arguments.get("model", kind.model)
         if model not in MODELS:
             raise ValueError(
-                f"Received: model_option with model={model!r}. Expected: one of: {', '.join(MODELS)}."
+                f"Received: model_option with model={model!r}. {expected_one_of(model, MODELS)}"
             )
         arguments["model_option"] = MODELS.parse(model, arguments["model_option"])
     if "data_option" in arguments:

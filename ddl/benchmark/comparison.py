@@ -3,59 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.benchmark.reports import markdown, pair_ratios, report, say, shown, summary
+from ddl.benchmark.reports import Result, markdown, pair_ratios, shown, summary
 from ddl.benchmark.runner import Setup, run_in_turn
-
-_HIDDEN = ("seed",)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Setups to compare.
+    """Setups to compare. Higher is better unless `unit` is a time or a size."""
 
-    Attributes:
-        name: of the benchmark.
-        setups: name -> how to start it; the first one is the baseline of the ratios.
-        value: key of the compared number in a trial's result. Higher is better unless `unit` is a time or a size.
-        unit: of that number.
-        beside: key of another number of the result to show next to it.
-    """
-
-    name: str
-    setups: Mapping[str, Setup]
-    value: str = "samples_per_s"
+    name: str  # of the benchmark
+    setups: Mapping[str, Setup]  # the first one is the baseline of the ratios
+    value: str = "samples_per_s"  # key of the compared number in a trial's result
     unit: str = "samples/s"
-    beside: str | None = None
+    beside: str | None = None  # key of another number to show next to it
 
 
-def run(request: Any) -> None:
-    """Measure the comparison of a request, and report it."""
-    result = measure(request.comparison(), request.rounds, say)
-    report(request.output, result, table_of, draw_comparison)
-
-
-def measure(comparison: Comparison, rounds: int, say: Callable[[str], object]) -> dict[str, Any]:
+def measure(comparison: Comparison, rounds: int) -> Result:
     """Run all setups in turn, and return all results as JSON values."""
-    results = run_in_turn(comparison.setups, rounds, say)
-    values = {name: _values(found, comparison.value) for name, found in results.items()}
+    results = run_in_turn(comparison.setups, rounds)
+    values = {
+        name: [float(trial[comparison.value]) for trial in trials]
+        for name, trials in results.items()
+    }
     base, *others = values
+    ratios = {name: pair_ratios(values[name], values[base]) for name in others}
     beside = {} if comparison.beside is None else {"beside": comparison.beside}
     return beside | {
         "benchmark": comparison.name,
         "unit": comparison.unit,
-        "setups": {name: _as_json(setup) for name, setup in comparison.setups.items()},
-        "values": {name: summary(found) | {"all": found} for name, found in values.items()},
+        "setups": {name: dataclasses.asdict(setup) for name, setup in comparison.setups.items()},
+        "values": {name: summary(numbers) | {"all": numbers} for name, numbers in values.items()},
         "base": base,
-        "ratios": {
-            name: summary(ratios) | {"all": ratios}
-            for name in others
-            for ratios in [pair_ratios(values[name], values[base])]
-        },
+        "ratios": {name: summary(numbers) | {"all": numbers} for name, numbers in ratios.items()},
         "results": results,
     }
 
@@ -76,8 +60,8 @@ def numbers_beside(result: Mapping[str, Any]) -> dict[str, str]:
     if "beside" not in result:
         return {}
     return {
-        name: shown(summary(_values(found, result["beside"])))
-        for name, found in result["results"].items()
+        name: shown(summary([trial[result["beside"]] for trial in trials]))
+        for name, trials in result["results"].items()
     }
 
 
@@ -97,14 +81,3 @@ def draw_comparison(result: Mapping[str, Any], path: Path) -> None:
         axes.set_xlim(left=0)
         axes.set_xlabel(f"{result['unit']} (points: rounds; bars: medians)")
         axes.set_title(result["benchmark"], loc="left", fontweight="bold")
-
-
-def _values(found: list[dict[str, Any]], name: str) -> list[float]:
-    return [float(one[name]) for one in found]
-
-
-def _as_json(setup: Setup) -> dict[str, Any]:
-    """Return a setup as JSON values."""
-    values = dataclasses.asdict(setup)
-    values["trial"] = {key: one for key, one in values["trial"].items() if key not in _HIDDEN}
-    return values

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
 from ddl.distributed.gradients.buckets import in_buckets
+from ddl.ranges import check_choice
 
 ALGORITHMS = ("ring", "tree", "hierarchical")
 BACKWARD_PART = 2 / 3
@@ -25,22 +27,13 @@ _SUMS_BYTES = 2048
 
 @dataclass(frozen=True)
 class Network:
-    """The network between ranks.
+    """The network between ranks."""
 
-    Attributes:
-        gbit: nominal speed of a host's link.
-        latency_s: latency of a message between two hosts, software included.
-        ranks_per_host: number of ranks that share the link.
-        efficiency: fraction of the link's speed that TCP or RoCE reaches.
-        local_gbit: speed between ranks of one host.
-        local_latency_s: latency between ranks of one host.
-    """
-
-    gbit: float
-    latency_s: float = 20e-6
-    ranks_per_host: int = 1
-    efficiency: float = 0.8
-    local_gbit: float = 80.0
+    gbit: float  # nominal speed of a host's link
+    latency_s: float = 20e-6  # of a message between two hosts, software included
+    ranks_per_host: int = 1  # ranks that share the link
+    efficiency: float = 0.8  # fraction of the link's speed that TCP or RoCE reaches
+    local_gbit: float = 80.0  # speed between ranks of one host
     local_latency_s: float = 5e-6
 
     @property
@@ -48,82 +41,49 @@ class Network:
         """Bandwidth of the link in one direction."""
         return self.gbit * 1e9 / 8 * self.efficiency
 
-    @property
-    def local_bytes_per_s(self) -> float:
-        """Bandwidth between two ranks of a host."""
-        return self.local_gbit * 1e9 / 8
-
 
 @dataclass(frozen=True)
 class Work:
     """The step of one rank alone.
 
-    Attributes:
-        step_s: seconds of forward pass, backward pass and update, without reductions.
-        gradient_bytes: bytes of each trainable variable's gradient, first layer first.
-        samples: samples per rank and step.
-        sample_bytes: bytes read from shared storage per sample; 0 for data in memory.
-        jitter: standard deviation of a rank's step time, as a fraction of it; all ranks wait for the slowest.
-        meetings: number of small reductions within a step, which nothing hides: two per layer with synchronized
-            normalization, one forward and one backward.
+    `meetings` is the number of small reductions within a step, which nothing hides: two per layer with synchronized
+    normalization, one forward and one backward.
     """
 
-    step_s: float
-    gradient_bytes: Sequence[int] = field(default_factory=tuple)
+    step_s: float  # forward pass, backward pass and update, without reductions
+    gradient_bytes: Sequence[int] = ()  # of each trainable variable, first layer first
     samples: int = 1
-    sample_bytes: float = 0.0
-    jitter: float = 0.0
+    sample_bytes: float = 0.0  # read from shared storage per sample; 0 for data in memory
+    jitter: float = 0.0  # standard deviation of the step time, as a fraction of it
     meetings: int = 0
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The settings of a user.
+    """The settings of a user."""
 
-    Attributes:
-        algorithm: reduction algorithm, one of `ALGORITHMS`.
-        fusion_bytes: buffer size (HOROVOD_FUSION_THRESHOLD).
-        buckets: whether each buffer has fixed variables; else those that are ready.
-        cycle_s: seconds between two checks for ready gradients (HOROVOD_CYCLE_TIME).
-        compression: bytes on the wire per byte of gradient: 0.5 for bf16 and fp16.
-        accumulation: steps per update; only the last one reduces.
-        storage_bytes_per_s: bandwidth of the shared storage for all ranks together; infinite for local storage.
-        meets: whether synchronized layers stay synchronized.
-    """
-
-    algorithm: str = "ring"
-    fusion_bytes: int = 128 << 20
-    buckets: bool = False
-    cycle_s: float = 1e-3
-    compression: float = 1.0
-    accumulation: int = 1
-    storage_bytes_per_s: float = math.inf
-    meets: bool = True
+    algorithm: str = "ring"  # one of `ALGORITHMS`
+    fusion_bytes: int = 128 << 20  # buffer size (HOROVOD_FUSION_THRESHOLD)
+    buckets: bool = False  # whether each buffer has fixed variables; else those that are ready
+    cycle_s: float = 1e-3  # between two checks for ready gradients (HOROVOD_CYCLE_TIME)
+    compression: float = 1.0  # bytes on the wire per byte of gradient: 0.5 for bf16 and fp16
+    accumulation: int = 1  # steps per update; only the last one reduces
+    storage_bytes_per_s: float = math.inf  # of shared storage, for all ranks together
+    meets: bool = True  # whether synchronized layers stay synchronized
 
 
 @dataclass(frozen=True)
 class Projection:
-    """The step on N ranks, and the parts that make it longer than one rank's.
-
-    Attributes:
-        ranks: number of ranks.
-        step_s: seconds per step, averaged over the steps of an update.
-        compute_s: seconds of one rank alone.
-        reduction_s: seconds of all reductions, hidden or not.
-        exposed_s: the part of it that the step waits for.
-        straggler_s: seconds of waiting for the slowest rank.
-        meeting_s: seconds of synchronized normalization's reductions.
-        input_s: seconds of waiting for the shared storage.
-    """
+    """The step on N ranks, and the parts that make it longer than one rank's."""
 
     ranks: int
-    step_s: float
-    compute_s: float
-    reduction_s: float
-    exposed_s: float
-    straggler_s: float
-    meeting_s: float
-    input_s: float
+    step_s: float  # averaged over the steps of an update
+    compute_s: float  # one rank alone
+    reduction_s: float  # all reductions, hidden or not
+    exposed_s: float  # the part of them that the step waits for
+    straggler_s: float  # waiting for the slowest rank
+    meeting_s: float  # synchronized normalization's reductions
+    input_s: float  # waiting for the shared storage
 
     @property
     def efficiency(self) -> float:
@@ -143,17 +103,15 @@ def reduce_s(size_bytes: float, ranks: int, network: Network, algorithm: str = "
     tree: the whole message goes up and down log2(n) levels.
     hierarchical: a ring in each host, then rings over hosts on the parts, then a ring in each host.
     """
-    if algorithm not in ALGORITHMS:
-        raise ValueError(
-            f"Received: algorithm={algorithm!r}. Expected one of: {', '.join(ALGORITHMS)}."
-        )
+    check_choice("algorithm", algorithm, ALGORITHMS)
     if ranks <= 1:
         return 0.0
     local = min(ranks, network.ranks_per_host)
     hosts = math.ceil(ranks / local)
     if algorithm == "tree":
-        inside = 2 * _levels(local) * _message_s(size_bytes, network, is_local=True)
-        return inside + 2 * _levels(hosts) * _message_s(size_bytes, network, is_local=False)
+        levels, local_levels = (hosts - 1).bit_length(), (local - 1).bit_length()
+        inside = 2 * local_levels * _message_s(size_bytes, network, is_local=True)
+        return inside + 2 * levels * _message_s(size_bytes, network, is_local=False)
     if hosts == 1 or algorithm == "ring":
         # A ring goes at the pace of its slowest link.
         part = size_bytes / ranks
@@ -197,8 +155,6 @@ def reductions(
 
 def expected_maximum(ranks: int) -> float:
     """Return how many standard deviations the slowest of `ranks` lies above the mean (Blom's formula)."""
-    from statistics import NormalDist
-
     return 0.0 if ranks <= 1 else NormalDist().inv_cdf((ranks - 0.375) / (ranks + 0.25))
 
 
@@ -239,9 +195,5 @@ def _meeting_s(network: Network, setting: Setting, ranks: int) -> float:
 
 def _message_s(size_bytes: float, network: Network, *, is_local: bool) -> float:
     if is_local:
-        return network.local_latency_s + size_bytes / network.local_bytes_per_s
+        return network.local_latency_s + size_bytes / (network.local_gbit * 1e9 / 8)
     return network.latency_s + size_bytes / network.bytes_per_s
-
-
-def _levels(count: int) -> int:
-    return math.ceil(math.log2(count)) if count > 1 else 0

@@ -31,22 +31,21 @@ class EpochsRequest:
         for folder in (self.single, self.distributed):
             if not (folder / "history.jsonl").is_file():
                 raise ValueError(
-                    f"Received: {folder}, which has no history.jsonl. Expected: the --run-dir of a training."
+                    f"Received: {folder}, which has no history.jsonl. Expected: the --run-dir of a training run."
                 )
 
+    def run(self) -> None:
+        """Compare the histories of both runs, and report it."""
+        report(self.output, self.compare(), epochs_table, draw_epochs)
 
-def run(request: EpochsRequest) -> None:
-    """Compare the histories of two runs, and report it."""
-    report(request.output, compare_epochs(request), epochs_table, draw_epochs)
-
-
-def compare_epochs(request: EpochsRequest) -> Result:
-    """Return both histories, with the number of ranks of each run."""
-    runs = {
-        f"{_ranks(folder)} rank{'s' * (_ranks(folder) > 1)} ({name})": read_history(folder)
-        for name, folder in (("single", request.single), ("distributed", request.distributed))
-    }
-    return {"benchmark": "epochs", "runs": runs}
+    def compare(self) -> Result:
+        """Return both histories, with the number of ranks of each run."""
+        runs = {}
+        for name, folder in (("single", self.single), ("distributed", self.distributed)):
+            starts = read_starts(folder)
+            ranks = int(starts[-1]["ranks"]) if starts else 1
+            runs[f"{ranks} rank{'s' * (ranks > 1)} ({name})"] = read_history(folder)
+        return {"benchmark": "epochs", "runs": runs}
 
 
 def epochs_table(result: Result) -> str:
@@ -81,8 +80,3 @@ def draw_epochs(result: Result, path: Path) -> None:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_title(title, loc="left", fontweight="bold")
             axes.legend(fontsize=8)
-
-
-def _ranks(folder: Path) -> int:
-    starts = read_starts(folder)
-    return int(starts[-1]["ranks"]) if starts else 1

@@ -12,6 +12,7 @@ from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.source import Source, Subset
 from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
+from ddl.data.sources.synthetic import Synthetic
 from ddl.distributed.job.launcher import placement
 from ddl.models.zoo import target_of
 from ddl.training.data.training_data import (
@@ -33,7 +34,10 @@ def stored(trial: Trial, folder: Path) -> str:
     """Return the value of `--data` for a trial; samples that belong in files are written into the folder first."""
     if trial.data is not None:
         return trial.data
-    return "synthetic" if trial.storage == "memory" else write_samples(trial, folder)
+    if trial.storage == "memory":
+        return "synthetic"
+    write = _write_hdf5 if trial.storage == "hdf5" else _write_png
+    return write(*make_samples(trial), folder)
 
 
 def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
@@ -57,7 +61,6 @@ def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
         compression=trial.compression,
         cache="none",  # `data_of` keeps samples in memory
         augment=trial.augment,
-        steps_per_execution=trial.steps_per_execution,
         checkpoint_every_epochs=int(trial.checkpoints),
         checkpoint_every_min=0,
         keep_every_epochs=0,
@@ -96,10 +99,10 @@ def check_data(trial: Trial, ranks: int) -> bool:
         ValueError: the data cannot be trained on.
     """
     plan = plan_of(trial, Path(), str(trial.data))
-    found = len(open_data(plan).training)
-    if found < ranks:
+    count = len(open_data(plan).training)
+    if count < ranks:
         raise ValueError(
-            f"Received: {found} training samples in {trial.data} for {ranks} ranks. Expected: one for each rank at "
+            f"Received: {count} training samples in {trial.data} for {ranks} ranks. Expected: one for each rank at "
             "least; measure fewer ranks."
         )
     return fits(_taken(trial, open_part(plan, "all")), MOST, local_ranks=ranks)
@@ -127,27 +130,16 @@ def make_samples(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pictures(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
-    made = [
-        microscope_picture(index, trial.image_size, trial.seed)
-        for index in range(min(trial.samples, _DIFFERENT_PICTURES))
-    ]
-    rows = np.arange(trial.samples) % len(made)
-    images = np.stack([image for image, _ in made])[rows]
-    masks = np.stack([mask for _, mask in made])[rows]
-    return (images * 255).astype(np.uint8), masks.astype(np.uint8)
+    count = min(trial.samples, _DIFFERENT_PICTURES)
+    made = Synthetic(microscope_picture, count, trial.image_size, trial.seed).read(range(count))
+    rows = np.arange(trial.samples) % count
+    return (made["image"][rows] * 255).astype(np.uint8), made["mask"][rows].astype(np.uint8)
 
 
-def write_samples(trial: Trial, folder: Path) -> str:
-    """Write the samples in the trial's storage format, and return the value of `--data`."""
-    images, targets = make_samples(trial)
-    if trial.storage == "hdf5":
-        return _write_hdf5(images, targets, folder / "samples.h5")
-    return _write_png(images, targets, folder)
-
-
-def _write_hdf5(images: np.ndarray, targets: np.ndarray, path: Path) -> str:
+def _write_hdf5(images: np.ndarray, targets: np.ndarray, folder: Path) -> str:
     import h5py
 
+    path = folder / "samples.h5"
     with h5py.File(path, "w") as file:
         name = "masks" if targets.ndim > 1 else "labels"
         for key, values in (("images", images), (name, targets)):

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
-from ddl.benchmark.reports import Result, markdown, report, say
+from ddl.benchmark.reports import Result, markdown, report
 from ddl.distributed.gradients.buckets import BUCKET_BYTES
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.models.zoo import MODELS, build_model, target_of
-from ddl.options import convert_fields
+from ddl.options import REQUIRED, Option, convert_fields, parse_value
 from ddl.ranges import Range, check_ranges
 
 if TYPE_CHECKING:
@@ -79,34 +79,30 @@ class ProjectRequest:
         """Refuse impossible settings."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "a projection")
-        for name, kind in (("ranks", int), ("gbit", float)):
-            for text in getattr(self, name):
-                _positive(name, text, kind)
         if not self.ranks or not self.gbit:
             raise ValueError("Received: no ranks or no gbit. Expected: one of each at least.")
+        for name, kind in (("ranks", "int"), ("gbit", "float")):
+            option = Option(name, kind, REQUIRED, "")
+            numbers = tuple(parse_value(text, option) for text in getattr(self, name))
+            check_ranges({name: numbers}, {name: _POSITIVE}, "a projection")
         if self.model in MODELS:
             MODELS.check(self.model, **self.model_option)
         elif not Path(self.model).is_file():
             raise ValueError(
-                f"Received: model={self.model!r}, which is no file. Expected: a .keras file, or one of: "
+                f"Received: model={self.model!r}, which is not a file. Expected: a .keras file, or one of: "
                 f"{', '.join(MODELS)}."
             )
 
-    def work(self, gradient_bytes: list[int], meetings: int) -> Work:
-        """Return the step of one rank."""
-        return Work(
-            self.step_seconds,
-            gradient_bytes,
-            self.per_rank_batch_size,
-            self.sample_kb * 1e3,
-            self.jitter,
-            meetings,
+    def run(self) -> None:
+        """Project the model to more ranks and other networks, and report it."""
+        with loading_tensorflow():
+            work = work_of(self)
+        print(
+            f"{self.model}: {sum(work.gradient_bytes) / 1e6:.1f} MB of gradients in {len(work.gradient_bytes)} "
+            f"variables, {work.meetings} reductions of synchronized normalization per step",
+            flush=True,
         )
-
-    def network(self, gbit: float) -> Network:
-        """Return the network with a link of this speed."""
-        latency_s = self.latency_us * 1e-6
-        return Network(gbit, latency_s, self.ranks_per_host, self.link_efficiency)
+        report(self.output, project_all(self, work), projection_table, draw_projection)
 
 
 _POSITIVE = Range(0, above=True)
@@ -116,15 +112,6 @@ _RANGES = {
     "link_efficiency": Range(0, 1, above=True),
     **dict.fromkeys(("jitter", "sample_kb"), Range(0)),
 }
-
-
-def _positive(name: str, text: str, kind: type) -> None:
-    try:
-        good = 0 < kind(text) < 1e9
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError(f"Received: {name} {text!r}. Expected: a number above 0.")
 
 
 def work_of(request: ProjectRequest) -> Work:
@@ -143,81 +130,75 @@ def work_of(request: ProjectRequest) -> Work:
             raise ValueError(
                 f"Received: {request.model}, which Keras cannot load ({reason}). Expected: a model saved as .keras."
             ) from error
-    return request.work(*traffic_of(model))
+    gradient_bytes, meetings = traffic_of(model)
+    return Work(
+        request.step_seconds,
+        gradient_bytes,
+        request.per_rank_batch_size,
+        request.sample_kb * 1e3,
+        request.jitter,
+        meetings,
+    )
 
 
 def traffic_of(model: Any) -> tuple[list[int], int]:
     """Return the bytes of each trainable variable's float32 gradient, and a step's normalization reductions."""
     sizes = [4 * math.prod(variable.shape) for variable in model.trainable_variables]
     synchronized = [
-        one
-        for one in model._flatten_layers()
-        if getattr(one, "synchronized", False) and one.trainable
+        layer
+        for layer in model._flatten_layers()
+        if getattr(layer, "synchronized", False) and layer.trainable
     ]
     return sizes, 2 * len(synchronized)
 
 
-def run(request: ProjectRequest) -> None:
-    """Project a model to more ranks and other networks, and report it."""
-    with loading_tensorflow():
-        work = work_of(request)
-    say(
-        f"{request.model}: {sum(work.gradient_bytes) / 1e6:.1f} MB of gradients in {len(work.gradient_bytes)} "
-        f"variables, {work.meetings} reductions of synchronized normalization per step"
-    )
-    report(request.output, project_all(request, work), projection_table, draw_projection)
-
-
 def project_all(request: ProjectRequest, work: Work) -> Result:
     """Return the request and a projection for each lever, link and number of ranks, as JSON values."""
-    storage = request.storage_gbit * 1e9 / 8
     asked = {name: value for name, value in dataclasses.asdict(request).items() if name != "output"}
-    settings = {
-        lever: Setting(storage_bytes_per_s=storage, **(_OURS | changes))
-        for lever, changes in LEVERS.items()
-    }
+    host = (request.latency_us * 1e-6, request.ranks_per_host, request.link_efficiency)
+    projections = []
+    for lever, changes in LEVERS.items():
+        setting = Setting(storage_bytes_per_s=request.storage_gbit * 1e9 / 8, **(_OURS | changes))
+        for gbit in map(float, request.gbit):
+            for ranks in map(int, request.ranks):
+                projection = project(work, Network(gbit, *host), setting, ranks)
+                projections.append({"lever": lever, "gbit": gbit} | dataclasses.asdict(projection))
     return {
         "benchmark": "project",
         "request": asked,
         "gradient_mb": round(sum(work.gradient_bytes) / 1e6, 3),
         "variables": len(work.gradient_bytes),
         "meetings": work.meetings,
-        "projections": [
-            {"lever": lever, "gbit": float(gbit)}
-            | dataclasses.asdict(project(work, request.network(float(gbit)), setting, int(ranks)))
-            for lever, setting in settings.items()
-            for gbit in request.gbit
-            for ranks in request.ranks
-        ],
+        "projections": projections,
     }
 
 
 def by_lever(result: Result) -> Projections:
     """Return lever -> (Gbit/s, ranks) -> projection."""
-    found: Projections = {}
-    for one in result["projections"]:
-        lever, gbit = one["lever"], one["gbit"]
-        values = {name: one[name] for name in one if name not in ("lever", "gbit")}
-        found.setdefault(lever, {})[gbit, one["ranks"]] = Projection(**values)
-    return found
+    levers: Projections = {}
+    names = [field.name for field in dataclasses.fields(Projection)]
+    for values in result["projections"]:
+        projection = Projection(**{name: values[name] for name in names})
+        levers.setdefault(values["lever"], {})[values["gbit"], projection.ranks] = projection
+    return levers
 
 
 def projection_table(result: Result) -> str:
     """Return a table with a row for each network and number of ranks, and the efficiency with each lever."""
-    found = by_lever(result)
+    projections = by_lever(result)
     samples = result["request"]["per_rank_batch_size"]
     levers = list(LEVERS)[1:]
     rows = [
         [
             f"{place[0]:g}",
             str(place[1]),
-            f"{one.ranks * samples / one.step_s:,.0f}",
-            f"{one.speedup:.1f}",
-            f"{one.efficiency:.0%}",
-            _waits(one),
-            *(f"{found[lever][place].efficiency:.0%}" for lever in levers),
+            f"{projection.ranks * samples / projection.step_s:,.0f}",
+            f"{projection.speedup:.1f}",
+            f"{projection.efficiency:.0%}",
+            _waits(projection),
+            *(f"{projections[lever][place].efficiency:.0%}" for lever in levers),
         ]
-        for place, one in found["as it is"].items()
+        for place, projection in projections["as it is"].items()
     ]
     columns = ["Gbit/s", "ranks", "samples/s", "times", "efficiency", "waits for", *levers]
     return markdown(columns, rows)
@@ -227,7 +208,7 @@ def draw_projection(result: Result, path: Path) -> None:
     """Draw efficiency over ranks: one panel per link, one line per lever."""
     from ddl.training.record.figure import new_figure
 
-    found, request = by_lever(result), result["request"]
+    projections, request = by_lever(result), result["request"]
     links = [float(gbit) for gbit in request["gbit"]]
     columns = min(len(links), 4)
     rows = -(-len(links) // columns)
@@ -237,28 +218,21 @@ def draw_projection(result: Result, path: Path) -> None:
         )
         for number, gbit in enumerate(links, 1):
             axes = figure.add_subplot(rows, columns, number)
-            _draw_panel(axes, found, gbit)
+            _draw_panel(axes, projections, gbit)
             if number == 1:
                 axes.set_ylabel("efficiency, %")
             if number == len(links):  # the fastest link leaves room
                 axes.legend(loc="lower left", fontsize=7)
 
 
-def _draw_panel(axes: Axes, found: Projections, gbit: float) -> None:
-    for (lever, places), colour in zip(found.items(), _COLOURS, strict=True):
+def _draw_panel(axes: Axes, levers: Projections, gbit: float) -> None:
+    for (lever, places), colour in zip(levers.items(), _COLOURS, strict=True):
         ranks = sorted(number for speed, number in places if speed == gbit)
         values = [100 * places[gbit, number].efficiency for number in ranks]
-        is_base = lever == "as it is"
-        axes.plot(
-            ranks,
-            values,
-            color=colour,
-            marker="o",
-            markersize=4 if is_base else 3,
-            lw=2.5 if is_base else 1.2,
-            ls="-" if is_base else "--",
-            label=lever,
-        )
+        style: dict[str, Any] = {"lw": 1.2, "ls": "--", "markersize": 3}
+        if lever == "as it is":
+            style = {"lw": 2.5, "markersize": 4}
+        axes.plot(ranks, values, color=colour, marker="o", label=lever, **style)
     axes.set_title(f"{gbit:g} Gbit/s", loc="left", fontweight="bold")
     axes.set_xscale("log", base=2)
     axes.set_xticks(ranks, [str(number) for number in ranks])
@@ -266,13 +240,13 @@ def _draw_panel(axes: Axes, found: Projections, gbit: float) -> None:
     axes.set_ylim(0, 105)
 
 
-def _waits(one: Projection) -> str:
+def _waits(projection: Projection) -> str:
     """Return what a step waits for longest, with its share of the step."""
     parts = {
-        "reduction": one.exposed_s,
-        "the slowest rank": one.straggler_s,
-        "normalization": one.meeting_s,
-        "storage": one.input_s,
+        "reduction": projection.exposed_s,
+        "the slowest rank": projection.straggler_s,
+        "normalization": projection.meeting_s,
+        "storage": projection.input_s,
     }
-    name = max(parts, key=lambda part: parts[part])
-    return f"{name} {parts[name] / one.step_s:.0%}" if parts[name] else "nothing"
+    name, seconds = max(parts.items(), key=lambda part: part[1])
+    return f"{name} {seconds / projection.step_s:.0%}" if seconds else "nothing"

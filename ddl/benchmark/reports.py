@@ -48,12 +48,6 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def say(text: str) -> None:
-    """Print a line at once, also into a pipe."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
 def report(
     output: Path | None,
     result: Result,
@@ -61,7 +55,7 @@ def report(
     draw: Callable[[Result, Path], object],
 ) -> None:
     """Print the table; with `output`, also write it with all numbers and a picture."""
-    say(table(result))
+    print(table(result), flush=True)
     if output is not None:
         write_result(output, result, table(result))
         draw(result, output.with_name(f"{output.name}.png"))

@@ -9,89 +9,63 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddl.benchmark.comparison import Comparison
+from ddl.benchmark.comparison import Comparison, draw_comparison, measure, table_of
+from ddl.benchmark.reports import report
 from ddl.benchmark.runner import Setup
-from ddl.benchmark.trial import Trial
-from ddl.models.zoo import MODELS
+from ddl.benchmark.trial import Trial, Workload
 from ddl.options import convert_fields
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choices, check_ranges
 
-_COUNTS = (
-    "image_size",
-    "channels",
-    "classes",
-    "per_rank_batch_size",
-    "epoch_steps",
-    "ranks",
-    "threads",
-    "rounds",
-)
+_COUNT = Range(1, 10**7)
 _RANGES = {
-    **dict.fromkeys(_COUNTS, Range(1, 10**7)),
+    **dict.fromkeys(("image_size", "channels", "classes", "per_rank_batch_size"), _COUNT),
+    **dict.fromkeys(("epoch_steps", "ranks", "threads", "rounds"), _COUNT),
     "epochs": Range(2, 10**6),
-    "profile": Range(1, 10**4),
+    "profile": Range(1),
 }
 STORAGES = ("memory", "hdf5", "png")
-_CHOICES = {
-    "mixed_precision": ("none", "bfloat16", "float16"),
-    "compression": ("none", "bf16", "fp16"),
-    "storage": STORAGES,
-    "kind": ("weak", "strong"),
-}
+_CHOICES = {"storage": STORAGES, "kind": ("weak", "strong")}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(Workload):
     """Measurement.
 
     Attributes:
-        model: name of a zoo model.
-        model_option: option of that model, such as width=8.
-        image_size: height and width of the synthetic images.
-        channels: channels of the synthetic images.
-        classes: classes of synthetic labels; synthetic masks have foreground and background only.
-        per_rank_batch_size: samples per rank and step.
         epoch_steps: steps per epoch.
-        epochs: epochs per run; the first one warms up and does not count.
         ranks: number of ranks.
         threads: threads per rank.
-        mixed_precision: compute dtype of the model: "none", "bfloat16" or "float16".
-        compression: dtype of gradients on the wire: "none", "bf16" or "fp16".
         rounds: number of rounds; each runs every setup once, in turn.
         output: path of the results without an ending; writes .json, .md and .png.
     """
 
-    model: str = "unet"
-    model_option: Mapping[str, Any] = field(default_factory=dict)
-    image_size: int = 128
-    channels: int = 3
-    classes: int = 10
-    per_rank_batch_size: int = 8
     epoch_steps: int = 16
-    epochs: int = 3
     ranks: int = 1
     threads: int = 1
-    mixed_precision: str = "none"
-    compression: str = "none"
     rounds: int = 3
     output: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse settings that cannot be measured."""
+        """Refuse settings that cannot be measured, and those that a plan refuses."""
+        from ddl.benchmark.plans import plan_of  # loads data formats, which --help does not need
+
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "a benchmark")
-        MODELS.check(self.model, **self.model_option)
-        for name, known in _CHOICES.items():
-            value = getattr(self, name, known[0])
-            if value not in known:
-                raise ValueError(
-                    f"Received: {name}={value!r}. Expected one of: {', '.join(known)}."
-                )
+        check_choices(vars(self), _CHOICES)
+        plan_of(self.trial(1, data=None), Path(), "synthetic")
+
+    def comparison(self) -> Comparison:
+        """Return the setups to compare."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Measure the setups in turn, and report the comparison."""
+        report(self.output, measure(self.comparison(), self.rounds), table_of, draw_comparison)
 
     def trial(self, ranks: int, **changes: Any) -> Trial:
         """Return what each of `ranks` ranks runs."""
-        names = {one.name for one in dataclasses.fields(Trial)} & set(vars(self))
-        known = {name: getattr(self, name) for name in names}
+        fields = {field.name for field in dataclasses.fields(Trial)}
+        known = {name: value for name, value in vars(self).items() if name in fields}
         known["samples"] = self.epoch_steps * self.per_rank_batch_size * ranks
         return Trial(**known | changes)
 
@@ -128,11 +102,11 @@ class DataRequest(Request):
         synthetic = {"channels", "classes", "storage"}
         if not is_sized(self.data):
             synthetic.add("image_size")
-        for one in dataclasses.fields(self):
-            value = getattr(self, one.name)
-            if one.name in synthetic and value != one.default:
+        for entry in dataclasses.fields(self):
+            value = getattr(self, entry.name)
+            if entry.name in synthetic and value != entry.default:
                 raise ValueError(
-                    f"Received: {one.name}={value} with data={self.data}. Expected: no {one.name}, which sets up "
+                    f"Received: {entry.name}={value} with data={self.data}. Expected: no {entry.name}, which sets up "
                     "synthetic samples; your own data bring theirs."
                 )
         _ = self.fits_memory  # refuses data that cannot be trained on

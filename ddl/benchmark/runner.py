@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ddl.benchmark.trial import RESULT, STARTED, Trial
+from ddl.distributed.job.launcher import usable_cores
 from ddl.doctor.allreduce import run_bounded
+from ddl.doctor.facts import find_mpirun
 
 TIMEOUT_S = 900.0
 
@@ -24,21 +25,13 @@ class TrialError(RuntimeError):
 
 @dataclass(frozen=True)
 class Setup:
-    """A trial and how it is started.
-
-    Attributes:
-        trial: what each rank runs.
-        ranks: number of ranks.
-        threads: threads per rank (OMP_NUM_THREADS); 0 leaves it to the libraries.
-        env: more environment variables.
-        flags: of mpirun.
-    """
+    """A trial and how it is started."""
 
     trial: Trial
     ranks: int = 1
-    threads: int = 1
+    threads: int = 1  # per rank (OMP_NUM_THREADS); 0 leaves it to the libraries
     env: Mapping[str, str] = field(default_factory=dict)
-    flags: tuple[str, ...] = ("--bind-to", "none")
+    flags: tuple[str, ...] = ("--bind-to", "none")  # of mpirun
 
 
 def run_trial(setup: Setup) -> dict[str, Any]:
@@ -50,44 +43,31 @@ def run_trial(setup: Setup) -> dict[str, Any]:
     """
     command = [sys.executable, "-m", "ddl.benchmark.trial", setup.trial.to_json()]
     if setup.ranks > 1:
-        command = [_mpirun(), "-np", str(setup.ranks), *_flags(setup), *command]
-    status, output = run_bounded(command, _environment(setup), int(TIMEOUT_S))
+        crowded = ["--oversubscribe"] if setup.ranks > usable_cores() else []
+        mpirun = find_mpirun()
+        if mpirun is None:
+            raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
+        command = [mpirun, "-np", str(setup.ranks), *setup.flags, *crowded, *command]
+    status, output = run_bounded(command, _environment(setup), TIMEOUT_S)
     lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
     if status != 0 or not lines:
         raise TrialError(
             f"The trial {setup} ended with status {status}. Its output ends with:\n{output[-3000:]}"
         )
-    found: dict[str, Any] = json.loads(lines[-1])
-    return found
+    result: dict[str, Any] = json.loads(lines[-1])
+    return result
 
 
-def run_in_turn(
-    setups: Mapping[str, Setup], rounds: int, say: Callable[[str], object]
-) -> dict[str, list[dict[str, Any]]]:
+def run_in_turn(setups: Mapping[str, Setup], rounds: int) -> dict[str, list[dict[str, Any]]]:
     """Run every setup once per round, and return the results by name, in order."""
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in setups}
     for number in range(rounds):
         for name, setup in setups.items():
-            found = run_trial(setup)
-            results[name].append(found)
-            rate = found.get("samples_per_s")
-            say(f"round {number + 1} of {rounds}: {name}" + (f": {rate:.1f}/s" if rate else ""))
+            results[name].append(run_trial(setup))
+            rate = results[name][-1].get("samples_per_s")
+            text = f"round {number + 1} of {rounds}: {name}"
+            print(text + (f": {rate:.1f}/s" if rate else ""), flush=True)
     return results
-
-
-def _mpirun() -> str:
-    beside = Path(sys.executable).parent / "mpirun"
-    found = str(beside) if beside.exists() else shutil.which("mpirun")
-    if found is None:
-        raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
-    return found
-
-
-def _flags(setup: Setup) -> list[str]:
-    from ddl.distributed.job.launcher import usable_cores
-
-    crowded = setup.ranks > usable_cores()
-    return [*setup.flags, *(["--oversubscribe"] if crowded else [])]
 
 
 def _environment(setup: Setup) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ddl.benchmark.comparison import Comparison, measure
-from ddl.benchmark.reports import Result, markdown, report, rounded, say
+from ddl.benchmark.reports import Result, markdown, report, rounded
 from ddl.benchmark.requests import Request
 from ddl.training.plan.plan import Plan
 from ddl.training.profiling.step_time import PARTS, profiled_steps
@@ -67,11 +67,9 @@ class StepsRequest(Request):
             setups[name] = self.setup()
         return Comparison("steps", setups, "step_ms", "ms")
 
-
-def run(request: StepsRequest) -> None:
-    """Measure the parts of a step, and report them."""
-    result = measure(request.comparison(), request.rounds, say)
-    report(request.output, result, steps_table, draw_steps)
+    def run(self) -> None:
+        """Measure the parts of a step, and report them."""
+        report(self.output, measure(self.comparison(), self.rounds), steps_table, draw_steps)
 
 
 def profile_of(plan: Plan) -> dict[str, Any]:
@@ -104,9 +102,9 @@ def operations_of(folder: Path, steps: int) -> dict[str, float]:
                 if line.name.startswith(_READING):
                     continue
                 for event in line.events:
-                    found = _OPERATION.fullmatch(plane.event_metadata[event.metadata_id].name)
-                    if found is not None:
-                        spent[found[1]] += event.duration_ps
+                    match = _OPERATION.fullmatch(plane.event_metadata[event.metadata_id].name)
+                    if match is not None:
+                        spent[match[1]] += event.duration_ps
     return {kind: 1e-9 * picoseconds / steps for kind, picoseconds in spent.most_common()}
 
 
@@ -119,27 +117,24 @@ def steps_table(result: Result) -> str:
     ]
     parts = markdown([result["benchmark"], "ms a step", *PARTS], rows)
     names = list(ways)
-    spent = {way: _operations(ways[way]) for way in (names[0], names[-1])}
-    kinds = sorted(
-        {kind for one in spent.values() for kind in one},
-        key=lambda kind: -sum(one.get(kind, 0.0) for one in spent.values()),
-    )
-    rows = [
-        [kind, *(rounded(one.get(kind, 0.0)) for one in spent.values())]
-        for kind in kinds[:_SHOWN_KINDS]
-    ]
-    return f"{parts}\n{markdown(['ms of threads of rank 0', *spent], rows)}"
+    compared = {way: ways[way] for way in (names[0], names[-1])}
+    kinds = {kind for way in compared.values() for trial in way for kind in trial["operations_ms"]}
+    spent = {
+        kind: [_median_ms(trials, "operations_ms", kind) for trials in compared.values()]
+        for kind in kinds
+    }
+    longest = sorted(spent, key=lambda kind: -sum(spent[kind]))[:_SHOWN_KINDS]
+    rows = [[kind, *map(rounded, spent[kind])] for kind in longest]
+    return f"{parts}\n{markdown(['ms of threads of rank 0', *compared], rows)}"
 
 
 def parts_of(trials: list[dict[str, Any]]) -> list[str]:
     """Return the median milliseconds of each part of a step."""
-    return [rounded(median(one["parts_ms"][part] for one in trials)) for part in PARTS]
+    return [rounded(_median_ms(trials, "parts_ms", part)) for part in PARTS]
 
 
-def _operations(trials: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the median milliseconds of each kind of operation."""
-    kinds = dict.fromkeys(kind for one in trials for kind in one["operations_ms"])
-    return {kind: median(one["operations_ms"].get(kind, 0.0) for one in trials) for kind in kinds}
+def _median_ms(trials: list[dict[str, Any]], key: str, name: str) -> float:
+    return float(median(trial[key].get(name, 0.0) for trial in trials))
 
 
 def draw_steps(result: Result, path: Path) -> None:
@@ -151,7 +146,7 @@ def draw_steps(result: Result, path: Path) -> None:
         axes = figure.add_subplot()
         left = np.zeros(len(ways))
         for part in PARTS:
-            widths = [median(one["parts_ms"][part] for one in trials) for trials in ways.values()]
+            widths = [_median_ms(trials, "parts_ms", part) for trials in ways.values()]
             axes.barh(range(len(ways)), widths, left=left, height=0.6, label=part)
             left += widths
         axes.set_yticks(range(len(ways)), list(ways))

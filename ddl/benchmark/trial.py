@@ -22,76 +22,60 @@ STARTED = "DDL_BENCHMARK_STARTED"
 RESULT = "ddl-benchmark: "
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What each rank runs.
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """A model and its samples.
 
     Attributes:
-        way: "module:function" that takes the trial and returns numbers.
         model: name of a zoo model.
-        model_option: options of that model.
-        image_size: height and width of synthetic images.
-        channels: channels of synthetic images.
-        classes: classes of synthetic labels.
-        samples: samples per epoch, on all ranks together.
-        epochs: epochs per run; the first one warms up and does not count.
+        model_option: option of that model, such as width=8.
+        image_size: height and width of the synthetic images.
+        channels: channels of the synthetic images.
+        classes: classes of synthetic labels; synthetic masks have foreground and background only.
         per_rank_batch_size: samples per rank and step.
-        mixed_precision: "none", "bfloat16" or "float16".
-        compression: dtype of gradients on the wire.
-        data: `--data` of a training script, or None for synthetic samples.
-        data_option: options of the data's format.
-        storage: "memory"; "hdf5" or "png" for synthetic samples in files, "files" for own data as stored.
-        augment: options of the augmentation.
-        checkpoints: whether each epoch ends with a checkpoint.
-        steps_per_execution: 0 chooses it from the measured step time.
-        profile: number of steps to time part by part; as many more are traced.
-        draws: whether curves and samples are drawn after every epoch, not once a minute.
-        validates: whether a plain `fit` validates, as our loop always does.
-        seed: of data and weights.
+        epochs: epochs per run; the first one warms up and does not count.
+        mixed_precision: compute dtype of the model: "none", "bfloat16" or "float16".
+        compression: dtype of gradients on the wire: "none", "bf16" or "fp16".
     """
 
-    way: str = "ddl.benchmark.trials:train"
     model: str = "unet"
     model_option: Mapping[str, Any] = field(default_factory=dict)
     image_size: int = 128
     channels: int = 3
     classes: int = 10
-    samples: int = 128
-    epochs: int = 3
     per_rank_batch_size: int = 8
+    epochs: int = 3
     mixed_precision: str = "none"
     compression: str = "none"
-    data: str | None = None
-    data_option: Mapping[str, Any] = field(default_factory=dict)
-    storage: str = "memory"
-    augment: Mapping[str, Any] = field(default_factory=dict)
-    checkpoints: bool = False
-    steps_per_execution: int = 0
-    profile: int = 0
-    draws: bool = False
-    validates: bool = True
-    seed: int = 0
 
     @property
     def model_classes(self) -> int:
         """Number of classes of the model: 1 for masks."""
         return 1 if target_of(self.model) == "mask" else self.classes
 
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Workload):
+    """What each rank runs.
+
+    `storage` is "memory"; "hdf5" or "png" for synthetic samples in files; or "files" for own data as stored.
+    """
+
+    way: str = "ddl.benchmark.trials:train"  # function that takes the trial and returns numbers
+    samples: int = 128  # per epoch, on all ranks together
+    data: str | None = None  # `--data` of a training script, or None for synthetic samples
+    data_option: Mapping[str, Any] = field(default_factory=dict)
+    storage: str = "memory"
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: bool = False  # whether each epoch ends with one
+    profile: int = 0  # steps to time part by part; as many more are traced
+    draws: bool = False  # whether every epoch draws curves and samples, not only one a minute
+    validates: bool = True  # whether a plain `fit` validates, as our loop always does
+    seed: int = 0
+
     def to_json(self) -> str:
         """Return the trial as JSON, the program's argument."""
         return json.dumps(dataclasses.asdict(self))
-
-
-def peak_mb() -> float:
-    """Return the peak memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def resident_mb() -> float:
-    """Return the memory of this process now."""
-    import psutil
-
-    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def rate(samples: int, epoch_s: list[float]) -> float:
@@ -106,11 +90,11 @@ def main() -> None:
 
     trial = Trial(**json.loads(sys.argv[1]))
     begin = time.perf_counter()
-    found: dict[str, Any] = options.load(trial.way)(trial)
-    found |= {"peak_mb": round(peak_mb(), 1), "seconds": round(time.perf_counter() - begin, 3)}
-    if not found.pop("rank", dist.rank() if dist.is_initialized() else 0):
-        sys.stdout.write(f"\n{RESULT}{json.dumps(found)}\n")
-        sys.stdout.flush()
+    result: dict[str, Any] = options.load(trial.way)(trial)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    result |= {"peak_mb": round(peak_mb, 1), "seconds": round(time.perf_counter() - begin, 3)}
+    if not result.pop("rank", dist.rank() if dist.is_initialized() else 0):
+        print(f"\n{RESULT}{json.dumps(result)}", flush=True)
 
 
 if __name__ == "__main__":

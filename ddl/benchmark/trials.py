@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 import ddl.distributed as dist
 from ddl.benchmark.plans import data_of, plan_of, stored
 from ddl.benchmark.steps import profile_of
-from ddl.benchmark.trial import STARTED, Trial, rate, resident_mb
+from ddl.benchmark.trial import STARTED, Trial, rate
 from ddl.data.source import Source, Subset
+from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.training.data.training_data import TrainingData
 
@@ -40,11 +42,11 @@ def train(trial: Trial) -> dict[str, Any]:
         kept = TrainingData(opened.training, Subset(opened.training, few), opened.classes)
         epochs = train_plan(plan, kept, callbacks=[clock.callback()])
         dist.barrier()
-        found = profile_of(plan) if trial.profile and dist.is_root() else {}
+        profile = profile_of(plan) if trial.profile and dist.is_root() else {}
     learned = {"loss": epochs[-1]["loss"], "score": epochs[-1].get(plan.metric[0])}
     shape = {"input_shape": list(opened.input_shape)}
     parts = clock.parts()
-    return throughput(trial, parts["epoch_s"], clock.began) | parts | found | learned | shape
+    return throughput(trial, parts["epoch_s"], clock.began) | parts | profile | learned | shape
 
 
 def read_input(trial: Trial) -> dict[str, Any]:
@@ -64,8 +66,6 @@ def read_input(trial: Trial) -> dict[str, Any]:
 @contextlib.contextmanager
 def read_batches(trial: Trial) -> Iterator[tuple[Any, int]]:
     """Return this rank's endless batches, read as our loop reads them, and the steps of an epoch."""
-    from ddl.distributed.job.launcher import threads_per_rank
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plan = plan_of(trial, folder, stored(trial, folder))
@@ -94,24 +94,22 @@ def open_batches(
 
 
 class EpochClock:
-    """Notes when epochs begin, when their steps end, and the memory at their end.
+    """Records when epochs begin, when their steps end, and the memory at their end.
 
     It uses no hook of a single step, so that our loop takes its steps in blocks as always: an epoch's first step begins
     with the epoch, and its last step ends where the validation begins.
-
-    Attributes:
-        began: time.time() at the first epoch's begin.
     """
 
     def __init__(self) -> None:
-        self.began = 0.0
+        self.began = 0.0  # time.time() at the first epoch's begin
         self._begins: list[float] = []
+        self.first_steps = self._begins
         self._last_steps: list[float] = []
         self._resident_mb: list[float] = []
         self._end: float | None = None
 
     def callback(self) -> Any:
-        """Return a Keras callback that notes the times."""
+        """Return a Keras callback that records the times."""
         import keras
 
         return keras.callbacks.LambdaCallback(
@@ -122,31 +120,27 @@ class EpochClock:
         )
 
     def begin_epoch(self) -> None:
-        """Note the begin of an epoch."""
+        """Record the begin of an epoch."""
         self.began = self.began or time.time()
         self._begins.append(time.perf_counter())
 
     def end_step(self) -> None:
-        """Note the end of a step; the last one of an epoch counts."""
+        """Record the end of a step; the last one of an epoch counts."""
         del self._last_steps[len(self._begins) - 1 :]
         self._last_steps.append(time.perf_counter())
 
     def end_epoch(self) -> None:
-        """Note the memory."""
-        self._resident_mb.append(round(resident_mb(), 1))
+        """Record the memory."""
+        self._resident_mb.append(round(psutil.Process().memory_info().rss / 2**20, 1))
 
     def end_training(self) -> None:
-        """Note the end of the last epoch."""
+        """Record the end of the last epoch."""
         self._end = time.perf_counter()
-
-    def first_steps(self) -> list[float]:
-        """Return when the first step of each epoch begins."""
-        return self._begins
 
     def parts(self) -> dict[str, Any]:
         """Return the seconds of each epoch, and of its part after its last step, up to the next epoch's first one."""
         end = self._end or time.perf_counter()
-        ends, nexts = [*self._begins[1:], end], [*self.first_steps()[1:], end]
+        ends, nexts = [*self._begins[1:], end], [*self.first_steps[1:], end]
         after = [when - last for when, last in zip(nexts, self._last_steps, strict=True)]
         return {
             "epoch_s": [after - before for before, after in zip(self._begins, ends, strict=True)],

@@ -32,38 +32,38 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = build_parser().parse_args(argv)
-    found = facts.collect()
-    results = checks.of_facts(found)
+    collected = facts.collect()
+    results = checks.of_facts(collected)
     if not options.json:
-        print("\n".join(describe(found)), "\n", flush=True)
-    results += checks.of_ranks(found)
+        print("\n".join(describe(collected)), "\n", flush=True)
+    results += checks.of_ranks(collected)
     works = all(result.ok for result in results)
     if options.json:
-        report = {"works": works, "facts": found, "checks": [asdict(r) for r in results]}
+        report = {"works": works, "facts": collected, "checks": [asdict(r) for r in results]}
         print(json.dumps(report, indent=2))
     else:
         print("\n".join(verdict(results)))
     return 0 if works else 1
 
 
-def describe(found: Mapping[str, Any]) -> Iterator[str]:
+def describe(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield the facts as lines of text."""
-    built_for = found["built_for"]
-    yield _line("versions", found["versions"])
-    yield _line("Horovod", {k: v for k, v in found["horovod"].items() if k != "gpus"})
+    built_for = facts["built_for"]
+    yield _line("versions", facts["versions"])
+    yield _line("Horovod", {k: v for k, v in facts["horovod"].items() if k != "gpus"})
     if built_for:
         tensorflow, compiler = built_for["tensorflow"], built_for["compiler"]
         yield f"{'':10}built for {tensorflow['distribution']} {tensorflow['version']} by {compiler['version']}"
         yield _line("", {f"MPI {k}": v for k, v in built_for["mpi"].items() if v and k != "link"})
-    yield _line("MPI", found["mpi"] or {"mpirun": "none"})
-    seen = ", ".join(found["horovod"].get("gpus", [])) or "none"
-    yield _line("GPUs", {"driver": ", ".join(found["gpus"]) or "none", "TensorFlow": seen})
-    cores = found["cores"]
+    yield _line("MPI", facts["mpi"] or {"mpirun": "none"})
+    seen = ", ".join(facts["horovod"].get("gpus", [])) or "none"
+    yield _line("GPUs", {"driver": ", ".join(facts["gpus"]) or "none", "TensorFlow": seen})
+    cores = facts["cores"]
     yield _line("cores", {k: v for k, v in cores.items() if k != "threads_per_rank"})
     threads = [f"{t} with {n} rank(s)" for n, t in cores["threads_per_rank"].items()]
     yield f"{'':10}threads per rank: {', '.join(threads)}"
-    yield f"{'memory':10}{found['memory_gb']} GB available"
-    for index, (name, value) in enumerate(found["settings"].items()):
+    yield f"{'memory':10}{facts['memory_gb']} GB available"
+    for index, (name, value) in enumerate(facts["settings"].items()):
         yield f"{'settings' if index == 0 else '':10}{name}={value}"
 
 
@@ -77,12 +77,8 @@ def verdict(results: list[checks.Check]) -> Iterator[str]:
         yield f"{'ok' if result.ok else 'FAILED':8}{result.name}: {result.found}"
         if not result.ok:
             yield f"{'':8}-> {result.remedy}"
-    works = all(result.ok for result in results)
-    yield (
-        "\nTraining on several ranks works here."
-        if works
-        else "\nTraining on several ranks does not work here."
-    )
+    works = "works" if all(result.ok for result in results) else "does not work"
+    yield f"\nTraining on several ranks {works} here."
 
 
 if __name__ == "__main__":

@@ -82,8 +82,8 @@ def _end(output: str) -> str:
     return " / ".join(lines[-4:]) or "nothing"
 
 
-def measure() -> dict[str, Any]:
-    """Reduce known numbers of each size, check the sums, and return the speeds. All ranks must call it."""
+def main() -> None:
+    """Reduce known numbers of each size, check the sums, and print the speeds. All ranks must call it."""
     import horovod.tensorflow as hvd
     import tensorflow as tf
 
@@ -107,16 +107,18 @@ def measure() -> dict[str, Any]:
                     f"rank {hvd.rank()}: the sum of {size_bytes} bytes over {hvd.size()} ranks is wrong"
                 )
             speeds[str(size_bytes)] = round(size_bytes / median(taken_s) / 1e6, 1)
-    result = {"mb_per_s": speeds, "device": "GPU" if on_gpu else "CPU", "rank": hvd.rank()}
-    hvd.shutdown()
-    return result
-
-
-def main() -> None:
-    """Measure, and print the result on rank 0 for `check` to read."""
-    result = measure()
-    if result.pop("rank") == 0:
+    if hvd.rank() == 0:
+        result = {"mb_per_s": speeds, "device": "GPU" if on_gpu else "CPU"}
         print(_RESULT + json.dumps(result), flush=True)
+    hvd.shutdown()
+
+
+def named_size(size_bytes: int) -> str:
+    """Return "4 B", "16 KiB", "64 MiB"."""
+    for unit, number in (("MiB", 2**20), ("KiB", 2**10)):
+        if size_bytes >= number:
+            return f"{size_bytes / number:.3g} {unit}"
+    return f"{size_bytes} B"
 
 
 if __name__ == "__main__":

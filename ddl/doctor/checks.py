@@ -81,9 +81,8 @@ def _allreduce(controller: str) -> Check:
     name = f"all-reduce of {allreduce.RANKS} ranks, {controller.upper()}"
     if "error" in result:
         return Check(name, False, result["error"], _REMEDY_ALLREDUCE[controller])
-    speeds = [f"{_size(int(n))} {speed:g} MB/s" for n, speed in result["mb_per_s"].items()]
+    speeds = [
+        f"{allreduce.named_size(int(size))} {speed:g} MB/s"
+        for size, speed in result["mb_per_s"].items()
+    ]
     return Check(name, True, f"correct on {result['device']}; " + ", ".join(speeds))
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes >> 20} MiB" if size_bytes >= 2**20 else f"{size_bytes >> 10} KiB"

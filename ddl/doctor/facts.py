@@ -15,6 +15,7 @@ from typing import Any
 from ddl import machine
 from ddl.distributed.job import launcher
 from ddl.install import host
+from ddl.install.environment import ProbeError, ask
 
 IMPORT_TIMEOUT_S = 180  # enough for a cold import from a network disk; a warm one takes 4 s
 
@@ -53,21 +54,13 @@ def collect() -> dict[str, Any]:
 
 def framework() -> dict[str, Any]:
     """Return what Horovod was built with and the GPUs that TensorFlow sees, or {"error": reason}."""
-    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    python = Path(sys.executable)
     try:
-        result = subprocess.run(
-            [sys.executable, "-c", _FRAMEWORK_PROBE],
-            capture_output=True,
-            text=True,
-            env=env,
-            timeout=IMPORT_TIMEOUT_S,
-            check=False,
-        )
+        facts: dict[str, Any] = ask(python, _FRAMEWORK_PROBE, os.environ, IMPORT_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return {"error": f"importing TensorFlow and Horovod took over {IMPORT_TIMEOUT_S} s"}
-    if result.returncode != 0:
-        return {"error": (result.stderr.strip().splitlines() or ["no output"])[-1]}
-    facts: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
+    except ProbeError as error:
+        return {"error": str(error)}
     return facts
 
 
@@ -82,12 +75,15 @@ def built_for() -> dict[str, Any]:
 
 
 def mpi() -> dict[str, str]:
+    """Return path and version of `mpirun`, or {} without one."""
+    mpirun = find_mpirun()
+    return {"mpirun": mpirun, "version": host.first_line([mpirun, "--version"])} if mpirun else {}
+
+
+def find_mpirun() -> str | None:
     """Return the mpirun that horovodrun calls: the one in this Python's `bin`, else the one on PATH."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    mpirun = shutil.which("mpirun", path=path)
-    if mpirun is None:
-        return {}
-    return {"mpirun": mpirun, "version": host.first_line([mpirun, "--version"])}
+    return shutil.which("mpirun", path=path)
 
 
 def cores() -> dict[str, Any]:

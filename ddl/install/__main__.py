@@ -42,15 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    options = build_parser().parse_args(argv)
+    flags = vars(build_parser().parse_args(argv))
     try:
         check_python()
-        setup.run(
-            options.venv,
-            keep_installed=options.keep_installed,
-            dev=options.dev,
-            extras=options.extras,
-        )
+        setup.run(flags.pop("venv"), **flags)
     except KeyboardInterrupt:
         say("setup: interrupted; run it again to continue")
         return 130

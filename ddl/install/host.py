@@ -45,12 +45,11 @@ def find_compiler(environ: Mapping[str, str] = os.environ) -> Compiler | None:
     """Return the compiler that CMake would find, or None without a compiler or `make`."""
     names = [environ["CXX"]] if environ.get("CXX") else ["c++", "g++", "clang++"]
     search = environ.get("PATH", "")
-    found = next(
-        (path for name in names if (path := shutil.which(name.split()[0], path=search))), None
-    )
-    if found is None or shutil.which("make", path=search) is None:
+    paths = (shutil.which(name.split()[0], path=search) for name in names)
+    path = next(filter(None, paths), None)
+    if path is None or shutil.which("make", path=search) is None:
         return None
-    return Compiler(os.path.realpath(found), first_line([found, "--version"]))
+    return Compiler(os.path.realpath(path), first_line([path, "--version"]))
 
 
 def missing_compiler() -> Problem:

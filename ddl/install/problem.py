@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_TAIL_LINES = 30
-
 
 class Failure(Exception):
     """The installation cannot continue; the message gives the reason."""
@@ -17,15 +15,6 @@ class Problem(Failure):
     """An error that the user can fix: one line with what was found, what was expected, and what to do."""
 
     exit_status = 2
-
-
-class CommandFailure(Failure):
-    """A command failed for a reason that setup cannot name; the message ends with the last lines of its log."""
-
-    def __init__(self, what: str, log: Path) -> None:
-        text = log.read_text(errors="replace")
-        tail = "\n".join(f"  | {line}" for line in text.splitlines()[-_TAIL_LINES:])
-        super().__init__(f"{what} failed; the last lines of {log}:\n{tail}")
 
 
 def disk_full(where: Path) -> Problem:

@@ -11,17 +11,12 @@ from typing import Any
 
 from ddl.install.environment import Environment
 from ddl.install.mpi import Mpi, is_venv
-from ddl.install.problem import Failure
 from ddl.install.step_lines import run_logged
 
 LIBRARY_FROM_TENSORFLOW = "$ORIGIN/../../../.."
 """Path from site-packages/horovod/tensorflow to the environment's `lib`, which holds PyPI's libmpi.so.40."""
 
 NCCL_FROM_TENSORFLOW = "$ORIGIN/../../nvidia/nccl/lib"
-
-
-class ForeignLibraryPath(Failure):
-    """The binary would look for libraries in another environment."""
 
 
 def relocate(
@@ -47,7 +42,6 @@ def relocate(
         wanted = portable_path(_rpath(library, environ), mpi, bool(key["cuda"]))
         patchelf: list[str | Path] = ["patchelf", "--set-rpath", wanted, library]
         run_logged("setting library paths", patchelf, log, environ)
-        check_portable(_rpath(library, environ), library)
     run_logged("packing Horovod's wheel", [*tool, "pack", "-d", folder, tree], log, environ)
     return next(folder.glob("*.whl"))
 
@@ -56,20 +50,11 @@ def portable_path(rpath: str, mpi: Mpi, gpu: bool) -> str:
     """Return `rpath` with relative entries added and all entries inside Python environments removed."""
     relative = [LIBRARY_FROM_TENSORFLOW] if mpi.source == "wheel" else []
     relative += [NCCL_FROM_TENSORFLOW] if gpu else []
-    kept = [entry for entry in rpath.split(":") if entry and not _in_environment(entry)]
+    kept = [entry for entry in rpath.split(":") if entry and not in_environment(entry)]
     return ":".join(relative + [entry for entry in kept if entry not in relative])
 
 
-def check_portable(rpath: str, library: Path) -> None:
-    """Raise ForeignLibraryPath if `rpath` has an absolute path into a Python environment."""
-    foreign = [entry for entry in rpath.split(":") if _in_environment(entry)]
-    if foreign:
-        raise ForeignLibraryPath(
-            f"{library.name} looks for libraries in {foreign}, which do not exist in other environments."
-        )
-
-
-def _in_environment(entry: str) -> bool:
+def in_environment(entry: str) -> bool:
     """Return whether a path is absolute and inside a venv or a `site-packages` folder."""
     if not entry.startswith("/"):
         return False

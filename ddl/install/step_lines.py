@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ddl.install.problem import CommandFailure, disk_full
+from ddl.install.problem import Failure, disk_full
 
 REPORT_EVERY_S = 10.0
+_TAIL_LINES = 30
 
 _PERCENT = re.compile(rb"\[ *(\d+)%\]")
 _PR_SET_PDEATHSIG = 1
@@ -59,28 +60,21 @@ def run_logged(
     command: Sequence[str | Path],
     log: Path,
     env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
 ) -> None:
     """Run a command, append its output to `log`, and print its progress every 10 s.
 
-    Args:
-        what: What the command does, for progress lines and errors.
-        command: Program and arguments. It ends with this process, even after `kill -9`.
-        log: Log file; kept after a failure.
-        env: Complete environment of the command (default: that of this process).
-        cwd: Working directory of the command.
+    The command ends with this process, even after `kill -9`. The log is kept after a failure.
 
     Raises:
-        CommandFailure: Its exit status was not 0; the message holds the end of the log.
+        Failure: Its exit status was not 0; the message holds the end of the log.
         Problem: The disk is full.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab", buffering=0) as sink:
-        sink.write(f"$ {' '.join(map(str, command))}\n".encode())
+    with log.open("ab", buffering=0) as file:
+        file.write(f"$ {' '.join(map(str, command))}\n".encode())
         process = subprocess.Popen(
             [str(part) for part in command],
             env=env,
-            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -90,10 +84,14 @@ def run_logged(
         with process:
             for chunk in _chunks(process, what):
                 disk_is_full |= b"No space left on device" in chunk
-                sink.write(chunk)
+                file.write(chunk)
     if process.returncode == 0:
         return
-    raise disk_full(log.parent) if disk_is_full else CommandFailure(what, log)
+    if disk_is_full:
+        raise disk_full(log.parent)
+    tail = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+    lines = "\n".join(f"  | {line}" for line in tail)
+    raise Failure(f"{what} failed; the last lines of {log}:\n{lines}")
 
 
 def _chunks(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
@@ -112,8 +110,8 @@ def _chunks(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
         chunk = os.read(output, 1 << 16)
         if not chunk:
             return
-        found = _PERCENT.findall(chunk)
-        percent = f", {int(found[-1])}%" if found else percent
+        for number in _PERCENT.findall(chunk):
+            percent = f", {int(number)}%"
         yield chunk
 
 

@@ -33,11 +33,6 @@ class Stamp:
         """Return whether the stage was finished with these inputs."""
         return self.stages.get(stage) == digest
 
-    @property
-    def was_interrupted(self) -> bool:
-        """Whether a stage was started and not finished."""
-        return "running" in self.stages
-
     @contextmanager
     def stage(self, name: str, digest: str) -> Iterator[None]:
         """Record that a stage is running, and after its body, that it is done."""
@@ -57,11 +52,6 @@ def stamp_of(venv: Path) -> Stamp:
     return Stamp(venv / "ddl-setup.json")
 
 
-def python_of(venv: Path) -> Path:
-    """Return the path of the environment's interpreter."""
-    return venv / "bin/python"
-
-
 def make(venv: Path) -> Stamp:
     """Return the stamp of a usable environment at `venv`, and create or recreate it if needed.
 
@@ -72,18 +62,15 @@ def make(venv: Path) -> Stamp:
     _remove_leftovers(venv)
     if venv.exists():
         stamp = stamp_of(venv)
-        if (
-            stamp.is_done("venv", made_by)
-            and not stamp.was_interrupted
-            and python_of(venv).exists()
-        ):
+        is_whole = "running" not in stamp.stages and (venv / "bin/python").exists()
+        if is_whole and stamp.is_done("venv", made_by):
             return stamp
         if not stamp.stages and any(venv.iterdir()):
             raise Problem(
                 f"{venv} exists but was not created by this setup: remove it, choose another "
                 "folder with DDL_VENV, or install into it with `python -m ddl.install`."
             )
-        venv.rename(_leftover(venv))
+        venv.rename(venv.with_name(f"{venv.name}.old-{os.getpid()}"))
         _remove_leftovers(venv)
     venv.mkdir(parents=True)
     stamp = stamp_of(venv)
@@ -102,10 +89,6 @@ def _create(venv: Path) -> None:
             "ensurepip (Debian: `apt-get install python3-venv`), or set DDL_PYTHON to another Python. "
             f"Its output: {' '.join(output.split())[-300:]}"
         )
-
-
-def _leftover(venv: Path) -> Path:
-    return venv.with_name(f"{venv.name}.old-{os.getpid()}")
 
 
 def _remove_leftovers(venv: Path) -> None:

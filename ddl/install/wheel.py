@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from ddl.install.environment import Environment, with_tools
 from ddl.install.mpi import Mpi
 from ddl.install.problem import Problem
 from ddl.install.relocate import relocate
-from ddl.install.requirements import BUILD_TOOLS, Wheelhouse
-from ddl.install.step_lines import run_logged, say
+from ddl.install.requirements import BUILD_TOOLS, fetch_wheels
+from ddl.install.step_lines import say
 
 _BUILD_OPTION = re.compile(
     r"HOROVOD_(WITH(OUT)?_\w+|GPU|GPU_\w+|CPU_OPERATIONS|CUDA_HOME|ROCM_HOME|NCCL_(HOME|INCLUDE|LIB|LINK)"
@@ -54,7 +54,7 @@ def describe(
     cpuinfo: Path = Path("/proc/cpuinfo"),
 ) -> dict[str, Any]:
     """Return everything that affects the binary; its digest is the cache key."""
-    found = re.search(
+    flags = re.search(
         r"^flags\s*:(.*)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE
     )
     tensorflow = env.tensorflow()
@@ -67,9 +67,9 @@ def describe(
         "tensorflow": tensorflow,
         "python": env.tag,
         "platform": env.platform,
-        "simd": sorted(_SIMD_FLAGS & set(found[1].split() if found else ())),
-        "mpi": mpi.facts(),
-        "compiler": {"path": compiler.path, "version": compiler.version} if compiler else None,
+        "simd": sorted(_SIMD_FLAGS & set(flags[1].split() if flags else ())),
+        "mpi": asdict(mpi),
+        "compiler": asdict(compiler) if compiler else None,
         "options": dict(options),
         "nccl": {k: v for k, v in env.packages.items() if k.startswith("nvidia-nccl")},
         "cuda": _cuda_version(options) if options.get("HOROVOD_GPU_OPERATIONS") else "",
@@ -136,44 +136,30 @@ class HorovodWheel:
                 raise host.missing_compiler()
             host.check_space(cache.root(), 10**9, "the build of Horovod")
             with cache.publish(self.folder) as partial:
-                self._build(env, mpi, options, partial)
-        built = self.cached()
-        if built is None:
-            raise RuntimeError(f"{self.folder}: cannot read back the wheel that was just written")
-        return built
+                name = self._build(env, mpi, options, partial)
+            return self.folder / name
 
-    def _build(self, env: Environment, mpi: Mpi, options: Mapping[str, str], folder: Path) -> None:
-        """Build the wheel and key.json into `folder`; `work` inside is temporary."""
+    def _build(self, env: Environment, mpi: Mpi, options: Mapping[str, str], folder: Path) -> str:
+        """Build the wheel and key.json into `folder`, and return the wheel's name; `work` inside is temporary."""
         work, tools = folder / "work", folder / "work/tools"
         log = cache.root() / "logs" / f"build-{self.digest}.log"
-        Wheelhouse.of(env, "the build tools", BUILD_TOOLS).install(
-            env, "the build tools", "--target", tools
-        )
+        wheels = fetch_wheels(env, "the build tools", BUILD_TOOLS)
+        env.pip("installing the build tools", ["install", *wheels, "--target", tools], log)
         source = sdist.unpack(sdist.fetch(env, tools), work)
         (source / "horovod/ddl_build.json").write_text(json.dumps(self.key))
         environ = _build_environ(env, mpi, options, tools)
         if options.get("HOROVOD_GPU_OPERATIONS") == "NCCL":
             environ |= _nccl_of_wheel(env, work / "nccl")
         say(f"setup:   building Horovod with {host.build_jobs()} compiler(s) at once; log: {log}")
-        flags = ["--no-build-isolation", "--no-deps", "--no-index", "--no-cache-dir"]
-        command: list[str | Path] = [
-            env.python,
-            "-m",
-            "pip",
-            "wheel",
-            "-v",
-            *flags,
-            "-w",
-            work / "built",
-            source,
-        ]
-        run_logged("building Horovod", command, log, environ)
-        wheel = relocate(
-            env, next((work / "built").glob("*.whl")), self.key, mpi, folder, environ, log
-        )
+        flags = ["-v", "--no-build-isolation", "--no-deps", "--no-index", "--no-cache-dir"]
+        arguments: list[str | Path] = ["wheel", *flags, "-w", work / "built", source]
+        env.pip("building Horovod", arguments, log, environ)
+        built = next((work / "built").glob("*.whl"))
+        wheel = relocate(env, built, self.key, mpi, folder, environ, log)
         shutil.rmtree(work)
         stored = {"wheel": wheel.name, "sha256": cache.file_sha256(wheel), "key": self.key}
         cache.write_json(folder / "key.json", stored)
+        return wheel.name
 
 
 def without_compiler(key: Mapping[str, Any]) -> HorovodWheel | None:
@@ -210,5 +196,4 @@ def _build_environ(
     if mpi.source == "wheel":
         environ["PATH"] = f"{env.scripts}{os.pathsep}{environ.get('PATH', '')}"
     environ.setdefault("MAKEFLAGS", f"-j{host.build_jobs()}")
-    environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     return with_tools(environ, tools)

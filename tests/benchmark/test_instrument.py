@@ -29,10 +29,11 @@ from ddl.benchmark.trial import Trial
 from ddl.data.batches import sample_cache
 from tests.pages import read_page
 
+undefined = requests.Request.comparison
 MEASURING = [
     name
     for name, one in LAUNCHER.commands.items()
-    if hasattr(options.load(one.request), "comparison")
+    if getattr(options.load(one.request), "comparison", undefined) is not undefined
 ]
 PNG = b"\x89PNG"
 
@@ -170,7 +171,7 @@ def test_rounds_go_in_turn_and_tell_what_was_measured(
         return {"samples_per_s": 10.0 * len(order) * (2 if order[-1] == "train" else 1)}
 
     monkeypatch.setattr(runner, "run_trial", pretend)
-    found = comparison.measure(keras_fit.LoopRequest().comparison(), 2, lambda text: None)
+    found = comparison.measure(keras_fit.LoopRequest().comparison(), 2)
     assert order == ["fit_on_arrays", "train", "take_steps"] * 2
     assert found["ratios"]["our loop"]["all"] == [4.0, 100 / 40]
     assert "| our loop | 70.0 (40.0 to 100) | 3.25 (2.50 to 4.00) |" in (comparison.table_of(found))
@@ -193,7 +194,7 @@ def test_two_runs_are_compared_epoch_by_epoch(tmp_path: Path) -> None:
         lines = [{"epoch": n, "seconds": seconds, "val_loss": 1 / n} for n in (1, 2)]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (tmp_path / name / "history.jsonl").write_text(text)
-    found = epochs.compare_epochs(epochs.EpochsRequest(tmp_path / "one", tmp_path / "two"))
+    found = epochs.EpochsRequest(tmp_path / "one", tmp_path / "two").compare()
     assert re.search(
         r"\| 2 \| 8.00 \| 4.00 \| 2.00 \| 0.500 \| 0.500 \|", epochs.epochs_table(found)
     )

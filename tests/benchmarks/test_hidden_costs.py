@@ -21,7 +21,7 @@ STALL_S = 0.5
 def test_nothing_is_waited_for_after_the_last_step() -> None:
     small = {"image_size": 64, "model_option": {"width": 8, "depth": 2, "norm": "none"}}
     found = run_trial(
-        Setup(Trial("benchmarks.keras_fit:fit_on_pipeline", samples=800, epochs=3, **small))
+        Setup(Trial(way="benchmarks.keras_fit:fit_on_pipeline", samples=800, epochs=3, **small))
     )
     assert sum(found["epoch_s"]) > 2.0  # long enough for it to show
     assert min(found["after_last_step_s"]) < STALL_S

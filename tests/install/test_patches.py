@@ -10,6 +10,7 @@ import pytest
 
 from ddl.install import patches, sdist
 from ddl.install.patches import PATCHES, Patch
+from ddl.install.problem import Failure
 from tests.launch import require
 
 
@@ -28,12 +29,12 @@ def test_a_patch_replaces_its_text(tmp_path):
 
 @pytest.mark.parametrize("text", ["something else\n", "old line\nold line\n"])
 def test_a_source_that_differs_is_refused(tmp_path, text):
-    with pytest.raises(patches.PatchMismatch, match=r"expected this text once, found it \d times"):
+    with pytest.raises(Failure, match=r"expected this text once, found it \d times"):
         patches.apply(make_source(tmp_path, text), LINE)
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(patches.PatchMismatch, match=r"file\.py"):
+    with pytest.raises(Failure, match=r"file\.py"):
         patches.apply(tmp_path, LINE)
 
 
@@ -48,7 +49,7 @@ def test_rewording_a_reason_does_not_change_the_key():
 def test_an_archive_with_another_checksum_is_refused(tmp_path):
     archive = tmp_path / "horovod.tar.gz"
     archive.write_bytes(b"not what was published")
-    with pytest.raises(sdist.ChecksumMismatch, match="remove the file"):
+    with pytest.raises(Failure, match="remove the file"):
         sdist.check(archive)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ddl.install import step_lines
-from ddl.install.problem import CommandFailure, Problem
+from ddl.install.problem import Failure, Problem
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -99,7 +99,7 @@ def test_a_python_without_venv(tmp_path):
 
 def test_a_failed_command_shows_the_end_of_its_log(tmp_path):
     command = ["sh", "-c", "seq 100; exit 3"]
-    with pytest.raises(CommandFailure, match=r"counting failed; .*log:\n  \| 71\n") as failure:
+    with pytest.raises(Failure, match=r"counting failed; .*log:\n  \| 71\n") as failure:
         step_lines.run_logged("counting", command, tmp_path / "log")
     assert failure.value.exit_status == 1
     assert str(tmp_path / "log") in str(failure.value)

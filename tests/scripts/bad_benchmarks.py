@@ -46,9 +46,14 @@ BENCHMARKS = [
     Row(
         "benchmark project --step-seconds 0", "step_seconds=0.0 for a projection. Expected: above 0"
     ),
-    Row("benchmark project --step-seconds 1 --ranks many", "ranks 'many'. Expected: a number"),
+    Row(
+        "benchmark project --step-seconds 1 --ranks many", "ranks='many'. Expected: a whole number"
+    ),
     Row("benchmark project --step-seconds 1 --gbit", "no ranks or no gbit. Expected: one of each"),
-    Row("benchmark project --step-seconds 1 --model mine.keras", "model='mine.keras', which is no"),
+    Row(
+        "benchmark project --step-seconds 1 --model mine.keras",
+        "model='mine.keras', which is not a file",
+    ),
 ]
 """Refused before TensorFlow loads."""
 

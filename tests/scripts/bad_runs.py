@@ -35,10 +35,10 @@ LONG = "x" * 300
 
 RUNS = [
     Row("train_unet --run-dir ''", "run_dir=''. Expected: a path."),
-    Row(UNET, "run_dir=run, but run is no folder", file("run")),
+    Row(UNET, "run_dir=run, but run is not a folder", file("run")),
     Row(
         "train_unet --run-dir a/b/run",
-        "a is no folder. Expected: a folder, or a name for a new one.",
+        "a is not a folder. Expected: a folder, or a name for a new one.",
         file("a"),
     ),
     Row(f"train_unet --run-dir {LONG}", "which cannot be made (File name too long)"),

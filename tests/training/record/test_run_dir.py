@@ -56,8 +56,8 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name, what in (
-        ("file", "file is no folder"),
-        ("file/sub/run", "file is no folder"),
+        ("file", "file is not a folder"),
+        ("file/sub/run", "file is not a folder"),
         ("link", "link is a broken link"),
         ("link/run", "link is a broken link"),
     ):
