@@ -15,7 +15,7 @@ from ddl.export.speed.inference_benchmark import InferenceBenchmark
 from ddl.flags import Parser, complain, given_flags
 from ddl.inference.backends.optional_packages import check_packages
 from ddl.inference.backends.predictor import BACKENDS
-from ddl.inference.output_folder import disk_trouble
+from ddl.inference.output_folder import disk_error
 from ddl.inference.predict_command import INTERRUPTED
 from ddl.inference.trained_model import TrainedModel, find_model, preprocessing_path
 from ddl.training.train_command import naming_files
@@ -34,7 +34,7 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain(parser.name, error)
     except OSError as error:
-        return complain(parser.name, disk_trouble(export.output, error))
+        return complain(parser.name, disk_error(export.output, error))
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.name}: interrupted; nothing was written.\n")
         return INTERRUPTED

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.tiles.segmenter import Cut, Passage, Segmenter, check_cut
+from ddl.inference.tiles.segmenter import Cut, PreparedPicture, Segmenter, check_cut
 
 HOW = Preprocessing(target="mask", channels=1, classes=1, side_multiple=8)
 
@@ -28,8 +28,8 @@ class Copy:
         pass
 
 
-def predict(passage: Passage, model: Copy) -> np.ndarray:
-    bands = passage.bands(model, 2)
+def predict(prepared: PreparedPicture, model: Copy) -> np.ndarray:
+    bands = prepared.bands(model, 2)
     return np.concatenate([band for _, band in bands])
 
 
@@ -39,9 +39,9 @@ def test_small_pictures_are_whole_and_large_ones_tiled_where_nothing_is_said() -
     small, large = (np.zeros(shape, np.uint8) for shape in ((100, 61, 1), (1100, 1100, 1)))
     assert segmenter.begin(small, is_file=True).is_single
     assert predict(segmenter.begin(small, is_file=True), model).shape == small.shape
-    passage = segmenter.begin(large, is_file=True)
-    assert {axis.tile for axis in passage.axes} == {512}
-    assert {axis.starts for axis in passage.axes} == {(0, 384, 592)}
+    prepared = segmenter.begin(large, is_file=True)
+    assert {axis.tile for axis in prepared.axes} == {512}
+    assert {axis.starts for axis in prepared.axes} == {(0, 384, 592)}
     assert model.seen == {(104, 64)}
 
 
@@ -60,9 +60,9 @@ def test_the_trainings_size_and_back() -> None:
     how = Preprocessing(target="mask", channels=1, classes=1, side_multiple=8, image_size=(16, 24))
     model = Copy(None, None)
     picture = np.full((70, 90, 3), 255, np.uint8)
-    passage = Segmenter(model, how, Cut()).begin(picture, is_file=True)
-    assert passage.tile.shape == (16, 24, 1)
-    np.testing.assert_array_equal(predict(passage, model), np.ones((70, 90, 1)))
+    prepared = Segmenter(model, how, Cut()).begin(picture, is_file=True)
+    assert prepared.tile.shape == (16, 24, 1)
+    np.testing.assert_array_equal(predict(prepared, model), np.ones((70, 90, 1)))
     assert model.seen == {(16, 24)}
     native = Segmenter(model, how, Cut(scale="native")).begin(picture, is_file=True)
     assert native.tile.shape == (72, 96, 1)
@@ -73,10 +73,10 @@ def test_the_trainings_size_and_back() -> None:
 def test_one_tile_finished_is_what_bands_give() -> None:
     model = Copy(None, None)
     picture = np.random.default_rng(0).integers(0, 65535, (21, 13, 1), np.uint16)
-    passage = Segmenter(model, HOW, Cut()).begin(picture, is_file=False)
-    ((start, found),) = passage.finish(model.predict(passage.tile[None])[0])
+    prepared = Segmenter(model, HOW, Cut()).begin(picture, is_file=False)
+    ((start, found),) = prepared.finish(model.predict(prepared.tile[None])[0])
     assert start == 0
-    np.testing.assert_array_equal(found, predict(passage, model))
+    np.testing.assert_array_equal(found, predict(prepared, model))
     np.testing.assert_array_equal(found, picture / np.float32(65535))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ddl.data.preprocessing import Preprocessing
 from ddl.files import write_whole
+from ddl.inference.prediction.decision import every_class
 
 NAME = "predictions.csv"
 _PARTS = ".parts"
@@ -27,23 +28,16 @@ def is_done(folder: Path, block: int) -> bool:
     return (folder / NAME).exists() or part_path(folder, block).exists()
 
 
-def part_text(found: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
+def part_text(predicted: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
     """Return one line per picture: name, class name, class number, its probability, and every class's probability."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for name, chances in found:
-        every = np.concatenate([1 - chances, chances]) if len(chances) == 1 else chances
+    for name, probabilities in predicted:
+        every = every_class(probabilities)
         best = int(every.argmax())
-        numbers = [f"{float(chance):.6g}" for chance in every]
-        writer.writerow(
-            [
-                name,
-                how.name_of(best) if len(every) == how.classes else best,
-                best,
-                numbers[best],
-                *numbers,
-            ]
-        )
+        numbers = [f"{float(probability):.6g}" for probability in every]
+        class_name = how.name_of(best) if len(every) == how.classes else best
+        writer.writerow([name, class_name, best, numbers[best], *numbers])
     return text.getvalue()
 
 
