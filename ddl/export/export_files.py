@@ -9,7 +9,7 @@ from ddl.files import put_in_place
 from ddl.inference.trained_model import model_files, preprocessing_path
 
 
-def appear(made: Path, output: Path) -> None:
+def move_into_place(made: Path, output: Path) -> None:
     """Move an exported model into place, with its preprocessing unless that exists already.
 
     The file or folder that the user named moves last: once it exists, the export is complete.

@@ -113,7 +113,7 @@ def compare(
 
 
 def _predict(predictor: Predictor, sample: Sample) -> np.ndarray:
-    probabilities: np.ndarray = predictor.predict(sample.shown[None])[0][sample.inside]
+    probabilities: np.ndarray = predictor.predict(sample.picture[None])[0][sample.inside]
     # max() and comparisons ignore NaN, so an export that returns NaN would pass: make it infinitely far away.
     has_nan = np.isnan(probabilities).any()
     return np.nan_to_num(probabilities, nan=np.inf) if has_nan else probabilities

@@ -25,7 +25,7 @@ def test_all_files_move_and_the_one_that_names_the_model_comes_last(
     monkeypatch.setattr(
         export_files, "put_in_place", lambda a, b: (moved.append(b.suffix), move(a, b))
     )
-    export_files.appear(make(tmp_path / "made", "a"), tmp_path / "b.xml")
+    export_files.move_into_place(make(tmp_path / "made", "a"), tmp_path / "b.xml")
     assert moved == [".json", ".bin", ".xml"]
     assert [path.read_text() for path in model_files(tmp_path / "b.xml")] == [".xml", ".bin"]
     assert not list((tmp_path / "made").iterdir())
@@ -44,7 +44,7 @@ def test_a_disk_that_fails_in_the_middle_leaves_nothing(
 
     monkeypatch.setattr(export_files, "put_in_place", fail)
     with pytest.raises(OSError, match="No space"):
-        export_files.appear(made, tmp_path / "a.xml")
+        export_files.move_into_place(made, tmp_path / "a.xml")
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
@@ -54,6 +54,6 @@ def test_a_folder_appears_with_all_below_it_and_shares_its_preprocessing(tmp_pat
     (made / "variables" / "data").write_text("weights")
     (tmp_path / "made" / "a.preprocessing.json").write_text("same")
     (tmp_path / "a.preprocessing.json").write_text("same")
-    export_files.appear(made, tmp_path / "a.savedmodel")
+    export_files.move_into_place(made, tmp_path / "a.savedmodel")
     assert (tmp_path / "a.savedmodel/variables/data").read_text() == "weights"
     assert (tmp_path / "a.preprocessing.json").read_text() == "same"

@@ -42,10 +42,10 @@ def test_a_run_is_checked_on_its_validation_and_calibrated_on_the_rest(run: Path
     checks, calibration = opened(run, None, "check"), opened(run, None, "calibration")
     assert (len(checks), len(calibration)) == (2, 18)
     for sample in checks:
-        assert sample.shown.shape == (16, 16, 3)
+        assert sample.picture.shape == (16, 16, 3)
         assert sample.truth.shape == (16, 16, 1)
-    seen = {sample.shown.tobytes() for sample in calibration}
-    assert not seen & {sample.shown.tobytes() for sample in checks}
+    seen = {sample.picture.tobytes() for sample in calibration}
+    assert not seen & {sample.picture.tobytes() for sample in checks}
     assert len(opened(run, None, "check", 1)) == 1
 
 
@@ -56,9 +56,9 @@ def test_pictures_of_ones_own_come_with_their_truth_or_without(run: Path, tmp_pa
     assert isinstance(bare, BarePictures)
     small, large = bare
     assert small.truth is None
-    assert small.shown.shape == (20, 32, 3)  # mirrored to what the model halves twice
+    assert small.picture.shape == (20, 32, 3)  # mirrored to what the model halves twice
     assert small.inside == (slice(17), slice(30))
-    assert large.shown.shape == (512, 512, 3)  # a corner of what would be tiled
+    assert large.picture.shape == (512, 512, 3)  # a corner of what would be tiled
     true = opened(run, make.pairs(tmp_path / "pairs", 3, height=18, width=18), "check")
     assert isinstance(true, TrueSamples)
     assert all(sample.truth.shape == (16, 16, 1) for sample in true)

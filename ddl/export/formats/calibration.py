@@ -40,5 +40,5 @@ class Calibration:
             Progress("calibration pictures", len(self), self.stream)
         ) as progress:
             for number, sample in enumerate(self.samples):
-                yield to_levels(sample.shown[None], self.dtype)
+                yield to_levels(sample.picture[None], self.dtype)
                 progress.show(number + 1)

@@ -26,11 +26,6 @@ class Speed:
     rates: list[float] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
 
-    @property
-    def rate(self) -> float:
-        """Median rate over the rounds."""
-        return float(np.median(self.rates))
-
     def latency_ms(self, percent: float) -> float:
         """Return a percentile of the latencies in milliseconds."""
         return float(np.percentile(self.latencies_s, percent)) * 1e3
@@ -67,12 +62,6 @@ def measure_latencies(
             start = time.perf_counter()
             call(picture)
             speeds[name].latencies_s.append(time.perf_counter() - start)
-
-
-def ratios(speeds: Mapping[str, Speed], name: str, base: str) -> list[float]:
-    """Return the speed-up of one function over another, one value per round."""
-    pairs = zip(speeds[name].rates, speeds[base].rates, strict=True)
-    return [rate / base_rate for rate, base_rate in pairs]
 
 
 def _rate(call: Call, batch: np.ndarray, seconds: float) -> float:
