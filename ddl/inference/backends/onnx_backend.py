@@ -9,6 +9,7 @@ import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
 from ddl.distributed.job.launcher import placement, threads_per_rank
+from ddl.inference.backends.predictor import load_error
 
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(uint16)": "uint16"}
 
@@ -55,8 +56,4 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> On
         )
         return OnnxPredictor(session)
     except Exception as error:  # ONNX Runtime's errors share no other base class
-        reason = " ".join(str(error).split())[:160]
-        raise ValueError(
-            f"Received: {path}, which ONNX Runtime cannot read ({reason}). Expected: a model that scripts/export.py "
-            "wrote."
-        ) from error
+        raise load_error(f"{path}, which ONNX Runtime cannot read", error) from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
 from ddl.inference.backends.openvino_runtime import load_openvino
+from ddl.inference.backends.predictor import load_error
 
 
 class OpenVinoPredictor:
@@ -78,19 +79,11 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Op
     }
     try:
         compiled = ov.Core().compile_model(str(path), "CPU", settings)
-        predictor = OpenVinoPredictor(compiled, _requests(compiled, mode))
+        optimum = "OPTIMAL_NUMBER_OF_INFER_REQUESTS"
+        requests = 1 if mode == "latency" else int(compiled.get_property(optimum))
+        return OpenVinoPredictor(compiled, requests)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ValueError(
-            f"Received: {path}, which OpenVINO cannot read ({reason}). Expected: a model that scripts/export.py wrote."
-        ) from error
-    return predictor
-
-
-def _requests(compiled: Any, mode: str) -> int:
-    if mode == "latency":
-        return 1
-    return int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        raise load_error(f"{path}, which OpenVINO cannot read", error) from error
 
 
 def _shape_of(port: Any) -> tuple[int | None, ...]:

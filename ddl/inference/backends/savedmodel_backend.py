@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ddl.data.pictures.conversion import to_levels
 from ddl.inference.backends.keras_backend import set_threads
+from ddl.inference.backends.predictor import load_error
 
 
 class SavedModelPredictor:
@@ -47,8 +48,4 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Sa
     try:
         return SavedModelPredictor(tf.saved_model.load(str(path)))
     except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ValueError(
-            f"Received: {path}, which TensorFlow cannot load ({reason}). Expected: a model that scripts/export.py "
-            "wrote."
-        ) from error
+        raise load_error(f"{path}, which TensorFlow cannot load", error) from error

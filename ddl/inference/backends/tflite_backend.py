@@ -11,6 +11,7 @@ import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
 from ddl.distributed.job.launcher import placement, threads_per_rank
+from ddl.inference.backends.predictor import load_error
 
 
 class TflitePredictor:
@@ -63,11 +64,7 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Tf
             interpreter.allocate_tensors()
             return TflitePredictor(interpreter)
     except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ValueError(
-            f"Received: {path}, which TensorFlow Lite cannot read ({reason}). Expected: a model that scripts/export.py "
-            "wrote."
-        ) from error
+        raise load_error(f"{path}, which TensorFlow Lite cannot read", error) from error
 
 
 def _check_whole(path: Path) -> None:

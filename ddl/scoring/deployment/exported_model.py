@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.inference.trained_model import find_model
-from ddl.scoring.in_database.checksum import digest
-from ddl.scoring.in_database.network import open_network
+from ddl.scoring.in_database.network import digest, open_network
 
 _PIECE = re.compile(rb'\boffset="(\d+)"[^<>]*?\bsize="(\d+)"')  # position of a constant in the .bin
-_MESSAGE_LIMIT = (
-    1_000_000_000  # PostgreSQL refuses messages of 1 GiB (1,073,741,824 bytes) and more
-)
+# PostgreSQL refuses messages of 1 GiB (1,073,741,824 bytes) and more.
+_MESSAGE_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True)

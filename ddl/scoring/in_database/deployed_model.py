@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
+import tempfile
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +19,6 @@ from ddl.inference.prediction.decision import decide
 from ddl.inference.prediction.row_writers import PngWriter, class_palette
 from ddl.inference.tiles.segmenter import Cut, Segmenter, whole_picture
 from ddl.scoring.in_database.limits import Limits
-from ddl.scoring.in_database.memory_file import memory_file
 
 
 class Model:
@@ -46,7 +50,7 @@ class Model:
         else:
             bands = prepared.bands(self._predictor, 1)
         palette = class_palette(self._how.classes) if self._how.classes > 1 else ()
-        with memory_file() as path:
+        with _memory_file() as path:
             with PngWriter(path, pixels.shape[:2], palette) as writer:
                 for _, band in bands:
                     mask = decide(band, threshold)
@@ -92,7 +96,7 @@ def decode(picture: bytes, limits: Limits) -> np.ndarray:
         raise ValueError(
             f"Received: a picture of {len(picture)} bytes. Expected: at most {limits.bytes}."
         )
-    with memory_file(picture) as path, warnings.catch_warnings():
+    with _memory_file(picture) as path, warnings.catch_warnings():
         # Otherwise Pillow's warnings would end up in the server's log.
         warnings.simplefilter("ignore", UserWarning)
         try:
@@ -100,3 +104,19 @@ def decode(picture: bytes, limits: Limits) -> np.ndarray:
         except ValueError as error:
             message = str(error).replace(str(path), "a picture")
             raise ValueError(message.replace("; replace or remove it", "")) from error
+
+
+@contextlib.contextmanager
+def _memory_file(content: bytes = b"") -> Iterator[Path]:
+    """Yield the path of a file in memory with this content, for readers and writers that need a path."""
+    if not hasattr(os, "memfd_create"):  # not Linux
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield Path(file.name)
+        return
+    descriptor = os.memfd_create("ddl", os.MFD_CLOEXEC)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        yield Path(f"/proc/self/fd/{descriptor}")
