@@ -10,9 +10,9 @@ from psycopg import sql
 
 from ddl.scoring.client.database import told
 from ddl.scoring.client.job import Job
-from ddl.scoring.deployment.sql_names import quote_name, split_name
+from ddl.scoring.deployment.schema import quote_table
 
-_COLUMNS = (*("id", "model", "version", "mask", "label", "probability", "error", "scored_at"),)
+_COLUMNS = ("id", "model", "version", "mask", "label", "probability", "error", "scored_at")
 _LOCK = 0x64646C  # "ddl" in ASCII; an advisory lock, so that only one job creates and fills a table of results
 
 _TABLE = """
@@ -74,7 +74,7 @@ def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
     """
     with connection.transaction():
         version = _find_version(connection, job)
-        table = _find_table(connection, quote_name(job.table))
+        table = _find_table(connection, quote_table(job.table))
         if table is None:
             raise ValueError(
                 f"Received: table={job.table!r}. Expected: a table of this database; names are "
@@ -189,7 +189,7 @@ def _make(
     connection: psycopg.Connection[Any], job: Job, table: tuple[str, str], id_type: str
 ) -> tuple[str, str]:
     """Find or create the table of results, and return its name."""
-    given = split_name(job.results) if job.results else (table[0], f"{table[1]}_scores")
+    given = tuple(job.results.split(".")) if job.results else (table[0], f"{table[1]}_scores")
     name = ".".join(given)
     # The table is created in the schema of the pictures, so it is also looked up there.
     full = given if len(given) > 1 else (table[0], *given)

@@ -14,21 +14,8 @@ from psycopg import sql
 if TYPE_CHECKING:
     import psycopg
 
-_PACKAGES = (
-    *(
-        "openvino",
-        "numpy",
-        "scipy",
-        "skimage",
-        "PIL",
-        "tifffile",
-        "imageio",
-        "lazy_loader",
-        "networkx",
-    ),
-    *("packaging", "absl"),
-)
-"""Packages that ddl imports in the server."""
+# Packages that ddl imports in the server.
+_PACKAGES = "openvino numpy scipy skimage PIL tifffile imageio lazy_loader networkx packaging absl"
 
 _PROBE = """
 import json, os, stat, sys
@@ -66,15 +53,14 @@ return json.dumps(found)
 
 def own_code() -> tuple[str, ...]:
     """Return the folders from which this Python imports ddl and openvino."""
-    folders = [str(Path(__file__).resolve().parents[3])]
-    found = importlib.util.find_spec("openvino")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("openvino")
+    if spec is None or spec.origin is None:
         raise ValueError(
             "Received: no server_python, and a Python without OpenVINO. Expected: OpenVINO installed here, or "
             "--server-python with the folders of ddl and openvino on the server."
         )
-    folders.append(str(Path(found.origin).resolve().parents[1]))
-    return tuple(dict.fromkeys(folders))
+    folders = (Path(__file__).resolve().parents[3], Path(spec.origin).resolve().parents[1])
+    return tuple(dict.fromkeys(map(str, folders)))
 
 
 def check_server(connection: psycopg.Connection[Any], code: Sequence[str]) -> str:
@@ -89,7 +75,7 @@ def check_server(connection: psycopg.Connection[Any], code: Sequence[str]) -> st
         ).format(sql.Literal(_PROBE))
     )
     row = connection.execute(
-        "SELECT pg_temp.ddl_probe(%s, %s)", (list(code), list(_PACKAGES))
+        "SELECT pg_temp.ddl_probe(%s, %s)", (list(code), _PACKAGES.split())
     ).fetchone()
     found: dict[str, str] = json.loads(row[0]) if row else {}
     connection.execute("DROP FUNCTION pg_temp.ddl_probe(text[], text[])")
