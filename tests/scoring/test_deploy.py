@@ -19,7 +19,7 @@ from ddl.scoring.deployment.deploy import deploy as run_deployment
 from ddl.scoring.deployment.deployment import Deployment
 from ddl.scoring.deployment.exported_model import read_parts
 from ddl.scoring.deployment.functions import OUTER
-from ddl.scoring.deployment.probe import refuse_misfit
+from ddl.scoring.deployment.probe import check_report
 from tests.scoring.cluster import Cluster
 from tests.scoring.exported import bright_model
 from tests.scoring.run import deploy
@@ -101,8 +101,8 @@ def test_a_server_that_is_not_there_gets_one_line(models: dict[str, Path]) -> No
 )
 def test_a_python_that_does_not_fit_is_refused(found: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        refuse_misfit({"open": "", "problem": "", **found}, CODE)
-    refuse_misfit({"python": "3.11", "open": "", "problem": ""}, CODE)
+        check_report({"open": "", "problem": "", **found}, CODE)
+    check_report({"python": "3.11", "open": "", "problem": ""}, CODE)
 
 
 def test_the_printed_sql_can_be_run_by_hand_again_and_again(

@@ -12,7 +12,7 @@ import pytest
 from ddl.scoring.client.database import Database, refusal
 from ddl.scoring.client.job import Job
 from ddl.scoring.client.results_table import prepare
-from ddl.scoring.client.score_rows import Claims
+from ddl.scoring.client.score_rows import UnscoredRows
 from ddl.scoring.client.worker import Worker, connect
 from tests.scoring.cluster import Cluster
 from tests.scoring.conftest import fill, picture
@@ -40,11 +40,11 @@ def test_a_claim_sorts_nothing(cluster: Cluster, root: Db) -> None:
         def execute(self, statement: Any, values: Any) -> Any:
             return root.execute("EXPLAIN " + statement.as_string(None), values)
 
-    plan = "\n".join(Claims(Explained(), target).claim(8))  # type: ignore[arg-type]
+    plan = "\n".join(UnscoredRows(Explained(), target).claim(8))  # type: ignore[arg-type]
     assert "Index" in plan, plan
     assert "Sort" not in plan, plan
     with root.transaction():
-        assert Claims(root, target).claim(3) == ["1", "2", "3"]
+        assert UnscoredRows(root, target).claim(3) == ["1", "2", "3"]
 
 
 def test_settings_of_the_dsn_are_kept_and_no_limit_is_none(cluster: Cluster) -> None:

@@ -94,7 +94,7 @@ def load_driver() -> Any:
     return psycopg
 
 
-def told(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """Return the message of a database error in one line."""
     diagnosis = getattr(error, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(error)
@@ -104,7 +104,7 @@ def told(error: Exception) -> str:
 def refusal(error: Exception, expected: str = "a database that can be read and written") -> str:
     """Turn a database error into a "Received / Expected" line; ddl's own errors from the server already are one."""
     # PL/Python puts the name of the exception class in front of the message.
-    message = told(error).removeprefix("ValueError: ")
+    message = message_of(error).removeprefix("ValueError: ")
     if message.startswith("Received: "):
         return message
     return f"Received: {message.rstrip('.')}. Expected: {expected}."

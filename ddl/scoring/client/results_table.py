@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ddl.scoring.client.database import told
+from ddl.scoring.client.database import message_of
 from ddl.scoring.client.job import Job
 from ddl.scoring.deployment.schema import quote_table
 
@@ -130,8 +130,8 @@ def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:
         ).fetchall()
     except psycopg.errors.InsufficientPrivilege as error:
         raise ValueError(
-            f"Received: {told(error)}, for user {connection.info.user}. Expected: a user with sql_deploy.py's role: "
-            f"GRANT ddl_scorer TO {sql.Identifier(connection.info.user).as_string(None)} (or the role of its --role)."
+            f"Received: {message_of(error)}, for user {connection.info.user}. Expected: a user with sql_deploy.py's "
+            f"role: GRANT ddl_scorer TO {sql.Identifier(connection.info.user).as_string(None)} (or the role of its --role)."
         ) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise ValueError(

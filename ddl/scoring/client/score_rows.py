@@ -21,15 +21,15 @@ ORDER BY r.id LIMIT %(limit)s FOR UPDATE {skip}
 # ORDER BY r.id, not id: "id" is the text of the first line, which has no index, so every batch would sort all rows.
 
 _SCORE = """
-WITH found AS (
+WITH scored AS (
     SELECT c.id, s.mask, s.label, s.probability, s.error
     FROM unnest(%(ids)s::text[]::{id_type}[]) AS c (id)
     LEFT JOIN {table} t ON t.{id} = c.id
     CROSS JOIN LATERAL {function}(%(model)s, t.{picture}, %(version)s, %(threshold)s) s
 )
 UPDATE {results} r
-SET mask = f.mask, label = f.label, probability = f.probability, error = f.error, scored_at = clock_timestamp()
-FROM found f WHERE r.id = f.id AND r.model = %(model)s AND r.version = %(version)s
+SET mask = s.mask, label = s.label, probability = s.probability, error = s.error, scored_at = clock_timestamp()
+FROM scored s WHERE r.id = s.id AND r.model = %(model)s AND r.version = %(version)s
 """
 
 _FAIL = """
@@ -37,14 +37,14 @@ UPDATE {results} SET error = %(error)s, scored_at = clock_timestamp()
 WHERE model = %(model)s AND version = %(version)s AND id = %(id)s::text::{id_type}
 """
 
-_WAITS = """
+_ANY_LEFT = """
 SELECT EXISTS (
     SELECT 1 FROM {results} WHERE model = %(model)s AND version = %(version)s AND scored_at IS NULL)
 """
 
 
-class Claims:
-    """Claims and scores the rows of a job over one connection. Call its methods within a transaction."""
+class UnscoredRows:
+    """The rows of a job without results, over one connection. Call its methods within a transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any], target: Target) -> None:
         """Use a connection; the caller closes it."""
@@ -78,9 +78,9 @@ class Claims:
         """Write an error instead of a result to a claimed row."""
         self._run(_FAIL, id=name, error=error)
 
-    def any_wait(self) -> bool:
+    def any_left(self) -> bool:
         """Return whether rows without results are left, including rows that other workers hold."""
-        row = self._run(_WAITS).fetchone()
+        row = self._run(_ANY_LEFT).fetchone()
         return bool(row and row[0])
 
     def _claim(self, which: sql.Composable, **values: Any) -> list[str]:

@@ -25,7 +25,7 @@ def read_body(connection: psycopg.Connection[Any], schema: str) -> str:
     return str(row[0]) if row else ""
 
 
-def tell_changes(body: str, deployment: Deployment) -> list[str]:
+def describe_changes(body: str, deployment: Deployment) -> list[str]:
     """Return a line for each setting that changed.
 
     Args:

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 from psycopg import errors, sql
 
-from ddl.scoring.client.database import Database, refusal, told
-from ddl.scoring.deployment.changes import read_body, tell_changes
+from ddl.scoring.client.database import Database, message_of, refusal
+from ddl.scoring.deployment.changes import describe_changes, read_body
 from ddl.scoring.deployment.deployment import Deployment
 from ddl.scoring.deployment.exported_model import Parts, read_parts, try_parts
 from ddl.scoring.deployment.functions import create_functions
@@ -59,8 +59,8 @@ def deploy(deployment: Deployment, database: Database) -> str:
             connection.execute(use, (deployment.name, version))
     except (errors.FeatureNotSupported, errors.UndefinedFile) as error:
         raise ValueError(
-            f"Received: a server without PL/Python ({told(error)}). Expected: PL/Python installed; on Debian: apt-get "
-            "install postgresql-plpython3-15."
+            f"Received: a server without PL/Python ({message_of(error)}). Expected: PL/Python installed; on Debian: "
+            "apt-get install postgresql-plpython3-15."
         ) from error
     except psycopg.Error as error:
         raise ValueError(
@@ -68,7 +68,7 @@ def deploy(deployment: Deployment, database: Database) -> str:
         ) from error
     done = "deployed" if is_new else "was already deployed"
     first = f"{deployment.schema}: {deployment.name} version {version} {done} ({python})"
-    return "\n".join([first, *tell_changes(before, deployment)])
+    return "\n".join([first, *describe_changes(before, deployment)])
 
 
 def _check_rights(connection: psycopg.Connection[Any]) -> None:
