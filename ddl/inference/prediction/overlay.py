@@ -60,15 +60,10 @@ class Overlay:
 
 def draw_overlay(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the picture (H, W, C) as uint8 RGB, with each region of the mask (H, W) outlined in its class's colour."""
-    drawn: np.ndarray = np.rint(as_rgb(picture) * 255).astype(np.uint8)
-    colours = np.array(class_palette(int(mask.max(initial=0)) + 1), np.uint8)
-    edge = outline(mask)
-    drawn[edge] = colours[mask[edge]]
-    return drawn
-
-
-def outline(mask: np.ndarray) -> np.ndarray:
-    """Return which pixels of regions have a neighbour of another class; (H, W) bool."""
     from skimage.segmentation import find_boundaries
 
-    return np.asarray(find_boundaries(mask, mode="inner"))
+    drawn: np.ndarray = np.rint(as_rgb(picture) * 255).astype(np.uint8)
+    colours = np.array(class_palette(int(mask.max(initial=0)) + 1), np.uint8)
+    edge = find_boundaries(mask, mode="inner")
+    drawn[edge] = colours[mask[edge]]
+    return drawn

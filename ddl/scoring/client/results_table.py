@@ -131,7 +131,8 @@ def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:
     except psycopg.errors.InsufficientPrivilege as error:
         raise ValueError(
             f"Received: {message_of(error)}, for user {connection.info.user}. Expected: a user with sql_deploy.py's "
-            f"role: GRANT ddl_scorer TO {sql.Identifier(connection.info.user).as_string(None)} (or the role of its --role)."
+            f"role: GRANT ddl_scorer TO {sql.Identifier(connection.info.user).as_string(None)} (or the role of its "
+            "--role)."
         ) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise ValueError(
