@@ -11,7 +11,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 from ddl.data.preprocessing import preprocessing_from_json
-from ddl.inference.backends.openvino_runtime import load_openvino
+from ddl.inference.backends.optional_packages import load_openvino
 from ddl.scoring.in_database.deployed_model import Model
 from ddl.scoring.in_database.limits import Limits
 from ddl.scoring.in_database.network import digest, open_network, without_signals

@@ -238,6 +238,6 @@ def test_what_changes_for_all_models_is_told(root: Db, models: dict[str, Path]) 
     assert deploy(models["cells"], "cells", **fields).count("\n") == 0
     _, *changes = deploy(models["shade"], "shade", schema="told", byte_limit=7).splitlines()
     assert changes == [
-        "folders open to SQL: none (was /srv/it's, /pics)",
+        "folders open to SQL: none (was /pics, /srv/it's)",
         "byte limit of pictures: 7 (was 100000000)",
     ]

@@ -29,12 +29,10 @@ class OnnxPredictor:
         self._session: Any = session
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         feed = {self._name: to_levels(batch, self._dtype)}
         return np.asarray(self._session.run(None, feed)[0], np.float32)
 
     def close(self) -> None:
-        """Release the model."""
         self._session = None
 
 

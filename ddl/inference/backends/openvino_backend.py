@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
-from ddl.inference.backends.openvino_runtime import load_openvino
+from ddl.inference.backends.optional_packages import load_openvino
 from ddl.inference.backends.predictor import load_error
 
 
@@ -30,7 +30,6 @@ class OpenVinoPredictor:
         self._requests: list[Any] = []
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         batch = np.ascontiguousarray(to_levels(batch, self._dtype))
         count = min(len(batch), self._max_requests)
         if count < 2:
@@ -38,7 +37,6 @@ class OpenVinoPredictor:
         return self._side_by_side(np.array_split(batch, count))
 
     def close(self) -> None:
-        """Release the model."""
         self._requests, self._compiled = [], None
 
     def _side_by_side(self, parts: list[np.ndarray]) -> np.ndarray:

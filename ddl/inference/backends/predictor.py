@@ -19,15 +19,11 @@ PRECISIONS = ("f32", "bf16")
 class Predictor(Protocol):
     """A model that is ready to predict. Not thread-safe."""
 
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Height, width and channels (volumes: depth first); None for a side that may vary."""
-        ...
+    input_shape: tuple[int | None, ...]
+    """Height, width and channels (volumes: depth first); None for a side that may vary."""
 
-    @property
-    def classes(self) -> int:
-        """Number of channels of a prediction."""
-        ...
+    classes: int
+    """Number of channels of a prediction."""
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Predict pictures (N, H, W, C), float32 from 0 to 1.

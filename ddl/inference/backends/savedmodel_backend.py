@@ -28,12 +28,10 @@ class SavedModelPredictor:
         self._dtype = np.dtype(image.dtype.as_numpy_dtype)
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         feed = {self._name: tf.constant(to_levels(batch, self._dtype))}
         return np.asarray(self._call(**feed)[self._key].numpy(), np.float32)
 
     def close(self) -> None:
-        """Release the model."""
         self._loaded = self._call = None
 
 

@@ -31,7 +31,6 @@ class TflitePredictor:
         self._allocated_shape: tuple[int, ...] = ()
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         if batch.shape != self._allocated_shape:
             self._interpreter.resize_tensor_input(self._image["index"], batch.shape)
             self._interpreter.allocate_tensors()
@@ -41,7 +40,6 @@ class TflitePredictor:
         return np.asarray(self._interpreter.get_tensor(self._output["index"]), np.float32)
 
     def close(self) -> None:
-        """Release the model."""
         self._interpreter = None
 
 

@@ -73,7 +73,7 @@ class Inspection(Evaluation):
     @property
     def cut(self) -> Cut:
         """How samples are cut into tiles."""
-        return Cut(self.tile or (1 << 30,), self.overlap, batch_size=self.per_rank_batch_size)
+        return Cut(self.tile or (1 << 30,), self.overlap)
 
 
 def per_picture_text(rows: Sequence[Mapping[str, object]]) -> str:

@@ -98,7 +98,7 @@ class Prediction:
     @property
     def cut(self) -> Cut:
         """How pictures are scaled and cut into tiles."""
-        return Cut(self.tile or (), self.overlap, self.scale, self.batch_size)
+        return Cut(self.tile or (), self.overlap, self.scale)
 
     def check_model(self, how: Preprocessing) -> None:
         """Refuse flags that do not apply to this model.

@@ -33,13 +33,11 @@ class Cut:
         overlap: overlap of neighbouring tiles; None for 128 pixels (32 voxels), at most half a tile.
         scale: "trained" resizes picture files to the training size, if training resized them; "native" keeps their
             size.
-        batch_size: tiles or small pictures per batch.
     """
 
     tile: tuple[int, ...] = ()
     overlap: int | None = None
     scale: str = "trained"
-    batch_size: int = 4
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Model:
     def __init__(self, predictor: Predictor, preprocessing: Preprocessing) -> None:
         """Use a predictor and its preprocessing."""
         self._predictor, self._how = predictor, preprocessing
-        self._segmenter = Segmenter(predictor.input_shape, preprocessing, Cut(batch_size=1))
+        self._segmenter = Segmenter(predictor.input_shape, preprocessing, Cut())
 
     @property
     def target(self) -> str:
@@ -44,11 +44,7 @@ class Model:
         if not (math.isfinite(threshold) and 0 <= threshold < 1):
             raise ValueError(f"Received: threshold={threshold}. Expected: at least 0, below 1.")
         pixels = decode(picture, limits)
-        prepared = self._segmenter.begin(pixels, is_file=True)
-        if prepared.is_single:
-            bands = prepared.finish(self._predictor.predict(prepared.tile[None])[0])
-        else:
-            bands = prepared.bands(self._predictor, 1)
+        bands = self._segmenter.begin(pixels, is_file=True).bands(self._predictor, 1)
         palette = class_palette(self._how.classes) if self._how.classes > 1 else ()
         with _memory_file() as path:
             with PngWriter(path, pixels.shape[:2], palette) as writer:

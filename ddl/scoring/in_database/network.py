@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 
 from ddl.inference.backends.openvino_backend import OpenVinoPredictor
-from ddl.inference.backends.openvino_runtime import load_openvino
+from ddl.inference.backends.optional_packages import load_openvino
 from ddl.inference.backends.predictor import load_error
 
 _SETTINGS = {
