@@ -28,13 +28,7 @@ from ddl.training.checkpoint.transfer import load_model
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """Result of an export.
-
-    Attributes:
-        parity: comparison with Keras.
-        bytes_before: size of the Keras file.
-        bytes_after: total size of the export's files.
-    """
+    """Result of an export: its comparison with Keras, and the sizes of the Keras file and of the export's files."""
 
     parity: Parity
     bytes_before: int
@@ -44,13 +38,7 @@ class Exported:
 def export_model(
     export: Export, model: TrainedModel, checks: Samples, calibration: Samples | None
 ) -> Exported:
-    """Export a model, and return how it compares with Keras.
-
-    Args:
-        export: settings.
-        model: the model to export.
-        checks: samples for the comparison with Keras.
-        calibration: samples for int8 calibration.
+    """Export a model, and compare it with Keras on the samples `checks`. Only int8 needs `calibration`.
 
     Raises:
         ValueError: the model cannot be loaded or exported, or the export deviates too much. No file is left behind.

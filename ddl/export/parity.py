@@ -73,13 +73,9 @@ class Parity:
 def compare(
     samples: Iterable[Sample], original: Predictor, exported: Predictor, target: str
 ) -> Parity:
-    """Predict the same samples with two models and compare the results.
+    """Predict the same samples with the Keras model and its export, and compare the results.
 
-    Args:
-        samples: samples to predict.
-        original: the Keras model.
-        exported: the exported model.
-        target: "mask" or "label".
+    `target` is "mask" or "label".
     """
     from ddl.training.objectives.metrics import build_metric
 

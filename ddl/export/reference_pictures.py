@@ -39,18 +39,16 @@ class Sample:
 
 
 class Samples:
-    """Samples spread evenly over a data set. They are read when needed, and can be iterated several times."""
+    """Samples spread evenly over a data set. They are read one by one, and can be iterated several times."""
 
     def __init__(self, total: int, count: int, read: Callable[[int], Sample]) -> None:
         """Take at most `count` of `total` samples; `read` returns the sample of an index."""
         self._indices, self._read = spread(total, count), read
 
     def __len__(self) -> int:
-        """Return the number of samples."""
         return len(self._indices)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Read the samples one by one."""
         return map(self._read, self._indices)
 
 

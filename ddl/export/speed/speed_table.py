@@ -14,13 +14,7 @@ from ddl.export.speed.variants import Variant
 def figures(
     speeds: Mapping[str, Speed], variants: Mapping[str, Variant], bases: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the figures of every variant, as JSON values.
-
-    Args:
-        speeds: measured speeds.
-        variants: what was measured.
-        bases: variant -> the variant that its speed is divided by, round by round.
-    """
+    """Return the figures of every variant, as JSON values. Its speed is divided by that of its base in each round."""
     results: dict[str, dict[str, Any]] = {}
     for name, speed in speeds.items():
         parity = variants[name].parity

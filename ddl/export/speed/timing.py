@@ -16,12 +16,7 @@ Call = Callable[[np.ndarray], object]
 
 @dataclass
 class Speed:
-    """Measured speed of one function.
-
-    Attributes:
-        rates: pictures per second, one value per round.
-        latencies_s: latencies of calls with one picture.
-    """
+    """Speed of one function: pictures per second in each round, and latencies of calls with one picture."""
 
     rates: list[float] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
@@ -36,11 +31,7 @@ def measure_rates(
 ) -> dict[str, Speed]:
     """Call each function with the same batch, in turn, round after round. The first call is a warm-up.
 
-    Args:
-        calls: name -> function.
-        batch: batch of pictures.
-        rounds: number of rounds; each round measures every function.
-        seconds: time per function and round; at least one call is made.
+    In each round a function is called for `seconds`, and at least once.
     """
     speeds = {name: Speed() for name in calls}
     for call in calls.values():

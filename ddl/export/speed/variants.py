@@ -43,15 +43,7 @@ def open_variants(
     calibration: Samples,
     folder: Path,
 ) -> dict[str, Variant]:
-    """Export a model to a folder and open every variant.
-
-    Args:
-        benchmark: settings.
-        model: the model to measure.
-        checks: samples for the comparison with Keras.
-        calibration: samples for int8 calibration.
-        folder: an empty folder; the variants read from it as long as they are used.
-    """
+    """Export a model to an empty folder, open every variant, and compare it with Keras on the samples `checks`."""
     keras_model = exportable(load_model(model.file))
     traced = KerasPredictor(keras_model)
     target, size = model.preprocessing.target, model.file.stat().st_size

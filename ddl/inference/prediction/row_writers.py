@@ -47,7 +47,7 @@ class PlainWriter:
         self._file.seek(place[0])
 
     def write(self, rows: np.ndarray) -> None:
-        """Append rows."""
+        """Append rows of the array."""
         self._file.write(np.ascontiguousarray(rows, self._dtype).data)
 
     def __enter__(self) -> PlainWriter:

@@ -17,13 +17,7 @@ _MESSAGE_LIMIT = 1_000_000_000
 
 @dataclass(frozen=True)
 class Parts:
-    """A model as stored in the database.
-
-    Attributes:
-        network: content of the .xml file.
-        weights: content of the .bin file.
-        preprocessing: the preprocessing as JSON.
-    """
+    """A model as stored in the database: the content of its .xml, .bin and .preprocessing.json files."""
 
     network: bytes
     weights: bytes

@@ -25,16 +25,15 @@ class Function:
     """A database function.
 
     Attributes:
-        name: its name.
-        takes: its arguments.
-        gives: the text after RETURNS.
+        arguments: text between the parentheses.
+        returns: text after RETURNS.
         body: Python, or PL/pgSQL with {schema} for the schema.
         volatility: VOLATILE, STABLE or IMMUTABLE.
     """
 
     name: str
-    takes: str
-    gives: str
+    arguments: str
+    returns: str
     body: str
     volatility: str = "STABLE"
 
@@ -191,11 +190,9 @@ END
 
 
 def create_functions(deployment: Deployment, code: Sequence[str]) -> Iterator[sql.Composed]:
-    """Yield the statements that create every function. `grant_rights` then decides who may call them.
+    """Yield the statements that create every function, to import from the folders `code` on the server.
 
-    Args:
-        deployment: settings with schema, folders and limits.
-        code: folders on the server to import from.
+    `grant_rights` then decides who may call them.
     """
     for function in INNER:
         body = python_body(deployment, code, function.body)
@@ -234,17 +231,17 @@ def python_body(deployment: Deployment, code: Sequence[str], call: str) -> str:
 def _create(
     deployment: Deployment, function: Function, language: str, body: str, rights: str
 ) -> sql.Composed:
-    name = sql.Literal(deployment.name).as_string(None)
+    model_name = sql.Literal(deployment.name).as_string(None)
     parallel = "" if deployment.greenplum else "PARALLEL SAFE "
     return sql.SQL(
-        "CREATE OR REPLACE FUNCTION {place}({takes}) RETURNS {gives} LANGUAGE {language} {how} "
+        "CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE {language} {options} "
         "SET search_path = pg_catalog, pg_temp AS {body}"
     ).format(
-        place=sql.Identifier(deployment.schema, function.name),
-        takes=sql.SQL(function.takes.format(name=name)),
-        gives=sql.SQL(function.gives),
+        name=sql.Identifier(deployment.schema, function.name),
+        arguments=sql.SQL(function.arguments.format(name=model_name)),
+        returns=sql.SQL(function.returns),
         language=sql.SQL(language),
-        how=sql.SQL(f"{function.volatility} {rights}{parallel}COST {COST}"),
+        options=sql.SQL(f"{function.volatility} {rights}{parallel}COST {COST}"),
         body=sql.Literal(body),
     )
 
@@ -252,4 +249,4 @@ def _create(
 def signature(deployment: Deployment, function: Function) -> sql.Composed:
     """Return the function's name with its arguments without their defaults, as GRANT and ALTER refer to it."""
     name = sql.Identifier(deployment.schema, function.name)
-    return sql.SQL("{}({})").format(name, sql.SQL(re.sub(" DEFAULT [^,]*", "", function.takes)))
+    return sql.SQL("{}({})").format(name, sql.SQL(re.sub(" DEFAULT [^,]*", "", function.arguments)))

@@ -31,11 +31,7 @@ def digest(network: bytes, weights: bytes, preprocessing: str) -> str:
 
 
 def open_network(network: bytes, weights: bytes) -> OpenVinoPredictor:
-    """Compile a model.
-
-    Args:
-        network: content of the .xml file.
-        weights: content of the .bin file.
+    """Compile a model from the content of its .xml and .bin files.
 
     Raises:
         ValueError: OpenVINO cannot load it.
