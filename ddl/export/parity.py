@@ -89,7 +89,7 @@ def compare(
         largest = max(largest, float(difference.max()))
         total, values = total + float(difference.sum(dtype=np.float64)), values + difference.size
         has_truth = sample.truth is not None
-        by_keras = _decide(first)
+        by_keras = _class_of(first)
         truth = by_keras if sample.truth is None else np.asarray(sample.truth)
         compared = ((truth, first), (truth, second), (by_keras, second))
         for score, (expected, predicted) in zip(scores, compared, strict=True):
@@ -109,13 +109,12 @@ def compare(
 
 
 def _predict(predictor: Predictor, sample: Sample) -> np.ndarray:
-    probabilities: np.ndarray = predictor.predict(sample.picture[None])[0][sample.inside]
+    probabilities = predictor.predict(sample.picture[None])[0][sample.inside]
     # max() and comparisons ignore NaN, so an export that returns NaN would pass: make it infinitely far away.
-    has_nan = np.isnan(probabilities).any()
-    return np.nan_to_num(probabilities, nan=np.inf) if has_nan else probabilities
+    return np.where(np.isnan(probabilities), np.float32(np.inf), probabilities)
 
 
-def _decide(probabilities: np.ndarray) -> np.ndarray:
+def _class_of(probabilities: np.ndarray) -> np.ndarray:
     """Return the mask or class of probabilities (..., classes)."""
     if probabilities.shape[-1] == 1:
         return (probabilities > 0.5).astype(np.float32)

@@ -55,9 +55,7 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Tf
     try:
         _check_whole(path)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # TensorFlow warns that the interpreter will move to LiteRT
+            warnings.simplefilter("ignore")  # the interpreter will move to LiteRT
             interpreter = tf.lite.Interpreter(str(path), num_threads=count)
             interpreter.allocate_tensors()
             return TflitePredictor(interpreter)

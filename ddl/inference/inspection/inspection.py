@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from ddl.files import check_file
 from ddl.inference.backends.predictor import PRECISIONS
+from ddl.inference.prediction.label_table import csv_text
 from ddl.inference.tiles.segmenter import Cut
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
@@ -78,7 +77,7 @@ class Inspection(Evaluation):
 
 def per_picture_text(rows: Sequence[Mapping[str, object]]) -> str:
     """Return a CSV table with one line per sample."""
-    return _csv_text([rows[0].keys(), *(row.values() for row in rows)])
+    return csv_text([rows[0].keys(), *(row.values() for row in rows)])
 
 
 def confusion_text(counts: np.ndarray, names: Sequence[str], *, aligned: bool) -> str:
@@ -86,7 +85,7 @@ def confusion_text(counts: np.ndarray, names: Sequence[str], *, aligned: bool) -
     table = [["true \\ found", *names]]
     table += [[name, *(str(int(n)) for n in row)] for name, row in zip(names, counts, strict=True)]
     if not aligned:
-        return _csv_text(table)
+        return csv_text(table)
     first, *others = ([len(cell) for cell in column] for column in zip(*table, strict=True))
     lines = [
         "  ".join(
@@ -95,9 +94,3 @@ def confusion_text(counts: np.ndarray, names: Sequence[str], *, aligned: bool) -
         for name, *row in table
     ]
     return "\n".join(lines) + "\n"
-
-
-def _csv_text(rows: Iterable[Iterable[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +30,20 @@ def is_done(folder: Path, block: int) -> bool:
 
 def part_text(predicted: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
     """Return one line per picture: name, class name, class number, its probability, and every class's probability."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    rows = []
     for name, probabilities in predicted:
         every = every_class(probabilities)
         best = int(every.argmax())
         numbers = [f"{float(probability):.6g}" for probability in every]
         class_name = how.name_of(best) if len(every) == how.classes else best
-        writer.writerow([name, class_name, best, numbers[best], *numbers])
+        rows.append([name, class_name, best, numbers[best], *numbers])
+    return csv_text(rows)
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -46,14 +52,12 @@ def assemble(folder: Path, how: Preprocessing) -> None:
     parts = sorted((folder / _PARTS).glob("*.csv"))
     if not parts:
         return
-    text = io.StringIO()
     names = [how.name_of(label) for label in range(how.classes)] if how.classes > 1 else ["0", "1"]
     header = ["name", "class", "label", "probability", *(f"p_{name}" for name in names)]
-    csv.writer(text, lineterminator="\n").writerow(header)
 
     def write(path: Path) -> None:
         with path.open("w", encoding="utf-8") as file:
-            file.write(text.getvalue())
+            file.write(csv_text([header]))
             for part in parts:
                 file.write(part.read_text(encoding="utf-8"))
 

@@ -20,9 +20,8 @@ from typing import Protocol
 
 import numpy as np
 
-_DROPPED = (
-    3 / 8
-)  # share of the overlap that is dropped on either side; tiles are blended over the quarter between
+# Share of the overlap that is dropped on either side; tiles are blended over the quarter between.
+_DROPPED = 3 / 8
 _FADE = 8.0  # log of the ratio of the two tiles' weights at either end of the blended part
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,9 +101,6 @@ def _register(
             "INSERT INTO {} (name, version, network, weights, preprocessing, checksum) "
             "VALUES (%b, %b, %b, %b, %s, %b)"
         ).format(models),
-        (
-            *(deployment.name, version, parts.network, parts.weights),
-            *(parts.preprocessing, parts.checksum),
-        ),
+        (deployment.name, version, *dataclasses.astuple(parts), parts.checksum),
     )
     return version, True
