@@ -11,13 +11,7 @@ import pytest
 
 from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.export.formats.calibration import Calibration
-from ddl.export.reference_pictures import (
-    BarePictures,
-    DataChoice,
-    TrueSamples,
-    open_samples,
-    spread,
-)
+from ddl.export.reference_pictures import open_samples, spread
 from ddl.inference.trained_model import find_model
 from tests.data import make
 from tests.inference.models import make_pictures, make_run
@@ -30,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(run: Path, data: Path | None, purpose: str, count: int = 100):
-    return open_samples(DataChoice(run, "final", data, count, purpose), find_model(run))
+    return open_samples(find_model(run), purpose, data, count)
 
 
 def test_samples_are_spread_evenly() -> None:
@@ -53,14 +47,12 @@ def test_pictures_of_ones_own_come_with_their_truth_or_without(run: Path, tmp_pa
     folder = make_pictures(tmp_path / "bare", [(17, 30)])
     iio.imwrite(folder / "1.png", np.zeros((600, 1900, 3), np.uint8))
     bare = opened(run, folder, "check")
-    assert isinstance(bare, BarePictures)
     small, large = bare
-    assert small.truth is None
+    assert small.truth is large.truth is None
     assert small.picture.shape == (20, 32, 3)  # mirrored to what the model halves twice
     assert small.inside == (slice(17), slice(30))
     assert large.picture.shape == (512, 512, 3)  # a corner of what would be tiled
     true = opened(run, make.pairs(tmp_path / "pairs", 3, height=18, width=18), "check")
-    assert isinstance(true, TrueSamples)
     assert all(sample.truth.shape == (16, 16, 1) for sample in true)
 
 

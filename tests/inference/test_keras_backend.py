@@ -11,7 +11,7 @@ import pytest
 from ddl.inference.backends.keras_backend import KerasPredictor, with_open_sides
 from ddl.inference.backends.predictor import check_backend, open_predictor
 from ddl.inference.tiles.flips import Flipped
-from ddl.inference.tiles.tiling import plan_tiles, predict_tiles
+from ddl.inference.tiles.tiling import plan_axis, predict_tiles
 from ddl.inference.trained_model import read_form
 from ddl.models.zoo import build_model
 
@@ -58,8 +58,8 @@ def test_tiles_with_enough_overlap_are_the_whole_picture_to_rounding() -> None:
     predictor = KerasPredictor(model)
     picture = np.random.default_rng(0).random((246, 200, 3), np.float32)
     results = []
-    for tile, overlap in (((128, 128), 72), ((64, 64), 8), (None, 0)):
-        axes = plan_tiles((246, 200), tile=tile, overlap=overlap, multiple=4)
+    for tile, overlap in ((128, 72), (64, 8), (None, 0)):
+        axes = [plan_axis(n, tile=tile, overlap=overlap, multiple=4) for n in (246, 200)]
         bands = predict_tiles(picture, axes, predictor.predict, lambda pixels: pixels, 3)
         results.append(np.concatenate([band for _, band in bands]))
     whole = results[-1]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ddl.data.pictures.picture_file import read_mask
 from ddl.inference.prediction.overlay import SIDE_PX, Overlay, draw_overlay
+from ddl.inference.prediction.prediction import Prediction
 from ddl.inference.prediction.result_files import MaskFiles, result_paths
 from ddl.inference.prediction.row_writers import PALETTE, PngWriter
 from ddl.inference.tiles.resizing import resize_bands
@@ -21,9 +22,9 @@ CHANCES = np.random.default_rng(1).random((41, 30, 3), np.float32)
 
 
 def write(folder: Path, form: str, classes: int, chances: np.ndarray = CHANCES, **more) -> Path:
-    options = {"threshold": 0.5, "probabilities": True, "overlay": False, "form": form, **more}
+    prediction = Prediction("run", "in", folder, format=form, probabilities=True, **more)
     shown = PICTURE if chances.ndim == 3 else np.stack([PICTURE] * len(chances))
-    with MaskFiles(folder, "sub/a", shown, classes, **options) as files:
+    with MaskFiles(prediction, "sub/a", shown, classes) as files:
         for start in range(0, len(chances), 7):
             files.write(start, chances[start : start + 7, ..., :classes])
     return result_paths(folder, "sub/a", form)[0]
@@ -64,9 +65,11 @@ def test_volumes_are_written_slice_by_slice(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("form", ["png", "tiff", "npy", "hdf5"])
 def test_after_an_error_nothing_is_left(tmp_path: Path, form: str) -> None:
+    options = {"format": form, "probabilities": True, "overlay": True}
+    prediction = Prediction("run", "in", tmp_path, **options)
+
     def fail() -> None:
-        options = {"threshold": 0.5, "probabilities": True, "overlay": True, "form": form}
-        with MaskFiles(tmp_path, "a", PICTURE, 1, **options) as files:
+        with MaskFiles(prediction, "a", PICTURE, 1) as files:
             files.write(0, CHANCES[:7, :, :1])
             raise RuntimeError("stop")
 

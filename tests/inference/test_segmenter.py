@@ -35,7 +35,7 @@ def predict(prepared: PreparedPicture, model: Copy) -> np.ndarray:
 
 def test_small_pictures_are_whole_and_large_ones_tiled_where_nothing_is_said() -> None:
     model = Copy(None, None)
-    segmenter = Segmenter(model, HOW, Cut())
+    segmenter = Segmenter(model.input_shape, HOW, Cut())
     small, large = (np.zeros(shape, np.uint8) for shape in ((100, 61, 1), (1100, 1100, 1)))
     assert segmenter.begin(small, is_file=True).is_single
     assert predict(segmenter.begin(small, is_file=True), model).shape == small.shape
@@ -49,31 +49,31 @@ def test_small_pictures_are_whole_and_large_ones_tiled_where_nothing_is_said() -
 def test_a_model_of_one_size_sees_pictures_of_any_in_that_size(shape: tuple[int, ...]) -> None:
     model = Copy(32, 48)
     picture = np.random.default_rng(0).random(shape, np.float32)
-    found = predict(Segmenter(model, HOW, Cut()).begin(picture, is_file=False), model)
+    found = predict(Segmenter(model.input_shape, HOW, Cut()).begin(picture, is_file=False), model)
     np.testing.assert_allclose(found, picture, atol=1e-6)
     assert model.seen == {(32, 48)}
     with pytest.raises(ValueError, match="tile=64x64 for a model with the fixed input size 32x48"):
-        Segmenter(model, HOW, Cut(tile=(64,))).begin(picture, is_file=False)
+        Segmenter(model.input_shape, HOW, Cut(tile=(64,))).begin(picture, is_file=False)
 
 
 def test_the_trainings_size_and_back() -> None:
     how = Preprocessing(target="mask", channels=1, classes=1, side_multiple=8, image_size=(16, 24))
     model = Copy(None, None)
     picture = np.full((70, 90, 3), 255, np.uint8)
-    prepared = Segmenter(model, how, Cut()).begin(picture, is_file=True)
+    prepared = Segmenter(model.input_shape, how, Cut()).begin(picture, is_file=True)
     assert prepared.tile.shape == (16, 24, 1)
     np.testing.assert_array_equal(predict(prepared, model), np.ones((70, 90, 1)))
     assert model.seen == {(16, 24)}
-    native = Segmenter(model, how, Cut(scale="native")).begin(picture, is_file=True)
+    native = Segmenter(model.input_shape, how, Cut(scale="native")).begin(picture, is_file=True)
     assert native.tile.shape == (72, 96, 1)
-    stored = Segmenter(model, how, Cut()).begin(picture[..., :1], is_file=False)
+    stored = Segmenter(model.input_shape, how, Cut()).begin(picture[..., :1], is_file=False)
     assert stored.tile.shape == (72, 96, 1)  # arrays are taken as they are
 
 
 def test_one_tile_finished_is_what_bands_give() -> None:
     model = Copy(None, None)
     picture = np.random.default_rng(0).integers(0, 65535, (21, 13, 1), np.uint16)
-    prepared = Segmenter(model, HOW, Cut()).begin(picture, is_file=False)
+    prepared = Segmenter(model.input_shape, HOW, Cut()).begin(picture, is_file=False)
     ((start, found),) = prepared.finish(model.predict(prepared.tile[None])[0])
     assert start == 0
     np.testing.assert_array_equal(found, predict(prepared, model))
@@ -82,7 +82,7 @@ def test_one_tile_finished_is_what_bands_give() -> None:
 
 @pytest.mark.parametrize("shape", [(20, 20, 3), (4, 20, 20, 1), (20, 20)])
 def test_pictures_of_another_form_are_refused(shape: tuple[int, ...]) -> None:
-    segmenter = Segmenter(Copy(None, None), HOW, Cut())
+    segmenter = Segmenter((None, None, 1), HOW, Cut())
     with pytest.raises(ValueError, match="Expected: height x width x 1, as the model requires"):
         segmenter.begin(np.zeros(shape, np.float32), is_file=False)
 

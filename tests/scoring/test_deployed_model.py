@@ -23,6 +23,8 @@ def test_pillows_warnings_stay_out_of_the_servers_log(tmp_path: Path) -> None:
     (tmp_path / "one.jpg").write_bytes(file.getvalue())
     with pytest.warns(UserWarning, match="Corrupt EXIF data"):
         read_picture(tmp_path / "one.jpg", 100)
+    with pytest.raises(ValueError, match=r"Received: a picture, which .* Expected: [A-Z, ]+\.$"):
+        decode(b"no picture", Limits())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert decode(file.getvalue(), Limits()).shape == (8, 9, 3)

@@ -99,7 +99,7 @@ def test_the_newest_version_counts_and_the_old_ones_stay(
 
 def test_a_changed_model_is_refused(cluster: Cluster, root: Db, models: dict[str, Path]) -> None:
     deploy(models["shade"], "spoiled")
-    with pytest.raises(psycopg.Error, match="a change of model spoiled, version 1"):
+    with pytest.raises(psycopg.Error, match="an update of model spoiled, version 1"):
         root.execute("UPDATE ddl.models SET network = 'x' WHERE name = 'spoiled'")
     root.execute("SET session_replication_role = replica")  # a superuser gets past every trigger
     root.execute("UPDATE ddl.models SET weights = 'x' WHERE name = 'spoiled'")

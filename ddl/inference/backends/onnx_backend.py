@@ -19,11 +19,11 @@ class OnnxPredictor:
 
     def __init__(self, session: Any) -> None:
         """Wrap a session of a model with one input and one output."""
-        image, found = session.get_inputs()[0], session.get_outputs()[0]
+        image, output = session.get_inputs()[0], session.get_outputs()[0]
         self.input_shape: tuple[int | None, ...] = tuple(
             side if isinstance(side, int) else None for side in image.shape[1:]
         )
-        self.classes = int(found.shape[-1])
+        self.classes = int(output.shape[-1])
         self._dtype = np.dtype(_DTYPES[image.type])
         self._name = image.name
         self._session: Any = session

@@ -16,7 +16,7 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 from ddl.training.evaluation import Evaluation
 
-_RANGES = {"overlap": Range(0), "worst": Range(0, 48)}
+_RANGES = {"tile": Range(1), "overlap": Range(0), "worst": Range(0, 48)}
 MASK_ROWS = 8
 """Maximum number of samples on a sheet of masks."""
 _SUFFIXES = {"per_picture": (".csv",), "confusion": (".csv", ".txt"), "worst_sheet": (".png",)}

@@ -34,8 +34,8 @@ class Overlay:
         step = self._step
         if self._slice is not None:
             if start <= self._slice < start + len(mask):
-                shown = np.asarray(picture[self._slice : self._slice + 1])[0]
-                self._picture = np.array(shown[::step, ::step])
+                pixels = np.asarray(picture[self._slice : self._slice + 1])[0]
+                self._picture = np.array(pixels[::step, ::step])
                 self._mask = mask[self._slice - start, ::step, ::step]
             return
         first = -(-start // step)

@@ -122,10 +122,8 @@ class _Share:
     def _is_done(self, number: int, block: Sequence[Item]) -> bool:
         if not self._finds_masks:
             return label_table.is_done(self._prediction.output, number)
-        return all(self._mask_path(item).exists() for item in block)
-
-    def _mask_path(self, item: Item) -> Path:
-        return result_paths(self._prediction.output, item.name, self._prediction.format)[0]
+        folder, form = self._prediction.output, self._prediction.format
+        return all(result_paths(folder, item.name, form)[0].exists() for item in block)
 
     def _segment(self, block: Sequence[Item]) -> None:
         """Predict masks: large pictures one by one, small pictures of equal size in one batch."""

@@ -26,6 +26,7 @@ _CHOICES = {
     "on_error": ON_ERROR,
 }
 _RANGES = {
+    "tile": Range(1),
     "overlap": Range(0),
     "batch_size": Range(1),
     "threshold": Range(0, 1, below=True),
@@ -90,10 +91,6 @@ class Prediction:
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "prediction")
         check_choices(vars(self), _CHOICES)
-        if self.tile is not None and (not self.tile or min(self.tile) < 1):
-            raise ValueError(
-                f"Received: tile={self.tile}. Expected: a side in pixels, such as 256."
-            )
 
     @property
     def cut(self) -> Cut:

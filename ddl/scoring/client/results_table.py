@@ -194,16 +194,16 @@ def _make(
     name = ".".join(given)
     # The table is created in the schema of the pictures, so it is also looked up there.
     full = given if len(given) > 1 else (table[0], *given)
-    found = _find_table(connection, sql.Identifier(*given))
-    found = found or _find_table(connection, sql.Identifier(*full))
-    if found is None:
+    results = _find_table(connection, sql.Identifier(*given))
+    results = results or _find_table(connection, sql.Identifier(*full))
+    if results is None:
         if len(full) > 2 or not all(part.replace("_", "a").isalnum() for part in full):
             raise ValueError(
                 f"Received: results={name!r}. Expected: an existing table, or a name such as lab.scores."
             )
-        found = (full[0], full[1])
-        _create(connection, job, found, id_type)
-    place = sql.Identifier(*found).as_string(connection)
+        results = (full[0], full[1])
+        _create(connection, job, results, id_type)
+    place = sql.Identifier(*results).as_string(connection)
     rows = connection.execute(
         "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = %s::regclass AND attnum > 0",
         (place,),
@@ -214,7 +214,7 @@ def _make(
             f"Received: results={name}, which has no column {sorted(missing)[0]}. Expected: a table that this script "
             "created, or a new name."
         )
-    return found
+    return results
 
 
 def _create(

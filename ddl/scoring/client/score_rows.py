@@ -48,8 +48,7 @@ class UnscoredRows:
 
     def __init__(self, connection: psycopg.Connection[Any], target: Target) -> None:
         """Use a connection; the caller closes it."""
-        self._connection, self._target = connection, target
-        job = target.job
+        self._connection, job = connection, target.job
         self._values = {"model": job.model, "version": target.version, "threshold": job.threshold}
         self._names = {
             "results": sql.Identifier(*target.results),
@@ -63,16 +62,15 @@ class UnscoredRows:
 
     def claim(self, limit: int) -> list[str]:
         """Lock at most `limit` rows without results for this transaction, and return their ids."""
-        return self._claim(sql.SQL(""), limit=limit)
+        return self._claim("", limit=limit)
 
     def claim_one(self, name: str) -> list[str]:
         """Lock one row; return its id, or an empty list if it has a result or another worker holds it."""
-        which = sql.SQL("AND r.id = %(id)s::text::{}").format(self._names["id_type"])
-        return self._claim(which, limit=1, id=name)
+        return self._claim("AND r.id = %(id)s::text::{id_type}", limit=1, id=name)
 
-    def score(self, ids: list[str]) -> int:
-        """Score claimed rows; return the number of results."""
-        return self._run(_SCORE, ids=ids).rowcount
+    def score(self, ids: list[str]) -> None:
+        """Score claimed rows and write their results."""
+        self._run(_SCORE, ids=ids)
 
     def fail(self, name: str, error: str) -> None:
         """Write an error instead of a result to a claimed row."""
@@ -83,11 +81,9 @@ class UnscoredRows:
         row = self._run(_ANY_LEFT).fetchone()
         return bool(row and row[0])
 
-    def _claim(self, which: sql.Composable, **values: Any) -> list[str]:
-        return [str(row[0]) for row in self._run(_CLAIM, which=which, **values).fetchall()]
+    def _claim(self, which: str, **values: Any) -> list[str]:
+        rows = self._run(_CLAIM.replace("{which}", which), **values).fetchall()
+        return [str(row[0]) for row in rows]
 
-    def _run(
-        self, text: str, which: sql.Composable | None = None, **values: Any
-    ) -> psycopg.Cursor[Any]:
-        names = self._names if which is None else self._names | {"which": which}
-        return self._connection.execute(sql.SQL(text).format(**names), self._values | values)
+    def _run(self, text: str, **values: Any) -> psycopg.Cursor[Any]:
+        return self._connection.execute(sql.SQL(text).format(**self._names), self._values | values)

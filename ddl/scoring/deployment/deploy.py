@@ -31,7 +31,9 @@ def statements(deployment: Deployment, code: tuple[str, ...]) -> Iterator[sql.Co
 def as_text(deployment: Deployment) -> str:
     """Return the deployment's SQL without the model itself, to read or to run with psql."""
     code = deployment.server_python or own_code()
-    lines = [f"{one.as_string(None).strip()};\n" for one in statements(deployment, code)]
+    lines = [
+        f"{statement.as_string(None).strip()};\n" for statement in statements(deployment, code)
+    ]
     row = f"{deployment.name}, a row of {deployment.schema}.models"
     missing = f"-- the model itself ({row}) is inserted by sql_deploy.py without --print-sql\n"
     return "\n".join(["BEGIN;\n", *lines, missing, "COMMIT;\n"])
