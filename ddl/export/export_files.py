@@ -25,7 +25,8 @@ def move_into_place(made: Path, output: Path) -> None:
     pairs = [] if beside.exists() else [(preprocessing_path(made), beside)]
     if made.is_dir():
         for path in model_files(made):
-            _write_through(path)
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
         pairs.append((made, output))
     else:
         pairs += zip(model_files(made)[::-1], model_files(output)[::-1], strict=True)
@@ -41,8 +42,3 @@ def move_into_place(made: Path, output: Path) -> None:
         for target in moved:
             target.unlink(missing_ok=True)
         raise
-
-
-def _write_through(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

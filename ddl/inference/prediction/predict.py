@@ -30,7 +30,7 @@ from ddl.inference.trained_model import TrainedModel
 from ddl.progress import Progress
 
 
-class OneRankError(ValueError):
+class OneRankError(Exception):
     """A bad picture or a full disk, which only one rank knows of: that rank must end the whole job."""
 
 
@@ -186,8 +186,6 @@ class _Share:
         """Add the picture's name to errors; with on_error="skip", record the error instead of raising it."""
         try:
             yield
-        except OneRankError:
-            raise
         except (ValueError, OSError) as error:
             text = str(error)
             if isinstance(error, OSError):

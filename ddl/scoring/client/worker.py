@@ -90,9 +90,9 @@ class Worker:
                 raise
             self._connection = None
             # When another process crashed, the reason arrives as a warning; the error only says that the connection
-            # closed. Such a shutdown is not this batch's fault.
+            # closed. Such a shutdown does not count against this batch.
             if not {error.sqlstate, *self._warnings} & set(_SHUT_DOWN):
-                self._suspect(ids, 1)
+                self._crashes.update(ids)
             return 0
         for name in ids:
             self._crashes.pop(name, None)
@@ -121,7 +121,7 @@ class Worker:
         """Handle a timeout: suspect the batch, or count timeouts of claiming rows and of writing an error."""
         is_given_up = len(ids) == 1 and self._crashes[ids[0]] >= MAX_CRASHES
         if ids and not is_given_up:
-            self._suspect(ids, MAX_CRASHES if len(ids) == 1 else 1)
+            self._crashes.update(dict.fromkeys(ids, MAX_CRASHES if len(ids) == 1 else 1))
             self._timeouts = 0
             return
         self._timeouts += 1
@@ -131,10 +131,6 @@ class Worker:
                 f"{what} took longer than --timeout-s {self._target.job.timeout_s:g}, {MAX_CRASHES} times in a row. "
                 "Check whether another session locks the table of results, or raise --timeout-s."
             ) from error
-
-    def _suspect(self, ids: list[str], weight: int) -> None:
-        for name in ids:
-            self._crashes[name] += weight
 
     def _connected(self) -> psycopg.Connection[Any]:
         """Return the connection; reconnect for at most `reconnect_s`."""

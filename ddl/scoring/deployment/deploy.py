@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +13,12 @@ from psycopg import errors, sql
 from ddl.scoring.client.database import Database, message_of, refusal
 from ddl.scoring.deployment.changes import describe_changes, read_body
 from ddl.scoring.deployment.deployment import Deployment
-from ddl.scoring.deployment.exported_model import Parts, read_parts, try_parts
+from ddl.scoring.deployment.exported_model import Parts, read_parts
 from ddl.scoring.deployment.functions import create_functions
 from ddl.scoring.deployment.probe import check_server, own_code
 from ddl.scoring.deployment.rights import grant_rights
 from ddl.scoring.deployment.schema import create_schema, prepare_table
+from ddl.scoring.in_database.network import open_network
 
 
 def statements(deployment: Deployment, code: tuple[str, ...]) -> Iterator[sql.Composed]:
@@ -46,7 +48,10 @@ def deploy(deployment: Deployment, database: Database) -> str:
         ValueError: no connection, missing rights, or a server that cannot run ddl.
     """
     parts = read_parts(deployment.model)
-    try_parts(parts)
+    if (
+        importlib.util.find_spec("openvino") is not None
+    ):  # try it here before up to a gigabyte is sent
+        open_network(parts.network, parts.weights)
     code = deployment.server_python or own_code()
     try:
         with database.connect() as connection:
