@@ -36,6 +36,13 @@ INSERT INTO {results} (id, model, version)
         SELECT 1 FROM {results} r WHERE r.id = s.{id} AND r.model = %(model)s AND r.version = %(version)s)
 """
 
+_COUNT = """
+SELECT count(*), count(scored_at), count(error), (
+    SELECT error FROM {results}
+    WHERE model = %(model)s AND version = %(version)s AND error IS NOT NULL ORDER BY id LIMIT 1)
+FROM {results} WHERE model = %(model)s AND version = %(version)s
+"""
+
 _COLUMN = """
 SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), EXISTS (
     SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indpred IS NULL
@@ -96,27 +103,14 @@ def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
     return target
 
 
-def count(connection: psycopg.Connection[Any], target: Target) -> tuple[int, int, int]:
-    """Return the numbers of rows that are unscored, scored, and scored with an error."""
+def count(connection: psycopg.Connection[Any], target: Target) -> tuple[int, int, int, str]:
+    """Return the numbers of rows that are unscored, scored, and scored with an error, and the first error by id."""
     row = connection.execute(
-        sql.SQL(
-            "SELECT count(*), count(scored_at), count(error) FROM {} WHERE model = %s AND version = %s"
-        ).format(sql.Identifier(*target.results)),
-        (target.job.model, target.version),
+        sql.SQL(_COUNT).format(results=sql.Identifier(*target.results)),
+        {"model": target.job.model, "version": target.version},
     ).fetchone()
-    every, done, wrong = row or (0, 0, 0)
-    return every - done, done, wrong
-
-
-def first_error(connection: psycopg.Connection[Any], target: Target) -> str:
-    """Return the first error by id, in one line."""
-    row = connection.execute(
-        sql.SQL(
-            "SELECT error FROM {} WHERE model = %s AND version = %s AND error IS NOT NULL ORDER BY id LIMIT 1"
-        ).format(sql.Identifier(*target.results)),
-        (target.job.model, target.version),
-    ).fetchone()
-    return " ".join(row[0].split()) if row else ""
+    every, done, wrong, error = row or (0, 0, 0, None)
+    return every - done, done, wrong, " ".join((error or "").split())
 
 
 def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:

@@ -15,7 +15,7 @@ import psycopg
 from ddl.progress import Progress
 from ddl.scoring.client.database import Database, refusal
 from ddl.scoring.client.job import Job
-from ddl.scoring.client.results_table import Target, count, first_error, prepare
+from ddl.scoring.client.results_table import Target, count, prepare
 from ddl.scoring.client.worker import DONE, connect, work
 
 _MAX_REPLACED = 20
@@ -32,18 +32,18 @@ def score(job: Job, database: Database) -> str:
     try:
         with connect(database, 0 if job.greenplum else 86_400) as connection:
             target = prepare(connection, job)
-            waiting, before, _ = count(connection, target)
+            waiting, before, *_ = count(connection, target)
         if waiting:
             with contextlib.closing(Progress("pictures", waiting + before)) as progress:
                 progress.show(before)
                 WorkerPool(database, target, min(job.workers, waiting)).run(before, progress)
         with connect(database, job.timeout_s) as connection:
-            _, done, wrong = count(connection, target)
-            why = f" (first: {first_error(connection, target)})" if wrong else ""
+            _, done, wrong, error_text = count(connection, target)
     except psycopg.Error as error:
         raise ValueError(refusal(error)) from error
     results, version = ".".join(target.results), target.version
-    return f"{results}: {done - wrong} scored by {job.model} version {version}, {wrong} with errors{why}"
+    first = f" (first: {error_text})" if wrong else ""
+    return f"{results}: {done - wrong} scored by {job.model} version {version}, {wrong} with errors{first}"
 
 
 class WorkerPool:
