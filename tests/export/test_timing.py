@@ -1,4 +1,4 @@
-"""Ways are measured in turn, and what was measured is told as it was."""
+"""Functions are measured in turn, and the table shows the measured figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ddl.export.speed.timing import Speed, measure_latencies, measure_rates
 from ddl.export.speed.variants import Variant
 
 
-def test_ways_have_their_turns_after_one_uncounted_call() -> None:
+def test_functions_run_in_turn_after_one_warm_up_call() -> None:
     called: list[str] = []
     calls = {name: lambda batch, name=name: called.append(name) for name in "ab"}
     speeds = measure_rates(calls, np.zeros((4, 1)), rounds=2, seconds=1e-9)
@@ -23,7 +23,7 @@ def test_ways_have_their_turns_after_one_uncounted_call() -> None:
     assert len(speeds["b"].latencies_s) == 3
 
 
-def test_ratios_are_those_of_each_round() -> None:
+def test_ratios_are_computed_round_by_round() -> None:
     slow, fast = Speed([1, 2, 4], [0.001] * 99 + [0.1]), Speed([3, 4, 4], [0.001])
     assert slow.latency_ms(50) == pytest.approx(1)
     assert slow.latency_ms(100) == pytest.approx(100)
