@@ -12,11 +12,8 @@ from ddl.inference.trained_model import model_files, preprocessing_path
 def move_into_place(made: Path, output: Path) -> None:
     """Move an exported model into place, with its preprocessing unless that exists already.
 
-    The file or folder that the user named moves last: once it exists, the export is complete.
-
-    Args:
-        made: the finished model file or folder, on the same disk as `output`.
-        output: its final path.
+    The file or folder that the user named moves last: once it exists, the export is complete. `made` is on the same
+    disk as `output`.
 
     Raises:
         OSError: a move failed. Files that had been moved are deleted.

@@ -16,12 +16,7 @@ class OpenVinoPredictor:
     """A compiled model. In throughput mode, parts of a batch are computed in parallel."""
 
     def __init__(self, compiled: Any, requests: int) -> None:
-        """Wrap a compiled model with one input and one output.
-
-        Args:
-            compiled: the model.
-            requests: maximum number of parallel requests.
-        """
+        """Wrap a compiled model with one input and one output, for at most `requests` parallel requests."""
         shape, self._dtype = _shape_of(compiled.input(0)), compiled.input(0).element_type.to_dtype()
         self.input_shape: tuple[int | None, ...] = shape[1:]
         self.classes = int(_shape_of(compiled.output(0))[-1] or 1)

@@ -52,7 +52,7 @@ def find_items(path: Path, preprocessing: Preprocessing, pixel_limit: int) -> li
         path: a folder (pictures and .npy files at any depth, without `name_mask.*` and without a folder `masks/` that
             stands beside `images/`), a .txt or .lst file with one path per line, a picture, or an HDF5, .npy or .npz
             file.
-        preprocessing: of the model; decides between pictures and volumes, and between one array and many.
+        preprocessing: that of the model; decides between pictures and volumes, and between one array and many.
         pixel_limit: picture files with more pixels are refused when they are opened.
 
     Raises:

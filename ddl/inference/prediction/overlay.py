@@ -17,11 +17,7 @@ class Overlay:
     """Collects every n-th pixel of a picture and its mask; for a volume, those of the middle slice."""
 
     def __init__(self, sides: tuple[int, ...]) -> None:
-        """Allocate the arrays.
-
-        Args:
-            sides: height and width; for a volume depth, height and width.
-        """
+        """Allocate the arrays for these sides: height and width; for a volume depth, height and width."""
         self._slice = sides[0] // 2 if len(sides) == 3 else None
         height, width = sides[-2:]
         self._step = max(1, -(-max(height, width) // SIDE_PX))

@@ -32,14 +32,7 @@ class MaskFiles:
     """
 
     def __init__(self, prediction: Prediction, name: str, rows: Rows, classes: int) -> None:
-        """Prepare the writers; `with` opens the files.
-
-        Args:
-            prediction: settings, among them the folder and the kinds of files to write.
-            name: name of the picture, a relative path.
-            rows: the picture.
-            classes: number of channels of the probabilities.
-        """
+        """Prepare the writers of a picture `rows`, whose name is a relative path; `with` opens the files."""
         self._prediction, self._rows, self._classes = prediction, rows, classes
         self._paths = result_paths(prediction.output, name, prediction.format)
         # A picture of 0 and 1 looks black, so foreground is written as 255. Training reads any value above 0 as 1.

@@ -22,10 +22,9 @@ from ddl.scoring.in_database.limits import Limits
 
 
 class Model:
-    """A predictor with its preprocessing."""
+    """A model that is ready to predict pictures, with its preprocessing."""
 
     def __init__(self, predictor: Predictor, preprocessing: Preprocessing) -> None:
-        """Use a predictor and its preprocessing."""
         self._predictor, self._how = predictor, preprocessing
         self._segmenter = Segmenter(predictor.input_shape, preprocessing, Cut())
 
