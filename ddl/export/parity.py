@@ -20,7 +20,7 @@ class Parity:
         largest: largest absolute difference of probabilities.
         mean: mean absolute difference of probabilities.
         score: "dice" or "accuracy".
-        of: what the scores are measured against: "the truth", or "Keras" for samples without masks or labels (the
+        reference: what the scores are measured against: "the truth", or "Keras" for samples without masks or labels (the
             original then scores 1).
         before: score of the original.
         after: score of the export.
@@ -31,7 +31,7 @@ class Parity:
     largest: float
     mean: float
     score: str
-    of: str
+    reference: str
     before: float
     after: float
     agreement: float
@@ -49,8 +49,8 @@ class Parity:
         """Return all figures in one line."""
         return (
             f"largest difference {self.largest:.2e}, mean {self.mean:.2e}, {self.score} {self.before:.4f} -> "
-            f"{self.after:.4f} ({self.change:+.4f}) of {self.samples} samples against {self.of}"
-            + (f", {self.agreement:.4f} against Keras" if self.of != "Keras" else "")
+            f"{self.after:.4f} ({self.change:+.4f}) of {self.samples} samples against {self.reference}"
+            + (f", {self.agreement:.4f} against Keras" if self.reference != "Keras" else "")
         )
 
     def table(self, bytes_before: int, bytes_after: int) -> str:
@@ -58,13 +58,13 @@ class Parity:
         before, after = (size / 1e6 for size in (bytes_before, bytes_after))
         lines = [
             f"{'':24}{'Keras':>10}{'export':>10}{'change':>10}",
-            f"{self.score + ' against ' + self.of:24}{self.before:10.4f}{self.after:10.4f}{self.change:+10.4f}",
+            f"{self.score + ' against ' + self.reference:24}{self.before:10.4f}{self.after:10.4f}{self.change:+10.4f}",
             f"{'size in MB':24}{before:10.2f}{after:10.2f}{after - before:+10.2f}",
             f"{'largest difference':24}{self.largest:30.2e}",
             f"{'mean difference':24}{self.mean:30.2e}",
             f"{'samples':24}{self.samples:30d}",
         ]
-        if self.of != "Keras":
+        if self.reference != "Keras":
             own = f"{self.score} against Keras"
             lines.insert(2, f"{own:24}{1:10.4f}{self.agreement:10.4f}{self.agreement - 1:+10.4f}")
         return "\n".join(lines)
@@ -101,7 +101,7 @@ def compare(
         largest=largest,
         mean=total / max(values, 1),
         score="dice" if target == "mask" else "accuracy",
-        of="the truth" if has_truth else "Keras",
+        reference="the truth" if has_truth else "Keras",
         before=before,
         after=after,
         agreement=agreement,

@@ -56,7 +56,7 @@ def test_without_ground_truth_keras_is_the_reference_without_padding() -> None:
     other = FOUND.copy()
     other[1] = 1
     found = compare([sample(None, (slice(1),))], Fixed(FOUND), Fixed(other), "mask")
-    assert (found.of, found.largest, found.after) == ("Keras", 0, 1)
+    assert (found.reference, found.largest, found.after) == ("Keras", 0, 1)
     found = compare([sample(None)], Fixed(FOUND), Fixed(other), "mask")
     assert found.after < 0.6
 

@@ -45,14 +45,9 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Axis:
-    """How one axis of a picture is cut into tiles.
+    """How one axis of a picture is cut into tiles, which start at `starts` and overlap by at least `overlap`.
 
-    Attributes:
-        side: side of the picture in pixels.
-        padded: side of the padded picture.
-        tile: side of each tile.
-        starts: starts of the tiles in the padded picture.
-        overlap: minimum overlap of two neighbours.
+    `side`, `padded` and `tile` are the lengths of the picture, of the padded picture and of each tile in pixels.
     """
 
     side: int

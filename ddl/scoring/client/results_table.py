@@ -54,15 +54,10 @@ WHERE a.attrelid = %s::regclass AND a.attname = %s AND a.attnum > 0 AND NOT a.at
 
 @dataclass(frozen=True)
 class Target:
-    """A job with its names resolved in the database; table names are (schema, table), as stored.
+    """A job with its names resolved in the database.
 
-    Attributes:
-        job: settings from the flags.
-        table: table of pictures.
-        results: table of results.
-        id_type: SQL type of the ids.
-        function: scoring function: `score` for pictures, `score_file` for file names.
-        version: version of the model.
+    The tables of pictures and of results are (schema, table), as stored. `function` is `score` for pictures, and
+    `score_file` for file names.
     """
 
     job: Job
