@@ -20,8 +20,8 @@ class Parity:
         largest: largest absolute difference of probabilities.
         mean: mean absolute difference of probabilities.
         score: "dice" or "accuracy".
-        reference: what the scores are measured against: "the truth", or "Keras" for samples without masks or labels (the
-            original then scores 1).
+        reference: what the scores are measured against: "the truth", or "Keras" for samples without masks or labels
+            (the original then scores 1).
         before: score of the original.
         after: score of the export.
         agreement: score of the export against the masks or labels that Keras predicts.
