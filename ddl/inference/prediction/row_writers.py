@@ -121,14 +121,14 @@ class Hdf5Writer:
     ) -> Callable[[np.ndarray], None]:
         """Create a data set, and return the function that appends rows to it."""
         chunks = tuple(min(side, 256 if len(shape) < 4 else 64) for side in shape)
-        dataset = self._file.create_dataset(
+        self._file.create_dataset(
             name, shape, dtype, chunks=chunks, compression="lzf", shuffle=True, fletcher32=True
         )
         written = 0
 
         def write(rows: np.ndarray) -> None:
             nonlocal written
-            dataset[written : written + len(rows)] = rows
+            self._file[name][written : written + len(rows)] = rows
             written += len(rows)
             self._disk.check()
 

@@ -59,10 +59,9 @@ class Database:
         """
         import psycopg
 
-        given: dict[str, Any] = {"service": self.service} if self.service else {}
         connection = psycopg.connect(
             self.dsn,
-            **given,
+            service=self.service or None,
             autocommit=True,
             application_name="ddl",
             connect_timeout=CONNECT_TIMEOUT_S,
