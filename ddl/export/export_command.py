@@ -10,12 +10,12 @@ import sys
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.export.export import Export
-from ddl.export.reference_pictures import DataChoice, Samples, open_samples
+from ddl.export.reference_pictures import Samples, open_samples
 from ddl.export.speed.inference_benchmark import InferenceBenchmark
 from ddl.flags import Parser, complain, given_flags
 from ddl.inference.backends.optional_packages import check_packages
 from ddl.inference.backends.predictor import BACKENDS
-from ddl.inference.output_folder import disk_trouble
+from ddl.inference.output_folder import disk_error
 from ddl.inference.predict_command import INTERRUPTED
 from ddl.inference.trained_model import TrainedModel, find_model, preprocessing_path
 from ddl.training.train_command import naming_files
@@ -34,7 +34,7 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain(parser.name, error)
     except OSError as error:
-        return complain(parser.name, disk_trouble(export.output, error))
+        return complain(parser.name, disk_error(export.output, error))
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.name}: interrupted; nothing was written.\n")
         return INTERRUPTED
@@ -51,8 +51,8 @@ def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
             benchmark = InferenceBenchmark(**given_flags(arguments))
             model, checks, calibration = check_benchmark(benchmark)
         with loading_tensorflow():
-            from ddl.export.speed.measure_speed import contest
-        print(contest(benchmark, model, checks, calibration), end="")
+            from ddl.export.speed.measure_speed import measure_variants
+        print(measure_variants(benchmark, model, checks, calibration), end="")
     except ValueError as error:
         return complain(parser.name, error)
     except KeyboardInterrupt:
@@ -70,14 +70,8 @@ def check_benchmark(benchmark: InferenceBenchmark) -> tuple[TrainedModel, Sample
     check_packages(("openvino", "nncf"), "a benchmark of OpenVINO")
     model = find_model(benchmark.model, benchmark.checkpoint)
     benchmark.check_model(model.preprocessing)
-    checks, calibration = (
-        open_samples(DataChoice(benchmark.model, benchmark.checkpoint, None, count, part), model)
-        for count, part in (
-            (benchmark.check_samples, "check"),
-            (benchmark.calibration_samples, "calibration"),
-        )
-    )
-    return model, checks, calibration
+    checks = open_samples(model, "check", None, benchmark.check_samples)
+    return model, checks, open_samples(model, "calibration", None, benchmark.calibration_samples)
 
 
 def check_export(export: Export) -> tuple[TrainedModel, Samples, Samples | None]:
@@ -105,11 +99,11 @@ def check_export(export: Export) -> tuple[TrainedModel, Samples, Samples | None]
             "without this flag."
         )
     _check_beside(export, model)
-    place = (export.model, export.checkpoint)
-    checked = DataChoice(*place, export.check_data, export.check_samples, "check")
-    shown = DataChoice(*place, export.calibration_data, export.calibration_samples, "calibration")
-    quantizes = export.precision == "int8"
-    return model, open_samples(checked, model), open_samples(shown, model) if quantizes else None
+    checks = open_samples(model, "check", export.check_data, export.check_samples)
+    if export.precision != "int8":
+        return model, checks, None
+    data, count = export.calibration_data, export.calibration_samples
+    return model, checks, open_samples(model, "calibration", data, count)
 
 
 def _check_beside(export: Export, model: TrainedModel) -> None:

@@ -9,14 +9,11 @@ from ddl.files import put_in_place
 from ddl.inference.trained_model import model_files, preprocessing_path
 
 
-def appear(made: Path, output: Path) -> None:
+def move_into_place(made: Path, output: Path) -> None:
     """Move an exported model into place, with its preprocessing unless that exists already.
 
-    The file or folder that the user named moves last: once it exists, the export is complete.
-
-    Args:
-        made: the finished model file or folder, on the same disk as `output`.
-        output: its final path.
+    The file or folder that the user named moves last: once it exists, the export is complete. `made` is on the same
+    disk as `output`.
 
     Raises:
         OSError: a move failed. Files that had been moved are deleted.
@@ -25,7 +22,8 @@ def appear(made: Path, output: Path) -> None:
     pairs = [] if beside.exists() else [(preprocessing_path(made), beside)]
     if made.is_dir():
         for path in model_files(made):
-            _write_through(path)
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
         pairs.append((made, output))
     else:
         pairs += zip(model_files(made)[::-1], model_files(output)[::-1], strict=True)
@@ -41,8 +39,3 @@ def appear(made: Path, output: Path) -> None:
         for target in moved:
             target.unlink(missing_ok=True)
         raise
-
-
-def _write_through(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

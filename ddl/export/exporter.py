@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.data.preprocessing import Preprocessing
 from ddl.export.export import Export
-from ddl.export.export_files import appear
+from ddl.export.export_files import move_into_place
 from ddl.export.formats.calibration import Calibration
 from ddl.export.formats.format_table import FORMATS
 from ddl.export.formats.quiet_converters import silenced
@@ -27,13 +28,7 @@ from ddl.training.checkpoint.transfer import load_model
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """Result of an export.
-
-    Attributes:
-        parity: comparison with Keras.
-        bytes_before: size of the Keras file.
-        bytes_after: total size of the export's files.
-    """
+    """Result of an export: its comparison with Keras, and the sizes of the Keras file and of the export's files."""
 
     parity: Parity
     bytes_before: int
@@ -43,13 +38,7 @@ class Exported:
 def export_model(
     export: Export, model: TrainedModel, checks: Samples, calibration: Samples | None
 ) -> Exported:
-    """Export a model, and return how it compares with Keras.
-
-    Args:
-        export: settings.
-        model: the model to export.
-        checks: samples for the comparison with Keras.
-        calibration: samples for int8 calibration.
+    """Export a model, and compare it with Keras on the samples `checks`. Only int8 needs `calibration`.
 
     Raises:
         ValueError: the model cannot be loaded or exported, or the export deviates too much. No file is left behind.
@@ -60,17 +49,16 @@ def export_model(
     keras_model = exportable(load_model(model.file))
     with tempfile.TemporaryDirectory(prefix=".export-", dir=export.output.parent) as scratch:
         file = Path(scratch, export.output.name)
-        shown = folded(keras_model, how) if how.folded else keras_model
+        exported = folded(keras_model, how) if how.folded else keras_model
         with silenced() as stream:
-            FORMATS[str(export.format)].writer()(
-                shown, file, export.precision, Calibration(calibration, input_dtype(how), stream)
-            )
+            form = importlib.import_module(FORMATS[str(export.format)].module)
+            inputs = Calibration(calibration, input_dtype(how), stream)
+            form.write(exported, file, export.precision, inputs)
         preprocessing_path(file).write_text(how.to_json(), encoding="utf-8")
         samples = _rounded_samples(checks, how)
         parity = _check_parity(export, KerasPredictor(keras_model), file, samples, how)
-        written = model_files(file)
-        size = sum(path.stat().st_size for path in written)
-        appear(file, export.output)
+        size = sum(path.stat().st_size for path in model_files(file))
+        move_into_place(file, export.output)
     return Exported(parity, model.file.stat().st_size, size)
 
 
@@ -100,6 +88,6 @@ def _rounded_samples(samples: Samples, how: Preprocessing) -> Iterator[Sample]:
     dtype = input_dtype(how)
     with contextlib.closing(Progress("pictures compared", len(samples))) as progress:
         for number, sample in enumerate(samples):
-            shown = unit_range(to_levels(sample.shown, dtype))
-            yield dataclasses.replace(sample, shown=shown)
+            picture = unit_range(to_levels(sample.picture, dtype))
+            yield dataclasses.replace(sample, picture=picture)
             progress.show(number + 1)

@@ -20,8 +20,8 @@ class Parity:
         largest: largest absolute difference of probabilities.
         mean: mean absolute difference of probabilities.
         score: "dice" or "accuracy".
-        of: what the scores are measured against: "the truth", or "Keras" for samples without masks or labels (the
-            original then scores 1).
+        reference: what the scores are measured against: "the truth", or "Keras" for samples without masks or labels
+            (the original then scores 1).
         before: score of the original.
         after: score of the export.
         agreement: score of the export against the masks or labels that Keras predicts.
@@ -31,7 +31,7 @@ class Parity:
     largest: float
     mean: float
     score: str
-    of: str
+    reference: str
     before: float
     after: float
     agreement: float
@@ -49,8 +49,8 @@ class Parity:
         """Return all figures in one line."""
         return (
             f"largest difference {self.largest:.2e}, mean {self.mean:.2e}, {self.score} {self.before:.4f} -> "
-            f"{self.after:.4f} ({self.change:+.4f}) of {self.samples} samples against {self.of}"
-            + (f", {self.agreement:.4f} against Keras" if self.of != "Keras" else "")
+            f"{self.after:.4f} ({self.change:+.4f}) of {self.samples} samples against {self.reference}"
+            + (f", {self.agreement:.4f} against Keras" if self.reference != "Keras" else "")
         )
 
     def table(self, bytes_before: int, bytes_after: int) -> str:
@@ -58,13 +58,13 @@ class Parity:
         before, after = (size / 1e6 for size in (bytes_before, bytes_after))
         lines = [
             f"{'':24}{'Keras':>10}{'export':>10}{'change':>10}",
-            f"{self.score + ' against ' + self.of:24}{self.before:10.4f}{self.after:10.4f}{self.change:+10.4f}",
+            f"{self.score + ' against ' + self.reference:24}{self.before:10.4f}{self.after:10.4f}{self.change:+10.4f}",
             f"{'size in MB':24}{before:10.2f}{after:10.2f}{after - before:+10.2f}",
             f"{'largest difference':24}{self.largest:30.2e}",
             f"{'mean difference':24}{self.mean:30.2e}",
             f"{'samples':24}{self.samples:30d}",
         ]
-        if self.of != "Keras":
+        if self.reference != "Keras":
             own = f"{self.score} against Keras"
             lines.insert(2, f"{own:24}{1:10.4f}{self.agreement:10.4f}{self.agreement - 1:+10.4f}")
         return "\n".join(lines)
@@ -73,13 +73,9 @@ class Parity:
 def compare(
     samples: Iterable[Sample], original: Predictor, exported: Predictor, target: str
 ) -> Parity:
-    """Predict the same samples with two models and compare the results.
+    """Predict the same samples with the Keras model and its export, and compare the results.
 
-    Args:
-        samples: samples to predict.
-        original: the Keras model.
-        exported: the exported model.
-        target: "mask" or "label".
+    `target` is "mask" or "label".
     """
     from ddl.training.objectives.metrics import build_metric
 
@@ -93,7 +89,7 @@ def compare(
         largest = max(largest, float(difference.max()))
         total, values = total + float(difference.sum(dtype=np.float64)), values + difference.size
         has_truth = sample.truth is not None
-        by_keras = _decide(first)
+        by_keras = _class_of(first)
         truth = by_keras if sample.truth is None else np.asarray(sample.truth)
         compared = ((truth, first), (truth, second), (by_keras, second))
         for score, (expected, predicted) in zip(scores, compared, strict=True):
@@ -105,7 +101,7 @@ def compare(
         largest=largest,
         mean=total / max(values, 1),
         score="dice" if target == "mask" else "accuracy",
-        of="the truth" if has_truth else "Keras",
+        reference="the truth" if has_truth else "Keras",
         before=before,
         after=after,
         agreement=agreement,
@@ -113,13 +109,12 @@ def compare(
 
 
 def _predict(predictor: Predictor, sample: Sample) -> np.ndarray:
-    probabilities: np.ndarray = predictor.predict(sample.shown[None])[0][sample.inside]
+    probabilities = predictor.predict(sample.picture[None])[0][sample.inside]
     # max() and comparisons ignore NaN, so an export that returns NaN would pass: make it infinitely far away.
-    has_nan = np.isnan(probabilities).any()
-    return np.nan_to_num(probabilities, nan=np.inf) if has_nan else probabilities
+    return np.where(np.isnan(probabilities), np.float32(np.inf), probabilities)
 
 
-def _decide(probabilities: np.ndarray) -> np.ndarray:
+def _class_of(probabilities: np.ndarray) -> np.ndarray:
     """Return the mask or class of probabilities (..., classes)."""
     if probabilities.shape[-1] == 1:
         return (probabilities > 0.5).astype(np.float32)

@@ -5,23 +5,20 @@ No TensorFlow here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from ddl.data.pictures.conversion import unit_range
 from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import detect_format, open_source
-from ddl.inference.backends.predictor import check_shape
-from ddl.inference.prediction.inputs import Item, find_items
-from ddl.inference.tiles.segmenter import Cut, Segmenter
+from ddl.inference.prediction.inputs import find_items
+from ddl.inference.tiles.segmenter import Cut, Segmenter, whole_picture
 from ddl.inference.tiles.tiling import Rows
-from ddl.inference.trained_model import TrainedModel, preprocessing_path
+from ddl.inference.trained_model import TrainedModel
 from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Evaluation, open_subject
 
@@ -31,136 +28,77 @@ class Sample:
     """One model input with its ground truth.
 
     Attributes:
-        shown: model input, (H, W, C) float32 from 0 to 1, padded to sides that the model accepts.
+        picture: model input, (H, W, C) float32 from 0 to 1, padded to sides that the model accepts.
         truth: mask of the picture without padding, or its class; None if unknown.
         inside: slices that cut the padding off a prediction.
     """
 
-    shown: np.ndarray
+    picture: np.ndarray
     truth: np.ndarray | None
     inside: tuple[slice, ...]
 
 
-class Samples(Protocol):
-    """Samples that can be iterated several times."""
+class Samples:
+    """Samples spread evenly over a data set. They are read one by one, and can be iterated several times."""
+
+    def __init__(self, total: int, count: int, read: Callable[[int], Sample]) -> None:
+        """Take at most `count` of `total` samples; `read` returns the sample of an index."""
+        self._indices, self._read = spread(total, count), read
 
     def __len__(self) -> int:
-        """Return the number of samples."""
-        ...
-
-    def __iter__(self) -> Iterator[Sample]:
-        """Yield the samples one by one."""
-        ...
-
-
-class TrueSamples:
-    """Samples of a data set with ground truth, spread evenly over it. Large pictures are cropped to 512x512."""
-
-    def __init__(self, source: Source, how: Preprocessing, count: int) -> None:
-        """Take at most `count` samples."""
-        self._source, self._shape = source, _Shape(how)
-        self._indices = spread(len(source), count)
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
         return len(self._indices)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Read the samples one by one."""
-        for index in self._indices:
-            picture, truth = (part[0] for part in self._source.read([index]).values())
-            yield self._shape.sample(picture, truth, is_file=False)
+        return map(self._read, self._indices)
 
 
-class BarePictures:
-    """Pictures of a folder or list, spread evenly over it, without ground truth."""
+def open_samples(model: TrainedModel, purpose: str, data: Path | None, count: int) -> Samples:
+    """Open pictures or a data set for an export.
 
-    def __init__(self, items: list[Item], how: Preprocessing, count: int) -> None:
-        """Take at most `count` pictures."""
-        self._items = [items[index] for index in spread(len(items), count)]
-        self._shape = _Shape(how)
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[Sample]:
-        """Read the pictures one by one."""
-        for item in self._items:
-            with item.open() as rows:
-                yield self._shape.sample(rows, None, is_file=item.is_file)
-
-
-class _Shape:
-    """Converts pictures to model inputs.
-
-    `Segmenter` needs a predictor for its shapes. Nothing is predicted here, so this class passes itself.
-    """
-
-    input_shape: tuple[int | None, ...]
-
-    def __init__(self, how: Preprocessing) -> None:
-        self._how, self.classes = how, how.classes
-        self.input_shape = (*[None] * how.axes, how.channels)
-        self._segmenter = Segmenter(self, how, Cut())
-
-    def predict(self, batch: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def sample(self, rows: Rows, truth: np.ndarray | None, *, is_file: bool) -> Sample:
-        if self._how.target == "label":
-            pixels = np.asarray(rows[: rows.shape[0]])
-            shown = self._how.model_input(pixels) if is_file else unit_range(pixels)
-            check_shape(shown, self.input_shape)
-            return Sample(shown, truth, ())
-        passage = self._segmenter.begin(rows, is_file)
-        inside = tuple(slice(min(axis.side, axis.tile)) for axis in passage.axes)
-        return Sample(passage.tile, None if truth is None else truth[inside], inside)
-
-
-@dataclass(frozen=True)
-class DataChoice:
-    """Which samples to open.
-
-    Attributes:
-        model: run directory, checkpoint, or Keras file with its preprocessing in the same folder.
-        checkpoint: checkpoint of a run directory.
-        data: pictures or data set to use instead of the run's own data.
+    Args:
+        model: the model to export.
+        purpose: "check" or "calibration".
+        data: pictures or data set; None for the run's validation split, and for its training split in calibration.
         count: maximum number of samples.
-        purpose: "check" (by default on the run's validation split) or "calibration" (on its training split).
-    """
-
-    model: Path
-    checkpoint: str
-    data: Path | None
-    count: int
-    purpose: str
-
-
-def open_samples(choice: DataChoice, model: TrainedModel) -> Samples:
-    """Open the chosen samples.
 
     Raises:
         ValueError: there are no samples, or the model does not accept them.
     """
-    data, how, count = choice.data, model.preprocessing, choice.count
-    has_plan = choice.model.is_dir() or not preprocessing_path(choice.model).is_file()
-    if data is None and not has_plan:
+    how = model.preprocessing
+    if data is None and model.trained is None:
         raise ValueError(
-            f"Received: {choice.model} without {choice.purpose}_data. Expected: --{choice.purpose}-data with "
-            "pictures; only a run directory says where its data are."
+            f"Received: {model.file} without {purpose}_data. Expected: --{purpose}-data with pictures; only a run "
+            "directory says where its data are."
         )
-    if data is not None and not (has_plan and _has_truth(data, how.target)):
-        return BarePictures(find_items(data, how, PIXEL_LIMIT), how, count)
+    if data is not None and (model.trained is None or not _has_truth(data, how.target)):
+        items = find_items(data, how, PIXEL_LIMIT)
+
+        def read_picture(index: int) -> Sample:
+            with items[index].open() as rows:
+                return _sample(how, rows, None, is_file=items[index].is_file)
+
+        return Samples(len(items), count, read_picture)
     given = None if data is None else str(data)
-    part = "train" if choice.purpose == "calibration" and data is None else None
-    evaluation = Evaluation(choice.model, choice.checkpoint, data=given, part=part)
-    subject = open_subject(evaluation, model.trained)
+    part = "train" if purpose == "calibration" and data is None else None
+    subject = open_subject(Evaluation(model.file, data=given, part=part), model.trained)
     _check_shape(subject.source, subject.plan.data, how)
-    return TrueSamples(as_samples(subject.source, subject.plan, how.classes), how, count)
+    source = as_samples(subject.source, subject.plan, how.classes)
+
+    def read_sample(index: int) -> Sample:
+        picture, truth = (part[0] for part in source.read([index]).values())
+        return _sample(how, picture, truth, is_file=False)
+
+    return Samples(len(source), count, read_sample)
+
+
+def _sample(how: Preprocessing, rows: Rows, truth: np.ndarray | None, *, is_file: bool) -> Sample:
+    """Convert a picture to model input; a large picture for a model of masks is cropped to one tile."""
+    input_shape = (*[None] * how.axes, how.channels)
+    if how.target == "label":
+        return Sample(whole_picture(rows, how, input_shape, is_file=is_file), truth, ())
+    prepared = Segmenter(input_shape, how, Cut()).begin(rows, is_file)
+    inside = tuple(slice(min(axis.side, axis.tile)) for axis in prepared.axes)
+    return Sample(prepared.tile, None if truth is None else truth[inside], inside)
 
 
 def _check_shape(source: Source, origin: str, how: Preprocessing) -> None:

@@ -1,1 +1,1 @@
-"""A trained model in, predictions out: of pictures of any size, by any backend. Stands on `ddl.training`."""
+"""Prediction and evaluation with a trained model: pictures of any size, any backend. Imports `ddl.training`."""

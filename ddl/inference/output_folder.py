@@ -55,7 +55,7 @@ def check_folder(folder: Path, facts: dict[str, Any]) -> None:
 
 
 @contextmanager
-def claim_folder(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
+def hold_output(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
     """Check, create and lock the output folder for the duration of the block. Only rank 0 calls it.
 
     Raises:
@@ -76,7 +76,7 @@ def claim_folder(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-def disk_trouble(place: Path, error: OSError) -> ValueError:
+def disk_error(place: Path, error: OSError) -> ValueError:
     """Return the error to raise when results cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ValueError(

@@ -46,7 +46,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     with loading_tensorflow():
         from ddl.inference.prediction.predict import OneRankError, predict
     try:
-        outcome = predict(prediction, model, items)
+        skipped = predict(prediction, model, items)
     except OneRankError as error:
         give_up(f"{parser.name} (rank {dist.rank()}): {error}", BAD_INPUT)
     except ValueError as error:
@@ -57,9 +57,10 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
         )
         return INTERRUPTED
     if dist.is_root():
-        for line in outcome.skipped:
+        for line in skipped:
             sys.stderr.write(f"{parser.name}: skipped: {line}\n")
-        print(f"{prediction.output}: {outcome.done} predicted, {len(outcome.skipped)} skipped")
+        done = len(items) - len(skipped)
+        print(f"{prediction.output}: {done} predicted, {len(skipped)} skipped")
     return 0
 
 

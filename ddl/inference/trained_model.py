@@ -114,11 +114,11 @@ def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
         ValueError: the file's architecture does not contain them.
     """
     try:
-        layers = _architecture(file)["config"]["layers"]
-        outputs = _architecture(file)["config"]["output_layers"]
-        inputs = next(one for one in layers if one["class_name"] == "InputLayer")
+        network = _architecture(file)["config"]
+        layers = {layer["name"]: layer for layer in network["layers"]}
+        inputs = next(it for it in layers.values() if it["class_name"] == "InputLayer")
         _, *shape = inputs["config"]["batch_shape"]
-        return tuple(shape), _channels_of({one["name"]: one for one in layers}, outputs)
+        return tuple(shape), _channels_of(layers, network["output_layers"])
     except (KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
         raise ValueError(
             f"Received: {file}, whose architecture does not contain its input and output shapes. Expected: a model "

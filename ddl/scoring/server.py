@@ -11,11 +11,10 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 from ddl.data.preprocessing import preprocessing_from_json
-from ddl.inference.backends.openvino_runtime import load_openvino
-from ddl.scoring.in_database.checksum import digest
+from ddl.inference.backends.optional_packages import load_openvino
 from ddl.scoring.in_database.deployed_model import Model
 from ddl.scoring.in_database.limits import Limits
-from ddl.scoring.in_database.network import open_network, without_signals
+from ddl.scoring.in_database.network import digest, open_network, without_signals
 from ddl.scoring.in_database.readable_folders import read_below
 
 MODELS_KEPT = 4

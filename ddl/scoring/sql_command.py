@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ddl.flags import Parser, complain, given_flags
@@ -18,45 +18,46 @@ INTERRUPTED = 130
 
 def deploy_from_flags(parser: Parser, argv: list[str] | None) -> int:
     """Run sql_deploy.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
-    values = given_flags(vars(parser.parse_args(argv)))
-    try:
-        deployment = Deployment(**_of(Deployment, values))
-        database = Database(**_of(Database, values))
+
+    def run(deployment: Deployment, database: Database) -> str:
         from ddl.scoring.deployment.deploy import as_text, deploy
         from ddl.scoring.deployment.exported_model import read_parts
 
-        if deployment.print_sql:
-            read_parts(deployment.model)
-            sys.stdout.write(as_text(deployment))
-        else:
-            print(deploy(deployment, database))
-    except ValueError as error:
-        return complain(parser.name, error)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.name}: interrupted; nothing was changed.\n")
-        return INTERRUPTED
-    return 0
+        if not deployment.print_sql:
+            return deploy(deployment, database) + "\n"
+        read_parts(deployment.model)
+        return as_text(deployment)
+
+    return _run(parser, argv, Deployment, run, "nothing was changed")
 
 
 def score_from_flags(parser: Parser, argv: list[str] | None) -> int:
     """Run sql_score.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
-    values = given_flags(vars(parser.parse_args(argv)))
-    try:
-        job = Job(**_of(Job, values))
-        database = Database(**_of(Database, values))
+
+    def run(job: Job, database: Database) -> str:
         from ddl.scoring.client.worker_pool import score
 
-        print(score(job, database))
+        return score(job, database) + "\n"
+
+    return _run(parser, argv, Job, run, "run the same command again to continue where it stopped")
+
+
+def _run(
+    parser: Parser,
+    argv: list[str] | None,
+    settings: type,
+    run: Callable[[Any, Database], str],
+    after_ctrl_c: str,
+) -> int:
+    """Build the settings and the database from the flags, and print what `run` returns for them."""
+    values = given_flags(vars(parser.parse_args(argv)))
+    names = {field.name for field in dataclasses.fields(Database)} & values.keys()
+    database_values = {name: values.pop(name) for name in names}
+    try:
+        sys.stdout.write(run(settings(**values), Database(**database_values)))
     except ValueError as error:
         return complain(parser.name, error)
     except KeyboardInterrupt:
-        sys.stderr.write(
-            f"\n{parser.name}: interrupted; run the same command again to continue where it stopped.\n"
-        )
+        sys.stderr.write(f"\n{parser.name}: interrupted; {after_ctrl_c}.\n")
         return INTERRUPTED
     return 0
-
-
-def _of(part: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    names = [field.name for field in dataclasses.fields(part)]
-    return {name: value for name, value in values.items() if name in names}

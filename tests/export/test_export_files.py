@@ -1,4 +1,4 @@
-"""A model of several files is there whole, or not at all."""
+"""The files of a model are moved into place all together, or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make(folder: Path, name: str) -> Path:
     return folder / f"{name}.xml"
 
 
-def test_all_files_move_and_the_one_that_names_the_model_comes_last(
+def test_all_files_move_and_the_named_file_moves_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved: list[str] = []
@@ -25,15 +25,13 @@ def test_all_files_move_and_the_one_that_names_the_model_comes_last(
     monkeypatch.setattr(
         export_files, "put_in_place", lambda a, b: (moved.append(b.suffix), move(a, b))
     )
-    export_files.appear(make(tmp_path / "made", "a"), tmp_path / "b.xml")
+    export_files.move_into_place(make(tmp_path / "made", "a"), tmp_path / "b.xml")
     assert moved == [".json", ".bin", ".xml"]
     assert [path.read_text() for path in model_files(tmp_path / "b.xml")] == [".xml", ".bin"]
     assert not list((tmp_path / "made").iterdir())
 
 
-def test_a_disk_that_fails_in_the_middle_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_move_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(tmp_path / "made", "a")
     move = export_files.put_in_place
 
@@ -44,16 +42,16 @@ def test_a_disk_that_fails_in_the_middle_leaves_nothing(
 
     monkeypatch.setattr(export_files, "put_in_place", fail)
     with pytest.raises(OSError, match="No space"):
-        export_files.appear(made, tmp_path / "a.xml")
+        export_files.move_into_place(made, tmp_path / "a.xml")
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
-def test_a_folder_appears_with_all_below_it_and_shares_its_preprocessing(tmp_path: Path) -> None:
+def test_a_folder_moves_whole_and_shares_existing_preprocessing(tmp_path: Path) -> None:
     made = tmp_path / "made" / "a.savedmodel"
     (made / "variables").mkdir(parents=True)
     (made / "variables" / "data").write_text("weights")
     (tmp_path / "made" / "a.preprocessing.json").write_text("same")
     (tmp_path / "a.preprocessing.json").write_text("same")
-    export_files.appear(made, tmp_path / "a.savedmodel")
+    export_files.move_into_place(made, tmp_path / "a.savedmodel")
     assert (tmp_path / "a.savedmodel/variables/data").read_text() == "weights"
     assert (tmp_path / "a.preprocessing.json").read_text() == "same"

@@ -1,4 +1,4 @@
-"""Every format and precision gives what Keras gives, for pictures and batches of any size; or nothing is written."""
+"""Every format and precision predicts like Keras, for pictures and batches of any size; else nothing is written."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def export_to(run: Path, output: Path, **options) -> Exported:
         pytest.param("g.tflite", "int8", True, marks=pytest.mark.proof),
     ],
 )
-def test_an_export_is_keras_to_its_tolerance(
+def test_an_export_predicts_like_keras_within_its_tolerance(
     run: Path, tmp_path: Path, name: str, precision: str, folds: bool
 ) -> None:
     allowed = {"tolerance": 0.05} if precision == "int8" else {}
@@ -70,7 +70,7 @@ def test_an_export_is_keras_to_its_tolerance(
 
 
 def check_cut_short(file: Path) -> None:
-    """Check that a model whose download broke off is refused: some engines would go down with it."""
+    """Check that a truncated model is refused; it would crash some engines."""
     whole = file.read_bytes()
     for kept in (len(whole) // 2, len(whole) - 40):
         file.write_bytes(whole[:kept])
@@ -78,14 +78,14 @@ def check_cut_short(file: Path) -> None:
             open_predictor(file)
 
 
-def test_an_export_that_is_too_far_leaves_nothing(run: Path, tmp_path: Path) -> None:
+def test_an_export_beyond_its_tolerance_leaves_no_files(run: Path, tmp_path: Path) -> None:
     words = r"in f16 that is too far from Keras: largest difference .*Expected: largest difference"
     with pytest.raises(ValueError, match=words):
         export_to(run, tmp_path / "a.xml", precision="f16", tolerance=1e-9)
     assert not list(tmp_path.iterdir())
 
 
-def test_labels_are_exported_in_int8_and_their_accuracy_is_told(tmp_path: Path) -> None:
+def test_labels_are_exported_in_int8_with_their_accuracy(tmp_path: Path) -> None:
     options = {"loss": "categorical_crossentropy", "metric": ("top_1",), "model": "resnet20"}
     run = make_run(
         tmp_path / "run", shape=(25, 25, 1), classes=2, data="faces", model_option={}, **options
@@ -111,12 +111,12 @@ def test_mixed_precision_is_exported_as_float32() -> None:
     assert np.abs(pure(batch).numpy() - mixed(batch).numpy().astype(np.float32)).max() < 0.05
 
 
-def test_what_cannot_be_traced_at_any_size_keeps_its_own() -> None:
+def test_a_model_that_cannot_be_traced_at_any_size_keeps_its_size() -> None:
     model = build_model("unet", (16, 16, 3), 1, width=4, depth=2, transposed=False)
     assert exportable(model).input_shape == (None, 16, 16, 3)
     assert exportable(build_model("unet", (16, 16, 3), 1, width=4)).input_shape[1] is None
 
 
-def test_a_calibration_that_was_not_opened_is_a_mistake() -> None:
+def test_calibration_without_samples_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="This precision has no calibration samples"):
         next(iter(Calibration(None, np.dtype(np.float32))))

@@ -1,4 +1,4 @@
-"""What cannot be exported is refused by name before anything is loaded."""
+"""Unsupported exports are refused before anything is loaded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ddl.inference.backends import optional_packages
 from ddl.inference.backends.predictor import BACKENDS, check_backend
 
 
-def test_the_name_of_the_output_tells_the_format() -> None:
+def test_the_suffix_of_the_output_decides_the_format() -> None:
     for name, form in FORMATS.items():
         output = Path(f"cells{form.suffix}")
         assert find_format(output, None, "f32") == name
-        assert check_backend(output) in BACKENDS  # whatever is written can be read again
+        assert check_backend(output) in BACKENDS  # every format that is written can be read
 
 
 @pytest.mark.parametrize(
@@ -36,19 +36,23 @@ def test_the_name_of_the_output_tells_the_format() -> None:
         ("c.savedmodel", None, "int8", "'int8' for savedmodel. Expected one of: f32."),
     ],
 )
-def test_what_a_format_cannot_be_is_refused(output, name, precision, words) -> None:
+def test_unsupported_combinations_of_format_and_precision_are_refused(
+    output, name, precision, words
+) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         find_format(Path(output), name, precision)
 
 
-def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_gets_one_line_with_the_install_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     known = importlib.util.find_spec
     monkeypatch.setattr(
         optional_packages.importlib.util,
         "find_spec",
         lambda name: None if name == "nncf" else known(name),
     )
-    assert find_format(Path("a.xml"), None, "f16") == "openvino"  # which needs none of it
+    assert find_format(Path("a.xml"), None, "f16") == "openvino"  # f16 does not need it
     expected = (
         "in int8, which needs the package nncf. Expected: nncf installed; run ./setup.sh --extras"
     )
@@ -56,7 +60,7 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.Monk
         find_format(Path("a.xml"), None, "int8")
 
 
-def test_what_lies_there_is_not_replaced(tmp_path: Path) -> None:
+def test_existing_files_are_not_replaced(tmp_path: Path) -> None:
     for name in ("a.bin", "b.onnx"):
         (tmp_path / name).touch()
     for name in ("a.xml", "b.onnx"):

@@ -1,4 +1,4 @@
-"""What two models make of the same samples is compared to the pixel, and against the truth."""
+"""Predictions of two models are compared with each other and with the ground truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOUND = np.array([[0.9, 0.4], [0.1, 0.2]], np.float32)[..., None]
 
 
 class Fixed:
-    """Finds the same, whatever it sees."""
+    """Predicts the same for every input."""
 
     input_shape, classes = (None, None, 1), 1
 
@@ -45,28 +45,28 @@ def test_differences_and_dice() -> None:
 
 
 def test_a_better_score_does_not_hide_other_masks() -> None:
-    """An export may come closer to the truth by chance, and still find something else than Keras."""
+    """An export can score better against the ground truth by chance, and still predict other masks than Keras."""
     found = compare([sample(TRUTH)], Fixed(1 - FOUND), Fixed(FOUND), "mask")
     assert (found.before, found.after, found.agreement) == (0, 1, 0)
     assert "dice against Keras" in found.table(1, 1)
     assert "0.0000 against Keras" in found.line()
 
 
-def test_without_truth_keras_is_the_truth_and_padding_does_not_count() -> None:
+def test_without_ground_truth_keras_is_the_reference_without_padding() -> None:
     other = FOUND.copy()
     other[1] = 1
     found = compare([sample(None, (slice(1),))], Fixed(FOUND), Fixed(other), "mask")
-    assert (found.of, found.largest, found.after) == ("Keras", 0, 1)
+    assert (found.reference, found.largest, found.after) == ("Keras", 0, 1)
     found = compare([sample(None)], Fixed(FOUND), Fixed(other), "mask")
     assert found.after < 0.6
 
 
-def test_classes_are_told_by_accuracy() -> None:
+def test_labels_are_compared_by_accuracy() -> None:
     right, wrong = np.array([0.1, 0.9], np.float32), np.array([0.6, 0.4], np.float32)
     found = compare([sample(np.int64(1))], Fixed(right), Fixed(wrong), "label")
     assert (found.score, found.before, found.after) == ("accuracy", 1, 0)
 
 
-def test_what_is_no_number_is_infinitely_far() -> None:
+def test_nan_is_infinitely_far() -> None:
     found = compare([sample(TRUTH)], Fixed(FOUND), Fixed(FOUND * np.nan), "mask")
     assert found.deviation("f32") == np.inf

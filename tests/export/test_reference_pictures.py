@@ -1,4 +1,4 @@
-"""An export is checked and calibrated with samples that the model takes, spread over the data."""
+"""Samples for checks and calibration have the model's input format and are spread over the data."""
 
 from __future__ import annotations
 
@@ -11,13 +11,7 @@ import pytest
 
 from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.export.formats.calibration import Calibration
-from ddl.export.reference_pictures import (
-    BarePictures,
-    DataChoice,
-    TrueSamples,
-    open_samples,
-    spread,
-)
+from ddl.export.reference_pictures import open_samples, spread
 from ddl.inference.trained_model import find_model
 from tests.data import make
 from tests.inference.models import make_pictures, make_run
@@ -30,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(run: Path, data: Path | None, purpose: str, count: int = 100):
-    return open_samples(DataChoice(run, "final", data, count, purpose), find_model(run))
+    return open_samples(find_model(run), purpose, data, count)
 
 
 def test_samples_are_spread_evenly() -> None:
@@ -38,33 +32,31 @@ def test_samples_are_spread_evenly() -> None:
     assert spread(3, 5) == [0, 1, 2]
 
 
-def test_a_run_is_checked_on_its_validation_and_calibrated_on_the_rest(run: Path) -> None:
+def test_validation_samples_check_and_training_samples_calibrate(run: Path) -> None:
     checks, calibration = opened(run, None, "check"), opened(run, None, "calibration")
     assert (len(checks), len(calibration)) == (2, 18)
     for sample in checks:
-        assert sample.shown.shape == (16, 16, 3)
+        assert sample.picture.shape == (16, 16, 3)
         assert sample.truth.shape == (16, 16, 1)
-    seen = {sample.shown.tobytes() for sample in calibration}
-    assert not seen & {sample.shown.tobytes() for sample in checks}
+    seen = {sample.picture.tobytes() for sample in calibration}
+    assert not seen & {sample.picture.tobytes() for sample in checks}
     assert len(opened(run, None, "check", 1)) == 1
 
 
-def test_pictures_of_ones_own_come_with_their_truth_or_without(run: Path, tmp_path: Path) -> None:
+def test_other_data_come_with_or_without_ground_truth(run: Path, tmp_path: Path) -> None:
     folder = make_pictures(tmp_path / "bare", [(17, 30)])
     iio.imwrite(folder / "1.png", np.zeros((600, 1900, 3), np.uint8))
     bare = opened(run, folder, "check")
-    assert isinstance(bare, BarePictures)
     small, large = bare
-    assert small.truth is None
-    assert small.shown.shape == (20, 32, 3)  # mirrored to what the model halves twice
+    assert small.truth is large.truth is None
+    assert small.picture.shape == (20, 32, 3)  # padded by reflection to multiples of 4
     assert small.inside == (slice(17), slice(30))
-    assert large.shown.shape == (512, 512, 3)  # a corner of what would be tiled
+    assert large.picture.shape == (512, 512, 3)  # the first tile
     true = opened(run, make.pairs(tmp_path / "pairs", 3, height=18, width=18), "check")
-    assert isinstance(true, TrueSamples)
     assert all(sample.truth.shape == (16, 16, 1) for sample in true)
 
 
-def test_data_of_other_channels_are_refused_before_anything_is_loaded(run: Path, tmp_path) -> None:
+def test_data_of_other_channels_are_refused_early(run: Path, tmp_path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((4, 16, 16, 1)), masks=np.zeros((4, 16, 16, 1)))
     with pytest.raises(ValueError, match=re.escape("samples of 16x16x1")):
         opened(run, tmp_path / "a.npz", "check")
@@ -79,7 +71,7 @@ def test_a_model_without_a_run_needs_pictures(run: Path, tmp_path: Path) -> None
     assert len(opened(file, make_pictures(tmp_path / "in", [(16, 16)]), "calibration")) == 1
 
 
-def test_a_calibration_is_as_the_model_takes_it_and_can_be_had_twice(run: Path) -> None:
+def test_calibration_has_the_input_dtype_and_can_be_repeated(run: Path) -> None:
     calibration = Calibration(opened(run, None, "calibration", 2), np.dtype(np.uint8))
     first, again = list(calibration), list(calibration)
     assert [batch.shape for batch in first] == [(1, 16, 16, 3)] * 2
@@ -88,7 +80,7 @@ def test_a_calibration_is_as_the_model_takes_it_and_can_be_had_twice(run: Path) 
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_levels_are_what_the_range_from_0_to_1_was_made_of(kind: type) -> None:
+def test_to_levels_inverts_unit_range(kind: type) -> None:
     levels = np.arange(np.iinfo(kind).max + 1, dtype=kind)
     np.testing.assert_array_equal(to_levels(unit_range(levels), np.dtype(kind)), levels)
     assert to_levels(np.array([-0.5, 1.5], np.float32), np.dtype(kind)).tolist() == [

@@ -1,4 +1,4 @@
-"""Runs that look trained: random weights, which find something, beside what a training leaves."""
+"""Run directories with random weights, and all other files that training writes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def make_run(folder: Path, *, shape: tuple[int, ...], classes: int = 1, **plan: 
     """Write a run directory with a small model for inputs of this shape, and return it.
 
     Args:
-        folder: of the run.
-        shape: of the model's input, with sides as a training fixes them.
-        classes: of its output.
-        plan: fields of the plan; "preprocessing" holds fields of that.
+        folder: the run directory.
+        shape: shape of the model's input, with fixed sides as in training.
+        classes: number of classes.
+        plan: fields of the plan; "preprocessing" holds fields of the preprocessing.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""Exported models are computed in either mode, with the threads that they are given; broken ones are named."""
+"""Backends of exported models: modes, threads and precisions; errors name broken models."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_modes_and_threads_change_only_rounding(file: Path) -> None:
         assert np.abs(one - found[0]).max() < 1e-5
 
 
-def test_bf16_is_taken_when_it_is_asked_for_alone(file: Path) -> None:
+def test_bf16_is_used_only_on_request(file: Path) -> None:
     assert check_backend(file, precision="bf16") == "openvino"
     assert open_predictor(file, precision="bf16").classes == 2
     for name, words in (("a.onnx", "for backend onnx"), ("a.keras", "for backend keras")):
@@ -57,13 +57,15 @@ def test_bf16_is_taken_when_it_is_asked_for_alone(file: Path) -> None:
         ("a.savedmodel", "TensorFlow cannot load"),
     ],
 )
-def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path, name: str, engine: str) -> None:
+def test_a_file_without_a_model_gets_a_one_line_error(
+    tmp_path: Path, name: str, engine: str
+) -> None:
     (tmp_path / name).write_text("nothing")
     with pytest.raises(ValueError, match=f"Received: .*{name}, which {engine} .* Expected: "):
         open_predictor(tmp_path / name)
 
 
-def test_weights_belong_to_the_model(file: Path, tmp_path: Path) -> None:
+def test_the_digest_of_a_model_covers_its_weights(file: Path, tmp_path: Path) -> None:
     before = find_model(file).digest()
     for path in file.parent.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -1,4 +1,4 @@
-"""A model that was trained at one size predicts at others, and at that one exactly as before."""
+"""A model trained at one size predicts at other sizes, and at its own size exactly as before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from ddl.inference.backends.keras_backend import KerasPredictor, with_open_sides
 from ddl.inference.backends.predictor import check_backend, open_predictor
 from ddl.inference.tiles.flips import Flipped
-from ddl.inference.tiles.tiling import plan_tiles, predict_tiles
+from ddl.inference.tiles.tiling import plan_axis, predict_tiles
 from ddl.inference.trained_model import read_form
 from ddl.models.zoo import build_model
 
@@ -24,7 +24,7 @@ MODELS = [
 
 
 @pytest.mark.parametrize(("name", "shape", "options"), MODELS)
-def test_open_sides_change_no_bit(tmp_path: Path, name: str, shape, options) -> None:
+def test_open_sides_do_not_change_predictions(tmp_path: Path, name: str, shape, options) -> None:
     keras.utils.set_random_seed(1)
     model = build_model(name, shape, 3, **options)
     model.save(tmp_path / "model.keras")
@@ -41,7 +41,7 @@ def test_open_sides_change_no_bit(tmp_path: Path, name: str, shape, options) -> 
     predictor.close()
 
 
-def test_a_model_that_needs_its_size_keeps_it() -> None:
+def test_a_model_of_fixed_size_keeps_it() -> None:
     inputs = keras.Input((8, 8, 1))
     flat = keras.layers.Flatten()(inputs)
     model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(flat))
@@ -49,7 +49,7 @@ def test_a_model_that_needs_its_size_keeps_it() -> None:
     assert KerasPredictor(model).input_shape == (8, 8, 1)
 
 
-def test_tiles_with_enough_overlap_are_the_whole_picture_to_rounding() -> None:
+def test_tiles_with_enough_overlap_equal_the_whole_picture() -> None:
     keras.utils.set_random_seed(0)
     model = build_model("unet", (64, 64, 3), 1, width=4, depth=2, norm="none")
     for weight in model.weights:
@@ -58,17 +58,17 @@ def test_tiles_with_enough_overlap_are_the_whole_picture_to_rounding() -> None:
     predictor = KerasPredictor(model)
     picture = np.random.default_rng(0).random((246, 200, 3), np.float32)
     results = []
-    for tile, overlap in (((128, 128), 72), ((64, 64), 8), (None, 0)):
-        axes = plan_tiles((246, 200), tile=tile, overlap=overlap, multiple=4)
+    for tile, overlap in ((128, 72), (64, 8), (None, 0)):
+        axes = [plan_axis(n, tile=tile, overlap=overlap, multiple=4) for n in (246, 200)]
         bands = predict_tiles(picture, axes, predictor.predict, lambda pixels: pixels, 3)
         results.append(np.concatenate([band for _, band in bands]))
     whole = results[-1]
-    assert whole.std() > 0.01  # there is something to compare
+    assert whole.std() > 0.01  # not constant, so that the comparison means something
     assert np.abs(results[0] - whole).max() < 1e-6
-    assert np.abs(results[1] - whole).max() > 1e-4  # too little overlap shows
+    assert np.abs(results[1] - whole).max() > 1e-4  # too little overlap makes a difference
 
 
-def test_flips_see_what_a_mirror_image_shows() -> None:
+def test_flips_average_over_mirror_images() -> None:
     class Ramp:
         input_shape, classes = (None, None, 1), 1
 

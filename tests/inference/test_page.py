@@ -1,4 +1,4 @@
-"""The page about prediction names every flag of predict.py with the default that it has, and none besides."""
+"""docs/predict.md lists exactly the flags of predict.py, with their defaults."""
 
 from __future__ import annotations
 

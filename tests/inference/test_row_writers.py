@@ -1,4 +1,4 @@
-"""What is written row by row is what others read."""
+"""Files written row by row can be read by other programs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from ddl.data.pictures.picture_file import read_mask
 from ddl.inference.prediction.overlay import SIDE_PX, Overlay, draw_overlay
+from ddl.inference.prediction.prediction import Prediction
 from ddl.inference.prediction.result_files import MaskFiles, result_paths
 from ddl.inference.prediction.row_writers import PALETTE, PngWriter
 from ddl.inference.tiles.resizing import resize_bands
@@ -21,9 +22,9 @@ CHANCES = np.random.default_rng(1).random((41, 30, 3), np.float32)
 
 
 def write(folder: Path, form: str, classes: int, chances: np.ndarray = CHANCES, **more) -> Path:
-    options = {"threshold": 0.5, "probabilities": True, "overlay": False, "form": form, **more}
+    prediction = Prediction("run", "in", folder, format=form, probabilities=True, **more)
     shown = PICTURE if chances.ndim == 3 else np.stack([PICTURE] * len(chances))
-    with MaskFiles(folder, "sub/a", shown, classes, **options) as files:
+    with MaskFiles(prediction, "sub/a", shown, classes) as files:
         for start in range(0, len(chances), 7):
             files.write(start, chances[start : start + 7, ..., :classes])
     return result_paths(folder, "sub/a", form)[0]
@@ -31,7 +32,7 @@ def write(folder: Path, form: str, classes: int, chances: np.ndarray = CHANCES, 
 
 @pytest.mark.parametrize("classes", [1, 3])
 @pytest.mark.parametrize("form", ["png", "tiff", "npy", "hdf5"])
-def test_masks_come_back_from_every_format(tmp_path: Path, form: str, classes: int) -> None:
+def test_masks_of_every_format_can_be_read_back(tmp_path: Path, form: str, classes: int) -> None:
     path = write(tmp_path, form, classes)
     expected = CHANCES.argmax(-1) if classes == 3 else CHANCES[..., 0] > 0.5
     chances = tmp_path / "sub" / "a.probabilities.npy"
@@ -63,10 +64,12 @@ def test_volumes_are_written_slice_by_slice(tmp_path: Path, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["png", "tiff", "npy", "hdf5"])
-def test_after_an_error_nothing_is_left(tmp_path: Path, form: str) -> None:
+def test_an_error_leaves_no_files(tmp_path: Path, form: str) -> None:
+    options = {"format": form, "probabilities": True, "overlay": True}
+    prediction = Prediction("run", "in", tmp_path, **options)
+
     def fail() -> None:
-        options = {"threshold": 0.5, "probabilities": True, "overlay": True, "form": form}
-        with MaskFiles(tmp_path, "a", PICTURE, 1, **options) as files:
+        with MaskFiles(prediction, "a", PICTURE, 1) as files:
             files.write(0, CHANCES[:7, :, :1])
             raise RuntimeError("stop")
 
@@ -75,7 +78,7 @@ def test_after_an_error_nothing_is_left(tmp_path: Path, form: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_png_of_classes_has_colours(tmp_path: Path) -> None:
+def test_a_png_of_several_classes_has_a_palette(tmp_path: Path) -> None:
     with PngWriter(tmp_path / "a.png", (2, 3), PALETTE[:3]) as writer:
         writer.write(np.array([[0, 1, 2]], np.uint8))
         writer.write(np.array([[2, 2, 0]], np.uint8))
@@ -88,7 +91,7 @@ def test_an_overlay_outlines_and_shrinks() -> None:
     mask = np.zeros((6, 6), np.uint8)
     mask[1:5, 1:5] = 1
     drawn = draw_overlay(np.full((6, 6, 1), 100, np.uint8), mask)
-    assert (drawn == PALETTE[1]).all(-1).sum() == 12  # the ring, not what it holds
+    assert (drawn == PALETTE[1]).all(-1).sum() == 12  # the outline, not the inside
     overlay = Overlay((3 * SIDE_PX, 30))
     picture = np.arange(3 * SIDE_PX, dtype=np.uint16)[:, None, None].repeat(30, 1)
     for start in range(0, len(picture), 100):

@@ -1,13 +1,15 @@
-"""Tiles cover every pixel once in sum, and one tile is the whole picture, whatever the sizes."""
+"""The weights of all tiles add up to 1 at every pixel, and one tile equals the whole picture."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddl.inference.tiles.tiling import count_tiles, plan_axis, plan_tiles, predict_tiles
+from ddl.inference.tiles.tiling import Axis, plan_axis, predict_tiles
 
 AXES = st.builds(
     lambda multiple, tiles, side, overlap: (multiple * tiles, multiple, side, overlap),
@@ -18,17 +20,21 @@ AXES = st.builds(
 )
 
 
+def plan(sides: Sequence[int], tiles: Sequence[int], **options: int) -> tuple[Axis, ...]:
+    return tuple(plan_axis(s, tile=tile, **options) for s, tile in zip(sides, tiles, strict=True))
+
+
 def same(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float32)
 
 
 @given(AXES)
-def test_weights_add_up_to_one_at_every_pixel_and_tiles_keep_the_grid(axis_of) -> None:
+def test_weights_add_up_to_one_and_tiles_start_on_the_grid(axis_of) -> None:
     tile, multiple, side, overlap = axis_of
     try:
         axis = plan_axis(side, tile=tile, overlap=overlap, multiple=multiple)
     except ValueError:
-        assert (tile - overlap) < multiple  # the only thing that is refused of these
+        assert (tile - overlap) < multiple  # the only combination that is refused here
         return
     sums = np.zeros(axis.padded)
     weights = axis.weights()
@@ -50,10 +56,10 @@ def test_weights_add_up_to_one_at_every_pixel_and_tiles_keep_the_grid(axis_of) -
     st.integers(1, 5),
     st.integers(0, 2**31),
 )
-def test_what_looks_at_pixels_alone_sees_the_whole_picture(sides, overlap, batch, seed) -> None:
-    """Of tiles, bands and mirrored edges nothing is left to see; constants stay constants."""
+def test_tiles_of_a_pixelwise_model_reproduce_the_picture(sides, overlap, batch, seed) -> None:
+    """Tiles, bands and mirrored edges leave no traces; constants stay constant."""
     picture = np.random.default_rng(seed).random((*sides, 2), np.float32)
-    axes = plan_tiles(sides, tile=[8] * len(sides), overlap=overlap, multiple=2)
+    axes = plan(sides, [8] * len(sides), overlap=overlap, multiple=2)
     found = np.full(picture.shape, np.nan, np.float32)
     at = 0
     for start, band in predict_tiles(picture, axes, lambda tiles: tiles, same, batch):
@@ -64,9 +70,9 @@ def test_what_looks_at_pixels_alone_sees_the_whole_picture(sides, overlap, batch
     np.testing.assert_allclose(found, picture, atol=1e-6)
 
 
-def test_one_tile_is_the_pass_over_the_whole_picture_bit_for_bit() -> None:
+def test_one_tile_equals_the_whole_picture_bit_for_bit() -> None:
     picture = np.random.default_rng(0).random((21, 30, 3), np.float32)
-    axes = plan_tiles((21, 30), tile=(32, 32), overlap=8, multiple=4)
+    axes = plan((21, 30), (32, 32), overlap=8, multiple=4)
     seen: list[np.ndarray] = []
 
     def predict(tiles: np.ndarray) -> np.ndarray:
@@ -74,25 +80,27 @@ def test_one_tile_is_the_pass_over_the_whole_picture_bit_for_bit() -> None:
         return np.cbrt(tiles)
 
     ((start, found),) = predict_tiles(picture, axes, predict, same, 1)
-    assert (start, count_tiles(axes)) == (0, 1)
+    assert (start, [axis.starts for axis in axes]) == (0, [(0,), (0,)])
     np.testing.assert_array_equal(found, np.cbrt(picture))
-    # Mirrored to the model's multiple, and not a pixel further.
+    # Mirrored exactly up to the model's multiple.
     mirrored = np.pad(picture, ((0, 3), (0, 2), (0, 0)), mode="reflect")
     np.testing.assert_array_equal(seen[0][0], mirrored)
 
 
-def test_outer_parts_of_tiles_do_not_count_but_at_the_pictures_edges() -> None:
+def test_outer_parts_of_tiles_count_only_at_the_edges() -> None:
     axis = plan_axis(100, tile=40, overlap=16, multiple=2)
     weights = axis.weights()
     assert axis.starts == (0, 24, 48, 60)
-    assert np.all(weights[0, :30] == 1)  # 24 of its own, then the other's outer 6
+    assert np.all(
+        weights[0, :30] == 1
+    )  # 24 pixels that only this tile has, then 6 that the other drops
     assert np.all(weights[0, 34:] == 0)
     assert np.all(weights[1, :6] == 0)
     assert np.all(np.diff(weights[1, 6:12]) >= 0)
     assert weights[-1, -1] == 1
 
 
-def test_a_band_is_all_that_is_read_at_once() -> None:
+def test_only_one_band_is_read_at_a_time() -> None:
     class Counted:
         shape, dtype = (1000, 20, 1), np.dtype(np.uint8)
         most = 0
@@ -101,14 +109,14 @@ def test_a_band_is_all_that_is_read_at_once() -> None:
             Counted.most = max(Counted.most, rows.stop - rows.start)
             return np.zeros((rows.stop - rows.start, 20, 1), np.uint8)
 
-    axes = plan_tiles((1000, 20), tile=(32, 16), overlap=8, multiple=4)
+    axes = plan((1000, 20), (32, 16), overlap=8, multiple=4)
     bands = list(predict_tiles(Counted(), axes, lambda tiles: tiles, same, 4))
     assert Counted.most == 32
     assert max(len(band) for _, band in bands) == 32
 
 
 @pytest.mark.parametrize(("tile", "overlap"), [(30, 8), (32, 32), (32, 20), (32, -1), (16, 0)])
-def test_tiles_that_a_model_cannot_take_are_refused(tile: int, overlap: int) -> None:
+def test_tiles_that_do_not_fit_the_model_are_refused(tile: int, overlap: int) -> None:
     with pytest.raises(
         ValueError,
         match=r"Received: tile=\d+, overlap=-?\d+\. Expected: a tile that is a multiple of 16",

@@ -1,4 +1,4 @@
-"""What a model takes is found beside it, wherever it lies, and is what the training did."""
+"""The preprocessing of a model is found with it in any folder, and equals that of training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["hashed"]
 MASKS = Preprocessing(target="mask", channels=3, classes=1)
 
 
-def test_inference_does_to_a_picture_what_the_training_did(tmp_path: Path) -> None:
+def test_inference_preprocesses_a_picture_like_training(tmp_path: Path) -> None:
     folder = make.pairs(tmp_path / "data", 8, height=30, width=50)
     plan = Plan(
         run_dir=tmp_path / "run",
@@ -48,7 +48,7 @@ def test_inference_does_to_a_picture_what_the_training_did(tmp_path: Path) -> No
     np.testing.assert_array_equal(found, unit_range(source.read([index])["image"][0]))
 
 
-def test_classes_and_their_names_come_along(tmp_path: Path) -> None:
+def test_preprocessing_contains_the_classes_and_their_names(tmp_path: Path) -> None:
     folder = make.classes(tmp_path / "data")
     plan = Plan(
         run_dir=tmp_path,
@@ -60,11 +60,11 @@ def test_classes_and_their_names_come_along(tmp_path: Path) -> None:
     )
     how = training_preprocessing(plan, open_data(plan))
     assert (how.target, how.classes, how.class_names) == ("label", 2, ("cat", "dog"))
-    assert how.image_size == (12, 16)  # labels are told at the scale that was learned
+    assert how.image_size == (12, 16)  # labels are predicted at the training size
     assert how.name_of(1) == "dog"
 
 
-def test_a_model_is_found_in_a_run_without_one_and_beside_its_preprocessing(tmp_path: Path) -> None:
+def test_preprocessing_of_an_older_run_and_of_a_model_file_is_found(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", shape=(16, 16, 3), preprocessing={"image_size": (16, 16)})
     assert find_model(run) == find_model(run / "model.keras")
     assert find_model(run).preprocessing.image_size == (16, 16)
@@ -82,7 +82,7 @@ def test_a_model_is_found_in_a_run_without_one_and_beside_its_preprocessing(tmp_
     assert find_model(alone).preprocessing == MASKS
 
 
-def test_a_checkpoint_knows_its_preprocessing_wherever_it_is_taken(tmp_path: Path) -> None:
+def test_a_copied_checkpoint_keeps_its_preprocessing(tmp_path: Path) -> None:
     plan = Plan(run_dir=tmp_path / "run").to_dict()
     snapshot = make_snapshot(plan=plan, preprocessing=MASKS.to_dict())
     write_checkpoint(tmp_path / "epoch-0001.h5", snapshot)
@@ -113,7 +113,7 @@ def test_a_checkpoint_is_hashed_once_for_model_and_data(tmp_path: Path, hashed: 
         ('{"format": 1, "target": "mask", "channels": 0, "classes": 1}', "channels=0"),
     ],
 )
-def test_a_preprocessing_that_was_changed_is_refused(text: str, words: str) -> None:
+def test_an_edited_preprocessing_is_refused(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=f"Received: .*{words}.* Expected"):
         preprocessing_from_json(text)
 
@@ -137,7 +137,7 @@ def test_inputs_are_found_and_named(tmp_path: Path) -> None:
         np.testing.assert_array_equal(rows[0:12], make.picture(3))
 
 
-def test_arrays_are_one_or_many_by_what_the_model_takes(tmp_path: Path) -> None:
+def test_the_model_decides_whether_an_array_is_one_picture_or_many(tmp_path: Path) -> None:
     volumes = Preprocessing(target="mask", channels=1, classes=1, axes=3)
     for shape, how, count in (
         ((4, 9, 8, 3), MASKS, 4),
@@ -158,7 +158,7 @@ def test_arrays_are_one_or_many_by_what_the_model_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["none.png", "empty", "a.md", "twice"])
-def test_inputs_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
+def test_unsupported_inputs_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a.md").write_text("")
     make.pairs(tmp_path / "twice", 1)

@@ -1,7 +1,7 @@
-"""A PostgreSQL of the tests' own: in a temporary folder, on a free port, gone afterwards whatever happens.
+"""A PostgreSQL server for the tests: in a temporary folder, on a free port, removed afterwards in any case.
 
-Debian's server is installed where this is root and apt works. Where there is none the tests skip, with the reason; with
-CI=true they fail.
+Debian's server is installed if the tests run as root and apt works. Without a server the tests are skipped with the
+reason; with CI=true they fail.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
 }
-# Tests that are killed by a time-out run no clean-up: a process of its own waits for their end and ends the server.
+# Tests killed by a timeout run no clean-up, so a separate process waits for their end and stops the server.
 _GUARD = """
 import os, shutil, signal, sys, time
 parent, folder = int(sys.argv[1]), sys.argv[2]
@@ -56,13 +56,13 @@ _READS_ALL = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
 
 
 def _is_hidden() -> bool:
-    """Return whether this checkout or its packages lie where only root may go, such as in its home."""
+    """Return whether this checkout or its packages are in a folder that only root can enter, such as its home."""
     folders = [folder for path in own_code() for folder in (Path(path), *Path(path).parents)]
     return not all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)
 
 
 def require_server() -> None:
-    """Install the server where it is missing and can be installed; else skip, or fail in CI."""
+    """Install the server if it is missing; if that fails, skip the test, or fail it in CI."""
     problem = "" if _is_there() else _install()
     if problem and os.environ.get("CI") == "true":
         pytest.fail(problem)
@@ -75,7 +75,7 @@ def _is_there() -> bool:
 
 
 def _install() -> str:
-    """Return why it cannot be installed, or nothing."""
+    """Return why it cannot be installed, or ""."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return f"no PostgreSQL 15 with PL/Python: apt-get install {' '.join(_PACKAGES)}"
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -97,10 +97,10 @@ def _install() -> str:
 
 
 class Cluster:
-    """A running server. Its superuser is `postgres`, and it trusts whoever comes by its socket or from here."""
+    """A running server. Its superuser is `postgres`, and it trusts all local connections."""
 
     def __init__(self) -> None:
-        """Make and start it."""
+        """Create and start the server."""
         self.folder = Path(tempfile.mkdtemp(prefix="ddlpg"))
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         self.folder.chmod(0o755)
@@ -128,7 +128,7 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What libpq needs to find it."""
+        """Environment variables with which libpq connects to it."""
         return {"PGHOST": str(self.folder), "PGPORT": str(self.port), "PGUSER": "postgres"}
 
     def ctl(self, *words: str) -> None:
@@ -136,11 +136,11 @@ class Cluster:
         self._run("pg_ctl", "-D", self.data, "-w", "-t", "30", "-l", self.folder / "log", *words)
 
     def log(self) -> str:
-        """Return what the server wrote."""
+        """Return the server's log."""
         return (self.folder / "log").read_text(errors="replace")
 
     def connect(self, user: str = "postgres", dbname: str = "postgres") -> psycopg.Connection[Any]:
-        """Return a connection whose statements are transactions of their own."""
+        """Return a connection in autocommit mode."""
         words = {"host": str(self.folder), "port": self.port, "user": user, "dbname": dbname}
         return psycopg.connect(**words, autocommit=True)
 
@@ -150,7 +150,7 @@ class Cluster:
         return psutil.Process(pid).children()
 
     def stop(self) -> None:
-        """Stop and remove it. Called twice, it does nothing."""
+        """Stop and remove the server. A second call does nothing."""
         if not self.folder.exists():
             return
         with contextlib.suppress(OSError, ValueError, AssertionError):

@@ -1,4 +1,4 @@
-"""One server for all tests of scoring, with two models in it: `cells` finds masks, `shade` labels."""
+"""One server for all tests of scoring, with two models: `cells` predicts masks, `shade` labels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def pictures() -> Iterator[Path]:
-    """A folder that SQL may read from, and a file beside it. Not pytest's: those are closed to the server's user."""
+    """A folder that SQL may read, and a file outside it. Not below tmp_path, which the server's user cannot enter."""
     with tempfile.TemporaryDirectory(prefix="ddl-open") as temporary:
         folder = Path(temporary, "pictures")
         folder.mkdir()
@@ -65,14 +65,14 @@ def cluster(models: dict[str, Path]) -> Iterator[Cluster]:
 
 @pytest.fixture
 def open_folder(cluster: Cluster, models: dict[str, Path], pictures: Path) -> Path:
-    """The folder of pictures, open to SQL: the last deployment says which folders are, and which model files go to."""
+    """The folder of pictures, opened to SQL; the last deployment decides which folders are open."""
     deploy(models["cells"], "cells", picture_folder=(str(pictures),))
     return pictures
 
 
 @pytest.fixture
 def lab(cluster: Cluster) -> Iterator[psycopg.Connection[Any]]:
-    """A connection of a user who may score and no more."""
+    """A connection of a user who may only score."""
     with cluster.connect(SCORER) as connection:
         yield connection
 

@@ -1,4 +1,4 @@
-"""Small models as scripts/export.py writes them, made by OpenVINO alone: what they find can be told by hand."""
+"""Small models as scripts/export.py writes them, made with OpenVINO alone; their results can be computed by hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def export(folder: Path, name: str, how: Preprocessing, model: Any) -> Path:
 
 
 def bright_model(folder: Path, name: str = "bright", limit: float = 0.5) -> Path:
-    """A model of masks of RGB pictures: foreground is where the mean of the channels is above the limit."""
+    """A model that predicts masks of RGB pictures: foreground where the mean of the channels is above the limit."""
     import openvino.opset13 as ops
     from openvino import Model
 
@@ -36,7 +36,7 @@ def bright_model(folder: Path, name: str = "bright", limit: float = 0.5) -> Path
 
 
 def label_model(folder: Path, name: str = "shade") -> Path:
-    """A model of labels of grey pictures: by their mean."""
+    """A model that predicts labels of grey pictures from their mean."""
     import openvino.opset13 as ops
     from openvino import Model
 

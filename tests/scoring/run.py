@@ -1,4 +1,4 @@
-"""The scripts as tests call them: in this process, or as a process of their own that can be interfered with."""
+"""Call the SQL scripts from tests: in this process, or in a separate process that can be interrupted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def score(*flags: str, user: str = "lab") -> tuple[int, str, str]:
     """Run sql_score.py; return status, stdout and stderr."""
     process = start_scoring(*flags, user=user)
     try:
-        told, complained = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=60)
     finally:
         process.kill()
-    return process.returncode, told, complained
+    return process.returncode, stdout, stderr

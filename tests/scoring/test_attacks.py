@@ -1,4 +1,4 @@
-"""What somebody with the role, or without, might try: each is refused with a clear error, and the backend lives on."""
+"""Attacks by users with and without the role: each is refused with a clear error, and the backend survives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE = "SELECT ddl.img_inference(%s)"
 
 
 def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    """Return a PNG that says it has this size."""
+    """Return a PNG whose header claims this size."""
     header = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     parts = [header, *chunks, (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -43,7 +43,7 @@ TIFF_BOMB = b"II*\0" + struct.pack(
 
 @pytest.fixture(scope="module")
 def traps(cluster: Cluster, models: dict[str, Path], pictures: Path) -> Path:
-    """Put things into the open folder that should not be read through it."""
+    """Put files into the open folder that must not be readable through it."""
     deploy(models["cells"], "cells", picture_folder=(str(pictures),))
     (pictures / "link.png").symlink_to(pictures.parent / "secret.png")
     (pictures / "up").symlink_to(pictures.parent)
@@ -75,9 +75,9 @@ ATTACKS: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "a folder": (FILE, ("folder.png",), "which cannot be read|not a regular file"),
     "a link to itself": (FILE, ("loop.png",), "which cannot be read"),
     "a large file": (FILE, ("large.png",), "of more than 100000000 bytes"),
-    "SQL in a file name": (FILE, ("x'; DROP TABLE ddl.models; --",), "which cannot be read|not there"),
-    "Python in a file name": (FILE, ("one.png'); import os; os.abort() #",), "cannot be read|not there"),
-    "SQL in a model": ("SELECT ddl.segment(%s, %s::bytea)", ("x'; DROP TABLE ddl.models; --", b"x"), "is not there"),
+    "SQL in a file name": (FILE, ("x'; DROP TABLE ddl.models; --",), "which cannot be read|does not exist"),
+    "Python in a file name": (FILE, ("one.png'); import os; os.abort() #",), "cannot be read|does not exist"),
+    "SQL in a model": ("SELECT ddl.segment(%s, %s::bytea)", ("x'; DROP TABLE ddl.models; --", b"x"), "does not exist"),
     "SQL in a version": ("SELECT ddl.segment('cells', ''::bytea, '1; DROP ROLE lab')", (), "invalid input syntax"),
     "no picture": (SEGMENT, (b"MZ\x90\0 no picture",), "damaged or not a picture"),
     "an empty picture": (SEGMENT, (b"",), "a picture of 0 bytes"),
@@ -121,7 +121,7 @@ def test_an_attack_is_refused(
 
 
 @pytest.mark.parametrize("name", [n for n in ATTACKS if ATTACKS[n][0] == SEGMENT])
-def test_a_bad_picture_is_an_error_to_score(lab: psycopg.Connection[Any], name: str) -> None:
+def test_score_returns_an_error_for_a_bad_picture(lab: psycopg.Connection[Any], name: str) -> None:
     _, values, message = ATTACKS[name]
     row = lab.execute(
         "SELECT mask, error ~ %s FROM ddl.score('cells', %s::bytea)", (message, *values)
@@ -129,15 +129,15 @@ def test_a_bad_picture_is_an_error_to_score(lab: psycopg.Connection[Any], name: 
     assert row.fetchone() == (None, True)
 
 
-def test_who_has_no_role_can_do_nothing(cluster: Cluster) -> None:
+def test_a_user_without_the_role_can_do_nothing(cluster: Cluster) -> None:
     with cluster.connect("nobody") as nobody:
         for query in ("SELECT ddl.segment('cells', ''::bytea)", "SELECT * FROM ddl.model_versions"):
             with pytest.raises(psycopg.Error, match="permission denied for schema ddl"):
                 nobody.execute(query)
 
 
-def test_no_function_is_everybodys(root: psycopg.Connection[Any]) -> None:
-    """Each is the owner's, has a fixed path, and only what is meant to be called can be."""
+def test_no_function_is_open_to_everyone(root: psycopg.Connection[Any]) -> None:
+    """Each belongs to the owner, has a fixed search_path, and only the public ones can be called."""
     rows = root.execute(
         "SELECT proname, pg_get_userbyid(proowner), proconfig, prosecdef, "
         "has_function_privilege('nobody', oid, 'EXECUTE'), has_function_privilege('lab', oid, 'EXECUTE'), proparallel "
@@ -150,7 +150,7 @@ def test_no_function_is_everybodys(root: psycopg.Connection[Any]) -> None:
         assert definer == role == (not name.startswith("_")), name
 
 
-def test_objects_of_the_caller_are_not_taken_for_those_of_the_functions(
+def test_functions_ignore_objects_of_the_caller(
     lab: psycopg.Connection[Any],
 ) -> None:
     expected = lab.execute(SEGMENT, (picture(7),)).fetchone()

@@ -1,4 +1,4 @@
-"""Deployments: all or nothing, again and again, only where they can work, and with clauses for Greenplum."""
+"""Deployments: atomic, repeatable, refused where they cannot work, and with clauses for Greenplum."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ddl.scoring.deployment.deploy import deploy as run_deployment
 from ddl.scoring.deployment.deployment import Deployment
 from ddl.scoring.deployment.exported_model import read_parts
 from ddl.scoring.deployment.functions import OUTER
-from ddl.scoring.deployment.probe import refuse_misfit
+from ddl.scoring.deployment.probe import check_report
 from tests.scoring.cluster import Cluster
 from tests.scoring.exported import bright_model
 from tests.scoring.run import deploy
@@ -51,7 +51,7 @@ def test_only_a_superuser_can_deploy(
         ({"schema": "fresh", "table": "gone"}, 'relation "gone" does not exist. Expected: a database'),
     ],
 )  # fmt: skip
-def test_what_cannot_work_changes_nothing(
+def test_a_refused_deployment_changes_nothing(
     root: Db, models: dict[str, Path], fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -61,7 +61,7 @@ def test_what_cannot_work_changes_nothing(
 
 
 @pytest.mark.parametrize("place", ["ddl/scoring/server.py", "ddl/scoring", "openvino"])
-def test_code_that_everybody_may_change_is_refused_at_any_depth(
+def test_world_writable_code_is_refused_at_any_depth(
     root: Db, models: dict[str, Path], place: str
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="ddl-code") as temporary:
@@ -84,7 +84,7 @@ def test_a_network_that_openvino_refuses_is_not_deployed(root: Db, tmp_path: Pat
     assert count(root, "SELECT count(*) FROM ddl.models WHERE name = 'damaged'") == 0
 
 
-def test_a_server_that_is_not_there_gets_one_line(models: dict[str, Path]) -> None:
+def test_a_missing_server_gets_a_one_line_error(models: dict[str, Path]) -> None:
     database = Database("host=127.0.0.1 port=1 connect_timeout=1")
     with pytest.raises(ValueError, match=r"^Received: connection failed.*refused") as caught:
         run_deployment(Deployment(models["cells"], name="cells"), database)
@@ -99,15 +99,13 @@ def test_a_server_that_is_not_there_gets_one_line(models: dict[str, Path]) -> No
         ({"python": "3.11", "problem": "ImportError: x\ny"}, "cannot import ddl from /opt/ddl, "),
     ],
 )
-def test_a_python_that_does_not_fit_is_refused(found: dict[str, str], message: str) -> None:
+def test_a_server_python_of_another_version_is_refused(found: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        refuse_misfit({"open": "", "problem": "", **found}, CODE)
-    refuse_misfit({"python": "3.11", "open": "", "problem": ""}, CODE)
+        check_report({"open": "", "problem": "", **found}, CODE)
+    check_report({"python": "3.11", "open": "", "problem": ""}, CODE)
 
 
-def test_the_printed_sql_can_be_run_by_hand_again_and_again(
-    cluster: Cluster, models: dict[str, Path]
-) -> None:
+def test_the_printed_sql_can_be_run_twice(cluster: Cluster, models: dict[str, Path]) -> None:
     """Also with names that would end a literal in SQL or in Python."""
     folders = ("/srv/it's", '/srv/"""', "/srv/\\'; import os #")
     deployment = Deployment(
@@ -150,11 +148,11 @@ def test_a_former_role_loses_its_rights(root: Db, models: dict[str, Path]) -> No
 
 
 def test_clauses_for_postgresql_and_for_greenplum(models: dict[str, Path]) -> None:
-    """Greenplum could not be run: these are the clauses that its manual asks for."""
+    """Greenplum was not available; these are the clauses that its manual requires."""
     here = Deployment(models["cells"], name="cells", server_python=CODE, table="scans")
     plain, green = as_text(here), as_text(dataclasses.replace(here, greenplum=True))
     functions = plain.count("CREATE OR REPLACE FUNCTION")
-    assert plain.count("PARALLEL SAFE COST 1000000") == functions - 1  # but for the trigger's
+    assert plain.count("PARALLEL SAFE COST 1000000") == functions - 1  # all but the trigger's
     assert plain.count("SET search_path = pg_catalog, pg_temp") == functions
     assert "DISTRIBUTED" not in plain
     assert 'ALTER TABLE "scans" SET (parallel_workers = 2)' in plain
@@ -166,15 +164,15 @@ def test_clauses_for_postgresql_and_for_greenplum(models: dict[str, Path]) -> No
 
 
 def test_results_are_distributed_by_their_id_on_greenplum() -> None:
-    told: list[str] = []
+    statements: list[str] = []
 
     class Listener:
         def execute(self, statement: Any) -> None:
-            told.append(statement.as_string(None))
+            statements.append(statement.as_string(None))
 
     job = Job(table="scans", model="cells", workers=1, greenplum=True)
     _create(Listener(), job, ("public", "scans_scores"), "bigint")  # type: ignore[arg-type]
-    assert "PRIMARY KEY (id, model, version)\n) DISTRIBUTED BY (id)" in told[0]
+    assert "PRIMARY KEY (id, model, version)\n) DISTRIBUTED BY (id)" in statements[0]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +191,7 @@ def test_a_password_on_the_command_line_is_refused_and_not_repeated(dsn: str) ->
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_service_file_says_where_the_database_is(
+def test_a_service_file_gives_the_connection(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [f"host={cluster.folder}", f"port={cluster.port}", "user=postgres", "dbname=postgres"]
@@ -205,7 +203,7 @@ def test_a_service_file_says_where_the_database_is(
         assert connection.execute("SHOW jit").fetchone() == ("off",)
 
 
-def test_what_is_no_exported_model_is_refused(tmp_path: Path) -> None:
+def test_an_incomplete_model_is_refused(tmp_path: Path) -> None:
     path = bright_model(tmp_path)
     parts = read_parts(path)
     assert parts.checksum != dataclasses.replace(parts, weights=parts.weights + b"x").checksum
@@ -214,7 +212,7 @@ def test_what_is_no_exported_model_is_refused(tmp_path: Path) -> None:
         read_parts(path)
 
 
-def test_weights_of_a_broken_copy_are_told_as_such(tmp_path: Path) -> None:
+def test_truncated_weights_are_refused(tmp_path: Path) -> None:
     path = bright_model(tmp_path)
     weights = path.with_suffix(".bin")
     whole = weights.read_bytes()
@@ -226,18 +224,18 @@ def test_weights_of_a_broken_copy_are_told_as_such(tmp_path: Path) -> None:
         read_parts(path)
 
 
-def test_a_refusal_of_the_server_is_told_once(root: Db, models: dict[str, Path]) -> None:
+def test_an_error_of_the_server_appears_once(root: Db, models: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match="schema public, which belongs") as caught:
         deploy(models["cells"], "cells", schema="public")
     assert str(caught.value).count("Received: ") == 1
 
 
-def test_what_changes_for_all_models_is_told(root: Db, models: dict[str, Path]) -> None:
-    fields: dict[str, Any] = {"schema": "told", "picture_folder": ("/srv/it's", "/pics")}
+def test_changes_for_all_models_are_listed(root: Db, models: dict[str, Path]) -> None:
+    fields: dict[str, Any] = {"schema": "changed", "picture_folder": ("/srv/it's", "/pics")}
     assert deploy(models["cells"], "cells", **fields).count("\n") == 0
     assert deploy(models["cells"], "cells", **fields).count("\n") == 0
-    _, *changes = deploy(models["shade"], "shade", schema="told", byte_limit=7).splitlines()
+    _, *changes = deploy(models["shade"], "shade", schema="changed", byte_limit=7).splitlines()
     assert changes == [
-        "folders open to SQL: none (was /srv/it's, /pics)",
+        "folders open to SQL: none (was /pics, /srv/it's)",
         "byte limit of pictures: 7 (was 100000000)",
     ]

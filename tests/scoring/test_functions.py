@@ -1,4 +1,4 @@
-"""What the functions in the database return, to whom, and in how many processes."""
+"""Results of the database functions, who may call them, and in how many processes they run."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def one(connection: Db, query: str, *values: Any) -> Any:
 
 @pytest.mark.parametrize("size", [(40, 30), (1, 1), (1030, 1100)])
 def test_a_mask_has_the_size_of_its_picture(lab: Db, size: tuple[int, int]) -> None:
-    """Whole or, above a megapixel, by tiles."""
+    """The whole picture or, above one megapixel, tiles."""
     array = pixels(3, *size)
     mask = decode(one(lab, "SELECT ddl.segment('cells', %s::bytea)", encode(array)))
     sums = array.sum(axis=-1, dtype=int)
-    sure = abs(sums - 382.5) > 1  # where rounding does not decide
+    sure = abs(sums - 382.5) > 1  # far from the threshold, where rounding does not matter
     assert mask.shape == size
     assert np.array_equal((mask == 255)[sure], (sums > 382.5)[sure])
     assert set(np.unique(mask)) <= {0, 255}
 
 
-def test_a_threshold_decides(lab: Db) -> None:
+def test_a_threshold_decides_what_is_foreground(lab: Db) -> None:
     query = "SELECT ddl.segment('cells', %s::bytea, threshold => %s)"
     masks = [decode(one(lab, query, picture(3), threshold)) for threshold in (0.1, 0.9)]
     assert masks[0].sum() > masks[1].sum()
@@ -44,7 +44,7 @@ def test_a_threshold_decides(lab: Db) -> None:
         one(lab, query, picture(3), 1.5)
 
 
-def test_an_array_gives_what_its_pictures_give(lab: Db) -> None:
+def test_an_array_gives_the_results_of_its_pictures(lab: Db) -> None:
     contents = [picture(1), picture(2, 20, 40), None]
     single = [one(lab, "SELECT ddl.segment('cells', %s::bytea)", content) for content in contents]
     assert one(lab, "SELECT ddl.segment('cells', %s::bytea[])", contents) == single
@@ -67,7 +67,7 @@ def test_labels_come_with_their_probabilities(lab: Db) -> None:
     assert [row[:2] for row in many] == [(1, "dark"), (2, "middle"), (3, "bright")]
 
 
-def test_the_seeds_own_query(lab: Db, root: Db, open_folder: Path) -> None:
+def test_the_query_of_the_seed_project(lab: Db, root: Db, open_folder: Path) -> None:
     root.execute("DROP TABLE IF EXISTS openvino_input")
     root.execute("CREATE TABLE openvino_input AS SELECT 'one.png'::text AS filename")
     root.execute("GRANT SELECT ON openvino_input TO lab")
@@ -77,10 +77,10 @@ def test_the_seeds_own_query(lab: Db, root: Db, open_folder: Path) -> None:
     assert one(lab, "SELECT img_inference(%s)", str(open_folder / "one.png")) == mask
 
 
-def test_the_newest_version_counts_and_the_old_ones_stay(
+def test_the_newest_version_is_used_and_old_versions_stay(
     cluster: Cluster, lab: Db, tmp_path: Path
 ) -> None:
-    """Also in a backend that has loaded the old one before."""
+    """Also in a backend that has already loaded the old version."""
     content, query = picture(5), "SELECT ddl.segment('two', %s::bytea)"
     old, new = bright_model(tmp_path, "old", 0.3), bright_model(tmp_path, "new", 0.7)
     assert "two version 1 deployed" in deploy(old, "two")
@@ -99,9 +99,9 @@ def test_the_newest_version_counts_and_the_old_ones_stay(
 
 def test_a_changed_model_is_refused(cluster: Cluster, root: Db, models: dict[str, Path]) -> None:
     deploy(models["shade"], "spoiled")
-    with pytest.raises(psycopg.Error, match="a change of model spoiled, version 1"):
+    with pytest.raises(psycopg.Error, match="an update of model spoiled, version 1"):
         root.execute("UPDATE ddl.models SET network = 'x' WHERE name = 'spoiled'")
-    root.execute("SET session_replication_role = replica")  # a superuser gets past every trigger
+    root.execute("SET session_replication_role = replica")  # a superuser can bypass triggers
     root.execute("UPDATE ddl.models SET weights = 'x' WHERE name = 'spoiled'")
     with cluster.connect("lab") as fresh, pytest.raises(psycopg.Error, match="whose checksum"):
         fresh.execute("SELECT ddl.classify('spoiled', %s::bytea)", (picture(1),))
@@ -123,7 +123,7 @@ def test_a_query_runs_in_several_processes(
     assert len(parallel) == 60
 
 
-def test_a_backend_has_one_thread_of_its_own_that_hears_signals(cluster: Cluster, lab: Db) -> None:
+def test_only_the_main_thread_of_a_backend_receives_signals(cluster: Cluster, lab: Db) -> None:
     """Threads of OpenVINO and NumPy must not run the server's signal handlers."""
     one(lab, "SELECT ddl.segment('cells', %s::bytea)", picture(1, 300, 300))
     pid = one(lab, "SELECT pg_backend_pid()")
@@ -135,7 +135,7 @@ def test_a_backend_has_one_thread_of_its_own_that_hears_signals(cluster: Cluster
     assert all(mask & (1 << 14) for mask in blocked.values()), blocked
 
 
-def test_a_deployment_that_names_no_folder_closes_them(
+def test_a_deployment_without_folders_closes_them(
     lab: Db, open_folder: Path, models: dict[str, Path]
 ) -> None:
     deploy(models["cells"], "cells")

@@ -1,4 +1,4 @@
-"""The page about SQL names every flag with the default that it has, none besides, and every function."""
+"""docs/sql.md lists exactly the flags of both scripts, with their defaults, and every function."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def test_the_tables_have_every_flag_with_its_default(script: str, text: str) -> 
     assert set(re.findall(r"^\| `(--[\w-]+)`", text, re.MULTILINE)) == set(flags) - shared
 
 
-def test_every_function_is_told() -> None:
+def test_the_page_documents_every_function() -> None:
     for function in OUTER:
         assert f"| `ddl.{function.name}(" in PAGE

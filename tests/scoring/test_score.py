@@ -1,4 +1,4 @@
-"""Every row is scored exactly once, whatever happens to workers, to the server and to the pictures."""
+"""Every row is scored exactly once, even if workers or the server are killed and pictures are bad."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.scoring.run import score, start_scoring
 
 Db = psycopg.Connection[Any]
 
-# Whoever gives a row its result is written down in the same transaction.
+# Records which backend writes each result, in the same transaction.
 AUDIT = """
 DROP TABLE IF EXISTS audit;
 CREATE TABLE audit (id bigint, backend integer);
@@ -39,7 +39,7 @@ def ready(root: Db, table: str, contents: list[bytes | None]) -> None:
 
 
 def make_results(root: Db, table: str) -> None:
-    """Make the table that the script would make, so that a trigger can stand on it from the start."""
+    """Create the table of results before the script does, so that a trigger can be added."""
     with root.transaction():
         prepare(root, Job(table=table, model="cells"))
     root.execute(f"TRUNCATE {table}_scores")
@@ -52,7 +52,7 @@ def results(connection: Db, table: str) -> list[tuple[Any, ...]]:
 
 
 def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the workers that a command has now."""
+    """Return the current worker processes of a command."""
     children = psutil.Process(process.pid).children()
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
@@ -65,7 +65,7 @@ def wait_for(happened: Callable[[], bool], timeout_s: float = 30.0) -> None:
 
 
 def scored(cluster: Cluster, table: str) -> int:
-    """Return how many rows are done, as far as anybody can tell."""
+    """Return the number of scored rows; 0 while the server does not answer."""
     try:
         with cluster.connect() as connection:
             row = connection.execute(f"SELECT count(scored_at) FROM {table}_scores").fetchone()
@@ -74,9 +74,7 @@ def scored(cluster: Cluster, table: str) -> int:
         return 0
 
 
-def test_killed_workers_and_restarts_lose_nothing_and_repeat_nothing(
-    cluster: Cluster, root: Db
-) -> None:
+def test_killed_workers_and_restarts_score_every_row_once(cluster: Cluster, root: Db) -> None:
     ready(root, "many", [picture(n) for n in range(1000)])
     make_results(root, "many")
     root.execute(AUDIT.format(table="many"))
@@ -92,11 +90,11 @@ def test_killed_workers_and_restarts_lose_nothing_and_repeat_nothing(
         wait_for(lambda: scored(cluster, "many") > 600)
         for worker in workers(process):
             worker.kill()
-        told, complained = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 0, complained
-    assert "public.many_scores: 1000 scored by cells version 1, 0 with errors" in told
+    assert process.returncode == 0, stderr
+    assert "public.many_scores: 1000 scored by cells version 1, 0 with errors" in stdout
     with cluster.connect() as again:
         found = results(again, "many")
         assert [row[0] for row in found] == list(range(1000))
@@ -111,10 +109,10 @@ def test_killed_workers_and_restarts_lose_nothing_and_repeat_nothing(
 def test_a_bad_picture_becomes_an_error_on_its_row(root: Db) -> None:
     good, cut = picture(1), picture(2)[:-700]
     ready(root, "mixed", [good, b"no picture", None, cut, b"", good])
-    status, told, _ = score("--table", "mixed", "--model", "cells", "--workers", "1")
+    status, stdout, _ = score("--table", "mixed", "--model", "cells", "--workers", "1")
     assert (
         status,
-        "2 scored by cells version 1, 4 with errors (first: Received: a picture" in told,
+        "2 scored by cells version 1, 4 with errors (first: Received: a picture" in stdout,
     ) == (0, True)
     found = results(root, "mixed")
     assert [row[1] is not None for row in found] == [True, False, False, False, False, True]
@@ -129,9 +127,9 @@ def test_new_rows_are_added_and_old_ones_stay(root: Db) -> None:
     assert score(*flags)[0] == 0
     before = root.execute("SELECT max(scored_at) FROM growing_scores").fetchone()
     root.execute("INSERT INTO growing SELECT id + 5, image FROM growing")
-    status, told, complained = score(*flags)
-    assert (status, complained.splitlines()[0]) == (0, "pictures: 5 of 10")
-    assert "10 scored by shade version 1" in told
+    status, stdout, stderr = score(*flags)
+    assert (status, stderr.splitlines()[0]) == (0, "pictures: 5 of 10")
+    assert "10 scored by shade version 1" in stdout
     fresh = root.execute("SELECT count(*) FROM growing_scores WHERE scored_at > %s", before)
     assert fresh.fetchone() == (5,)
     assert {row[2] for row in results(root, "growing")} <= {"dark", "middle", "bright"}
@@ -143,8 +141,8 @@ def test_file_names_are_scored_too(root: Db, open_folder: Path) -> None:
     root.execute("INSERT INTO files VALUES ('one.png'), ('../secret.png'), ('gone.png')")
     root.execute("GRANT SELECT ON files TO lab")
     columns = ("--id-column", "name", "--picture-column", "name")
-    status, _, complained = score("--table", "files", "--model", "cells", *columns)
-    assert status == 0, complained
+    status, _, stderr = score("--table", "files", "--model", "cells", *columns)
+    assert status == 0, stderr
     found = {row[0]: (row[1] is not None, row[4]) for row in results(root, "files")}
     assert found["one.png"] == (True, None)
     assert "not a plain path" in found["../secret.png"][1]
@@ -152,7 +150,7 @@ def test_file_names_are_scored_too(root: Db, open_folder: Path) -> None:
 
 
 def test_a_picture_that_ends_the_server_process_gets_an_error(cluster: Cluster, root: Db) -> None:
-    """As one would that takes all memory. The others in its batch are scored."""
+    """For example a picture that needs too much memory. The others in its batch are scored."""
     ready(root, "deadly", [picture(n) for n in range(12)])
     make_results(root, "deadly")
     root.execute(
@@ -164,9 +162,9 @@ def test_a_picture_that_ends_the_server_process_gets_an_error(cluster: Cluster, 
         "EXECUTE FUNCTION die()"
     )
     flags = ("--table", "deadly", "--model", "cells", "--workers", "2", "--batch-size", "4")
-    status, told, complained = score(*flags)
-    assert status == 0, complained
-    assert "11 scored by cells version 1, 1 with errors" in told
+    status, stdout, stderr = score(*flags)
+    assert status == 0, stderr
+    assert "11 scored by cells version 1, 1 with errors" in stdout
     with cluster.connect() as again:
         wrong = [(row[0], row[4]) for row in results(again, "deadly") if row[1] is None]
     ((number, error),) = wrong
@@ -174,27 +172,27 @@ def test_a_picture_that_ends_the_server_process_gets_an_error(cluster: Cluster, 
     assert error.startswith("Received: a picture on which the server's process died")
 
 
-def test_ctrl_c_ends_all_and_the_same_command_goes_on(cluster: Cluster, root: Db) -> None:
+def test_ctrl_c_ends_all_workers_and_the_same_command_continues(cluster: Cluster, root: Db) -> None:
     ready(root, "stopped", [picture(n, 64, 64) for n in range(600)])
     flags = ("--table", "stopped", "--model", "cells", "--batch-size", "2")
     process = start_scoring(*flags)
     wait_for(lambda: scored(cluster, "stopped") > 20)
     members = workers(process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
-    _, complained = process.communicate(timeout=20)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal also sends it to the workers
+    _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
     assert (
-        complained.splitlines()[-1]
+        stderr.splitlines()[-1]
         == "sql_score: interrupted; run the same command again to continue where it stopped."
     )
-    assert "Traceback" not in complained
+    assert "Traceback" not in stderr
     assert not any(member.is_running() for member in members)
     assert 20 < scored(cluster, "stopped") < 600
-    status, told, _ = score(*flags)
-    assert (status, "600 scored" in told) == (0, True)
+    status, stdout, _ = score(*flags)
+    assert (status, "600 scored" in stdout) == (0, True)
 
 
-def test_a_server_that_stays_away_ends_the_job(cluster: Cluster, root: Db) -> None:
+def test_a_server_that_does_not_come_back_ends_the_job(cluster: Cluster, root: Db) -> None:
     ready(root, "alone", [encode(pixels(n, 64, 64)) for n in range(500)])
     flags = ("--table", "alone", "--model", "cells", "--batch-size", "1", "--reconnect-s", "0.5")
     process = start_scoring(*flags)
@@ -202,11 +200,11 @@ def test_a_server_that_stays_away_ends_the_job(cluster: Cluster, root: Db) -> No
     root.close()
     cluster.ctl("-m", "fast", "stop")
     try:
-        _, complained = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=20)
     finally:
         cluster.ctl("start")
-    assert process.returncode == 2, complained
-    assert "The server did not answer for 0.5 s" in complained.splitlines()[-1]
+    assert process.returncode == 2, stderr
+    assert "The server did not answer for 0.5 s" in stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -236,9 +234,9 @@ def test_what_cannot_be_scored_gets_one_line(
     monkeypatch.setenv("PGDATABASE", "postgres")
     with pytest.raises(SystemExit) as end:
         main(flags.split())
-    told = capsys.readouterr().err
-    assert (end.value.code, told.count("\n")) == (2, 1), told
-    assert message in told
+    stderr = capsys.readouterr().err
+    assert (end.value.code, stderr.count("\n")) == (2, 1), stderr
+    assert message in stderr
     tables = root.execute(
         "SELECT count(*) FROM pg_class WHERE relname LIKE 'small_%' AND relkind = 'r'"
     )

@@ -1,4 +1,4 @@
-"""What a backend of PostgreSQL loads to score pictures: little of ddl, and nothing that trains."""
+"""A backend of PostgreSQL loads few modules of ddl to score pictures, and no training code."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ print(json.dumps(found))
 """
 
 
-def test_scoring_loads_few_modules_of_ddl_and_nothing_that_trains(tmp_path: Path) -> None:
+def test_scoring_loads_few_modules_and_no_training_code(tmp_path: Path) -> None:
     bright_model(tmp_path)
     label_model(tmp_path)
     result = subprocess.run(

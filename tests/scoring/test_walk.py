@@ -1,4 +1,4 @@
-"""The walk of docs/walk.md, command by command: small with `--all`, at its full size with `--long walk`."""
+"""The commands of docs/walk.md in order: small with `--all`, at full size with `--long walk`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SMALLER = NO_SETUP | {
     "--epochs 3": "--epochs 1",
     "--precision int8": "--precision int8 --calibration-samples 8",
 }
-# The script sets up nothing here, too: this Python's environment is complete.
+# The script need not set up anything: this Python's environment is complete.
 FULL = NO_SETUP | {"./run_unet.sh": f"DDL_SETUP=done DDL_VENV={sys.prefix} ./run_unet.sh"}
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(280)
-def test_the_walk_ends_with_the_masks_of_the_prediction(tmp_path: Path, cluster: Cluster) -> None:
+def test_the_walk_ends_with_the_masks_of_predict(tmp_path: Path, cluster: Cluster) -> None:
     walk(tmp_path, cluster, SMALLER, 24)
 
 
@@ -43,7 +43,7 @@ def test_the_walk_at_its_full_size(
 
 
 def walk(folder: Path, cluster: Cluster, changes: dict[str, str], count: int) -> float:
-    """Do what the page says, but for some changes, check the masks, and return the export's Dice."""
+    """Run the page's commands with some changes, check the masks, and return the export's Dice."""
     page = read_page("walk.md")
     for given, instead in changes.items():
         assert given in page, f"{given} is no longer in walk.md"
@@ -52,17 +52,17 @@ def walk(folder: Path, cluster: Cluster, changes: dict[str, str], count: int) ->
         (folder / name).symlink_to(REPOSITORY / name)
     with cluster.connect() as root:
         root.execute("DROP TABLE IF EXISTS scans, scans_scores")
-    told = ""
+    output = ""
     for language, block in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL):
         if language == "bash":
-            told += run(["bash", "-euo", "pipefail", "-c", block], folder)
+            output += run(["bash", "-euo", "pipefail", "-c", block], folder)
         elif language == "python":
-            told += run([sys.executable, "-c", block], folder)
+            output += run([sys.executable, "-c", block], folder)
         else:
-            told += ask(cluster, block)
-    dice = re.search(r"dice against the truth +([\d.]+)", told)
-    assert dice is not None, told
-    assert f"scored={count} refused=0" in told, told
+            output += ask(cluster, block)
+    dice = re.search(r"dice against the truth +([\d.]+)", output)
+    assert dice is not None, output
+    assert f"scored={count} refused=0" in output, output
     with cluster.connect() as root:
         query = "SELECT name, mask FROM scans_scores JOIN scans USING (id)"
         found = {Path(name).stem: bytes(mask) for name, mask in root.execute(query)}

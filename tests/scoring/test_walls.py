@@ -1,4 +1,4 @@
-"""What stands in the way of a job: settings of the database, locks, rights and Greenplum's ways."""
+"""Obstacles for a job: settings of the database, locks, missing rights, and Greenplum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from ddl.scoring.client.database import Database, refusal
 from ddl.scoring.client.job import Job
 from ddl.scoring.client.results_table import prepare
-from ddl.scoring.client.score_rows import Claims
+from ddl.scoring.client.score_rows import UnscoredRows
 from ddl.scoring.client.worker import Worker, connect
 from tests.scoring.cluster import Cluster
 from tests.scoring.conftest import fill, picture
@@ -27,27 +27,27 @@ def setting(connection: Db, name: str) -> str:
     return str(row[0])
 
 
-def test_a_claim_sorts_nothing(cluster: Cluster, root: Db) -> None:
-    """The index gives what waits in order: a sort of all of it for every batch would be quadratic."""
+def test_claiming_rows_needs_no_sort(cluster: Cluster, root: Db) -> None:
+    """The index returns unscored rows in order; sorting all of them for every batch would be quadratic."""
     root.execute("DROP TABLE IF EXISTS long_, long__scores")
     root.execute("CREATE TABLE long_ (id bigint PRIMARY KEY, image bytea)")
     root.execute("INSERT INTO long_ SELECT n FROM generate_series(1, 5000) n")
     target = prepare(root, Job(table="long_", model="cells"))
 
     class Explained:
-        """A connection that says how it would run what it is given."""
+        """A connection that returns the query plan of each statement."""
 
         def execute(self, statement: Any, values: Any) -> Any:
             return root.execute("EXPLAIN " + statement.as_string(None), values)
 
-    plan = "\n".join(Claims(Explained(), target).claim(8))  # type: ignore[arg-type]
+    plan = "\n".join(UnscoredRows(Explained(), target).claim(8))  # type: ignore[arg-type]
     assert "Index" in plan, plan
     assert "Sort" not in plan, plan
     with root.transaction():
-        assert Claims(root, target).claim(3) == ["1", "2", "3"]
+        assert UnscoredRows(root, target).claim(3) == ["1", "2", "3"]
 
 
-def test_settings_of_the_dsn_are_kept_and_no_limit_is_none(cluster: Cluster) -> None:
+def test_settings_of_the_dsn_are_kept_and_0_means_no_timeout(cluster: Cluster) -> None:
     database = Database("options='-c work_mem=5MB -c default_transaction_isolation=serializable'")
     with connect(database, 0) as connection:
         assert setting(connection, "work_mem") == "5MB"
@@ -57,20 +57,18 @@ def test_settings_of_the_dsn_are_kept_and_no_limit_is_none(cluster: Cluster) -> 
 
 
 def test_on_greenplum_one_worker_scores_without_skipping(root: Db) -> None:
-    """On a table made beforehand: PostgreSQL has no DISTRIBUTED BY."""
+    """On a table created beforehand, because PostgreSQL has no DISTRIBUTED BY."""
     fill(root, "green", [picture(n) for n in range(5)])
     prepare(root, Job(table="green", model="cells"))
     root.execute("ALTER TABLE green_scores OWNER TO lab")
     root.execute("GRANT SELECT ON green TO lab")
     flags = ("--table", "green", "--model", "cells", "--greenplum", "true", "--workers", "1")
-    status, told, complained = score(*flags)
-    assert status == 0, complained
-    assert re.search(r"5 scored by cells version \d+, 0 with errors", told), told
+    status, stdout, stderr = score(*flags)
+    assert status == 0, stderr
+    assert re.search(r"5 scored by cells version \d+, 0 with errors", stdout), stdout
 
 
-def test_a_name_with_capitals_is_found_again_by_both_scripts(
-    root: Db, models: dict[str, Path]
-) -> None:
+def test_both_scripts_find_names_with_capitals(root: Db, models: dict[str, Path]) -> None:
     root.execute('DROP TABLE IF EXISTS "Slides", "Slide_Scores"')
     root.execute('CREATE TABLE "Slides" (id bigint PRIMARY KEY, image bytea)')
     deploy(models["cells"], "cells", table="Slides")
@@ -83,7 +81,7 @@ def test_a_name_with_capitals_is_found_again_by_both_scripts(
         prepare(root, Job(table="slides", model="cells"))
 
 
-def test_results_are_found_again_in_the_schema_of_the_pictures(root: Db) -> None:
+def test_results_are_looked_up_in_the_schema_of_the_pictures(root: Db) -> None:
     root.execute("DROP SCHEMA IF EXISTS aside CASCADE")
     root.execute("CREATE SCHEMA aside")
     root.execute("CREATE TABLE aside.slides (id bigint PRIMARY KEY, image bytea)")
@@ -98,7 +96,7 @@ def test_results_are_found_again_in_the_schema_of_the_pictures(root: Db) -> None
         ("SHARE", 3, "Writing an error took longer than --timeout-s 0.1, 3 times in a row"),
     ],
 )
-def test_a_table_of_results_that_stays_locked_ends_the_job(
+def test_a_locked_table_of_results_ends_the_job(
     cluster: Cluster, root: Db, mode: str, before: int, message: str
 ) -> None:
     fill(root, "barred", [picture(1)])
@@ -112,28 +110,28 @@ def test_a_table_of_results_that_stays_locked_ends_the_job(
     worker._connected().close()
 
 
-def test_serializable_as_the_default_does_not_end_a_job(root: Db) -> None:
+def test_serializable_as_default_isolation_does_not_end_a_job(root: Db) -> None:
     fill(root, "strict", [picture(n) for n in range(40)])
     root.execute("GRANT SELECT ON strict TO lab")
     root.execute("ALTER ROLE lab SET default_transaction_isolation = 'serializable'")
     try:
         flags = ("--table", "strict", "--model", "cells", "--workers", "2", "--batch-size", "1")
-        status, told, complained = score(*flags)
+        status, stdout, stderr = score(*flags)
     finally:
         root.execute("ALTER ROLE lab RESET default_transaction_isolation")
-    assert status == 0, complained
-    assert "40 scored" in told
+    assert status == 0, stderr
+    assert "40 scored" in stdout
 
 
-def test_who_lacks_the_role_is_told_which(root: Db) -> None:
+def test_the_error_names_the_missing_role(root: Db) -> None:
     fill(root, "closed", [picture(1)])
-    status, _, complained = score("--table", "closed", "--model", "cells", user="nobody")
+    status, _, stderr = score("--table", "closed", "--model", "cells", user="nobody")
     assert status == 2
-    assert "permission denied for schema ddl, for user nobody" in complained
-    assert 'GRANT ddl_scorer TO "nobody"' in complained
+    assert "permission denied for schema ddl, for user nobody" in stderr
+    assert 'GRANT ddl_scorer TO "nobody"' in stderr
 
 
-def test_a_message_of_the_server_becomes_a_line_of_ours() -> None:
+def test_a_server_message_becomes_one_received_expected_line() -> None:
     assert (
         refusal(ValueError("ValueError: Received: a. Expected: b.")) == "Received: a. Expected: b."
     )

@@ -1,1 +1,1 @@
-"""The formats that models are exported to: one file a format, and one table of them."""
+"""Export formats: one module for each, and a table of them."""

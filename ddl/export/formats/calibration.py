@@ -16,12 +16,9 @@ from ddl.progress import Progress
 
 @dataclass(frozen=True)
 class Calibration:
-    """Iterable of calibration inputs, in the exported model's input format.
+    """Calibration inputs in the exported model's input format.
 
-    Attributes:
-        samples: calibration samples; None for a precision that needs no calibration.
-        dtype: dtype of the model's input.
-        stream: where to show progress.
+    `samples` is None for a precision that needs no calibration. Progress goes to `stream`.
     """
 
     samples: Samples | None
@@ -29,7 +26,6 @@ class Calibration:
     stream: TextIO | None = None
 
     def __len__(self) -> int:
-        """Return the number of inputs."""
         return 0 if self.samples is None else len(self.samples)
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -40,5 +36,5 @@ class Calibration:
             Progress("calibration pictures", len(self), self.stream)
         ) as progress:
             for number, sample in enumerate(self.samples):
-                yield to_levels(sample.shown[None], self.dtype)
+                yield to_levels(sample.picture[None], self.dtype)
                 progress.show(number + 1)

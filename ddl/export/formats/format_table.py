@@ -5,22 +5,12 @@ No TensorFlow here.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ddl.inference.backends.optional_packages import check_packages
 from ddl.inference.trained_model import OPENVINO, SAVED_MODEL
 from ddl.ranges import check_choice
-
-if TYPE_CHECKING:
-    import keras
-
-    from ddl.export.formats.calibration import Calibration
-
-    Writer = Callable[["keras.Model", Path, str, Calibration], None]
 
 
 @dataclass(frozen=True)
@@ -40,11 +30,6 @@ class Format:
     precisions: tuple[str, ...]
     packages: tuple[str, ...] = ()
     int8_packages: tuple[str, ...] = ()
-
-    def writer(self) -> Writer:
-        """Import the format's module and return its `write` function."""
-        write: Writer = importlib.import_module(self.module).write
-        return write
 
 
 FORMATS: dict[str, Format] = {

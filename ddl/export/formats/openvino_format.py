@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from ddl.export.formats.calibration import Calibration
-from ddl.inference.backends.openvino_runtime import load_nncf, load_openvino
+from ddl.inference.backends.optional_packages import load_nncf, load_openvino
 
 
 def write(model: keras.Model, path: Path, precision: str, calibration: Calibration) -> None:

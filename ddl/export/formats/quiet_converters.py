@@ -27,9 +27,9 @@ def silenced() -> Iterator[TextIO]:
         for number, copy in originals.items():
             stack.callback(os.close, copy)
             stack.callback(os.dup2, copy, number)
-        sink = stack.enter_context(tempfile.TemporaryFile())
+        discarded = stack.enter_context(tempfile.TemporaryFile())
         for number in originals:
-            os.dup2(sink.fileno(), number)
+            os.dup2(discarded.fileno(), number)
         stream = stack.enter_context(os.fdopen(os.dup(originals[2]), "w"))
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))

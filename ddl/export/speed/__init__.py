@@ -1,1 +1,1 @@
-"""How fast a model is in Keras and as exports."""
+"""Inference benchmark: the speed of a model in Keras and as exports."""

@@ -18,6 +18,7 @@ _RANGES = {
     "latency_calls": Range(1),
     "calibration_samples": Range(1),
     "check_samples": Range(1),
+    "threads": Range(0, 1024),
 }
 
 
@@ -54,8 +55,7 @@ class InferenceBenchmark:
     def __post_init__(self) -> None:
         """Convert the fields to their types and check them."""
         convert_fields(self)
-        values = {**vars(self), "size": None if self.size is None else min(self.size)}
-        check_ranges(values, {**_RANGES, "threads": Range(0, 1024)}, "benchmark")
+        check_ranges(vars(self), _RANGES, "benchmark")
         check_file("output", self.output, (".md",), replaces=True)
 
     def check_model(self, how: Preprocessing) -> None:

@@ -1,4 +1,4 @@
-"""Run the inference benchmark: measure the backends in turn and save the results."""
+"""Run the inference benchmark: measure the variants in turn and save the results."""
 
 from __future__ import annotations
 
@@ -14,26 +14,18 @@ from ddl.export.reference_pictures import Samples
 from ddl.export.speed.inference_benchmark import InferenceBenchmark
 from ddl.export.speed.speed_table import figures, markdown
 from ddl.export.speed.timing import Speed, measure_latencies, measure_rates
-from ddl.export.speed.variants import (
-    F32,
-    INT8,
-    PREDICT,
-    TRACED,
-    Contender,
-    open_contenders,
-    planned_exports,
-)
+from ddl.export.speed.variants import BF16, F32, INT8, PREDICT, TRACED, Variant, open_variants
 from ddl.files import write_whole
 from ddl.inference.backends.keras_backend import set_threads
 from ddl.inference.trained_model import TrainedModel
 
-_BASES = {TRACED: PREDICT, F32: PREDICT, "OpenVINO bf16": F32, INT8: F32}
+_BASES = {TRACED: PREDICT, F32: PREDICT, BF16: F32, INT8: F32}
 
 
-def contest(
+def measure_variants(
     benchmark: InferenceBenchmark, model: TrainedModel, checks: Samples, calibration: Samples
 ) -> str:
-    """Measure all backends, save the results if `output` is set, and return the table.
+    """Measure all variants, save the results if `output` is set, and return the table.
 
     Raises:
         ValueError: the model cannot be loaded or exported.
@@ -41,16 +33,10 @@ def contest(
     if benchmark.threads:
         set_threads(benchmark.threads)
     with tempfile.TemporaryDirectory() as folder:
-        exports = planned_exports(benchmark.model, benchmark.checkpoint, Path(folder))
-        contenders = open_contenders(model, exports, checks, calibration, benchmark.threads)
+        variants = open_variants(benchmark, model, checks, calibration, Path(folder))
         picture = _picture(benchmark, checks)
-        speeds = _measure(benchmark, contenders, picture)
-    results = figures(
-        speeds,
-        {name: contender.parity for name, contender in contenders.items()},
-        {name: contender.bytes for name, contender in contenders.items()},
-        _BASES,
-    )
+        speeds = _measure(benchmark, variants, picture)
+    results = figures(speeds, variants, _BASES)
     table = markdown(results)
     if benchmark.output is not None:
         facts = _facts(benchmark, picture) | {"ways": results}
@@ -62,26 +48,26 @@ def contest(
 
 
 def _measure(
-    benchmark: InferenceBenchmark, contenders: dict[str, Contender], picture: np.ndarray
+    benchmark: InferenceBenchmark, variants: dict[str, Variant], picture: np.ndarray
 ) -> dict[str, Speed]:
     batch = np.repeat(picture[None], benchmark.batch_size, axis=0)
     speeds = measure_rates(
-        {name: contender.calls["throughput"] for name, contender in contenders.items()},
+        {name: variant.calls["throughput"] for name, variant in variants.items()},
         batch,
         rounds=benchmark.rounds,
         seconds=benchmark.turn_s,
     )
-    calls = {name: contender.calls["latency"] for name, contender in contenders.items()}
+    calls = {name: variant.calls["latency"] for name, variant in variants.items()}
     measure_latencies(calls, batch[:1], speeds, repeats=benchmark.latency_calls)
     return speeds
 
 
 def _picture(benchmark: InferenceBenchmark, checks: Samples) -> np.ndarray:
     """Return the first sample, repeated or cropped to the benchmark's picture size."""
-    shown = next(iter(checks)).shown
-    size = benchmark.size or shown.shape[:2]
-    repeats = [-(-wanted // side) for wanted, side in zip(size, shown.shape, strict=False)]
-    return np.tile(shown, (*repeats, 1))[: size[0], : size[1]]
+    picture = next(iter(checks)).picture
+    size = benchmark.size or picture.shape[:2]
+    repeats = [-(-wanted // side) for wanted, side in zip(size, picture.shape, strict=False)]
+    return np.tile(picture, (*repeats, 1))[: size[0], : size[1]]
 
 
 def _facts(benchmark: InferenceBenchmark, picture: np.ndarray) -> dict[str, Any]:

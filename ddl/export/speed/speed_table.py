@@ -7,29 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ddl.export.parity import Parity
-from ddl.export.speed.timing import Speed, ratios
+from ddl.export.speed.timing import Speed
+from ddl.export.speed.variants import Variant
 
 
 def figures(
-    speeds: Mapping[str, Speed],
-    parities: Mapping[str, Parity],
-    sizes: Mapping[str, int],
-    bases: Mapping[str, str],
+    speeds: Mapping[str, Speed], variants: Mapping[str, Variant], bases: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the figures of every backend, as JSON values.
-
-    Args:
-        speeds: measured speed of each backend.
-        parities: comparison of each backend with Keras.
-        sizes: size of each backend's model in bytes.
-        bases: backend -> the backend that its speed is divided by.
-    """
+    """Return the figures of every variant, as JSON values. Its speed is divided by that of its base in each round."""
     results: dict[str, dict[str, Any]] = {}
     for name, speed in speeds.items():
-        parity = parities[name]
+        parity = variants[name].parity
         results[name] = {
-            "megabytes": sizes[name] / 1e6,
+            "megabytes": variants[name].bytes / 1e6,
             "images_per_s": _spread(speed.rates),
             "latency_p50_ms": speed.latency_ms(50),
             "latency_p99_ms": speed.latency_ms(99),
@@ -37,12 +27,13 @@ def figures(
             "largest_difference": parity.largest,
         }
         if name in bases:
-            results[name][f"times {bases[name]}"] = _spread(ratios(speeds, name, bases[name]))
+            pairs = zip(speed.rates, speeds[bases[name]].rates, strict=True)
+            results[name][f"times {bases[name]}"] = _spread([rate / base for rate, base in pairs])
     return results
 
 
 def markdown(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a table with a row for each backend: medians, with minimum and maximum over all rounds in brackets."""
+    """Return a table with a row for each variant: medians, with minimum and maximum over all rounds in brackets."""
     score = "dice" if "dice" in next(iter(results.values())) else "accuracy"
     lines = [
         f"| | MB | images/s | p50 ms | p99 ms | {score} | largest difference | times |",

@@ -16,20 +16,10 @@ Call = Callable[[np.ndarray], object]
 
 @dataclass
 class Speed:
-    """Measured speed of one function.
-
-    Attributes:
-        rates: pictures per second, one value per round.
-        latencies_s: latencies of calls with one picture.
-    """
+    """Speed of one function: pictures per second in each round, and latencies of calls with one picture."""
 
     rates: list[float] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
-
-    @property
-    def rate(self) -> float:
-        """Median rate over the rounds."""
-        return float(np.median(self.rates))
 
     def latency_ms(self, percent: float) -> float:
         """Return a percentile of the latencies in milliseconds."""
@@ -41,11 +31,7 @@ def measure_rates(
 ) -> dict[str, Speed]:
     """Call each function with the same batch, in turn, round after round. The first call is a warm-up.
 
-    Args:
-        calls: name -> function.
-        batch: batch of pictures.
-        rounds: number of rounds; each round measures every function.
-        seconds: time per function and round; at least one call is made.
+    In each round a function is called for `seconds`, and at least once.
     """
     speeds = {name: Speed() for name in calls}
     for call in calls.values():
@@ -67,12 +53,6 @@ def measure_latencies(
             start = time.perf_counter()
             call(picture)
             speeds[name].latencies_s.append(time.perf_counter() - start)
-
-
-def ratios(speeds: Mapping[str, Speed], name: str, base: str) -> list[float]:
-    """Return the speed-up of one function over another, one value per round."""
-    pairs = zip(speeds[name].rates, speeds[base].rates, strict=True)
-    return [rate / base_rate for rate, base_rate in pairs]
 
 
 def _rate(call: Call, batch: np.ndarray, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""The backends that the inference benchmark compares: Keras in two variants, OpenVINO in three."""
+"""The variants that the inference benchmark compares: Keras in two, OpenVINO in three."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ddl.export.exporter import export_model
 from ddl.export.keras_model import exportable
 from ddl.export.parity import Parity, compare
 from ddl.export.reference_pictures import Samples
+from ddl.export.speed.inference_benchmark import InferenceBenchmark
 from ddl.inference.backends.keras_backend import KerasPredictor
-from ddl.inference.backends.predictor import MODES, Predictor, open_predictor
-from ddl.inference.trained_model import TrainedModel, model_files
+from ddl.inference.backends.predictor import MODES, open_predictor
+from ddl.inference.trained_model import TrainedModel
 from ddl.training.checkpoint.transfer import load_model
 
 PREDICT = "Keras predict"
@@ -27,75 +28,47 @@ _ANY_DISTANCE = 1.0  # the benchmark reports the difference and never rejects an
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A backend to measure.
-
-    Attributes:
-        bytes: total size of the model's files.
-        parity: comparison with Keras.
-        calls: mode -> function that predicts a batch.
-    """
+class Variant:
+    """A way to compute a model: the size of its files, its comparison with Keras, and a function for each mode."""
 
     bytes: int
     parity: Parity
     calls: Mapping[str, Callable[[np.ndarray], Any]]
 
 
-def open_contenders(
+def open_variants(
+    benchmark: InferenceBenchmark,
     model: TrainedModel,
-    exports: dict[str, Export],
     checks: Samples,
     calibration: Samples,
-    threads: int,
-) -> dict[str, Contender]:
-    """Export a model and open it in every backend.
-
-    Args:
-        model: the model to measure.
-        exports: precision -> its export.
-        checks: samples for the comparison with Keras.
-        calibration: samples for int8 calibration.
-        threads: compute threads; 0 uses all cores.
-    """
+    folder: Path,
+) -> dict[str, Variant]:
+    """Export a model to an empty folder, open every variant, and compare it with Keras on the samples `checks`."""
     keras_model = exportable(load_model(model.file))
     traced = KerasPredictor(keras_model)
     target, size = model.preprocessing.target, model.file.stat().st_size
     same = compare(checks, traced, traced, target)
-    contenders = {
-        PREDICT: Contender(size, same, dict.fromkeys(MODES, _predict_of(keras_model))),
-        TRACED: Contender(size, same, dict.fromkeys(MODES, traced.predict)),
+
+    def predict(batch: np.ndarray) -> Any:
+        return keras_model.predict(batch, batch_size=len(batch), verbose=0)
+
+    variants = {
+        PREDICT: Variant(size, same, dict.fromkeys(MODES, predict)),
+        TRACED: Variant(size, same, dict.fromkeys(MODES, traced.predict)),
     }
-    for export in exports.values():
-        export_model(export, model, checks, calibration)
+    sizes: dict[str, int] = {}
+    for precision in ("f32", "int8"):
+        output, tolerance = folder / f"{precision}.xml", _ANY_DISTANCE
+        export = Export(benchmark.model, output, precision=precision, tolerance=tolerance)
+        sizes[precision] = export_model(export, model, checks, calibration).bytes_after
     for name, (stored, computed) in _OPENVINO.items():
-        file = exports[stored].output
-        predictors: dict[str, Predictor] = {
-            mode: open_predictor(file, threads=threads, mode=mode, precision=computed)
+        predictors = {
+            mode: open_predictor(
+                folder / f"{stored}.xml", threads=benchmark.threads, mode=mode, precision=computed
+            )
             for mode in MODES
         }
         parity = compare(checks, traced, predictors["latency"], target)
         calls = {mode: predictor.predict for mode, predictor in predictors.items()}
-        contenders[name] = Contender(_size_of(file), parity, calls)
-    return contenders
-
-
-def planned_exports(model: Path, checkpoint: str, folder: Path) -> dict[str, Export]:
-    """Return the exports that the OpenVINO backends need, by precision."""
-    return {
-        precision: Export(
-            model=model,
-            output=folder / f"{precision}.xml",
-            precision=precision,
-            checkpoint=checkpoint,
-            tolerance=_ANY_DISTANCE,
-        )
-        for precision in ("f32", "int8")
-    }
-
-
-def _predict_of(model: Any) -> Callable[[np.ndarray], Any]:
-    return lambda batch: model.predict(batch, batch_size=len(batch), verbose=0)
-
-
-def _size_of(file: Path) -> int:
-    return sum(path.stat().st_size for path in model_files(file))
+        variants[name] = Variant(sizes[stored], parity, calls)
+    return variants

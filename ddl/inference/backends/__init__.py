@@ -1,1 +1,1 @@
-"""What computes a trained model: one file a backend, and one table of them."""
+"""Inference backends: one module for each, and a table of them."""

@@ -33,7 +33,6 @@ class KerasPredictor:
                 raise
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         call = self._calls.get(self.input_shape) or self._calls.get(batch.shape[1:])
         if call is None:
             while len(self._calls) >= _SHAPES_KEPT:
@@ -42,7 +41,6 @@ class KerasPredictor:
         return np.asarray(call(tf.constant(batch, tf.float32)).numpy(), np.float32)
 
     def close(self) -> None:
-        """Release the model."""
         self._model, self._calls = None, {}
 
     def _traced(self, shape: tuple[int | None, ...]) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
 from ddl.distributed.job.launcher import placement, threads_per_rank
+from ddl.inference.backends.predictor import load_error
 
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(uint16)": "uint16"}
 
@@ -18,22 +19,20 @@ class OnnxPredictor:
 
     def __init__(self, session: Any) -> None:
         """Wrap a session of a model with one input and one output."""
-        image, found = session.get_inputs()[0], session.get_outputs()[0]
+        image, output = session.get_inputs()[0], session.get_outputs()[0]
         self.input_shape: tuple[int | None, ...] = tuple(
             side if isinstance(side, int) else None for side in image.shape[1:]
         )
-        self.classes = int(found.shape[-1])
+        self.classes = int(output.shape[-1])
         self._dtype = np.dtype(_DTYPES[image.type])
         self._name = image.name
         self._session: Any = session
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         feed = {self._name: to_levels(batch, self._dtype)}
         return np.asarray(self._session.run(None, feed)[0], np.float32)
 
     def close(self) -> None:
-        """Release the model."""
         self._session = None
 
 
@@ -55,8 +54,4 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> On
         )
         return OnnxPredictor(session)
     except Exception as error:  # ONNX Runtime's errors share no other base class
-        reason = " ".join(str(error).split())[:160]
-        raise ValueError(
-            f"Received: {path}, which ONNX Runtime cannot read ({reason}). Expected: a model that scripts/export.py "
-            "wrote."
-        ) from error
+        raise load_error(f"{path}, which ONNX Runtime cannot read", error) from error

@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
-from ddl.inference.backends.openvino_runtime import load_openvino
+from ddl.inference.backends.optional_packages import load_openvino
+from ddl.inference.backends.predictor import load_error
 
 
 class OpenVinoPredictor:
     """A compiled model. In throughput mode, parts of a batch are computed in parallel."""
 
     def __init__(self, compiled: Any, requests: int) -> None:
-        """Wrap a compiled model with one input and one output.
-
-        Args:
-            compiled: the model.
-            requests: maximum number of parallel requests.
-        """
+        """Wrap a compiled model with one input and one output, for at most `requests` parallel requests."""
         shape, self._dtype = _shape_of(compiled.input(0)), compiled.input(0).element_type.to_dtype()
         self.input_shape: tuple[int | None, ...] = shape[1:]
         self.classes = int(_shape_of(compiled.output(0))[-1] or 1)
@@ -29,7 +25,6 @@ class OpenVinoPredictor:
         self._requests: list[Any] = []
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         batch = np.ascontiguousarray(to_levels(batch, self._dtype))
         count = min(len(batch), self._max_requests)
         if count < 2:
@@ -37,7 +32,6 @@ class OpenVinoPredictor:
         return self._side_by_side(np.array_split(batch, count))
 
     def close(self) -> None:
-        """Release the model."""
         self._requests, self._compiled = [], None
 
     def _side_by_side(self, parts: list[np.ndarray]) -> np.ndarray:
@@ -78,19 +72,11 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Op
     }
     try:
         compiled = ov.Core().compile_model(str(path), "CPU", settings)
-        predictor = OpenVinoPredictor(compiled, _requests(compiled, mode))
+        optimum = "OPTIMAL_NUMBER_OF_INFER_REQUESTS"
+        requests = 1 if mode == "latency" else int(compiled.get_property(optimum))
+        return OpenVinoPredictor(compiled, requests)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ValueError(
-            f"Received: {path}, which OpenVINO cannot read ({reason}). Expected: a model that scripts/export.py wrote."
-        ) from error
-    return predictor
-
-
-def _requests(compiled: Any, mode: str) -> int:
-    if mode == "latency":
-        return 1
-    return int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        raise load_error(f"{path}, which OpenVINO cannot read", error) from error
 
 
 def _shape_of(port: Any) -> tuple[int | None, ...]:

@@ -19,15 +19,11 @@ PRECISIONS = ("f32", "bf16")
 class Predictor(Protocol):
     """A model that is ready to predict. Not thread-safe."""
 
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Height, width and channels (volumes: depth first); None for a side that may vary."""
-        ...
+    input_shape: tuple[int | None, ...]
+    """Height, width and channels (volumes: depth first); None for a side that may vary."""
 
-    @property
-    def classes(self) -> int:
-        """Number of channels of a prediction."""
-        ...
+    classes: int
+    """Number of channels of a prediction."""
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Predict pictures (N, H, W, C), float32 from 0 to 1.
@@ -87,6 +83,14 @@ def check_shape(picture: np.ndarray, wanted: tuple[int | None, ...]) -> None:
         )
 
 
+def load_error(problem: str, error: Exception) -> ValueError:
+    """Return the error to raise when an engine cannot load a model; `problem` says which model and engine."""
+    reason = " ".join(str(error).split())[:160]
+    return ValueError(
+        f"Received: {problem} ({reason}). Expected: a model that scripts/export.py wrote."
+    )
+
+
 def check_backend(path: Path, backend: str = "auto", precision: str = "f32") -> str:
     """Return the name of the backend for a model file, without importing it.
 
@@ -96,22 +100,20 @@ def check_backend(path: Path, backend: str = "auto", precision: str = "f32") -> 
     check_choice("backend", backend, ("auto", *BACKENDS))
     names = BACKENDS if backend == "auto" else (backend,)
     for name in names:
-        if path.suffix.lower() in BACKENDS[name].suffixes:
-            _check_precision(name, precision)
-            check_packages(BACKENDS[name].packages, f"{path} for backend {name}")
-            return name
+        chosen = BACKENDS[name]
+        if path.suffix.lower() not in chosen.suffixes:
+            continue
+        if precision not in chosen.precisions:
+            raise ValueError(
+                f"Received: inference_precision={precision!r} for backend {name}. Expected: "
+                f"{' or '.join(chosen.precisions)}."
+            )
+        check_packages(chosen.packages, f"{path} for backend {name}")
+        return name
     known = ", ".join(suffix for name in names for suffix in BACKENDS[name].suffixes)
     raise ValueError(
         f"Received: {path} for backend {backend}. Expected: a model file that ends in {known}."
     )
-
-
-def _check_precision(name: str, precision: str) -> None:
-    known = BACKENDS[name].precisions
-    if precision not in known:
-        raise ValueError(
-            f"Received: inference_precision={precision!r} for backend {name}. Expected: {' or '.join(known)}."
-        )
 
 
 def open_predictor(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ddl.data.pictures.conversion import to_levels
 from ddl.inference.backends.keras_backend import set_threads
+from ddl.inference.backends.predictor import load_error
 
 
 class SavedModelPredictor:
@@ -27,12 +28,10 @@ class SavedModelPredictor:
         self._dtype = np.dtype(image.dtype.as_numpy_dtype)
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         feed = {self._name: tf.constant(to_levels(batch, self._dtype))}
         return np.asarray(self._call(**feed)[self._key].numpy(), np.float32)
 
     def close(self) -> None:
-        """Release the model."""
         self._loaded = self._call = None
 
 
@@ -47,8 +46,4 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Sa
     try:
         return SavedModelPredictor(tf.saved_model.load(str(path)))
     except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ValueError(
-            f"Received: {path}, which TensorFlow cannot load ({reason}). Expected: a model that scripts/export.py "
-            "wrote."
-        ) from error
+        raise load_error(f"{path}, which TensorFlow cannot load", error) from error

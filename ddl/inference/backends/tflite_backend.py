@@ -11,6 +11,7 @@ import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
 from ddl.distributed.job.launcher import placement, threads_per_rank
+from ddl.inference.backends.predictor import load_error
 
 
 class TflitePredictor:
@@ -30,7 +31,6 @@ class TflitePredictor:
         self._allocated_shape: tuple[int, ...] = ()
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32."""
         if batch.shape != self._allocated_shape:
             self._interpreter.resize_tensor_input(self._image["index"], batch.shape)
             self._interpreter.allocate_tensors()
@@ -40,7 +40,6 @@ class TflitePredictor:
         return np.asarray(self._interpreter.get_tensor(self._output["index"]), np.float32)
 
     def close(self) -> None:
-        """Release the model."""
         self._interpreter = None
 
 
@@ -56,18 +55,12 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Tf
     try:
         _check_whole(path)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # TensorFlow warns that the interpreter will move to LiteRT
+            warnings.simplefilter("ignore")  # the interpreter will move to LiteRT
             interpreter = tf.lite.Interpreter(str(path), num_threads=count)
             interpreter.allocate_tensors()
             return TflitePredictor(interpreter)
     except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ValueError(
-            f"Received: {path}, which TensorFlow Lite cannot read ({reason}). Expected: a model that scripts/export.py "
-            "wrote."
-        ) from error
+        raise load_error(f"{path}, which TensorFlow Lite cannot read", error) from error
 
 
 def _check_whole(path: Path) -> None:

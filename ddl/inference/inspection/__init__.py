@@ -1,1 +1,1 @@
-"""Losses and metrics of samples one by one."""
+"""Evaluation sample by sample: losses and metrics, tables and pictures."""

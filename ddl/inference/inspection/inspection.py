@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,13 @@ import numpy as np
 
 from ddl.files import check_file
 from ddl.inference.backends.predictor import PRECISIONS
+from ddl.inference.prediction.label_table import csv_text
 from ddl.inference.tiles.segmenter import Cut
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 from ddl.training.evaluation import Evaluation
 
-_RANGES = {"overlap": Range(0), "worst": Range(0, 48)}
+_RANGES = {"tile": Range(1), "overlap": Range(0), "worst": Range(0, 48)}
 MASK_ROWS = 8
 """Maximum number of samples on a sheet of masks."""
 _SUFFIXES = {"per_picture": (".csv",), "confusion": (".csv", ".txt"), "worst_sheet": (".png",)}
@@ -28,15 +27,6 @@ class Inspection(Evaluation):
     """Evaluation.
 
     Attributes:
-        model: run directory, its model.keras, or a checkpoint.
-        checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
-            number.
-        data: data set to evaluate on instead of the run's own; same format of samples.
-        part: split to evaluate: "train", "validation", "test" or "all"; validation for the run's data and all for
-            other data if not given.
-        metric: metrics, separated by spaces; the metrics of the training run if not given.
-        per_rank_batch_size: samples per rank and step; affects only speed and memory.
-        output: path of a .json file for the results, which are also printed.
         tile: side of the tiles to predict by, such as 256; samples are predicted whole if not given.
         overlap: overlap of neighbouring tiles in pixels; 128 (volumes: 32), at most half a tile, if not given.
         backend: backend that predicts, or "auto" for Keras's own evaluation.
@@ -82,16 +72,12 @@ class Inspection(Evaluation):
     @property
     def cut(self) -> Cut:
         """How samples are cut into tiles."""
-        return Cut(self.tile or (1 << 30,), self.overlap, batch_size=self.per_rank_batch_size)
+        return Cut(self.tile or (1 << 30,), self.overlap)
 
 
 def per_picture_text(rows: Sequence[Mapping[str, object]]) -> str:
     """Return a CSV table with one line per sample."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([rows[0].keys(), *(row.values() for row in rows)])
 
 
 def confusion_text(counts: np.ndarray, names: Sequence[str], *, aligned: bool) -> str:
@@ -99,17 +85,12 @@ def confusion_text(counts: np.ndarray, names: Sequence[str], *, aligned: bool) -
     table = [["true \\ found", *names]]
     table += [[name, *(str(int(n)) for n in row)] for name, row in zip(names, counts, strict=True)]
     if not aligned:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(table)
-        return text.getvalue()
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+        return csv_text(table)
+    first, *others = ([len(cell) for cell in column] for column in zip(*table, strict=True))
     lines = [
         "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(n.rjust(w) for n, w in zip(row[1:], widths[1:], strict=True)),
-            ]
+            [name.ljust(max(first)), *(n.rjust(max(w)) for n, w in zip(row, others, strict=True))]
         )
-        for row in table
+        for name, *row in table
     ]
     return "\n".join(lines) + "\n"

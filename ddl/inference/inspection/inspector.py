@@ -16,8 +16,9 @@ from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.distributed.state.reduced_metrics import reduced_values
 from ddl.files import write_whole
-from ddl.inference.backends.predictor import Predictor, open_predictor
+from ddl.inference.backends.predictor import open_predictor
 from ddl.inference.inspection.inspection import Inspection, confusion_text, per_picture_text
+from ddl.inference.prediction.decision import every_class
 from ddl.inference.tiles.segmenter import Segmenter
 from ddl.inference.trained_model import TrainedModel
 from ddl.training.data.compatibility import check_agreement
@@ -58,7 +59,7 @@ class _Inspector:
         plan = subject.plan
         self._inspection, self._subject, self._how = inspection, subject, model.preprocessing
         with loading_tensorflow():
-            self._predictor: Predictor = open_predictor(
+            self._predictor = open_predictor(
                 model.file, backend=inspection.backend, precision=inspection.inference_precision
             )
         classes = self._predictor.classes
@@ -67,9 +68,9 @@ class _Inspector:
         check_agreement(plan, names, self._predictor.input_shape, classes)
         if inspection.confusion is not None and _MATRIX not in names:
             names.append(_MATRIX)
-        self._segmenter = Segmenter(self._predictor, self._how, inspection.cut)
+        self._segmenter = Segmenter(self._predictor.input_shape, self._how, inspection.cut)
         options = plan.metric_option
-        self._all, self._one = (
+        self._all, self._single = (
             {name: build_metric(name, **options.get(name, {})) for name in names} for _ in range(2)
         )
         self._loss = (
@@ -85,40 +86,36 @@ class _Inspector:
         size = self._inspection.per_rank_batch_size
         for first in range(start, end, size):
             indices = range(first, min(first + size, end))
-            for index, truth, found in self._predicted(indices):
-                self._rows.append(self._add_sample(index, truth, found))
+            for index, truth, probabilities in self._predict(indices):
+                self._rows.append(self._add_sample(index, truth, probabilities))
         if start == end:
             self._create_metric_states()
-        rows = [row for part in dist.allgather(self._rows) for row in part]
-        self._rows = rows
+        self._rows = [row for rows in dist.allgather(self._rows) for row in rows]
         measured = {} if self._loss is None else {"loss": self._mean_loss}
-        measured |= self._all
-        results = {name: np.asarray(value) for name, value in _reduced(measured).items()}
+        results = _reduced(measured | self._all)
         self._matrix = results.get(_MATRIX)
-        named = {name: value.tolist() for name, value in results.items()}
         requested = (*(self._inspection.metric or self._subject.plan.metric), "loss")
-        named = {name: value for name, value in named.items() if name in requested}
-        measured_file = self._inspection.exported or self._subject.file
-        return {"model": str(measured_file), "samples": len(rows), **named}
+        values = {name: value.tolist() for name, value in results.items() if name in requested}
+        file = self._inspection.exported or self._subject.file
+        return {"model": str(file), "samples": len(self._rows), **values}
 
     def write(self) -> None:
         """Write the tables and the sheet. Only rank 0 calls it."""
         inspection = self._inspection
         if inspection.per_picture is not None:
-            hidden = ("_badness",)
-            shown = [{k: v for k, v in row.items() if k not in hidden} for row in self._rows]
-            _write_text(inspection.per_picture, per_picture_text(shown))
+            rows = [{k: v for k, v in row.items() if k != "_badness"} for row in self._rows]
+            _write_text(inspection.per_picture, per_picture_text(rows))
         if inspection.confusion is not None and self._matrix is not None:
             aligned = inspection.confusion.suffix == ".txt"
-            classes = range(len(self._matrix))
-            named = len(self._how.class_names) == len(classes)
-            names = [self._how.name_of(c) if named else str(c) for c in classes]
+            names = self._how.class_names
+            if len(names) != len(self._matrix):
+                names = tuple(map(str, range(len(self._matrix))))
             _write_text(inspection.confusion, confusion_text(self._matrix, names, aligned=aligned))
         if inspection.worst:
             worst = sorted(self._rows, key=lambda row: (-row["_badness"], row["index"]))
             self._draw([row["index"] for row in worst[: inspection.worst]])
 
-    def _predicted(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def _predict(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield each sample's index, ground truth and probabilities."""
         try:
             pictures, truths = self._samples.read(indices).values()
@@ -129,14 +126,14 @@ class _Inspector:
     def _probabilities(self, pictures: np.ndarray) -> list[np.ndarray]:
         if self._how.target == "label":
             return list(self._predictor.predict(pictures))
-        passages = [self._segmenter.begin(picture, is_file=False) for picture in pictures]
-        if passages[0].is_single:
-            found = self._predictor.predict(np.stack([passage.tile for passage in passages]))
-            bands = [passage.finish(one) for passage, one in zip(passages, found, strict=True)]
+        prepared = [self._segmenter.begin(picture, is_file=False) for picture in pictures]
+        if prepared[0].is_single:
+            predicted = self._predictor.predict(np.stack([picture.tile for picture in prepared]))
+            results = [p.finish(values) for p, values in zip(prepared, predicted, strict=True)]
         else:
             size = self._inspection.per_rank_batch_size
-            bands = [passage.bands(self._predictor, size) for passage in passages]
-        return [np.concatenate([band for _, band in several]) for several in bands]
+            results = [picture.bands(self._predictor, size) for picture in prepared]
+        return [np.concatenate([band for _, band in bands]) for bands in results]
 
     def _create_metric_states(self) -> None:
         """Create the metrics' variables on a rank without samples.
@@ -144,53 +141,55 @@ class _Inspector:
         Metrics create them at their first update, and all ranks must reduce the same variables. Sample 0 with weight 0
         creates them and counts nothing.
         """
-        for _, truth, found in self._predicted([0]):
+        weight = np.zeros(1, np.float32)
+        for _, truth, probabilities in self._predict([0]):
             for metric in self._all.values():
-                metric.update_state(truth[None], found[None], sample_weight=np.zeros(1, np.float32))
+                metric.update_state(truth[None], probabilities[None], sample_weight=weight)
 
-    def _add_sample(self, index: int, truth: np.ndarray, found: np.ndarray) -> dict[str, Any]:
+    def _add_sample(
+        self, index: int, truth: np.ndarray, probabilities: np.ndarray
+    ) -> dict[str, Any]:
         """Add a sample to the metrics, and return its row of the table."""
         row: dict[str, Any] = {"index": index, "name": self._subject.source.name_of(index)}
-        true, seen = truth[None], found[None]
+        pair = truth[None], probabilities[None]
         if self._loss is not None:
-            self._mean_loss.update_state(self._loss(true, seen))
+            self._mean_loss.update_state(self._loss(*pair))
         for name, metric in self._all.items():
-            metric.update_state(true, seen)
+            metric.update_state(*pair)
             if name != _MATRIX:
-                self._one[name].reset_state()
-                self._one[name].update_state(true, seen)
-                row[name] = round(float(self._one[name].result()), 6)
+                self._single[name].reset_state()
+                self._single[name].update_state(*pair)
+                row[name] = round(float(self._single[name].result()), 6)
         if self._how.target == "label":
-            every = np.concatenate([1 - found, found]) if len(found) == 1 else found
-            chance = float(every[int(truth)])
-            row |= {"true": int(truth), "found": int(every.argmax()), "p_true": round(chance, 6)}
-            row["_badness"] = -chance
+            every = every_class(probabilities)
+            p_true = float(every[int(truth)])
+            row |= {"true": int(truth), "found": int(every.argmax()), "p_true": round(p_true, 6)}
+            row["_badness"] = -p_true
         else:
-            row.setdefault("dice", round(mean_dice(truth[..., 0], found), 6))
+            row.setdefault("dice", round(mean_dice(truth[..., 0], probabilities), 6))
             row["_badness"] = -row["dice"]
         return row
 
     def _draw(self, indices: list[int]) -> None:
         """Draw these samples, which are predicted once more. Only rank 0 calls it."""
-        read = [list(self._samples.read([index]).values()) for index in indices]
-        pictures, truths = [one[0][0] for one in read], [one[1][0] for one in read]
-        found = [self._probabilities(picture[None])[0] for picture in pictures]
+        samples = [self._samples.read([index]).values() for index in indices]
+        pictures, truths = zip(*([part[0] for part in sample] for sample in samples), strict=True)
+        predicted = [self._probabilities(picture[None])[0] for picture in pictures]
         path = self._inspection.worst_sheet
         if self._how.target == "label":
             names = self._how.class_names or None
-            labels = [int(truth) for truth in truths]
-            draw_classification(pictures, labels, np.stack(found), path, names)
+            draw_classification(pictures, list(map(int, truths)), np.stack(predicted), path, names)
         else:
             titles = [self._subject.source.name_of(index) for index in indices]
-            draw_segmentation(pictures, truths, found, path, titles)
+            draw_segmentation(pictures, truths, predicted, path, titles)
 
 
-def _reduced(metrics: dict[str, Any]) -> dict[str, Any]:
+def _reduced(metrics: dict[str, Any]) -> dict[str, np.ndarray]:
     """Return the metrics' results over the samples of all ranks. All ranks must call it."""
     variables = [variable for metric in metrics.values() for variable in metric.variables]
     for variable, value in zip(variables, reduced_values(variables), strict=True):
         variable.assign(value)
-    return {name: metric.result() for name, metric in metrics.items()}
+    return {name: np.asarray(metric.result()) for name, metric in metrics.items()}
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -1,1 +1,1 @@
-"""Predictions as files: what is asked for, computed and written."""
+"""Prediction of pictures and volumes, with results in files."""

@@ -1,4 +1,4 @@
-"""From probabilities to a mask: the one rule that files, SQL and evaluation share."""
+"""From probabilities to masks and classes: the rules that files, SQL and evaluation share."""
 
 from __future__ import annotations
 
@@ -12,3 +12,10 @@ def decide(probabilities: np.ndarray, threshold: float) -> np.ndarray:
         return above.astype(np.uint8)
     best: np.ndarray = probabilities.argmax(axis=-1)
     return best.astype(np.uint8)
+
+
+def every_class(probabilities: np.ndarray) -> np.ndarray:
+    """Return the probability of every class of a label; a single probability is that of class 1 of two."""
+    if len(probabilities) > 1:
+        return probabilities
+    return np.concatenate([1 - probabilities, probabilities])

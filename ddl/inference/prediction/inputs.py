@@ -1,14 +1,15 @@
 """Inputs of a prediction: a folder, a list of files, one picture or volume, or samples of HDF5, .npy and .npz files.
 
-Files are opened when it is their turn; only array files are opened earlier, to count their samples. No TensorFlow here.
+Files are opened when they are predicted; only array files are opened earlier, to count their samples. No TensorFlow
+here.
 """
 
 from __future__ import annotations
 
-import contextlib
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,25 +52,24 @@ def find_items(path: Path, preprocessing: Preprocessing, pixel_limit: int) -> li
         path: a folder (pictures and .npy files at any depth, without `name_mask.*` and without a folder `masks/` that
             stands beside `images/`), a .txt or .lst file with one path per line, a picture, or an HDF5, .npy or .npz
             file.
-        preprocessing: of the model; decides between pictures and volumes, and between one array and many.
+        preprocessing: that of the model; decides between pictures and volumes, and between one array and many.
         pixel_limit: picture files with more pixels are refused when they are opened.
 
     Raises:
         ValueError: there are no inputs, or the model does not accept them.
     """
-    reader = _Reader(preprocessing, pixel_limit)
+    item = functools.partial(_item, how=preprocessing, pixel_limit=pixel_limit)
+    suffix = path.suffix.lower()
     if path.is_dir():
-        items = [reader.item(file, file.relative_to(path)) for file in _files_in(path)]
-    elif path.suffix.lower() in (".txt", ".lst"):
-        items = [reader.item(file, Path(file.name)) for file in _listed(path)]
+        items = [item(file, file.relative_to(path)) for file in _files_in(path)]
+    elif suffix in (".txt", ".lst"):
+        items = [item(file, Path(file.name)) for file in _listed(path)]
     elif not path.is_file():
         raise ValueError(f"Received: {path}, which does not exist. Expected: pictures.")
-    elif path.suffix.lower() in _ARRAYS:
+    elif suffix in _ARRAYS or (suffix == ".npy" and map_array(path).ndim == preprocessing.axes + 2):
         items = _samples(open_source(path), path)
-    elif path.suffix.lower() == ".npy":
-        items = reader.arrays(path)
-    elif is_picture(path):
-        items = [reader.item(path, Path(path.name))]
+    elif suffix == ".npy" or is_picture(path):
+        items = [item(path, Path(path.name))]
     else:
         raise ValueError(
             f"Received: {path}, which is not a supported input. Expected: a folder, a list (.txt), .npy, .npz, .h5, or "
@@ -81,44 +81,26 @@ def find_items(path: Path, preprocessing: Preprocessing, pixel_limit: int) -> li
     return items
 
 
-class _Reader:
-    """Makes items from files."""
-
-    def __init__(self, preprocessing: Preprocessing, pixel_limit: int) -> None:
-        self._how, self._pixel_limit = preprocessing, pixel_limit
-
-    def item(self, path: Path, name: Path) -> Item:
-        """Return the item of a file that holds one picture or volume."""
-        stem = name.with_suffix("").as_posix()
-        if path.suffix.lower() == ".npy":
-            return Item(stem, str(path), lambda: self._open_array(path), is_file=False)
-        if self._how.axes == 3:
-            return Item(stem, str(path), lambda: _open_stack(path, self._how), is_file=False)
-        return Item(stem, str(path), lambda: open_rows(path, self._pixel_limit), is_file=True)
-
-    def arrays(self, path: Path) -> list[Item]:
-        """Return the items of an .npy file: one picture, or one for each index of its first axis."""
-        if map_array(path).ndim != self._how.axes + 2:
-            return [self.item(path, Path(path.name))]
-        return _samples(open_source(path), path)
-
-    @contextlib.contextmanager
-    def _open_array(self, path: Path) -> Iterator[Rows]:
-        yield _with_channels(map_array(path), self._how, path)
+def _item(path: Path, name: Path, how: Preprocessing, pixel_limit: int) -> Item:
+    """Return the item of a file that holds one picture or volume."""
+    stem = name.with_suffix("").as_posix()
+    if path.suffix.lower() == ".npy":
+        return Item(stem, str(path), functools.partial(_open_array, path, how), is_file=False)
+    if how.axes == 3:
+        return Item(stem, str(path), functools.partial(_open_stack, path, how), is_file=False)
+    return Item(stem, str(path), functools.partial(open_rows, path, pixel_limit), is_file=True)
 
 
 def _samples(source: Source, path: Path) -> list[Item]:
+    """Return an item for each sample."""
     digits = max(5, len(str(len(source) - 1)))
-
-    def opener(index: int) -> Callable[[], AbstractContextManager[Rows]]:
-        @contextlib.contextmanager
-        def open_sample() -> Iterator[Rows]:
-            yield source.read([index])["image"][0]
-
-        return open_sample
-
     return [
-        Item(f"{index:0{digits}d}", f"sample {index} of {path}", opener(index), is_file=False)
+        Item(
+            f"{index:0{digits}d}",
+            f"sample {index} of {path}",
+            functools.partial(_open_sample, source, index),
+            is_file=False,
+        )
         for index in range(len(source))
     ]
 
@@ -164,7 +146,17 @@ def _check_names(items: Sequence[Item]) -> None:
         )
 
 
-@contextlib.contextmanager
+@contextmanager
+def _open_sample(source: Source, index: int) -> Iterator[Rows]:
+    yield source.read([index])["image"][0]
+
+
+@contextmanager
+def _open_array(path: Path, how: Preprocessing) -> Iterator[Rows]:
+    yield _with_channels(map_array(path), how, path)
+
+
+@contextmanager
 def _open_stack(path: Path, how: Preprocessing) -> Iterator[Rows]:
     """Open a TIFF whose pages are the slices of a volume: memory-mapped if it is uncompressed, else read whole."""
     import tifffile

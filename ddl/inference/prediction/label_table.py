@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ddl.data.preprocessing import Preprocessing
 from ddl.files import write_whole
+from ddl.inference.prediction.decision import every_class
 
 NAME = "predictions.csv"
 _PARTS = ".parts"
@@ -27,23 +28,22 @@ def is_done(folder: Path, block: int) -> bool:
     return (folder / NAME).exists() or part_path(folder, block).exists()
 
 
-def part_text(found: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
+def part_text(predicted: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
     """Return one line per picture: name, class name, class number, its probability, and every class's probability."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for name, chances in found:
-        every = np.concatenate([1 - chances, chances]) if len(chances) == 1 else chances
+    rows = []
+    for name, probabilities in predicted:
+        every = every_class(probabilities)
         best = int(every.argmax())
-        numbers = [f"{float(chance):.6g}" for chance in every]
-        writer.writerow(
-            [
-                name,
-                how.name_of(best) if len(every) == how.classes else best,
-                best,
-                numbers[best],
-                *numbers,
-            ]
-        )
+        numbers = [f"{float(probability):.6g}" for probability in every]
+        class_name = how.name_of(best) if len(every) == how.classes else best
+        rows.append([name, class_name, best, numbers[best], *numbers])
+    return csv_text(rows)
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -52,14 +52,12 @@ def assemble(folder: Path, how: Preprocessing) -> None:
     parts = sorted((folder / _PARTS).glob("*.csv"))
     if not parts:
         return
-    text = io.StringIO()
     names = [how.name_of(label) for label in range(how.classes)] if how.classes > 1 else ["0", "1"]
     header = ["name", "class", "label", "probability", *(f"p_{name}" for name in names)]
-    csv.writer(text, lineterminator="\n").writerow(header)
 
     def write(path: Path) -> None:
         with path.open("w", encoding="utf-8") as file:
-            file.write(text.getvalue())
+            file.write(csv_text([header]))
             for part in parts:
                 file.write(part.read_text(encoding="utf-8"))
 

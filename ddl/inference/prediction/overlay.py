@@ -17,11 +17,7 @@ class Overlay:
     """Collects every n-th pixel of a picture and its mask; for a volume, those of the middle slice."""
 
     def __init__(self, sides: tuple[int, ...]) -> None:
-        """Allocate the arrays.
-
-        Args:
-            sides: height and width; for a volume depth, height and width.
-        """
+        """Allocate the arrays for these sides: height and width; for a volume depth, height and width."""
         self._slice = sides[0] // 2 if len(sides) == 3 else None
         height, width = sides[-2:]
         self._step = max(1, -(-max(height, width) // SIDE_PX))
@@ -34,8 +30,8 @@ class Overlay:
         step = self._step
         if self._slice is not None:
             if start <= self._slice < start + len(mask):
-                shown = np.asarray(picture[self._slice : self._slice + 1])[0]
-                self._picture = np.array(shown[::step, ::step])
+                pixels = np.asarray(picture[self._slice : self._slice + 1])[0]
+                self._picture = np.array(pixels[::step, ::step])
                 self._mask = mask[self._slice - start, ::step, ::step]
             return
         first = -(-start // step)
@@ -60,15 +56,10 @@ class Overlay:
 
 def draw_overlay(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the picture (H, W, C) as uint8 RGB, with each region of the mask (H, W) outlined in its class's colour."""
-    drawn: np.ndarray = np.rint(as_rgb(picture) * 255).astype(np.uint8)
-    colours = np.array(class_palette(int(mask.max(initial=0)) + 1), np.uint8)
-    edge = outline(mask)
-    drawn[edge] = colours[mask[edge]]
-    return drawn
-
-
-def outline(mask: np.ndarray) -> np.ndarray:
-    """Return which pixels of regions have a neighbour of another class; (H, W) bool."""
     from skimage.segmentation import find_boundaries
 
-    return np.asarray(find_boundaries(mask, mode="inner"))
+    drawn: np.ndarray = np.rint(as_rgb(picture) * 255).astype(np.uint8)
+    colours = np.array(class_palette(int(mask.max(initial=0)) + 1), np.uint8)
+    edge = find_boundaries(mask, mode="inner")
+    drawn[edge] = colours[mask[edge]]
+    return drawn

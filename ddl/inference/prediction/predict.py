@@ -8,49 +8,37 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 import ddl.distributed as dist
-from ddl.data.pictures.conversion import unit_range
 from ddl.data.sharding import shard_bounds
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.files import write_whole
-from ddl.inference.backends.predictor import Predictor, check_shape, open_predictor
-from ddl.inference.output_folder import claim_folder, disk_trouble
+from ddl.inference.backends.predictor import Predictor, open_predictor
+from ddl.inference.output_folder import disk_error, hold_output
 from ddl.inference.prediction import label_table
 from ddl.inference.prediction.inputs import Item
 from ddl.inference.prediction.prediction import Prediction
 from ddl.inference.prediction.result_files import MaskFiles, result_paths
 from ddl.inference.tiles.flips import Flipped
-from ddl.inference.tiles.segmenter import Bands, Passage, Segmenter
+from ddl.inference.tiles.segmenter import Bands, PreparedPicture, Segmenter, whole_picture
 from ddl.inference.tiles.tiling import Rows
 from ddl.inference.trained_model import TrainedModel
 from ddl.progress import Progress
 
 
-class OneRankError(ValueError):
+class OneRankError(Exception):
     """A bad picture or a full disk, which only one rank knows of: that rank must end the whole job."""
 
 
-@dataclass
-class Outcome:
-    """Result of a prediction over all ranks.
-
-    Attributes:
-        done: number of pictures with results, including those of earlier runs.
-        skipped: one line per skipped picture.
-    """
-
-    done: int
-    skipped: list[str] = field(default_factory=list)
-
-
-def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) -> Outcome:
+def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) -> list[str]:
     """Predict every item that has no results yet. All ranks must call it, after `init`.
+
+    Returns:
+        One line per skipped picture, of all ranks.
 
     Raises:
         ValueError: the model cannot be loaded or the folder cannot be written; raised on all ranks.
@@ -58,7 +46,7 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
     """
     facts = prediction.facts() | {"model": on_root(model.digest)}
     with contextlib.ExitStack() as stack:
-        on_root(lambda: stack.enter_context(claim_folder(prediction.output, facts)))
+        on_root(lambda: stack.enter_context(hold_output(prediction.output, facts)))
         predictor = on_all(lambda: _open_predictor(prediction, model))
         stack.callback(predictor.close)
         share = _Share(prediction, model, predictor, items)
@@ -66,7 +54,7 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
         skipped = [line for lines in dist.allgather(share.skipped) for line in lines]
         if model.preprocessing.target == "label":
             on_root(lambda: label_table.assemble(prediction.output, model.preprocessing))
-    return Outcome(len(items) - len(skipped), skipped)
+    return skipped
 
 
 def _open_predictor(prediction: Prediction, model: TrainedModel) -> Predictor:
@@ -95,7 +83,7 @@ class _Share:
     ) -> None:
         self._prediction, self._how = prediction, model.preprocessing
         self._predictor = predictor
-        self._segmenter = Segmenter(predictor, self._how, prediction.cut)
+        self._segmenter = Segmenter(predictor.input_shape, self._how, prediction.cut)
         self._finds_masks = self._how.target == "mask"
         self._blocks = self._own_blocks(items)
         self.skipped: list[str] = []
@@ -134,43 +122,33 @@ class _Share:
     def _is_done(self, number: int, block: Sequence[Item]) -> bool:
         if not self._finds_masks:
             return label_table.is_done(self._prediction.output, number)
-        return all(self._mask_path(item).exists() for item in block)
-
-    def _mask_path(self, item: Item) -> Path:
-        return result_paths(self._prediction.output, item.name, self._prediction.format)[0]
+        folder, form = self._prediction.output, self._prediction.format
+        return all(result_paths(folder, item.name, form)[0].exists() for item in block)
 
     def _segment(self, block: Sequence[Item]) -> None:
         """Predict masks: large pictures one by one, small pictures of equal size in one batch."""
-        waiting: dict[tuple[int, ...], list[tuple[Item, Rows, Passage]]] = {}
+        waiting: dict[tuple[int, ...], list[tuple[Item, Rows, PreparedPicture]]] = {}
         for item in block:
             with self._naming(item), item.open() as rows:
-                passage = self._segmenter.begin(rows, item.is_file)
-                if passage.is_single:
+                prepared = self._segmenter.begin(rows, item.is_file)
+                if prepared.is_single:
                     held = np.array(rows[: rows.shape[0]])
-                    passage = self._segmenter.begin(held, item.is_file)
-                    shape = tuple(axis.padded for axis in passage.axes)
-                    waiting.setdefault(shape, []).append((item, held, passage))
+                    prepared = self._segmenter.begin(held, item.is_file)
+                    shape = tuple(axis.padded for axis in prepared.axes)
+                    waiting.setdefault(shape, []).append((item, held, prepared))
                 else:
                     batch_size = self._prediction.batch_size
-                    self._write(item, rows, passage.bands(self._predictor, batch_size))
+                    self._write(item, rows, prepared.bands(self._predictor, batch_size))
         for group in waiting.values():
-            found = self._predictor.predict(np.stack([passage.tile for _, _, passage in group]))
-            for (item, rows, passage), one in zip(group, found, strict=True):
-                self._write(item, rows, passage.finish(one))
+            batch = np.stack([prepared.tile for _, _, prepared in group])
+            predicted = self._predictor.predict(batch)
+            for (item, rows, prepared), probabilities in zip(group, predicted, strict=True):
+                self._write(item, rows, prepared.finish(probabilities))
 
     def _write(self, item: Item, rows: Rows, bands: Bands) -> None:
-        prediction = self._prediction
-        files = MaskFiles(
-            prediction.output,
-            item.name,
-            rows,
-            self._predictor.classes,
-            form=prediction.format,
-            threshold=prediction.threshold,
-            probabilities=prediction.probabilities,
-            overlay=prediction.overlay,
-        )
-        with _naming_disk(prediction.output), files, self._progress_of(item, rows) as progress:
+        output = self._prediction.output
+        files = MaskFiles(self._prediction, item.name, rows, self._predictor.classes)
+        with _naming_disk(output), files, self._progress_of(item, rows) as progress:
             for start, band in bands:
                 files.write(start, band)
                 progress(start + len(band))
@@ -190,13 +168,12 @@ class _Share:
         waiting: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
         for item in block:
             with self._naming(item), item.open() as rows:
-                pixels = np.asarray(rows[: rows.shape[0]])
-                shown = self._how.model_input(pixels) if item.is_file else unit_range(pixels)
-                check_shape(shown, self._predictor.input_shape)
-                waiting.setdefault(shown.shape, []).append((item.name, shown))
+                shape = self._predictor.input_shape
+                picture = whole_picture(rows, self._how, shape, is_file=item.is_file)
+                waiting.setdefault(picture.shape, []).append((item.name, picture))
         by_name: dict[str, np.ndarray] = {}
         for group in waiting.values():
-            probabilities = self._predictor.predict(np.stack([shown for _, shown in group]))
+            probabilities = self._predictor.predict(np.stack([picture for _, picture in group]))
             by_name |= dict(zip([name for name, _ in group], probabilities, strict=True))
         ordered = [(item.name, by_name[item.name]) for item in block if item.name in by_name]
         text = label_table.part_text(ordered, self._how)
@@ -209,8 +186,6 @@ class _Share:
         """Add the picture's name to errors; with on_error="skip", record the error instead of raising it."""
         try:
             yield
-        except OneRankError:
-            raise
         except (ValueError, OSError) as error:
             text = str(error)
             if isinstance(error, OSError):
@@ -228,4 +203,4 @@ def _naming_disk(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OneRankError(str(disk_trouble(place, error))) from error
+        raise OneRankError(str(disk_error(place, error))) from error

@@ -26,6 +26,7 @@ _CHOICES = {
     "on_error": ON_ERROR,
 }
 _RANGES = {
+    "tile": Range(1),
     "overlap": Range(0),
     "batch_size": Range(1),
     "threshold": Range(0, 1, below=True),
@@ -90,15 +91,11 @@ class Prediction:
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "prediction")
         check_choices(vars(self), _CHOICES)
-        if self.tile is not None and (not self.tile or min(self.tile) < 1):
-            raise ValueError(
-                f"Received: tile={self.tile}. Expected: a side in pixels, such as 256."
-            )
 
     @property
     def cut(self) -> Cut:
         """How pictures are scaled and cut into tiles."""
-        return Cut(self.tile or (), self.overlap, self.scale, self.batch_size)
+        return Cut(self.tile or (), self.overlap, self.scale)
 
     def check_model(self, how: Preprocessing) -> None:
         """Refuse flags that do not apply to this model.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -22,45 +22,14 @@ PALETTE = (
 """Black for class 0, then the colours of Okabe and Ito, which colour-blind people can tell apart."""
 
 
-class RowWriter(Protocol):
-    """Writes an array to a file from the first row to the last. `with` closes the file."""
-
-    def write(self, rows: np.ndarray) -> None:
-        """Append rows."""
-        ...
-
-    def __enter__(self) -> RowWriter: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-def open_writer(path: Path, shape: tuple[int, ...], dtype: np.dtype, form: str) -> RowWriter:
-    """Open a file for writing row by row.
-
-    Args:
-        path: path of the new file.
-        shape: shape of the whole array.
-        dtype: dtype of its values.
-        form: "png" (two axes of uint8, 255 is white; see `PngWriter` for classes), "tiff" or "npy".
-    """
-    if form == "png":
-        return PngWriter(path, shape)
-    return PlainWriter(path, shape, dtype, form)
-
-
 class PlainWriter:
     """Writes .npy or uncompressed TIFF: a header, then the values. A volume's TIFF has one page per slice.
 
     Not memory-mapped: writing to a mapped file on a full disk kills the process (SIGBUS).
     """
 
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, form: str) -> None:
-        """Write the header."""
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: type, form: str) -> None:
+        """Write the header of a "tiff" or "npy" file."""
         self._dtype = np.dtype(dtype)
         self._file: BinaryIO
         if form == "npy":
@@ -78,7 +47,7 @@ class PlainWriter:
         self._file.seek(place[0])
 
     def write(self, rows: np.ndarray) -> None:
-        """Append rows."""
+        """Append rows of the array."""
         self._file.write(np.ascontiguousarray(rows, self._dtype).data)
 
     def __enter__(self) -> PlainWriter:
@@ -138,33 +107,38 @@ class PngWriter:
 
 
 class Hdf5Writer:
-    """Writes an HDF5 file with several data sets of equal length, compressed and with checksums."""
+    """Writes an HDF5 file with data sets that are compressed and have checksums."""
 
-    def __init__(self, path: Path, fields: dict[str, tuple[tuple[int, ...], np.dtype]]) -> None:
-        """Create the data sets: name -> shape and dtype."""
+    def __init__(self, path: Path) -> None:
+        """Create the file."""
         import h5py
 
-        self._sink = Sink(path)
-        self._file: Any = h5py.File(self._sink, "w", libver=("earliest", "v108"))
-        for name, (shape, dtype) in fields.items():
-            chunks = tuple(min(side, 256 if len(shape) < 4 else 64) for side in shape)
-            self._file.create_dataset(
-                name, shape, dtype, chunks=chunks, compression="lzf", shuffle=True, fletcher32=True
-            )
-        self._rows = dict.fromkeys(fields, 0)
+        self._disk = Sink(path)
+        self._file: Any = h5py.File(self._disk, "w", libver=("earliest", "v108"))
 
-    def write(self, name: str, rows: np.ndarray) -> None:
-        """Append rows to a data set."""
-        start = self._rows[name]
-        self._file[name][start : start + len(rows)] = rows
-        self._rows[name] = start + len(rows)
-        self._sink.check()
+    def create(
+        self, name: str, shape: tuple[int, ...], dtype: type
+    ) -> Callable[[np.ndarray], None]:
+        """Create a data set, and return the function that appends rows to it."""
+        chunks = tuple(min(side, 256 if len(shape) < 4 else 64) for side in shape)
+        self._file.create_dataset(
+            name, shape, dtype, chunks=chunks, compression="lzf", shuffle=True, fletcher32=True
+        )
+        written = 0
+
+        def write(rows: np.ndarray) -> None:
+            nonlocal written
+            self._file[name][written : written + len(rows)] = rows
+            written += len(rows)
+            self._disk.check()
+
+        return write
 
     def __enter__(self) -> Hdf5Writer:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        with self._sink:
+        with self._disk:
             self._file.close()
 
 

@@ -1,1 +1,1 @@
-"""Pictures of any size: by tiles, resized, mirrored."""
+"""Prediction of pictures of any size: tiles, resizing and mirror images."""

@@ -17,11 +17,8 @@ class Flipped:
     def __init__(self, predictor: Predictor, *, finds_masks: bool) -> None:
         """Wrap a predictor; closing this one closes it too."""
         self._predictor = predictor
-        axes = (
-            range(1, len(predictor.input_shape))
-            if finds_masks
-            else [len(predictor.input_shape) - 1]
-        )
+        channel_axis = len(predictor.input_shape)
+        axes = range(1 if finds_masks else channel_axis - 1, channel_axis)
         self._flips = [
             flip for count in range(len(axes) + 1) for flip in itertools.combinations(axes, count)
         ]

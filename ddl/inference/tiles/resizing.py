@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-BAND_ROWS = 512
-
 
 def resize_bands(
-    values: np.ndarray, size: tuple[int, int], band_rows: int = BAND_ROWS
+    values: np.ndarray, size: tuple[int, int], band_rows: int = 512
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Resize values (h, w, C) to (height, width). Yields bands: the number of the first row, and the rows.
 

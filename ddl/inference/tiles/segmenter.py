@@ -11,18 +11,9 @@ import numpy as np
 
 from ddl.data.pictures.conversion import unit_range
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.backends.predictor import Predictor
+from ddl.inference.backends.predictor import Predictor, check_shape
 from ddl.inference.tiles.resizing import resize_bands
-from ddl.inference.tiles.tiling import (
-    Axis,
-    Rows,
-    count_tiles,
-    cut_tile,
-    plan_axis,
-    plan_tiles,
-    predict_tiles,
-    read_band,
-)
+from ddl.inference.tiles.tiling import Axis, Rows, cut_tile, plan_axis, predict_tiles, read_band
 
 Bands = Iterator[tuple[int, np.ndarray]]
 SCALES = ("trained", "native")
@@ -42,18 +33,16 @@ class Cut:
         overlap: overlap of neighbouring tiles; None for 128 pixels (32 voxels), at most half a tile.
         scale: "trained" resizes picture files to the training size, if training resized them; "native" keeps their
             size.
-        batch_size: tiles or small pictures per batch.
     """
 
     tile: tuple[int, ...] = ()
     overlap: int | None = None
     scale: str = "trained"
-    batch_size: int = 4
 
 
 @dataclass(frozen=True)
-class Passage:
-    """One picture, prepared for prediction.
+class PreparedPicture:
+    """A picture, prepared for prediction.
 
     Attributes:
         rows: the picture as stored, or already resized to the training size, float32.
@@ -70,7 +59,7 @@ class Passage:
     @property
     def is_single(self) -> bool:
         """Whether one tile covers the whole picture."""
-        return count_tiles(self.axes) == 1
+        return all(len(axis.starts) == 1 for axis in self.axes)
 
     @property
     def tile(self) -> np.ndarray:
@@ -105,13 +94,15 @@ class Passage:
 
 
 class Segmenter:
-    """Predicts masks of pictures and volumes of any size."""
+    """Prepares pictures and volumes of any size for a model that predicts masks."""
 
-    def __init__(self, predictor: Predictor, preprocessing: Preprocessing, cut: Cut) -> None:
-        """Use a predictor of masks; the caller closes it."""
-        self.predictor, self._how, self._cut = predictor, preprocessing, cut
+    def __init__(
+        self, input_shape: tuple[int | None, ...], preprocessing: Preprocessing, cut: Cut
+    ) -> None:
+        """Use the model's input shape, (..., C), where None is a side that may vary."""
+        self._input_shape, self._how, self._cut = input_shape, preprocessing, cut
 
-    def begin(self, rows: Rows, is_file: bool) -> Passage:
+    def begin(self, rows: Rows, is_file: bool) -> PreparedPicture:
         """Prepare a picture for prediction.
 
         Args:
@@ -134,18 +125,21 @@ class Segmenter:
             )
         if is_file and self._cut.scale == "trained" and how.image_size is not None:
             rows = how.model_input(np.asarray(rows[: sides[0]]))
-            return Passage(rows, self._axes(rows.shape[:-1]), sides, None)
-        return Passage(rows, self._axes(sides), sides, how if is_file else None)
+            return PreparedPicture(rows, self._axes(rows.shape[:-1]), sides, None)
+        return PreparedPicture(rows, self._axes(sides), sides, how if is_file else None)
 
     def _axes(self, sides: tuple[int, ...]) -> tuple[Axis, ...]:
-        cut, least = self._cut, [self._how.least_side] * len(sides)
-        fixed = tuple(side for side in self.predictor.input_shape[:-1] if side is not None)
+        cut, least = self._cut, (self._how.least_side,) * len(sides)
+        fixed = tuple(side for side in self._input_shape[:-1] if side is not None)
         if fixed:
             self._check_fixed(fixed, len(sides))
-            cut, least = dataclasses.replace(cut, tile=fixed), list(fixed)
+            cut, least = dataclasses.replace(cut, tile=fixed), fixed
         tile, overlap = choose_tile(cut, self._how, sides)
         multiple = self._how.side_multiple
-        return plan_tiles(sides, tile=tile, overlap=overlap, multiple=multiple, least=least)
+        return tuple(
+            plan_axis(side, tile=tile_side, overlap=overlap, multiple=multiple, least=minimum)
+            for side, tile_side, minimum in zip(sides, tile, least, strict=True)
+        )
 
     def _check_fixed(self, fixed: tuple[int, ...], axes: int) -> None:
         """Check that the tile fits a model of fixed input size."""
@@ -159,18 +153,32 @@ class Segmenter:
             )
 
 
+def whole_picture(
+    rows: Rows, how: Preprocessing, input_shape: tuple[int | None, ...], *, is_file: bool
+) -> np.ndarray:
+    """Return a picture as input of a model that predicts labels: (H, W, C) float32.
+
+    Raises:
+        ValueError: the model does not accept such a picture.
+    """
+    pixels = np.asarray(rows[: rows.shape[0]])
+    picture = how.model_input(pixels) if is_file else unit_range(pixels)
+    check_shape(picture, input_shape)
+    return picture
+
+
 def choose_tile(
     cut: Cut, how: Preprocessing, sides: tuple[int, ...]
-) -> tuple[list[int] | None, int]:
-    """Return the tile for a picture with these sides (None: no tiles), and the overlap."""
+) -> tuple[tuple[int | None, ...], int]:
+    """Return the sides of the tile for a picture with these sides (None: no tiles), and the overlap."""
     axes, unit, tile = len(sides), how.side_multiple, cut.tile
     if not tile:
         if math.prod(sides) <= _WHOLE_PIXELS[axes]:
-            return None, 0
+            return (None,) * axes, 0
         tile = (-(-_TILES[axes] // unit) * unit,)
     most = min(min(tile) // 2, min(tile) - unit)
     overlap = min(_OVERLAPS[axes], most) if cut.overlap is None else cut.overlap
-    return list(tile if len(tile) == axes else tile * axes), overlap
+    return tile if len(tile) == axes else tile * axes, overlap
 
 
 def check_cut(cut: Cut, how: Preprocessing) -> None:
@@ -194,7 +202,7 @@ def check_cut(cut: Cut, how: Preprocessing) -> None:
         return
     large = (1 << 20,) * how.axes
     tile, overlap = choose_tile(cut, how, large)
-    for side in tile or ():
+    for side in tile:
         plan_axis(
             large[0], tile=side, overlap=overlap, multiple=how.side_multiple, least=how.least_side
         )

@@ -20,9 +20,8 @@ from typing import Protocol
 
 import numpy as np
 
-_DROPPED = (
-    3 / 8
-)  # share of the overlap that is dropped on either side; tiles are blended over the quarter between
+# Share of the overlap that is dropped on either side; tiles are blended over the quarter between.
+_DROPPED = 3 / 8
 _FADE = 8.0  # log of the ratio of the two tiles' weights at either end of the blended part
 
 
@@ -46,14 +45,9 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Axis:
-    """How one axis of a picture is cut into tiles.
+    """How one axis of a picture is cut into tiles, which start at `starts` and overlap by at least `overlap`.
 
-    Attributes:
-        side: side of the picture in pixels.
-        padded: side of the padded picture.
-        tile: side of each tile.
-        starts: starts of the tiles in the padded picture.
-        overlap: minimum overlap of two neighbours.
+    `side`, `padded` and `tile` are the lengths of the picture, of the padded picture and of each tile in pixels.
     """
 
     side: int
@@ -112,28 +106,6 @@ def plan_axis(side: int, *, tile: int | None, overlap: int, multiple: int, least
     return Axis(side, padded, tile, starts, overlap)
 
 
-def plan_tiles(
-    sides: Sequence[int],
-    *,
-    tile: Sequence[int] | None,
-    overlap: int,
-    multiple: int,
-    least: Sequence[int] | None = None,
-) -> tuple[Axis, ...]:
-    """Return how each axis is cut; see `plan_axis`."""
-    tiles = [None] * len(sides) if tile is None else tile
-    minimums = [1] * len(sides) if least is None else least
-    return tuple(
-        plan_axis(side, tile=tile_side, overlap=overlap, multiple=multiple, least=minimum)
-        for side, tile_side, minimum in zip(sides, tiles, minimums, strict=True)
-    )
-
-
-def count_tiles(axes: Sequence[Axis]) -> int:
-    """Return the number of tiles."""
-    return math.prod(len(axis.starts) for axis in axes)
-
-
 def cut_tile(band: np.ndarray, axes: Sequence[Axis], starts: Sequence[int]) -> np.ndarray:
     """Cut a tile out of a band. The band already has the tile's rows; `starts` are those of the other axes."""
     for number, (axis, start) in enumerate(zip(axes[1:], starts, strict=True), start=1):
@@ -173,7 +145,8 @@ def predict_tiles(
     ends = (*first.starts[1:], first.padded)
     for row, (start, end) in enumerate(zip(first.starts, ends, strict=True)):
         band = read_band(rows, first, start)
-        for chunk in _chunks(places, batch_size):
+        for begin in range(0, len(places), batch_size):
+            chunk = places[begin : begin + batch_size]
             corners = [[a.starts[n] for a, n in zip(others, place, strict=True)] for place in chunk]
             tiles = np.stack([convert(cut_tile(band, axes, corner)) for corner in corners])
             predicted = predict(tiles)
@@ -194,11 +167,6 @@ def predict_tiles(
         moved = end - start
         blend[: first.tile - moved] = blend[moved:].copy()
         blend[first.tile - moved :] = 0
-
-
-def _chunks(places: list[tuple[int, ...]], size: int) -> Iterator[list[tuple[int, ...]]]:
-    for start in range(0, len(places), size):
-        yield places[start : start + size]
 
 
 def _along(weights: np.ndarray, axis: int, dimensions: int) -> np.ndarray:

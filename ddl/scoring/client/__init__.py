@@ -1,1 +1,1 @@
-"""Workers outside the database, which have it score pictures."""
+"""Worker processes outside the database, which let the server score pictures."""

@@ -59,10 +59,9 @@ class Database:
         """
         import psycopg
 
-        given: dict[str, Any] = {"service": self.service} if self.service else {}
         connection = psycopg.connect(
             self.dsn,
-            **given,
+            service=self.service or None,
             autocommit=True,
             application_name="ddl",
             connect_timeout=CONNECT_TIMEOUT_S,
@@ -94,7 +93,7 @@ def load_driver() -> Any:
     return psycopg
 
 
-def told(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """Return the message of a database error in one line."""
     diagnosis = getattr(error, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(error)
@@ -104,7 +103,7 @@ def told(error: Exception) -> str:
 def refusal(error: Exception, expected: str = "a database that can be read and written") -> str:
     """Turn a database error into a "Received / Expected" line; ddl's own errors from the server already are one."""
     # PL/Python puts the name of the exception class in front of the message.
-    message = told(error).removeprefix("ValueError: ")
+    message = message_of(error).removeprefix("ValueError: ")
     if message.startswith("Received: "):
         return message
     return f"Received: {message.rstrip('.')}. Expected: {expected}."

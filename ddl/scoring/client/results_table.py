@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ddl.scoring.client.database import told
+from ddl.scoring.client.database import message_of
 from ddl.scoring.client.job import Job
-from ddl.scoring.deployment.sql_names import quote_name, split_name
+from ddl.scoring.deployment.schema import quote_table
 
-_COLUMNS = (*("id", "model", "version", "mask", "label", "probability", "error", "scored_at"),)
+_COLUMNS = ("id", "model", "version", "mask", "label", "probability", "error", "scored_at")
 _LOCK = 0x64646C  # "ddl" in ASCII; an advisory lock, so that only one job creates and fills a table of results
 
 _TABLE = """
@@ -36,6 +36,13 @@ INSERT INTO {results} (id, model, version)
         SELECT 1 FROM {results} r WHERE r.id = s.{id} AND r.model = %(model)s AND r.version = %(version)s)
 """
 
+_COUNT = """
+SELECT count(*), count(scored_at), count(error), (
+    SELECT error FROM {results}
+    WHERE model = %(model)s AND version = %(version)s AND error IS NOT NULL ORDER BY id LIMIT 1)
+FROM {results} WHERE model = %(model)s AND version = %(version)s
+"""
+
 _COLUMN = """
 SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), EXISTS (
     SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indpred IS NULL
@@ -47,15 +54,10 @@ WHERE a.attrelid = %s::regclass AND a.attname = %s AND a.attnum > 0 AND NOT a.at
 
 @dataclass(frozen=True)
 class Target:
-    """A job with its names resolved in the database; table names are (schema, table), as stored.
+    """A job with its names resolved in the database.
 
-    Attributes:
-        job: settings from the flags.
-        table: table of pictures.
-        results: table of results.
-        id_type: SQL type of the ids.
-        function: scoring function: `score` for pictures, `score_file` for file names.
-        version: version of the model.
+    The tables of pictures and of results are (schema, table), as stored. `function` is `score` for pictures, and
+    `score_file` for file names.
     """
 
     job: Job
@@ -74,7 +76,7 @@ def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
     """
     with connection.transaction():
         version = _find_version(connection, job)
-        table = _find_table(connection, quote_name(job.table))
+        table = _find_table(connection, quote_table(job.table))
         if table is None:
             raise ValueError(
                 f"Received: table={job.table!r}. Expected: a table of this database; names are "
@@ -96,27 +98,14 @@ def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
     return target
 
 
-def count(connection: psycopg.Connection[Any], target: Target) -> tuple[int, int, int]:
-    """Return the numbers of rows that are unscored, scored, and scored with an error."""
+def count(connection: psycopg.Connection[Any], target: Target) -> tuple[int, int, int, str]:
+    """Return the numbers of rows that are unscored, scored, and scored with an error, and the first error by id."""
     row = connection.execute(
-        sql.SQL(
-            "SELECT count(*), count(scored_at), count(error) FROM {} WHERE model = %s AND version = %s"
-        ).format(sql.Identifier(*target.results)),
-        (target.job.model, target.version),
+        sql.SQL(_COUNT).format(results=sql.Identifier(*target.results)),
+        {"model": target.job.model, "version": target.version},
     ).fetchone()
-    every, done, wrong = row or (0, 0, 0)
-    return every - done, done, wrong
-
-
-def first_error(connection: psycopg.Connection[Any], target: Target) -> str:
-    """Return the first error by id, in one line."""
-    row = connection.execute(
-        sql.SQL(
-            "SELECT error FROM {} WHERE model = %s AND version = %s AND error IS NOT NULL ORDER BY id LIMIT 1"
-        ).format(sql.Identifier(*target.results)),
-        (target.job.model, target.version),
-    ).fetchone()
-    return " ".join(row[0].split()) if row else ""
+    every, done, wrong, error = row or (0, 0, 0, None)
+    return every - done, done, wrong, " ".join((error or "").split())
 
 
 def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:
@@ -130,8 +119,9 @@ def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:
         ).fetchall()
     except psycopg.errors.InsufficientPrivilege as error:
         raise ValueError(
-            f"Received: {told(error)}, for user {connection.info.user}. Expected: a user with sql_deploy.py's role: "
-            f"GRANT ddl_scorer TO {sql.Identifier(connection.info.user).as_string(None)} (or the role of its --role)."
+            f"Received: {message_of(error)}, for user {connection.info.user}. Expected: a user with sql_deploy.py's "
+            f"role: GRANT ddl_scorer TO {sql.Identifier(connection.info.user).as_string(None)} (or the role of its "
+            "--role)."
         ) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise ValueError(
@@ -189,20 +179,20 @@ def _make(
     connection: psycopg.Connection[Any], job: Job, table: tuple[str, str], id_type: str
 ) -> tuple[str, str]:
     """Find or create the table of results, and return its name."""
-    given = split_name(job.results) if job.results else (table[0], f"{table[1]}_scores")
+    given = tuple(job.results.split(".")) if job.results else (table[0], f"{table[1]}_scores")
     name = ".".join(given)
     # The table is created in the schema of the pictures, so it is also looked up there.
     full = given if len(given) > 1 else (table[0], *given)
-    found = _find_table(connection, sql.Identifier(*given))
-    found = found or _find_table(connection, sql.Identifier(*full))
-    if found is None:
+    results = _find_table(connection, sql.Identifier(*given))
+    results = results or _find_table(connection, sql.Identifier(*full))
+    if results is None:
         if len(full) > 2 or not all(part.replace("_", "a").isalnum() for part in full):
             raise ValueError(
                 f"Received: results={name!r}. Expected: an existing table, or a name such as lab.scores."
             )
-        found = (full[0], full[1])
-        _create(connection, job, found, id_type)
-    place = sql.Identifier(*found).as_string(connection)
+        results = (full[0], full[1])
+        _create(connection, job, results, id_type)
+    place = sql.Identifier(*results).as_string(connection)
     rows = connection.execute(
         "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = %s::regclass AND attnum > 0",
         (place,),
@@ -213,7 +203,7 @@ def _make(
             f"Received: results={name}, which has no column {sorted(missing)[0]}. Expected: a table that this script "
             "created, or a new name."
         )
-    return found
+    return results
 
 
 def _create(

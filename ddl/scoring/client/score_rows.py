@@ -21,15 +21,15 @@ ORDER BY r.id LIMIT %(limit)s FOR UPDATE {skip}
 # ORDER BY r.id, not id: "id" is the text of the first line, which has no index, so every batch would sort all rows.
 
 _SCORE = """
-WITH found AS (
+WITH scored AS (
     SELECT c.id, s.mask, s.label, s.probability, s.error
     FROM unnest(%(ids)s::text[]::{id_type}[]) AS c (id)
     LEFT JOIN {table} t ON t.{id} = c.id
     CROSS JOIN LATERAL {function}(%(model)s, t.{picture}, %(version)s, %(threshold)s) s
 )
 UPDATE {results} r
-SET mask = f.mask, label = f.label, probability = f.probability, error = f.error, scored_at = clock_timestamp()
-FROM found f WHERE r.id = f.id AND r.model = %(model)s AND r.version = %(version)s
+SET mask = s.mask, label = s.label, probability = s.probability, error = s.error, scored_at = clock_timestamp()
+FROM scored s WHERE r.id = s.id AND r.model = %(model)s AND r.version = %(version)s
 """
 
 _FAIL = """
@@ -37,19 +37,18 @@ UPDATE {results} SET error = %(error)s, scored_at = clock_timestamp()
 WHERE model = %(model)s AND version = %(version)s AND id = %(id)s::text::{id_type}
 """
 
-_WAITS = """
+_ANY_LEFT = """
 SELECT EXISTS (
     SELECT 1 FROM {results} WHERE model = %(model)s AND version = %(version)s AND scored_at IS NULL)
 """
 
 
-class Claims:
-    """Claims and scores the rows of a job over one connection. Call its methods within a transaction."""
+class UnscoredRows:
+    """The rows of a job without results, over one connection. Call its methods within a transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any], target: Target) -> None:
         """Use a connection; the caller closes it."""
-        self._connection, self._target = connection, target
-        job = target.job
+        self._connection, job = connection, target.job
         self._values = {"model": job.model, "version": target.version, "threshold": job.threshold}
         self._names = {
             "results": sql.Identifier(*target.results),
@@ -63,31 +62,28 @@ class Claims:
 
     def claim(self, limit: int) -> list[str]:
         """Lock at most `limit` rows without results for this transaction, and return their ids."""
-        return self._claim(sql.SQL(""), limit=limit)
+        return self._claim("", limit=limit)
 
     def claim_one(self, name: str) -> list[str]:
         """Lock one row; return its id, or an empty list if it has a result or another worker holds it."""
-        which = sql.SQL("AND r.id = %(id)s::text::{}").format(self._names["id_type"])
-        return self._claim(which, limit=1, id=name)
+        return self._claim("AND r.id = %(id)s::text::{id_type}", limit=1, id=name)
 
-    def score(self, ids: list[str]) -> int:
-        """Score claimed rows; return the number of results."""
-        return self._run(_SCORE, ids=ids).rowcount
+    def score(self, ids: list[str]) -> None:
+        """Score claimed rows and write their results."""
+        self._run(_SCORE, ids=ids)
 
     def fail(self, name: str, error: str) -> None:
         """Write an error instead of a result to a claimed row."""
         self._run(_FAIL, id=name, error=error)
 
-    def any_wait(self) -> bool:
+    def any_left(self) -> bool:
         """Return whether rows without results are left, including rows that other workers hold."""
-        row = self._run(_WAITS).fetchone()
+        row = self._run(_ANY_LEFT).fetchone()
         return bool(row and row[0])
 
-    def _claim(self, which: sql.Composable, **values: Any) -> list[str]:
-        return [str(row[0]) for row in self._run(_CLAIM, which=which, **values).fetchall()]
+    def _claim(self, which: str, **values: Any) -> list[str]:
+        rows = self._run(_CLAIM.replace("{which}", which), **values).fetchall()
+        return [str(row[0]) for row in rows]
 
-    def _run(
-        self, text: str, which: sql.Composable | None = None, **values: Any
-    ) -> psycopg.Cursor[Any]:
-        names = self._names if which is None else self._names | {"which": which}
-        return self._connection.execute(sql.SQL(text).format(**names), self._values | values)
+    def _run(self, text: str, **values: Any) -> psycopg.Cursor[Any]:
+        return self._connection.execute(sql.SQL(text).format(**self._names), self._values | values)

@@ -11,16 +11,16 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from ddl.scoring.client.database import Database, refusal, told
+from ddl.scoring.client.database import Database, message_of, refusal
 from ddl.scoring.client.results_table import Target
-from ddl.scoring.client.score_rows import Claims
+from ddl.scoring.client.score_rows import UnscoredRows
 
 DONE, FATAL = "done", "fatal"
-LOSSES = 3
-"""Number of crashes of the server process over one picture before that picture gets an error."""
+MAX_CRASHES = 3
+"""Crashes of the server's process on one picture before the picture gets an error; also timeouts before giving up."""
 
-_LOOK_AGAIN_S = 0.2
-_WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+_WAIT_FOR_OTHERS_S = 0.2
+_RECONNECT_WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 # SQLSTATEs admin_shutdown, crash_shutdown (another process crashed) and cannot_connect_now (starting up).
 _SHUT_DOWN = ("57P01", "57P02", "57P03")
 
@@ -39,7 +39,7 @@ def work(database: Database, target: Target, pipe: Connection) -> None:
             if count:
                 pipe.send((DONE, count))
             else:
-                time.sleep(_LOOK_AGAIN_S)
+                time.sleep(_WAIT_FOR_OTHERS_S)
     except psycopg.Error as error:
         pipe.send((FATAL, refusal(error)))
     except ValueError as error:  # ours, already one line for the user
@@ -55,9 +55,9 @@ class Worker:
         """Prepare the worker; the first step connects."""
         self._database, self._target = database, target
         self._connection: psycopg.Connection[Any] | None = None
-        self._losses: Counter[str] = Counter()
+        self._crashes: Counter[str] = Counter()
         self._warnings: list[str | None] = []
-        self._in_vain = 0
+        self._timeouts = 0
 
     def step(self) -> int | None:
         """Score one batch.
@@ -73,15 +73,15 @@ class Worker:
         connection = self._connected()
         try:
             with connection.transaction():
-                claims = Claims(connection, self._target)
-                ids.extend(self._choose(claims))
+                rows = UnscoredRows(connection, self._target)
+                ids.extend(self._claim(rows))
                 if not ids:
-                    left = claims.any_wait()
-                    self._in_vain = 0
+                    left = rows.any_left()
+                    self._timeouts = 0
                     return 0 if left else None
-                self._score(claims, ids)
+                self._score(rows, ids)
         except errors.QueryCanceled as error:
-            self._give_up_on(ids, error)
+            self._handle_timeout(ids, error)
             return 0
         except errors.DeadlockDetected:
             return 0
@@ -90,51 +90,47 @@ class Worker:
                 raise
             self._connection = None
             # When another process crashed, the reason arrives as a warning; the error only says that the connection
-            # closed. Such a shutdown is not this batch's fault.
+            # closed. Such a shutdown does not count against this batch.
             if not {error.sqlstate, *self._warnings} & set(_SHUT_DOWN):
-                self._suspect(ids, 1)
+                self._crashes.update(ids)
             return 0
         for name in ids:
-            self._losses.pop(name, None)
-        self._in_vain = 0
+            self._crashes.pop(name, None)
+        self._timeouts = 0
         return len(ids)
 
-    def _choose(self, claims: Claims) -> list[str]:
+    def _claim(self, rows: UnscoredRows) -> list[str]:
         """Claim rows. Suspects are claimed one at a time, which shows which picture kills the backend."""
-        for name in list(self._losses):
-            if found := claims.claim_one(name):
-                return found
-            del self._losses[name]  # another worker has claimed it
-        return claims.claim(self._target.job.batch_size)
+        for name in list(self._crashes):
+            if ids := rows.claim_one(name):
+                return ids
+            del self._crashes[name]  # another worker has claimed it
+        return rows.claim(self._target.job.batch_size)
 
-    def _score(self, claims: Claims, ids: list[str]) -> None:
-        if len(ids) == 1 and self._losses[ids[0]] >= LOSSES:
-            claims.fail(
+    def _score(self, rows: UnscoredRows, ids: list[str]) -> None:
+        if len(ids) == 1 and self._crashes[ids[0]] >= MAX_CRASHES:
+            rows.fail(
                 ids[0],
                 "Received: a picture on which the server's process died or took longer than "
                 f"{self._target.job.timeout_s:g} s. Expected: a picture that can be scored.",
             )
         else:
-            claims.score(ids)
+            rows.score(ids)
 
-    def _give_up_on(self, ids: list[str], error: psycopg.Error) -> None:
+    def _handle_timeout(self, ids: list[str], error: psycopg.Error) -> None:
         """Handle a timeout: suspect the batch, or count timeouts of claiming rows and of writing an error."""
-        is_given_up = len(ids) == 1 and self._losses[ids[0]] >= LOSSES
+        is_given_up = len(ids) == 1 and self._crashes[ids[0]] >= MAX_CRASHES
         if ids and not is_given_up:
-            self._suspect(ids, LOSSES if len(ids) == 1 else 1)
-            self._in_vain = 0
+            self._crashes.update(dict.fromkeys(ids, MAX_CRASHES if len(ids) == 1 else 1))
+            self._timeouts = 0
             return
-        self._in_vain += 1
-        if self._in_vain >= LOSSES:
+        self._timeouts += 1
+        if self._timeouts >= MAX_CRASHES:
             what = "Writing an error" if ids else "Claiming unscored pictures"
             raise ValueError(
-                f"{what} took longer than --timeout-s {self._target.job.timeout_s:g}, {LOSSES} times in a row. Check "
-                "whether another session locks the table of results, or raise --timeout-s."
+                f"{what} took longer than --timeout-s {self._target.job.timeout_s:g}, {MAX_CRASHES} times in a row. "
+                "Check whether another session locks the table of results, or raise --timeout-s."
             ) from error
-
-    def _suspect(self, ids: list[str], weight: int) -> None:
-        for name in ids:
-            self._losses[name] += weight
 
     def _connected(self) -> psycopg.Connection[Any]:
         """Return the connection; reconnect for at most `reconnect_s`."""
@@ -146,11 +142,11 @@ class Worker:
             try:
                 self._connection = connect(self._database, self._target.job.timeout_s)
             except psycopg.OperationalError as error:
-                wait_s = _WAITS_S[min(attempt, len(_WAITS_S) - 1)]
+                wait_s = _RECONNECT_WAITS_S[min(attempt, len(_RECONNECT_WAITS_S) - 1)]
                 if time.monotonic() + wait_s > deadline:
                     raise ValueError(
-                        f"The server did not answer for {self._target.job.reconnect_s:g} s ({told(error)}). Start it, "
-                        "then run the same command again to continue where it stopped."
+                        f"The server did not answer for {self._target.job.reconnect_s:g} s ({message_of(error)}). "
+                        "Start it, then run the same command again to continue where it stopped."
                     ) from error
                 time.sleep(wait_s)
                 attempt += 1

@@ -15,12 +15,12 @@ import psycopg
 from ddl.progress import Progress
 from ddl.scoring.client.database import Database, refusal
 from ddl.scoring.client.job import Job
-from ddl.scoring.client.results_table import Target, count, first_error, prepare
+from ddl.scoring.client.results_table import Target, count, prepare
 from ddl.scoring.client.worker import DONE, connect, work
 
-_REPLACED_IN_A_ROW = 20
-_END_S = 5.0
-_LOOK_EVERY_S = 1.0
+_MAX_REPLACED = 20
+_TERMINATE_TIMEOUT_S = 5.0
+_POLL_S = 1.0
 
 
 def score(job: Job, database: Database) -> str:
@@ -32,27 +32,27 @@ def score(job: Job, database: Database) -> str:
     try:
         with connect(database, 0 if job.greenplum else 86_400) as connection:
             target = prepare(connection, job)
-            waiting, before, _ = count(connection, target)
+            waiting, before, *_ = count(connection, target)
         if waiting:
             with contextlib.closing(Progress("pictures", waiting + before)) as progress:
                 progress.show(before)
-                Crew(database, target, min(job.workers, waiting)).run(before, progress)
+                WorkerPool(database, target, min(job.workers, waiting)).run(before, progress)
         with connect(database, job.timeout_s) as connection:
-            _, done, wrong = count(connection, target)
-            why = f" (first: {first_error(connection, target)})" if wrong else ""
+            _, done, wrong, error_text = count(connection, target)
     except psycopg.Error as error:
         raise ValueError(refusal(error)) from error
     results, version = ".".join(target.results), target.version
-    return f"{results}: {done - wrong} scored by {job.model} version {version}, {wrong} with errors{why}"
+    first = f" (first: {error_text})" if wrong else ""
+    return f"{results}: {done - wrong} scored by {job.model} version {version}, {wrong} with errors{first}"
 
 
-class Crew:
+class WorkerPool:
     """The worker processes of a job."""
 
     def __init__(self, database: Database, target: Target, workers: int) -> None:
         """Prepare the pool; `run` starts the workers."""
-        self._database, self._target, self._wanted = database, target, workers
-        self._members: dict[Connection, Any] = {}
+        self._database, self._target, self._count = database, target, workers
+        self._workers: dict[Connection, Any] = {}
         self._replaced = 0
 
     def run(self, done: int, progress: Progress) -> None:
@@ -62,13 +62,13 @@ class Crew:
             ValueError: a worker failed in a way that a retry would not fix.
         """
         try:
-            for _ in range(self._wanted):
+            for _ in range(self._count):
                 self._start()
-            while self._members:
+            while self._workers:
                 before = done
-                for pipe in mp.connection.wait(list(self._members), _LOOK_EVERY_S):
+                for pipe in mp.connection.wait(list(self._workers), _POLL_S):
                     if isinstance(pipe, Connection):
-                        done += self._listen(pipe)
+                        done += self._receive(pipe)
                 if done != before:
                     progress.show(done)
         finally:
@@ -78,13 +78,13 @@ class Crew:
         context = mp.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
         # A terminal sends Ctrl-C to all processes. The workers block it, so that the parent alone ends them.
-        with _holding(signal.SIGINT):
-            member = context.Process(target=work, args=(self._database, self._target, theirs))
-            member.start()
+        with _blocking(signal.SIGINT):
+            worker = context.Process(target=work, args=(self._database, self._target, theirs))
+            worker.start()
         theirs.close()
-        self._members[ours] = member
+        self._workers[ours] = worker
 
-    def _listen(self, pipe: Connection) -> int:
+    def _receive(self, pipe: Connection) -> int:
         """Return the number of rows that a worker reports; replace the worker if it died."""
         try:
             kind, what = pipe.recv()
@@ -98,33 +98,33 @@ class Crew:
 
     def _replace(self, pipe: Connection) -> None:
         """Start a new worker in place of one that was killed. One that exited with 0 has finished its work."""
-        member = self._members.pop(pipe)
+        worker = self._workers.pop(pipe)
         pipe.close()
-        member.join()
-        if member.exitcode == 0:
+        worker.join()
+        if worker.exitcode == 0:
             return
         self._replaced += 1
-        if self._replaced > _REPLACED_IN_A_ROW:
+        if self._replaced > _MAX_REPLACED:
             raise ValueError(
-                f"{self._replaced} workers in a row ended with status {member.exitcode}. See their errors in the lines "
+                f"{self._replaced} workers in a row ended with status {worker.exitcode}. See their errors in the lines "
                 "above."
             )
         self._start()
 
     def _end(self) -> None:
-        for member in self._members.values():
-            member.terminate()
-        for pipe, member in self._members.items():
-            member.join(_END_S)
-            if member.is_alive():
-                member.kill()
-                member.join()
+        for worker in self._workers.values():
+            worker.terminate()
+        for pipe, worker in self._workers.items():
+            worker.join(_TERMINATE_TIMEOUT_S)
+            if worker.is_alive():
+                worker.kill()
+                worker.join()
             pipe.close()
-        self._members.clear()
+        self._workers.clear()
 
 
 @contextlib.contextmanager
-def _holding(number: signal.Signals) -> Iterator[None]:
+def _blocking(number: signal.Signals) -> Iterator[None]:
     """Block a signal; processes that start within the block keep it blocked."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:

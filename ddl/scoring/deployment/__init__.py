@@ -1,1 +1,1 @@
-"""Functions and a model put into a database."""
+"""Deployment of a model and its functions to a database."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ddl.scoring.deployment.deployment import Deployment
@@ -15,8 +16,9 @@ _BODY = """
 SELECT p.prosrc FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = %s AND p.proname = '_read_file'
 """
-_FOLDERS = re.compile(r"^folders = (\[.*\])$", re.MULTILINE)
-_LIMITS = re.compile(r"^limits = server\.Limits\((\d+), (\d+)\)$", re.MULTILINE)
+_SETTINGS = re.compile(
+    r"^limits = server\.Limits\((\d+), (\d+)\)\nfolders = (\[.*\])$", re.MULTILINE
+)
 
 
 def read_body(connection: psycopg.Connection[Any], schema: str) -> str:
@@ -25,26 +27,19 @@ def read_body(connection: psycopg.Connection[Any], schema: str) -> str:
     return str(row[0]) if row else ""
 
 
-def tell_changes(body: str, deployment: Deployment) -> list[str]:
-    """Return a line for each setting that changed.
-
-    Args:
-        body: the source that `read_body` returned before the deployment.
-        deployment: the new deployment.
-    """
-    lines = []
-    folders, limits = _FOLDERS.search(body), _LIMITS.search(body)
-    if folders:
-        before, now = tuple(ast.literal_eval(folders[1])), deployment.picture_folder
-        if set(before) != set(now):
-            lines.append(f"folders open to SQL: {_list(now)} (was {_list(before)})")
-    if limits:
-        named = (("pixel", deployment.pixel_limit), ("byte", deployment.byte_limit))
-        for (name, now_), was in zip(named, map(int, limits.groups()), strict=True):
-            if now_ != was:
-                lines.append(f"{name} limit of pictures: {now_} (was {was})")
-    return lines
+def describe_changes(body: str, deployment: Deployment) -> list[str]:
+    """Return a line for each setting that differs from those in `body`, which `read_body` returned before."""
+    settings = _SETTINGS.search(body)
+    if settings is None:
+        return []
+    pixels, size, folders = settings.groups()
+    compared = {
+        "folders open to SQL": (_list(ast.literal_eval(folders)), _list(deployment.picture_folder)),
+        "pixel limit of pictures": (pixels, str(deployment.pixel_limit)),
+        "byte limit of pictures": (size, str(deployment.byte_limit)),
+    }
+    return [f"{name}: {now} (was {was})" for name, (was, now) in compared.items() if was != now]
 
 
-def _list(folders: tuple[str, ...]) -> str:
-    return ", ".join(folders) or "none"
+def _list(folders: Iterable[str]) -> str:
+    return ", ".join(sorted(set(folders))) or "none"

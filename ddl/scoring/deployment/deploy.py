@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 from psycopg import errors, sql
 
-from ddl.scoring.client.database import Database, refusal, told
-from ddl.scoring.deployment.changes import read_body, tell_changes
+from ddl.scoring.client.database import Database, message_of, refusal
+from ddl.scoring.deployment.changes import describe_changes, read_body
 from ddl.scoring.deployment.deployment import Deployment
-from ddl.scoring.deployment.exported_model import Parts, read_parts, try_parts
+from ddl.scoring.deployment.exported_model import Parts, read_parts
 from ddl.scoring.deployment.functions import create_functions
 from ddl.scoring.deployment.probe import check_server, own_code
 from ddl.scoring.deployment.rights import grant_rights
 from ddl.scoring.deployment.schema import create_schema, prepare_table
+from ddl.scoring.in_database.network import open_network
 
 
 def statements(deployment: Deployment, code: tuple[str, ...]) -> Iterator[sql.Composed]:
@@ -30,7 +33,9 @@ def statements(deployment: Deployment, code: tuple[str, ...]) -> Iterator[sql.Co
 def as_text(deployment: Deployment) -> str:
     """Return the deployment's SQL without the model itself, to read or to run with psql."""
     code = deployment.server_python or own_code()
-    lines = [f"{one.as_string(None).strip()};\n" for one in statements(deployment, code)]
+    lines = [
+        f"{statement.as_string(None).strip()};\n" for statement in statements(deployment, code)
+    ]
     row = f"{deployment.name}, a row of {deployment.schema}.models"
     missing = f"-- the model itself ({row}) is inserted by sql_deploy.py without --print-sql\n"
     return "\n".join(["BEGIN;\n", *lines, missing, "COMMIT;\n"])
@@ -43,7 +48,10 @@ def deploy(deployment: Deployment, database: Database) -> str:
         ValueError: no connection, missing rights, or a server that cannot run ddl.
     """
     parts = read_parts(deployment.model)
-    try_parts(parts)
+    if (
+        importlib.util.find_spec("openvino") is not None
+    ):  # try it here before up to a gigabyte is sent
+        open_network(parts.network, parts.weights)
     code = deployment.server_python or own_code()
     try:
         with database.connect() as connection:
@@ -59,8 +67,8 @@ def deploy(deployment: Deployment, database: Database) -> str:
             connection.execute(use, (deployment.name, version))
     except (errors.FeatureNotSupported, errors.UndefinedFile) as error:
         raise ValueError(
-            f"Received: a server without PL/Python ({told(error)}). Expected: PL/Python installed; on Debian: apt-get "
-            "install postgresql-plpython3-15."
+            f"Received: a server without PL/Python ({message_of(error)}). Expected: PL/Python installed; on Debian: "
+            "apt-get install postgresql-plpython3-15."
         ) from error
     except psycopg.Error as error:
         raise ValueError(
@@ -68,7 +76,7 @@ def deploy(deployment: Deployment, database: Database) -> str:
         ) from error
     done = "deployed" if is_new else "was already deployed"
     first = f"{deployment.schema}: {deployment.name} version {version} {done} ({python})"
-    return "\n".join([first, *tell_changes(before, deployment)])
+    return "\n".join([first, *describe_changes(before, deployment)])
 
 
 def _check_rights(connection: psycopg.Connection[Any]) -> None:
@@ -100,9 +108,6 @@ def _register(
             "INSERT INTO {} (name, version, network, weights, preprocessing, checksum) "
             "VALUES (%b, %b, %b, %b, %s, %b)"
         ).format(models),
-        (
-            *(deployment.name, version, parts.network, parts.weights),
-            *(parts.preprocessing, parts.checksum),
-        ),
+        (deployment.name, version, *dataclasses.astuple(parts), parts.checksum),
     )
     return version, True

@@ -1,31 +1,22 @@
-"""Read an exported model for a deployment, and check that it loads before it is sent to the database."""
+"""Read an exported model for a deployment."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.inference.trained_model import find_model
-from ddl.scoring.in_database.checksum import digest
-from ddl.scoring.in_database.network import open_network
+from ddl.scoring.in_database.network import digest
 
 _PIECE = re.compile(rb'\boffset="(\d+)"[^<>]*?\bsize="(\d+)"')  # position of a constant in the .bin
-_MESSAGE_LIMIT = (
-    1_000_000_000  # PostgreSQL refuses messages of 1 GiB (1,073,741,824 bytes) and more
-)
+# PostgreSQL refuses messages of 1 GiB (1,073,741,824 bytes) and more.
+_MESSAGE_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A model as stored in the database.
-
-    Attributes:
-        network: content of the .xml file.
-        weights: content of the .bin file.
-        preprocessing: the preprocessing as JSON.
-    """
+    """A model as stored in the database: the content of its .xml, .bin and .preprocessing.json files."""
 
     network: bytes
     weights: bytes
@@ -72,13 +63,3 @@ def _check_weights(path: Path, parts: Parts) -> None:
             f"Received: {path.with_suffix('.bin')} of {len(parts.weights)} bytes, which is truncated. "
             f"Expected: {needed} bytes, as scripts/export.py wrote; copy it again."
         )
-
-
-def try_parts(parts: Parts) -> None:
-    """Load the network on this machine, if OpenVINO is installed, before up to a gigabyte is sent.
-
-    Raises:
-        ValueError: OpenVINO cannot load it.
-    """
-    if importlib.util.find_spec("openvino") is not None:
-        open_network(parts.network, parts.weights)

@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,32 +25,24 @@ class Function:
     """A database function.
 
     Attributes:
-        name: its name.
-        takes: its arguments.
-        gives: the text after RETURNS.
+        arguments: text between the parentheses.
+        returns: text after RETURNS.
         body: Python, or PL/pgSQL with {schema} for the schema.
         volatility: VOLATILE, STABLE or IMMUTABLE.
     """
 
     name: str
-    takes: str
-    gives: str
+    arguments: str
+    returns: str
     body: str
     volatility: str = "STABLE"
-
-    @property
-    def types(self) -> str:
-        """Argument types, for GRANT and ALTER."""
-        arguments = [one.split(" DEFAULT ")[0].strip() for one in self.takes.split(",")]
-        return ", ".join(
-            one.partition(" ")[2] for one in arguments if one and not one.startswith("OUT ")
-        )
 
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MODEL = "version integer DEFAULT NULL"
 _THRESHOLD = "threshold double precision DEFAULT 0.5"
 _CLASS = "label text, probability double precision"
+_SCORE = "OUT mask bytea, OUT label text, OUT probability double precision, OUT error text"
 
 INNER = (
     Function("_is_loaded", "checksum text", "boolean", "is_loaded(GD, checksum)", "VOLATILE"),
@@ -106,7 +99,8 @@ BEGIN
     SELECT m.version, m.checksum INTO version, checksum FROM {schema}.models m
         WHERE m.name = model AND (wanted IS NULL OR m.version = wanted) ORDER BY m.version DESC LIMIT 1;
     IF checksum IS NULL THEN
-        RAISE EXCEPTION 'Received: model %, version %, which is not there. Expected: one of {schema}.model_versions.',
+        RAISE EXCEPTION 'Received: model %, version %, which does not exist. Expected: a model that '
+            '{schema}.model_versions lists.',
             coalesce(quote_literal(model), 'NULL'), coalesce(wanted::text, 'any') USING ERRCODE = 'undefined_object';
     END IF;
     IF NOT {schema}._is_loaded(checksum) THEN
@@ -117,11 +111,11 @@ END
 """,
 )
 
-_FIND = "SELECT u.checksum INTO STRICT sum FROM {schema}._use(model, version) u;"
-
 
 def _outer(body: str) -> str:
-    return f"\nDECLARE sum text;\nBEGIN\n    {_FIND}\n    {body}\nEND\n"
+    """Return PL/pgSQL that loads the model, sets `sum` to its checksum, and runs `body`."""
+    find = "SELECT u.checksum INTO STRICT sum FROM {schema}._use(model, version) u;"
+    return f"\nDECLARE sum text;\nBEGIN\n    {find}\n    {body}\nEND\n"
 
 
 OUTER = (
@@ -161,8 +155,7 @@ OUTER = (
     ),
     Function(
         "score",
-        f"model text, image bytea, {_MODEL}, {_THRESHOLD}, OUT mask bytea, OUT label text, "
-        "OUT probability double precision, OUT error text",
+        f"model text, image bytea, {_MODEL}, {_THRESHOLD}, {_SCORE}",
         "record",
         _outer(
             "SELECT s.mask, s.label, s.probability, s.error INTO mask, label, probability, error "
@@ -171,8 +164,7 @@ OUTER = (
     ),
     Function(
         "score_file",
-        f"model text, filename text, {_MODEL}, {_THRESHOLD}, OUT mask bytea, OUT label text, "
-        "OUT probability double precision, OUT error text",
+        f"model text, filename text, {_MODEL}, {_THRESHOLD}, {_SCORE}",
         "record",
         """
 DECLARE picture bytea;
@@ -198,11 +190,9 @@ END
 
 
 def create_functions(deployment: Deployment, code: Sequence[str]) -> Iterator[sql.Composed]:
-    """Yield the statements that create every function; at first only the owner may call them.
+    """Yield the statements that create every function, to import from the folders `code` on the server.
 
-    Args:
-        deployment: settings with schema, folders and limits.
-        code: folders on the server to import from.
+    `grant_rights` then decides who may call them.
     """
     for function in INNER:
         body = python_body(deployment, code, function.body)
@@ -211,11 +201,11 @@ def create_functions(deployment: Deployment, code: Sequence[str]) -> Iterator[sq
         body = function.body.format(schema=deployment.schema, name="")
         rights = "SECURITY DEFINER " if function is not USE else ""
         yield _create(deployment, function, "plpgsql", body, rights)
+    owner = sql.Identifier(deployment.owner)
     for function in (*INNER, USE, *OUTER):
-        place = place_of(deployment, function)
-        owner = sql.Identifier(deployment.owner)
-        yield sql.SQL("ALTER FUNCTION {} OWNER TO {}").format(place, owner)
-        yield sql.SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC").format(place)
+        yield sql.SQL("ALTER FUNCTION {} OWNER TO {}").format(
+            signature(deployment, function), owner
+        )
 
 
 def python_body(deployment: Deployment, code: Sequence[str], call: str) -> str:
@@ -241,22 +231,22 @@ def python_body(deployment: Deployment, code: Sequence[str], call: str) -> str:
 def _create(
     deployment: Deployment, function: Function, language: str, body: str, rights: str
 ) -> sql.Composed:
-    name = sql.Literal(deployment.name).as_string(None)
+    model_name = sql.Literal(deployment.name).as_string(None)
     parallel = "" if deployment.greenplum else "PARALLEL SAFE "
     return sql.SQL(
-        "CREATE OR REPLACE FUNCTION {place}({takes}) RETURNS {gives} LANGUAGE {language} {how} "
+        "CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE {language} {options} "
         "SET search_path = pg_catalog, pg_temp AS {body}"
     ).format(
-        place=sql.Identifier(deployment.schema, function.name),
-        takes=sql.SQL(function.takes.format(name=name)),
-        gives=sql.SQL(function.gives),
+        name=sql.Identifier(deployment.schema, function.name),
+        arguments=sql.SQL(function.arguments.format(name=model_name)),
+        returns=sql.SQL(function.returns),
         language=sql.SQL(language),
-        how=sql.SQL(f"{function.volatility} {rights}{parallel}COST {COST}"),
+        options=sql.SQL(f"{function.volatility} {rights}{parallel}COST {COST}"),
         body=sql.Literal(body),
     )
 
 
-def place_of(deployment: Deployment, function: Function) -> sql.Composed:
-    """Return the function's name with its argument types, as SQL statements refer to it."""
+def signature(deployment: Deployment, function: Function) -> sql.Composed:
+    """Return the function's name with its arguments without their defaults, as GRANT and ALTER refer to it."""
     name = sql.Identifier(deployment.schema, function.name)
-    return sql.SQL("{}({})").format(name, sql.SQL(function.types))
+    return sql.SQL("{}({})").format(name, sql.SQL(re.sub(" DEFAULT [^,]*", "", function.arguments)))

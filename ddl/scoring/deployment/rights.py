@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from ddl.scoring.deployment.deployment import Deployment
-from ddl.scoring.deployment.functions import OUTER, place_of
+from ddl.scoring.deployment.functions import OUTER, signature
 from ddl.scoring.deployment.schema import run_block
 
 _REVOKE = """
@@ -43,5 +43,5 @@ def grant_rights(deployment: Deployment) -> Iterator[sql.Composed]:
     yield sql.SQL("GRANT SELECT ON TABLE {} TO {}").format(view, role)
     for function in OUTER:
         yield sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(
-            place_of(deployment, function), role
+            signature(deployment, function), role
         )

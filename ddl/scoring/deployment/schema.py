@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from ddl.scoring.deployment.deployment import Deployment
-from ddl.scoring.deployment.sql_names import quote_name
-
-Statement = sql.Composed
 
 _MAKE_ROLE = """
 BEGIN
@@ -18,8 +15,8 @@ BEGIN
     ELSIF {is_owner} AND EXISTS (
         SELECT FROM pg_catalog.pg_roles WHERE rolname = {name} AND (rolsuper OR rolcanlogin)
     ) THEN
-        RAISE EXCEPTION 'Received: role %, who may log in or do everything. Expected: a role that only owns; choose '
-            'another schema.', {name};
+        RAISE EXCEPTION 'Received: role %, which can log in or is a superuser. Expected: an owner role without these '
+            'rights; choose another --schema.', {name};
     END IF;
 END
 """
@@ -28,7 +25,7 @@ _CHECK_SCHEMA = """
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {schema}
                AND pg_catalog.pg_get_userbyid(nspowner) <> {owner}) THEN
-        RAISE EXCEPTION 'Received: schema %, which belongs to %. Expected: a new one.', {schema},
+        RAISE EXCEPTION 'Received: schema %, which belongs to %. Expected: a new schema.', {schema},
             (SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace WHERE nspname = {schema});
     END IF;
 END
@@ -56,13 +53,13 @@ CREATE OR REPLACE VIEW {view} AS
 
 _IMMUTABLE = """
 BEGIN
-    RAISE EXCEPTION 'Received: a change of model %, version %. Expected: a new version, by sql_deploy.py.',
+    RAISE EXCEPTION 'Received: an update of model %, version %. Expected: a new version; deploy it with sql_deploy.py.',
         OLD.name, OLD.version;
 END
 """
 
 
-def create_schema(deployment: Deployment) -> Iterator[Statement]:
+def create_schema(deployment: Deployment) -> Iterator[sql.Composed]:
     """Yield the statements that create the roles, the schema and the table of models."""
     schema, owner = sql.Identifier(deployment.schema), sql.Identifier(deployment.owner)
     yield sql.SQL("CREATE EXTENSION IF NOT EXISTS plpython3u").format()
@@ -71,13 +68,12 @@ def create_schema(deployment: Deployment) -> Iterator[Statement]:
     names = {"schema": sql.Literal(deployment.schema), "owner": sql.Literal(deployment.owner)}
     yield run_block(sql.SQL(_CHECK_SCHEMA).format(**names))
     yield sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, owner)
-    yield sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(schema)
-    yield from _create_registry(deployment)
+    yield from _create_models(deployment)
 
 
-def prepare_table(deployment: Deployment) -> Iterator[Statement]:
+def prepare_table(deployment: Deployment) -> Iterator[sql.Composed]:
     """Yield the statements that set up the table of pictures for parallel queries."""
-    table = quote_name(deployment.table)
+    table = quote_table(deployment.table)
     column = sql.Identifier(deployment.picture_column)
     # Pictures are already compressed; compressing them again costs time at every write and read.
     yield sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET STORAGE EXTERNAL").format(table, column)
@@ -88,7 +84,12 @@ def prepare_table(deployment: Deployment) -> Iterator[Statement]:
         )
 
 
-def _create_registry(deployment: Deployment) -> Iterator[Statement]:
+def quote_table(name: str) -> sql.Identifier:
+    """Quote SCHEMA.TABLE or TABLE, case-sensitive. Both scripts use it, so that they find the same table."""
+    return sql.Identifier(*name.split("."))
+
+
+def _create_models(deployment: Deployment) -> Iterator[sql.Composed]:
     schema, owner = deployment.schema, sql.Identifier(deployment.owner)
     models, view = sql.Identifier(schema, "models"), sql.Identifier(schema, "model_versions")
     # In Greenplum a function on a segment can read only tables that are replicated to every segment.
@@ -96,7 +97,6 @@ def _create_registry(deployment: Deployment) -> Iterator[Statement]:
     yield sql.SQL(_MODELS).format(models=models, distribution=where)
     yield sql.SQL("ALTER TABLE {} OWNER TO {}").format(models, owner)
     yield sql.SQL("ALTER TABLE {} ALTER COLUMN weights SET STORAGE EXTERNAL").format(models)
-    yield sql.SQL("REVOKE ALL ON TABLE {} FROM PUBLIC").format(models)
     yield sql.SQL(_VERSIONS).format(view=view, models=models)
     yield sql.SQL("ALTER VIEW {} OWNER TO {}").format(view, owner)
     if deployment.greenplum:  # Greenplum has no such triggers; only the owner may write anyway
@@ -106,14 +106,13 @@ def _create_registry(deployment: Deployment) -> Iterator[Statement]:
         "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS {}"
     ).format(trigger, sql.Literal(_IMMUTABLE))
     yield sql.SQL("ALTER FUNCTION {}() OWNER TO {}").format(trigger, owner)
-    yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(trigger)
     yield sql.SQL("DROP TRIGGER IF EXISTS immutable ON {}").format(models)
     yield sql.SQL(
         "CREATE TRIGGER immutable BEFORE UPDATE ON {} FOR EACH ROW EXECUTE PROCEDURE {}()"
     ).format(models, trigger)
 
 
-def _make_role(name: str, *, is_owner: bool) -> Statement:
+def _make_role(name: str, *, is_owner: bool) -> sql.Composed:
     return run_block(
         sql.SQL(_MAKE_ROLE).format(
             name=sql.Literal(name), role=sql.Identifier(name), is_owner=sql.Literal(is_owner)
@@ -121,6 +120,6 @@ def _make_role(name: str, *, is_owner: bool) -> Statement:
     )
 
 
-def run_block(body: sql.Composed) -> Statement:
+def run_block(body: sql.Composed) -> sql.Composed:
     """Return the DO statement that runs a block of PL/pgSQL."""
     return sql.SQL("DO {}").format(sql.Literal(body.as_string(None)))

@@ -1,1 +1,1 @@
-"""What `ddl.scoring.server` needs inside PostgreSQL's processes."""
+"""Modules that `ddl.scoring.server` needs inside PostgreSQL's processes."""

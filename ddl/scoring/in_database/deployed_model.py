@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from ddl.data.pictures.picture_file import read_picture
 from ddl.data.preprocessing import Preprocessing
-from ddl.inference.backends.predictor import Predictor, check_shape
+from ddl.inference.backends.predictor import Predictor
 from ddl.inference.prediction.decision import decide
 from ddl.inference.prediction.row_writers import PngWriter, class_palette
-from ddl.inference.tiles.segmenter import Cut, Segmenter
+from ddl.inference.tiles.segmenter import Cut, Segmenter, whole_picture
 from ddl.scoring.in_database.limits import Limits
-from ddl.scoring.in_database.memory_file import memory_file
 
 
 class Model:
-    """A predictor with its preprocessing."""
+    """A model that is ready to predict pictures, with its preprocessing."""
 
     def __init__(self, predictor: Predictor, preprocessing: Preprocessing) -> None:
-        """Use a predictor and its preprocessing."""
         self._predictor, self._how = predictor, preprocessing
-        self._segmenter = Segmenter(predictor, preprocessing, Cut(batch_size=1))
+        self._segmenter = Segmenter(predictor.input_shape, preprocessing, Cut())
 
     @property
     def target(self) -> str:
@@ -41,13 +43,9 @@ class Model:
         if not (math.isfinite(threshold) and 0 <= threshold < 1):
             raise ValueError(f"Received: threshold={threshold}. Expected: at least 0, below 1.")
         pixels = decode(picture, limits)
-        passage = self._segmenter.begin(pixels, is_file=True)
-        if passage.is_single:
-            bands = passage.finish(self._predictor.predict(passage.tile[None])[0])
-        else:
-            bands = passage.bands(self._predictor, 1)
+        bands = self._segmenter.begin(pixels, is_file=True).bands(self._predictor, 1)
         palette = class_palette(self._how.classes) if self._how.classes > 1 else ()
-        with memory_file() as path:
+        with _memory_file() as path:
             with PngWriter(path, pixels.shape[:2], palette) as writer:
                 for _, band in bands:
                     mask = decide(band, threshold)
@@ -61,16 +59,17 @@ class Model:
             ValueError: the picture is damaged, or the model does not accept it.
         """
         self._check_target("label", "ddl.segment")
-        shown = self._how.model_input(decode(picture, limits))
-        check_shape(shown, self._predictor.input_shape)
-        values = self._predictor.predict(shown[None])[0]
+        pixels, shape = decode(picture, limits), self._predictor.input_shape
+        values = self._predictor.predict(
+            whole_picture(pixels, self._how, shape, is_file=True)[None]
+        )[0]
         if len(values) == 1:
             return [("0", 1 - float(values[0])), ("1", float(values[0]))]
         return [(self._how.name_of(label), float(value)) for label, value in enumerate(values)]
 
     def classify(self, picture: bytes, limits: Limits) -> tuple[str, float]:
-        """Return the most probable class and its probability."""
-        return most_probable(self.probabilities(picture, limits))
+        """Return the most probable class and its probability; the first of equally probable ones."""
+        return max(self.probabilities(picture, limits), key=lambda pair: pair[1])
 
     def _check_target(self, wanted: str, instead: str) -> None:
         if self._how.target != wanted:
@@ -78,11 +77,6 @@ class Model:
                 f"Received: a model that predicts a {self._how.target}. Expected: a model that predicts a {wanted}, or "
                 f"a call of {instead}."
             )
-
-
-def most_probable(found: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """Return the class with the largest probability; the first of equal ones."""
-    return max(found, key=lambda pair: pair[1])
 
 
 def decode(picture: bytes, limits: Limits) -> np.ndarray:
@@ -97,12 +91,27 @@ def decode(picture: bytes, limits: Limits) -> np.ndarray:
         raise ValueError(
             f"Received: a picture of {len(picture)} bytes. Expected: at most {limits.bytes}."
         )
-    with memory_file(picture) as path, warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # Pillow's warnings would end up in the server's log
+    with _memory_file(picture) as path, warnings.catch_warnings():
+        # Otherwise Pillow's warnings would end up in the server's log.
+        warnings.simplefilter("ignore", UserWarning)
         try:
             return read_picture(path, limits.pixels)
         except ValueError as error:
-            told = str(error).replace(str(path), "a picture")
-            raise ValueError(told.replace("; replace it, or take it away", "")) from error
+            message = str(error).replace(str(path), "a picture")
+            raise ValueError(message.replace("; replace or remove it", "")) from error
+
+
+@contextlib.contextmanager
+def _memory_file(content: bytes = b"") -> Iterator[Path]:
+    """Yield the path of a file in memory with this content, for readers and writers that need a path."""
+    if not hasattr(os, "memfd_create"):  # not Linux
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield Path(file.name)
+        return
+    descriptor = os.memfd_create("ddl", os.MFD_CLOEXEC)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        yield Path(f"/proc/self/fd/{descriptor}")

@@ -11,12 +11,7 @@ BYTE_LIMIT = 100_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one picture.
-
-    Attributes:
-        pixels: maximum number of pixels; checked before decoding.
-        bytes: maximum number of bytes; checked before reading the header.
-    """
+    """Maximum size of a picture: bytes are checked before reading the header, pixels before decoding."""
 
     pixels: int = PIXEL_LIMIT
     bytes: int = BYTE_LIMIT

@@ -1,29 +1,37 @@
-"""Load an OpenVINO model from bytes. It uses one thread, because PostgreSQL already runs several backends."""
+"""Models as bytes: their checksum, and how OpenVINO loads them. No TensorFlow here."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import signal
 from collections.abc import Iterator
 
 from ddl.inference.backends.openvino_backend import OpenVinoPredictor
-from ddl.inference.backends.openvino_runtime import load_openvino
+from ddl.inference.backends.optional_packages import load_openvino
+from ddl.inference.backends.predictor import load_error
 
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
-    "INFERENCE_NUM_THREADS": 1,
+    "INFERENCE_NUM_THREADS": 1,  # PostgreSQL already runs several processes
     "NUM_STREAMS": 1,
     "ENABLE_CPU_PINNING": False,  # with pinning, every backend would use the same core
     "INFERENCE_PRECISION_HINT": "f32",  # the default is bf16 on CPUs that support it, with other results
 }
 
 
-def open_network(network: bytes, weights: bytes) -> OpenVinoPredictor:
-    """Compile a model.
+def digest(network: bytes, weights: bytes, preprocessing: str) -> str:
+    """Return the SHA-256 of a model."""
+    checksum = hashlib.sha256()
+    for part in (network, weights, preprocessing.encode()):
+        # The length in front keeps two models apart whose parts differ only in where one ends.
+        checksum.update(len(part).to_bytes(8, "big"))
+        checksum.update(part)
+    return checksum.hexdigest()
 
-    Args:
-        network: content of the .xml file.
-        weights: content of the .bin file.
+
+def open_network(network: bytes, weights: bytes) -> OpenVinoPredictor:
+    """Compile a model from the content of its .xml and .bin files.
 
     Raises:
         ValueError: OpenVINO cannot load it.
@@ -34,11 +42,7 @@ def open_network(network: bytes, weights: bytes) -> OpenVinoPredictor:
             model = core.read_model(network, weights)
             return OpenVinoPredictor(core.compile_model(model, "CPU", _SETTINGS), 1)
         except RuntimeError as error:
-            why = " ".join(str(error).split())[:160]
-            raise ValueError(
-                f"Received: a network that OpenVINO cannot load ({why}). Expected: a model that scripts/export.py "
-                "wrote."
-            ) from error
+            raise load_error("a network that OpenVINO cannot load", error) from error
 
 
 @contextlib.contextmanager

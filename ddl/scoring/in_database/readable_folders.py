@@ -23,7 +23,7 @@ def read_below(name: str, folders: Sequence[str], byte_limit: int) -> bytes:
         ValueError: the file is outside the folders, is not a regular file, is too large, or cannot be read.
     """
     if not folders:
-        raise _refusal(name, "and no folder is open to SQL", "--picture-folder at sql_deploy.py")
+        raise _refusal(name, "and no folder is open to SQL", "sql_deploy.py --picture-folder")
     if not name or "\0" in name or ".." in Path(name).parts:
         raise _refusal(name, "which is not a plain path", "a path without '..'")
     for folder in folders:
@@ -60,7 +60,7 @@ def _read(path: Path, folder: Path, name: str, byte_limit: int) -> bytes:
 
 def _place_of(descriptor: int, path: Path) -> Path:
     """Return the real path of an open file."""
-    if os.path.exists(f"/proc/self/fd/{descriptor}"):  # noqa: PTH110 (a link that is not to be followed by hand)
+    if os.path.exists(f"/proc/self/fd/{descriptor}"):  # noqa: PTH110 (the kernel's link must not be resolved first)
         return Path(os.path.realpath(f"/proc/self/fd/{descriptor}"))
     return Path(os.path.realpath(path))
 
