@@ -10,6 +10,7 @@ import pytest
 
 from ddl.models.norms import NORMS
 from ddl.models.resnet import CIFAR_DEPTHS, build_cifar_resnet, build_resnet
+from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
 
 
@@ -110,16 +111,16 @@ def test_saved_models_load_without_this_package(tmp_path: Path) -> None:
     loads_in_plain_keras(build_cifar_resnet((9, 9, 1), classes=1, width=2), tmp_path)
 
 
-def test_what_cannot_be_built_is_refused() -> None:
+def test_an_impossible_model_is_refused() -> None:
     with pytest.raises(ValueError, match=r"depth=20. Expected one of: 18, 34, 50, 101, 152"):
         build_resnet((32, 32, 3), depth=20)
     with pytest.raises(ValueError, match=r"depth=18. Expected one of: 20, 32, 44, 56, 110"):
         build_cifar_resnet((32, 32, 3), depth=18)
     with pytest.raises(ValueError, match="a normalization, which has a gamma"):
-        build_resnet((32, 32, 3), norm="none", zero_init_gamma=True)
+        build_model("resnet18", (32, 32, 3), 10, norm="none", zero_init_gamma=True)
     with pytest.raises(ValueError, match="Expected one of: sync, batch, group, none"):
         build_resnet((32, 32, 3), norm="layer")
     with pytest.raises(ValueError, match="height, width, channels"):
-        build_resnet((32, 3))
+        build_model("resnet18", (32, 3), 10)
     with pytest.raises(ValueError, match="classes=0"):
-        build_resnet((32, 32, 3), classes=0)
+        build_model("resnet20", (32, 32, 3), 0)

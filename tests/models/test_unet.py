@@ -10,6 +10,7 @@ import pytest
 
 from ddl.models.norms import NORMS
 from ddl.models.unet import build_seed_unet, build_unet, main_output
+from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
 
 OPTIONS: list[dict[str, Any]] = [
@@ -132,20 +133,24 @@ def test_layers_have_the_same_names_however_many_models_were_built() -> None:
     assert {"down_0_conv_1", "bottom_norm_2", "up_1_enter_conv", "mask"} <= set(names)
 
 
-def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="Expected one of: sync, batch, group, none"):
-        build_unet((16, 16, 1), norm="layer")
-    with pytest.raises(ValueError, match=r"multiples of 2\*\*depth = 16"):
-        build_unet((24, 24, 1))
-    with pytest.raises(ValueError, match=r"multiples of 2\*\*depth = 16"):
-        build_unet((16, 1))
-    with pytest.raises(ValueError, match=r"depth \+ 1 = 5 of them"):
-        build_unet((16, 16, 1), width=(8, 16))
-    with pytest.raises(ValueError, match="dropout=1"):
-        build_unet((16, 16, 1), dropout=1)
-    with pytest.raises(ValueError, match="depth 2 or more"):
-        build_unet((16, 16, 1), depth=1, deep_supervision=True)
-    with pytest.raises(ValueError, match="classes=0"):
-        build_unet((16, 16, 1), classes=0)
-    with pytest.raises(ValueError, match=r"multiples of 2\*\*depth = 128"):
-        build_seed_unet((500, 500, 3))
+@pytest.mark.parametrize(
+    ("name", "shape", "classes", "options", "message"),
+    [
+        ("unet", (16, 16, 1), 1, {"norm": "layer"}, "one of: sync, batch, group, none"),
+        ("unet", (24, 24, 1), 1, {}, r"or \(depth, .*multiples of 16, at least 16"),
+        ("unet", (16, 1), 1, {}, r"input_shape=\(16, 1\) for model unet"),
+        ("unet", (16, 16, 0), 1, {}, "at least one class and one channel"),
+        ("unet", (16, 16, 1), 0, {}, "classes=0"),
+        ("unet", (16, 16, 1), 1, {"width": (8, 16)}, r"depth \+ 1 = 5 of them"),
+        ("unet", (16, 16, 1), 1, {"width": (8, 0), "depth": 1}, "width=0 .*at least 1"),
+        ("unet", (16, 16, 1), 1, {"dropout": 1}, "dropout=1"),
+        ("unet", (16, 16, 1), 1, {"depth": 1, "deep_supervision": True}, "depth of 2 or more"),
+        ("unet_seed", (500, 500, 3), 1, {}, r"\(height, width, channels\); .*multiples of 128"),
+        ("unet_seed", (128, 128, 128, 3), 1, {}, r"Expected: \(height, width, channels\);"),
+    ],
+)
+def test_an_impossible_model_is_refused(
+    name: str, shape: tuple[int, ...], classes: int, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_model(name, shape, classes, **options)

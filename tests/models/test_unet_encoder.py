@@ -10,6 +10,7 @@ import pytest
 
 from ddl.models.encoders import ENCODERS, find_encoder
 from ddl.models.unet_encoder import build_encoder_unet, scaled_pictures, skips_by_level
+from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
 
 SMALL = (64, 96, 3)
@@ -81,15 +82,16 @@ def test_any_number_of_channels_can_be_learned_from_nothing() -> None:
     assert model(np.ones((1, 64, 64, 5))).shape == (1, 64, 64, 1)
 
 
-def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"cut the edges off.*Expected one of: resnet50,"):
-        build_encoder_unet(SMALL, encoder="Xception")
+def test_an_impossible_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"crop the edges.*Expected one of: resnet50,"):
+        build_model("unet_encoder", SMALL, 1, encoder="Xception")
     with pytest.raises(ValueError, match=r"encoder='alexnet'.*vgg16"):
-        build_encoder_unet(SMALL, encoder="alexnet")
-    with pytest.raises(ValueError, match="multiples of 32, at least 64"):
-        build_encoder_unet((32, 64, 3))
+        build_model("unet_encoder", SMALL, 1, encoder="alexnet")
+    for shape in ((32, 64, 3), (64, None, 3)):
+        with pytest.raises(ValueError, match="multiples of 32, at least 64"):
+            build_model("unet_encoder", shape, 1)
     with pytest.raises(ValueError, match="nothing is downloaded"):
-        build_encoder_unet(SMALL, weights_file="imagenet")
+        build_model("unet_encoder", SMALL, 1, weights_file="imagenet")
     wrong = tmp_path / "wrong.weights.h5"
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save_weights(wrong)
     with pytest.raises(ValueError, match=r"keras.applications.MobileNet with include_top=False"):
