@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ddl.data import sharding
-from ddl.ranges import check_choice
+from ddl.ranges import Range, check_choice, check_ranges
 
 ORDERS = ("global", "contiguous")
+_RANGES = {**dict.fromkeys(("count", "per_rank_batch_size", "size"), Range(1)), "seed": Range(0)}
 
 
 @dataclass(frozen=True, order=True)
@@ -46,13 +47,8 @@ class SampleOrder:
     seed: int
 
     def __post_init__(self) -> None:
-        """Refuse invalid values."""
         check_choice("order", self.kind, ORDERS)
-        for name, least in (("count", 1), ("per_rank_batch_size", 1), ("size", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"Received: {name}={getattr(self, name)}. Expected: {least} or more."
-                )
+        check_ranges(vars(self), _RANGES, "a sample order")
 
     @property
     def global_batch_size(self) -> int:
@@ -109,12 +105,11 @@ class SampleOrder:
         """
         then = SampleOrder(**{name: state[name] for name in self.__dataclass_fields__})
         position = Position(state["epoch"], state["step"])
-        bound = ["kind", "count", "seed"]
-        if position.step and self.kind == "contiguous":
-            bound += ["size"]
+        fixed = ["kind", "count", "seed"]
         if position.step:
-            bound += ["global_batch_size"]
-        for name in bound:
+            fixed += ["size"] if self.kind == "contiguous" else []
+            fixed += ["global_batch_size"]
+        for name in fixed:
             if getattr(self, name) != getattr(then, name):
                 raise ValueError(
                     f"Received: {name}={getattr(self, name)}, but {getattr(then, name)} in the checkpoint, at step "

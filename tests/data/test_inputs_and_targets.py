@@ -88,10 +88,13 @@ def test_several_classes_stay_numbers() -> None:
             lambda: MaskSamples(masked([0, 1], np.float32), classes=3),
             "masks of dtype float32 for 3 classes. Expected: integer class numbers",
         ),
-        (lambda: MaskSamples(masked([0, 1]), classes=0), "classes=0. Expected: 1 or more"),
+        (
+            lambda: MaskSamples(masked([0, 1]), classes=0),
+            "classes=0 for masks. Expected: at least 1",
+        ),
         (lambda: MaskSamples(labelled([0, 1])), "data with image, label. Expected: image and mask"),
         (lambda: LabelSamples(masked([0, 1]), 2), "Expected: image and label"),
-        (lambda: LabelSamples(labelled([0, 1]), 1), "classes=1. Expected: 2 or more"),
+        (lambda: LabelSamples(labelled([0, 1]), 1), "classes=1 for labels. Expected: at least 2"),
         (lambda: LabelSamples(labelled([0.0, 1.0]), 2), "dtype float64. Expected: one integer"),
         # Where labels can be told cheaply, all are looked at before anything starts.
         (lambda: LabelSamples(labelled([0, 1, 2]), 2), "label 2 in sample 2. Expected: 0 to 1"),
@@ -102,7 +105,7 @@ def test_several_classes_stay_numbers() -> None:
         ),
         (lambda: LabelSamples(Blind([0, 1, 5]), 5).read([0, 2]), "label 5 in sample 2"),
         (lambda: count_classes(masked([0, 1])), "Expected: image and label"),
-        (lambda: ArraySamples(np.zeros(3), np.zeros(2)), "3 inputs and 2 targets"),
+        (lambda: ArraySamples(np.zeros(3), np.zeros(2)), "3 of inputs, 2 of targets"),
     ],
 )
 def test_what_is_no_class_is_refused(make_samples: Callable[[], object], message: str) -> None:

@@ -65,7 +65,6 @@ class Augmentation:
     crop_foreground: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse invalid values."""
         check_ranges(vars(self), _RANGES, "augmentation")
         sides = self.crop_size
         if isinstance(sides, tuple) and len(sides) not in (2, 3):
@@ -118,10 +117,9 @@ class Augmentation:
         return crop
 
     def _check(self, picture: np.ndarray, mask: np.ndarray | None) -> None:
-        if picture.ndim not in (3, 4) or picture.dtype.kind != "f":
+        if picture.dtype.kind != "f":
             raise ValueError(
-                f"Received: a picture of shape {picture.shape} and dtype {picture.dtype}. "
-                "Expected: (height, width, channels), float, from 0 to 1."
+                f"Received: a picture of dtype {picture.dtype}. Expected: float, from 0 to 1."
             )
         if mask is not None and mask.shape[:-1] != picture.shape[:-1]:
             raise ValueError(
@@ -181,9 +179,10 @@ class Augmentation:
         noise = rng.normal(size=(len(shape), *shape))
         smooth = ndimage.gaussian_filter(noise, (0, *(sigma,) * len(shape)), mode="wrap")
         # Smoothing scales the standard deviation by the norm of its kernel.
+        impulses = [np.eye(1, side)[0] for side in shape]
         norms = [
-            np.linalg.norm(ndimage.gaussian_filter1d(_impulse(side), sigma, mode="wrap"))
-            for side in shape
+            np.linalg.norm(ndimage.gaussian_filter1d(impulse, sigma, mode="wrap"))
+            for impulse in impulses
         ]
         return np.asarray(smooth * (self.elastic_pixels / math.prod(norms)))
 
@@ -235,12 +234,6 @@ def _rotation_about(axis: np.ndarray, angle: float) -> np.ndarray:
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     turn: np.ndarray = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
     return turn
-
-
-def _impulse(length: int) -> np.ndarray:
-    impulse = np.zeros(length)
-    impulse[0] = 1
-    return impulse
 
 
 def _sampled(plane: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:

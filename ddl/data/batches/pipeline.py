@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -90,7 +90,6 @@ class Batches:
             self._change.wait_for(lambda: self._takers == 0, timeout=30)
 
     def __enter__(self) -> Batches:
-        """Return itself."""
         return self
 
     def __exit__(
@@ -109,7 +108,9 @@ class Batches:
         if self._running is not None:
             self._running.close()
         steps = _chunks(self._steps(), lambda: self._chunk)
-        self._running = ReadAhead(self._read, steps, self._threads, 2 * self._threads)
+        # Not daemon threads: one that is inside HDF5 when the process exits would crash it.
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="ddl-data")
+        self._running = ReadAhead(self._read, steps, pool, 2 * self._threads)
         self._iteration += 1
         return np.int64(self._iteration)
 
@@ -241,7 +242,7 @@ def training_batches(
             yield position.epoch, indices
 
     reader = BatchReader(samples, augmentation, order.seed)
-    sample_bytes = sum(math.prod(field.shape) * field.dtype.itemsize for field in reader.fields)
+    sample_bytes = sum(field.nbytes for field in reader.fields)
     together = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
     together = min(max(1, together), _MOST_STEPS, order.steps_per_epoch)
     return Batches(reader, steps, threads, together=together)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import threading
 import warnings
@@ -37,9 +38,9 @@ class _Refusal(ValueError):
 def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
     """Return height and width from the header, without decoding the picture."""
     try:
-        if _is_deep_tiff(path):
-            shape = _read_deep_tiff(path, pixel_limit, header_only=True).shape
-            return int(shape[0]), int(shape[1])
+        deep = _read_deep_tiff(path, pixel_limit, header_only=True)
+        if deep is not None:
+            return deep.shape[0], deep.shape[1]
         with _open(path, pixel_limit) as image:
             _check(path, image, pixel_limit)
             quarter_turn = _orientation(image) in (5, 6, 7, 8)
@@ -89,8 +90,9 @@ def _read(path: Path, pixel_limit: int, keep_palette: bool) -> np.ndarray:
     from PIL import ImageOps
 
     try:
-        if _is_deep_tiff(path):
-            return _read_deep_tiff(path, pixel_limit)
+        deep = _read_deep_tiff(path, pixel_limit)
+        if deep is not None:
+            return deep
         with _open(path, pixel_limit) as opened:
             _check(path, opened, pixel_limit)
             if _is_deep_png(path):
@@ -117,9 +119,8 @@ def _open(path: Path, pixel_limit: int) -> Any:
     try:
         with _OPENING, warnings.catch_warnings():
             Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or pixel_limit, pixel_limit)
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # the size is checked below
+            # `_check` compares the size with our own limit.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(path, "far more", pixel_limit) from error
@@ -172,29 +173,22 @@ def _read_deep_png(path: Path) -> np.ndarray:
     return values[..., [0, 0, 0, 1]] if values.shape[-1] == 2 else values
 
 
-def _is_deep_tiff(path: Path) -> bool:
-    """Return whether this is a TIFF with more than 8 bits per channel, which Pillow cannot read in colour."""
-    with path.open("rb") as file:
+def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> np.ndarray | None:
+    """Return a TIFF with more than 8 bits per channel, which Pillow cannot read in colour; None for other files.
+
+    With `header_only`, only the shape of the result is valid.
+    """
+    with contextlib.ExitStack() as opened:
+        file = opened.enter_context(path.open("rb"))
         if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return False
-    import tifffile
+            return None
+        import tifffile
 
-    with (
-        path.open("rb") as file,
-        tifffile.TiffFile(file) as tiff,
-    ):  # it would ask for the path's own place
-        page = tiff.pages[0]
-        return bool(page.dtype is not None and page.dtype.itemsize > 1)
-
-
-def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> np.ndarray:
-    import tifffile
-
-    with (
-        path.open("rb") as file,
-        tifffile.TiffFile(file) as tiff,
-    ):  # it would ask for the path's own place
+        file.seek(0)
+        tiff = opened.enter_context(tifffile.TiffFile(file))
         page = tiff.pages[0].aspage()
+        if page.dtype is None or page.dtype.itemsize == 1:
+            return None
         check_pixels(path, page.imagewidth, page.imagelength, pixel_limit)
         if len(tiff.pages) != 1:
             raise _too_many_frames(path, len(tiff.pages))
@@ -249,8 +243,12 @@ def _unreadable(path: Path, error: BaseException) -> ValueError:
         return ValueError(
             f"Received: {path}, which cannot be read ({error.strerror}). Expected: a picture."
         )
-    why = " ".join(str(error).split())[:200] or type(error).__name__
     return ValueError(
-        f"Received: {path}, which is damaged or not a picture ({why}). "
+        f"Received: {path}, which is damaged or not a picture ({one_line(error)}). "
         f"Expected: {', '.join(_FORMATS)}; replace or remove it."
     )
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message in one line of at most 200 characters, or the error's type if it has no message."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.pictures.picture_file import LOSSLESS_TIFF, PIXEL_LIMIT, check_pixels, read_picture
+from ddl.data.pictures.picture_file import (
+    LOSSLESS_TIFF,
+    PIXEL_LIMIT,
+    check_pixels,
+    one_line,
+    read_picture,
+)
 
 LARGE_PIXELS = 1 << 24  # smaller pictures are decoded whole
 _GREY, _RGB = 1, 2
@@ -51,7 +57,7 @@ class TiffRows:
                 self._held = number, self._decode(number)
             except _DAMAGE as error:
                 raise ValueError(
-                    f"Received: {self._path}, damaged at row {number * self._height} ({_short(error)}). Expected: "
+                    f"Received: {self._path}, damaged at row {number * self._height} ({one_line(error)}). Expected: "
                     "an intact TIFF; replace or remove it."
                 ) from error
         return self._held[1]
@@ -124,7 +130,3 @@ def _is_plain(page: Any) -> bool:
         and page.imagedepth == 1
         and (orientation is None or int(orientation.value) == 1)
     )
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,14 +21,7 @@ class Arrays(Source):
 
     def __init__(self, arrays: Mapping[str, np.ndarray], origin: str) -> None:
         """Use the arrays by field name; `origin` names them in errors."""
-        lengths = {
-            name: len(array) if array.ndim else "a single value" for name, array in arrays.items()
-        }
-        if len(set(lengths.values())) != 1 or 0 in lengths.values():
-            listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
-            raise ValueError(
-                f"Received: {origin} with {listed}. Expected: the same number, above 0."
-            )
+        self._count = check_lengths(arrays, origin)
         for name, array in arrays.items():
             check_form(name, array.shape[1:], array.dtype, origin)
         self._arrays = dict(arrays)
@@ -37,11 +31,9 @@ class Arrays(Source):
         }
 
     def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(next(iter(self._arrays.values())))
+        return self._count
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Return copies of these samples."""
         wanted = checked_indices(indices, len(self))
         return {
             name: np.asarray(array[wanted], self.fields[name].dtype)
@@ -49,8 +41,16 @@ class Arrays(Source):
         }
 
     def read_column(self, name: str) -> np.ndarray:
-        """Return one field of all samples."""
         return np.asarray(self._arrays[name], self.fields[name].dtype)
+
+
+def check_lengths(arrays: Mapping[str, Any], origin: str) -> int:
+    """Return the common length of arrays or HDF5 data sets; refuse different lengths, and 0."""
+    lengths = {name: array.shape[0] if array.shape else 1 for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1 or 0 in lengths.values():
+        listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
+        raise ValueError(f"Received: {origin} with {listed}. Expected: the same number, above 0.")
+    return int(next(iter(lengths.values())))
 
 
 def check_form(name: str, shape: tuple[int, ...], dtype: np.dtype, origin: str) -> None:
@@ -72,7 +72,7 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
     candidates = KNOWN_KEYS if keys is None else (tuple(keys),)
     for candidate in candidates:
         if 1 <= len(candidate) <= 2 and all(key in names for key in candidate):
-            return dict(zip(("image", _target(candidate)), candidate, strict=False))
+            return dict(zip(("image", "target"), candidate, strict=False))
     expected = " or ".join(", ".join(candidate) for candidate in candidates[:6])
     raise ValueError(
         f"Received: {origin} with {', '.join(names) or 'nothing'}. Expected: {expected}; or keys=(inputs, targets)."
@@ -82,11 +82,4 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
 def name_fields(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return "label" for a target with one value per sample, else "mask"."""
     image, *targets = arrays.values()
-    named = {"image": image}
-    for target in targets:
-        named["label" if target.ndim == 1 else "mask"] = target
-    return named
-
-
-def _target(candidate: tuple[str, ...]) -> str:
-    return "target" if len(candidate) > 1 else "none"
+    return {"image": image, **{"label" if t.ndim == 1 else "mask": t for t in targets}}
