@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,7 @@ class SampleOrder:
     def steps_per_epoch(self) -> int:
         """Steps in which every sample is seen once; the same on every rank."""
         if self.kind == "global":
-            return sharding.steps_per_epoch(self.count, self.global_batch_size)
+            return math.ceil(self.count / self.global_batch_size)
         return sharding.evaluation_steps(self.count, self.per_rank_batch_size, self.size)
 
     @property

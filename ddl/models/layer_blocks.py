@@ -9,17 +9,10 @@ from keras import KerasTensor
 
 from ddl.models.norms import normalize
 
-_LAYERS = {
-    "Conv": {2: keras.layers.Conv2D, 3: keras.layers.Conv3D},
-    "ConvTranspose": {2: keras.layers.Conv2DTranspose, 3: keras.layers.Conv3DTranspose},
-    "MaxPooling": {2: keras.layers.MaxPooling2D, 3: keras.layers.MaxPooling3D},
-    "UpSampling": {2: keras.layers.UpSampling2D, 3: keras.layers.UpSampling3D},
-}
-
 
 def layer(kind: str, features: KerasTensor) -> Any:
-    """Return Keras's layer class of this kind for pictures or volumes."""
-    return _LAYERS[kind][len(features.shape) - 2]
+    """Return Keras's layer class of this kind, such as "Conv", for pictures or volumes."""
+    return getattr(keras.layers, f"{kind}{len(features.shape) - 2}D")
 
 
 def convolve(

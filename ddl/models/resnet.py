@@ -58,8 +58,9 @@ def build_resnet(
         features = keras.layers.MaxPooling2D(3, 2, padding="same", name="stem_pool")(features)
     block = _bottleneck_block if depth >= 50 else _basic_block
     block = functools.partial(block, norm=norm, last_gamma="zeros" if zero_init_gamma else "ones")
-    features = _stages(features, block, BLOCKS[depth], width)
-    return _classifier(inputs, features, classes, dropout, f"resnet{depth}")
+    features = _stages(features, block, BLOCKS[depth], width, dropout)
+    scores = keras.layers.Dense(classes, name="scores")(features)
+    return keras.Model(inputs, probabilities(scores, "probabilities"), name=f"resnet{depth}")
 
 
 def build_cifar_resnet(
@@ -88,30 +89,29 @@ def build_cifar_resnet(
     features = _convolve_with_relu(inputs, width, 3, norm, "stem")
     gamma = "zeros" if zero_init_gamma else "ones"
     block = functools.partial(_basic_block, norm=norm, last_gamma=gamma, shortcut=_padded_shortcut)
-    features = _stages(features, block, 3 * ((depth - 2) // 6,), width)
-    return _classifier(inputs, features, classes, dropout, f"resnet{depth}")
+    features = _stages(features, block, 3 * ((depth - 2) // 6,), width, dropout)
+    scores = keras.layers.Dense(classes, name="scores")(features)
+    return keras.Model(inputs, probabilities(scores, "probabilities"), name=f"resnet{depth}")
 
 
 def _stages(
-    features: KerasTensor, block: Callable[..., KerasTensor], counts: Sequence[int], width: int
+    features: KerasTensor,
+    block: Callable[..., KerasTensor],
+    counts: Sequence[int],
+    width: int,
+    dropout: float,
 ) -> KerasTensor:
-    """Return the output of all stages. Each after the first halves the size and doubles the channels."""
+    """Return the pooled output of all stages: (N, H, W, C) -> (N, channels of the last block).
+
+    Each stage after the first halves the size and doubles the channels.
+    """
     for stage, count in enumerate(counts):
         for number in range(count):
             name = f"stage_{stage + 1}_block_{number + 1}"
             strides = 2 if stage and not number else 1
             features = block(features, width * 2**stage, name, strides=strides)
-    return features
-
-
-def _classifier(
-    inputs: KerasTensor, features: KerasTensor, classes: int, dropout: float, name: str
-) -> keras.Model:
     features = keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    if dropout:
-        features = keras.layers.Dropout(dropout, name="dropout")(features)
-    scores = keras.layers.Dense(classes, name="scores")(features)
-    return keras.Model(inputs, probabilities(scores, "probabilities"), name=name)
+    return keras.layers.Dropout(dropout, name="dropout")(features) if dropout else features
 
 
 def _projected_shortcut(

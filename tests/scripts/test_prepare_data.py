@@ -180,7 +180,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "on error": (nothing, ["--on-error", "ignore"], "one of: stop, skip"),
     "compression": (nothing, ["--compression", "zip"], "one of: none, lzf, gzip"),
     "workers": (nothing, ["--workers", "-2"], "workers=-2 for prepare_data. Expected: at least 0"),
-    "pixel limit 0": (nothing, ["--pixel-limit", "0"], "pixel_limit=0. Expected: 1 or more"),
+    "pixel limit 0": (
+        nothing,
+        ["--pixel-limit", "0"],
+        "pixel_limit=0 for pictures. Expected: at least 1",
+    ),
     "pixel limit": (nothing, ["--pixel-limit", "100"], "of 16 x 12 pixels. Expected: 1 to 100"),
     "unknown flag": (nothing, ["--size", "3"], "unknown flag --size"),
     "abbreviated flag": (

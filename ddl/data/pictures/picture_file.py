@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import struct
 import threading
 import warnings
@@ -178,14 +177,15 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
 
     With `header_only`, only the shape of the result is valid.
     """
-    with contextlib.ExitStack() as opened:
-        file = opened.enter_context(path.open("rb"))
+    with path.open("rb") as file:
         if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return None
         import tifffile
 
         file.seek(0)
-        tiff = opened.enter_context(tifffile.TiffFile(file))
+        tiff = tifffile.TiffFile(
+            file
+        )  # a file, because tifffile would look up the folder of a path
         page = tiff.pages[0].aspage()
         if page.dtype is None or page.dtype.itemsize == 1:
             return None

@@ -14,7 +14,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation import assembly, workers

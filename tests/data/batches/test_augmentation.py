@@ -168,7 +168,7 @@ def test_what_cannot_be_done_is_refused(fields: dict[str, object], message: str)
 @pytest.mark.parametrize(
     ("picture", "mask", "crop", "message"),
     [
-        (PICTURE[..., 0], None, None, "Expected: .height, width, channels., float"),
+        (PICTURE[..., 0], None, None, "Expected: .height, width, channels. or"),
         ((PICTURE * 255).astype(np.uint8), None, None, "dtype uint8"),
         (PICTURE, MASK[:5], None, "Expected: the same height and width"),
         (PICTURE, MASK, (49, 3), "none larger than the picture"),
