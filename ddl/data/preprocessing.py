@@ -68,8 +68,7 @@ class Preprocessing:
     def conversion(self, *, resizes: bool = True) -> Conversion | None:
         """Return the conversion of picture files; None if no picture can have the model's channels.
 
-        Args:
-            resizes: whether pictures are also resized to the size used in training.
+        With `resizes`, pictures are also resized to the size used in training.
         """
         names = {count: name for name, count in CHANNELS.items()}
         if self.axes != 2 or self.channels not in names:

@@ -54,11 +54,6 @@ def build_encoder_unet(
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
     features, skips = backbone.output, skips_by_level(backbone, tuple(input_shape)[:2])
-    if tuple(features.shape[1:3]) != tuple(side // 2**_LEVELS for side in input_shape[:2]):
-        raise ValueError(
-            f"Received: encoder={encoder!r}, input_shape={tuple(input_shape)}, whose last features have size "
-            f"{features.shape[1:3]}. Expected: 1/32 of the picture; choose another encoder or another size."
-        )
     block = layer_blocks.residual_block if residual else layer_blocks.plain_block
     for level in reversed(range(_LEVELS)):
         name, channels = f"up_{level}", width * 2**level

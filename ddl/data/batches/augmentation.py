@@ -76,7 +76,7 @@ class Augmentation:
     def __call__(
         self, picture: np.ndarray, mask: np.ndarray | None, *, seed: int, epoch: int, index: int
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the sample as it looks in this epoch.
+        """Return the sample as it looks in this epoch, with unchanged dtypes, and cropped if `crop_size` is given.
 
         Args:
             picture: (height, width, channels) or (depth, height, width, channels), float, from 0 to 1. Not changed.
@@ -84,9 +84,6 @@ class Augmentation:
             seed: the seed of the run.
             epoch: the current epoch.
             index: index of the sample in its source.
-
-        Returns:
-            Both with unchanged dtype, and cropped to `crop_size` if it is given.
         """
         if picture.dtype.kind != "f":
             raise ValueError(

@@ -24,13 +24,8 @@ class Cached(View):
     def __init__(self, source: Source, limit_bytes: int, count: int | None = None) -> None:
         """Cache samples of `source`, which is closed with this one.
 
-        Args:
-            source: a source that is slow to read.
-            limit_bytes: maximum memory to use.
-            count: maximum number of samples that will be read; by default all.
-
         Raises:
-            ValueError: the samples need more memory.
+            ValueError: `count` samples (by default all) need more than `limit_bytes` of memory.
         """
         needed = stored_bytes(source, count)
         if needed > limit_bytes:

@@ -64,11 +64,8 @@ def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
 def read_mask(path: Path, mode: str = "binary", pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
     """Return the mask as uint8 of shape (height, width, 1).
 
-    Args:
-        path: file of the mask.
-        mode: "binary": 1 where not black (in a JPEG, which blurs edges: at least half of white).
-            "classes": the palette index or grey value is the class.
-        pixel_limit: maximum number of pixels.
+    In mode "binary" it is 1 where the file is not black (in a JPEG, which blurs edges: at least half of white). In mode
+    "classes" the palette index or grey value is the class.
     """
     check_choice("mask_mode", mode, MASK_MODES)
     mask = _read(path, pixel_limit, keep_palette=mode == "classes")
@@ -202,17 +199,14 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
             )
         orientation = page.tags.get(274)
         _refuse_turned(path, 1 if orientation is None else int(orientation.value))
-        shape = page.shape if len(page.shape) == 3 else (*page.shape, 1)
-        first_axis = page.planarconfig == 2 and len(page.shape) == 3
-        height_width_channels = (*shape[1:], shape[0]) if first_axis else shape
-        if height_width_channels[-1] not in (1, 3, 4):
-            raise _Refusal(
-                f"Received: {path} with {height_width_channels[-1]} channels. Expected: 1, 3 or 4."
-            )
-        if header_only:
-            return np.broadcast_to(np.uint16(0), height_width_channels)
-        array = page.asarray().reshape(shape)
-        return np.ascontiguousarray(np.moveaxis(array, 0, -1) if first_axis else array)
+        values = np.broadcast_to(np.uint16(0), page.shape) if header_only else page.asarray()
+    if values.ndim == 2:
+        values = values[..., None]
+    elif page.planarconfig == 2:  # channels first
+        values = np.moveaxis(values, 0, -1)
+    if values.ndim != 3 or values.shape[-1] not in (1, 3, 4):
+        raise _Refusal(f"Received: {path} with {values.shape[-1]} channels. Expected: 1, 3 or 4.")
+    return values if header_only else np.ascontiguousarray(values)
 
 
 def check_pixels(path: Path, width: int, height: int, pixel_limit: int) -> None:

@@ -29,6 +29,8 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
     Raises:
         ValueError: no sample could be read.
     """
+    import h5py
+
     records, fields = _survey(parts)
     good = [record for record in records if "error" not in record]
     bad = [record for record in records if "error" in record]
@@ -41,29 +43,15 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
         )
     manifest = _manifest(preparation, listing, good, skipped)
     partial = preparation.parts_folder / "assembled.h5"
-    with Sink(partial) as sink:
-        _write(sink, preparation, parts, fields, manifest)
-    put_in_place(partial, preparation.output)
-    return skipped
-
-
-def _write(
-    sink: Sink,
-    preparation: Preparation,
-    parts: Sequence[Path],
-    fields: dict[str, Field],
-    manifest: dict[str, Any],
-) -> None:
-    import h5py
-
-    count = len(manifest["samples"])
     # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
-    with h5py.File(sink, "w", libver=("earliest", "v108")) as file:
-        digests = _write_samples(file, sink, parts, fields, count, preparation.compression)
-        file["split"], folds = preparation.assign(count)
+    with Sink(partial) as sink, h5py.File(sink, "w", libver=("earliest", "v108")) as file:
+        digests = _write_samples(file, sink, parts, fields, len(good), preparation.compression)
+        file["split"], folds = preparation.assign(len(good))
         if folds is not None:
             file["fold"] = folds
         file["manifest"] = json.dumps(manifest | {"sha256": digests}, indent=1, sort_keys=True)
+    put_in_place(partial, preparation.output)
+    return skipped
 
 
 def _survey(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, Field]]:
