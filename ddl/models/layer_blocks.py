@@ -11,8 +11,8 @@ from ddl.models.norms import normalize
 
 
 def layer(kind: str, features: KerasTensor) -> Any:
-    """Return Keras's layer class of this kind, such as "Conv", for pictures or volumes."""
-    return getattr(keras.layers, f"{kind}{len(features.shape) - 2}D")
+    """Return a Keras layer class for pictures or volumes: "Conv{}D" becomes Conv2D or Conv3D."""
+    return getattr(keras.layers, kind.format(len(features.shape) - 2))
 
 
 def convolve(
@@ -25,7 +25,7 @@ def convolve(
     """
     options.setdefault("kernel_initializer", "he_normal" if norm == "none" else "glorot_uniform")
     options.setdefault("use_bias", norm == "none")
-    return layer("Conv", features)(channels, kernel, padding="same", **options)(features)
+    return layer("Conv{}D", features)(channels, kernel, padding="same", **options)(features)
 
 
 def plain_block(features: KerasTensor, channels: int, norm: str, name: str) -> KerasTensor:
@@ -66,7 +66,7 @@ def upsample(
         name: prefix of the layers' names.
     """
     if transposed:
-        up = layer("ConvTranspose", features)
+        up = layer("Conv{}DTranspose", features)
         return up(channels, 2, strides=2, use_bias=norm == "none", name=f"{name}_conv")(features)
     features = convolve(features, channels, 1, norm, name=f"{name}_conv")
     return enlarge(features, 2, name=f"{name}_enlarged")
@@ -75,7 +75,7 @@ def upsample(
 def enlarge(features: KerasTensor, factor: int, name: str) -> KerasTensor:
     """Return the features interpolated to `factor` times the size: linear for pictures, nearest for volumes."""
     how = {"interpolation": "bilinear"} if len(features.shape) == 4 else {}
-    return layer("UpSampling", features)(factor, name=name, **how)(features)
+    return layer("UpSampling{}D", features)(factor, name=name, **how)(features)
 
 
 def attention_gate(skip: KerasTensor, gate: KerasTensor, norm: str, name: str) -> KerasTensor:
@@ -94,7 +94,7 @@ def attention_gate(skip: KerasTensor, gate: KerasTensor, norm: str, name: str) -
     both = keras.layers.Add(name=f"{name}_add")([from_skip, from_gate])
     both = normalize(both, norm, name=f"{name}_norm")
     both = keras.layers.ReLU(name=f"{name}_relu")(both)
-    weight = layer("Conv", skip)(1, 1, activation="sigmoid", name=f"{name}_weight")(both)
+    weight = layer("Conv{}D", skip)(1, 1, activation="sigmoid", name=f"{name}_weight")(both)
     return keras.layers.Multiply(name=f"{name}_weighed")([skip, weight])
 
 

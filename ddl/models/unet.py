@@ -50,7 +50,7 @@ def build_unet(
         return features
 
     inputs = keras.Input(tuple(input_shape), name="image")
-    pooling = layer_blocks.layer("MaxPooling", inputs)
+    pooling = layer_blocks.layer("MaxPooling{}D", inputs)
     features, skips = inputs, []
     for level in range(depth):
         skips.append(level_block(features, widths[level], f"down_{level}"))
@@ -68,7 +68,7 @@ def build_unet(
         features = level_block(features, widths[level], name)
         if deep_supervision and level:
             outputs[f"mask_{2**level}"] = _coarse_mask(features, classes, 2**level)
-    scores = layer_blocks.layer("Conv", features)(classes, 1, name="scores")(features)
+    scores = layer_blocks.layer("Conv{}D", features)(classes, 1, name="scores")(features)
     mask = layer_blocks.probabilities(scores, "mask")
     # The finest first, so that output 0 is the prediction.
     outputs = {"mask": mask, **dict(reversed(outputs.items()))}
@@ -77,7 +77,7 @@ def build_unet(
 
 def _coarse_mask(features: KerasTensor, classes: int, factor: int) -> KerasTensor:
     """Return the mask predicted from features at 1/`factor` of the size, enlarged to the whole size."""
-    scores = layer_blocks.layer("Conv", features)(classes, 1, name=f"scores_{factor}")(features)
+    scores = layer_blocks.layer("Conv{}D", features)(classes, 1, name=f"scores_{factor}")(features)
     enlarged = layer_blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
     return layer_blocks.probabilities(enlarged, f"mask_{factor}")
 
