@@ -57,10 +57,8 @@ class MaskSamples(Scaled):
     def __init__(self, source: Source, classes: int = 1) -> None:
         """Use the samples of `source`, which is closed with this one.
 
-        Args:
-            source: a source of pictures and masks.
-            classes: 1: masks become float32, 1.0 where they are not 0. More: masks are class numbers from 0 (the
-                background) to classes - 1, int32.
+        With one class, masks become float32, 1.0 where they are not 0. With more, masks are class numbers from 0 (the
+        background) to classes - 1, int32.
         """
         _check_fields(source, "mask")
         super().__init__(source)

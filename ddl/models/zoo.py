@@ -122,16 +122,12 @@ def _check_input(name: str, shape: tuple[int | None, ...], classes: int, needed:
         not needed.is_fixed if side is None else side >= least and side % unit == 0
         for side in shape[:-1]
     )
-    if len(shape) - 1 not in needed.axes or not all(fits):
+    if len(shape) - 1 not in needed.axes or not all(fits) or not shape[-1] or classes < 1:
         volumes = " or (depth, height, width, channels)" if 3 in needed.axes else ""
-        sides = f"; sides that are multiples of {unit}, at least {least}" if least > 1 else ""
+        sides = f", sides that are multiples of {unit}, at least {least}" if least > 1 else ""
         raise ValueError(
-            f"Received: input_shape={shape} for model {name}. Expected: (height, width, channels){volumes}{sides}."
-        )
-    if classes < 1 or not shape[-1]:
-        raise ValueError(
-            f"Received: classes={classes}, input_shape={shape} for model {name}. Expected: at least one class and "
-            "one channel."
+            f"Received: input_shape={shape}, classes={classes} for model {name}. Expected: "
+            f"(height, width, channels){volumes}{sides}, with at least one channel and one class."
         )
 
 

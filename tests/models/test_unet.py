@@ -139,14 +139,14 @@ def test_layers_have_the_same_names_however_many_models_were_built() -> None:
         ("unet", (16, 16, 1), 1, {"norm": "layer"}, "one of: sync, batch, group, none"),
         ("unet", (24, 24, 1), 1, {}, r"or \(depth, .*multiples of 16, at least 16"),
         ("unet", (16, 1), 1, {}, r"input_shape=\(16, 1\) for model unet"),
-        ("unet", (16, 16, 0), 1, {}, "at least one class and one channel"),
+        ("unet", (16, 16, 0), 1, {}, "at least one channel and one class"),
         ("unet", (16, 16, 1), 0, {}, "classes=0"),
         ("unet", (16, 16, 1), 1, {"width": (8, 16)}, r"depth \+ 1 = 5 of them"),
         ("unet", (16, 16, 1), 1, {"width": (8, 0), "depth": 1}, "width=0 .*at least 1"),
         ("unet", (16, 16, 1), 1, {"dropout": 1}, "dropout=1"),
         ("unet", (16, 16, 1), 1, {"depth": 1, "deep_supervision": True}, "depth of 2 or more"),
-        ("unet_seed", (500, 500, 3), 1, {}, r"\(height, width, channels\); .*multiples of 128"),
-        ("unet_seed", (128, 128, 128, 3), 1, {}, r"Expected: \(height, width, channels\);"),
+        ("unet_seed", (500, 500, 3), 1, {}, r"\(height, width, channels\), .*multiples of 128"),
+        ("unet_seed", (128, 128, 128, 3), 1, {}, r"Expected: \(height, width, channels\), sides"),
     ],
 )
 def test_an_impossible_model_is_refused(

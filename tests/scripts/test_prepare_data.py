@@ -173,7 +173,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "channels": (nothing, ["--channels", "cmyk"], "one of: grey, rgb, rgba"),
     "bits": (nothing, ["--bits", "12"], "one of: 8, 16"),
     "mask mode": (nothing, ["--mask-mode", "soft"], "one of: binary, classes"),
-    "validation": (nothing, ["--validation", "1.5"], "0 to below 1"),
+    "validation": (
+        nothing,
+        ["--validation", "1.5"],
+        "validation=1.5 for splits. Expected: at least 0, below 1",
+    ),
     "no training left": (nothing, ["--validation", "0.5", "--test", "0.5"], "no training samples"),
     "negative seed": (nothing, ["--seed", "-1"], "seed=-1 for prepare_data. Expected: at least 0"),
     "one fold": (nothing, ["--folds", "1"], "folds=1 for"),

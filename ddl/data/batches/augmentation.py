@@ -216,8 +216,7 @@ def _rotation_about(axis: np.ndarray, angle: float) -> np.ndarray:
     """Return the 3D rotation about an axis of any length except 0 (Rodrigues' formula)."""
     x, y, z = axis / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turn: np.ndarray = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
-    return turn
+    return np.asarray(np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross)
 
 
 def _sampled(array: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:

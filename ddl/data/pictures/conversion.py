@@ -112,8 +112,7 @@ def _with_channels(values: np.ndarray, channels: str) -> np.ndarray:
         values = values[..., :3] * alpha + (1 - alpha)
     if channels == "grey":
         # ITU-R BT.709, as scikit-image's rgb2gray
-        grey: np.ndarray = values @ np.array([[0.2125], [0.7154], [0.0721]], values.dtype)
-        return grey
+        return np.asarray(values @ np.array([[0.2125], [0.7154], [0.0721]], values.dtype))
     if values.shape[-1] == 1:
         values = np.repeat(values, 3, axis=-1)
     opaque = np.ones_like(values[..., :1])

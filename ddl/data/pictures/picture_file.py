@@ -72,8 +72,7 @@ def read_mask(path: Path, mode: str = "binary", pixel_limit: int = PIXEL_LIMIT) 
     if mode == "binary":
         lossy = path.suffix.lower() in (".jpg", ".jpeg")
         least = (np.iinfo(mask.dtype).max + 1) // 2 if lossy else 1
-        marked: np.ndarray = mask[..., :3].max(axis=-1, keepdims=True) >= least
-        return marked.astype(np.uint8)
+        return np.asarray(mask[..., :3].max(axis=-1, keepdims=True) >= least, np.uint8)
     if mask.shape[-1] != 1 or mask.max(initial=0) > 255:
         raise ValueError(
             f"Received: {path} with {mask.shape[-1]} channels and values up to {mask.max()}. Expected: a grey "

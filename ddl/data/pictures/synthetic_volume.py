@@ -37,5 +37,4 @@ def _ellipsoid(rng: np.random.Generator, axes: np.ndarray) -> np.ndarray:
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     offsets = np.tensordot(turn, axes - centre[:, None, None, None], axes=1)
     distance = np.sqrt(((offsets / radii[:, None, None, None]) ** 2).sum(axis=0))
-    inside: np.ndarray = np.where(distance < 1, 1.0, 0.0)
-    return inside
+    return np.where(distance < 1, 1.0, 0.0)
