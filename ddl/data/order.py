@@ -35,10 +35,8 @@ class SampleOrder:
     Attributes:
         kind: "global": each step of an epoch's permutation is divided among the ranks, so that the result does not
             depend on the number of ranks. "contiguous": each rank permutes and reads only its own block.
-        count: total number of samples.
         per_rank_batch_size: samples per rank and step; the last step may have fewer.
         size: number of ranks.
-        seed: seed of the permutations.
     """
 
     kind: str

@@ -33,11 +33,8 @@ ENCODERS: dict[str, tuple[str, str]] = {
 }
 """Name -> class in `keras.applications`, and its picture scaling."""
 
-REFUSED = {
-    name.lower(): f"{name}'s convolutions crop the edges, so its features do not align with the picture"
-    for name in ("InceptionV3", "InceptionResNetV2", "Xception")
-}
-"""Name -> why it cannot be an encoder."""
+REFUSED = ("inceptionv3", "inceptionresnetv2", "xception")
+"""Networks that crop the edges in their convolutions."""
 
 _ALIASES = {"efficientnet": "efficientnetb0", "efficientnetv2": "efficientnetv2b0"}
 
@@ -48,7 +45,8 @@ def find_encoder(name: str) -> tuple[str, str]:
     key = _ALIASES.get(key, key)
     if key in REFUSED:
         raise ValueError(
-            f"Received: encoder={name!r}. {REFUSED[key]}. Expected one of: {', '.join(ENCODERS)}."
+            f"Received: encoder={name!r}, which crops the edges, so its features do not align with the picture. "
+            f"Expected one of: {', '.join(ENCODERS)}."
         )
     check_choice("encoder", key, ENCODERS)
     return ENCODERS[key]

@@ -83,7 +83,7 @@ def test_any_number_of_channels_can_be_learned_from_nothing() -> None:
 
 
 def test_an_impossible_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"crop the edges.*Expected one of: resnet50,"):
+    with pytest.raises(ValueError, match=r"crops the edges.*Expected one of: resnet50,"):
         build_model("unet_encoder", SMALL, 1, encoder="Xception")
     with pytest.raises(ValueError, match=r"encoder='alexnet'.*vgg16"):
         build_model("unet_encoder", SMALL, 1, encoder="alexnet")

@@ -81,8 +81,6 @@ class Augmentation:
         Args:
             picture: (height, width, channels) or (depth, height, width, channels), float, from 0 to 1. Not changed.
             mask: of the picture's size, (..., 1), any dtype; None for a sample with a label instead.
-            seed: the seed of the run.
-            epoch: the current epoch.
             index: index of the sample in its source.
         """
         if picture.dtype.kind != "f":

@@ -57,14 +57,10 @@ class Batches:
         count: int | None = None,
         together: int = 1,
     ) -> None:
-        """Set up the batches of `count` steps, or of unlimited steps; nothing is read yet.
+        """Set up the batches of `count` steps (None: no limit); nothing is read yet.
 
-        Args:
-            reader: creates a batch.
-            steps: returns the steps, starting with the first.
-            threads: number of reading threads.
-            count: number of steps; None for no limit.
-            together: maximum number of steps read at once. With a `count` it is 1.
+        `steps` returns the steps, starting with the first. At most `together` steps are read at once; it is 1 if there
+        is a `count`.
         """
         if threads < 1:
             raise ValueError(f"Received: threads={threads}. Expected: 1 or more.")

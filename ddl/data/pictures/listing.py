@@ -24,8 +24,7 @@ class Listing:
     """A folder's samples, sorted by name.
 
     Attributes:
-        root: the folder.
-        samples: those that are complete.
+        samples: the complete ones.
         problems: one line for each file that does not fit: no mask, no picture, or two pictures of one name.
         class_names: the names of the labels, if samples have labels.
     """

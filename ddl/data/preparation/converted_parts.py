@@ -27,8 +27,7 @@ class Task:
     """One part to convert.
 
     Attributes:
-        preparation: the options.
-        samples: its samples, in the order of the data set.
+        samples: the part's samples, in the order of the data set.
         path: file of the part. Its name has a digest of options and sources, so that it is never used for other data.
     """
 

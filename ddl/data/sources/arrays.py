@@ -22,13 +22,8 @@ class Arrays(Source):
     def __init__(self, arrays: Mapping[str, np.ndarray], origin: str) -> None:
         """Use the arrays by field name; `origin` names them in errors."""
         self._count = check_lengths(arrays, origin)
-        for name, array in arrays.items():
-            check_form(name, array.shape[1:], array.dtype, origin)
+        self.fields = checked_fields(arrays, origin)
         self._arrays = dict(arrays)
-        self.fields = {
-            name: Field(array.shape[1:], array.dtype.newbyteorder("="))
-            for name, array in arrays.items()
-        }
 
     def __len__(self) -> int:
         return self._count
@@ -53,17 +48,22 @@ def check_lengths(arrays: Mapping[str, Any], origin: str) -> int:
     return int(next(iter(lengths.values())))
 
 
-def check_form(name: str, shape: tuple[int, ...], dtype: np.dtype, origin: str) -> None:
-    """Refuse samples that are not pictures, masks or labels."""
-    if dtype.kind not in "biuf":
-        raise ValueError(
-            f"Received: {name} of dtype {dtype} in {origin}. Expected: integers or floats; convert the array."
-        )
-    if name in ("image", "mask") and len(shape) not in (3, 4):
-        raise ValueError(
-            f"Received: {name} of shape {shape} per sample in {origin}. Expected: (height, width, channels), or "
-            "(depth, height, width, channels); add an axis for a single channel."
-        )
+def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:
+    """Return the fields of arrays or HDF5 data sets; refuse those that are not pictures, masks or labels."""
+    fields = {}
+    for name, array in arrays.items():
+        shape, dtype = array.shape[1:], array.dtype
+        if dtype.kind not in "biuf":
+            raise ValueError(
+                f"Received: {name} of dtype {dtype} in {origin}. Expected: integers or floats; convert the array."
+            )
+        if name in ("image", "mask") and len(shape) not in (3, 4):
+            raise ValueError(
+                f"Received: {name} of shape {shape} per sample in {origin}. Expected: (height, width, channels), or "
+                "(depth, height, width, channels); add an axis for a single channel."
+            )
+        fields[name] = Field(shape, dtype.newbyteorder("="))
+    return fields
 
 
 def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -> dict[str, str]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.source import Field, Source, Subset, checked_indices, empty_batch
-from ddl.data.sources.arrays import check_form, check_lengths, choose_keys
+from ddl.data.source import Source, Subset, checked_indices, empty_batch
+from ddl.data.sources.arrays import check_lengths, checked_fields, choose_keys
 from ddl.data.splits import SPLITS
 from ddl.ranges import check_choice
 
@@ -86,15 +86,11 @@ class Hdf5(Source):
         stored = {key: file[key] for key in choose_keys(datasets, keys, origin).values()}
         self._count = check_lengths(stored, origin)
         *_, last = stored.values()
-        self._keys = dict(
-            zip(("image", "label" if last.ndim == 1 else "mask"), stored, strict=False)
+        target = "label" if last.ndim == 1 else "mask"
+        self._keys = dict(zip(("image", target), stored, strict=False))
+        self.fields = checked_fields(
+            {name: stored[key] for name, key in self._keys.items()}, origin
         )
-        self.fields = {
-            name: Field(file[key].shape[1:], file[key].dtype.newbyteorder("="))
-            for name, key in self._keys.items()
-        }
-        for name, field in self.fields.items():
-            check_form(name, field.shape, field.dtype, origin)
 
     def __len__(self) -> int:
         return self._count
@@ -142,7 +138,8 @@ class Hdf5(Source):
             try:
                 _read_into(file[key], wanted, batch[name])
             except _DAMAGE as error:
-                raise self._damaged(error, f" in {key}{_first_bad(file, key, wanted)}") from error
+                problem = f"damaged in {key}{_first_bad(file, key, wanted)}"
+                raise self._damaged(error, problem) from error
         return batch
 
     def read_column(self, name: str) -> np.ndarray | None:
@@ -154,7 +151,7 @@ class Hdf5(Source):
         try:
             return np.asarray(self._open()[key][()])
         except _DAMAGE as error:
-            raise self._damaged(error, f" in {key}") from error
+            raise self._damaged(error, f"damaged in {key}") from error
 
     @functools.cached_property
     def _names(self) -> dict[int, str]:
@@ -173,9 +170,10 @@ class Hdf5(Source):
         """Pickle without the open file: another process opens its own."""
         return self.__dict__ | {"_file": None}
 
-    def _damaged(self, error: Exception, where: str = "") -> ValueError:
+    def _damaged(self, error: Exception, problem: str = "damaged") -> ValueError:
+        why = " ".join(str(error).split())[:160]
         return ValueError(
-            f"Received: {self.path}, damaged{where} ({_short(error)}). Expected: an intact file; create it again."
+            f"Received: {self.path}, {problem} ({why}). Expected: an intact file; create it again."
         )
 
     def _open(self) -> Any:
@@ -190,10 +188,7 @@ class Hdf5(Source):
                         self.path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE_BYTES
                     )
                 except OSError as error:
-                    raise ValueError(
-                        f"Received: {self.path}, which is not an intact HDF5 file ({_short(error)}). "
-                        "Expected: an intact file; create it again."
-                    ) from error
+                    raise self._damaged(error, "which is not an intact HDF5 file") from error
                 self._process = os.getpid()
             return self._file
 
@@ -217,7 +212,3 @@ def _first_bad(file: Any, key: str, wanted: np.ndarray) -> str:
         except _DAMAGE:
             return f", sample {index}"
     return ""
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
