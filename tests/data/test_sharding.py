@@ -1,4 +1,4 @@
-"""Every sample exactly once per epoch, for any number of samples, ranks, batch, epoch and seed."""
+"""Every sample is read exactly once per epoch, for any number of samples, ranks, batch, epoch and seed."""
 
 from __future__ import annotations
 

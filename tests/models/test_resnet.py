@@ -20,7 +20,7 @@ def trainable(model: keras.Model) -> int:
 
 @pytest.mark.parametrize(
     ("depth", "parameters"),
-    # As torchvision counts them.
+    # The counts of torchvision.
     [(18, 11_689_512), (34, 21_797_672), (50, 25_557_032), (101, 44_549_160), (152, 60_192_808)],
 )
 def test_the_published_parameter_counts(depth: int, parameters: int) -> None:
@@ -31,7 +31,7 @@ def test_the_published_parameter_counts(depth: int, parameters: int) -> None:
 
 @pytest.mark.parametrize("depth", CIFAR_DEPTHS)
 def test_the_cifar_parameter_counts(depth: int) -> None:
-    """Counted from the paper's table: n blocks of two convolutions a stage, no parameters in shortcuts.
+    """Counted from the paper's table: n blocks of two convolutions per stage, no parameters in shortcuts.
 
     Stem 3*3*3*16; 2n convolutions 16 -> 16; 16 -> 32 and 2n - 1 of 32 -> 32; 32 -> 64 and 2n - 1 of 64 -> 64; two
     numbers for each channel of every normalization; 64 * 10 + 10 for the classes. For n = 3: 432 + 6 * 2,304
@@ -64,7 +64,7 @@ def test_a_small_picture_keeps_its_size_in_the_first_stage() -> None:
 
 
 def test_a_padded_shortcut_is_every_second_pixel_and_zeros() -> None:
-    """With gamma 0 a block is its shortcut, so the stages say what the shortcuts do."""
+    """With gamma 0 a block equals its shortcut, so the output of a stage shows the shortcuts."""
     model = build_cifar_resnet((8, 8, 1), depth=20, width=3, zero_init_gamma=True)
     images = np.random.default_rng(0).random((1, 8, 8, 1), dtype=np.float32)
     names = ("stem_relu", "stage_2_block_1_relu")
@@ -100,7 +100,7 @@ def test_one_step_changes_every_weight(build, norm: str) -> None:
     assert bool(biases) == (norm == "none")
 
 
-def test_zero_gamma_is_that_of_the_last_normalization_of_a_block() -> None:
+def test_zero_gamma_applies_to_the_last_normalization_of_a_block() -> None:
     model = build_resnet((32, 32, 3), depth=50, width=2, norm="group", zero_init_gamma=True)
     gammas = {layer.name: layer.gamma for layer in model.layers if hasattr(layer, "gamma")}
     zeros = {name for name, gamma in gammas.items() if not np.any(gamma)}

@@ -1,4 +1,4 @@
-"""The U-Net's shapes and parameter counts, what it learns with, and what it refuses."""
+"""The U-Net's shapes, parameter counts and gradients, and the inputs that it refuses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_mask_of_the_size_of_the_picture_comes_out(norm: str) -> None:
+def test_the_mask_has_the_size_of_the_picture(norm: str) -> None:
     model = build_unet((32, 48, 3), width=4, depth=2, norm=norm)
     mask = np.asarray(model(np.ones((2, 32, 48, 3))))
     assert mask.shape == (2, 32, 48, 1)
@@ -47,7 +47,7 @@ def test_every_option_fits_pictures_and_volumes(
     assert model(np.ones((*shape, 2))).shape == (*shape, 2)
 
 
-def test_what_a_width_a_level_means() -> None:
+def test_a_list_of_widths_sets_the_channels_of_each_level() -> None:
     doubled = build_unet((16, 16, 1), width=4, depth=2)
     listed = build_unet((16, 16, 1), width=(4, 8, 16), depth=2)
     assert doubled.count_params() == listed.count_params()
@@ -57,7 +57,7 @@ def test_what_a_width_a_level_means() -> None:
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("more", [{}, {"residual": True, "attention": True, "transposed": False}])
 def test_one_step_reaches_every_weight(norm: str, more: dict[str, Any]) -> None:
-    """No weight is without a gradient, and no bias hides in front of a batch normalization."""
+    """Every weight has a gradient, so there is no bias before a batch normalization."""
     import tensorflow as tf
 
     keras.utils.set_random_seed(1)
@@ -125,7 +125,7 @@ def test_a_saved_model_loads_without_this_package(tmp_path: Any) -> None:
 
 
 def test_layers_have_the_same_names_however_many_models_were_built() -> None:
-    """So that weights can be taken over, and layers frozen, by name."""
+    """Names allow transferring weights and freezing layers."""
     options = {"width": 2, "depth": 2, "attention": True, "residual": True, "dropout": 0.1}
     first, second = (build_unet((16, 16, 1), **options) for _ in range(2))
     names = [layer.name for layer in first.layers]

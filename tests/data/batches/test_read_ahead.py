@@ -1,4 +1,4 @@
-"""Results come in the order of their tasks, never more at once than the bound, and threads end with their iterator."""
+"""Results keep the order of the tasks and stay within the bound, and threads end with their iterator."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_results_come_in_order_however_long_each_takes(threads: int) -> None:
     assert threads_left() == []
 
 
-def test_no_more_is_made_than_the_bound() -> None:
+def test_no_more_results_are_computed_than_the_bound() -> None:
     made = itertools.count()
     last = -1
 
@@ -57,7 +57,7 @@ def test_no_more_is_made_than_the_bound() -> None:
 def test_threads_work_at_once() -> None:
     together = threading.Barrier(3)
     results = read_ahead(lambda _: together.wait(timeout=10), range(6), threads=3, ahead=6)
-    assert len(list(results)) == 6  # a barrier that is not met would break
+    assert len(list(results)) == 6  # the barrier breaks unless three threads reach it
 
 
 def test_the_first_failure_in_order_is_raised_in_its_place() -> None:
@@ -84,7 +84,7 @@ def test_a_failure_of_the_tasks_is_raised_too() -> None:
     assert threads_left() == []
 
 
-def test_closing_wakes_whoever_waits_and_what_is_queued_is_never_made() -> None:
+def test_closing_ends_a_waiting_reader_and_cancels_queued_tasks() -> None:
     release, made = threading.Event(), []
 
     def work(task: int) -> int:
@@ -107,7 +107,7 @@ def test_closing_wakes_whoever_waits_and_what_is_queued_is_never_made() -> None:
     results.close()
 
 
-def test_threads_go_with_an_iterator_that_nobody_closed() -> None:
+def test_threads_end_with_an_iterator_that_was_not_closed() -> None:
     results = read_ahead(abs, itertools.count(), threads=2, ahead=4)
     next(results)
     assert threads_left()

@@ -1,4 +1,4 @@
-"""What no source can read is refused with one line: received, expected, what to do."""
+"""Data that no source can read are refused in one line."""
 
 from __future__ import annotations
 
