@@ -78,9 +78,9 @@ def _working_folder(preparation: Preparation, tasks: list[Task]) -> Iterator[Non
     try:
         folder.mkdir(exist_ok=True)
         with hold_lock(folder / "lock"):
-            for part in folder.glob("*.npz"):
-                if part not in expected or not is_whole(part):
-                    part.unlink()
+            for old in [*folder.glob("*.npz"), *folder.glob("*.tmp"), *folder.glob("*.h5")]:
+                if old not in expected or not is_whole(old):
+                    old.unlink()
             try:
                 yield
             finally:
