@@ -138,7 +138,7 @@ def test_layers_have_the_same_names_however_many_models_were_built() -> None:
     [
         ("unet", (16, 16, 1), 1, {"norm": "layer"}, "one of: sync, batch, group, none"),
         ("unet", (24, 24, 1), 1, {}, r"or \(depth, .*multiples of 16, at least 16"),
-        ("unet", (16, 1), 1, {}, r"input_shape=\(16, 1\) for model unet"),
+        ("unet", (16, 1), 1, {}, r"input_shape=\(16, 1\), classes=1 for model unet"),
         ("unet", (16, 16, 0), 1, {}, "at least one channel and one class"),
         ("unet", (16, 16, 1), 0, {}, "classes=0"),
         ("unet", (16, 16, 1), 1, {"width": (8, 16)}, r"depth \+ 1 = 5 of them"),
