@@ -8,6 +8,7 @@ Only this module scales the pictures of a source to the range from 0 to 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,16 +16,13 @@ import numpy as np
 from ddl.data.pictures.conversion import unit_range
 from ddl.data.source import Field, Source, View, origin_of
 from ddl.data.sources.arrays import Arrays
+from ddl.ranges import Range, check_ranges
 
 
 class ArraySamples(Arrays):
     """Two arrays of equal length in memory."""
 
     def __init__(self, inputs: np.ndarray, targets: np.ndarray) -> None:
-        if len(inputs) != len(targets):
-            raise ValueError(
-                f"Received: {len(inputs)} inputs and {len(targets)} targets. Expected: equal numbers."
-            )
         super().__init__({"inputs": inputs, "targets": targets}, "arrays")
 
 
@@ -43,7 +41,6 @@ class Scaled(View):
         self.fields = {**source.fields, self._input: Field(field.shape, scaled.dtype)}
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Return these samples with their inputs scaled."""
         batch = self.source.read(indices)
         return {**batch, self._input: unit_range(batch[self._input])}
 
@@ -60,26 +57,23 @@ class MaskSamples(Scaled):
     def __init__(self, source: Source, classes: int = 1) -> None:
         """Use the samples of `source`, which is closed with this one.
 
-        Args:
-            source: a source of pictures and masks.
-            classes: 1: masks become float32, 1.0 where they are not 0. More: masks are class numbers from 0 (the
-                background) to classes - 1, int32.
+        With one class, masks become float32, 1.0 where they are not 0. With more, masks are class numbers from 0 (the
+        background) to classes - 1, int32.
         """
         _check_fields(source, "mask")
         super().__init__(source)
-        _check_classes(classes, least=1)
+        check_ranges({"classes": classes}, {"classes": Range(1)}, "masks")
         dtype = source.fields["mask"].dtype
         if classes > 1 and dtype.kind not in "biu":
             raise ValueError(
                 f"Received: masks of dtype {dtype} for {classes} classes. Expected: integer class numbers."
             )
         self.classes = classes
-        kind = np.dtype(np.float32 if classes == 1 else np.int32)
-        mask = Field(source.fields["mask"].shape, kind)
+        mask_dtype = np.dtype(np.float32 if classes == 1 else np.int32)
+        mask = Field(source.fields["mask"].shape, mask_dtype)
         self.fields = {"image": self.fields["image"], "mask": mask}
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Return the pictures and masks of these samples."""
         batch = super().read(indices)
         mask = batch["mask"]
         if self.classes == 1:
@@ -102,7 +96,7 @@ class LabelSamples(Scaled):
         """
         _check_labels(source)
         super().__init__(source)
-        _check_classes(classes, least=2)
+        check_ranges({"classes": classes}, {"classes": Range(2)}, "labels")
         self.classes = classes
         label = Field((), np.dtype(np.int64))
         self.fields = {"image": self.fields["image"], "label": label}
@@ -111,7 +105,6 @@ class LabelSamples(Scaled):
             _refuse_beyond(labels, np.arange(len(labels)), classes, "label")
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Return the pictures and labels of these samples."""
         batch = super().read(indices)
         _refuse_beyond(batch["label"], indices, self.classes, "label")
         return {"image": batch["image"], "label": batch["label"].astype(np.int64)}
@@ -129,19 +122,14 @@ def count_classes(source: Source) -> int:
         return len(origin.class_names)
     labels = origin.read_column("label")
     if labels is None:
-        return _largest_label(origin) + 1
+        parts = np.array_split(np.arange(len(origin)), math.ceil(len(origin) / 64))
+        labels = np.concatenate([origin.read(part)["label"] for part in parts])
     negative = np.flatnonzero(labels < 0)
     if len(negative):
         raise ValueError(
             f"Received: label {labels[negative[0]]} in sample {negative[0]}. Expected: classes counted from 0."
         )
     return int(labels.max()) + 1
-
-
-def _largest_label(source: Source, batch: int = 64) -> int:
-    starts = range(0, len(source), batch)
-    parts = (np.arange(start, min(start + batch, len(source))) for start in starts)
-    return max(int(source.read(part)["label"].max()) for part in parts)
 
 
 def _check_fields(source: Source, target: str) -> None:
@@ -160,18 +148,13 @@ def _check_labels(source: Source) -> None:
         )
 
 
-def _check_classes(classes: int, least: int) -> None:
-    if classes < least:
-        raise ValueError(f"Received: classes={classes}. Expected: {least} or more.")
-
-
 def _refuse_beyond(
-    found: np.ndarray, indices: Sequence[int] | np.ndarray, classes: int, what: str
+    numbers: np.ndarray, indices: Sequence[int] | np.ndarray, classes: int, what: str
 ) -> None:
     """Refuse the first of these samples whose class number is out of range."""
-    wrong = np.flatnonzero((found < 0) | (found >= classes))
+    wrong = np.flatnonzero((numbers < 0) | (numbers >= classes))
     if len(wrong):
         raise ValueError(
-            f"Received: {what} {found[wrong[0]]} in sample {indices[wrong[0]]}. Expected: 0 to {classes - 1}; "
+            f"Received: {what} {numbers[wrong[0]]} in sample {indices[wrong[0]]}. Expected: 0 to {classes - 1}; "
             "correct the sample, or increase the number of classes."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ddl.data import sharding
-from ddl.ranges import check_choice
+from ddl.ranges import Range, check_choice, check_ranges
 
 ORDERS = ("global", "contiguous")
+_RANGES = {**dict.fromkeys(("count", "per_rank_batch_size", "size"), Range(1)), "seed": Range(0)}
 
 
 @dataclass(frozen=True, order=True)
@@ -33,10 +35,8 @@ class SampleOrder:
     Attributes:
         kind: "global": each step of an epoch's permutation is divided among the ranks, so that the result does not
             depend on the number of ranks. "contiguous": each rank permutes and reads only its own block.
-        count: total number of samples.
         per_rank_batch_size: samples per rank and step; the last step may have fewer.
         size: number of ranks.
-        seed: seed of the permutations.
     """
 
     kind: str
@@ -46,13 +46,8 @@ class SampleOrder:
     seed: int
 
     def __post_init__(self) -> None:
-        """Refuse invalid values."""
         check_choice("order", self.kind, ORDERS)
-        for name, least in (("count", 1), ("per_rank_batch_size", 1), ("size", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"Received: {name}={getattr(self, name)}. Expected: {least} or more."
-                )
+        check_ranges(vars(self), _RANGES, "a sample order")
 
     @property
     def global_batch_size(self) -> int:
@@ -63,7 +58,7 @@ class SampleOrder:
     def steps_per_epoch(self) -> int:
         """Steps in which every sample is seen once; the same on every rank."""
         if self.kind == "global":
-            return sharding.steps_per_epoch(self.count, self.global_batch_size)
+            return math.ceil(self.count / self.global_batch_size)
         return sharding.evaluation_steps(self.count, self.per_rank_batch_size, self.size)
 
     @property
@@ -109,12 +104,11 @@ class SampleOrder:
         """
         then = SampleOrder(**{name: state[name] for name in self.__dataclass_fields__})
         position = Position(state["epoch"], state["step"])
-        bound = ["kind", "count", "seed"]
-        if position.step and self.kind == "contiguous":
-            bound += ["size"]
+        fixed = ["kind", "count", "seed"]
         if position.step:
-            bound += ["global_batch_size"]
-        for name in bound:
+            fixed += ["size"] if self.kind == "contiguous" else []
+            fixed += ["global_batch_size"]
+        for name in fixed:
             if getattr(self, name) != getattr(then, name):
                 raise ValueError(
                     f"Received: {name}={getattr(self, name)}, but {getattr(then, name)} in the checkpoint, at step "

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ddl.data.pictures.conversion import CHANNELS, Conversion, unit_range
-from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 
@@ -66,20 +65,16 @@ class Preprocessing:
                 "Expected: one per class, or none."
             )
 
-    def conversion(
-        self, pixel_limit: int = PIXEL_LIMIT, *, resizes: bool = True
-    ) -> Conversion | None:
+    def conversion(self, *, resizes: bool = True) -> Conversion | None:
         """Return the conversion of picture files; None if no picture can have the model's channels.
 
-        Args:
-            pixel_limit: larger pictures are refused.
-            resizes: whether pictures are also resized to the size used in training.
+        With `resizes`, pictures are also resized to the size used in training.
         """
         names = {count: name for name, count in CHANNELS.items()}
         if self.axes != 2 or self.channels not in names:
             return None
         size = self.image_size if resizes else None
-        return Conversion(size, names[self.channels], self.bits, pixel_limit=pixel_limit)
+        return Conversion(size, names[self.channels], self.bits)
 
     def model_input(self, picture: np.ndarray, *, resizes: bool = True) -> np.ndarray:
         """Convert a uint8 or uint16 picture (H, W, 1|3|4) to the model's input, float32 from 0 to 1."""

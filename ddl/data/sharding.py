@@ -28,11 +28,6 @@ def shard_bounds(count: int, rank: int, size: int) -> tuple[int, int]:
     return start, start + block + (rank < longer)
 
 
-def steps_per_epoch(count: int, global_batch_size: int) -> int:
-    """Return the number of steps in which every sample is seen once; the last may be short."""
-    return math.ceil(count / global_batch_size)
-
-
 def evaluation_steps(count: int, per_rank_batch_size: int, size: int) -> int:
     """Return the steps in which the longest block of `count` samples is seen once."""
     return math.ceil(shard_bounds(count, 0, size)[1] / per_rank_batch_size)

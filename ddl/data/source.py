@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,11 @@ class Field:
 
     shape: tuple[int, ...]
     dtype: np.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes, per sample."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 class Source(ABC):
@@ -89,7 +95,7 @@ class Source(ABC):
 
 
 class View(Source):
-    """A changed view of another source. By default it passes everything on."""
+    """A changed view of another source. By default it passes everything on except `read` and `read_column`."""
 
     source: Source
 
@@ -98,26 +104,21 @@ class View(Source):
         self.source = source
         self.fields = source.fields
 
+    def __len__(self) -> int:
+        return len(self.source)
+
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:
-        """A name for each label, where they are known."""
         return self.source.class_names
 
     @property
     def manifest(self) -> Mapping[str, Any]:
-        """What `prepare_data` wrote about the file, or nothing."""
         return self.source.manifest
 
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.source)
-
     def name_of(self, index: int) -> str:
-        """Return the name of a sample."""
         return self.source.name_of(index)
 
     def close(self) -> None:
-        """Close the underlying source."""
         self.source.close()
 
 
@@ -130,20 +131,16 @@ class Subset(View):
         self.indices = checked_indices(indices, len(source))
 
     def __len__(self) -> int:
-        """Return the number of samples."""
         return len(self.indices)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Return the samples with these indices of the subset."""
         return self.source.read(self.indices[checked_indices(indices, len(self))])
 
     def read_column(self, name: str) -> np.ndarray | None:
-        """Return a field of all samples, or None where that means reading everything."""
         column = self.source.read_column(name)
         return None if column is None else column[self.indices]
 
     def name_of(self, index: int) -> str:
-        """Return the name of a sample of the subset."""
         return self.source.name_of(int(self.indices[index]))
 
 
@@ -162,14 +159,12 @@ def empty_batch(fields: Mapping[str, Field], count: int) -> dict[str, np.ndarray
 def checked_indices(indices: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
     """Return `indices` as int64, or raise ValueError unless they are a list of integers from 0 to `count` - 1."""
     array = np.asarray(indices)
-    if array.size == 0 and array.ndim == 1:
-        return array.astype(np.int64)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(
             f"Received: indices of dtype {array.dtype} and shape {array.shape}. "
             "Expected: a list of integers."
         )
-    if array.min() < 0 or array.max() >= count:
-        wrong = array.min() if array.min() < 0 else array.max()
-        raise ValueError(f"Received: index {wrong}. Expected: 0 to {count - 1}.")
+    wrong = array[(array < 0) | (array >= count)]
+    if len(wrong):
+        raise ValueError(f"Received: index {wrong[0]}. Expected: 0 to {count - 1}.")
     return array.astype(np.int64)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from ddl.ranges import Range, check_ranges
+
 SPLITS = ("train", "validation", "test")
+_RANGES = dict.fromkeys(("validation", "test"), Range(0, 1, below=True))
 
 
 def split_samples(count: int, validation: float, test: float, seed: int) -> np.ndarray:
@@ -15,9 +17,7 @@ def split_samples(count: int, validation: float, test: float, seed: int) -> np.n
 
     The parts are rounded to whole samples; a fraction above 0 gets at least one, and so does training.
     """
-    for name, fraction in (("validation", validation), ("test", test)):
-        if not (math.isfinite(fraction) and 0 <= fraction < 1):
-            raise ValueError(f"Received: {name}={fraction}. Expected: 0 to below 1.")
+    check_ranges({"validation": validation, "test": test}, _RANGES, "splits")
     if validation + test >= 1:
         raise ValueError(
             f"Received: validation={validation}, test={test}, which leave no training samples. Expected: a sum "

@@ -1,1 +1,1 @@
-"""A name and its options -> a Keras model. Knows nothing of ranks or of data."""
+"""Keras models, built from a name and options. Does not know about ranks or data."""

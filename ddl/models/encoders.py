@@ -1,14 +1,12 @@
-"""Which of `keras.applications` can carry a U-Net, and what pictures each was trained on. Loads no framework."""
+"""The networks of `keras.applications` that a U-Net can use as encoder, and how each scales pictures. No TensorFlow."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ddl.ranges import check_choice
 
-# Every model's pictures come in 0..1. What the published weights saw instead, by Keras's own names:
-#   "caffe": 0..255, blue first, minus the mean of ImageNet;  "tf": -1..1;  "torch": minus mean, over deviation;
-#   "raw": 0..255, because the model scales inside.
+# Our pictures are from 0 to 1. The published weights were trained on other scales, which Keras calls:
+#   "caffe": 0..255, blue first, minus ImageNet's mean;  "tf": -1..1;  "torch": minus mean, divided by deviation;
+#   "raw": 0..255, which the model scales itself.
 _CAFFE = ("ResNet50", "ResNet101", "ResNet152", "VGG16", "VGG19")
 _TF = (
     "NASNetMobile",
@@ -33,33 +31,22 @@ ENCODERS: dict[str, tuple[str, str]] = {
     for pictures, names in {"caffe": _CAFFE, "tf": _TF, "torch": _TORCH, "raw": _RAW}.items()
     for name in names
 }
-"""Name -> class in `keras.applications`, and the pictures that it expects."""
+"""Name -> class in `keras.applications`, and its picture scaling."""
 
-REFUSED = {
-    name.lower(): f"{name}'s convolutions cut the edges off, so its features fit no picture"
-    for name in ("InceptionV3", "InceptionResNetV2", "Xception")
-}
-"""Name -> why it cannot carry a U-Net."""
+REFUSED = ("inceptionv3", "inceptionresnetv2", "xception")
+"""Networks that crop the edges in their convolutions."""
 
 _ALIASES = {"efficientnet": "efficientnetb0", "efficientnetv2": "efficientnetv2b0"}
 
 
 def find_encoder(name: str) -> tuple[str, str]:
-    """Return the class's name in `keras.applications` and the pictures that it expects."""
+    """Return the class's name in `keras.applications` and its picture scaling."""
     key = name.lower()
     key = _ALIASES.get(key, key)
     if key in REFUSED:
         raise ValueError(
-            f"Received: encoder={name!r}. {REFUSED[key]}. Expected one of: {', '.join(ENCODERS)}."
+            f"Received: encoder={name!r}, which crops the edges, so its features do not align with the picture. "
+            f"Expected one of: {', '.join(ENCODERS)}."
         )
     check_choice("encoder", key, ENCODERS)
     return ENCODERS[key]
-
-
-def check_weights_file(weights_file: str | None) -> None:
-    """Refuse a file that is not on this machine."""
-    if weights_file is not None and not Path(weights_file).is_file():
-        raise ValueError(
-            f"Received: weights_file={weights_file}, which is no file. Expected: a file of weights on this machine "
-            "(nothing is downloaded), or none."
-        )

@@ -1,4 +1,4 @@
-"""The kinds of normalization that every family of models offers."""
+"""The kinds of normalization that every model family offers."""
 
 from __future__ import annotations
 
@@ -8,32 +8,24 @@ from typing import Any
 from ddl.ranges import check_choice
 
 NORMS = ("sync", "batch", "group", "none")
-"""Batch normalization over all ranks, over this rank's part alone, group normalization, or none."""
+"""Batch normalization over all ranks, batch normalization per rank, group normalization, or none."""
 
-
-# Keras's 0.99 needs some 500 steps before the moving statistics fit the model; short runs would be
-# validated with wrong ones.
+# Keras's 0.99 needs about 500 steps until the moving statistics fit the model, so validation of short
+# runs would be wrong.
 MOMENTUM = 0.9
 
 
 def normalize(
-    features: Any,
-    channels: int,
-    norm: str,
-    *,
-    name: str | None = None,
-    gamma: str = "ones",
-    momentum: float = MOMENTUM,
+    features: Any, norm: str, *, name: str, gamma: str = "ones", momentum: float = MOMENTUM
 ) -> Any:
-    """Return the features normalized as `norm` says: (N, ..., channels) -> the same shape.
+    """Return normalized features: (N, ..., channels) -> the same shape.
 
     Args:
-        features: what comes out of a convolution.
-        channels: its channels; "group" splits them into 8 groups, or as many as divide both.
-        norm: one of `NORMS`.
-        name: of the layer.
-        gamma: what the scale starts from: "ones", or "zeros" for a branch that starts as nothing.
-        momentum: of the moving statistics of batch normalization.
+        features: output of a convolution.
+        norm: one of `NORMS`. "group" uses 8 groups, or as many as divide both 8 and the channels.
+        name: name of the layer.
+        gamma: initial scale: "ones", or "zeros" for a branch that should start without effect.
+        momentum: momentum of batch normalization's moving statistics.
     """
     import keras
 
@@ -41,7 +33,7 @@ def normalize(
     if norm == "none":
         return features
     if norm == "group":
-        groups = math.gcd(8, channels)
+        groups = math.gcd(8, features.shape[-1])
         return keras.layers.GroupNormalization(groups, gamma_initializer=gamma, name=name)(features)
     return keras.layers.BatchNormalization(
         synchronized=norm == "sync", momentum=momentum, gamma_initializer=gamma, name=name

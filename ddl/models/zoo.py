@@ -1,13 +1,17 @@
-"""The table of models: a name and its options -> a Keras model. Listing and checking import no TensorFlow."""
+"""The table of models: a name and its options -> a Keras model. Listing and checking import no TensorFlow.
+
+Every front door checks a model's options here, so the builders do not check them again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
-from ddl.models.encoders import check_weights_file, find_encoder
+from ddl.models.encoders import find_encoder
 from ddl.models.norms import NORMS
 from ddl.ranges import Range, check_choice
 
@@ -22,13 +26,13 @@ _CIFAR_DEPTHS, _DEPTHS = (20, 32, 44, 56, 110), (18, 34, 50, 101, 152)
 
 @dataclass(frozen=True)
 class Sides:
-    """What a model needs of the sides of its input.
+    """The input sizes that a model accepts.
 
     Attributes:
-        multiple: every side is a multiple of it.
-        least: every side has at least so many pixels.
-        axes: numbers of sides that the model takes: 2 for pictures, 3 for volumes.
-        is_fixed: whether the model is built for one size, so that training and validation must agree on it.
+        multiple: every side must be a multiple of this.
+        least: minimum length of every side in pixels.
+        axes: allowed numbers of sides: 2 for pictures, 3 for volumes.
+        is_fixed: whether the model is built for one size, which training and validation must then share.
     """
 
     multiple: int = 1
@@ -44,11 +48,16 @@ _SIDES = {
 
 
 def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
-    """Refuse an encoder or a file that does not exist, and options that contradict each other."""
+    """Refuse an unknown encoder, a missing file, and options that contradict each other."""
+    values = {**defaults, **given}
     if "encoder" in given:
         find_encoder(given["encoder"])
-    check_weights_file(given.get("weights_file"))
-    values = {**defaults, **given}
+    weights_file = given.get("weights_file")
+    if weights_file is not None and not Path(weights_file).is_file():
+        raise ValueError(
+            f"Received: weights_file={weights_file}, which is not a file. Expected: a weights file on this machine "
+            "(nothing is downloaded), or none."
+        )
     depth, width = values.get("depth", 0), values.get("width")
     if isinstance(width, tuple) and len(width) != depth + 1:
         raise ValueError(
@@ -58,6 +67,11 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
     if values.get("deep_supervision") and depth < 2:
         raise ValueError(
             f"Received: deep_supervision=true with depth={depth} for {owner}. Expected: a depth of 2 or more."
+        )
+    if values.get("zero_init_gamma") and values["norm"] == "none":
+        raise ValueError(
+            f"Received: zero_init_gamma=true with norm=none for {owner}. Expected: a normalization, which has a "
+            "gamma; or zero_init_gamma=false."
         )
 
 
@@ -87,20 +101,38 @@ MODELS = BuilderTable(
 def build_model(
     name: str, input_shape: Sequence[int | None], classes: int, **options: Any
 ) -> keras.Model:
-    """Return the model of this name: probabilities for each class, of a picture or of each of its pixels.
+    """Return the model of this name. It predicts the probability of each class, per picture or per pixel.
 
     Args:
         name: one of `MODELS`.
-        input_shape: (height, width, channels), for a "unet" also (depth, height, width, channels).
-        classes: 1 ends in a sigmoid, more in a softmax.
+        input_shape: (height, width, channels); for a "unet" also (depth, height, width, channels).
+        classes: 1 for a sigmoid output; more for a softmax.
         **options: those of `MODELS.options(name)`.
     """
+    if name in MODELS.builders:
+        options = MODELS.check(name, **options)
+        _check_input(name, tuple(input_shape), classes, needed_sides(name, options))
     model: keras.Model = MODELS.build(name, input_shape, classes=classes, **options)
     return model
 
 
+def _check_input(name: str, shape: tuple[int | None, ...], classes: int, needed: Sides) -> None:
+    unit, least = needed.multiple, max(needed.multiple, needed.least)
+    fits = (
+        not needed.is_fixed if side is None else side >= least and side % unit == 0
+        for side in shape[:-1]
+    )
+    if len(shape) - 1 not in needed.axes or not all(fits) or not shape[-1] or classes < 1:
+        volumes = " or (depth, height, width, channels)" if 3 in needed.axes else ""
+        sides = f", sides that are multiples of {unit}, at least {least}" if least > 1 else ""
+        raise ValueError(
+            f"Received: input_shape={shape}, classes={classes} for model {name}. Expected: "
+            f"(height, width, channels){volumes}{sides}, with at least one channel and one class."
+        )
+
+
 def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> None:
-    """Add a model of your own, to be trained as `--model NAME` in this process. All ranks must call it.
+    """Register your own model, so that `--model NAME` can train it in this process. All ranks must call it.
 
         def build_net(input_shape, *, classes, width: int = 16):
             return keras.Sequential([keras.Input(input_shape), keras.layers.Conv2D(classes, 3, padding="same")])
@@ -109,8 +141,8 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
 
     Args:
         name: a new name.
-        builder: takes the input shape and the number of classes; its other keyword-only arguments are options.
-        target: what the model predicts: "mask" (a class for each pixel) or "label" (one for the picture).
+        builder: function of the input shape and the number of classes; its other keyword-only arguments are options.
+        target: what the model predicts: "mask" (a class per pixel) or "label" (a class per picture).
     """
     check_choice("target", target, TARGETS)
     MODELS.add(name, builder)
@@ -118,13 +150,13 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
 
 
 def target_of(name: str) -> str:
-    """Return what a model predicts: "mask" (a class for each pixel) or "label" (one for the picture)."""
+    """Return what a model predicts: "mask" (a class per pixel) or "label" (a class per picture)."""
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
 
 
 def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
-    """Return what a model with these options needs of the sides of its input."""
-    if name == "unet":  # it halves them `depth` times
+    """Return the input sizes that a model with these options accepts."""
+    if name == "unet":  # halves every side `depth` times
         default = MODELS.options(name)["depth"].default
         return Sides(multiple=1 << options.get("depth", default), axes=(2, 3))
     return _SIDES.get(name, Sides())

@@ -1,4 +1,4 @@
-"""Inputs from 0 to 1, masks and labels as a loss takes them; a number that is no class is refused by its sample."""
+"""Inputs are from 0 to 1, targets have the loss's dtype, and numbers that are not classes are refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IMAGES = np.stack([make.picture(index) for index in range(6)])
 
 
 def masked(values: list[int], dtype: type = np.uint8) -> Arrays:
-    """Return a source whose i-th mask is full of values[i], but for a corner of 0."""
+    """Return a source whose i-th mask is filled with values[i], except for a corner of 0."""
     masks = np.broadcast_to(np.array(values, dtype)[:, None, None, None], (len(values), 12, 16, 1))
     masks = masks.copy()
     masks[:, 0, 0] = 0
@@ -36,7 +36,7 @@ def labelled(labels: Any) -> Arrays:
 
 
 class Blind(Source):
-    """A source of labels that can tell them only by reading its pictures."""
+    """A source that knows its labels only after reading its pictures."""
 
     def __init__(self, labels: list[int]) -> None:
         self._labels = np.array(labels)
@@ -88,12 +88,15 @@ def test_several_classes_stay_numbers() -> None:
             lambda: MaskSamples(masked([0, 1], np.float32), classes=3),
             "masks of dtype float32 for 3 classes. Expected: integer class numbers",
         ),
-        (lambda: MaskSamples(masked([0, 1]), classes=0), "classes=0. Expected: 1 or more"),
+        (
+            lambda: MaskSamples(masked([0, 1]), classes=0),
+            "classes=0 for masks. Expected: at least 1",
+        ),
         (lambda: MaskSamples(labelled([0, 1])), "data with image, label. Expected: image and mask"),
         (lambda: LabelSamples(masked([0, 1]), 2), "Expected: image and label"),
-        (lambda: LabelSamples(labelled([0, 1]), 1), "classes=1. Expected: 2 or more"),
+        (lambda: LabelSamples(labelled([0, 1]), 1), "classes=1 for labels. Expected: at least 2"),
         (lambda: LabelSamples(labelled([0.0, 1.0]), 2), "dtype float64. Expected: one integer"),
-        # Where labels can be told cheaply, all are looked at before anything starts.
+        # Sources that list their labels are checked before anything starts.
         (lambda: LabelSamples(labelled([0, 1, 2]), 2), "label 2 in sample 2. Expected: 0 to 1"),
         (lambda: LabelSamples(labelled([0, -1]), 2), "label -1 in sample 1"),
         (
@@ -102,10 +105,12 @@ def test_several_classes_stay_numbers() -> None:
         ),
         (lambda: LabelSamples(Blind([0, 1, 5]), 5).read([0, 2]), "label 5 in sample 2"),
         (lambda: count_classes(masked([0, 1])), "Expected: image and label"),
-        (lambda: ArraySamples(np.zeros(3), np.zeros(2)), "3 inputs and 2 targets"),
+        (lambda: ArraySamples(np.zeros(3), np.zeros(2)), "3 of inputs, 2 of targets"),
     ],
 )
-def test_what_is_no_class_is_refused(make_samples: Callable[[], object], message: str) -> None:
+def test_numbers_that_are_not_classes_are_refused(
+    make_samples: Callable[[], object], message: str
+) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         make_samples()
     assert "\n" not in str(caught.value)
@@ -147,7 +152,7 @@ def test_faces_are_real_pictures_of_both_kinds(tmp_path: Path) -> None:
     assert darker[batch["label"] == 1].mean() > 0.8
 
 
-def test_a_folder_called_faces_goes_before(tmp_path: Path) -> None:
+def test_a_folder_called_faces_takes_precedence(tmp_path: Path) -> None:
     make.classes(tmp_path / "faces")
     code = "from ddl.data.sources import open_source as o; print(len(o('faces')), len(o('faces', 'faces')))"
     root = str(Path(__file__).parents[2])

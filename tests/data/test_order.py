@@ -1,4 +1,4 @@
-"""Either order: every sample once an epoch, equal steps on all ranks, and the same remaining samples after a stop."""
+"""Both orders: each sample once per epoch, equal steps on all ranks, and the same remaining samples after a resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page about data knows every format, augmentation and policy."""
+"""The page about data lists every format, augmentation and cache policy."""
 
 from __future__ import annotations
 

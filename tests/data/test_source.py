@@ -1,4 +1,4 @@
-"""A source of one's own needs three members; views pass on what they do not change."""
+"""Your own source needs three members, and views pass on everything that they do not change."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_inputs_are_scaled_once_and_by_their_depth() -> None:
     assert source.read([1])["image"].tolist() == [[[[255]]]]
 
 
-def test_a_class_that_is_no_source_is_refused_by_its_name() -> None:
+def test_an_object_that_is_not_a_source_is_refused() -> None:
     class Own:
         pass
 

@@ -1,4 +1,4 @@
-"""Whether a saved model loads where this package does not exist, and still says the same."""
+"""Checks that a saved model loads without this package and predicts the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def loads_in_plain_keras(model: keras.Model, folder: Path) -> None:
 
 
 def predict(path: Path, images: np.ndarray) -> np.ndarray:
-    """Load a model and return what it predicts."""
+    """Load a model and return its predictions."""
     return np.asarray(keras.models.load_model(path)(images, training=False))
 
 

@@ -1,4 +1,4 @@
-"""The small network has the parameters of the one it is measured against, and refuses what has no place in it."""
+"""The small network's parameter count, and the inputs that it refuses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from ddl.models.zoo import build_model, target_of
 
 
-def test_it_has_the_parameters_of_its_model() -> None:
+def test_the_small_network_has_the_published_parameters() -> None:
     model = build_model("cnn", (28, 28, 1), 10)
     assert model.count_params() == 40 + 296 + 147_584 + 1_290
     assert model.output_shape == (None, 10)
@@ -18,6 +18,6 @@ def test_it_has_the_parameters_of_its_model() -> None:
 @pytest.mark.parametrize(
     ("shape", "options"), [((5, 28, 1), {}), ((28, 28), {}), ((28, 28, 1), {"dense": 0})]
 )
-def test_what_has_no_place_is_refused(shape: tuple[int, ...], options: dict[str, int]) -> None:
+def test_an_impossible_model_is_refused(shape: tuple[int, ...], options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"Received: .* Expected: "):
         build_model("cnn", shape, 10, **options)

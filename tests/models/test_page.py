@@ -1,4 +1,4 @@
-"""The page about models names every model, loss, metric and option, with the counts and defaults that hold."""
+"""The page about models lists every model, loss, metric and option with its default."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 
 from ddl.models.norms import NORMS
 from ddl.models.resnet import CIFAR_DEPTHS, build_cifar_resnet, build_resnet
+from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
 
 
@@ -19,7 +20,7 @@ def trainable(model: keras.Model) -> int:
 
 @pytest.mark.parametrize(
     ("depth", "parameters"),
-    # As torchvision counts them.
+    # The counts of torchvision.
     [(18, 11_689_512), (34, 21_797_672), (50, 25_557_032), (101, 44_549_160), (152, 60_192_808)],
 )
 def test_the_published_parameter_counts(depth: int, parameters: int) -> None:
@@ -30,7 +31,7 @@ def test_the_published_parameter_counts(depth: int, parameters: int) -> None:
 
 @pytest.mark.parametrize("depth", CIFAR_DEPTHS)
 def test_the_cifar_parameter_counts(depth: int) -> None:
-    """Counted from the paper's table: n blocks of two convolutions a stage, no parameters in shortcuts.
+    """Counted from the paper's table: n blocks of two convolutions per stage, no parameters in shortcuts.
 
     Stem 3*3*3*16; 2n convolutions 16 -> 16; 16 -> 32 and 2n - 1 of 32 -> 32; 32 -> 64 and 2n - 1 of 64 -> 64; two
     numbers for each channel of every normalization; 64 * 10 + 10 for the classes. For n = 3: 432 + 6 * 2,304
@@ -63,7 +64,7 @@ def test_a_small_picture_keeps_its_size_in_the_first_stage() -> None:
 
 
 def test_a_padded_shortcut_is_every_second_pixel_and_zeros() -> None:
-    """With gamma 0 a block is its shortcut, so the stages say what the shortcuts do."""
+    """With gamma 0 a block equals its shortcut, so the output of a stage shows the shortcuts."""
     model = build_cifar_resnet((8, 8, 1), depth=20, width=3, zero_init_gamma=True)
     images = np.random.default_rng(0).random((1, 8, 8, 1), dtype=np.float32)
     names = ("stem_relu", "stage_2_block_1_relu")
@@ -99,7 +100,7 @@ def test_one_step_changes_every_weight(build, norm: str) -> None:
     assert bool(biases) == (norm == "none")
 
 
-def test_zero_gamma_is_that_of_the_last_normalization_of_a_block() -> None:
+def test_zero_gamma_applies_to_the_last_normalization_of_a_block() -> None:
     model = build_resnet((32, 32, 3), depth=50, width=2, norm="group", zero_init_gamma=True)
     gammas = {layer.name: layer.gamma for layer in model.layers if hasattr(layer, "gamma")}
     zeros = {name for name, gamma in gammas.items() if not np.any(gamma)}
@@ -110,16 +111,16 @@ def test_saved_models_load_without_this_package(tmp_path: Path) -> None:
     loads_in_plain_keras(build_cifar_resnet((9, 9, 1), classes=1, width=2), tmp_path)
 
 
-def test_what_cannot_be_built_is_refused() -> None:
+def test_an_impossible_model_is_refused() -> None:
     with pytest.raises(ValueError, match=r"depth=20. Expected one of: 18, 34, 50, 101, 152"):
         build_resnet((32, 32, 3), depth=20)
     with pytest.raises(ValueError, match=r"depth=18. Expected one of: 20, 32, 44, 56, 110"):
         build_cifar_resnet((32, 32, 3), depth=18)
     with pytest.raises(ValueError, match="a normalization, which has a gamma"):
-        build_resnet((32, 32, 3), norm="none", zero_init_gamma=True)
+        build_model("resnet18", (32, 32, 3), 10, norm="none", zero_init_gamma=True)
     with pytest.raises(ValueError, match="Expected one of: sync, batch, group, none"):
         build_resnet((32, 32, 3), norm="layer")
     with pytest.raises(ValueError, match="height, width, channels"):
-        build_resnet((32, 3))
+        build_model("resnet18", (32, 3), 10)
     with pytest.raises(ValueError, match="classes=0"):
-        build_resnet((32, 32, 3), classes=0)
+        build_model("resnet20", (32, 32, 3), 0)

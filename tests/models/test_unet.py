@@ -1,4 +1,4 @@
-"""The U-Net's shapes and parameter counts, what it learns with, and what it refuses."""
+"""The U-Net's shapes, parameter counts and gradients, and the inputs that it refuses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from ddl.models.norms import NORMS
 from ddl.models.unet import build_seed_unet, build_unet, main_output
+from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
 
 OPTIONS: list[dict[str, Any]] = [
@@ -21,7 +22,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_mask_of_the_size_of_the_picture_comes_out(norm: str) -> None:
+def test_the_mask_has_the_size_of_the_picture(norm: str) -> None:
     model = build_unet((32, 48, 3), width=4, depth=2, norm=norm)
     mask = np.asarray(model(np.ones((2, 32, 48, 3))))
     assert mask.shape == (2, 32, 48, 1)
@@ -46,7 +47,7 @@ def test_every_option_fits_pictures_and_volumes(
     assert model(np.ones((*shape, 2))).shape == (*shape, 2)
 
 
-def test_what_a_width_a_level_means() -> None:
+def test_a_list_of_widths_sets_the_channels_of_each_level() -> None:
     doubled = build_unet((16, 16, 1), width=4, depth=2)
     listed = build_unet((16, 16, 1), width=(4, 8, 16), depth=2)
     assert doubled.count_params() == listed.count_params()
@@ -56,7 +57,7 @@ def test_what_a_width_a_level_means() -> None:
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("more", [{}, {"residual": True, "attention": True, "transposed": False}])
 def test_one_step_reaches_every_weight(norm: str, more: dict[str, Any]) -> None:
-    """No weight is without a gradient, and no bias hides in front of a batch normalization."""
+    """Every weight has a gradient, so there is no bias before a batch normalization."""
     import tensorflow as tf
 
     keras.utils.set_random_seed(1)
@@ -124,7 +125,7 @@ def test_a_saved_model_loads_without_this_package(tmp_path: Any) -> None:
 
 
 def test_layers_have_the_same_names_however_many_models_were_built() -> None:
-    """So that weights can be taken over, and layers frozen, by name."""
+    """Names allow transferring weights and freezing layers."""
     options = {"width": 2, "depth": 2, "attention": True, "residual": True, "dropout": 0.1}
     first, second = (build_unet((16, 16, 1), **options) for _ in range(2))
     names = [layer.name for layer in first.layers]
@@ -132,20 +133,24 @@ def test_layers_have_the_same_names_however_many_models_were_built() -> None:
     assert {"down_0_conv_1", "bottom_norm_2", "up_1_enter_conv", "mask"} <= set(names)
 
 
-def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="Expected one of: sync, batch, group, none"):
-        build_unet((16, 16, 1), norm="layer")
-    with pytest.raises(ValueError, match=r"multiples of 2\*\*depth = 16"):
-        build_unet((24, 24, 1))
-    with pytest.raises(ValueError, match=r"multiples of 2\*\*depth = 16"):
-        build_unet((16, 1))
-    with pytest.raises(ValueError, match=r"depth \+ 1 = 5 of them"):
-        build_unet((16, 16, 1), width=(8, 16))
-    with pytest.raises(ValueError, match="dropout=1"):
-        build_unet((16, 16, 1), dropout=1)
-    with pytest.raises(ValueError, match="depth 2 or more"):
-        build_unet((16, 16, 1), depth=1, deep_supervision=True)
-    with pytest.raises(ValueError, match="classes=0"):
-        build_unet((16, 16, 1), classes=0)
-    with pytest.raises(ValueError, match=r"multiples of 2\*\*depth = 128"):
-        build_seed_unet((500, 500, 3))
+@pytest.mark.parametrize(
+    ("name", "shape", "classes", "options", "message"),
+    [
+        ("unet", (16, 16, 1), 1, {"norm": "layer"}, "one of: sync, batch, group, none"),
+        ("unet", (24, 24, 1), 1, {}, r"or \(depth, .*multiples of 16, at least 16"),
+        ("unet", (16, 1), 1, {}, r"input_shape=\(16, 1\), classes=1 for model unet"),
+        ("unet", (16, 16, 0), 1, {}, "at least one channel and one class"),
+        ("unet", (16, 16, 1), 0, {}, "classes=0"),
+        ("unet", (16, 16, 1), 1, {"width": (8, 16)}, r"depth \+ 1 = 5 of them"),
+        ("unet", (16, 16, 1), 1, {"width": (8, 0), "depth": 1}, "width=0 .*at least 1"),
+        ("unet", (16, 16, 1), 1, {"dropout": 1}, "dropout=1"),
+        ("unet", (16, 16, 1), 1, {"depth": 1, "deep_supervision": True}, "depth of 2 or more"),
+        ("unet_seed", (500, 500, 3), 1, {}, r"\(height, width, channels\), .*multiples of 128"),
+        ("unet_seed", (128, 128, 128, 3), 1, {}, r"Expected: \(height, width, channels\), sides"),
+    ],
+)
+def test_an_impossible_model_is_refused(
+    name: str, shape: tuple[int, ...], classes: int, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_model(name, shape, classes, **options)

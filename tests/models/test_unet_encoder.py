@@ -1,4 +1,4 @@
-"""A U-Net on networks of `keras.applications`: their skips, pictures and weights."""
+"""U-Nets on networks of `keras.applications`: skip connections, picture scaling and weights."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from ddl.models.encoders import ENCODERS, find_encoder
 from ddl.models.unet_encoder import build_encoder_unet, scaled_pictures, skips_by_level
+from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
 
 SMALL = (64, 96, 3)
@@ -18,7 +19,7 @@ SMALL = (64, 96, 3)
 @pytest.mark.parametrize(
     ("encoder", "skips"),
     [
-        # Those that published U-Nets take: the last map before each halving.
+        # As in published U-Nets: the last feature map before each halving.
         ("vgg16", {0: 64, 1: 128, 2: 256, 3: 512, 4: 512}),
         ("resnet50", {1: 64, 2: 256, 3: 512, 4: 1024}),
         ("mobilenetv2", {1: 96, 2: 144, 3: 192, 4: 576}),
@@ -73,23 +74,24 @@ def test_a_step_on_a_vgg_and_its_saving(tmp_path: Path) -> None:
     images = np.random.default_rng(0).random((2, 64, 64, 3), dtype=np.float32)
     model.fit(images, (images[..., :1] > 0.5).astype(int), verbose=0)
     assert (before != model.get_layer("block1_conv1").kernel.numpy()).any()
-    loads_in_plain_keras(model, tmp_path)  # with the channels turned round inside
+    loads_in_plain_keras(model, tmp_path)  # with reversed channels inside the model
 
 
-def test_any_number_of_channels_can_be_learned_from_nothing() -> None:
+def test_an_encoder_takes_any_number_of_channels_without_published_weights() -> None:
     model = build_encoder_unet((64, 64, 5), encoder="mobilenet", width=2, norm="none")
     assert model(np.ones((1, 64, 64, 5))).shape == (1, 64, 64, 1)
 
 
-def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"cut the edges off.*Expected one of: resnet50,"):
-        build_encoder_unet(SMALL, encoder="Xception")
+def test_an_impossible_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"crops the edges.*Expected one of: resnet50,"):
+        build_model("unet_encoder", SMALL, 1, encoder="Xception")
     with pytest.raises(ValueError, match=r"encoder='alexnet'.*vgg16"):
-        build_encoder_unet(SMALL, encoder="alexnet")
-    with pytest.raises(ValueError, match="multiples of 32, at least 64"):
-        build_encoder_unet((32, 64, 3))
+        build_model("unet_encoder", SMALL, 1, encoder="alexnet")
+    for shape in ((32, 64, 3), (64, None, 3)):
+        with pytest.raises(ValueError, match="multiples of 32, at least 64"):
+            build_model("unet_encoder", shape, 1)
     with pytest.raises(ValueError, match="nothing is downloaded"):
-        build_encoder_unet(SMALL, weights_file="imagenet")
+        build_model("unet_encoder", SMALL, 1, weights_file="imagenet")
     wrong = tmp_path / "wrong.weights.h5"
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save_weights(wrong)
     with pytest.raises(ValueError, match=r"keras.applications.MobileNet with include_top=False"):

@@ -1,4 +1,4 @@
-"""A name and its options give a model; what is unknown lists what is known."""
+"""A name and its options build a model; errors for unknown names list the known ones."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ddl.models.zoo import (
 )
 
 
-def test_texts_become_a_model() -> None:
+def test_options_given_as_texts_build_a_model() -> None:
     options = MODELS.parse("unet", ["width=2,4,4", "depth=2", "norm=none", "residual=yes"])
     model = build_model("unet", (8, 8, 1), 2, **options)
     assert model.output_shape == (None, 8, 8, 2)
 
 
-def test_a_name_has_decided_the_depth() -> None:
+def test_the_name_sets_the_depth() -> None:
     assert "depth" not in MODELS.options("resnet20")
     model = build_model("resnet20", (8, 8, 1), 3, width=2)
     assert model.name == "resnet20"
@@ -31,7 +31,7 @@ def test_a_name_has_decided_the_depth() -> None:
         build_model("resnet20", (8, 8, 1), 3, depth=32)
 
 
-def test_what_is_unknown_lists_what_is_known() -> None:
+def test_errors_for_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"'vnet'. Expected one of: unet, unet_seed"):
         build_model("vnet", (8, 8, 1), 2)
     with pytest.raises(ValueError, match=r"'heads'. Expected: width, depth, norm"):

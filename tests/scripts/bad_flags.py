@@ -74,7 +74,7 @@ TRAIN_UNET = {
     "--model-option depth=2 depth=3": "option 'depth' of model unet twice",
     "--model-option deep_supervision=1 depth=1": "deep_supervision=true with depth=1",
     "--model unet_encoder --model-option encoder=vgg": "Received: encoder='vgg'. Expected one of: resnet50,",
-    "--model unet_encoder --model-option weights_file=none.h5": "weights_file=none.h5, which is no file",
+    "--model unet_encoder --model-option weights_file=none.h5": "weights_file=none.h5, which is not a file",
     "--loss-option smooth=0": "smooth=0.0 for loss dice_crossentropy. Expected: at least",
     "--loss-option alpha=0.5": "Unknown option of loss dice_crossentropy. Received: 'alpha'",
     "--metric-option iou.k=1": "Unknown option of metric iou. Received: 'k'. Expected: none",

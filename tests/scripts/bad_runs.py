@@ -156,7 +156,11 @@ PREPARE = [
     Row("prepare_data in a.h5 --bits 12", "bits=12. Expected one of: 8, 16", pairs),
     Row("prepare_data in a.h5 --bits eight", "bits='eight'. Expected: a whole number", pairs),
     Row("prepare_data in a.h5 --image-size 1x2x3", "image_size='1x2x3'. Expected: pixels", pairs),
-    Row("prepare_data in a.h5 --validation nan", "validation=nan. Expected: 0 to below 1", pairs),
+    Row(
+        "prepare_data in a.h5 --validation nan",
+        "validation=nan for splits. Expected: at least 0, below 1",
+        pairs,
+    ),
     Row(
         "prepare_data in a.h5 --validation 0.5 --test 0.5", "which leave no training samples", pairs
     ),

@@ -17,6 +17,7 @@ from scipy import ndimage
 from ddl.options import Size
 from ddl.ranges import Range, check_ranges
 
+_Parts = list[np.ndarray]  # the picture, and its mask if it has one
 _STREAM = 0x617567  # separates these draws from others with the same seed
 _RANGES = {
     "rotation_degrees": Range(0, 180),
@@ -65,7 +66,6 @@ class Augmentation:
     crop_foreground: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse invalid values."""
         check_ranges(vars(self), _RANGES, "augmentation")
         sides = self.crop_size
         if isinstance(sides, tuple) and len(sides) not in (2, 3):
@@ -76,28 +76,33 @@ class Augmentation:
     def __call__(
         self, picture: np.ndarray, mask: np.ndarray | None, *, seed: int, epoch: int, index: int
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the sample as it looks in this epoch.
+        """Return the sample as it looks in this epoch, with unchanged dtypes, and cropped if `crop_size` is given.
 
         Args:
             picture: (height, width, channels) or (depth, height, width, channels), float, from 0 to 1. Not changed.
             mask: of the picture's size, (..., 1), any dtype; None for a sample with a label instead.
-            seed: the seed of the run.
-            epoch: the current epoch.
             index: index of the sample in its source.
-
-        Returns:
-            Both with unchanged dtype, and cropped to `crop_size` if it is given.
         """
-        self._check(picture, mask)
+        if picture.dtype.kind != "f":
+            raise ValueError(
+                f"Received: a picture of dtype {picture.dtype}. Expected: float, from 0 to 1."
+            )
+        if mask is not None and mask.shape[:-1] != picture.shape[:-1]:
+            raise ValueError(
+                f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. "
+                "Expected: the same height and width."
+            )
+        self.crop_of(picture.shape)
         rng = np.random.Generator(np.random.PCG64([seed, epoch, index, _STREAM]))
+        parts = [picture] if mask is None else [picture, mask]
         # The order of draws is part of the result. Options that are off still draw, so that turning one on
         # does not change the others.
-        turned = self._turned(rng, picture, mask)
-        warped = self._warped(rng, *turned)
-        cropped, cropped_mask = self._cropped(rng, *warped)
-        coloured = self._coloured(rng, cropped).astype(picture.dtype, copy=False)
-        contiguous = None if cropped_mask is None else np.ascontiguousarray(cropped_mask)
-        return np.ascontiguousarray(coloured), contiguous
+        parts = self._turned(rng, parts)
+        parts = self._warped(rng, parts)
+        parts = self._cropped(rng, parts)
+        parts[0] = self._coloured(rng, parts[0]).astype(picture.dtype, copy=False)
+        changed, *masks = map(np.ascontiguousarray, parts)
+        return changed, masks[0] if masks else None
 
     def crop_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the output sides for a picture or volume of shape (..., channels), or refuse its shape."""
@@ -117,24 +122,9 @@ class Augmentation:
             )
         return crop
 
-    def _check(self, picture: np.ndarray, mask: np.ndarray | None) -> None:
-        if picture.ndim not in (3, 4) or picture.dtype.kind != "f":
-            raise ValueError(
-                f"Received: a picture of shape {picture.shape} and dtype {picture.dtype}. "
-                "Expected: (height, width, channels), float, from 0 to 1."
-            )
-        if mask is not None and mask.shape[:-1] != picture.shape[:-1]:
-            raise ValueError(
-                f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. "
-                "Expected: the same height and width."
-            )
-        self.crop_of(picture.shape)
-
-    def _turned(
-        self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def _turned(self, rng: np.random.Generator, parts: _Parts) -> _Parts:
         """Flip and rotate by right angles; pixel values do not change."""
-        sides = picture.shape[:-1]
+        sides = parts[0].shape[:-1]
         flips = rng.random(len(sides)) < 0.5
         turns = int(rng.integers(4))
         plane, quarters = _SIDES[rng.integers(6) if len(sides) == 3 else 0]
@@ -143,37 +133,28 @@ class Augmentation:
         if len(set(sides)) > 1:
             quarters = 0  # not a cube: rotate only in the plane of height and width
 
-        def turn(array: np.ndarray) -> np.ndarray:
-            axes = tuple(np.flatnonzero(flips).tolist()) if self.flip else ()
-            flipped = np.flip(array, axes)
-            if not self.right_angles:
-                return flipped
-            return np.rot90(np.rot90(flipped, quarters, plane), turns, (-3, -2))
+        axes = tuple(np.flatnonzero(flips).tolist()) if self.flip else ()
+        parts = [np.flip(part, axes) for part in parts]
+        if self.right_angles:
+            parts = [np.rot90(np.rot90(part, quarters, plane), turns, (-3, -2)) for part in parts]
+        return parts
 
-        return turn(picture), None if mask is None else turn(mask)
-
-    def _warped(
-        self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def _warped(self, rng: np.random.Generator, parts: _Parts) -> _Parts:
         """Rotate, zoom and deform in one pass, so that pixels are interpolated only once."""
-        shape = picture.shape[:-1]
+        shape = parts[0].shape[:-1]
         angle = math.radians(rng.uniform(-1, 1) * self.rotation_degrees)
         zoom = (1 + self.zoom) ** rng.uniform(-1, 1)
         elastic = np.random.Generator(np.random.PCG64(int(rng.integers(1 << 62))))
         if not (self.rotation_degrees or self.zoom or self.elastic_pixels):
-            return picture, mask
+            return parts
         centre = (np.array(shape) - 1) / 2
         places = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) - centre
         turn = _rotation(angle) if len(shape) == 2 else _rotation_about(rng.normal(size=3), angle)
         places = np.moveaxis(places @ turn.T / zoom + centre, -1, 0)
         if self.elastic_pixels:
             places = places + self._displacement(elastic, shape)
-        channels = [_sampled(picture[..., c], places, 1) for c in range(picture.shape[-1])]
-        warped_mask = None
-        if mask is not None:
-            planes = [_sampled(mask[..., c], places, 0) for c in range(mask.shape[-1])]
-            warped_mask = np.stack(planes, -1)
-        return np.stack(channels, -1), warped_mask
+        # Linear for the picture, nearest for the mask.
+        return [_sampled(part, places, order) for order, part in zip((1, 0), parts, strict=False)]
 
     def _displacement(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return each pixel's displacement: smooth noise with the requested standard deviation, (axes, *shape)."""
@@ -181,31 +162,31 @@ class Augmentation:
         noise = rng.normal(size=(len(shape), *shape))
         smooth = ndimage.gaussian_filter(noise, (0, *(sigma,) * len(shape)), mode="wrap")
         # Smoothing scales the standard deviation by the norm of its kernel.
+        impulses = [np.eye(1, side)[0] for side in shape]
         norms = [
-            np.linalg.norm(ndimage.gaussian_filter1d(_impulse(side), sigma, mode="wrap"))
-            for side in shape
+            np.linalg.norm(ndimage.gaussian_filter1d(impulse, sigma, mode="wrap"))
+            for impulse in impulses
         ]
         return np.asarray(smooth * (self.elastic_pixels / math.prod(norms)))
 
-    def _cropped(
-        self, rng: np.random.Generator, picture: np.ndarray, mask: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def _cropped(self, rng: np.random.Generator, parts: _Parts) -> _Parts:
         """Crop the sample; with probability `crop_foreground` the crop contains foreground."""
+        shape = parts[0].shape
         wants_foreground = rng.random() < self.crop_foreground
-        place, pick = rng.random(picture.ndim - 1), rng.random()
+        place, pick = rng.random(len(shape) - 1), rng.random()
         if self.crop_size is None:
-            return picture, mask
-        size = np.array(self.crop_of(picture.shape))
-        room = np.array(picture.shape[:-1]) - size
+            return parts
+        size = np.array(self.crop_of(shape))
+        room = np.array(shape[:-1]) - size
         start = np.floor(place * (room + 1)).astype(int)
-        if wants_foreground and mask is not None:
-            marked = np.argwhere(mask.any(axis=-1))
+        if wants_foreground and len(parts) > 1:
+            marked = np.argwhere(parts[1].any(axis=-1))
             if len(marked):
                 # Any position at which the crop contains this pixel.
                 start = marked[int(pick * len(marked))] - np.floor(place * size).astype(int)
                 start = np.clip(start, 0, room)
         area = tuple(slice(int(s), int(s) + int(n)) for s, n in zip(start, size, strict=True))
-        return picture[area], None if mask is None else mask[area]
+        return [part[area] for part in parts]
 
     def _coloured(self, rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
         """Change light and noise; the picture stays between 0 and 1."""
@@ -233,16 +214,11 @@ def _rotation_about(axis: np.ndarray, angle: float) -> np.ndarray:
     """Return the 3D rotation about an axis of any length except 0 (Rodrigues' formula)."""
     x, y, z = axis / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turn: np.ndarray = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
-    return turn
+    return np.asarray(np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross)
 
 
-def _impulse(length: int) -> np.ndarray:
-    impulse = np.zeros(length)
-    impulse[0] = 1
-    return impulse
-
-
-def _sampled(plane: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:
-    """Return the plane's values at these places; it is mirrored beyond its edges."""
-    return np.asarray(ndimage.map_coordinates(plane, places, order=order, mode="mirror"))
+def _sampled(array: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:
+    """Return the values of each channel at these places; the array is mirrored beyond its edges."""
+    channels = np.moveaxis(array, -1, 0)
+    sampled = [ndimage.map_coordinates(c, places, order=order, mode="mirror") for c in channels]
+    return np.stack(sampled, -1)

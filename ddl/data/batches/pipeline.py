@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -58,14 +57,10 @@ class Batches:
         count: int | None = None,
         together: int = 1,
     ) -> None:
-        """Set up the batches of `count` steps, or of unlimited steps; nothing is read yet.
+        """Set up the batches of `count` steps (None: no limit); nothing is read yet.
 
-        Args:
-            reader: creates a batch.
-            steps: returns the steps, starting with the first.
-            threads: number of reading threads.
-            count: number of steps; None for no limit.
-            together: maximum number of steps read at once. With a `count` it is 1.
+        `steps` returns the steps, starting with the first. At most `together` steps are read at once; it is 1 if there
+        is a `count`.
         """
         if threads < 1:
             raise ValueError(f"Received: threads={threads}. Expected: 1 or more.")
@@ -90,15 +85,9 @@ class Batches:
             self._change.wait_for(lambda: self._takers == 0, timeout=30)
 
     def __enter__(self) -> Batches:
-        """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        raised: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, raised: object, traceback: object) -> None:
         """Close, and raise a thread's error if it ended the block."""
         self.close()
         if self.error is not None and isinstance(raised, Exception):
@@ -109,7 +98,9 @@ class Batches:
         if self._running is not None:
             self._running.close()
         steps = _chunks(self._steps(), lambda: self._chunk)
-        self._running = ReadAhead(self._read, steps, self._threads, 2 * self._threads)
+        # Not daemon threads: one that is inside HDF5 when the process exits would crash it.
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="ddl-data")
+        self._running = ReadAhead(self._read, steps, pool, 2 * self._threads)
         self._iteration += 1
         return np.int64(self._iteration)
 
@@ -241,7 +232,7 @@ def training_batches(
             yield position.epoch, indices
 
     reader = BatchReader(samples, augmentation, order.seed)
-    sample_bytes = sum(math.prod(field.shape) * field.dtype.itemsize for field in reader.fields)
+    sample_bytes = sum(field.nbytes for field in reader.fields)
     together = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
     together = min(max(1, together), _MOST_STEPS, order.steps_per_epoch)
     return Batches(reader, steps, threads, together=together)

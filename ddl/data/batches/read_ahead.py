@@ -1,11 +1,11 @@
-"""Computes results ahead in threads: in order, with a bound on memory, and stoppable at any moment."""
+"""Computes results ahead in threads or processes: in order, with bounded memory, and stoppable at any moment."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from typing import Generic, TypeVar
 
 _Task = TypeVar("_Task")
@@ -15,35 +15,28 @@ _Result = TypeVar("_Result")
 class ReadAhead(Generic[_Task, _Result]):
     """An iterator over `work(task)` for each task, in the order of the tasks.
 
-        results = ReadAhead(read, range(100), threads=2, ahead=8)
+        results = ReadAhead(read, range(100), ThreadPoolExecutor(2), ahead=8)
 
     One thread takes results. Any thread may call `close`, which ends the iterator. The first failure, in order, is
     raised in place of its result and ends the iterator. Tasks may be unlimited.
     """
 
     def __init__(
-        self, work: Callable[[_Task], _Result], tasks: Iterable[_Task], threads: int, ahead: int
+        self, work: Callable[[_Task], _Result], tasks: Iterable[_Task], pool: Executor, ahead: int
     ) -> None:
         """Set up; the first `next` starts the work.
 
         Args:
-            work: called in the threads, several at once.
+            work: called in the pool, several at once.
             tasks: drawn by the thread that takes the results.
-            threads: number of threads.
+            pool: threads or processes, which are stopped with this iterator.
             ahead: maximum number of results in work or waiting; bounds the memory.
         """
-        if threads < 1 or ahead < 1:
-            raise ValueError(
-                f"Received: threads={threads}, ahead={ahead}. Expected: 1 or more of each."
-            )
-        self._work, self._tasks, self._ahead = work, iter(tasks), ahead
-        # Not daemon threads: one that is inside HDF5 when the process exits would crash it.
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ddl-data")
+        self._work, self._tasks, self._pool, self._ahead = work, iter(tasks), pool, ahead
         self._pending: deque[Future[_Result]] = deque()
         self._closed = threading.Event()
 
     def __iter__(self) -> Iterator[_Result]:
-        """Return itself."""
         return self
 
     def __next__(self) -> _Result:
@@ -66,12 +59,11 @@ class ReadAhead(Generic[_Task, _Result]):
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def __del__(self) -> None:
-        """Stop the threads if `close` was not called."""
-        if hasattr(self, "_pool"):
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        """Stop the pool if `close` was not called."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _hand_out(self) -> None:
-        """Submit tasks to the threads, up to the bound."""
+        """Submit tasks to the pool, up to the bound."""
         while len(self._pending) < self._ahead and not self._closed.is_set():
             try:
                 task = next(self._tasks)
@@ -79,5 +71,7 @@ class ReadAhead(Generic[_Task, _Result]):
                 return
             try:
                 self._pending.append(self._pool.submit(self._work, task))
+            except BrokenExecutor:  # a process died
+                raise
             except RuntimeError:  # closed meanwhile, or Python is exiting
                 self._closed.set()

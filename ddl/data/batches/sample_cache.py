@@ -12,10 +12,9 @@ from ddl.machine import available_memory_bytes
 from ddl.ranges import check_choice
 
 CACHES = ("auto", "memory", "none")
-SHARE = (
-    0.25  # of a rank's share of the free memory: training and validation data may both be cached
-)
-AUTO_BYTES = 256 << 20  # limit of `auto`: a rank's memory must not grow with the data
+# Limits of `auto`: a fraction of a rank's share of the free memory, because training and validation data may
+# both be cached; and a size, because a rank's memory must not grow with the data.
+SHARE, AUTO_BYTES = 0.25, 256 << 20
 MOST = 0.75  # limit of `memory`: the model needs the rest
 
 
@@ -25,13 +24,8 @@ class Cached(View):
     def __init__(self, source: Source, limit_bytes: int, count: int | None = None) -> None:
         """Cache samples of `source`, which is closed with this one.
 
-        Args:
-            source: a source that is slow to read.
-            limit_bytes: maximum memory to use.
-            count: maximum number of samples that will be read; by default all.
-
         Raises:
-            ValueError: the samples need more memory.
+            ValueError: `count` samples (by default all) need more than `limit_bytes` of memory.
         """
         needed = stored_bytes(source, count)
         if needed > limit_bytes:
@@ -57,7 +51,6 @@ class Cached(View):
         return {name: array[wanted] for name, array in self._kept.items()}
 
     def read_column(self, name: str) -> np.ndarray | None:
-        """Return a field of all samples, or None if that would read everything."""
         return self.source.read_column(name)
 
 
@@ -79,12 +72,11 @@ def cached(
     check_choice("cache", policy, CACHES)
     if policy == "none" or isinstance(source, Cached) or isinstance(origin_of(source), Arrays):
         return source
-    limit_bytes = memory_share(SHARE if policy == "auto" else MOST, local_ranks)
-    if policy == "auto":
-        limit_bytes = min(limit_bytes, AUTO_BYTES)
-    if policy == "auto" and stored_bytes(source, count) > limit_bytes:
-        return source
-    return Cached(source, limit_bytes, count)
+    if policy == "memory":
+        return Cached(source, memory_share(MOST, local_ranks), count)
+    limit_bytes = min(memory_share(SHARE, local_ranks), AUTO_BYTES)
+    fits_well = stored_bytes(source, count) <= limit_bytes
+    return Cached(source, limit_bytes, count) if fits_well else source
 
 
 def fits(source: Source, share: float = SHARE, *, local_ranks: int = 1) -> bool:
@@ -99,11 +91,8 @@ def memory_share(share: float, local_ranks: int) -> int:
 
 def stored_bytes(source: Source, count: int | None = None) -> int:
     """Return the size in bytes of `count` samples (by default all), as the source returns them."""
-    sample = sum(
-        int(np.prod(field.shape, dtype=np.int64)) * field.dtype.itemsize
-        for field in source.fields.values()
-    )
-    return sample * (len(source) if count is None else count)
+    sample_bytes = sum(field.nbytes for field in source.fields.values())
+    return sample_bytes * (len(source) if count is None else count)
 
 
 def _size(count: int) -> str:

@@ -8,10 +8,11 @@ import numpy as np
 
 from ddl.data.pictures.listing import Sample
 from ddl.data.pictures.picture_file import MASK_MODES, PIXEL_LIMIT, read_mask, read_picture
-from ddl.ranges import check_choices
+from ddl.ranges import Range, check_choices, check_ranges
 
 CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}
 DEPTHS: dict[int, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
+_RANGES = {"image_size": Range(1, 65536), "pixel_limit": Range(1)}
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,8 @@ class Conversion:
     pixel_limit: int = PIXEL_LIMIT
 
     def __post_init__(self) -> None:
-        """Refuse invalid values."""
         check_choices(vars(self), {"channels": CHANNELS, "bits": DEPTHS, "mask_mode": MASK_MODES})
-        if self.image_size is not None and not all(1 <= side <= 65536 for side in self.image_size):
-            raise ValueError(
-                f"Received: image_size={self.image_size}. Expected: a height and a width from 1 to 65536."
-            )
-        if self.pixel_limit < 1:
-            raise ValueError(f"Received: pixel_limit={self.pixel_limit}. Expected: 1 or more.")
+        check_ranges(vars(self), _RANGES, "pictures")
 
     def read(self, sample: Sample) -> dict[str, np.ndarray]:
         """Read one sample from its files: "image", and "mask" or "label" if it has one."""
@@ -117,8 +112,7 @@ def _with_channels(values: np.ndarray, channels: str) -> np.ndarray:
         values = values[..., :3] * alpha + (1 - alpha)
     if channels == "grey":
         # ITU-R BT.709, as scikit-image's rgb2gray
-        grey: np.ndarray = values @ np.array([[0.2125], [0.7154], [0.0721]], values.dtype)
-        return grey
+        return np.asarray(values @ np.array([[0.2125], [0.7154], [0.0721]], values.dtype))
     if values.shape[-1] == 1:
         values = np.repeat(values, 3, axis=-1)
     opaque = np.ones_like(values[..., :1])

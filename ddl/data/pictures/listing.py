@@ -24,8 +24,7 @@ class Listing:
     """A folder's samples, sorted by name.
 
     Attributes:
-        root: the folder.
-        samples: those that are complete.
+        samples: the complete ones.
         problems: one line for each file that does not fit: no mask, no picture, or two pictures of one name.
         class_names: the names of the labels, if samples have labels.
     """
@@ -62,37 +61,30 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_picture(path) and path.is_file())
 
 
-def match(root: Path, images: Iterable[Path], masks: dict[str, list[Path]]) -> Listing:
-    """Pair each picture with the mask of its stem; anything else becomes a problem."""
-    samples, problems = [], []
-    by_stem: dict[str, list[Path]] = defaultdict(list)
+def match(root: Path, images: Iterable[Path], masks: Iterable[Path]) -> Listing:
+    """Pair each picture with its mask: `cell.png` with `cell_mask.gif` or `cell.gif`. Other files become problems."""
+    images_by_name, masks_by_name = defaultdict(list), defaultdict(list)
     for image in images:
-        by_stem[image.stem].append(image)
-    for stem, same in by_stem.items():
-        found = masks.get(stem, [])
-        if len(same) == len(found) == 1:
-            samples.append(Sample(same[0], mask=found[0]))
-        elif not found:
+        images_by_name[image.stem].append(image)
+    for mask in masks:
+        masks_by_name[mask.stem.removesuffix("_mask")].append(mask)
+    samples, problems = [], []
+    for name, same in images_by_name.items():
+        theirs = masks_by_name.pop(name, [])
+        if len(same) == len(theirs) == 1:
+            samples.append(Sample(same[0], mask=theirs[0]))
+        elif not theirs:
             problems.append(
                 f"Received: {same[0]} without a mask. Expected: a mask named after it; add it, or remove the picture."
             )
         else:
-            names = ", ".join(path.name for path in [*same, *found])
+            names = ", ".join(path.name for path in [*same, *theirs])
             problems.append(
                 f"Received: {names} in {root}. Expected: one picture and one mask per name; remove the others."
             )
     problems += [
         f"Received: {mask} without a picture. Expected: a picture of the same name; add it, or remove the mask."
-        for stem, found in masks.items()
-        if stem not in by_stem
-        for mask in found
+        for rest in masks_by_name.values()
+        for mask in rest
     ]
     return Listing(root, tuple(samples), tuple(problems))
-
-
-def by_stem(masks: Iterable[Path]) -> dict[str, list[Path]]:
-    """Group masks by the stem of their picture: `cell_mask.gif` and `cell.png` belong to `cell`."""
-    filed: dict[str, list[Path]] = defaultdict(list)
-    for mask in masks:
-        filed[mask.stem.removesuffix("_mask")].append(mask)
-    return filed

@@ -37,9 +37,9 @@ class _Refusal(ValueError):
 def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
     """Return height and width from the header, without decoding the picture."""
     try:
-        if _is_deep_tiff(path):
-            shape = _read_deep_tiff(path, pixel_limit, header_only=True).shape
-            return int(shape[0]), int(shape[1])
+        deep = _read_deep_tiff(path, pixel_limit, header_only=True)
+        if deep is not None:
+            return deep.shape[0], deep.shape[1]
         with _open(path, pixel_limit) as image:
             _check(path, image, pixel_limit)
             quarter_turn = _orientation(image) in (5, 6, 7, 8)
@@ -64,19 +64,15 @@ def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
 def read_mask(path: Path, mode: str = "binary", pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
     """Return the mask as uint8 of shape (height, width, 1).
 
-    Args:
-        path: file of the mask.
-        mode: "binary": 1 where not black (in a JPEG, which blurs edges: at least half of white).
-            "classes": the palette index or grey value is the class.
-        pixel_limit: maximum number of pixels.
+    In mode "binary" it is 1 where the file is not black (in a JPEG, which blurs edges: at least half of white). In mode
+    "classes" the palette index or grey value is the class.
     """
     check_choice("mask_mode", mode, MASK_MODES)
     mask = _read(path, pixel_limit, keep_palette=mode == "classes")
     if mode == "binary":
         lossy = path.suffix.lower() in (".jpg", ".jpeg")
         least = (np.iinfo(mask.dtype).max + 1) // 2 if lossy else 1
-        marked: np.ndarray = mask[..., :3].max(axis=-1, keepdims=True) >= least
-        return marked.astype(np.uint8)
+        return np.asarray(mask[..., :3].max(axis=-1, keepdims=True) >= least, np.uint8)
     if mask.shape[-1] != 1 or mask.max(initial=0) > 255:
         raise ValueError(
             f"Received: {path} with {mask.shape[-1]} channels and values up to {mask.max()}. Expected: a grey "
@@ -89,8 +85,9 @@ def _read(path: Path, pixel_limit: int, keep_palette: bool) -> np.ndarray:
     from PIL import ImageOps
 
     try:
-        if _is_deep_tiff(path):
-            return _read_deep_tiff(path, pixel_limit)
+        deep = _read_deep_tiff(path, pixel_limit)
+        if deep is not None:
+            return deep
         with _open(path, pixel_limit) as opened:
             _check(path, opened, pixel_limit)
             if _is_deep_png(path):
@@ -117,9 +114,8 @@ def _open(path: Path, pixel_limit: int) -> Any:
     try:
         with _OPENING, warnings.catch_warnings():
             Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or pixel_limit, pixel_limit)
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # the size is checked below
+            # `_check` compares the size with our own limit.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(path, "far more", pixel_limit) from error
@@ -172,29 +168,23 @@ def _read_deep_png(path: Path) -> np.ndarray:
     return values[..., [0, 0, 0, 1]] if values.shape[-1] == 2 else values
 
 
-def _is_deep_tiff(path: Path) -> bool:
-    """Return whether this is a TIFF with more than 8 bits per channel, which Pillow cannot read in colour."""
+def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> np.ndarray | None:
+    """Return a TIFF with more than 8 bits per channel, which Pillow cannot read in colour; None for other files.
+
+    With `header_only`, only the shape of the result is valid.
+    """
     with path.open("rb") as file:
         if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return False
-    import tifffile
+            return None
+        import tifffile
 
-    with (
-        path.open("rb") as file,
-        tifffile.TiffFile(file) as tiff,
-    ):  # it would ask for the path's own place
-        page = tiff.pages[0]
-        return bool(page.dtype is not None and page.dtype.itemsize > 1)
-
-
-def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> np.ndarray:
-    import tifffile
-
-    with (
-        path.open("rb") as file,
-        tifffile.TiffFile(file) as tiff,
-    ):  # it would ask for the path's own place
+        file.seek(0)
+        tiff = tifffile.TiffFile(
+            file
+        )  # a file, because tifffile would look up the folder of a path
         page = tiff.pages[0].aspage()
+        if page.dtype is None or page.dtype.itemsize == 1:
+            return None
         check_pixels(path, page.imagewidth, page.imagelength, pixel_limit)
         if len(tiff.pages) != 1:
             raise _too_many_frames(path, len(tiff.pages))
@@ -208,17 +198,14 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
             )
         orientation = page.tags.get(274)
         _refuse_turned(path, 1 if orientation is None else int(orientation.value))
-        shape = page.shape if len(page.shape) == 3 else (*page.shape, 1)
-        first_axis = page.planarconfig == 2 and len(page.shape) == 3
-        height_width_channels = (*shape[1:], shape[0]) if first_axis else shape
-        if height_width_channels[-1] not in (1, 3, 4):
-            raise _Refusal(
-                f"Received: {path} with {height_width_channels[-1]} channels. Expected: 1, 3 or 4."
-            )
-        if header_only:
-            return np.broadcast_to(np.uint16(0), height_width_channels)
-        array = page.asarray().reshape(shape)
-        return np.ascontiguousarray(np.moveaxis(array, 0, -1) if first_axis else array)
+        values = np.broadcast_to(np.uint16(0), page.shape) if header_only else page.asarray()
+    if values.ndim == 2:
+        values = values[..., None]
+    elif page.planarconfig == 2:  # channels first
+        values = np.moveaxis(values, 0, -1)
+    if values.ndim != 3 or values.shape[-1] not in (1, 3, 4):
+        raise _Refusal(f"Received: {path} with {values.shape[-1]} channels. Expected: 1, 3 or 4.")
+    return values if header_only else np.ascontiguousarray(values)
 
 
 def check_pixels(path: Path, width: int, height: int, pixel_limit: int) -> None:
@@ -249,8 +236,12 @@ def _unreadable(path: Path, error: BaseException) -> ValueError:
         return ValueError(
             f"Received: {path}, which cannot be read ({error.strerror}). Expected: a picture."
         )
-    why = " ".join(str(error).split())[:200] or type(error).__name__
     return ValueError(
-        f"Received: {path}, which is damaged or not a picture ({why}). "
+        f"Received: {path}, which is damaged or not a picture ({one_line(error)}). "
         f"Expected: {', '.join(_FORMATS)}; replace or remove it."
     )
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message in one line of at most 200 characters, or the error's type if it has no message."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

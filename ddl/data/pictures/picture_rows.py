@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.pictures.picture_file import LOSSLESS_TIFF, PIXEL_LIMIT, check_pixels, read_picture
+from ddl.data.pictures.picture_file import (
+    LOSSLESS_TIFF,
+    PIXEL_LIMIT,
+    check_pixels,
+    one_line,
+    read_picture,
+)
 
 LARGE_PIXELS = 1 << 24  # smaller pictures are decoded whole
 _GREY, _RGB = 1, 2
@@ -37,12 +43,12 @@ class TiffRows:
     def __getitem__(self, rows: slice) -> np.ndarray:
         """Return rows from start to stop."""
         start, stop, _ = rows.indices(self.shape[0])
-        found = np.empty((max(stop - start, 0), *self.shape[1:]), self.dtype)
+        band = np.empty((max(stop - start, 0), *self.shape[1:]), self.dtype)
         for number in range(start // self._height, -(-stop // self._height)):
             top = number * self._height
             first, last = max(start, top), min(stop, top + self._height)
-            found[first - start : last - start] = self._decoded(number)[first - top : last - top]
-        return found
+            band[first - start : last - start] = self._decoded(number)[first - top : last - top]
+        return band
 
     def _decoded(self, number: int) -> np.ndarray:
         """Return a row of segments. The last one is cached, because the next band overlaps it."""
@@ -51,7 +57,7 @@ class TiffRows:
                 self._held = number, self._decode(number)
             except _DAMAGE as error:
                 raise ValueError(
-                    f"Received: {self._path}, damaged at row {number * self._height} ({_short(error)}). Expected: "
+                    f"Received: {self._path}, damaged at row {number * self._height} ({one_line(error)}). Expected: "
                     "an intact TIFF; replace or remove it."
                 ) from error
         return self._held[1]
@@ -59,7 +65,7 @@ class TiffRows:
     def _decode(self, number: int) -> np.ndarray:
         page, file = self._page, self._page.parent.filehandle
         height = min(self._height, self.shape[0] - number * self._height)
-        found = np.zeros((height, *self.shape[1:]), self.dtype)
+        row = np.zeros((height, *self.shape[1:]), self.dtype)
         for index in range(number * self._columns, (number + 1) * self._columns):
             file.seek(page.dataoffsets[index])
             data = file.read(page.databytecounts[index])
@@ -68,8 +74,8 @@ class TiffRows:
                 continue  # not stored by the writer: black
             left = place[-2]
             part = segment[0, :height, : self.shape[1] - left]
-            found[:, left : left + part.shape[1]] = part
-        return found
+            row[:, left : left + part.shape[1]] = part
+        return row
 
 
 @contextmanager
@@ -84,10 +90,8 @@ def open_rows(
     Raises:
         ValueError: the picture is not readable, or has more than `pixel_limit` pixels or more than one frame.
     """
-    page = _plain_page(path)
-    if page is None or page.imagelength * page.imagewidth < large_pixels:
-        if page is not None:
-            page.parent.close()
+    page = _plain_page(path, large_pixels)
+    if page is None:
         yield read_picture(path, pixel_limit)
         return
     with page.parent:
@@ -95,8 +99,8 @@ def open_rows(
         yield TiffRows(path, page)
 
 
-def _plain_page(path: Path) -> Any:
-    """Return the single page of a TIFF that can be read by segments, None for any other file."""
+def _plain_page(path: Path, large_pixels: int) -> Any:
+    """Return the single page of a large TIFF that can be read by segments; None for any other file."""
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
     import tifffile
@@ -104,7 +108,8 @@ def _plain_page(path: Path) -> Any:
     try:
         tiff = tifffile.TiffFile(path)
         page = tiff.pages[0].aspage()
-        plain = len(tiff.pages) == 1 and _is_plain(page)
+        is_large = page.imagelength * page.imagewidth >= large_pixels
+        plain = len(tiff.pages) == 1 and is_large and _is_plain(page)
     except (*_DAMAGE, AttributeError):  # `read_picture` reports the problem
         return None
     if not plain:
@@ -124,7 +129,3 @@ def _is_plain(page: Any) -> bool:
         and page.imagedepth == 1
         and (orientation is None or int(orientation.value) == 1)
     )
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__

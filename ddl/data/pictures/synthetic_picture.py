@@ -6,16 +6,10 @@ import numpy as np
 
 
 def microscope_picture(index: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return one picture of stained cells and the mask of its cells.
+    """Return a picture of stained cells and their mask: the same for the same index, size and seed.
 
-    Args:
-        index: which picture; the same index, size and seed always give the same one.
-        size: height and width in pixels.
-        seed: seed of the whole set.
-
-    Returns:
-        The picture, float32 of shape (size, size, 3) from 0 to 1, and its mask, float32 of shape (size, size, 1),
-        1 in a cell. Light falls off to one side, cells vary in stain and focus, and there is dirt.
+    The picture is float32 of shape (size, size, 3), from 0 to 1. The mask is float32 of shape (size, size, 1), 1 in a
+    cell. Light falls off to one side, cells vary in stain and focus, and there is dirt.
     """
     from scipy import ndimage  # takes 0.3 s on a slow machine, and --help does not need it
 

@@ -6,16 +6,10 @@ import numpy as np
 
 
 def microscope_volume(index: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return one volume of bright cells and the mask of its cells.
+    """Return a volume of bright cells and their mask: the same for the same index, size and seed.
 
-    Args:
-        index: which volume; the same index, size and seed always give the same one.
-        size: depth, height and width in voxels.
-        seed: seed of the whole set.
-
-    Returns:
-        The volume, float32 of shape (size, size, size, 1) from 0 to 1, and its mask, float32 of the same shape, 1 in
-        a cell. Deeper layers are darker and more blurred, as light is lost on its way through tissue.
+    The volume is float32 of shape (size, size, size, 1), from 0 to 1. The mask is float32 of the same shape, 1 in a
+    cell. Deeper layers are darker and more blurred, because tissue absorbs and scatters light.
     """
     from scipy import ndimage  # takes 0.3 s on a slow machine, and --help does not need it
 
@@ -43,5 +37,4 @@ def _ellipsoid(rng: np.random.Generator, axes: np.ndarray) -> np.ndarray:
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     offsets = np.tensordot(turn, axes - centre[:, None, None, None], axes=1)
     distance = np.sqrt(((offsets / radii[:, None, None, None]) ** 2).sum(axis=0))
-    inside: np.ndarray = np.where(distance < 1, 1.0, 0.0)
-    return inside
+    return np.where(distance < 1, 1.0, 0.0)

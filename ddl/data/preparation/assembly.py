@@ -12,16 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ddl import __version__
 from ddl.closable_file import Sink
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
 from ddl.data.preparation.preparation import Preparation
+from ddl.data.source import Field
 from ddl.files import put_in_place
 
-Fields = dict[str, tuple[tuple[int, ...], np.dtype]]
 CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the whole chunk
 
 
@@ -31,6 +29,8 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
     Raises:
         ValueError: no sample could be read.
     """
+    import h5py
+
     records, fields = _survey(parts)
     good = [record for record in records if "error" not in record]
     bad = [record for record in records if "error" in record]
@@ -43,42 +43,25 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
         )
     manifest = _manifest(preparation, listing, good, skipped)
     partial = preparation.parts_folder / "assembled.h5"
-    with Sink(partial) as sink:
-        _write(sink, preparation, parts, fields, manifest)
-        sink.check()
+    # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
+    with Sink(partial) as sink, h5py.File(sink, "w", libver=("earliest", "v108")) as file:
+        digests = _write_samples(file, sink, parts, fields, len(good), preparation.compression)
+        file["split"], folds = preparation.assign(len(good))
+        if folds is not None:
+            file["fold"] = folds
+        file["manifest"] = json.dumps(manifest | {"sha256": digests}, indent=1, sort_keys=True)
     put_in_place(partial, preparation.output)
     return skipped
 
 
-def _write(
-    sink: Sink,
-    preparation: Preparation,
-    parts: Sequence[Path],
-    fields: Fields,
-    manifest: dict[str, Any],
-) -> None:
-    import h5py
-
-    count = len(manifest["samples"])
-    # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
-    with h5py.File(sink, "w", libver=("earliest", "v108")) as file:
-        digests = _write_samples(file, sink, parts, fields, count, preparation.compression)
-        file["split"], folds = preparation.assign(count)
-        if folds is not None:
-            file["fold"] = folds
-        file["manifest"] = json.dumps(manifest | {"sha256": digests}, indent=1, sort_keys=True)
-
-
-def _survey(
-    parts: Sequence[Path],
-) -> tuple[list[dict[str, Any]], Fields]:
-    """Return all records, and the shape and dtype of each field."""
+def _survey(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, Field]]:
+    """Return the records of all samples, and the fields of the good ones."""
     records: list[dict[str, Any]] = []
-    fields: Fields = {}
+    fields: dict[str, Field] = {}
     for part in parts:
         of_part, arrays = read_part(part)
         records += of_part
-        fields = fields or {name: (a.shape[1:], a.dtype) for name, a in arrays.items()}
+        fields |= {name: Field(array.shape[1:], array.dtype) for name, array in arrays.items()}
     return records, fields
 
 
@@ -86,19 +69,18 @@ def _write_samples(
     file: Any,
     sink: Sink,
     parts: Sequence[Path],
-    fields: Fields,
+    fields: dict[str, Field],
     count: int,
     compression: str,
 ) -> dict[str, str]:
     """Write every field, one part at a time. Return the SHA-256 of each field's values."""
-    for name, (shape, dtype) in fields.items():
-        sample_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        rows = max(1, min(count, CHUNK_BYTES // sample_bytes))
+    for name, field in fields.items():
+        rows = max(1, min(count, CHUNK_BYTES // field.nbytes))
         file.create_dataset(
             name,
-            (count, *shape),
-            dtype,
-            chunks=(rows, *shape),
+            (count, *field.shape),
+            field.dtype,
+            chunks=(rows, *field.shape),
             fletcher32=True,
             compression=None if compression == "none" else compression,
             shuffle=compression != "none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import zipfile
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.pictures.conversion import Conversion
+from ddl.data.pictures.conversion import CHANNELS, DEPTHS
 from ddl.data.pictures.listing import Sample
+from ddl.data.preparation.preparation import Preparation
 from ddl.files import put_in_place
 
 PART_BYTES = 8 << 20
@@ -25,55 +27,48 @@ class Task:
     """One part to convert.
 
     Attributes:
-        root: folder of the pictures; names in records are relative to it.
-        samples: its samples, in the order of the data set.
-        how: the conversion.
-        skip: skip unreadable pictures instead of failing.
+        samples: the part's samples, in the order of the data set.
         path: file of the part. Its name has a digest of options and sources, so that it is never used for other data.
     """
 
-    root: Path
+    preparation: Preparation
     samples: tuple[Sample, ...]
-    how: Conversion
-    skip: bool
     path: Path
 
 
-def plan_parts(
-    root: Path,
-    samples: Sequence[Sample],
-    how: Conversion,
-    skip: bool,
-    sample_bytes: int,
-    into: Path,
-) -> list[Task]:
+def plan_parts(preparation: Preparation, samples: Sequence[Sample]) -> list[Task]:
     """Divide the samples into parts of at most 8 MiB and 32 samples, the most that a killed worker repeats."""
-    length = max(1, min(32, PART_BYTES // sample_bytes))
+    how = preparation.conversion()
+    pixel_bytes = CHANNELS[how.channels] * DEPTHS[how.bits].itemsize + 1  # picture and mask
+    length = max(1, min(32, PART_BYTES // (math.prod(preparation.image_size) * pixel_bytes)))
     tasks = []
     for start in range(0, len(samples), length):
         chosen = tuple(samples[start : start + length])
-        name = f"{start:09d}-{_digest(root, chosen, how, skip)}.npz"
-        tasks.append(Task(root, chosen, how, skip, into / name))
+        name = f"{start:09d}-{_digest(preparation, chosen)}.npz"
+        tasks.append(Task(preparation, chosen, preparation.parts_folder / name))
     return tasks
 
 
-def make_part(task: Task) -> int:
-    """Convert a part's samples and write them, whole or not at all. Return the number of good samples.
+def make_part(task: Task) -> None:
+    """Convert a part's samples and write them, whole or not at all.
 
     Raises:
-        ValueError: a picture is unreadable, and `skip` is off.
+        ValueError: a picture is unreadable, and the preparation does not skip such pictures.
         OSError: the part cannot be written.
     """
+    root, how = task.preparation.source, task.preparation.conversion()
     rows: list[dict[str, np.ndarray]] = []
     records: list[dict[str, Any]] = []
     for sample in task.samples:
-        record = _files(task.root, sample)
+        record: dict[str, Any] = {"name": sample.image.relative_to(root).as_posix()}
+        if sample.label is not None:
+            record["label"] = sample.label
         try:
-            row = task.how.read(sample)
-            record |= {"files": [_checksummed(task.root, path) for path in _paths(sample)]}
+            row = how.read(sample)
+            record["files"] = [_checksummed(root, path) for path in _paths(sample)]
             rows.append(row)
         except ValueError as error:
-            if not task.skip:
+            if task.preparation.on_error == "stop":
                 raise
             record["error"] = str(error)
         records.append(record)
@@ -85,7 +80,6 @@ def make_part(task: Task) -> int:
     with partial.open("wb") as file:
         np.savez(file, records=text, **arrays)
     put_in_place(partial, task.path)
-    return len(rows)
 
 
 def read_part(path: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
@@ -108,11 +102,6 @@ def _paths(sample: Sample) -> list[Path]:
     return [path for path in (sample.image, sample.mask) if path is not None]
 
 
-def _files(root: Path, sample: Sample) -> dict[str, Any]:
-    name = sample.image.relative_to(root).as_posix()
-    return {"name": name} if sample.label is None else {"name": name, "label": sample.label}
-
-
 def _checksummed(root: Path, path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.sha256()
@@ -122,12 +111,12 @@ def _checksummed(root: Path, path: Path) -> dict[str, Any]:
     return {"name": path.relative_to(root).as_posix(), "bytes": size, "sha256": digest.hexdigest()}
 
 
-def _digest(root: Path, samples: Sequence[Sample], how: Conversion, skip: bool) -> str:
+def _digest(preparation: Preparation, samples: Sequence[Sample]) -> str:
     """Return a digest of options and files, including their modification times."""
-    facts: list[Any] = [asdict(how), skip]
+    facts: list[Any] = [asdict(preparation.conversion()), preparation.on_error == "skip"]
     for sample in samples:
         facts.append(sample.label)
         for path in _paths(sample):
-            status = path.stat()
-            facts.append([path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns])
+            status, name = path.stat(), path.relative_to(preparation.source).as_posix()
+            facts.append([name, status.st_size, status.st_mtime_ns])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

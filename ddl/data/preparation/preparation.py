@@ -71,7 +71,6 @@ class Preparation:
             raise ValueError(f"Received: output={self.output}. Expected: a name that ends in .h5.")
 
     def conversion(self) -> Conversion:
-        """Return the conversion of the samples."""
         return Conversion(
             self.image_size, self.channels, self.bits, self.mask_mode, self.pixel_limit
         )
@@ -88,12 +87,11 @@ class Preparation:
                 f"Received: source={self.source}, which is not a folder. Expected: a folder with pictures."
             )
         if self.output.exists():
-            shutil.rmtree(
-                self.parts_folder, ignore_errors=True
-            )  # left by a run that was killed during cleanup
+            # Left by a run that was killed during cleanup.
+            shutil.rmtree(self.parts_folder, ignore_errors=True)
         check_file("output", self.output)
 
     @property
     def parts_folder(self) -> Path:
-        """Folder of the parts converted so far."""
+        """Folder for the parts converted so far."""
         return self.output.with_name(f".{self.output.name}.parts")

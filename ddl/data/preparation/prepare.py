@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import math
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from ddl.data.pictures.conversion import CHANNELS, DEPTHS
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation import assembly, workers
 from ddl.data.preparation.converted_parts import Task, is_whole, make_part, plan_parts
 from ddl.data.preparation.preparation import Preparation
+from ddl.data.sources import classes, detect_format, folders, pairs
 from ddl.files import hold_lock
 from ddl.progress import Progress
 
@@ -41,21 +39,24 @@ def prepare(preparation: Preparation) -> Outcome:
         ValueError: a path, picture or mask is invalid. Finished parts are kept for the next run.
     """
     preparation.check_paths()
-    listing = find_samples(preparation)
-    if preparation.on_error == "stop" or not listing.samples:
-        listing.refuse_problems()
-    preparation.assign(len(listing.samples))
-    with _working_folder(preparation) as folder:
-        tasks = _tasks(preparation, listing, folder)
+    try:
+        listing = _find_samples(preparation)
+        if preparation.on_error == "stop" or not listing.samples:
+            listing.refuse_problems()
+        preparation.assign(len(listing.samples))
+        tasks = plan_parts(preparation, listing.samples)
+    except OSError as error:
+        raise ValueError(
+            f"Received: {error.filename}, which cannot be read ({error.strerror}). Expected: a folder with pictures."
+        ) from error
+    with _working_folder(preparation, tasks):
         _convert(tasks, preparation.workers or _cores())
         skipped = assembly.assemble(preparation, listing, [task.path for task in tasks])
     return Outcome(len(listing.samples) + len(listing.problems) - len(skipped), skipped)
 
 
-def find_samples(preparation: Preparation) -> Listing:
+def _find_samples(preparation: Preparation) -> Listing:
     """Return the pictures of the source folder, in the given or detected layout."""
-    from ddl.data.sources import classes, detect_format, folders, pairs
-
     finders = {"folders": folders.find, "pairs": pairs.find, "classes": classes.find}
     name = preparation.layout
     if name == "auto":
@@ -64,56 +65,42 @@ def find_samples(preparation: Preparation) -> Listing:
             raise ValueError(
                 f"Received: source={preparation.source}, which looks like {name}. Expected: {', '.join(finders)}."
             )
-    try:
-        return finders[name](preparation.source)
-    except OSError as error:
-        raise ValueError(
-            f"Received: {error.filename}, which cannot be read ({error.strerror}). Expected: a folder with pictures."
-        ) from error
+    return finders[name](preparation.source)
 
 
 @contextlib.contextmanager
-def _working_folder(preparation: Preparation) -> Iterator[Path]:
-    """Lock the folder of parts for this run. Remove it when the file is complete, or if it is empty."""
-    folder = preparation.parts_folder
-    with contextlib.ExitStack() as held:
-        try:
-            folder.mkdir(exist_ok=True)
-            held.enter_context(hold_lock(folder / "lock"))
-        except BlockingIOError as error:
-            raise ValueError(
-                f"Received: output={preparation.output}, which another run is writing. Expected: one run at a time."
-            ) from error
-        except OSError as error:
-            raise _disk_trouble(preparation.output, error) from error
-        try:
-            yield folder
-        except OSError as error:
-            raise _disk_trouble(preparation.output, error) from error
-        finally:
-            for left in [*folder.glob("*.tmp"), *folder.glob("*.h5")]:
-                left.unlink(missing_ok=True)
-            if preparation.output.exists() or not any(folder.glob("*.npz")):
-                shutil.rmtree(folder)
+def _working_folder(preparation: Preparation, tasks: list[Task]) -> Iterator[None]:
+    """Lock the folder of parts for this run, and keep only parts that these tasks can reuse.
 
-
-def _tasks(preparation: Preparation, listing: Listing, folder: Path) -> list[Task]:
-    """Return the parts to create, and delete those of other options or pictures."""
-    how = preparation.conversion()
-    depth = DEPTHS[how.bits].itemsize
-    sample_bytes = math.prod(preparation.image_size) * (CHANNELS[how.channels] * depth + 1)
-    skip = preparation.on_error == "skip"
+    The folder is removed when the file is complete, or if it is empty.
+    """
+    folder, expected = preparation.parts_folder, {task.path for task in tasks}
     try:
-        tasks = plan_parts(preparation.source, listing.samples, how, skip, sample_bytes, folder)
-    except OSError as error:
+        folder.mkdir(exist_ok=True)
+        with hold_lock(folder / "lock"):
+            for old in [*folder.glob("*.npz"), *folder.glob("*.tmp"), *folder.glob("*.h5")]:
+                if old not in expected or not is_whole(old):
+                    old.unlink()
+            try:
+                yield
+            finally:
+                for left in [*folder.glob("*.tmp"), *folder.glob("*.h5")]:
+                    left.unlink(missing_ok=True)
+                if preparation.output.exists() or not any(folder.glob("*.npz")):
+                    shutil.rmtree(folder)
+    except BlockingIOError as error:
         raise ValueError(
-            f"Received: {error.filename}, which cannot be read ({error.strerror}). Expected: a picture."
+            f"Received: output={preparation.output}, which another run is writing. Expected: one run at a time."
         ) from error
-    expected = {task.path for task in tasks}
-    for left in [*folder.glob("*.npz"), *folder.glob("*.tmp"), *folder.glob("*.h5")]:
-        if left not in expected or not is_whole(left):
-            left.unlink()
-    return tasks
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise ValueError(
+                f"Received: no space left for {preparation.output}. Expected: twice the size of the data set; free "
+                "some space and run the same command again to resume."
+            ) from error
+        raise ValueError(
+            f"Received: {preparation.output}, which cannot be written ({error}). Expected: a writable disk."
+        ) from error
 
 
 def _convert(tasks: list[Task], processes: int) -> None:
@@ -128,20 +115,9 @@ def _convert(tasks: list[Task], processes: int) -> None:
         contextlib.closing(progress),
         contextlib.closing(workers.run_in_order(make_part, missing, processes)) as made,
     ):
-        for task, _ in made:
+        for task, _ in zip(missing, made, strict=True):
             done += len(task.samples)
             progress.show(done)
-
-
-def _disk_trouble(output: Path, error: OSError) -> ValueError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return ValueError(
-            f"Received: no space left for {output}. Expected: twice the size of the data set; free some space and "
-            "run the same command again to resume."
-        )
-    return ValueError(
-        f"Received: {output}, which cannot be written ({error}). Expected: a writable disk."
-    )
 
 
 def _cores() -> int:

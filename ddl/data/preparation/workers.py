@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from ddl.data.batches.read_ahead import ReadAhead
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -21,40 +23,27 @@ _AHEAD = 3  # tasks per process: enough to keep it busy, few enough to stop soon
 
 def run_in_order(
     work: Callable[[_Task], _Result], tasks: Sequence[_Task], processes: int
-) -> Generator[tuple[_Task, _Result], None, None]:
-    """Yield each task with its result, in the order given. The first failure, in that order, is raised.
+) -> Generator[_Result, None, None]:
+    """Yield the result of each task, in the order given. The first failure, in that order, is raised.
 
     Raises:
         ValueError: a process died.
     """
     processes = min(processes, len(tasks))
     if processes <= 1:
-        for task in tasks:
-            yield task, work(task)
+        yield from map(work, tasks)
         return
     # Spawned, not forked: a child must not inherit threads, HDF5 handles or locks.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, context, _begin, (os.getpid(),))
-    pending: deque[tuple[_Task, Future[_Result]]] = deque()
-    try:
-        for task in tasks:
-            pending.append((task, pool.submit(work, task)))
-            if len(pending) >= processes * _AHEAD:
-                yield _next(pending)
-        while pending:
-            yield _next(pending)
-    except BrokenProcessPool as error:
-        raise ValueError(
-            "Received: a worker process that died. Expected: enough memory for each; try fewer workers, and run "
-            "the same command again to resume."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _next(pending: deque[tuple[_Task, Future[_Result]]]) -> tuple[_Task, _Result]:
-    task, future = pending.popleft()
-    return task, future.result()
+    with contextlib.closing(ReadAhead(work, tasks, pool, processes * _AHEAD)) as results:
+        try:
+            yield from results
+        except BrokenProcessPool as error:
+            raise ValueError(
+                "Received: a worker process that died. Expected: enough memory for each; try fewer workers, and run "
+                "the same command again to resume."
+            ) from error
 
 
 def _begin(parent: int) -> None:

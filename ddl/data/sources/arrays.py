@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,28 +21,14 @@ class Arrays(Source):
 
     def __init__(self, arrays: Mapping[str, np.ndarray], origin: str) -> None:
         """Use the arrays by field name; `origin` names them in errors."""
-        lengths = {
-            name: len(array) if array.ndim else "a single value" for name, array in arrays.items()
-        }
-        if len(set(lengths.values())) != 1 or 0 in lengths.values():
-            listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
-            raise ValueError(
-                f"Received: {origin} with {listed}. Expected: the same number, above 0."
-            )
-        for name, array in arrays.items():
-            check_form(name, array.shape[1:], array.dtype, origin)
+        self._count = check_lengths(arrays, origin)
+        self.fields = checked_fields(arrays, origin)
         self._arrays = dict(arrays)
-        self.fields = {
-            name: Field(array.shape[1:], array.dtype.newbyteorder("="))
-            for name, array in arrays.items()
-        }
 
     def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(next(iter(self._arrays.values())))
+        return self._count
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Return copies of these samples."""
         wanted = checked_indices(indices, len(self))
         return {
             name: np.asarray(array[wanted], self.fields[name].dtype)
@@ -49,21 +36,34 @@ class Arrays(Source):
         }
 
     def read_column(self, name: str) -> np.ndarray:
-        """Return one field of all samples."""
         return np.asarray(self._arrays[name], self.fields[name].dtype)
 
 
-def check_form(name: str, shape: tuple[int, ...], dtype: np.dtype, origin: str) -> None:
-    """Refuse samples that are not pictures, masks or labels."""
-    if dtype.kind not in "biuf":
-        raise ValueError(
-            f"Received: {name} of dtype {dtype} in {origin}. Expected: integers or floats; convert the array."
-        )
-    if name in ("image", "mask") and len(shape) not in (3, 4):
-        raise ValueError(
-            f"Received: {name} of shape {shape} per sample in {origin}. Expected: (height, width, channels), or "
-            "(depth, height, width, channels); add an axis for a single channel."
-        )
+def check_lengths(arrays: Mapping[str, Any], origin: str) -> int:
+    """Return the common length of arrays or HDF5 data sets; refuse different lengths, and 0."""
+    lengths = {name: array.shape[0] if array.shape else 1 for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1 or 0 in lengths.values():
+        listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
+        raise ValueError(f"Received: {origin} with {listed}. Expected: the same number, above 0.")
+    return int(next(iter(lengths.values())))
+
+
+def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:
+    """Return the fields of arrays or HDF5 data sets; refuse those that are not pictures, masks or labels."""
+    fields = {}
+    for name, array in arrays.items():
+        shape, dtype = array.shape[1:], array.dtype
+        if dtype.kind not in "biuf":
+            raise ValueError(
+                f"Received: {name} of dtype {dtype} in {origin}. Expected: integers or floats; convert the array."
+            )
+        if name in ("image", "mask") and len(shape) not in (3, 4):
+            raise ValueError(
+                f"Received: {name} of shape {shape} per sample in {origin}. Expected: (height, width, channels), or "
+                "(depth, height, width, channels); add an axis for a single channel."
+            )
+        fields[name] = Field(shape, dtype.newbyteorder("="))
+    return fields
 
 
 def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -> dict[str, str]:
@@ -72,7 +72,7 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
     candidates = KNOWN_KEYS if keys is None else (tuple(keys),)
     for candidate in candidates:
         if 1 <= len(candidate) <= 2 and all(key in names for key in candidate):
-            return dict(zip(("image", _target(candidate)), candidate, strict=False))
+            return dict(zip(("image", "target"), candidate, strict=False))
     expected = " or ".join(", ".join(candidate) for candidate in candidates[:6])
     raise ValueError(
         f"Received: {origin} with {', '.join(names) or 'nothing'}. Expected: {expected}; or keys=(inputs, targets)."
@@ -82,11 +82,4 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
 def name_fields(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return "label" for a target with one value per sample, else "mask"."""
     image, *targets = arrays.values()
-    named = {"image": image}
-    for target in targets:
-        named["label" if target.ndim == 1 else "mask"] = target
-    return named
-
-
-def _target(candidate: tuple[str, ...]) -> str:
-    return "target" if len(candidate) > 1 else "none"
+    return {"image": image, **{"label" if t.ndim == 1 else "mask": t for t in targets}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddl.data.pictures.listing import Listing, by_stem, match, pictures_in
+from ddl.data.pictures.listing import Listing, match, pictures_in
 from ddl.data.sources.picture_files import mask_opener
 
 
@@ -16,8 +16,7 @@ def detect(path: Path) -> bool:
 
 def find(path: Path) -> Listing:
     """Return the pairs of both folders."""
-    images = pictures_in(path / "images")
-    return match(path, images, by_stem(pictures_in(path / "masks")))
+    return match(path, pictures_in(path / "images"), pictures_in(path / "masks"))
 
 
 open_source = mask_opener(find)

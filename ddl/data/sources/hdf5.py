@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.source import Field, Source, Subset, checked_indices
-from ddl.data.sources.arrays import check_form, choose_keys
+from ddl.data.source import Source, Subset, checked_indices, empty_batch
+from ddl.data.sources.arrays import check_lengths, checked_fields, choose_keys
+from ddl.data.splits import SPLITS
 from ddl.ranges import check_choice
 
-SPLITS = ("train", "validation", "test")
-CHUNK_CACHE_BYTES = (
-    1 << 20
-)  # per data set; set explicitly, because HDF5's default grows with its versions
+# Per data set. Set explicitly, because HDF5's default grows with its versions.
+CHUNK_CACHE_BYTES = 1 << 20
+_DAMAGE = (OSError, RuntimeError, KeyError)  # errors of h5py for a damaged file
 _OPENING = threading.Lock()
 
 
@@ -74,48 +74,37 @@ class Hdf5(Source):
         self.path = path
         self._file: Any = None
         self._process = 0
-        self._names: list[str] | None = None
         try:
             self._read_form(keys)
-        except (OSError, RuntimeError, KeyError) as error:
+        except _DAMAGE as error:
             raise self._damaged(error) from error
 
     def _read_form(self, keys: Sequence[str] | None) -> None:
         """Find inputs and targets, and the shape and dtype of their samples."""
-        path, file = self.path, self._open()
+        file, origin = self._open(), str(self.path)
         datasets = [name for name in file if hasattr(file[name], "chunks")]
-        chosen = choose_keys(datasets, keys, str(path))
-        stored = list(chosen.values())
-        target = {0: "label"}.get(len(file[stored[-1]].shape) - 1, "mask")
+        stored = {key: file[key] for key in choose_keys(datasets, keys, origin).values()}
+        self._count = check_lengths(stored, origin)
+        *_, last = stored.values()
+        target = "label" if last.ndim == 1 else "mask"
         self._keys = dict(zip(("image", target), stored, strict=False))
-        self.fields = {
-            name: Field(file[key].shape[1:], file[key].dtype.newbyteorder("="))
-            for name, key in self._keys.items()
-        }
-        lengths = {key: file[key].shape[0] if file[key].shape else 0 for key in stored}
-        if len(set(lengths.values())) != 1 or 0 in lengths.values():
-            listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
-            raise ValueError(f"Received: {path} with {listed}. Expected: the same number, above 0.")
-        self._count = lengths[stored[0]]
-        for name, field in self.fields.items():
-            check_form(name, field.shape, field.dtype, str(path))
+        self.fields = checked_fields(
+            {name: stored[key] for name, key in self._keys.items()}, origin
+        )
 
     def __len__(self) -> int:
-        """Return the number of samples."""
-        return int(self._count)
+        return self._count
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What `prepare_data` wrote about the file, or nothing."""
         file = self._open()
         try:
             return dict(json.loads(file["manifest"][()])) if "manifest" in file else {}
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except (*_DAMAGE, ValueError) as error:
             raise self._damaged(error) from error
 
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:
-        """A name for each label, if the file was made from class folders."""
         return tuple(self.manifest.get("class_names") or ())
 
     def has(self, name: str) -> bool:
@@ -144,18 +133,16 @@ class Hdf5(Source):
         """Return these samples; neighbours in the file are read together."""
         wanted = checked_indices(indices, len(self))
         file = self._open()
-        batch = {}
+        batch = empty_batch(self.fields, len(wanted))
         for name, key in self._keys.items():
-            field = self.fields[name]
-            batch[name] = np.empty((len(wanted), *field.shape), field.dtype)
             try:
                 _read_into(file[key], wanted, batch[name])
-            except (OSError, RuntimeError, KeyError) as error:
-                raise self._damaged(error, f" in {key}{_first_bad(file, key, wanted)}") from error
+            except _DAMAGE as error:
+                problem = f"damaged in {key}{_first_bad(file, key, wanted)}"
+                raise self._damaged(error, problem) from error
         return batch
 
     def read_column(self, name: str) -> np.ndarray | None:
-        """Return all labels; None for pictures and masks, which would have to be read."""
         if name != "label":
             return None
         return self._read_all(self._keys[name]).astype(self.fields[name].dtype, copy=False)
@@ -163,18 +150,18 @@ class Hdf5(Source):
     def _read_all(self, key: str) -> np.ndarray:
         try:
             return np.asarray(self._open()[key][()])
-        except (OSError, RuntimeError, KeyError) as error:
-            raise self._damaged(error, f" in {key}") from error
+        except _DAMAGE as error:
+            raise self._damaged(error, f"damaged in {key}") from error
+
+    @functools.cached_property
+    def _names(self) -> dict[int, str]:
+        samples = enumerate(self.manifest.get("samples", ()))
+        return {number: sample["name"] for number, sample in samples if "name" in sample}
 
     def name_of(self, index: int) -> str:
-        """Return the name of the file that a sample was made from, or its number."""
-        if self._names is None:
-            samples = self.manifest.get("samples", ())
-            self._names = [str(one.get("name", number)) for number, one in enumerate(samples)]
-        return self._names[index] if index < len(self._names) else str(index)
+        return self._names.get(index, str(index))
 
     def close(self) -> None:
-        """Close the file. The next read opens it again."""
         if self._file is not None and self._process == os.getpid():
             self._file.close()
         self._file = None
@@ -183,31 +170,27 @@ class Hdf5(Source):
         """Pickle without the open file: another process opens its own."""
         return self.__dict__ | {"_file": None}
 
-    def _damaged(self, error: Exception, where: str = "") -> ValueError:
+    def _damaged(self, error: Exception, problem: str = "damaged") -> ValueError:
+        why = " ".join(str(error).split())[:160]
         return ValueError(
-            f"Received: {self.path}, damaged{where} ({_short(error)}). Expected: an intact file; create it again."
+            f"Received: {self.path}, {problem} ({why}). Expected: an intact file; create it again."
         )
 
     def _open(self) -> Any:
         """Return this process's open file: HDF5 handles do not survive a fork."""
+        import h5py
+
         with _OPENING:  # reading threads share one handle
             if self._file is None or self._process != os.getpid():
-                self._file = _opened(self.path)
+                try:
+                    # Without locks: many ranks read one file, often on a file system without locks.
+                    self._file = h5py.File(
+                        self.path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE_BYTES
+                    )
+                except OSError as error:
+                    raise self._damaged(error, "which is not an intact HDF5 file") from error
                 self._process = os.getpid()
             return self._file
-
-
-def _opened(path: Path) -> Any:
-    import h5py
-
-    try:
-        # Without locks: many ranks read one file, often on a file system without locks.
-        return h5py.File(path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE_BYTES)
-    except OSError as error:
-        raise ValueError(
-            f"Received: {path}, which is not an intact HDF5 file ({_short(error)}). "
-            "Expected: an intact file; create it again."
-        ) from error
 
 
 def _read_into(dataset: Any, wanted: np.ndarray, out: np.ndarray) -> None:
@@ -226,10 +209,6 @@ def _first_bad(file: Any, key: str, wanted: np.ndarray) -> str:
     for index in wanted:
         try:
             file[key][int(index)]
-        except (OSError, RuntimeError, KeyError):
+        except _DAMAGE:
             return f", sample {index}"
     return ""
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]

@@ -83,10 +83,10 @@ def _check_length(path: Path, received: int, expected: int) -> None:
 
 
 def _only(path: Path, pattern: str) -> Path:
-    found = sorted(path.glob(pattern)) if path.is_dir() else []
-    plain = [file for file in found if file.suffix != ".gz"]
-    if not found or len(plain) > 1 or (not plain and len(found) > 1):
+    files = sorted(path.glob(pattern)) if path.is_dir() else []
+    plain = [file for file in files if file.suffix != ".gz"]
+    if not files or len(plain) > 1 or (not plain and len(files) > 1):
         raise ValueError(
-            f"Received: {len(found)} files {pattern} in {path}. Expected: one, plain or gzipped."
+            f"Received: {len(files)} files {pattern} in {path}. Expected: one, plain or gzipped."
         )
-    return (plain or found)[0]
+    return (plain or files)[0]

@@ -18,12 +18,12 @@ def detect(path: Path) -> bool:
 def open_source(path: Path, *, targets: str | None = None) -> Arrays:
     """Open inputs and their targets; a single file without `targets` has only inputs."""
     if path.is_dir():
-        found = [path / name for name in ("masks.npy", "labels.npy") if (path / name).is_file()]
-        if len(found) != 1 and targets is None:
+        present = [path / name for name in ("masks.npy", "labels.npy") if (path / name).is_file()]
+        if len(present) != 1 and targets is None:
             raise ValueError(
-                f"Received: {path} with {len(found)} of masks.npy and labels.npy. Expected: one; or give targets."
+                f"Received: {path} with {len(present)} of masks.npy and labels.npy. Expected: one; or give targets."
             )
-        path, targets = path / "images.npy", targets or str(found[0])
+        path, targets = path / "images.npy", targets or str(present[0])
     arrays = {"image": map_array(path)}
     if targets is not None:
         arrays["target"] = map_array(Path(targets))

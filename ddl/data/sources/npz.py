@@ -62,8 +62,7 @@ def _array(
         if info.compress_type == zipfile.ZIP_STORED:
             offset = _start(path, info) + data_offset
             order: Literal["F", "C"] = "F" if fortran else "C"
-            mapped: np.ndarray = np.memmap(path, dtype, "r", offset, shape, order)
-            return mapped
+            return np.memmap(path, dtype, "r", offset, shape, order)
         if size > memory_limit:
             raise ValueError(
                 f"Received: {info.filename} in {path}, {size} bytes decompressed. Expected: at most {memory_limit}; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddl.data.pictures.listing import Listing, by_stem, match, pictures_in
+from ddl.data.pictures.listing import Listing, match, pictures_in
 from ddl.data.sources.picture_files import mask_opener
 
 
@@ -18,7 +18,7 @@ def find(path: Path) -> Listing:
     pictures = pictures_in(path)
     masks = [picture for picture in pictures if picture.stem.endswith("_mask")]
     images = [picture for picture in pictures if not picture.stem.endswith("_mask")]
-    return match(path, images, by_stem(masks))
+    return match(path, images, masks)
 
 
 open_source = mask_opener(find)

@@ -45,14 +45,17 @@ class PictureFiles(Source):
         if how.image_size is None:
             how = dataclasses.replace(how, image_size=self._common_size(how.pixel_limit))
         self._how = how
-        self.fields = self._fields()
+        size, first = how.image_size or (0, 0), self._samples[0]
+        self.fields = {"image": Field((*size, CHANNELS[how.channels]), DEPTHS[how.bits])}
+        if first.mask is not None:
+            self.fields["mask"] = Field((*size, 1), np.dtype(np.uint8))
+        if first.label is not None:
+            self.fields["label"] = Field((), np.dtype(np.int64))
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
         return len(self._samples)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Return these pictures with their masks or labels."""
         wanted = checked_indices(indices, len(self))
         batch = empty_batch(self.fields, len(wanted))
         for row, index in enumerate(wanted):
@@ -61,18 +64,15 @@ class PictureFiles(Source):
         return batch
 
     def read_column(self, name: str) -> np.ndarray | None:
-        """Return all labels; None for pictures and masks, which would have to be read."""
         if name != "label":
             return None
         return np.array([sample.label for sample in self._samples], np.int64)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the class folders."""
         return self._listing.class_names
 
     def name_of(self, index: int) -> str:
-        """Return the path of a picture, relative to the folder."""
         return self._samples[index].image.relative_to(self._listing.root).as_posix()
 
     def _common_size(self, pixel_limit: int) -> tuple[int, int]:
@@ -86,12 +86,3 @@ class PictureFiles(Source):
                     "Expected: one size; or give image_size to resize them."
                 )
         return size
-
-    def _fields(self) -> dict[str, Field]:
-        size = self._how.image_size or (0, 0)
-        fields = {"image": Field((*size, CHANNELS[self._how.channels]), DEPTHS[self._how.bits])}
-        if self._samples[0].mask is not None:
-            fields["mask"] = Field((*size, 1), np.dtype(np.uint8))
-        if self._samples[0].label is not None:
-            fields["label"] = Field((), np.dtype(np.int64))
-        return fields

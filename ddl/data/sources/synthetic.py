@@ -35,11 +35,9 @@ class Synthetic(Source):
         }
 
     def __len__(self) -> int:
-        """Return the number of samples."""
         return self._count
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Make these samples."""
         wanted = checked_indices(indices, len(self))
         batch = empty_batch(self.fields, len(wanted))
         for row, index in enumerate(wanted):

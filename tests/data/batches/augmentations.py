@@ -1,4 +1,4 @@
-"""Augmentations to test with: all at once, one at a time, and any."""
+"""Augmentations for the tests: all options together, one at a time, and random ones."""
 
 from __future__ import annotations
 

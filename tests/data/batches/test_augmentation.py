@@ -1,4 +1,4 @@
-"""Picture and mask move together, a mask keeps its values, and a draw depends on seed, epoch and index alone."""
+"""Picture and mask move together, mask values stay, and changes depend only on seed, epoch and index."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def test_a_draw_depends_on_seed_epoch_and_index_alone() -> None:
 
 
 @pytest.mark.parametrize("change", EACH, ids=lambda change: next(iter(change)))
-def test_each_does_something_and_leaves_the_other_draws_alone(change: dict[str, object]) -> None:
+def test_each_option_has_an_effect_and_leaves_the_other_draws_alone(
+    change: dict[str, object],
+) -> None:
     off = Augmentation()
     image, target = off(PICTURE, MASK, seed=0, epoch=0, index=5)
     assert np.array_equal(image, PICTURE)
@@ -78,7 +80,7 @@ def test_each_does_something_and_leaves_the_other_draws_alone(change: dict[str, 
     on = dataclasses.replace(off, **change)  # type: ignore[arg-type]
     images = [on(PICTURE, MASK, seed=0, epoch=0, index=i)[0] for i in range(8)]
     assert any(not np.array_equal(image, PICTURE) for image in images)
-    # Where it acts or not, a later crop lies at the same place.
+    # A later crop has the same position, with or without the option.
     if "crop_size" not in change and set(change) <= {"brightness", "contrast", "gamma", "noise"}:
         crop = {"crop_size": (16, 16), "flip": True}
         _, plain = dataclasses.replace(off, **crop)(PICTURE, MASK, seed=0, epoch=0, index=3)
@@ -130,7 +132,7 @@ def test_crops_reach_every_edge_and_find_the_foreground() -> None:
         _, target = surely(picture, mask, seed=0, epoch=0, index=index)
         assert target is not None
         assert target.any()
-    surely(picture, np.zeros_like(mask), seed=0, epoch=0, index=0)  # none to find: anywhere
+    surely(picture, np.zeros_like(mask), seed=0, epoch=0, index=0)  # no foreground: any position
 
 
 @pytest.mark.parametrize("smoothness", [2.0, 12.0, 60.0])
@@ -160,7 +162,7 @@ def test_elastic_shifts_have_the_deviation_asked_for(smoothness: float) -> None:
         ({"crop_size": (5,)}, r"crop_size=\(5,\). Expected: one number, height and width, or"),
     ],
 )
-def test_what_cannot_be_done_is_refused(fields: dict[str, object], message: str) -> None:
+def test_invalid_options_are_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Augmentation(**fields)  # type: ignore[arg-type]
 
@@ -168,7 +170,7 @@ def test_what_cannot_be_done_is_refused(fields: dict[str, object], message: str)
 @pytest.mark.parametrize(
     ("picture", "mask", "crop", "message"),
     [
-        (PICTURE[..., 0], None, None, "Expected: .height, width, channels., float"),
+        (PICTURE[..., 0], None, None, "Expected: .height, width, channels. or"),
         ((PICTURE * 255).astype(np.uint8), None, None, "dtype uint8"),
         (PICTURE, MASK[:5], None, "Expected: the same height and width"),
         (PICTURE, MASK, (49, 3), "none larger than the picture"),

@@ -1,4 +1,4 @@
-"""What flags say becomes an `Augmentation`, each option of its type; nothing of it loads TensorFlow."""
+"""Flags become an `Augmentation` with each option in its type, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parse(texts: Iterable[str]) -> Augmentation:
     return Augmentation(**parse_options(texts, OPTIONS, "augmentation"))
 
 
-def test_every_option_can_be_said() -> None:
+def test_every_option_can_be_parsed() -> None:
     assert list(TEXTS) == [field.name for field in dataclasses.fields(Augmentation)]
     said = parse(f"{name}={text}" for name, text in TEXTS.items())
     assert said == Augmentation(
@@ -42,7 +42,7 @@ def test_every_option_can_be_said() -> None:
     )
 
 
-def test_nothing_said_changes_nothing() -> None:
+def test_no_options_give_the_defaults() -> None:
     assert parse([]) == parse(["crop-size=none"]) == Augmentation()
 
 
@@ -68,7 +68,7 @@ def test_a_crop_has_one_side_or_as_many_as_axes(text: str, size: object) -> None
         (["crop_size=64x0"], "crop_size='64x0'. Expected: pixels"),
     ],
 )
-def test_what_is_no_augmentation_is_refused(texts: list[str], message: str) -> None:
+def test_invalid_augmentations_are_refused(texts: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         parse(texts)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A batch holds what its samples are, each augmented by (seed, epoch, index), whatever else is in the batch."""
+"""Each sample is augmented by (seed, epoch, index), independent of the other samples in the batch."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_integers_come_in_unit_range_and_inputs_alone_are_fine() -> None:
     assert np.array_equal(turned, made)  # one pixel a picture
 
 
-def test_what_cannot_be_fed_is_refused_before_anything_is_read() -> None:
+def test_unusable_samples_are_refused_before_anything_is_read() -> None:
     with pytest.raises(ValueError, match=r"dtype int32.*floats or unsigned"):
         BatchReader(Arrays({"image": np.zeros((1, 4, 4, 1), np.int32)}, "test"))
     samples = samples_of("synthetic")

@@ -1,4 +1,4 @@
-"""Ranks are fed what their order says, however many threads read; nothing hangs, and errors come out as they are."""
+"""Each rank reads the samples of its order with any number of threads; nothing hangs, and errors keep their message."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def threads_left() -> list[str]:
 
 
 class Faulty(Source):
-    """Samples of which one cannot be read."""
+    """Samples, one of which cannot be read."""
 
     def __init__(self, bad: int, error: Exception) -> None:
         self.fields, self._bad, self._error = SAMPLES.fields, bad, error
@@ -113,7 +113,7 @@ def test_evaluation_sees_every_sample_once_in_equal_steps(threads: int) -> None:
     for rank in range(3):
         shard = {"per_rank_batch_size": 3, "rank": rank, "size": 3}
         with pipeline.evaluation_batches(SAMPLES, **shard, threads=threads) as batches:
-            for _ in range(2):  # every evaluation begins anew
+            for _ in range(2):  # every evaluation starts again
                 found = [targets.numpy() for _, targets in batches.dataset]
         steps.add(len(found))
         seen += np.concatenate(found).tolist()
@@ -125,7 +125,7 @@ def test_evaluation_sees_every_sample_once_in_equal_steps(threads: int) -> None:
 @pytest.mark.parametrize(
     "error", [ValueError("Received: cell-7.png, damaged."), ZeroDivisionError("a bug")]
 )
-def test_what_a_thread_meets_leaves_the_block_as_it_is(error: Exception) -> None:
+def test_an_error_in_a_thread_is_raised_unchanged_by_the_block(error: Exception) -> None:
     order = SampleOrder("global", 23, 4, 1, seed=0)
     with (
         pytest.raises(type(error), match=str(error)) as caught,
@@ -144,10 +144,10 @@ def test_only_errors_of_the_data_are_replaced() -> None:
     batches = training(order, 0, Faulty(7, ValueError("damaged")))
     with pytest.raises(
         tf.errors.UnknownError, match="damaged"
-    ):  # without a block: TensorFlow's, with the line in it
+    ):  # without a block: TensorFlow's error, which contains our line
         list(islice(batches.dataset, 20))
     assert str(batches.error) == "damaged"
-    # Read ahead of the end of training, the damage was never met by it.
+    # The damaged sample was read ahead, after the last step of training.
     with training(order, 0, Faulty(7, ValueError("damaged"))) as batches:
         pass
 
@@ -161,7 +161,7 @@ def test_a_second_iteration_ends_the_first_instead_of_sharing_its_samples() -> N
             list(islice(first, 20))
 
 
-def test_what_does_not_fit_together_is_refused() -> None:
+def test_contradictory_arguments_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"an order of 5 samples for 23 samples\. Expected: equal numbers"
     ):
@@ -211,7 +211,7 @@ from ddl.data.order import SampleOrder
 from ddl.data.inputs_and_targets import ArraySamples
 samples = ArraySamples(np.zeros((64, 256, 256, 3), np.float32), np.zeros(64, np.int64))
 batches = pipeline.training_batches(samples, order=SampleOrder("global", 64, 4, 1, 0), rank=0, threads=2)
-steps = iter(batches.dataset)  # alive, with its threads, until Python is gone
+steps = iter(batches.dataset)  # alive, with its threads, until Python exits
 for step in itertools.islice(steps, 3):
     pass
 print("leaving")

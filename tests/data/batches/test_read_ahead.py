@@ -1,4 +1,4 @@
-"""Results come in the order of their tasks, never more at once than the bound, and threads end with their iterator."""
+"""Results keep the order of the tasks and stay within the bound, and threads end with their iterator."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import itertools
 import random
 import threading
 import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ddl.data.batches.read_ahead import ReadAhead
+
+
+def read_ahead(
+    work: Callable[[int], int], tasks: Iterable[int], threads: int, ahead: int
+) -> ReadAhead[int, int]:
+    return ReadAhead(work, tasks, ThreadPoolExecutor(threads, "ddl-data"), ahead)
 
 
 def threads_left() -> list[threading.Thread]:
@@ -24,11 +32,11 @@ def test_results_come_in_order_however_long_each_takes(threads: int) -> None:
         time.sleep(waits.random() / 500)
         return task * task
 
-    assert list(ReadAhead(work, range(60), threads, 2 * threads)) == [n * n for n in range(60)]
+    assert list(read_ahead(work, range(60), threads, 2 * threads)) == [n * n for n in range(60)]
     assert threads_left() == []
 
 
-def test_no_more_is_made_than_the_bound() -> None:
+def test_no_more_results_are_computed_than_the_bound() -> None:
     made = itertools.count()
     last = -1
 
@@ -37,7 +45,7 @@ def test_no_more_is_made_than_the_bound() -> None:
         last = next(made)
         return task
 
-    results = ReadAhead(work, itertools.count(), threads=3, ahead=4)
+    results = read_ahead(work, itertools.count(), threads=3, ahead=4)
     for taken in range(20):
         assert next(results) == taken
         time.sleep(0.002)
@@ -48,8 +56,8 @@ def test_no_more_is_made_than_the_bound() -> None:
 
 def test_threads_work_at_once() -> None:
     together = threading.Barrier(3)
-    results = ReadAhead(lambda _: together.wait(timeout=10), range(6), threads=3, ahead=6)
-    assert len(list(results)) == 6  # a barrier that is not met would break
+    results = read_ahead(lambda _: together.wait(timeout=10), range(6), threads=3, ahead=6)
+    assert len(list(results)) == 6  # the barrier breaks unless three threads reach it
 
 
 def test_the_first_failure_in_order_is_raised_in_its_place() -> None:
@@ -60,7 +68,7 @@ def test_the_first_failure_in_order_is_raised_in_its_place() -> None:
             raise ValueError(f"task {task}")
         return task
 
-    results = ReadAhead(work, range(9), threads=4, ahead=8)
+    results = read_ahead(work, range(9), threads=4, ahead=8)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="task 3"):
         next(results)
@@ -69,14 +77,14 @@ def test_the_first_failure_in_order_is_raised_in_its_place() -> None:
 
 
 def test_a_failure_of_the_tasks_is_raised_too() -> None:
-    results = ReadAhead(abs, (1 // (2 - n) for n in range(9)), threads=1, ahead=1)
+    results = read_ahead(abs, (1 // (2 - n) for n in range(9)), threads=1, ahead=1)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
     assert threads_left() == []
 
 
-def test_closing_wakes_whoever_waits_and_what_is_queued_is_never_made() -> None:
+def test_closing_ends_a_waiting_reader_and_cancels_queued_tasks() -> None:
     release, made = threading.Event(), []
 
     def work(task: int) -> int:
@@ -84,7 +92,7 @@ def test_closing_wakes_whoever_waits_and_what_is_queued_is_never_made() -> None:
         release.wait(10)
         return task
 
-    results = ReadAhead(work, itertools.count(), threads=1, ahead=5)
+    results = read_ahead(work, itertools.count(), threads=1, ahead=5)
     taken: list[int] = []
     waiting = threading.Thread(target=lambda: taken.extend(results))
     waiting.start()
@@ -99,8 +107,8 @@ def test_closing_wakes_whoever_waits_and_what_is_queued_is_never_made() -> None:
     results.close()
 
 
-def test_threads_go_with_an_iterator_that_nobody_closed() -> None:
-    results = ReadAhead(abs, itertools.count(), threads=2, ahead=4)
+def test_threads_end_with_an_iterator_that_was_not_closed() -> None:
+    results = read_ahead(abs, itertools.count(), threads=2, ahead=4)
     next(results)
     assert threads_left()
     del results
@@ -108,9 +116,3 @@ def test_threads_go_with_an_iterator_that_nobody_closed() -> None:
     while threads_left() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threads_left() == []
-
-
-@pytest.mark.parametrize(("threads", "ahead"), [(0, 1), (1, 0)])
-def test_nothing_is_made_by_nobody(threads: int, ahead: int) -> None:
-    with pytest.raises(ValueError, match=f"threads={threads}, ahead={ahead}. Expected: 1 or more"):
-        ReadAhead(abs, [1], threads, ahead)

@@ -1,4 +1,4 @@
-"""What was read once comes from memory, in the source's own type, if it fits and is not there already."""
+"""The cache returns samples from memory after the first read, if they fit and are not in memory already."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_each_sample_is_read_once_and_comes_back_as_it_was() -> None:
         batch = kept.read(wanted)["image"]
         assert batch.dtype == np.uint8
         assert batch[:, 0, 0, 0].tolist() == wanted
-        batch[:] = 0  # a copy: what is kept is not changed by whoever augments it
+        batch[:] = 0  # a copy: the cached samples must not change
     assert kept.read([5])["image"].max() == 5
     assert source.times[[3, 4, 5, 199]].tolist() == [1, 1, 1, 1]
     assert source.times.sum() == 4
@@ -75,7 +75,7 @@ def test_threads_that_read_at_once_get_the_right_samples() -> None:
     assert wrong == []
 
 
-def test_what_does_not_fit_is_refused_or_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_do_not_fit_are_refused_or_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Counting()
     assert stored_bytes(source) == 3200
     with pytest.raises(ValueError, match=r"0\.00 GiB .*cache=none"):
@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_refused_or_left_alone(monkeypatch: pytest.MonkeyPa
     assert cached(source, "auto", local_ranks=3) is source
     assert isinstance(
         cached(source, "memory", local_ranks=3), Cached
-    )  # three quarters may be taken
+    )  # the limit is three quarters
     with pytest.raises(ValueError, match="of data to cache in memory"):
         cached(source, "memory", local_ranks=7)
     assert isinstance(cached(source, "auto", local_ranks=3, count=100), Cached)  # a rank's block
@@ -99,7 +99,7 @@ def test_what_does_not_fit_is_refused_or_left_alone(monkeypatch: pytest.MonkeyPa
         cached(source, "disk")
 
 
-def test_what_is_in_memory_already_is_not_kept_twice(tmp_path: Path) -> None:
+def test_data_in_memory_are_not_cached_again(tmp_path: Path) -> None:
     mapped = open_source(make.npy(tmp_path / "npy"))
     assert cached(mapped, "memory") is mapped
     half = Subset(mapped, [0, 2])
@@ -109,7 +109,7 @@ def test_what_is_in_memory_already_is_not_kept_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [make.hdf5, lambda path: make.pairs(path.parent)])
-def test_files_may_go_once_they_were_read(tmp_path: Path, write: object) -> None:
+def test_cached_samples_outlive_their_files(tmp_path: Path, write: object) -> None:
     source = open_source(write(tmp_path / "a.h5"))  # type: ignore[operator]
     kept = cached(source)
     first = kept.read([4, 0, 2])

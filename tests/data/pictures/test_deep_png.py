@@ -1,4 +1,4 @@
-"""16-bit colour PNGs come back whole, whatever filters they were saved with; damaged ones are refused."""
+"""16-bit colour PNGs keep their values with every PNG filter; damaged files are refused."""
 
 from __future__ import annotations
 

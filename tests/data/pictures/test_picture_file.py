@@ -1,4 +1,4 @@
-"""Pictures of every kind come back as they were saved; damaged ones are refused in one line, whatever is wrong."""
+"""Pictures of every kind are read as they were saved; damaged files are refused in one line."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_palette_becomes_colours_and_a_jpeg_stays_near(tmp_path: Path) -> None
 def test_an_exif_orientation_is_applied(tmp_path: Path) -> None:
     image = Image.fromarray(make.picture(2))
     exif = image.getexif()
-    exif[0x0112] = 6  # to be turned by 90 degrees, clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     image.save(tmp_path / "a.png", exif=exif)
     assert np.array_equal(read_picture(tmp_path / "a.png"), np.rot90(make.picture(2), -1))
     assert read_size(tmp_path / "a.png") == (16, 12)
@@ -88,7 +88,7 @@ def test_masks_of_0_and_1_and_of_0_and_255_are_the_same(tmp_path: Path) -> None:
     for top in (1, 255):
         iio.imwrite(tmp_path / "m.png", make.mask(1) // 255 * top)
         assert np.array_equal(read_mask(tmp_path / "m.png"), wanted)
-    Image.fromarray(make.mask(1)).save(tmp_path / "m.jpg", quality=60)  # rings around the edges
+    Image.fromarray(make.mask(1)).save(tmp_path / "m.jpg", quality=60)  # blurs the edges
     assert np.array_equal(read_mask(tmp_path / "m.jpg"), wanted)
     black_and_white = Image.fromarray(make.mask(1)).convert("1")
     black_and_white.save(tmp_path / "m.tif")
@@ -127,7 +127,7 @@ def test_white_stays_white_in_every_form(channels: str, bits: int) -> None:
             assert converted.dtype == f"uint{bits}"
             assert converted.min() == 2**bits - 1
     clear = np.zeros((2, 2, 4), np.uint8)
-    assert Conversion(None, "rgb").convert(clear).min() == 255  # laid over white
+    assert Conversion(None, "rgb").convert(clear).min() == 255  # drawn over white
 
 
 def test_every_depth_comes_to_0_to_1() -> None:
@@ -200,7 +200,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_such_picture_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
+def test_an_unreadable_picture_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
     name, write, message = REFUSED[case]
     write(tmp_path / name)
     with pytest.raises(ValueError, match=r"^Received: .*Expected: ") as caught:

@@ -1,4 +1,4 @@
-"""A picture read by rows is the picture that is read whole."""
+"""A picture that is read by rows equals the picture that is read whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAYS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_rows_of_a_tiff_are_those_of_the_whole(
+def test_rows_of_a_tiff_equal_those_of_the_whole_picture(
     tmp_path: Path, way: dict[str, Any], dtype: type, channels: int
 ) -> None:
     path = tmp_path / "a.tif"
@@ -50,7 +50,7 @@ def test_rows_of_a_tiff_are_those_of_the_whole(
             np.testing.assert_array_equal(rows[start:stop], whole[start:stop])
 
 
-def test_whatever_is_not_plain_is_decoded_as_ever(tmp_path: Path) -> None:
+def test_other_pictures_are_decoded_whole(tmp_path: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 255, (20, 30), np.uint8)
     Image.fromarray(grey).save(tmp_path / "jpeg.tif", compression="jpeg")
     tifffile.imwrite(tmp_path / "white.tif", grey, photometric="miniswhite")

@@ -1,4 +1,4 @@
-"""The example is what the synthetic source gives, as files, whole or not at all."""
+"""The example data set holds the samples of the synthetic source as files, and appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ddl.data.preparation.example import Example, write_example
 from ddl.data.sources import open_source
 
 
-def test_it_is_a_data_set_of_pictures_and_masks(tmp_path: Path) -> None:
+def test_the_example_opens_as_pictures_and_masks(tmp_path: Path) -> None:
     write_example(Example(tmp_path / "example", count=3, size=24, seed=7))
     source = open_source(tmp_path / "example")
     found = source.read([2])
@@ -46,7 +46,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         ("new", {"size": 5}, "size=5"),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_invalid_options_are_refused(
     tmp_path: Path, name: str, fields: dict[str, int], words: str
 ) -> None:
     with pytest.raises(ValueError, match=f"Received: .*{words}"):

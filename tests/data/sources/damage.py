@@ -1,4 +1,4 @@
-"""Data that no source can read, made from good ones."""
+"""Creates damaged data from intact ones."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def idx_of_other_labels(folder: Path) -> Path:
 
 
 def inflated(folder: Path) -> Path:
-    """Return a gzipped file that holds more than its header says."""
+    """Return a gzipped file that contains more data than its header declares."""
     return broken_idx(
         folder, lambda data: gzip.compress(gzip.decompress(data) + bytes(1000)), zipped=True
     )

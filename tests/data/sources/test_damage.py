@@ -1,4 +1,4 @@
-"""Whatever bytes of a file are wrong or missing, a source gives samples or the one line, never another error."""
+"""A source of a damaged file returns samples or raises the one-line error, never another error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from ddl.data.sources import open_source
 from tests.data import make
 
-# What is opened, and the file in it that is damaged.
+# The data, and the file to damage.
 FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "hdf5": (lambda tmp: make.hdf5(tmp / "a.h5"), ""),
     "npz": (lambda tmp: make.npz(tmp / "a.npz"), ""),
@@ -23,7 +23,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize("case", FILES)
-def test_damage_is_refused_in_one_line_or_does_no_harm(tmp_path: Path, case: str) -> None:
+def test_damaged_files_are_refused_in_one_line_or_still_readable(tmp_path: Path, case: str) -> None:
     write, name = FILES[case]
     opened = write(tmp_path)
     path = opened / name if name else opened
@@ -43,4 +43,4 @@ def test_damage_is_refused_in_one_line_or_does_no_harm(tmp_path: Path, case: str
         except ValueError as error:
             assert str(error).startswith("Received: ")  # noqa: PT017
             refused += 1
-    assert refused >= 50  # all that were cut short, at the least
+    assert refused >= 50  # at least all truncated files

@@ -1,4 +1,4 @@
-"""What no source can read is refused with one line: received, expected, what to do."""
+"""Data that no source can read are refused in one line."""
 
 from __future__ import annotations
 
@@ -60,7 +60,11 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
         "Expected one of: grey, rgb, rgba",
     ),
     "pairs: bad mask mode": (make.pairs, {"mask_mode": "soft"}, "one of: binary, classes"),
-    "pairs: bad size": (make.pairs, {"image_size": (0, 5)}, "a height and a width from 1"),
+    "pairs: bad size": (
+        make.pairs,
+        {"image_size": (0, 5)},
+        "image_size=0 for pictures. Expected: at least 1",
+    ),
     "folders: no masks": (
         lambda t: make.folders(t / "a") and (t / "a" / "masks").rename(t / "b") and t / "a",
         {},

@@ -1,4 +1,4 @@
-"""Every format gives back what was put in, in any order, also in another process."""
+"""Every format returns the stored samples, in any order, also in another process."""
 
 from __future__ import annotations
 

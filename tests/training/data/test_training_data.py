@@ -75,7 +75,7 @@ def test_labels_are_no_masks_and_lengths_must_agree(tmp_path: Path) -> None:
     np.savez(path, images=np.zeros((5, 16, 16, 3), np.uint8), labels=np.zeros(5, np.uint8))
     with pytest.raises(ValueError, match=r"Expected: image and mask"):
         MaskSamples(open_source(path))
-    with pytest.raises(ValueError, match=r"3 inputs and 2 targets"):
+    with pytest.raises(ValueError, match=r"3 of inputs, 2 of targets"):
         ArraySamples(np.zeros(3), np.zeros(2))
 
 
