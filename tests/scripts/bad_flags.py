@@ -123,7 +123,7 @@ TRAIN_UNET = {
 }
 
 TRAIN_RESNET = {
-    "--loss boundary_crossentropy": "boundary_crossentropy for model resnet18, which finds labels",
+    "--loss boundary_crossentropy": "boundary_crossentropy for model resnet18, which predicts labels",
     "--metric hausdorff_95": "hausdorff_95 for model resnet18",
     "--data synthetic": "Expected: image and label. (For the others there is scripts/train_unet.py.)",
     "--classes 1": "classes=1 for model resnet18",

@@ -18,17 +18,11 @@ FINAL = "model.keras"
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model.
-
-    Attributes:
-        file: the model's file.
-        plan: the plan it was trained with.
-        checkpoint: the verified checkpoint, if the file is one.
-    """
+    """The file of a trained model and the plan it was trained with."""
 
     file: Path
     plan: Plan
-    checkpoint: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None  # if the file is one
 
 
 def find_trained(path: Path, checkpoint: str = "final") -> Trained:

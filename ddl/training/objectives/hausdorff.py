@@ -28,8 +28,6 @@ class Hausdorff95(keras.metrics.Mean):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self._spacing = tuple(spacing)
-        if not all(0 < size < float("inf") for size in self._spacing):
-            raise ValueError(f"Received: spacing={self._spacing}. Expected: numbers above 0.")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
@@ -52,15 +50,11 @@ class Hausdorff95(keras.metrics.Mean):
 
     def _distances(self, truth: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Return the mean over classes for each image: two masks (N, ..., C) -> (N,)."""
-        return np.array(
-            [
-                np.mean(
-                    [hausdorff95(t[..., c], f[..., c], self._spacing) for c in range(t.shape[-1])]
-                )
-                for t, f in zip(truth, found, strict=True)
-            ],
-            np.float32,
-        )
+        distances = [
+            [hausdorff95(t[..., c], f[..., c], self._spacing) for c in range(t.shape[-1])]
+            for t, f in zip(truth, found, strict=True)
+        ]
+        return np.array([np.mean(of_classes) for of_classes in distances], np.float32)
 
 
 def hausdorff95(truth: np.ndarray, found: np.ndarray, spacing: tuple[float, ...] = (1.0,)) -> float:

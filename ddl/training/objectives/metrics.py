@@ -6,6 +6,7 @@ that one process would.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
@@ -30,6 +31,14 @@ METRICS = BuilderTable(
     hidden=("name",),
     ranges={"spacing": Range(0, above=True)},
 )
+
+
+def check_metric_names(names: Sequence[str]) -> None:
+    """Refuse unknown metrics, and metrics given twice."""
+    for name in names:
+        METRICS.check(name)
+        if names.count(name) > 1:
+            raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
 
 
 def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
