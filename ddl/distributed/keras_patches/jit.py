@@ -14,9 +14,7 @@ from ddl.distributed.timing.reduction_timer import paused
 def reason_against(model: keras.Model, step: Callable[[Any], Any]) -> str | None:
     """Return why XLA cannot compile part of this model's step, or None if it can."""
     if getattr(step, "__func__", None) is not keras.Model.train_step:
-        return (
-            "its custom train_step reduces gradients inside (compile parts of it with tf.function)"
-        )
+        return "its custom train_step reduces gradients (compile parts of it with tf.function)"
     layers = model._flatten_layers(include_self=False, recursive=True)
     if any(getattr(layer, "synchronized", False) for layer in layers):
         return "synchronized batch normalization reduces in the middle of the forward pass"
@@ -26,9 +24,7 @@ def reason_against(model: keras.Model, step: Callable[[Any], Any]) -> str | None
 def train_step(model: keras.Model) -> Callable[[Any], Any]:
     """Return a train step that computes what Keras's does, with the gradients computed by XLA."""
 
-    @tf.function(  # type: ignore[untyped-decorator]
-        jit_compile=True, reduce_retracing=True
-    )
+    @tf.function(jit_compile=True, reduce_retracing=True)  # type: ignore[untyped-decorator]
     def gradients(x: Any, y: Any, sample_weight: Any) -> Any:
         with paused(), tf.GradientTape() as tape:
             y_pred = model(x, training=True) if model._call_has_training_arg else model(x)
