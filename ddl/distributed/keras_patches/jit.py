@@ -32,15 +32,16 @@ def train_step(model: keras.Model) -> Callable[[Any], Any]:
                 x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
             )
             scaled = model.optimizer.scale_loss(loss)
-        found = tape.gradient(scaled, model.trainable_weights)
-        return loss, y_pred, [g if g is None else tf.convert_to_tensor(g) for g in found]
+        weights = model.trainable_weights
+        each = [g if g is None else tf.convert_to_tensor(g) for g in tape.gradient(scaled, weights)]
+        return loss, y_pred, each
 
     def step(data: Any) -> Any:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        loss, y_pred, found = gradients(x, y, sample_weight)
+        loss, y_pred, each = gradients(x, y, sample_weight)
         first = next(leaf for leaf in keras.tree.flatten(x) if leaf is not None)
         model._loss_tracker.update_state(loss, sample_weight=tf.shape(first)[0])
-        model.optimizer.apply_gradients(zip(found, model.trainable_weights, strict=True))
+        model.optimizer.apply_gradients(zip(each, model.trainable_weights, strict=True))
         return model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     return step

@@ -148,17 +148,17 @@ def _read_snapshot(path: Path) -> Snapshot:
 
 
 def _fill(partial: Path, snapshot: Snapshot) -> None:
-    with Sink(partial) as sink:  # HDF5 crashes the process when it closes a file on a full disk
-        with h5py.File(sink, "w", userblock_size=BLOCK_BYTES) as file:
+    with Sink(partial) as raw:  # HDF5 crashes the process when it closes a file on a full disk
+        with h5py.File(raw, "w", userblock_size=BLOCK_BYTES) as file:
             keras_h5.write_model(
                 file, snapshot.architecture, snapshot.keras_version, snapshot.weights
             )
             _write_own(file.create_group("ddl"), snapshot)
-        sink.check()
-        block = _block(sink.fileno(), os.fstat(sink.fileno()).st_size)
-        sink.seek(0)
-        sink.write(block)
-        sink.check()
+        raw.check()
+        block = _block(raw.fileno(), os.fstat(raw.fileno()).st_size)
+        raw.seek(0)
+        raw.write(block)
+        raw.check()
 
 
 def _write_own(group: h5py.Group, snapshot: Snapshot) -> None:

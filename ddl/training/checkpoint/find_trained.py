@@ -59,10 +59,10 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
                 "or an epoch's number."
             )
         return Trained(find_model_file(path), plan)
-    found = find_checkpoint(path, checkpoint, plan.monitor, plan.mode, flag="--checkpoint")
-    if found is None:
+    chosen = find_checkpoint(path, checkpoint, plan.monitor, plan.mode, flag="--checkpoint")
+    if chosen is None:
         raise ValueError(f"Received: {path}, which has no checkpoints. Expected: at least one.")
-    return Trained(found.path, plan, found)
+    return Trained(chosen.path, plan, chosen)
 
 
 def read_plan(run_dir: Path) -> Plan:

@@ -40,11 +40,11 @@ def find_start(plan: Plan) -> Checkpoint | None:
     """
     if plan.resume is None:
         return None
-    found = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
-    if found is not None:
-        check_resume(plan, found.facts, found.path)
-        check_origin(plan.run_dir, found.path)
-    return found
+    start = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
+    if start is not None:
+        check_resume(plan, start.facts, start.path)
+        check_origin(plan.run_dir, start.path)
+    return start
 
 
 def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:

@@ -110,11 +110,9 @@ class Saver:
         if self._writer is not None:
             self._writer.flush()
         newest = self._newest()
-        return (
-            f"The last good checkpoint is {newest}."
-            if newest
-            else "There is no earlier checkpoint."
-        )
+        if newest is None:
+            return "There is no earlier checkpoint."
+        return f"The last good checkpoint is {newest}."
 
     def _wait(self) -> None:
         """Wait in turns until nothing is being written, so that no rank reports rank 0 as stalled. All call it."""
@@ -122,5 +120,5 @@ class Saver:
             pass
 
     def _newest(self) -> Path | None:
-        found = list_checkpoints(self._folder) if self._folder.exists() else []
-        return found[-1][1] if found else None
+        written = list_checkpoints(self._folder)
+        return written[-1][1] if written else None

@@ -42,13 +42,9 @@ def check_metric_names(names: Sequence[str]) -> None:
 
 
 def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
-    """Return the Keras metric of this name, for targets and predicted probabilities (N, ..., C).
+    """Return one of `METRICS` with options from `METRICS.options(name)`, for targets and probabilities (N, ..., C).
 
-        model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
-
-    Args:
-        name: one of `METRICS`.
-        **options: options from `METRICS.options(name)`.
+    model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
     """
     metric: keras.metrics.Metric = METRICS.build(name, name=name, **options)
     return metric

@@ -101,17 +101,12 @@ def build_optimizer(
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     **options: Any,
 ) -> keras.optimizers.Optimizer:
-    """Return the Keras optimizer of this name; for several ranks, wrap it in `DistributedOptimizer`.
+    """Return one of `OPTIMIZERS` with options from `OPTIMIZERS.options(name)`.
 
         build_optimizer("adamw", 1e-3, weight_decay=0.01, global_clipnorm=1.0)
 
-    The optimizer is called `name`. Keras would number the optimizers of a process ("adam_1", "adam_2"), which makes the
-    names in a checkpoint depend on what was built before.
-
-    Args:
-        name: one of `OPTIMIZERS`.
-        learning_rate: a number, or a schedule from `ddl.training.optimization.keras_schedule.build_schedule`.
-        **options: options from `OPTIMIZERS.options(name)`.
+    For several ranks, wrap it in `DistributedOptimizer`. The optimizer is called `name`. Keras would number the
+    optimizers of a process ("adam_1", "adam_2"), which makes the names in a checkpoint depend on what was built before.
     """
     values = OPTIMIZERS.check(name, **options)
     if values.get("exclude_layers") is not None:
