@@ -35,7 +35,7 @@ class Setup:
 
     data: TrainingData
     run: Run  # at its first step, or at that of a checkpoint
-    model: keras.Model  # compiled, with its initial weights on rank 0
+    model: keras.Model  # compiled, with its weights on rank 0
     learning_rate: Any  # the model's schedule
     saver: Saver
     stop: StopRequest

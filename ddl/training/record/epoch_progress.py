@@ -89,7 +89,9 @@ class TrainingProgress:
         numbers = [f"{name} {value}" for name, value in _numbers(logs).items()]
         trained_s = self._step_s - self._begin_s
         if trained_s > 0:
-            numbers.append(f"{self._trained() / trained_s:.1f} samples/s")
+            end = min(self._done * self._batch_size, self._samples)  # the last step may be short
+            trained = max(end - self._first_step * self._batch_size, 0)
+            numbers.append(f"{trained / trained_s:.1f} samples/s")
         numbers.append(f"{now_s - self._begin_s:.1f} s")
         if self._epoch + 1 < self._epochs:
             numbers.append(f"({duration(self._left_s()[1])} left)")
@@ -107,11 +109,6 @@ class TrainingProgress:
     @property
     def _title(self) -> str:
         return f"epoch {self._epoch + 1}/{self._epochs}"
-
-    def _trained(self) -> int:
-        """Return the number of samples trained in this epoch by this process; the last step may be short."""
-        last = min(self._done * self._batch_size, self._samples)
-        return max(last - self._first_step * self._batch_size, 0)
 
     def _left_s(self) -> tuple[float, float]:
         """Return the seconds left for this epoch's steps and for the whole run."""

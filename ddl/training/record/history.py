@@ -95,16 +95,10 @@ def _is_whole(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> bool:
         (JSONL_NAME, _json_line(last)),
         (CSV_NAME, _csv_lines([last], _columns(epochs))),
     )
-    for name, end in ends:
-        try:
-            with (run_dir / name).open("rb") as file:
-                size = file.seek(0, io.SEEK_END)
-                file.seek(max(size - len(end.encode()), 0))
-                if file.read() != end.encode():
-                    return False
-        except OSError:
-            return False
-    return True
+    try:
+        return all((run_dir / name).read_bytes().endswith(end.encode()) for name, end in ends)
+    except OSError:
+        return False
 
 
 def _json_line(epoch: Mapping[str, Any]) -> str:
