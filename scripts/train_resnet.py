@@ -3,8 +3,8 @@
     horovodrun -np 2 python scripts/train_resnet.py \\
         --run-dir runs/faces --data faces --model resnet20 --epochs 30
 
-`--data faces` is 200 real pictures of 25x25 pixels, faces or not, which come with scikit-image. Stopped or killed, the
-same command with --resume auto goes on where it was.
+`--data faces` is 200 real pictures of 25x25 pixels, with or without a face, from scikit-image. After a stop or a kill,
+the same command with --resume auto continues.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Train a U-Net on pictures and masks, or on microscope pictures that it makes itself.
+"""Train a U-Net on pictures and masks, or on synthetic microscope pictures.
 
     horovodrun -np 2 python scripts/train_unet.py \\
         --run-dir runs/cells --data pictures/ --image-size 128 --epochs 50
 
 On two cores, 230 synthetic pictures of 96x96 take about 3 s an epoch on two ranks and reach a validation Dice of 0.97
-in 5 epochs. Stopped or killed, the same command with --resume auto goes on where it was.
+in 5 epochs. After a stop or a kill, the same command with --resume auto continues.
 """
 
 from __future__ import annotations

@@ -24,13 +24,14 @@ def standard_callbacks(*, check_every_steps: int = 100) -> list[keras.callbacks.
     Args:
         check_every_steps: steps between comparisons of the ranks' weights; 0 disables them.
     """
-    callbacks = [
+    checks = [CheckDesync(check_every_steps)] if check_every_steps else []
+    return [
         BroadcastState(),
         AverageAccumulators(),
         AverageMovingStatistics(),
         ReduceMetrics(),
+        *checks,
     ]
-    return [*callbacks, CheckDesync(check_every_steps)] if check_every_steps else callbacks
 
 
 class BroadcastState(keras.callbacks.Callback):
@@ -43,9 +44,8 @@ class BroadcastState(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         _check_equal_steps(runtime.allgather(self.params.get("steps")))
         model_state.broadcast_state(self.model, self.root)
-        model_state.keep_private(
-            self.model, False
-        )  # applies to the first start after a resume only
+        # Applies to the first start after a resume only.
+        model_state.keep_private(self.model, False)
 
 
 class AverageAccumulators(keras.callbacks.Callback):
@@ -61,9 +61,9 @@ class AverageAccumulators(keras.callbacks.Callback):
 def _check_equal_steps(steps: list[int | None]) -> None:
     """Check that all ranks take the same number of steps. Otherwise one would wait forever."""
     if len(set(steps)) > 1 and None not in steps:
-        found = ", ".join(f"rank {rank}: {count}" for rank, count in enumerate(steps))
+        counts = ", ".join(f"rank {rank}: {count}" for rank, count in enumerate(steps))
         raise ValueError(
-            f"Received: different steps per epoch ({found}). Expected: the same on every rank. Split each global "
+            f"Received: different steps per epoch ({counts}). Expected: the same on every rank. Split each global "
             "batch over the ranks (ddl.data.sharding, ddl.data.batches.pipeline) or set steps_per_epoch."
         )
 

@@ -1,4 +1,4 @@
-"""What one rank or all of them do, such that an error of one is an error of all: none is left waiting."""
+"""Actions on rank 0 or on all ranks. An error on one rank is raised on all, so that no rank waits forever."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Result = TypeVar("Result")
 
 
 def on_all(action: Callable[[], Result]) -> Result:
-    """Do something on every rank. All ranks must call it; the action must not.
+    """Run an action without collectives on every rank. All ranks must call it.
 
     Raises:
-        ValueError: that of a rank, on all ranks: of rank 1, too, where its host alone lacks a file.
+        ValueError: on all ranks, the first one that a rank raised.
     """
     error = None
     results: list[Result] = []
@@ -23,17 +23,17 @@ def on_all(action: Callable[[], Result]) -> Result:
     except ValueError as caught:
         error = str(caught)
     errors = runtime.allgather(error)
-    for rank, found in enumerate(errors):
-        if found is not None:
-            raise ValueError(found if all(errors) else f"{found} (This is what rank {rank} met.)")
+    for rank, message in enumerate(errors):
+        if message is not None:
+            raise ValueError(message if all(errors) else f"{message} (Raised on rank {rank}.)")
     return results[0]
 
 
 def on_root(action: Callable[[], Result]) -> Result:
-    """Do something on rank 0 and return what it returned on all. All ranks must call it.
+    """Run an action on rank 0, and return its result on all ranks. All ranks must call it.
 
     Raises:
-        ValueError: that of rank 0, on all ranks.
+        ValueError: on all ranks, the one that rank 0 raised.
     """
     result: Any = None
     error = None

@@ -98,7 +98,8 @@ def broadcast(value: Any, root: int = 0) -> Any:
         value: any picklable object; only that of `root` is used.
         root: the rank that sends.
     """
-    _check_root(root)
+    if not 0 <= root < size():
+        raise ValueError(f"No such rank. Received: root={root}. Expected: 0 to {size() - 1}.")
     if size() == 1:
         return value
     return horovod().broadcast_object(value, root_rank=root, name="ddl.broadcast")
@@ -162,8 +163,3 @@ def horovod() -> ModuleType:
             "ddl.distributed.init() called first, under horovodrun or mpirun with two ranks or more."
         )
     return _hvd
-
-
-def _check_root(root: int) -> None:
-    if not 0 <= root < size():
-        raise ValueError(f"No such rank. Received: root={root}. Expected: 0 to {size() - 1}.")

@@ -1,4 +1,4 @@
-"""A plan's model, compiled for all ranks."""
+"""Builds the model of a plan, and compiles it for all ranks."""
 
 from __future__ import annotations
 
@@ -13,46 +13,49 @@ from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import build_loss
 from ddl.training.objectives.metrics import build_metric
 from ddl.training.optimization.keras_schedule import build_schedule
+from ddl.training.optimization.monitor import plateau_factor
 from ddl.training.optimization.optimizers import build_optimizer
-from ddl.training.optimization.plateau import plateau_factor
+from ddl.training.optimization.schedules import Course
 from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
 
 
 def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
-    """Return the plan's model with fresh weights, the same on all ranks.
+    """Return the plan's model with initial weights, the same on all ranks.
 
-    Sides stay open where training sees crops and validation whole pictures.
+    Its input sides stay open if training and validation pictures differ in size, as with crops.
     """
     if plan.mixed_precision != "none":
         keras.config.set_dtype_policy(f"mixed_{plan.mixed_precision}")
     keras.utils.set_random_seed(plan.seed)
     shape: Sequence[int | None] = data.input_shape
-    other = next(iter(data.validation.fields.values())).shape
-    if "crop_size" in plan.augment or other != shape:
+    validation_shape = next(iter(data.validation.fields.values())).shape
+    if "crop_size" in plan.augment or validation_shape != shape:
         shape = (*[None] * (len(shape) - 1), shape[-1])
     model = build_model(plan.model, shape, data.classes, **plan.model_option)
-    if isinstance(model, keras.Sequential):  # which has no input or output names
+    if isinstance(model, keras.Sequential):  # has no input or output names
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
 
 
 def compile_model(model: keras.Model, run: Run) -> Any:
-    """Compile the model with the plan's loss, metrics and distributed optimizer, and return its learning rate.
+    """Compile the model with the plan's loss, metrics and distributed optimizer, and return its schedule.
 
-    A deeply supervised model has several outputs, the finest first: each has the same loss, weighed by half of the
-    one before; metrics look at the first.
+    A deeply supervised model has several outputs, the finest first. All have the same loss, each with half the weight
+    of the one before. Metrics are computed on the first.
     """
     plan = run.plan
     learning_rate = build_schedule(
-        plan.schedule,
-        learning_rate=plan.learning_rate,
-        scaling=plan.learning_rate_scaling,
-        ranks=run.effective_ranks,
-        steps_per_epoch=run.steps_per_epoch,
-        warmup_epochs=plan.warmup_epochs,
-        epochs=plan.schedule_length,
-        **plan.schedule_option,
+        Course(
+            plan.schedule,
+            plan.learning_rate,
+            steps_per_epoch=run.steps_per_epoch,
+            epochs=plan.schedule_length,
+            warmup_epochs=plan.warmup_epochs,
+            scaling=plan.learning_rate_scaling,
+            ranks=run.effective_ranks,
+            options=plan.schedule_option,
+        )
     )
     optimizer = dist.DistributedOptimizer(
         build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option),
@@ -74,9 +77,8 @@ def compile_model(model: keras.Model, run: Run) -> Any:
 
 
 def follow_plateau(run: Run, learning_rate: Any) -> None:
-    """Set what a learning rate of the schedule "plateau" has come down to; leave every other schedule alone."""
+    """Update the factor of a "plateau" schedule from the history; other schedules have none."""
     plan = run.plan
     if plan.schedule == "plateau":
         values = run.values(plan.monitor)
-        factor = plateau_factor(values, mode=plan.mode, **plan.schedule_option)
-        learning_rate.set_factor(factor)
+        learning_rate.set_factor(plateau_factor(values, mode=plan.mode, **plan.schedule_option))

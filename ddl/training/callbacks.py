@@ -1,4 +1,4 @@
-"""A user's own Keras callbacks in our loop: they get Keras's hooks, with the logs of all ranks at the end of an epoch.
+"""Calls a user's Keras callbacks from our loop. At the end of an epoch they get the logs of all ranks.
 
     train(plan, callbacks=[keras.callbacks.CSVLogger("log.csv")])
 
@@ -23,24 +23,17 @@ _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", 
 
 
 class UserCallbacks:
-    """Calls the hooks of Keras callbacks at the places where Keras's `fit` does. All ranks have one.
-
-    Attributes:
-        every_step: whether one of them has a hook for each batch, so that steps are taken one by one.
-    """
+    """Calls the hooks of Keras callbacks where Keras's `fit` calls them. Every rank has one."""
 
     def __init__(self, callbacks: Iterable[keras.callbacks.Callback], run: Run) -> None:
-        """Keep the callbacks; `begin` introduces them to the model."""
         self._callbacks, self._run = list(callbacks), run
         self._model: keras.Model | None = None
-        wants = [
-            type(callback).__name__ for callback in self._callbacks if _wants_batches(callback)
-        ]
-        self.every_step = bool(wants)
-        if wants and dist.is_root():
+        names = [type(callback).__name__ for callback in callbacks if _has_batch_hook(callback)]
+        self.every_step = bool(names)  # steps are then taken one by one
+        if names and dist.is_root():
             logger.info(
                 "Steps are taken one by one, because %s has a hook for every batch.",
-                ", ".join(wants),
+                ", ".join(names),
             )
 
     @property
@@ -49,7 +42,7 @@ class UserCallbacks:
         return self._model is not None and bool(self._model.stop_training)
 
     def begin(self, model: keras.Model, validation_steps: int) -> None:
-        """Start the training; a validation has so many steps."""
+        """Pass the model to the callbacks, and start training."""
         self._model, self._validation_steps = model, validation_steps
         model.stop_training = False
         run = self._run
@@ -59,16 +52,16 @@ class UserCallbacks:
         self._list.on_train_begin()
 
     def begin_epoch(self) -> None:
-        """Start the epoch at which the run stands."""
+        """Start the run's current epoch."""
         self._list.on_epoch_begin(self._run.position.epoch)
 
     def begin_step(self) -> None:
-        """Announce the next step."""
+        """Start the next step, if a callback has a hook for it."""
         if self.every_step:
             self._list.on_train_batch_begin(self._run.position.step)
 
     def end_step(self, logs: Mapping[str, Any]) -> None:
-        """Hand on the logs of this rank after the step that was just counted."""
+        """End the last step, with this rank's logs."""
         if self.every_step:
             self._list.on_train_batch_end(self._run.position.step - 1, dict(self._run.named(logs)))
 
@@ -78,7 +71,7 @@ class UserCallbacks:
         self._list.on_test_batch_begin(0)
 
     def validation_step(self, number: int, logs: Mapping[str, Any]) -> None:
-        """Hand on the logs of this rank after a step (counted from 1) of a validation."""
+        """End a validation step (counted from 1), with this rank's logs."""
         if not self._callbacks:
             return
         self._list.on_test_batch_end(number - 1, dict(self._run.named(logs)))
@@ -86,15 +79,15 @@ class UserCallbacks:
             self._list.on_test_batch_begin(number)
 
     def end_validation(self, logs: Mapping[str, Any]) -> None:
-        """Hand on the validation's losses and metrics, over all ranks."""
+        """End a validation, with the losses and metrics of all ranks."""
         self._list.on_test_end(_numbers(self._run.named(logs)))
 
     def end_epoch(self, logs: Mapping[str, Any]) -> None:
-        """Hand on the epoch's losses and metrics, over all ranks."""
+        """End an epoch, with the losses and metrics of all ranks."""
         self._list.on_epoch_end(self._run.position.epoch, _numbers(self._run.named(logs)))
 
     def end(self) -> None:
-        """End a training that is complete."""
+        """End a training run that is complete."""
         if self._run.history and self._model is not None:
             self._list.on_train_end(self._run.history[-1])
 
@@ -103,7 +96,7 @@ def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in logs.items()}
 
 
-def _wants_batches(callback: keras.callbacks.Callback) -> bool:
+def _has_batch_hook(callback: keras.callbacks.Callback) -> bool:
     """Return whether a callback's class or object replaces a hook for single batches."""
     plain = keras.callbacks.Callback
     return any(

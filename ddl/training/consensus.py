@@ -1,6 +1,6 @@
-"""What all ranks decide together, every half second or so: to stop, to save, how many steps make a block.
+"""Decisions of all ranks together, about every half second: stop, save a checkpoint, the number of steps in a block.
 
-A rank that decided alone would leave the others waiting in their next reduction.
+If one rank decided alone, the others would wait forever in their next reduction.
 """
 
 from __future__ import annotations
@@ -17,69 +17,52 @@ from ddl.training.steps.blocks import block_size
 from ddl.training.stop_request import StopRequest, signal_name
 
 AGREE_EVERY_S = 0.5
-"""Seconds between two agreements: two small reductions, under a millisecond."""
+"""Seconds between two decisions. One takes two small reductions, under a millisecond."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the ranks decided; equal on all of them.
+    """The ranks' decision, equal on all of them."""
 
-    Attributes:
-        stop: why the run must stop now, or None.
-        save: whether a checkpoint is due.
-        end: whether a callback ends the training, as a finished one.
-    """
-
-    stop: str | None = None
+    stop: str | None = None  # the reason to stop now
     save: bool = False
-    end: bool = False
+    end: bool = False  # a callback ends the run, which counts as complete
 
     def __bool__(self) -> bool:
-        """Return whether there is anything to do."""
         return bool(self.stop or self.save or self.end)
 
 
 class Consensus:
-    """Counts what was done since the ranks last agreed, and has them agree again. All ranks have one.
-
-    Attributes:
-        block_size: steps to take in one call, from the next one on.
-    """
+    """Counts the steps since the last decision, and reaches the next one with all ranks. Every rank has one."""
 
     def __init__(self, run: Run, stop: StopRequest, *, every_step: bool = False) -> None:
-        """Start the clocks.
-
-        Args:
-            run: the run to decide about.
-            stop: remembers the signals that this rank received.
-            every_step: whether steps are taken one by one, with an agreement after each.
-        """
-        self.block_size = 1 if every_step else run.plan.steps_per_execution or 1
+        """Start the clocks. With `every_step`, steps are taken one by one, with a decision after each."""
+        self.block_size = 1 if every_step else run.plan.steps_per_execution or 1  # steps a call
         self._run, self._stop, self._every_step = run, stop, every_step
-        self._count = 0  # steps since the ranks last agreed
-        self._interval = 1  # steps between two agreements
+        self._count = 0  # steps since the last decision
+        self._interval = 1  # steps between two decisions
         self._agreed_at = self._saved_at = time.monotonic()
 
     def begin_epoch(self) -> None:
-        """Count from here: what lies between two epochs is no step."""
+        """Restart the count, so that time between epochs is not counted as steps."""
         self._count, self._agreed_at = 0, time.monotonic()
 
     def saved(self) -> None:
-        """Restart the clock of checkpoints."""
+        """Restart the clock of checkpoints within an epoch."""
         self._saved_at = time.monotonic()
 
     def is_due(self, count: int) -> bool:
-        """Count `count` more steps, and return whether the ranks should agree now. The same on all ranks."""
+        """Count `count` more steps, and return whether a decision is due. The same on all ranks."""
         self._count += count
         return self._count >= self._interval
 
     def reach(self, *, first_step_s: float | None = None, wants_end: bool = False) -> Decision:
-        """Return what all ranks decide. All ranks must call it.
+        """Return the decision of all ranks. All ranks must call it.
 
         Args:
-            first_step_s: seconds of the run's first step, where the time since the last agreement was that of training
-                steps: it then decides how many of them to take in one call.
-            wants_end: whether a callback of this rank ends the training.
+            first_step_s: seconds of the run's first step, if only training steps were taken since the last decision.
+                The block size is then chosen anew.
+            wants_end: whether a callback of this rank ends the run.
         """
         now, plan = time.monotonic(), self._run.plan
         step_s = (now - self._agreed_at) / max(1, self._count)
@@ -96,7 +79,7 @@ class Consensus:
         return Decision(signal_name(signal) if signal else limit, bool(due), bool(end))
 
     def _block_size(self, step_s: float, first_step_s: float) -> int:
-        """Return how many steps to take in one call from here on, as rank 0 sees it."""
+        """Return how many steps to take in one call, by this rank's clock."""
         run = self._run
         if self._every_step:
             return 1

@@ -14,8 +14,8 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 from ddl.training.checkpoint.find_trained import Trained, find_trained
 from ddl.training.data.compatibility import check_agreement, check_sides
-from ddl.training.data.training_data import PARTS, as_samples, open_part
-from ddl.training.objectives.metrics import METRICS
+from ddl.training.data.training_data import DATA_PARTS, as_samples, open_part
+from ddl.training.objectives.metrics import check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
@@ -43,29 +43,19 @@ class Evaluation:
     output: Path | None = None
 
     def __post_init__(self) -> None:
-        """Convert every field to its type, and refuse invalid values."""
         convert_fields(self)
-        check_choices(vars(self), {"part": PARTS})
+        check_choices(vars(self), {"part": DATA_PARTS})
         check_ranges(vars(self), {"per_rank_batch_size": Range(1)}, "evaluation")
-        for name in self.metric:
-            METRICS.check(name)
-            if self.metric.count(name) > 1:
-                raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
+        check_metric_names(self.metric)
         check_file("output", self.output, (".json",), replaces=True)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A trained model with the plan and the data of its evaluation.
-
-    Attributes:
-        trained: the model, with the plan it was trained with.
-        plan: that plan, with the data of the evaluation.
-        source: the data.
-    """
+    """A trained model with the plan and the data of its evaluation."""
 
     trained: Trained
-    plan: Plan
+    plan: Plan  # of the training run, with the data of the evaluation
     source: Source
 
     @property
@@ -131,7 +121,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     )
     try:
         with batches:
-            found = model.evaluate(
+            values = model.evaluate(
                 batches.dataset,
                 steps=sharding.evaluation_steps(len(samples), batch_size, dist.size()),
                 verbose=0,
@@ -142,7 +132,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
         if error is batches.error:
             raise BadData(str(error)) from error
         raise
-    results = {name: np.asarray(value).tolist() for name, value in found.items()}
+    results = {name: np.asarray(value).tolist() for name, value in values.items()}
     return {"model": str(subject.file), "samples": len(samples), **results}
 
 
@@ -173,12 +163,12 @@ def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
     """Refuse samples whose shape the model does not accept; None in `wanted` accepts any length."""
     plan, shape = subject.plan, subject.source.fields["image"].shape
     fits = len(shape) == len(wanted) and all(
-        side in (None, found) for side, found in zip(wanted, shape, strict=True)
+        allowed in (None, side) for allowed, side in zip(wanted, shape, strict=True)
     )
     if not fits:
-        taken = "x".join("any" if side is None else str(side) for side in wanted)
+        accepted = "x".join("any" if side is None else str(side) for side in wanted)
         raise ValueError(
-            f"Received: samples of shape {'x'.join(map(str, shape))} from {plan.data}, for a model of shape {taken} "
+            f"Received: samples of shape {'x'.join(map(str, shape))} from {plan.data}, for a model of shape {accepted} "
             f"({subject.file}). Expected: the model's shape; scripts/prepare_data.py converts size and channels."
         )
     if plan.target == "mask":

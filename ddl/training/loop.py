@@ -1,6 +1,6 @@
 """The training loop: a `Plan` in, a history out, on every rank that the launcher started.
 
-What happens within a step stands in `ddl.training.steps`; docs/reading.md leads through the files in order.
+`ddl.training.steps` computes a step. docs/reading.md lists the files to read, in order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ddl.training.plan.plan import Plan
 from ddl.training.profiling.profile import profiling
 from ddl.training.record.recorder import Recorder
 from ddl.training.run import Epoch, Run
-from ddl.training.setup import Setup, set_up
+from ddl.training.run_setup import Setup, set_up
 from ddl.training.steps.step import Steps
 from ddl.training.steps.supervised import SupervisedSteps
 from ddl.training.stop_request import StopRequest
@@ -32,7 +32,7 @@ Callbacks = Sequence[keras.callbacks.Callback]
 
 
 def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = ()) -> list[Epoch]:
-    """Train, and return the history: a dict an epoch, the same on all ranks.
+    """Train, and return the history: a dict per epoch, the same on all ranks.
 
         dist.init()
         history = train(Plan(run_dir="runs/cells", data="cells.h5", model="unet", epochs=20))
@@ -40,13 +40,13 @@ def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = (
     All ranks must call it, after `ddl.distributed.init()`. Rank 0 writes everything into the run directory.
 
     Args:
-        plan: what to train.
-        data: samples of your own, or what `open_data(plan)` returns, where the caller has opened it already.
-        callbacks: Keras callbacks of your own, the same on all ranks.
+        plan: the configuration of the run.
+        data: your own samples, or the result of `open_data(plan)` if you have it already.
+        callbacks: your own Keras callbacks, the same on all ranks.
 
     Raises:
-        ValueError: the plan does not fit the data, the model or the checkpoint; on all ranks.
-        Interrupted: a signal or the time limit ended it, after a checkpoint.
+        ValueError: on all ranks: the plan does not fit the data, the model or the checkpoint.
+        Interrupted: a signal or the time limit stopped it, after a checkpoint.
         Diverged: the loss became NaN or infinite.
     """
     with StopRequest() as stop:
@@ -54,7 +54,7 @@ def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = (
 
 
 def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
-    """Train what `set_up` has prepared; returns and raises as `train`. All ranks must call it."""
+    """Train the result of `set_up`; returns and raises as `train` does. All ranks must call it."""
     run, saver = setup.run, setup.saver
     hooks = UserCallbacks(callbacks, run)
     consensus = Consensus(run, setup.stop, every_step=hooks.every_step)
@@ -62,7 +62,7 @@ def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
     with setup.held, recorder, saver, profiling(run) as profile:
         steps = SupervisedSteps(setup.model, run, setup.data, profile)
         rate = setup.learning_rate
-        if not run.is_over:  # it is over where only the final model is missing
+        if not run.is_over:  # a complete run may lack only its final model
             stop = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
             if stop:
                 raise saver.interrupted(stop)
@@ -83,17 +83,17 @@ def train_epochs(
     callbacks: UserCallbacks,
     learning_rate: Any,
 ) -> str | None:
-    """Train from where the run stands to its last epoch. All ranks must call it.
+    """Train from the run's position to its last epoch. All ranks must call it.
 
     Returns:
-        Why the run stops before its end, after a checkpoint; None where it is complete.
+        The reason to stop before the end, after a checkpoint; None if the run is complete.
     """
     with steps:
         callbacks.begin(steps.model, steps.validation_steps)
         while not run.is_over:
             run.begin_epoch()
             steps.begin_epoch()
-            saver.restore_metrics()  # of an epoch that was interrupted
+            saver.restore_metrics()  # those of an interrupted epoch
             follow_plateau(run, learning_rate)
             consensus.begin_epoch()
             recorder.begin_epoch()
@@ -110,7 +110,7 @@ def train_epochs(
                     decision = consensus.reach(
                         first_step_s=steps.first_step_s, wants_end=callbacks.wants_end
                     )
-                    # After the last step the end of the epoch saves, unless a validation comes in between.
+                    # No save after the last step: the end of the epoch saves.
                     if decision.stop or (decision.save and run.position.step < run.steps_per_epoch):
                         saver.save_within_epoch(steps)
                         consensus.saved()

@@ -10,7 +10,7 @@ from typing import Any
 
 from ddl.data.order import Position, SampleOrder
 from ddl.data.preprocessing import Preprocessing
-from ddl.training.optimization.early_stopping import stop_epoch
+from ddl.training.optimization.monitor import should_stop
 from ddl.training.plan.plan import Plan
 
 Epoch = dict[str, Any]
@@ -20,12 +20,9 @@ class Interrupted(Exception):
     """The run was asked to stop, and has written a checkpoint if any step was taken."""
 
     def __init__(self, reason: str, checkpoint: Path | None = None, written: bool = False) -> None:
-        """Build the message.
+        """Build the message from the reason (a signal's name or the time limit) and the newest checkpoint, if any.
 
-        Args:
-            reason: why it stops: a signal's name or the time limit.
-            checkpoint: the newest one; None if no step was taken.
-            written: whether it was written just now. On a full disk, `checkpoint` is an older one.
+        `written` says whether the checkpoint was written just now. On a full disk it is an older one.
         """
         if checkpoint is None:
             state, remedy = "no step was taken", "starts it again"
@@ -46,38 +43,24 @@ class Unsaved(Exception):
 
 @dataclass
 class Run:
-    """The state of a run. Equal on all ranks except for the clocks.
-
-    Attributes:
-        plan: the plan of the run.
-        order: which rank reads which samples in which step.
-        reference_batch_size: samples per step of one rank at the run's first start; `learning_rate` refers to it.
-        data_fingerprint: identifies the data.
-        preprocessing: how pictures become model inputs; needed to use a checkpoint later.
-        position: the next step to take.
-        history: the finished epochs.
-        seconds_before: time that an earlier process spent on the current epoch.
-        main_output: the main output's name, for a model with several outputs.
-        batch_has_changed: whether the checkpoint it resumes from has another global batch size.
-        ends_early: whether a callback has ended the run.
-    """
+    """The state of a run. Equal on all ranks except for the clocks."""
 
     plan: Plan
     order: SampleOrder
-    reference_batch_size: int
+    reference_batch_size: int  # per rank at the run's first start; `learning_rate` refers to it
     data_fingerprint: str
-    preprocessing: Preprocessing
-    position: Position = field(default_factory=Position)
+    preprocessing: Preprocessing  # stored in checkpoints, to use their models later
+    position: Position = field(default_factory=Position)  # the next step to take
     history: list[Epoch] = field(default_factory=list)
-    seconds_before: float = 0.0
-    main_output: str = ""
-    batch_has_changed: bool = False
-    ends_early: bool = False
+    seconds_before: float = 0.0  # that an earlier process spent on the current epoch
+    main_output: str = ""  # its name, for a model with several outputs
+    batch_has_changed: bool = False  # the resumed checkpoint has another global batch size
+    ends_early: bool = False  # a callback has ended the run
     _epoch_start: float | None = None
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps per epoch, in which every sample is seen once."""
+        """Steps per epoch, which use every sample once."""
         return self.order.steps_per_epoch
 
     @property
@@ -91,7 +74,7 @@ class Run:
         plan = self.plan
         if self.ends_early or len(self.history) >= plan.epochs:
             return True
-        return bool(plan.early_stopping_patience) and stop_epoch(
+        return bool(plan.early_stopping_patience) and should_stop(
             self.values(plan.monitor),
             mode=plan.mode,
             patience=plan.early_stopping_patience,
@@ -112,21 +95,24 @@ class Run:
         """Advance the position by the steps taken."""
         self.position = Position(self.position.epoch, self.position.step + steps)
 
-    def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> Epoch:
-        """Add an epoch to the history, and return it."""
-        done: Epoch = {"epoch": self.position.epoch + 1, "seconds": round(self.epoch_seconds, 3)}
-        done |= {"learning_rate": learning_rate}
-        done |= {name: float(value) for name, value in self.named(logs).items()}
-        self.history.append(done)
+    def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> None:
+        """Add the finished epoch to the history."""
+        self.history.append(
+            {
+                "epoch": self.position.epoch + 1,
+                "seconds": round(self.epoch_seconds, 3),
+                "learning_rate": learning_rate,
+                **{name: float(value) for name, value in self.named(logs).items()},
+            }
+        )
         self.position = Position(self.position.epoch + 1)
         self.seconds_before = 0.0
         self._epoch_start = time.monotonic()
-        return done
 
     def named(self, logs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return losses and metrics by the plan's names, without the output's name that Keras puts first.
+        """Return losses and metrics under the plan's names, without the output's name that Keras puts first.
 
-        They come in alphabetical order, as Keras hands them to callbacks: lines and columns of a run keep their order.
+        They are sorted by name, as Keras passes them to callbacks, so lines and columns of a run keep their order.
         """
         logs = dict(sorted(logs.items()))
         if not self.main_output:

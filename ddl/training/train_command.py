@@ -19,7 +19,7 @@ from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.find_trained import find_model_file
 from ddl.training.checkpoint.resume import find_start
 from ddl.training.data.training_data import TrainingData, open_data
-from ddl.training.plan.fields import PARTS
+from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import NAMES, Plan
 from ddl.training.plan.plan_flags import plan_from_flags
 from ddl.training.record.run_dir import check_run_dir
@@ -39,10 +39,10 @@ def training_parser(name: str, doc: str, defaults: Mapping[str, Any]) -> Parser:
     Args:
         name: name of the script.
         doc: the script's docstring.
-        defaults: plan fields for which the script has its own defaults.
+        defaults: the script's own defaults of plan fields.
     """
     parser = Parser(name, doc, "--run-dir PATH [flags]")
-    add_flags(parser, PARTS, defaults, NAMES)
+    add_flags(parser, SECTIONS, defaults, NAMES)
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -64,10 +64,10 @@ def train_from_flags(
     with --resume auto. 130: stopped at once by a second Ctrl-C.
 
     Args:
-        parser: what `training_parser` returned.
+        parser: the result of `training_parser`.
         argv: command-line arguments; None uses those of this process.
-        defaults: plan fields for which the script has its own defaults.
-        opener: function that opens the plan's data; pass another to train on your own `Source`.
+        defaults: the script's own defaults of plan fields.
+        opener: opens the plan's data; pass your own to train on your own `Source`.
     """
     arguments = vars(parser.parse_args(argv))
     dry_run = arguments.pop("dry_run")
@@ -90,11 +90,7 @@ def train_from_flags(
 def _check(
     plan: Plan, opener: Callable[[Plan], TrainingData]
 ) -> tuple[Checkpoint | None, TrainingData]:
-    """Validate the run directory, the checkpoint and the data before TensorFlow loads.
-
-    Returns:
-        The checkpoint to resume from (on rank 0 only, None without one), and the opened data.
-    """
+    """Return the checkpoint to resume from (on rank 0 only) and the opened data. TensorFlow is not loaded yet."""
     checkpoint = None
     if placement().rank == 0:
         check_run_dir(plan.run_dir, resume=plan.resume is not None)
@@ -110,9 +106,8 @@ def _join(plan: Plan) -> None:
         prepare_timeline()
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     dist.init()
-    atexit.register(
-        ignore_signals
-    )  # a late signal must not change the exit status of a finished run
+    # A late signal must not change the exit status of a finished run.
+    atexit.register(ignore_signals)
     with loading_tensorflow():
         import ddl.training.loop  # noqa: F401
 
@@ -122,7 +117,7 @@ def _train(
 ) -> int:
     from ddl.distributed.watch.failure import give_up
     from ddl.training.loop import train_prepared
-    from ddl.training.setup import Setup, set_up
+    from ddl.training.run_setup import Setup, set_up
     from ddl.training.steps.supervised import BadData
 
     setup: Setup | None = None

@@ -13,7 +13,7 @@ from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.inference.prediction.inputs import find_items
 from ddl.inference.trained_model import find_model, preprocessing_path
 from ddl.training.checkpoint.checkpoint_file import write_checkpoint
-from ddl.training.data.plan_preprocessing import training_preprocessing
+from ddl.training.data.plan_preprocessing import plan_preprocessing
 from ddl.training.data.training_data import open_data
 from ddl.training.evaluation import Evaluation, open_subject
 from ddl.training.plan.plan import Plan
@@ -37,7 +37,7 @@ def test_inference_preprocesses_a_picture_like_training(tmp_path: Path) -> None:
         model_option={"depth": 2},
     )
     data = open_data(plan)
-    how = training_preprocessing(plan, data)
+    how = plan_preprocessing(plan, data.input_shape, data.classes, data.training)
     assert how == preprocessing_from_json(how.to_json())
     assert (how.channels, how.image_size, how.side_multiple, how.bits) == (1, (16, 32), 4, 16)
     shown = [item for item in find_items(folder, how, 10**6) if item.name == "cell-3"]
@@ -58,7 +58,8 @@ def test_preprocessing_contains_the_classes_and_their_names(tmp_path: Path) -> N
         metric=("top_1",),
         validation_part=0.4,
     )
-    how = training_preprocessing(plan, open_data(plan))
+    data = open_data(plan)
+    how = plan_preprocessing(plan, data.input_shape, data.classes, data.training)
     assert (how.target, how.classes, how.class_names) == ("label", 2, ("cat", "dog"))
     assert how.image_size == (12, 16)  # labels are predicted at the training size
     assert how.name_of(1) == "dog"

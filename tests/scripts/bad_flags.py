@@ -117,13 +117,13 @@ TRAIN_UNET = {
     "--augment crop_size=128": "crop_size=128 for a picture of shape (96, 96, 3)",
     "--augment crop_size=50": "crops of 50x50 from synthetic, for model unet",
     "--augment crop_size=32x32x32": "crop_size=(32, 32, 32) for a picture of shape",
-    "--model unet_encoder --augment crop_size=64": "crops of 64x64 with whole pictures of 96x96",
+    "--model unet_encoder --augment crop_size=64": "crops of 64x64, but whole pictures of 96x96",
     "--classes 3": "Expected: integer class numbers.",
     "--cache memory --data-option count=10000000": "of data to cache in memory. Expected: at most",
 }
 
 TRAIN_RESNET = {
-    "--loss boundary_crossentropy": "boundary_crossentropy for model resnet18, which finds labels",
+    "--loss boundary_crossentropy": "boundary_crossentropy for model resnet18, which predicts labels",
     "--metric hausdorff_95": "hausdorff_95 for model resnet18",
     "--data synthetic": "Expected: image and label. (For the others there is scripts/train_unet.py.)",
     "--classes 1": "classes=1 for model resnet18",

@@ -185,7 +185,7 @@ MODELS = [
     ),
     Row(
         TINY + "--init-weights other.keras",
-        "other.keras, of which no layer fits by name and shapes (dense)",
+        "other.keras, where no layer matches by name and shapes (dense)",
         other_model,
     ),
     Row(

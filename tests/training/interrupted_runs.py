@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 
 from ddl.data.order import Position
-from ddl.training.checkpoint.checkpoint_file import Snapshot, read_checkpoint
+from ddl.training.checkpoint.checkpoint_file import Snapshot, open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import REPOSITORY, Job, Result
 from tests.ranks.scripts import run_script
@@ -110,7 +110,7 @@ def differences(run_dir: Path, reference: Path) -> list[str]:
     ends = [position for position in other if not position.step]
     found = [] if max(own) == max(other) else [f"{max(own)} is not {max(other)}"]
     for position in sorted(set(ends) & set(own)):
-        one, two = read_checkpoint(own[position]), read_checkpoint(other[position])
+        one, two = open_checkpoint(own[position]).read(), open_checkpoint(other[position]).read()
         found += [f"{own[position].name}: {text}" for text in _snapshot_differences(one, two)]
     if _history(run_dir) != _history(reference):
         found.append("history.jsonl")

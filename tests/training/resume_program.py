@@ -127,16 +127,18 @@ def resumed(model: Any, case: str, path: Path, action: str) -> dict[str, Any]:
     """Go on from the checkpoint, in a fit of the epoch that is under way and one of the rest."""
     import keras
 
-    from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+    from ddl.distributed.keras_patches.uneven_batches import build_metrics
+    from ddl.training.checkpoint.checkpoint_file import open_checkpoint
     from ddl.training.checkpoint.snapshot import restore_metrics, restore_snapshot
 
     epochs, steps = STOP[case]
-    snapshot = read_checkpoint(path) if dist.is_root() else None
+    snapshot = open_checkpoint(path).read() if dist.is_root() else None
 
     class Restore(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if epoch == epochs:
-                restore_metrics(self.model, snapshot, signature())
+                build_metrics(self.model, signature())
+                restore_metrics(self.model, snapshot)
                 name = f"restored-{action}-{dist.rank()}.npz"
                 keep(self.model, {}, path.with_name(name))
 
@@ -161,10 +163,10 @@ def keep(model: Any, logs: dict[str, Any], path: Path) -> None:
 
 def refuse(path: Path) -> None:
     """Restore into another model: every rank must be told why not, and none be left waiting."""
-    from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+    from ddl.training.checkpoint.checkpoint_file import open_checkpoint
     from ddl.training.checkpoint.snapshot import restore_snapshot
 
-    snapshot = read_checkpoint(path) if dist.is_root() else None
+    snapshot = open_checkpoint(path).read() if dist.is_root() else None
     try:
         restore_snapshot(make_model(CASES[1], width=5), snapshot)
     except ValueError as error:

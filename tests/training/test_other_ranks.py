@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ddl.data.order import Position
-from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+from ddl.training.checkpoint.checkpoint_file import open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import Result
 from tests.training.interrupted_runs import EAGER, finish, in_pool, reached, start
@@ -96,7 +96,7 @@ def alone(run_dir: Path, *arguments: str, resume: str = "auto") -> Result:
 def check_close(run_dir: Path, reference: Path) -> None:
     """Check that weights, momenta and history are equal to rounding."""
     one, two = (
-        read_checkpoint(list_checkpoints(path / "checkpoints")[-1][1])
+        open_checkpoint(list_checkpoints(path / "checkpoints")[-1][1]).read()
         for path in (run_dir, reference)
     )
     pairs = [*zip(one.weights, two.weights, strict=True)]

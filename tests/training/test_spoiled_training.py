@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ddl.data.order import Position, SampleOrder
-from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+from ddl.training.checkpoint.checkpoint_file import open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.data import make
 from tests.data.make import microscope_pictures
@@ -93,7 +93,7 @@ def check(result: Result, line: str) -> None:
 def check_finite(run_dir: Path) -> None:
     """Check that no checkpoint holds what is no number."""
     for _, path in list_checkpoints(run_dir / "checkpoints"):
-        snapshot = read_checkpoint(path)
+        snapshot = open_checkpoint(path).read()
         values = [values for _, weights in snapshot.weights for _, values in weights]
         values += [values for _, values in snapshot.optimizer]
         assert all(np.isfinite(one).all() for one in values), path

@@ -27,12 +27,12 @@ def in_buckets(sizes: Sequence[float], most: float) -> list[list[int]]:
         sizes: size of each variable's gradient, from the first layer to the last.
         most: capacity of a bucket; a larger variable gets its own bucket.
     """
-    found: list[list[int]] = []
-    held = 0.0
+    buckets: list[list[int]] = []
+    filled = 0.0
     for place in reversed(range(len(sizes))):
-        if not found or held + sizes[place] > most:
-            found.append([])
-            held = 0.0
-        found[-1].append(place)
-        held += sizes[place]
-    return found
+        if not buckets or filled + sizes[place] > most:
+            buckets.append([])
+            filled = 0.0
+        buckets[-1].append(place)
+        filled += sizes[place]
+    return buckets

@@ -35,12 +35,8 @@ def _average_in_bfloat16(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
     parts = hvd.alltoall(_to_bits(flat))
     mine = tf.reduce_sum(tf.reshape(_from_bits(parts), [size, -1]), axis=0) / size
     mean = _from_bits(hvd.allgather(_to_bits(mine)))[:length]
-    sizes = [tf.size(t) for t in tensors]
-    split = tf.split(mean, sizes)
-    return [
-        tf.cast(tf.reshape(part, tf.shape(t)), t.dtype)
-        for part, t in zip(split, tensors, strict=True)
-    ]
+    parts = tf.split(mean, [tf.size(t) for t in tensors])
+    return [tf.reshape(part, tf.shape(t)) for part, t in zip(parts, tensors, strict=True)]
 
 
 def _to_bits(values: tf.Tensor) -> tf.Tensor:

@@ -64,7 +64,7 @@ def share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
         lambda: tf.cond(
             tf.equal(share.share, 1.0),  # true in all steps except the last one of an epoch
             lambda: values,
-            lambda: [step_share.weighed(one, share.share) for one in values],
+            lambda: [step_share.weighed(value, share.share) for value in values],
         ),
     )
     by_gradient = iter(weighed)

@@ -81,9 +81,8 @@ def cpu_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> float | None:
         pass
     try:  # cgroup v1
         quota_us = int((cgroup / "cpu/cpu.cfs_quota_us").read_text())
-        return (
-            quota_us / int((cgroup / "cpu/cpu.cfs_period_us").read_text()) if quota_us > 0 else None
-        )
+        period_us = int((cgroup / "cpu/cpu.cfs_period_us").read_text())
+        return quota_us / period_us if quota_us > 0 else None
     except (OSError, ValueError):
         return None
 

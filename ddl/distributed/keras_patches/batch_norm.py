@@ -97,8 +97,8 @@ def global_moments(
     center = tf.reduce_sum(inputs * weights, axes, keepdims=True) / tf.maximum(count, 1)
     center = tf.stop_gradient(center)  # any value gives the same sums below
     deviation = (inputs - center) * weights
-    first = _float64_sum(deviation, axes)
-    second = _float64_sum(tf.square(deviation), axes)
+    first = _flat64(tf.reduce_sum(deviation, axes))
+    second = _flat64(tf.reduce_sum(tf.square(deviation), axes))
     shift, n = _flat64(center), _flat64(count)
     moments = tf.stack([first + n * shift, second + 2 * shift * first + n * shift**2, n])
     share = step_share.spanning()
@@ -115,15 +115,12 @@ def _sum_over_ranks(values: tf.Tensor, share: step_share.StepShare | None) -> tf
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def summed(values: tf.Tensor) -> Any:
-        return rank_sums.over_ranks(values), lambda upstream: rank_sums.back_over_ranks(
-            upstream, share
-        )
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return rank_sums.back_over_ranks(upstream, share)
+
+        return rank_sums.over_ranks(values), gradient
 
     return summed(values)
-
-
-def _float64_sum(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
-    return _flat64(tf.reduce_sum(values, axes))
 
 
 def _flat64(values: tf.Tensor) -> tf.Tensor:

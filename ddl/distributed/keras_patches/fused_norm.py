@@ -6,7 +6,7 @@ CPU. The fused operations take a quarter of that time.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,14 +15,8 @@ from ddl.distributed.gradients import rank_sums, step_share
 
 _DTYPES = (tf.float32, tf.bfloat16, tf.float16)
 _RANKS = (4, 5)  # pictures and volumes
-
-
-class Normalized(NamedTuple):
-    """Normalized features, and the statistics used for them, in float32."""
-
-    outputs: tf.Tensor
-    mean: tf.Tensor
-    variance: tf.Tensor
+_Normalized = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+"""Normalized features, and the mean and variance used for them, in float32."""
 
 
 def fits(inputs: tf.Tensor, axis: int) -> bool:
@@ -33,8 +27,8 @@ def fits(inputs: tf.Tensor, axis: int) -> bool:
 
 def normalize(
     inputs: tf.Tensor, gamma: Any, beta: Any, epsilon: float, *, over_all_ranks: bool
-) -> Normalized:
-    """Return the features normalized with the statistics of their batch: (N, ..., C) -> (N, ..., C).
+) -> _Normalized:
+    """Return features (N, ..., C) normalized with the statistics of their batch, and these statistics, each (C,).
 
     Args:
         inputs: features that `fits` accepts.
@@ -48,18 +42,12 @@ def normalize(
     pictures = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, (shape[0], -1, 1, channels))
     scale = tf.ones((channels,)) if gamma is None else tf.cast(gamma, tf.float32)
     offset = tf.zeros((channels,)) if beta is None else tf.cast(beta, tf.float32)
-    if over_all_ranks and runtime.size() > 1:
-        outputs, mean, variance = _global(pictures, scale, offset, epsilon)
-    else:
-        outputs, mean, variance = _local(pictures, scale, offset, epsilon)
-    return Normalized(
-        tf.reshape(outputs, shape), tf.stop_gradient(mean), tf.stop_gradient(variance)
-    )
+    compute = _global if over_all_ranks and runtime.size() > 1 else _local
+    outputs, mean, variance = compute(pictures, scale, offset, epsilon)
+    return tf.reshape(outputs, shape), tf.stop_gradient(mean), tf.stop_gradient(variance)
 
 
-def _local(
-    pictures: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _local(pictures: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) -> _Normalized:
     outputs, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
         x=pictures,
         scale=scale,
@@ -76,7 +64,7 @@ def _local(
 
 def _global(
     pictures: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> _Normalized:
     share = step_share.spanning()
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -106,8 +94,8 @@ def _global(
 
         return (outputs, mean, variance), gradient
 
-    outputs, mean, variance = normalized(pictures, scale, offset)
-    return outputs, mean, variance
+    result: _Normalized = normalized(pictures, scale, offset)
+    return result
 
 
 def _statistics(

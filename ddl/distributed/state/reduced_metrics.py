@@ -13,21 +13,19 @@ import keras
 import numpy as np
 
 from ddl.distributed import runtime
-from ddl.distributed.state.variables import flat, split_like
+from ddl.distributed.state.variables import assign, flat, split_like
 
 
 def reduced_results(model: keras.Model) -> dict[str, Any]:
     """Return `model.get_metrics_result()` as if one process had seen all samples. All ranks must call it."""
     variables = list(model.metrics_variables)
     kept = [variable.numpy() for variable in variables]
-    for variable, value in zip(variables, reduced_values(variables), strict=True):
-        variable.assign(value)
+    assign(variables, reduced_values(variables))
     try:
         results: dict[str, Any] = type(model).get_metrics_result(model)
         return {name: keras.ops.convert_to_numpy(value) for name, value in results.items()}
     finally:
-        for variable, value in zip(variables, kept, strict=True):
-            variable.assign(value)
+        assign(variables, kept)
 
 
 def reduced_values(variables: list[keras.Variable]) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
@@ -17,27 +17,29 @@ def broadcast_variables(variables: Sequence[keras.Variable], root: int = 0) -> N
 
     dist.broadcast_variables(optimizer.variables)
     """
-    if runtime.size() == 1 or not variables:
-        return
-    arrays = [variable.numpy() for variable in variables]
-    received = unpacked(broadcast_bytes(packed(arrays), root), arrays)
-    for variable, values in zip(variables, received, strict=True):
-        variable.assign(values)
+    if runtime.size() > 1 and variables:
+        assign(variables, broadcast_arrays([variable.numpy() for variable in variables], root))
 
 
-def broadcast_bytes(payload: np.ndarray, root: int = 0) -> np.ndarray:
-    """Return rank `root`'s bytes on every rank. All ranks must call it, with equally many bytes."""
-    if runtime.size() == 1:
-        return payload
+def broadcast_arrays(arrays: Sequence[np.ndarray], root: int = 0) -> Sequence[np.ndarray]:
+    """Return rank `root`'s arrays on every rank. All ranks must call it, with equal shapes and dtypes."""
+    if runtime.size() == 1 or not arrays:
+        return arrays
     import tensorflow as tf
 
-    hvd = runtime.horovod()
+    hvd, payload = runtime.horovod(), packed(arrays)
     chunks = [payload[i : i + _CHUNK_BYTES] for i in range(0, payload.size, _CHUNK_BYTES)]
     received = [
         hvd.broadcast(tf.constant(chunk), root, name="ddl.broadcast_variables").numpy()
         for chunk in chunks
     ]
-    return np.concatenate(received) if received else payload
+    return unpacked(np.concatenate(received), arrays) if received else arrays
+
+
+def assign(variables: Iterable[keras.Variable], values: Iterable[np.ndarray]) -> None:
+    """Set each variable to its value."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def gather_bytes(payload: np.ndarray) -> np.ndarray:
@@ -79,9 +81,7 @@ def average_variables(variables: Sequence[keras.Variable]) -> None:
     if runtime.size() == 1 or not variables:
         return
     arrays = [np.asarray(variable.numpy(), dtype=np.float64) for variable in variables]
-    mean = runtime.allreduce(flat(arrays), op="mean")
-    for variable, values in zip(variables, split_like(mean, arrays), strict=True):
-        variable.assign(values)
+    assign(variables, split_like(runtime.allreduce(flat(arrays), op="mean"), arrays))
 
 
 def flat(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -46,18 +46,15 @@ def calm_writer() -> None:
     before = _threads()
     time.sleep(_LOOK_S)
     for thread, (ticks, sleeps) in _threads().items():
-        then = before.get(thread)
-        if (
-            then
-            and then[1] == sleeps
-            and ticks - then[0] >= _BUSY * _LOOK_S * os.sysconf("SC_CLK_TCK")
-        ):
+        ticks_before, sleeps_before = before.get(thread, (ticks, -1))
+        busy_ticks = _BUSY * _LOOK_S * os.sysconf("SC_CLK_TCK")
+        if sleeps == sleeps_before and ticks - ticks_before >= busy_ticks:
             os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _threads() -> dict[int, tuple[int, int]]:
     """Return for each thread of this process its CPU ticks and how often it has slept."""
-    found = {}
+    threads = {}
     for folder in Path("/proc/self/task").iterdir():
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
@@ -65,5 +62,5 @@ def _threads() -> dict[int, tuple[int, int]]:
         except OSError:  # the thread has ended
             continue
         sleeps = int(status.partition("\nvoluntary_ctxt_switches:")[2].split(maxsplit=1)[0])
-        found[int(folder.name)] = (int(fields[11]) + int(fields[12]), sleeps)
-    return found
+        threads[int(folder.name)] = (int(fields[11]) + int(fields[12]), sleeps)
+    return threads

@@ -22,7 +22,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-from ddl.distributed.watch.heartbeat import Client, Life, Peer, Server, start
+from ddl.distributed.watch.heartbeat import Client, Life, Peer, Server
 
 logger = logging.getLogger("ddl")
 
@@ -45,7 +45,8 @@ class Watch:
         self.waits: dict[int, float] = {}
         self._last_tick = time.monotonic()
         self._stop = threading.Event()
-        self._thread = start(self._tick, self._stop)
+        self._thread = threading.Thread(target=self._run, name="ddl-heartbeat", daemon=True)
+        self._thread.start()
 
     def place(self) -> str:
         """Return the source line where this rank is, or where it failed."""
@@ -64,6 +65,10 @@ class Watch:
         self._stop.set()
         self._thread.join(timeout=3 * _INTERVAL_S)
         self.end.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._tick()
 
     def _tick(self) -> None:
         slept_s, self._last_tick = time.monotonic() - self._last_tick, time.monotonic()
@@ -250,10 +255,10 @@ def _addresses() -> tuple[str, ...]:
     """Return this machine's addresses, first those that other machines can reach."""
     import psutil
 
-    found = [
+    addresses = [
         entry.address
         for entries in psutil.net_if_addrs().values()
         for entry in entries
         if entry.family == socket.AF_INET
     ]
-    return tuple(sorted(found, key=lambda address: address.startswith("127.")))
+    return tuple(sorted(addresses, key=lambda address: address.startswith("127.")))

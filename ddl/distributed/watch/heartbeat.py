@@ -14,7 +14,6 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -174,18 +173,6 @@ class Client:
         """Announce to rank 0 that this rank leaves."""
         self.say("left", "")
         self._socket.close()
-
-
-def start(tick: Callable[[], None], stop: threading.Event) -> threading.Thread:
-    """Call `tick` repeatedly in a background thread until `stop` is set."""
-
-    def run() -> None:
-        while not stop.is_set():
-            tick()
-
-    thread = threading.Thread(target=run, name="ddl-heartbeat", daemon=True)
-    thread.start()
-    return thread
 
 
 def _connect(candidates: tuple[str, ...], port: int) -> socket.socket:

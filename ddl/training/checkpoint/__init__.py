@@ -1,1 +1,1 @@
-"""Checkpoints: taken, written, found, restored."""
+"""Takes, writes, finds and restores checkpoints."""

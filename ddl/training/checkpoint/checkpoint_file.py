@@ -38,42 +38,25 @@ Private = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of a training run, as a checkpoint holds it. `ddl.training.checkpoint.snapshot` takes and restores it.
+    """The state of a training run in a checkpoint. `ddl.training.checkpoint.snapshot` takes and restores it."""
 
-    Attributes:
-        architecture: the JSON text from which plain Keras builds the model.
-        keras_version: the version of Keras that wrote it.
-        weights: (path, values) of each layer in Keras's order; means over ranks where the ranks differ.
-        optimizer: (path, values) in the order of `optimizer.variables`; accumulated gradients as means over ranks.
-        optimizer_class: name of the class; "" without an optimizer.
-        optimizer_config: JSON text of its settings; "" where JSON cannot express them.
-        private: for each rank, the state that differs between ranks. Empty dicts where nothing differs.
-        facts: JSON values given by the caller: plan, position, order, history, ...
-    """
-
-    architecture: str
+    architecture: str  # the JSON text from which plain Keras builds the model
     keras_version: str
-    weights: Layers
-    optimizer: list[tuple[str, np.ndarray]]
-    optimizer_class: str
-    optimizer_config: str
-    private: list[Private]
-    facts: dict[str, Any]
+    weights: Layers  # means over ranks if the ranks differ
+    optimizer: list[tuple[str, np.ndarray]]  # (path, values) in the order of `optimizer.variables`
+    optimizer_class: str  # "" without an optimizer
+    optimizer_config: str  # JSON text; "" if JSON cannot express it
+    private: list[Private]  # the state that differs between ranks, one dict per rank
+    facts: dict[str, Any]  # JSON values given by the caller: plan, position, order, history, ...
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A verified checkpoint file. Pass this on instead of the path, so that the file is hashed only once.
-
-    Attributes:
-        path: the file.
-        facts: its JSON values: plan, position, order, history, ...
-        identity: device, inode, size and time of the file when it was verified.
-    """
+    """A verified checkpoint file. Pass this on instead of the path, so that the file is hashed only once."""
 
     path: Path
     facts: dict[str, Any]
-    identity: tuple[int, ...]
+    identity: tuple[int, ...]  # of the file when it was verified
 
     def read(self) -> Snapshot:
         """Return the file's contents without hashing it again.
@@ -110,15 +93,6 @@ def open_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(path, _read_facts(file), identity)
 
 
-def read_checkpoint(path: Path) -> Snapshot:
-    """Verify the file and return its contents.
-
-    Raises:
-        ValueError: the file is damaged or not a checkpoint.
-    """
-    return open_checkpoint(path).read()
-
-
 def check_checkpoint(path: Path) -> None:
     """Refuse a file in which even one bit differs from what was written.
 
@@ -149,10 +123,10 @@ def check_checkpoint(path: Path) -> None:
 def _identity(path: Path) -> tuple[int, ...]:
     """Return numbers that change when the file is replaced or written; () where it does not exist."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:  # `check_checkpoint` reports the reason
         return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _read_snapshot(path: Path) -> Snapshot:
@@ -174,17 +148,17 @@ def _read_snapshot(path: Path) -> Snapshot:
 
 
 def _fill(partial: Path, snapshot: Snapshot) -> None:
-    with Sink(partial) as sink:  # HDF5 crashes the process when it closes a file on a full disk
-        with h5py.File(sink, "w", userblock_size=BLOCK_BYTES) as file:
+    with Sink(partial) as raw:  # HDF5 crashes the process when it closes a file on a full disk
+        with h5py.File(raw, "w", userblock_size=BLOCK_BYTES) as file:
             keras_h5.write_model(
                 file, snapshot.architecture, snapshot.keras_version, snapshot.weights
             )
             _write_own(file.create_group("ddl"), snapshot)
-        sink.check()
-        block = _block(sink.fileno(), os.fstat(sink.fileno()).st_size)
-        sink.seek(0)
-        sink.write(block)
-        sink.check()
+        raw.check()
+        block = _block(raw.fileno(), os.fstat(raw.fileno()).st_size)
+        raw.seek(0)
+        raw.write(block)
+        raw.check()
 
 
 def _write_own(group: h5py.Group, snapshot: Snapshot) -> None:

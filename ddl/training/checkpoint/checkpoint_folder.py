@@ -7,6 +7,7 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ _NAME = re.compile(r"epoch-(\d{4,})(?:-step-(\d{6,}))?\.h5")
 _LEFTOVER = re.compile(r"\.\d+\.epoch-[\d\w-]+\.h5")
 
 History = Sequence[Mapping[str, Any]]
-Found = list[tuple[Position, Path]]
+Listed = list[tuple[Position, Path]]
 
 
 def checkpoint_name(epoch: int, step: int = 0) -> str:
@@ -29,7 +30,7 @@ def checkpoint_name(epoch: int, step: int = 0) -> str:
     return f"epoch-{epoch:04d}-step-{step:06d}.h5" if step else f"epoch-{epoch:04d}.h5"
 
 
-def list_checkpoints(folder: Path) -> Found:
+def list_checkpoints(folder: Path) -> Listed:
     """Return the checkpoints in a folder, oldest first. Reads only names; skips temporary files of killed writers."""
     names = [(_NAME.fullmatch(path.name), path) for path in folder.glob("epoch-*.h5")]
     return sorted(
@@ -49,7 +50,7 @@ def set_newer_aside(folder: Path, position: Position) -> list[Path]:
 
     A run that resumes at `position` does not continue from them, but the next `--resume auto` would take the newest.
     """
-    newer = [path for found, path in list_checkpoints(folder) if found > position]
+    newer = [path for taken_at, path in list_checkpoints(folder) if taken_at > position]
     if not newer:
         return []
     number = next(n for n in range(1, 10**6) if not (folder / f"set-aside-{n}").exists())
@@ -89,58 +90,60 @@ def find_checkpoint(
     Raises:
         ValueError: no such checkpoint; lists the existing ones.
     """
-    found = list_checkpoints(run_dir / FOLDER)
+    listed = list_checkpoints(run_dir / FOLDER)
     if resume == "auto":
-        return _newest_good(found)
+        return _newest_intact(listed)
     if resume == "best":
-        return _best(run_dir, found, monitor, mode, flag)
+        return _best(run_dir, listed, monitor, mode, flag)
     if resume.isdecimal():
-        return _of_epoch(run_dir, found, int(resume), flag)
+        return _of_epoch(run_dir, listed, int(resume), flag)
     path = Path(resume)
     if path.is_file():
         return open_checkpoint(path)
-    newest = _newest_good(list_checkpoints(path / FOLDER) or list_checkpoints(path))
+    newest = _newest_intact(list_checkpoints(path / FOLDER) or list_checkpoints(path))
     if newest is None:
         raise ValueError(
             f"Received: {flag} {resume}, which is neither a checkpoint nor a run with checkpoints. Expected: auto, "
-            f"best, a path or an epoch; {_listing(run_dir, found)}."
+            f"best, a path or an epoch; {_listing(run_dir, listed)}."
         )
     return newest
 
 
-def superseded(
-    positions: Iterable[Position],
-    *,
-    keep_last: int,
-    keep_best: int,
-    keep_every_epochs: int,
-    history: History,
-    monitor: str,
-    mode: str,
-) -> list[Position]:
-    """Return the checkpoints that may be deleted, never the newest.
+@dataclass(frozen=True)
+class Retention:
+    """Which checkpoints of a run to keep.
 
-    Args:
-        positions: the existing checkpoints. One taken within an epoch is superseded by any newer one.
-        keep_last: number of newest end-of-epoch checkpoints to keep.
-        keep_best: number of best ones by `monitor` to keep; the earlier of equals. NaN is never best.
-        keep_every_epochs: keep the end of every epoch divisible by this; 0 for none.
-        history: one dict per epoch, with "epoch" counted from 1.
+    Attributes:
+        keep_last: number of newest end-of-epoch checkpoints.
+        keep_best: number of best ones by `monitor`; the earlier of equals. NaN is never best.
+        keep_every_epochs: the end of every epoch divisible by this; 0 for none.
         monitor: a name in the history.
         mode: "min", "max" or "auto".
     """
-    there = sorted(positions)
-    ends = [position.epoch for position in there if not position.step]
-    kept = set(ends[-keep_last:] if keep_last else [])
-    kept |= set(best_epochs(ends, history, monitor, mode)[:keep_best])
-    kept |= {epoch for epoch in ends if keep_every_epochs and epoch % keep_every_epochs == 0}
-    return [position for position in there[:-1] if position.step or position.epoch not in kept]
+
+    keep_last: int = 2
+    keep_best: int = 1
+    keep_every_epochs: int = 0
+    monitor: str = "val_loss"
+    mode: str = "auto"
+
+    def superseded(self, positions: Iterable[Position], history: History) -> list[Position]:
+        """Return those of the existing checkpoints that may be deleted, never the newest.
+
+        One taken within an epoch is superseded by any newer one.
+        """
+        oldest_first, every = sorted(positions), self.keep_every_epochs
+        ends = [position.epoch for position in oldest_first if not position.step]
+        kept = set(ends[-self.keep_last :] if self.keep_last else [])
+        kept |= set(best_epochs(ends, history, self.monitor, self.mode)[: self.keep_best])
+        kept |= {epoch for epoch in ends if every and epoch % every == 0}
+        return [at for at in oldest_first[:-1] if at.step or at.epoch not in kept]
 
 
-def prune_checkpoints(folder: Path, **policy: Any) -> list[Path]:
-    """Delete the checkpoints that `superseded` returns, and return their paths. Rank 0 calls it after each write."""
+def prune_checkpoints(folder: Path, retention: Retention, history: History) -> list[Path]:
+    """Delete the superseded checkpoints, and return their paths. Rank 0 calls it after each write."""
     paths = dict(list_checkpoints(folder))
-    gone = [paths[position] for position in superseded(paths, **policy)]
+    gone = [paths[position] for position in retention.superseded(paths, history)]
     for path in gone:
         path.unlink(missing_ok=True)
     return gone
@@ -158,9 +161,9 @@ def best_epochs(epochs: Iterable[int], history: History, monitor: str, mode: str
     return sorted(numbers, key=lambda epoch: (numbers[epoch], epoch))
 
 
-def _newest_good(found: Found) -> Checkpoint | None:
+def _newest_intact(listed: Listed) -> Checkpoint | None:
     problems: list[str] = []
-    for _, path in reversed(found):
+    for _, path in reversed(listed):
         try:
             newest = open_checkpoint(path)
         except ValueError as error:
@@ -169,64 +172,57 @@ def _newest_good(found: Found) -> Checkpoint | None:
             for problem in problems:
                 logger.warning("%s", problem)
             return newest
-    if found:
+    if listed:
         raise ValueError(
-            f"Received: {found[0][1].parent}, where all {len(found)} checkpoints are damaged: "
+            f"Received: {listed[0][1].parent}, where all {len(listed)} checkpoints are damaged: "
             f"{problems[0].partition(' Expected')[0]} Expected: an intact one. Check the disk; to start a new run, "
             "choose a new --run-dir."
         )
     return None
 
 
-def _of_epoch(run_dir: Path, found: Found, epoch: int, flag: str) -> Checkpoint:
-    path = dict(found).get(Position(epoch))
-    if path is None:
+def _of_epoch(run_dir: Path, listed: Listed, epoch: int, flag: str) -> Checkpoint:
+    ends = {position.epoch: path for position, path in listed if not position.step}
+    if epoch not in ends:
         raise ValueError(
-            f"Received: {flag} {epoch}. Expected: auto, best, a path or an epoch; {_listing(run_dir, found)}."
+            f"Received: {flag} {epoch}. Expected: auto, best, a path or an epoch; {_listing(run_dir, listed)}."
         )
     try:
-        return open_checkpoint(path)
+        return open_checkpoint(ends[epoch])
     except ValueError as error:
-        ends = {at.epoch: path for at, path in found if not at.step}
-        earlier = _first_good(ends, [end for end in reversed(ends) if end < epoch])
-        offer = (
-            "There is no intact one before it."
-            if earlier is None
-            else f"{flag} {earlier} is intact."
-        )
+        earlier = _first_intact(ends, [end for end in reversed(ends) if end < epoch])
+        none = "There is no intact one before it."
+        offer = none if earlier is None else f"{flag} {earlier} is intact."
         raise ValueError(f"{error} {offer}") from error
 
 
-def _best(run_dir: Path, found: Found, monitor: str, mode: str, flag: str) -> Checkpoint:
-    newest = _newest_good(found)
+def _best(run_dir: Path, listed: Listed, monitor: str, mode: str, flag: str) -> Checkpoint:
+    newest = _newest_intact(listed)
     if newest is None:
         raise ValueError(
-            f"Received: {flag} best. Expected: auto or a path; {_listing(run_dir, found)}."
+            f"Received: {flag} best. Expected: auto or a path; {_listing(run_dir, listed)}."
         )
     history: History = newest.facts["history"]
-    ends = {position.epoch: path for position, path in found if not position.step}
+    ends = {position.epoch: path for position, path in listed if not position.step}
     ranking = best_epochs(ends, history, monitor, mode)
     if not ranking:
         known = sorted({name for entry in history for name in entry} - {"epoch", "seconds"})
         raise ValueError(
             f"Received: {flag} best by {monitor!r}, for which no checkpoint has a finite value. Expected: "
-            f"{', '.join(known) or 'a finished epoch'}; {_listing(run_dir, found)}."
+            f"{', '.join(known) or 'a finished epoch'}; {_listing(run_dir, listed)}."
         )
     if ends[ranking[0]] == newest.path:
         return newest
     try:
         return open_checkpoint(ends[ranking[0]])
     except ValueError as error:
-        good = _first_good(ends, ranking[1:])
-        offer = (
-            "No other checkpoint has a value."
-            if good is None
-            else f"The next best is {flag} {good}."
-        )
+        next_best = _first_intact(ends, ranking[1:])
+        none = "No other checkpoint has a value."
+        offer = none if next_best is None else f"The next best is {flag} {next_best}."
         raise ValueError(f"{error} {offer}") from error
 
 
-def _first_good(ends: Mapping[int, Path], epochs: Iterable[int]) -> int | None:
+def _first_intact(ends: Mapping[int, Path], epochs: Iterable[int]) -> int | None:
     """Return the first of these epochs whose checkpoint is intact."""
     for epoch in epochs:
         with contextlib.suppress(ValueError):
@@ -235,15 +231,15 @@ def _first_good(ends: Mapping[int, Path], epochs: Iterable[int]) -> int | None:
     return None
 
 
-def _listing(run_dir: Path, found: Found) -> str:
+def _listing(run_dir: Path, listed: Listed) -> str:
     """Return a list of the checkpoints, such as "run/checkpoints has epochs 1-3, 5 and epoch-0005-step-000010.h5"."""
     runs: list[list[int]] = []
-    for epoch in (position.epoch for position, _ in found if not position.step):
+    for epoch in (position.epoch for position, _ in listed if not position.step):
         if runs and epoch == runs[-1][1] + 1:
             runs[-1][1] = epoch
         else:
             runs.append([epoch, epoch])
     epochs = ", ".join(f"{a}-{b}" if a < b else str(a) for a, b in runs)
     parts = [f"epochs {epochs}"] if epochs else []
-    parts += [path.name for position, path in found if position.step]
+    parts += [path.name for position, path in listed if position.step]
     return f"{run_dir / FOLDER} has {' and '.join(parts) or 'none'}"

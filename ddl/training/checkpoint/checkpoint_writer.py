@@ -10,12 +10,12 @@ from typing import Any
 from ddl.data.order import Position
 from ddl.training.checkpoint.checkpoint_file import Snapshot, write_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import (
+    Retention,
     checkpoint_name,
     list_checkpoints,
     prune_checkpoints,
     remove_leftovers,
 )
-from ddl.training.optimization.monitor import better_is
 
 logger = logging.getLogger("ddl")
 
@@ -26,25 +26,9 @@ class CheckpointWriter:
     Not a daemon thread: a program that ends by an exception still finishes the file being written.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        keep_last: int = 2,
-        keep_best: int = 1,
-        keep_every_epochs: int = 0,
-        monitor: str = "val_loss",
-        mode: str = "auto",
-    ) -> None:
-        """Write into `folder`, which is created if needed. The keywords are those of `checkpoints.superseded`."""
-        self._folder = folder
-        self._policy = {
-            "keep_last": keep_last,
-            "keep_best": keep_best,
-            "keep_every_epochs": keep_every_epochs,
-            "monitor": monitor,
-            "mode": better_is(monitor, mode),
-        }
+    def __init__(self, folder: Path, retention: Retention) -> None:
+        """Write into `folder`, which is created if needed."""
+        self._folder, self._retention = folder, retention
         self._thread: threading.Thread | None = None
         self._written = True
         self._bug: BaseException | None = None
@@ -84,10 +68,6 @@ class CheckpointWriter:
             self._thread.join(timeout_s)
         return self._thread is None or not self._thread.is_alive()
 
-    def close(self) -> bool:
-        """Wait as `flush` does. The writer can still be used."""
-        return self.flush()
-
     def _run(self, snapshot: Snapshot) -> None:
         try:
             self._written = False
@@ -115,7 +95,7 @@ class CheckpointWriter:
 
     def _prune(self, history: Any) -> None:
         try:
-            prune_checkpoints(self._folder, history=history, **self._policy)
+            prune_checkpoints(self._folder, self._retention, history)
         except OSError as error:
             logger.warning(
                 "Could not delete the superseded checkpoint %s: %s.",

@@ -18,17 +18,11 @@ FINAL = "model.keras"
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model.
-
-    Attributes:
-        file: the model's file.
-        plan: the plan it was trained with.
-        checkpoint: the verified checkpoint, if the file is one.
-    """
+    """The file of a trained model and the plan it was trained with."""
 
     file: Path
     plan: Plan
-    checkpoint: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None  # if the file is one
 
 
 def find_trained(path: Path, checkpoint: str = "final") -> Trained:
@@ -65,10 +59,10 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
                 "or an epoch's number."
             )
         return Trained(find_model_file(path), plan)
-    found = find_checkpoint(path, checkpoint, plan.monitor, plan.mode, flag="--checkpoint")
-    if found is None:
+    chosen = find_checkpoint(path, checkpoint, plan.monitor, plan.mode, flag="--checkpoint")
+    if chosen is None:
         raise ValueError(f"Received: {path}, which has no checkpoints. Expected: at least one.")
-    return Trained(found.path, plan, found)
+    return Trained(chosen.path, plan, chosen)
 
 
 def read_plan(run_dir: Path) -> Plan:

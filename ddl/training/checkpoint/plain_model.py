@@ -36,13 +36,3 @@ def layers_of(plain: keras.Model) -> list[tuple[str, list[keras.Variable]]]:
         (layer.name, [*layer.trainable_weights, *layer.non_trainable_weights])
         for layer in plain.layers
     ]
-
-
-def architecture_of(plain: keras.Model) -> str:
-    """Return the JSON text from which `keras.models.load_model` builds the model of an HDF5 file.
-
-    Keras's legacy writer uses an older form, from which Keras cannot load operations (`keras.ops`). Its reader accepts
-    this newer form as well.
-    """
-    text: str = plain.to_json()
-    return text

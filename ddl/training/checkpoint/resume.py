@@ -1,4 +1,4 @@
-"""Finds the checkpoint that a plan resumes from, checks that it fits, and returns the step. No TensorFlow here."""
+"""Finds the checkpoint that a plan resumes from, checks that it fits, and restores the run. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -23,16 +23,9 @@ FREE = frozenset(
     {
         *("run_dir", "data", "validation_data", "cache", "data_threads", "init_weights"),
         *("epochs", "schedule_epochs", "per_rank_batch_size", "time_limit_min", "log_every_s"),
-        *(
-            "tensorboard",
-            "steps_per_execution",
-            "profile",
-            "resume",
-            "checkpoint_every_epochs",
-            "checkpoint_every_min",
-        ),
-        *("keep_last", "keep_best", "keep_every_epochs", "monitor", "monitor_mode"),
-        *("early_stopping_patience", "early_stopping_min_delta"),
+        *("monitor", "monitor_mode", "early_stopping_patience", "early_stopping_min_delta"),
+        *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
+        *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
     }
 )
 
@@ -47,11 +40,11 @@ def find_start(plan: Plan) -> Checkpoint | None:
     """
     if plan.resume is None:
         return None
-    found = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
-    if found is not None:
-        check_resume(plan, found.facts, found.path)
-        check_origin(plan.run_dir, found.path)
-    return found
+    start = find_checkpoint(plan.run_dir, plan.resume, plan.monitor, plan.mode)
+    if start is not None:
+        check_resume(plan, start.facts, start.path)
+        check_origin(plan.run_dir, start.path)
+    return start
 
 
 def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
@@ -95,7 +88,7 @@ def resumed_run(
     """Return the run that resumes from a checkpoint's facts.
 
     Raises:
-        ValueError: it is not known which samples of the epoch are left.
+        ValueError: the remaining samples of the epoch cannot be determined.
     """
     try:
         position = order.resume(facts["order"])
@@ -118,13 +111,12 @@ def resumed_run(
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
+        remedy = f"--per-rank-batch-size {per_rank} on {order.size} rank(s)"
         logger.warning(
             "The checkpoint was trained with %d samples per step, but this run takes %d. From here on the results "
             "differ from those of an uninterrupted run.%s",
             before.global_batch_size,
             order.global_batch_size,
-            ""
-            if rest
-            else f" To keep the batch size, use --per-rank-batch-size {per_rank} on {order.size} rank(s).",
+            "" if rest else f" To keep the batch size, use {remedy}.",
         )
     return run

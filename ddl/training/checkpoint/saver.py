@@ -8,14 +8,15 @@ import keras
 import numpy as np
 
 import ddl.distributed as dist
-from ddl.training.checkpoint.checkpoint_folder import FOLDER, list_checkpoints, set_newer_aside
-from ddl.training.checkpoint.checkpoint_writer import CheckpointWriter
-from ddl.training.checkpoint.snapshot import (
-    Snapshot,
-    restore_metrics,
-    restore_snapshot,
-    take_snapshot,
+from ddl.training.checkpoint.checkpoint_file import Snapshot
+from ddl.training.checkpoint.checkpoint_folder import (
+    FOLDER,
+    Retention,
+    list_checkpoints,
+    set_newer_aside,
 )
+from ddl.training.checkpoint.checkpoint_writer import CheckpointWriter
+from ddl.training.checkpoint.snapshot import restore_metrics, restore_snapshot, take_snapshot
 from ddl.training.run import Diverged, Interrupted, Run
 from ddl.training.steps.step import Steps
 
@@ -36,19 +37,15 @@ class Saver:
         plan = self._run.plan
         if dist.is_root():
             set_newer_aside(self._folder, self._run.position)
-            self._writer = CheckpointWriter(
-                self._folder,
-                keep_last=plan.keep_last,
-                keep_best=plan.keep_best,
-                keep_every_epochs=plan.keep_every_epochs,
-                monitor=plan.monitor,
-                mode=plan.mode,
+            retention = Retention(
+                plan.keep_last, plan.keep_best, plan.keep_every_epochs, plan.monitor, plan.mode
             )
+            self._writer = CheckpointWriter(self._folder, retention)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._writer is not None:
-            self._writer.close()
+            self._writer.flush()
 
     def restore(self, snapshot: Snapshot | None) -> None:
         """Restore weights, optimizer and private state. All ranks call it; rank 0 has the snapshot."""
@@ -113,11 +110,9 @@ class Saver:
         if self._writer is not None:
             self._writer.flush()
         newest = self._newest()
-        return (
-            f"The last good checkpoint is {newest}."
-            if newest
-            else "There is no earlier checkpoint."
-        )
+        if newest is None:
+            return "There is no earlier checkpoint."
+        return f"The last good checkpoint is {newest}."
 
     def _wait(self) -> None:
         """Wait in turns until nothing is being written, so that no rank reports rank 0 as stalled. All call it."""
@@ -125,5 +120,5 @@ class Saver:
             pass
 
     def _newest(self) -> Path | None:
-        found = list_checkpoints(self._folder) if self._folder.exists() else []
-        return found[-1][1] if found else None
+        written = list_checkpoints(self._folder)
+        return written[-1][1] if written else None

@@ -18,13 +18,11 @@ import keras
 import numpy as np
 
 from ddl.distributed import runtime
-from ddl.distributed.keras_patches.uneven_batches import build_metrics
+from ddl.distributed.on_ranks import on_root
 from ddl.distributed.state import model_state
-from ddl.distributed.state.variables import broadcast_bytes, gather_bytes, packed, unpacked
-from ddl.training.checkpoint.checkpoint_file import Private, Snapshot
-from ddl.training.checkpoint.plain_model import architecture_of, layers_of, plain_model
-
-__all__ = ["Snapshot", "restore_metrics", "restore_snapshot", "take_snapshot"]
+from ddl.distributed.state.variables import assign, broadcast_arrays, gather_bytes, packed, unpacked
+from ddl.training.checkpoint.checkpoint_file import Snapshot
+from ddl.training.checkpoint.plain_model import layers_of, plain_model
 
 _Named = dict[str, keras.Variable]
 
@@ -47,13 +45,14 @@ def take_snapshot(
         ValueError: on all ranks, if plain Keras could not load the model.
     """
     plain, optimizer = plain_model(model), getattr(model, "optimizer", None)
-    model_state.build_optimizer(
-        model
-    )  # before the first step it has no slots, but a restored one has them
+    # Before its first step an optimizer has no slots, but a restored one has them.
+    model_state.build_optimizer(model)
     own = _differing(model, mid_epoch)
-    private = _gathered({name: _copy(variable) for name, variable in own.items()})
+    copies = [_copy(variable) for variable in own.values()]
+    rows = gather_bytes(packed(copies))
     if not runtime.is_root():
         return None
+    private = [dict(zip(own, unpacked(row, copies), strict=True)) for row in rows]
     means = {
         id(variable): combined([rank[name] for rank in private], "mean")
         for name, variable in own.items()
@@ -64,7 +63,8 @@ def take_snapshot(
         return means[id(variable)] if id(variable) in means else _copy(variable)
 
     return Snapshot(
-        architecture=architecture_of(plain),
+        # Keras's legacy HDF5 writer uses an older form of this text, which cannot express operations (`keras.ops`).
+        architecture=plain.to_json(),
         keras_version=keras.__version__,
         weights=[
             (name, [(weight.path, value(weight)) for weight in weights])
@@ -92,17 +92,22 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
     """
     plain = plain_model(model)
     model_state.build_optimizer(model)
+
+    def check() -> tuple[int, list[str]]:
+        if snapshot is None:
+            raise ValueError("Received: no snapshot on rank 0. Expected: one.")
+        _check_model(model, plain, snapshot)
+        return len(snapshot.private), list(snapshot.private[0])
+
+    ranks, names = on_root(check)
     root = snapshot if runtime.is_root() else None
-    problem, ranks, names = _told(root, _model_difference(model, plain, root) if root else "")
-    if problem or not ranks:
-        raise ValueError(problem or "Received: no snapshot on rank 0. Expected: one.")
     own = _own_variables(model, mid_epoch=True)
     if root:
-        weights = [weight for _, found in layers_of(plain) for weight in found]
-        _assign(weights, [values for _, found in root.weights for _, values in found])
-        _assign(_slots(model), [values for _, values in root.optimizer])
+        weights = [weight for _, layer in layers_of(plain) for weight in layer]
+        assign(weights, [values for _, layer in root.weights for _, values in layer])
+        assign(_slots(model), [values for _, values in root.optimizer])
         seeds = [name for name in own if name in names and name.startswith("seed/")]
-        _assign([own[name] for name in seeds], [root.private[0][name] for name in seeds])
+        assign([own[name] for name in seeds], [root.private[0][name] for name in seeds])
     model_state.keep_private(model, False)
     model_state.broadcast_state(model)  # also gives each rank its own random stream
     if ranks == runtime.size():
@@ -111,29 +116,32 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
     model_state.keep_private(model)  # keeps it when `fit` broadcasts again
 
 
-def restore_metrics(model: keras.Model, snapshot: Snapshot | None, batch: Any = None) -> None:
+def restore_metrics(model: keras.Model, snapshot: Snapshot | None) -> None:
     """Restore the metrics of an interrupted epoch. All ranks must call it.
 
-    Call it after Keras has reset them: in `on_epoch_begin` of the resumed epoch. A snapshot taken at the end of an
-    epoch has none, so nothing changes.
+    Call it after Keras has built and reset the metrics, at the beginning of the resumed epoch. A snapshot taken at the
+    end of an epoch has none, so nothing changes.
 
     Args:
-        model: compiled.
+        model: compiled, with built metrics.
         snapshot: on rank 0, as for `restore_snapshot`.
-        batch: a batch, or the `element_spec` of the dataset, to build the metrics. Without it they must be built
-            already, as they are after a step.
 
     Raises:
-        ValueError: on all ranks, if the metrics differ from the snapshot or are not built.
+        ValueError: on all ranks, if the metrics differ from the snapshot.
     """
-    if batch is not None:
-        build_metrics(model, batch)
-    root = snapshot if runtime.is_root() else None
     own = _numbered("metric", model.metrics_variables)
-    problem, ranks, names = _told(root, _metrics_difference(own, root) if root else "")
-    if problem:
-        raise ValueError(problem)
-    if not any(name in names for name in own):
+
+    def check() -> tuple[int, list[str]]:
+        if snapshot is None:
+            return 0, []
+        stored = [pair for pair in snapshot.private[0].items() if pair[0].startswith("metric/")]
+        if stored:
+            _check_equal("metric variable", list(own.items()), stored)
+        return len(snapshot.private), [name for name, _ in stored]
+
+    ranks, names = on_root(check)
+    root = snapshot if runtime.is_root() else None
+    if not names:
         return
     if ranks == runtime.size():
         _scatter(own, root)
@@ -144,7 +152,7 @@ def restore_metrics(model: keras.Model, snapshot: Snapshot | None, batch: Any = 
             combined([rank[name] for rank in root.private], variable.aggregation)
             for name, variable in own.items()
         ]
-    for variable, total in zip(own.values(), _broadcast(totals), strict=True):
+    for variable, total in zip(own.values(), broadcast_arrays(totals), strict=True):
         everywhere = runtime.is_root() or variable.aggregation == "mean"
         variable.assign(total if everywhere else np.zeros_like(total))
 
@@ -204,87 +212,48 @@ def _config(optimizer: Any) -> str:
         return ""
 
 
-def _told(root: Snapshot | None, problem: str) -> tuple[str, int, list[str]]:
-    """Return on every rank rank 0's problem, and the number and names of its private parts."""
-    private = root.private if root else []
-    told: tuple[str, int, list[str]] = runtime.broadcast(
-        (problem, len(private), list(private[0]) if private else [])
-    )
-    return told
-
-
-def _gathered(own: Private) -> list[Private]:
-    """Return all ranks' private parts, on rank 0. All ranks must call it."""
-    if not own:
-        return [{} for _ in range(runtime.size())]
-    rows = gather_bytes(packed(list(own.values())))
-    return [dict(zip(own, unpacked(row, list(own.values())), strict=True)) for row in rows]
-
-
 def _scatter(own: _Named, root: Snapshot | None) -> None:
     """Send every rank its private part of rank 0's snapshot. All ranks must call it."""
     mine = [_copy(variable) for variable in own.values()]
     for rank in range(runtime.size()):
         # Horovod cannot send to one rank alone, so the other ranks discard what is not theirs.
-        values = _broadcast([root.private[rank][name] for name in own] if root else mine)
+        values = broadcast_arrays([root.private[rank][name] for name in own] if root else mine)
         if rank == runtime.rank():
-            _assign(own.values(), values)
+            assign(own.values(), values)
 
 
-def _broadcast(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return unpacked(broadcast_bytes(packed(arrays)), arrays)
-
-
-def _assign(variables: Iterable[keras.Variable], values: Iterable[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _model_difference(model: keras.Model, plain: keras.Model, snapshot: Snapshot) -> str:
-    """Return the first difference between the snapshot and this model, "" for none."""
-    weights = [weight for _, found in layers_of(plain) for weight in found]
-    stored = [weight for _, found in snapshot.weights for weight in found]
-    problem = _difference("weight", [(v.path, v) for v in weights], stored)
+def _check_model(model: keras.Model, plain: keras.Model, snapshot: Snapshot) -> None:
+    """Refuse a model or an optimizer that differs from the snapshot's."""
+    weights = [(weight.path, weight) for _, layer in layers_of(plain) for weight in layer]
+    _check_equal("weight", weights, [pair for _, layer in snapshot.weights for pair in layer])
     optimizer = getattr(model, "optimizer", None)
-    if problem or optimizer is None:
-        return problem
+    if optimizer is None:
+        return
     if snapshot.optimizer_class != type(optimizer).__name__:
-        return _refusal(f"optimizer {snapshot.optimizer_class}", type(optimizer).__name__)
+        raise _refusal(f"optimizer {snapshot.optimizer_class}", type(optimizer).__name__)
     # Without the optimizer's name: Keras numbers them per process, so `adam_1` may resume from `adam`.
     slots = [(v.path.rpartition("/")[2], v) for v in optimizer.variables]
-    return _difference(
-        "slot", slots, [(path.rpartition("/")[2], values) for path, values in snapshot.optimizer]
-    )
+    stored = [(path.rpartition("/")[2], values) for path, values in snapshot.optimizer]
+    _check_equal("slot", slots, stored)
 
 
-def _metrics_difference(own: _Named, snapshot: Snapshot) -> str:
-    """Return the first difference between the snapshot's metrics and these; "" for none, or without stored metrics."""
-    private = snapshot.private[0]
-    stored = [(name, values) for name, values in private.items() if name.startswith("metric/")]
-    if stored and len(stored) > len(own):
-        return f"{_refusal(f'{len(stored)} variables of metrics', str(len(own)))} Or pass a batch to build the metrics."
-    return _difference("variable", list(own.items()), stored) if stored else ""
-
-
-def _difference(
+def _check_equal(
     what: str,
     expected: Sequence[tuple[str, keras.Variable]],
     received: Sequence[tuple[str, np.ndarray]],
-) -> str:
+) -> None:
+    """Refuse variables whose names, shapes or types differ from the stored ones."""
     for (name, variable), (path, values) in zip(expected, received, strict=False):
-        texts = [
-            f"{what} {path!r} of shape {values.shape} and type {values.dtype.name}",
-            f"{name!r} of shape {tuple(variable.shape)} and type {variable.dtype}",
-        ]
-        if texts[0] != f"{what} {texts[1]}":
-            return _refusal(*texts)
+        stored = f"{path!r} of shape {values.shape} and type {values.dtype.name}"
+        wanted = f"{name!r} of shape {tuple(variable.shape)} and type {variable.dtype}"
+        if stored != wanted:
+            raise _refusal(f"{what} {stored}", wanted)
     if len(expected) != len(received):
-        return _refusal(f"{len(received)} {what}s", str(len(expected)))
-    return ""
+        raise _refusal(f"{len(received)} {what}s", str(len(expected)))
 
 
-def _refusal(received: str, expected: str) -> str:
-    return (
+def _refusal(received: str, expected: str) -> ValueError:
+    return ValueError(
         f"Received: a checkpoint with {received}. Expected: {expected}, as in this model. Resume with the options "
         "of the run that wrote the checkpoint."
     )

@@ -1,1 +1,1 @@
-"""The samples of a plan: opened, split, checked."""
+"""Opens, splits and checks the samples of a plan."""

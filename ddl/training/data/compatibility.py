@@ -1,4 +1,4 @@
-"""Whether data, model, loss and metrics of a plan go together: rules of numbers and shapes. No TensorFlow here."""
+"""Checks that data, model, loss and metrics of a plan fit together, by shapes and numbers. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -8,26 +8,22 @@ from ddl.data.source import Source
 from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
 
-_TOP = {"top_1": 1, "top_5": 5}
+_TOP_K = {"top_1": 1, "top_5": 5}
 
 
 def check_shapes(training: Source, validation: Source, plan: Plan) -> None:
-    """Refuse samples that the plan's model cannot take.
-
-    Raises:
-        ValueError: with the shapes that there are and those that there could be.
-    """
+    """Refuse samples whose shapes the plan's model does not accept."""
     shape, target = (field.shape for field in training.fields.values())
     other, other_target = (field.shape for field in validation.fields.values())
     if plan.image_size is not None and tuple(shape[: len(plan.image_size)]) != plan.image_size:
         raise ValueError(
             f"Received: image_size={_by(plan.image_size)}, but {plan.data} holds samples of {_by(shape)}. Expected: no "
-            "image_size; these are not picture files."
+            "image_size, because these are not picture files."
         )
     if other[-1] != shape[-1] or len(other) != len(shape):
         raise ValueError(
-            f"Received: training samples of {_by(shape)}, validation samples of {_by(other)}. Expected: as many sides "
-            "and channels in both; data_option channels=rgb or grey tells picture files which."
+            f"Received: training samples of {_by(shape)}, validation samples of {_by(other)}. Expected: equally many "
+            "sides and channels; for picture files, set data_option channels=rgb or grey."
         )
     if plan.target == "label":
         if len(shape) != 3:
@@ -46,45 +42,42 @@ def check_shapes(training: Source, validation: Source, plan: Plan) -> None:
 def check_agreement(
     plan: Plan, metrics: Sequence[str], shape: Sequence[int | None], classes: int
 ) -> None:
-    """Refuse a loss or metrics that cannot be computed of what the plan's model finds.
+    """Refuse a loss or metrics that do not fit the model's predictions.
 
     Args:
-        plan: whose loss and options they are.
-        metrics: their names.
-        shape: of a sample.
-        classes: that the model tells apart.
-
-    Raises:
-        ValueError: with the name, and what it needs.
+        plan: gives the loss and the options.
+        metrics: names of the metrics.
+        shape: shape of a sample.
+        classes: number of classes that the model predicts.
     """
     names = (plan.loss, *metrics)
     if plan.loss == "categorical_crossentropy" and classes == 1:
         raise ValueError(
-            "Received: loss=categorical_crossentropy of one class, of which it cannot learn. Expected: "
+            "Received: loss=categorical_crossentropy of one class, which is always 0. Expected: "
             "loss=binary_crossentropy, or 2 classes or more."
         )
     if plan.loss == "focal" and plan.loss_option.get("alpha") is not None and classes > 1:
         raise ValueError(
-            f"Received: loss_option alpha of loss focal with {classes} classes. Expected: no alpha; it weighs "
+            f"Received: loss_option alpha of loss focal with {classes} classes. Expected: no alpha, because it weights "
             "foreground against background."
         )
     for name in ("boundary_crossentropy", "hausdorff_95"):
         if name in names and plan.target == "label":
             raise ValueError(
-                f"Received: {name} for model {plan.model}, which finds labels. Expected: another; that one looks at "
-                "the edges of masks."
+                f"Received: {name} for model {plan.model}, which predicts labels. Expected: another loss or metric, "
+                "because this one needs the edges of masks."
             )
     for name in metrics:
-        if max(2, classes) <= _TOP.get(name, 0):
+        if max(2, classes) <= _TOP_K.get(name, 0):
             raise ValueError(
-                f"Received: metric {name} of {max(2, classes)} classes, which is always 1. Expected: more classes than "
-                f"{_TOP[name]}, or no such metric."
+                f"Received: metric {name} of {max(2, classes)} classes, which is always 1. Expected: more than "
+                f"{_TOP_K[name]} classes, or another metric."
             )
     spacing = plan.metric_option.get("hausdorff_95", {}).get("spacing", (1.0,))
     if "hausdorff_95" in metrics and len(spacing) not in (1, len(shape) - 1):
         raise ValueError(
-            f"Received: hausdorff_95.spacing={','.join(f'{one:g}' for one in spacing)} for pictures of "
-            f"{len(shape) - 1} axes. Expected: one number, or one an axis."
+            f"Received: hausdorff_95.spacing={','.join(f'{size:g}' for size in spacing)} for pictures of "
+            f"{len(shape) - 1} axes. Expected: one number, or one per axis."
         )
 
 
@@ -92,25 +85,25 @@ def _check_masks(shape: tuple[int, ...], mask: tuple[int, ...], origin: str) -> 
     if len(shape) not in (3, 4) or mask != (*shape[:-1], 1):
         raise ValueError(
             f"Received: pictures of {_by(shape)} with masks of {_by(mask)} from {origin}. Expected: height x width x "
-            "channels with height x width x 1, or volumes with one more side."
+            "channels with height x width x 1; volumes have a depth as well."
         )
 
 
 def check_sides(shape: tuple[int, ...], origin: str, plan: Plan, what: str = "pictures") -> None:
-    """Refuse sides that the plan's model does not take."""
+    """Refuse sides that the plan's model does not accept."""
     sides, needed = shape[:-1], needed_sides(plan.model, plan.model_option)
     unit, least = needed.multiple, max(needed.multiple, needed.least)
     if len(sides) not in needed.axes:
         raise ValueError(
-            f"Received: volumes of {_by(sides)} from {origin}, for model {plan.model}. Expected: pictures; volumes are "
-            "for model unet."
+            f"Received: volumes of {_by(sides)} from {origin}, for model {plan.model}. Expected: pictures; only model "
+            "unet accepts volumes."
         )
     if any(side % unit or side < least for side in sides):
         good = _by([max(least, side // unit * unit) for side in sides])
-        remedy = "another image_size or a smaller depth" if plan.model == "unet" else "such a size"
+        remedy = "another image_size or a smaller depth" if plan.model == "unet" else "this size"
         raise ValueError(
             f"Received: {what} of {_by(sides)} from {origin}, for model {plan.model}. Expected: sides that {unit} "
-            f"divides, such as {good}: take {remedy}."
+            f"divides, such as {good}: use {remedy}."
         )
 
 
@@ -123,8 +116,8 @@ def _check_crop(shape: tuple[int, ...], other: tuple[int, ...], plan: Plan) -> N
         check_sides((*crop, shape[-1]), plan.data, plan, "crops")
     if needed_sides(plan.model, plan.model_option).is_fixed and crop != other[:-1]:
         raise ValueError(
-            f"Received: crops of {_by(crop)} with whole pictures of {_by(other[:-1])} to validate, for model "
-            f"{plan.model}. Expected: one size, for which its encoder is made."
+            f"Received: crops of {_by(crop)}, but whole pictures of {_by(other[:-1])} for validation, with model "
+            f"{plan.model}. Expected: the same size, because its encoder accepts only one."
         )
 
 

@@ -1,4 +1,4 @@
-"""The samples of a `Plan`: opened, split, checked against the model. No TensorFlow here."""
+"""Opens the samples of a `Plan`, splits them and checks them against the model. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -21,25 +21,18 @@ from ddl.training.data.compatibility import check_agreement, check_shapes
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
-PARTS = ("train", "validation", "test", "all")
+DATA_PARTS = ("train", "validation", "test", "all")
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on and what is only looked at.
-
-    Attributes:
-        training: samples whose first field is the input and whose second the target.
-        validation: likewise.
-        classes: kinds of pixels or pictures that the model tells apart; 1 for foreground or not.
-    """
+    """Training and validation samples, whose first field is the input and whose second is the target."""
 
     training: Source
     validation: Source
-    classes: int
+    classes: int  # that the model predicts; 1 for foreground and background
 
     def __post_init__(self) -> None:
-        """Refuse a class of the caller's that lacks what a source has."""
         for samples in (self.training, self.validation):
             if not isinstance(samples, Source):
                 raise ValueError(
@@ -49,12 +42,12 @@ class TrainingData:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of every sample of the validation, whole; a training sample may be a crop of it."""
+        """Shape of a training sample before augmentation, which may crop it."""
         return next(iter(self.training.fields.values())).shape
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A short text that other data would hardly have, of counts, shapes and three samples of each; read once."""
+        """A checksum of counts, shapes and three samples of each source, which other data hardly share."""
         digest = hashlib.sha256()
         for source in (self.training, self.validation):
             digest.update(f"{len(source)} {dict(source.fields)}".encode())
@@ -64,12 +57,8 @@ class TrainingData:
 
 
 def open_data(plan: Plan) -> TrainingData:
-    """Open the plan's data, and check that they fit the model.
-
-    Raises:
-        ValueError: with what was found, what is expected and what to do.
-    """
-    training, validation = (_kept(source, plan) for source in _split_sources(plan))
+    """Open the plan's data, and check that they fit the model."""
+    training, validation = (_with_cache(source, plan) for source in _split_sources(plan))
     for source in (training, validation):
         _check_target(source, plan)
     _check_counts(training, validation, plan)
@@ -77,7 +66,7 @@ def open_data(plan: Plan) -> TrainingData:
     if plan.target == "label" and classes < 2:
         received = f"classes={classes}" if plan.classes else f"one class in {plan.data}"
         raise ValueError(
-            f"Received: {received} for model {plan.model}, which tells classes apart. Expected: 2 or more."
+            f"Received: {received} for model {plan.model}, which predicts labels. Expected: 2 classes or more."
         )
     data = TrainingData(
         as_samples(training, plan, classes), as_samples(validation, plan, classes), classes
@@ -86,22 +75,22 @@ def open_data(plan: Plan) -> TrainingData:
     check_agreement(plan, plan.metric, data.input_shape, classes)
     _ = (
         data.fingerprint
-    )  # reads a few samples: damaged ones, and classes that there are not, show here
+    )  # reads a few samples: shows damage, and labels outside the classes, at once
     return data
 
 
 def open_part(plan: Plan, part: str) -> Source:
-    """Open a part of the plan's data as they are stored: "train", "validation", "test", or "all" of them.
+    """Open one of `DATA_PARTS` of the plan's data, as stored.
 
     Raises:
-        ValueError: there is no such part, or these data have not what the model finds.
+        ValueError: there is no such part, or the data lack the model's target.
     """
     if part in ("train", "validation"):
         source = _split_sources(plan)[part == "validation"]
     elif part == "test" and detect_format(Path(plan.data)) not in ("hdf5", "idx"):
         raise ValueError(
             f"Received: part='test' of {plan.data}, which has no splits. Expected: a file that "
-            "scripts/prepare_data.py made; or --part all of other data."
+            "scripts/prepare_data.py made; or other --data with --part all."
         )
     else:
         source = _open(plan, plan.data, **({"split": "test"} if part == "test" else {}))
@@ -110,19 +99,18 @@ def open_part(plan: Plan, part: str) -> Source:
 
 
 def classes_of(source: Source, plan: Plan) -> int:
-    """Return the classes that the plan's model tells apart: as it says, or as many as the source has."""
+    """Return the number of classes that the plan's model predicts: the plan's, or that of the source."""
     return plan.classes or (1 if plan.target == "mask" else count_classes(source))
 
 
 def as_samples(source: Source, plan: Plan, classes: int) -> Source:
-    """Return a source's samples as the plan's model takes them."""
+    """Return a source's samples as inputs and targets of the plan's model."""
     if plan.target == "mask":
         return MaskSamples(source, classes=classes)
     return LabelSamples(source, classes=classes)
 
 
-def _kept(source: Source, plan: Plan) -> Source:
-    """Return the source as the plan's cache has it."""
+def _with_cache(source: Source, plan: Plan) -> Source:
     place = placement()
     block = None if plan.order == "global" else -(-len(source) // place.size)
     return cached(source, plan.cache, local_ranks=place.local_size, count=block)
@@ -134,7 +122,7 @@ def _split_sources(plan: Plan) -> tuple[Source, Source]:
     if detect_format(Path(plan.data)) == "hdf5" and (
         plan.fold is not None or has_splits(Path(plan.data))
     ):
-        _refuse_part(plan)
+        _check_no_validation_part(plan)
         return _open(plan, plan.data, split="train"), _open(plan, plan.data, split="validation")
     if plan.fold is not None:
         raise ValueError(
@@ -147,61 +135,59 @@ def _split_sources(plan: Plan) -> tuple[Source, Source]:
 
 
 def _open(plan: Plan, data: str, **options: Any) -> Source:
-    form = detect_format(Path(data))
-    options |= SOURCES.check(form, **plan.data_option)
-    if form in PICTURE_FILES and plan.image_size is not None:
+    data_format = detect_format(Path(data))
+    options |= SOURCES.check(data_format, **plan.data_option)
+    if data_format in PICTURE_FILES and plan.image_size is not None:
         options["image_size"] = plan.image_size
-    if form in SEEDED:
+    if data_format in SEEDED:
         options.setdefault("seed", plan.seed)
         if plan.image_size is not None:
-            options["size"] = _only_side(plan)
-    if plan.fold is not None and form == "hdf5":
+            options["size"] = _equal_side(plan.image_size, data)
+    if plan.fold is not None and data_format == "hdf5":
         options["fold"] = plan.fold
-    return open_source(data, form, **options)
+    return open_source(data, data_format, **options)
 
 
-def _only_side(plan: Plan) -> int:
-    sides = plan.image_size or ()
+def _equal_side(sides: tuple[int, ...], data: str) -> int:
     if len(set(sides)) != 1:
         raise ValueError(
-            f"Received: image_size={'x'.join(map(str, sides))} of {plan.data} data. Expected: one number; "
-            "they are made with equal sides."
+            f"Received: image_size={'x'.join(map(str, sides))} of {data} data. Expected: one number, because all "
+            "sides are equal."
         )
     return sides[0]
 
 
-def _refuse_part(plan: Plan) -> None:
+def _check_no_validation_part(plan: Plan) -> None:
     if plan.validation_part != DataPlan.validation_part:
         raise ValueError(
             f"Received: validation_part={plan.validation_part} of {plan.data}, which has splits of its own. Expected: "
-            "no validation_part; or prepare_data.py --validation for another one."
+            "no validation_part; to change the splits, use prepare_data.py --validation."
         )
 
 
 def _check_target(source: Source, plan: Plan) -> None:
-    found = list(source.fields)
-    if plan.target not in found:
+    if plan.target not in source.fields:
         script = "train_resnet.py" if plan.target == "mask" else "train_unet.py"
         raise ValueError(
-            f"Received: data with {', '.join(found)} from {plan.data}, for model {plan.model}. Expected: image and "
-            f"{plan.target}. (For the others there is scripts/{script}.)"
+            f"Received: data with {', '.join(source.fields)} from {plan.data}, for model {plan.model}. Expected: image "
+            f"and {plan.target}. (For the others there is scripts/{script}.)"
         )
 
 
 def _check_counts(training: Source, validation: Source, plan: Plan) -> None:
     if not len(validation):
         raise ValueError(
-            f"Received: no validation samples in {plan.data}. Expected: one at least; make the file again with "
-            "prepare_data.py --validation, or name --validation-data."
+            f"Received: no validation samples in {plan.data}. Expected: at least one; make the file again with "
+            "prepare_data.py --validation, or set --validation-data."
         )
     if not len(training):
         raise ValueError(
-            f"Received: no training samples in {plan.data}. Expected: one at least; make the file again with "
-            "prepare_data.py and smaller parts for --validation and --test."
+            f"Received: no training samples in {plan.data}. Expected: at least one; make the file again with "
+            "prepare_data.py and smaller fractions for --validation and --test."
         )
     ranks = placement().size
     if len(training) < ranks:
         raise ValueError(
-            f"Received: {len(training)} training samples in {plan.data} for {ranks} ranks. Expected: one for each rank "
-            "at least; start fewer ranks."
+            f"Received: {len(training)} training samples in {plan.data} for {ranks} ranks. Expected: at least one "
+            "per rank; start fewer ranks."
         )

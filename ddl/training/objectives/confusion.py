@@ -20,13 +20,13 @@ def counts(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
     """
     y_pred = ops.convert_to_tensor(y_pred)
     truth = pixels(truth_like(ops.convert_to_tensor(y_true), y_pred))
-    found = pixels(decided(y_pred))
+    predicted = pixels(decided(y_pred))
     if y_pred.shape[-1] == 1:
         truth = ops.concatenate([1 - truth, truth], axis=2)
-        found = ops.concatenate([1 - found, found], axis=2)
+        predicted = ops.concatenate([1 - predicted, predicted], axis=2)
     # float32 counts up to 16 million pixels per image exactly; sums over images need float64.
-    truth, found = ops.cast(truth, "float32"), ops.cast(found, "float32")
-    each = ops.cast(ops.einsum("npi,npj->nij", truth, found), "float64")
+    truth, predicted = ops.cast(truth, "float32"), ops.cast(predicted, "float32")
+    each = ops.cast(ops.einsum("npi,npj->nij", truth, predicted), "float64")
     if sample_weight is not None:
         each *= ops.reshape(ops.cast(sample_weight, "float64"), (-1, 1, 1))
     return ops.sum(each, axis=0)
@@ -35,7 +35,7 @@ def counts(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
 class _Confusion(keras.metrics.Metric):
     """A metric with the confusion matrix as its state, created when the first batch shows the number of classes."""
 
-    def __init__(self, name: str, **kwargs: Any) -> None:
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self._counts: Any = None
         self._left_out = 0
@@ -68,9 +68,6 @@ class Precision(_Confusion):
     The background of masks is left out, and so are classes that neither occur nor are predicted.
     """
 
-    def __init__(self, name: str = "precision", **kwargs: Any) -> None:
-        super().__init__(name, **kwargs)
-
     def result(self) -> Any:
         """Return the precision so far, 0 without any positive prediction."""
         return self._mean_of_rates(axis=0)
@@ -82,9 +79,6 @@ class Recall(_Confusion):
 
     The background of masks is left out, and so are classes that neither occur nor are predicted.
     """
-
-    def __init__(self, name: str = "recall", **kwargs: Any) -> None:
-        super().__init__(name, **kwargs)
 
     def result(self) -> Any:
         """Return the recall so far, 0 without any positive sample."""
@@ -98,9 +92,6 @@ class ConfusionMatrix(_Confusion):
     For evaluation only: a training history holds single numbers.
     """
 
-    def __init__(self, name: str = "confusion_matrix", **kwargs: Any) -> None:
-        super().__init__(name, **kwargs)
-
     def result(self) -> Any:
         """Return the counts so far."""
         # A copy: the variable itself would keep changing in the caller's hands.
@@ -109,11 +100,7 @@ class ConfusionMatrix(_Confusion):
 
 @keras.saving.register_keras_serializable(package="ddl")
 class TopK(keras.metrics.Mean):
-    """Fraction of samples whose true class is among the k most probable. Ties count as correct, NaN does not.
-
-    Args:
-        k: number of most probable classes to accept.
-    """
+    """Fraction of samples whose true class is among the k most probable. Ties count as correct, NaN does not."""
 
     def __init__(self, name: str | None = None, *, k: int, **kwargs: Any) -> None:
         super().__init__(name=name or f"top_{k}", **kwargs)
@@ -128,18 +115,17 @@ class TopK(keras.metrics.Mean):
                 f"Received: {self.name} with {classes} classes, which is always 1. Expected: more "
                 f"than {self._k} classes."
             )
-        truth, found = pixels(truth_like(ops.convert_to_tensor(y_true), y_pred)), pixels(y_pred)
+        truth, predicted = pixels(truth_like(ops.convert_to_tensor(y_true), y_pred)), pixels(y_pred)
         if y_pred.shape[-1] == 1:
-            right = ops.equal(found > 0.5, truth > 0.5) & ops.equal(found, found)
-            right = right[..., 0]
+            is_number = ops.equal(predicted, predicted)
+            right = (ops.equal(predicted > 0.5, truth > 0.5) & is_number)[..., 0]
         else:
             # argmax also finds the true class of smoothed labels.
             index = ops.expand_dims(ops.argmax(truth, axis=-1), axis=-1)
-            own = ops.take_along_axis(found, index, axis=-1)
-            above = ops.logical_not(found <= own)  # also True for NaN
+            own = ops.take_along_axis(predicted, index, axis=-1)
+            above = ops.logical_not(predicted <= own)  # also True for NaN
             right = ops.sum(ops.cast(above, "int32"), axis=-1) < self._k
-        share = ops.mean(ops.cast(right, self.dtype), axis=1)
-        super().update_state(share, sample_weight)
+        super().update_state(ops.mean(ops.cast(right, self.dtype), axis=1), sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments for `from_config`."""

@@ -28,8 +28,6 @@ class Hausdorff95(keras.metrics.Mean):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self._spacing = tuple(spacing)
-        if not all(0 < size < float("inf") for size in self._spacing):
-            raise ValueError(f"Received: spacing={self._spacing}. Expected: numbers above 0.")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
@@ -50,29 +48,27 @@ class Hausdorff95(keras.metrics.Mean):
         """Return the arguments for `from_config`."""
         return {**super().get_config(), "spacing": self._spacing}
 
-    def _distances(self, truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    def _distances(self, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         """Return the mean over classes for each image: two masks (N, ..., C) -> (N,)."""
-        return np.array(
-            [
-                np.mean(
-                    [hausdorff95(t[..., c], f[..., c], self._spacing) for c in range(t.shape[-1])]
-                )
-                for t, f in zip(truth, found, strict=True)
-            ],
-            np.float32,
-        )
+        distances = [
+            [hausdorff95(t[..., c], p[..., c], self._spacing) for c in range(t.shape[-1])]
+            for t, p in zip(truth, predicted, strict=True)
+        ]
+        return np.array([np.mean(of_classes) for of_classes in distances], np.float32)
 
 
-def hausdorff95(truth: np.ndarray, found: np.ndarray, spacing: tuple[float, ...] = (1.0,)) -> float:
+def hausdorff95(
+    truth: np.ndarray, predicted: np.ndarray, spacing: tuple[float, ...] = (1.0,)
+) -> float:
     """Return the distance between two boolean masks, (H, W) or (D, H, W)."""
     from scipy import ndimage
 
     spacing = spacing * (truth.ndim if len(spacing) == 1 else 1)
-    if not (truth.any() and found.any()):
-        is_empty = not (truth.any() or found.any())
+    if not (truth.any() and predicted.any()):
+        is_empty = not (truth.any() or predicted.any())
         return 0.0 if is_empty else float(np.linalg.norm(np.multiply(truth.shape, spacing)))
     # Edge pixels share a side with a pixel outside the mask, or with the image border.
-    edges = [mask & ~ndimage.binary_erosion(mask) for mask in (truth, found)]
+    edges = [mask & ~ndimage.binary_erosion(mask) for mask in (truth, predicted)]
     far = [ndimage.distance_transform_edt(~edge, sampling=spacing) for edge in edges]
     ways = far[1][edges[0]], far[0][edges[1]]
     return float(max(np.percentile(distances, 95) for distances in ways))

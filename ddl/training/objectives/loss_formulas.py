@@ -25,8 +25,8 @@ def binary_crossentropy(y_true: Any, y_pred: Any, *, label_smoothing: float = 0.
     """
     truth = truth_like(y_true, y_pred)
     truth = truth * (1 - label_smoothing) + label_smoothing / 2
-    found = ops.clip(y_pred, _EPSILON, 1 - _EPSILON)
-    entropy = -truth * ops.log(found) - (1 - truth) * ops.log(1 - found)
+    predicted = ops.clip(y_pred, _EPSILON, 1 - _EPSILON)
+    entropy = -truth * ops.log(predicted) - (1 - truth) * ops.log(1 - predicted)
     return ops.mean(pixels(entropy), axis=(1, 2))
 
 
@@ -48,8 +48,8 @@ def dice(y_true: Any, y_pred: Any, *, smooth: float = 1.0) -> Any:
     Args:
         smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
     """
-    both, truth, found = _sums(y_true, y_pred)
-    return 1 - ops.mean((2 * both + smooth) / (truth + found + smooth), axis=1)
+    both, truth, predicted = _sums(y_true, y_pred)
+    return 1 - ops.mean((2 * both + smooth) / (truth + predicted + smooth), axis=1)
 
 
 def dice_crossentropy(
@@ -71,8 +71,8 @@ def jaccard(y_true: Any, y_pred: Any, *, smooth: float = 1.0) -> Any:
     Args:
         smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
     """
-    both, truth, found = _sums(y_true, y_pred)
-    return 1 - ops.mean((both + smooth) / (truth + found - both + smooth), axis=1)
+    both, truth, predicted = _sums(y_true, y_pred)
+    return 1 - ops.mean((both + smooth) / (truth + predicted - both + smooth), axis=1)
 
 
 def tversky(
@@ -85,8 +85,8 @@ def tversky(
         beta: weight of false negatives; 0.5 for both gives Dice.
         smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
     """
-    both, truth, found = _sums(y_true, y_pred)
-    whole = both + alpha * (found - both) + beta * (truth - both)
+    both, truth, predicted = _sums(y_true, y_pred)
+    whole = both + alpha * (predicted - both) + beta * (truth - both)
     return 1 - ops.mean((both + smooth) / (whole + smooth), axis=1)
 
 
@@ -99,17 +99,19 @@ def focal(y_true: Any, y_pred: Any, *, gamma: float = 2.0, alpha: float | None =
         gamma: focusing parameter: the larger, the less well-classified pixels count; 0 gives the cross-entropy.
         alpha: weight of the foreground, 0 to 1 (background: 1 - alpha), for one channel only; none weighs both by 1.
     """
-    truth, found = pixels(truth_like(y_true, y_pred)), pixels(y_pred)
-    found = ops.clip(found, _EPSILON, 1 - _EPSILON)
-    if found.shape[-1] > 1:
+    truth, predicted = pixels(truth_like(y_true, y_pred)), pixels(y_pred)
+    predicted = ops.clip(predicted, _EPSILON, 1 - _EPSILON)
+    if predicted.shape[-1] > 1:
         if alpha is not None:
             raise ValueError(
-                f"Received: alpha={alpha} with {found.shape[-1]} classes. Expected: one channel, or no alpha."
+                f"Received: alpha={alpha} with {predicted.shape[-1]} classes. Expected: one channel, or no alpha."
             )
-        return ops.mean(ops.sum(-truth * (1 - found) ** gamma * ops.log(found), axis=2), axis=1)
+        return ops.mean(
+            ops.sum(-truth * (1 - predicted) ** gamma * ops.log(predicted), axis=2), axis=1
+        )
     first, second = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
-    positive = -first * truth * (1 - found) ** gamma * ops.log(found)
-    negative = -second * (1 - truth) * found**gamma * ops.log(1 - found)
+    positive = -first * truth * (1 - predicted) ** gamma * ops.log(predicted)
+    negative = -second * (1 - truth) * predicted**gamma * ops.log(1 - predicted)
     return ops.mean(positive + negative, axis=(1, 2))
 
 
@@ -167,29 +169,29 @@ class BatchDice(keras.losses.Loss):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return a scalar; samples of weight 0 are left out."""
-        found = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
-        truth = pixels(truth_like(ops.convert_to_tensor(y_true), found))
-        found = pixels(found)
+        predicted = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
+        truth = pixels(truth_like(ops.convert_to_tensor(y_true), predicted))
+        predicted = pixels(predicted)
         if sample_weight is not None:
             counts = ops.reshape(ops.cast(sample_weight, self.dtype), (-1, 1, 1)) > 0
-            truth, found = ops.where(counts, truth, 0.0), ops.where(counts, found, 0.0)
-        both, either = ops.sum(truth * found), ops.sum(truth) + ops.sum(found)
+            truth, predicted = ops.where(counts, truth, 0.0), ops.where(counts, predicted, 0.0)
+        both, either = ops.sum(truth * predicted), ops.sum(truth) + ops.sum(predicted)
         return 1 - (2 * both + self._smooth) / (either + self._smooth)
 
 
-def _entropy(truth: Any, found: Any) -> Any:
+def _entropy(truth: Any, predicted: Any) -> Any:
     """Return the cross-entropy of each pixel, binary for one channel: (N, pixels, C) -> (N, pixels)."""
-    found = ops.clip(found, _EPSILON, 1 - _EPSILON)
-    entropy = -truth * ops.log(found)
-    if found.shape[-1] == 1:
-        entropy -= (1 - truth) * ops.log(1 - found)
+    predicted = ops.clip(predicted, _EPSILON, 1 - _EPSILON)
+    entropy = -truth * ops.log(predicted)
+    if predicted.shape[-1] == 1:
+        entropy -= (1 - truth) * ops.log(1 - predicted)
     return ops.sum(entropy, axis=2)
 
 
 def _sums(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
     """Return |A and B|, |A| and |B| of true and predicted masks, each (N, C)."""
-    truth, found = pixels(truth_like(y_true, y_pred)), pixels(y_pred)
-    return ops.sum(truth * found, axis=1), ops.sum(truth, axis=1), ops.sum(found, axis=1)
+    truth, predicted = pixels(truth_like(y_true, y_pred)), pixels(y_pred)
+    return ops.sum(truth * predicted, axis=1), ops.sum(truth, axis=1), ops.sum(predicted, axis=1)
 
 
 def _need_several_classes(y_pred: Any, name: str, other: str) -> None:

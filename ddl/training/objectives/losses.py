@@ -37,13 +37,9 @@ LOSSES = BuilderTable(
 
 
 def build_loss(name: str, **options: Any) -> keras.losses.Loss:
-    """Return the Keras loss of this name, for targets and predicted probabilities (N, ..., C).
+    """Return one of `LOSSES` with options from `LOSSES.options(name)`, for targets and probabilities (N, ..., C).
 
-        model.compile("adam", build_loss("dice_crossentropy", smooth=0.1))
-
-    Args:
-        name: one of `LOSSES`.
-        **options: options from `LOSSES.options(name)`.
+    model.compile("adam", build_loss("dice_crossentropy", smooth=0.1))
     """
     if name == "batch_dice":
         loss: keras.losses.Loss = LOSSES.build(name, **options)

@@ -6,6 +6,7 @@ that one process would.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
@@ -32,14 +33,18 @@ METRICS = BuilderTable(
 )
 
 
+def check_metric_names(names: Sequence[str]) -> None:
+    """Refuse unknown metrics, and metrics given twice."""
+    for name in names:
+        METRICS.check(name)
+        if names.count(name) > 1:
+            raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
+
+
 def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
-    """Return the Keras metric of this name, for targets and predicted probabilities (N, ..., C).
+    """Return one of `METRICS` with options from `METRICS.options(name)`, for targets and probabilities (N, ..., C).
 
-        model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
-
-    Args:
-        name: one of `METRICS`.
-        **options: options from `METRICS.options(name)`.
+    model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
     """
     metric: keras.metrics.Metric = METRICS.build(name, name=name, **options)
     return metric

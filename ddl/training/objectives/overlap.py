@@ -16,10 +16,9 @@ class _Overlap(keras.metrics.Mean):
     def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
         """Add a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
         y_pred = ops.convert_to_tensor(y_pred)
-        truth, found = hard_masks(ops.convert_to_tensor(y_true), y_pred)
-        truth = ops.cast(pixels(truth), self.dtype)
-        found = ops.cast(pixels(found), self.dtype)
-        both, either = ops.sum(truth * found, axis=1), ops.sum(truth + found, axis=1)
+        masks = hard_masks(ops.convert_to_tensor(y_true), y_pred)
+        truth, predicted = (ops.cast(pixels(mask), self.dtype) for mask in masks)
+        both, either = ops.sum(truth * predicted, axis=1), ops.sum(truth + predicted, axis=1)
         overlap = ops.where(either > 0, self._overlap(both, either), 1.0)
         super().update_state(ops.mean(overlap, axis=1), sample_weight)
 
@@ -32,9 +31,6 @@ class _Overlap(keras.metrics.Mean):
 class Dice(_Overlap):
     """Mean over images of 2|A and B| / (|A| + |B|), with predictions thresholded at 0.5; 1 if both masks are empty."""
 
-    def __init__(self, name: str = "dice", **kwargs: object) -> None:
-        super().__init__(name=name, **kwargs)
-
     def _overlap(self, both: Any, either: Any) -> Any:
         return 2 * both / ops.maximum(either, 1)
 
@@ -42,9 +38,6 @@ class Dice(_Overlap):
 @keras.saving.register_keras_serializable(package="ddl")
 class IoU(_Overlap):
     """Mean over images of |A and B| / |A or B|, with predictions thresholded at 0.5; 1 if both masks are empty."""
-
-    def __init__(self, name: str = "iou", **kwargs: object) -> None:
-        super().__init__(name=name, **kwargs)
 
     def _overlap(self, both: Any, either: Any) -> Any:
         return both / ops.maximum(either - both, 1)

@@ -45,7 +45,7 @@ def decided(probabilities: Any) -> Any:
 
 def hard_masks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Return true and predicted masks of 0 and 1, both (N, ..., C); several classes lose class 0 (background)."""
-    truth, found = truth_like(y_true, y_pred), decided(y_pred)
+    truth, predicted = truth_like(y_true, y_pred), decided(y_pred)
     if y_pred.shape[-1] > 1:
-        truth, found = truth[..., 1:], found[..., 1:]
-    return truth, found
+        truth, predicted = truth[..., 1:], predicted[..., 1:]
+    return truth, predicted

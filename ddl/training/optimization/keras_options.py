@@ -52,15 +52,13 @@ def read_optimizer(builder: str) -> dict[str, Option]:
             f"Received: optimizer {name!r}, which the installed Keras does not have. Expected: another optimizer, "
             "or a newer Keras."
         )
-    found = find_definition(path, class_name)
-    if not isinstance(found, ast.ClassDef) or find_constructor(found) is None:
+    optimizer = find_definition(path, class_name)
+    if not isinstance(optimizer, ast.ClassDef) or find_constructor(optimizer) is None:
         raise ValueError(
             f"Received: {path}, where {class_name} has no constructor. Expected: the Keras of requirements.txt."
         )
-    helps = _helps(found)
-    defaults = {
-        key: ast.literal_eval(default) for key, _, default in find_arguments(found) if default
-    }
+    helps, arguments = _helps(optimizer), find_arguments(optimizer)
+    defaults = {key: ast.literal_eval(default) for key, _, default in arguments if default}
     return {
         key: Option(key, _type(key, default), default, helps.get(key, ""))
         for key, default in defaults.items()
@@ -80,9 +78,9 @@ def _type(name: str, default: Any) -> str:
     return _TYPES.get(name, type(default).__name__)
 
 
-def _helps(found: ast.ClassDef) -> dict[str, str]:
+def _helps(optimizer: ast.ClassDef) -> dict[str, str]:
     """Return Keras's help for each option. The options that all optimizers share are documented in one text."""
-    own = re.sub(r"\s*{{\w+}}", "", ast.get_docstring(found) or "")
+    own = re.sub(r"\s*{{\w+}}", "", ast.get_docstring(optimizer) or "")
     return {name: _plain(text) for name, text in (_shared_helps() | read_helps(own)).items()}
 
 

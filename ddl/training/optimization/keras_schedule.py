@@ -58,35 +58,12 @@ class PlateauSchedule(CourseSchedule):
         self._factor.assign(factor)
 
 
-def build_schedule(
-    name: str,
-    *,
-    learning_rate: float,
-    steps_per_epoch: int,
-    epochs: int,
-    warmup_epochs: float = 0.0,
-    scaling: str = "none",
-    ranks: float = 1,
-    **options: Any,
-) -> CourseSchedule:
-    """Return the Keras schedule that computes `learning_rate_at`, for an optimizer.
+def build_schedule(course: Course) -> CourseSchedule:
+    """Return the Keras schedule that computes `learning_rate_at` for an optimizer.
 
-        build_schedule("cosine", learning_rate=1e-3, steps_per_epoch=100, epochs=50, final_factor=0.01)
+        build_schedule(Course("cosine", 1e-3, steps_per_epoch=100, epochs=50, options={"final_factor": 0.01}))
 
     The schedule for "plateau" also has `set_factor`. Call it on all ranks before each epoch, including the first one
     after a resume, with `plateau_factor` of the history so far.
-
-    Args:
-        name: one of `SCHEDULES`.
-        learning_rate: base learning rate, per rank.
-        steps_per_epoch: steps (micro-batches) per epoch.
-        epochs: total number of epochs.
-        warmup_epochs: epochs over which the rate rises from the base to the full rate.
-        scaling: "linear", "sqrt" or "none".
-        ranks: number of ranks.
-        **options: options from `SCHEDULES.options(name)`.
     """
-    course = Course(
-        name, learning_rate, steps_per_epoch, epochs, warmup_epochs, scaling, ranks, options
-    )
-    return (PlateauSchedule if name == "plateau" else CourseSchedule)(course)
+    return (PlateauSchedule if course.name == "plateau" else CourseSchedule)(course)

@@ -16,14 +16,14 @@ from ddl.training.optimization.keras_options import read_optimizer
 if TYPE_CHECKING:
     import keras
 
-_SHARE = Range(0, 1, below=True)
-_SHARE_ABOVE_0 = Range(0, 1, above=True, below=True)
+_FRACTION = Range(0, 1, below=True)
+_FRACTION_ABOVE_0 = Range(0, 1, above=True, below=True)
 _POSITIVE = Range(0, above=True)
 _NOT_NEGATIVE = Range(0)
 
 _RANGES = {
-    **dict.fromkeys(("momentum", "rho", "ema_momentum"), _SHARE),
-    **dict.fromkeys(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2"), _SHARE),
+    **dict.fromkeys(("momentum", "rho", "ema_momentum"), _FRACTION),
+    **dict.fromkeys(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2"), _FRACTION),
     **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm", "clip_threshold"), _POSITIVE),
     **dict.fromkeys(("epsilon", "epsilon_1", "epsilon_2"), _POSITIVE),
     **dict.fromkeys(("loss_scale_factor", "adam_lr_ratio", "rms_rate"), _POSITIVE),
@@ -37,8 +37,8 @@ _RANGES = {
     **dict.fromkeys(("muon_a", "muon_b", "muon_c"), Range()),
     **dict.fromkeys(("ns_steps", "ema_overwrite_frequency"), Range(1)),
     "gradient_accumulation_steps": Range(2),
-    "lion.beta_1": _SHARE_ABOVE_0,  # Keras refuses 0
-    "schedule_free_adamw.beta_1": _SHARE_ABOVE_0,  # Keras divides by it
+    "lion.beta_1": _FRACTION_ABOVE_0,  # Keras refuses 0
+    "schedule_free_adamw.beta_1": _FRACTION_ABOVE_0,  # Keras divides by it
 }
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
@@ -88,7 +88,7 @@ _CLASSES = {
 
 OPTIMIZERS = BuilderTable(
     "optimizer",
-    {name: f"keras.src.optimizers.{name}:{found}" for name, found in _CLASSES.items()},
+    {name: f"keras.src.optimizers.{name}:{class_name}" for name, class_name in _CLASSES.items()},
     hidden=("learning_rate", "name"),
     ranges=_RANGES,
     rule=_check_together,
@@ -101,17 +101,12 @@ def build_optimizer(
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     **options: Any,
 ) -> keras.optimizers.Optimizer:
-    """Return the Keras optimizer of this name; for several ranks, wrap it in `DistributedOptimizer`.
+    """Return one of `OPTIMIZERS` with options from `OPTIMIZERS.options(name)`.
 
         build_optimizer("adamw", 1e-3, weight_decay=0.01, global_clipnorm=1.0)
 
-    The optimizer is called `name`. Keras would number the optimizers of a process ("adam_1", "adam_2"), which makes the
-    names in a checkpoint depend on what was built before.
-
-    Args:
-        name: one of `OPTIMIZERS`.
-        learning_rate: a number, or a schedule from `ddl.training.optimization.keras_schedule.build_schedule`.
-        **options: options from `OPTIMIZERS.options(name)`.
+    For several ranks, wrap it in `DistributedOptimizer`. The optimizer is called `name`. Keras would number the
+    optimizers of a process ("adam_1", "adam_2"), which makes the names in a checkpoint depend on what was built before.
     """
     values = OPTIMIZERS.check(name, **options)
     if values.get("exclude_layers") is not None:

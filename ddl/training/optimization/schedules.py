@@ -17,7 +17,6 @@ import numpy as np
 from ddl.builder_table import BuilderTable
 from ddl.distributed.learning_rate import scale_factor
 from ddl.ranges import Range, check_ranges
-from ddl.training.optimization.schedule_shapes import Span
 
 _SHAPES = ("constant", "step", "cosine", "polynomial", "exponential")
 
@@ -35,7 +34,7 @@ def _check_milestones(given: Mapping[str, Any], defaults: Mapping[str, Any], own
     """Refuse milestones that are not in increasing order."""
     milestones = given.get("milestones", (1.0,))
     rising = list(milestones) == sorted(set(milestones))
-    if not (milestones and rising and all(one in _MILESTONE for one in milestones)):
+    if not (milestones and rising and all(epoch in _MILESTONE for epoch in milestones)):
         raise ValueError(
             f"Received: milestones={milestones} for {owner}. Expected: increasing epochs above 0, such as 30,60,80."
         )
@@ -44,7 +43,7 @@ def _check_milestones(given: Mapping[str, Any], defaults: Mapping[str, Any], own
 SCHEDULES = BuilderTable(
     "schedule",
     {name: f"ddl.training.optimization.schedule_shapes:{name}" for name in _SHAPES}
-    | {"plateau": "ddl.training.optimization.plateau:plateau_factor"},
+    | {"plateau": "ddl.training.optimization.monitor:plateau_factor"},
     hidden=("mode",),  # follows from the monitored value
     ranges={
         "factor": Range(0, 1, above=True, below=True),
@@ -91,13 +90,23 @@ class Course:
         scale_factor(self.scaling, self.ranks)
 
     @property
-    def span(self) -> Span:
-        """The lengths of epoch, warm-up and training run in steps."""
-        return Span(
-            epoch=self.steps_per_epoch,
-            warmup=round(self.warmup_epochs * self.steps_per_epoch),
-            total=self.epochs * self.steps_per_epoch,
-        )
+    def warmup_steps(self) -> int:
+        """Steps of the warm-up."""
+        return round(self.warmup_epochs * self.steps_per_epoch)
+
+    def warmed(self, steps: Any, xp: ModuleType) -> Any:
+        """Return the completed fraction of the warm-up, 0 to 1."""
+        length = self.warmup_steps
+        return xp.minimum(steps / length, 1.0) if length else xp.ones_like(steps)
+
+    def after_warmup(self, steps: Any, xp: ModuleType) -> Any:
+        """Return the steps since the end of the warm-up, 0 before."""
+        return xp.maximum(steps - self.warmup_steps, 0.0)
+
+    def decayed(self, steps: Any, xp: ModuleType) -> Any:
+        """Return the completed fraction of the steps after the warm-up, 0 to 1."""
+        length = max(self.epochs * self.steps_per_epoch - self.warmup_steps, 1)
+        return xp.minimum(self.after_warmup(steps, xp) / length, 1.0)
 
 
 def learning_rate_at(step: Any, course: Course) -> Any:
@@ -111,19 +120,15 @@ def learning_rate_at(step: Any, course: Course) -> Any:
 
 
 def compute_rate(steps: Any, course: Course, xp: ModuleType) -> Any:
-    """Return `learning_rate_at` by `numpy` or `tensorflow`.
+    """Return `learning_rate_at`, computed by `xp`, which is `numpy` or `tensorflow`.
 
-    Args:
-        steps: float64, which holds every whole number up to 2**53.
-        course: of the run.
-        xp: the module that computes.
+    Steps are float64, which holds every whole number up to 2**53.
     """
     full = course.learning_rate * scale_factor(course.scaling, course.ranks)
-    warmed = course.span.warmed(steps, xp)
-    rate = course.learning_rate + (full - course.learning_rate) * warmed
+    rate = course.learning_rate + (full - course.learning_rate) * course.warmed(steps, xp)
     if course.name == "plateau":
         return rate
-    return rate * SCHEDULES.load(course.name)(steps, course.span, xp, **course.options)
+    return rate * SCHEDULES.load(course.name)(steps, course, xp, **course.options)
 
 
 def needs_length(name: str) -> bool:

@@ -1,1 +1,1 @@
-"""What to train, as one frozen value, and how flags say it."""
+"""The configuration of a training run as one frozen value, and its command-line flags."""

@@ -161,4 +161,4 @@ class CheckpointPlan:
     keep_every_epochs: int = 10
 
 
-PARTS = (RunPlan, DataPlan, ModelPlan, OptimizerPlan, CheckpointPlan)
+SECTIONS = (RunPlan, DataPlan, ModelPlan, OptimizerPlan, CheckpointPlan)

@@ -15,7 +15,7 @@ from ddl.models.zoo import MODELS, target_of
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import Range, check_choice, check_choices, check_ranges
 from ddl.training.objectives.losses import LOSSES
-from ddl.training.objectives.metrics import METRICS
+from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.optimization.monitor import MODES, better_is
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import SCHEDULES, needs_length
@@ -40,9 +40,7 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "training")
         check_choices(vars(self), CHOICES)
-        if self.image_size is not None and (
-            len(self.image_size) not in (2, 3) or min(self.image_size) < 1
-        ):
+        if self.image_size is not None and len(self.image_size) not in (2, 3):
             raise ValueError(
                 f"Received: image_size={self.image_size}. Expected: a height and a width in pixels."
             )
@@ -69,9 +67,8 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         """Return the augmentation of training samples, or None."""
         if not self.augment:
             return None
-        from ddl.data.batches.augmentation import (
-            Augmentation,  # imports SciPy, which --help does not need
-        )
+        # It imports SciPy, which --help does not need.
+        from ddl.data.batches.augmentation import Augmentation
 
         return Augmentation(**self.augment)
 
@@ -100,10 +97,7 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         self.augmentation()  # the constructor refuses options out of range
 
     def _check_metrics(self) -> None:
-        for name in self.metric:
-            METRICS.check(name)
-            if self.metric.count(name) > 1:
-                raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
+        check_metric_names(self.metric)
         if "confusion_matrix" in self.metric:
             raise ValueError(
                 "Received: metric=confusion_matrix, which is not a single number. Expected: another metric; "
@@ -115,13 +109,13 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                     f"Received: metric_option for {name!r}. Expected: one of the plan's metrics, "
                     f"{', '.join(self.metric)}."
                 )
-        found = ("loss", *self.metric)
-        known = (*(f"val_{name}" for name in found), *found)
-        check_choice("monitor", self.monitor, known)
+        quantities = ("loss", *self.metric)
+        check_choice(
+            "monitor", self.monitor, [*(f"val_{name}" for name in quantities), *quantities]
+        )
 
     def _check_together(self) -> None:
         """Refuse settings that contradict each other, or that would be silently ignored."""
-        part = DataPlan.__dataclass_fields__["validation_part"].default
         for wrong, received, expected in (
             (
                 self.validation_data is not None and self.fold is not None,
@@ -129,7 +123,8 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                 "one of them; a fold is itself the validation data",
             ),
             (
-                self.validation_data is not None and self.validation_part != part,
+                self.validation_data is not None
+                and self.validation_part != DataPlan.validation_part,
                 f"validation_part={self.validation_part} with validation_data={self.validation_data}",
                 "one of them; with validation_data nothing is held out of the training data",
             ),
@@ -179,6 +174,7 @@ def plan_from_dict(values: Mapping[str, Any]) -> Plan:
 _NOT_NEGATIVE = Range(0)
 _POSITIVE = Range(0, above=True)
 _RANGES = {
+    "image_size": Range(1),
     "validation_part": Range(0, 1, above=True, below=True),
     **dict.fromkeys(("data_threads", "steps_per_execution", "profile"), Range(0, 1024)),
     "seed": Range(0, 2**32, below=True),

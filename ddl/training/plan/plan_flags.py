@@ -12,12 +12,12 @@ from ddl.data.sources import SOURCES, detect_format
 from ddl.flags import default_of, given_flags
 from ddl.options import parse_options, read_options
 from ddl.training.objectives.metrics import METRICS
-from ddl.training.plan.fields import PARTS
+from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import AUGMENTATION, TABLES, Plan
 
 _LISTS = ("metric", "freeze")
 _OPTIONS = ("augment", *(f"{field}_option" for field in ("data", "metric", *TABLES)))
-_SAID_ALWAYS = ("data", "model", "loss", "metric")  # the training scripts have different defaults
+_ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
 _SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_resnet.py"}
 
 
@@ -38,10 +38,10 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
 def plan_to_flags(plan: Plan) -> list[str]:
     """Return the flags of a training script for this plan, without those at their defaults."""
     flags: list[str] = []
-    for part in PARTS:
-        for field in dataclasses.fields(part):
+    for section in SECTIONS:
+        for field in dataclasses.fields(section):
             value = getattr(plan, field.name)
-            if field.name in _SAID_ALWAYS or value != default_of(field):
+            if field.name in _ALWAYS_GIVEN or value != default_of(field):
                 flags += _flag_words(field.name, value)
     return flags
 
@@ -60,12 +60,13 @@ def _flag_words(name: str, value: Any) -> list[str]:
     elif name in _LISTS:
         texts = list(value)
     elif name == "metric_option":
-        options = (
-            (f"{metric}.{k}", v) for metric, given in value.items() for k, v in given.items()
-        )
-        texts = [f"{option}={_as_text(one)}" for option, one in options]
+        texts = [
+            f"{metric}.{option}={_as_text(setting)}"
+            for metric, options in value.items()
+            for option, setting in options.items()
+        ]
     elif isinstance(value, Mapping):
-        texts = [f"{option}={_as_text(one, option)}" for option, one in value.items()]
+        texts = [f"{option}={_as_text(setting, option)}" for option, setting in value.items()]
     if any(text.startswith("-") for text in texts):  # argparse would read the value as a flag
         return [f"{flag}={text}" for text in texts]
     return [flag, *texts]
@@ -74,7 +75,7 @@ def _flag_words(name: str, value: Any) -> list[str]:
 def _as_text(value: Any, name: str = "") -> str:
     """Return a value in the notation that flags and options are parsed from."""
     if isinstance(value, tuple | list):
-        return ("x" if name == "crop_size" else ",").join(_as_text(one) for one in value)
+        return ("x" if name == "crop_size" else ",").join(map(_as_text, value))
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 

@@ -142,10 +142,10 @@ class Profile:
 
     def _finish(self) -> None:
         """Log the result and write it into the run's folder. All ranks call it."""
-        found = dist.allgather((np.array(self._measured), np.array(self._reductions)))
+        ranks = dist.allgather((np.array(self._measured), np.array(self._reductions)))
         if self._trace is None:
             return
-        parts = part_times(*(np.stack(one) for one in zip(*found, strict=True)))
+        parts = part_times(*map(np.stack, zip(*ranks, strict=True)))
         first = self._run.position.epoch * self._run.steps_per_epoch + self._run.position.step
         facts = as_json(parts, first + 2 - 2 * self._steps)
         folder = self._run.plan.run_dir / FOLDER

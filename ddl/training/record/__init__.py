@@ -1,1 +1,1 @@
-"""What a run writes about itself."""
+"""The progress display and the files of a run directory."""

@@ -44,13 +44,13 @@ def draw_curves(
 
 def quantities(epochs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the quantities to draw: the loss first, the learning rate last, no matrices."""
-    found = dict.fromkeys(
+    names = dict.fromkeys(
         name.removeprefix("val_")
         for epoch in epochs
         for name, value in epoch.items()
         if name not in _NO_QUANTITY and isinstance(value, int | float)
     )
-    return sorted(found, key=lambda name: (name == "learning_rate", name != "loss"))
+    return sorted(names, key=lambda name: (name == "learning_rate", name != "loss"))
 
 
 def _draw_panel(
@@ -76,7 +76,7 @@ def _draw_panel(
     if best_epoch is not None and numbers and numbers[0] <= best_epoch <= numbers[-1]:
         label = f"best: epoch {best_epoch}"
         axes.axvline(best_epoch, color="#777777", ls="--", lw=1, zorder=1, label=label)
-    if axes.lines and name != "learning_rate":  # which has only one line
+    if axes.lines and name != "learning_rate":  # has only one line
         axes.legend(loc="best", fontsize=8, handlelength=1.5, borderaxespad=0.2)
 
 

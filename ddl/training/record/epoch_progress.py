@@ -13,7 +13,6 @@ from typing import Any, TextIO
 from ddl.distributed.job.launcher import placement
 from ddl.progress import StatusLine, draw_bar, duration
 
-LOG_EVERY_S = 10.0
 _BAR_WIDTHS = (10, 30)
 _NOTE_EVERY_S = 0.5
 _NOTES = 60  # so the rate covers the last half minute, or longer if steps are long
@@ -36,7 +35,7 @@ class TrainingProgress:
         global_batch_size: int,
         *,
         stream: TextIO | None = None,
-        every_s: float = LOG_EVERY_S,
+        every_s: float = 10.0,
         bar: bool | None = None,
         log: Callable[[str], object] | None = None,
     ) -> None:
@@ -78,11 +77,10 @@ class TrainingProgress:
         if self._line.is_due():
             self._line.show(self._text(_numbers(logs)))
 
-    def validate(self, step: int, steps: int | None) -> None:
+    def validate(self, step: int, steps: int) -> None:
         """Report that `step` of `steps` validation steps are done."""
         if self._line.is_due():
-            total = "" if steps is None else f"/{steps}"
-            self._line.show(f"{self._title}  validation {step}{total}")
+            self._line.show(f"{self._title}  validation {step}/{steps}")
 
     def end_epoch(self, logs: Mapping[str, Any]) -> None:
         """Write a line with the epoch's losses and metrics, including validation."""
@@ -91,7 +89,9 @@ class TrainingProgress:
         numbers = [f"{name} {value}" for name, value in _numbers(logs).items()]
         trained_s = self._step_s - self._begin_s
         if trained_s > 0:
-            numbers.append(f"{self._trained() / trained_s:.1f} samples/s")
+            end = min(self._done * self._batch_size, self._samples)  # the last step may be short
+            trained = max(end - self._first_step * self._batch_size, 0)
+            numbers.append(f"{trained / trained_s:.1f} samples/s")
         numbers.append(f"{now_s - self._begin_s:.1f} s")
         if self._epoch + 1 < self._epochs:
             numbers.append(f"({duration(self._left_s()[1])} left)")
@@ -109,11 +109,6 @@ class TrainingProgress:
     @property
     def _title(self) -> str:
         return f"epoch {self._epoch + 1}/{self._epochs}"
-
-    def _trained(self) -> int:
-        """Return the number of samples trained in this epoch by this process; the last step may be short."""
-        last = min(self._done * self._batch_size, self._samples)
-        return max(last - self._first_step * self._batch_size, 0)
 
     def _left_s(self) -> tuple[float, float]:
         """Return the seconds left for this epoch's steps and for the whole run."""

@@ -43,12 +43,7 @@ def new_figure(
     """Yield an empty figure, and write it to `path` when the block ends without an error.
 
     It uses neither a window nor pyplot, and changes settings only for the block. A notebook's figures are unaffected.
-
-    Args:
-        path: the PNG file.
-        width_px: width of the file.
-        height_px: height of the file.
-        arranges: whether matplotlib makes room for titles and labels; False: the caller places each panel.
+    If `arranges`, matplotlib makes room for titles and labels; otherwise the caller places each panel.
     """
     with _quiet_matplotlib():
         import matplotlib as mpl

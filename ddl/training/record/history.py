@@ -44,9 +44,8 @@ def write_history(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
     """Write both files whole. Only rank 0 calls it."""
     numbers = [plain_numbers(epoch) for epoch in epochs]
     columns = _columns(numbers)
-    header = ",".join(map(_csv_cell, columns)) + "\n" if columns else ""
-    _write_text(run_dir / JSONL_NAME, "".join(_json_line(epoch) for epoch in numbers))
-    _write_text(run_dir / CSV_NAME, header + _csv_lines(numbers, columns))
+    _write_text(run_dir / JSONL_NAME, "".join(map(_json_line, numbers)))
+    _write_text(run_dir / CSV_NAME, _csv_lines(numbers, columns, header=bool(columns)))
 
 
 def read_history(run_dir: Path) -> list[dict[str, Any]]:
@@ -96,16 +95,10 @@ def _is_whole(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> bool:
         (JSONL_NAME, _json_line(last)),
         (CSV_NAME, _csv_lines([last], _columns(epochs))),
     )
-    for name, end in ends:
-        try:
-            with (run_dir / name).open("rb") as file:
-                size = file.seek(0, io.SEEK_END)
-                file.seek(max(size - len(end.encode()), 0))
-                if file.read() != end.encode():
-                    return False
-        except OSError:
-            return False
-    return True
+    try:
+        return all((run_dir / name).read_bytes().endswith(end.encode()) for name, end in ends)
+    except OSError:
+        return False
 
 
 def _json_line(epoch: Mapping[str, Any]) -> str:
@@ -139,14 +132,19 @@ def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
     return {name: _from_json(value) for name, value in epoch.items()}
 
 
-def _csv_lines(epochs: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+def _csv_lines(
+    epochs: Sequence[Mapping[str, Any]], columns: Sequence[str], *, header: bool = False
+) -> str:
     """Return one row per epoch: missing values are empty, a matrix is JSON, nan and inf are as NumPy reads them."""
-    rows = [[_csv_cell(epoch.get(name, "")) for name in columns] for epoch in epochs]
-    return "".join(",".join(row) + "\n" for row in rows)
-
-
-def _csv_cell(value: Any) -> str:
     text = io.StringIO()
-    plain = json.dumps(_to_json(value)) if isinstance(value, list) else value
-    csv.writer(text, lineterminator="").writerow([plain])
-    return "" if plain == "" else text.getvalue()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    for epoch in epochs:
+        writer.writerow(
+            {
+                name: json.dumps(_to_json(value)) if isinstance(value, list) else value
+                for name, value in epoch.items()
+            }
+        )
+    return text.getvalue()

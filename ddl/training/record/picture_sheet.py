@@ -25,9 +25,9 @@ _PANEL_HEIGHT_PX = (60, 250)
 _TILES_A_ROW = 6
 _TITLE_CHARACTERS = 16  # both names above a tile
 _SHOWN_SIDE_PX = 440  # larger pictures are averaged to about this size, still twice a panel
-_TRUTH, _FOUND = "#00d5ff", "#ff8a00"
+_TRUTH, _PREDICTED = "#00d5ff", "#ff8a00"
 _RIGHT, _WRONG = "#222222", "#d00000"
-_HEADINGS = ("picture", "true outline", "probability", "true and found")
+_HEADINGS = ("picture", "true outline", "probability", "true and predicted")
 # Okabe and Ito's colours, which colour-blind readers can distinguish; black is for the background.
 _PALETTE = (
     *("#56b4e9", "#e69f00", "#009e73", "#f0e442"),
@@ -59,11 +59,11 @@ def draw_segmentation(
     with _new_sheet(path, rows, len(_HEADINGS), pictures[0].shape[-3:-1], top_px) as sheet:
         for row, panels in enumerate(sheet):
             picture = np.asarray(pictures[row])
-            found = _with_channels(np.asarray(predictions[row], np.float32), picture.ndim)
-            truth = _class_numbers(np.asarray(truths[row]), picture.ndim, found.shape[-1])
-            _draw_row(panels, picture, truth, found)
+            predicted = _with_channels(np.asarray(predictions[row], np.float32), picture.ndim)
+            truth = _class_numbers(np.asarray(truths[row]), picture.ndim, predicted.shape[-1])
+            _draw_row(panels, picture, truth, predicted)
             panels[0].set_title(shortened(names[row], 34) if names else "", loc="left")
-            panels[-1].set_title(f"Dice {mean_dice(truth, found):.3f}", loc="right")
+            panels[-1].set_title(f"Dice {mean_dice(truth, predicted):.3f}", loc="right")
         for panel, heading in zip(sheet[0], _HEADINGS, strict=True):
             place = panel.get_position().x0, 1 - 4 / panel.figure.bbox.height
             panel.figure.text(*place, heading, fontweight="bold", va="top")
@@ -95,25 +95,20 @@ def draw_classification(
         for panel in sheet.flat[shown:]:
             panel.remove()
         for index, panel in enumerate(sheet.flat[:shown]):
-            true, found = int(labels[index]), int(np.argmax(chances[index]))
+            true, predicted = int(labels[index]), int(np.argmax(chances[index]))
             _show(panel, as_rgb(_middle(np.asarray(pictures[index]))))
-            words = _both_names(true, found, class_names)
-            colour = _RIGHT if true == found else _WRONG
-            panel.set_title(f"{words} {chances[index, found]:.0%}", fontsize=8, color=colour)
+            words = _both_names(true, predicted, class_names)
+            colour = _RIGHT if true == predicted else _WRONG
+            panel.set_title(f"{words} {chances[index, predicted]:.0%}", fontsize=8, color=colour)
 
 
 @contextmanager
 def _new_sheet(
     path: Path, rows: int, columns: int, picture_size: tuple[int, int], top_px: int = 0
 ) -> Iterator[np.ndarray]:
-    """Yield the panels (rows, columns) of a new file, each with room for a title.
+    """Yield the panels (rows, columns) of a new file, each with room for a title, and `top_px` above the first row.
 
-    Args:
-        path: the PNG file.
-        rows: number of rows.
-        columns: number of columns.
-        picture_size: height and width, which set the panels' aspect ratio.
-        top_px: space above the first row.
+    Height and width of a picture set the panels' aspect ratio.
     """
     panel_px = (_WIDTH_PX - _GAP_PX) / columns - _GAP_PX
     height_px = float(np.clip(panel_px * picture_size[0] / picture_size[1], *_PANEL_HEIGHT_PX))
@@ -131,18 +126,13 @@ def _new_sheet(
 
 
 def mean_dice(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Return the Dice coefficient of one picture or volume, as `ddl.training.objectives.overlap.Dice` defines it.
-
-    Args:
-        truth: class numbers (...).
-        prediction: probabilities (..., 1), or (..., C).
-    """
-    found = _found_classes(prediction)
+    """Return the Dice metric of one picture, from class numbers (...) and probabilities (..., 1) or (..., C)."""
+    classes = _predicted_classes(prediction)
     overlaps = []
     for label in range(1, max(prediction.shape[-1], 2)):
-        mine, theirs = truth == label, found == label
-        either = mine.sum() + theirs.sum()
-        overlaps.append(2 * (mine & theirs).sum() / either if either else 1.0)
+        true, predicted = truth == label, classes == label
+        either = true.sum() + predicted.sum()
+        overlaps.append(2 * (true & predicted).sum() / either if either else 1.0)
     return float(np.mean(overlaps))
 
 
@@ -159,14 +149,14 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
 
 
 def _draw_row(
-    panels: Sequence[Axes], picture: np.ndarray, truth: np.ndarray, found: np.ndarray
+    panels: Sequence[Axes], picture: np.ndarray, truth: np.ndarray, predicted: np.ndarray
 ) -> None:
     # Bytes, as in the file: every panel keeps a copy, which would be four times as large in floats.
     rgb = np.rint(as_rgb(_smaller(_middle(picture))) * 255).astype(np.uint8)
-    chances = _smaller(_middle(found))
+    chances = _smaller(_middle(predicted))
     # Class numbers cannot be averaged: take every n-th pixel instead.
     true_classes = _every(_middle(truth[..., None]), _factor(_middle(picture)))[..., 0]
-    found_classes = _found_classes(chances)
+    predicted_classes = _predicted_classes(chances)
     several = chances.shape[-1] > 1
     for axes in (panels[0], panels[1], panels[3]):
         _show(axes, rgb)
@@ -176,7 +166,7 @@ def _draw_row(
         for axes in (panels[1], panels[3]):
             _outline(axes, true_classes == label, colour or _TRUTH)
         # One colour per class; the prediction is dashed, the true outline is solid.
-        _outline(panels[3], found_classes == label, colour or _FOUND, dashed=several)
+        _outline(panels[3], predicted_classes == label, colour or _PREDICTED, dashed=several)
 
 
 def _show(axes: Axes, values: np.ndarray) -> None:
@@ -209,9 +199,9 @@ def _map_classes(chances: np.ndarray) -> np.ndarray:
     from matplotlib.colors import to_rgb
 
     colours = np.array([to_rgb(colour) for colour in _PALETTE])
-    found = _found_classes(chances)
-    sure = np.max(chances, axis=-1) * (found > 0)
-    return np.asarray(np.clip(colours[(found - 1) % len(colours)] * sure[..., None], 0, 1))
+    classes = _predicted_classes(chances)
+    brightness = np.max(chances, axis=-1) * (classes > 0)
+    return np.asarray(np.clip(colours[(classes - 1) % len(colours)] * brightness[..., None], 0, 1))
 
 
 def _with_channels(mask: np.ndarray, dimensions: int) -> np.ndarray:
@@ -226,7 +216,7 @@ def _class_numbers(truth: np.ndarray, dimensions: int, classes: int) -> np.ndarr
     return np.rint(truth[..., 0]).astype(int) if classes > 1 else (truth[..., 0] > 0.5).astype(int)
 
 
-def _found_classes(chances: np.ndarray) -> np.ndarray:
+def _predicted_classes(chances: np.ndarray) -> np.ndarray:
     if chances.shape[-1] == 1:
         return (chances[..., 0] > 0.5).astype(int)
     return np.asarray(np.argmax(chances, axis=-1))
@@ -261,10 +251,11 @@ def _every(mask: np.ndarray, n: int) -> np.ndarray:
     return mask[n // 2 : height : n, n // 2 : width : n]
 
 
-def _both_names(true: int, found: int, names: Sequence[str] | None) -> str:
-    """Return "true → found", shortened to fit a tile. A short name leaves its space to the other."""
+def _both_names(true: int, predicted: int, names: Sequence[str] | None) -> str:
+    """Return "true → predicted", shortened to fit a tile. A short name leaves its space to the other."""
     first, second = (
-        names[label] if names and 0 <= label < len(names) else str(label) for label in (true, found)
+        names[label] if names and 0 <= label < len(names) else str(label)
+        for label in (true, predicted)
     )
     half = _TITLE_CHARACTERS // 2
     limits = [max(half, _TITLE_CHARACTERS - len(other)) for other in (second, first)]
@@ -274,7 +265,7 @@ def _both_names(true: int, found: int, names: Sequence[str] | None) -> str:
 def _check_counts(pictures: Sequence[Any] | np.ndarray, **others: Any) -> None:
     counts = {name: len(values) for name, values in others.items() if values is not None}
     if len(pictures) == 0 or any(count != len(pictures) for count in counts.values()):
-        found = ", ".join(f"{count} {name}" for name, count in counts.items())
+        received = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise ValueError(
-            f"Received: {len(pictures)} pictures, {found}. Expected: at least one, and equally many of each."
+            f"Received: {len(pictures)} pictures, {received}. Expected: at least one, and equally many of each."
         )

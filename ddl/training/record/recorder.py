@@ -1,11 +1,13 @@
-"""What a run tells about itself while it goes, on the screen and in its folder. Every rank has one; rank 0's writes."""
+"""Shows a run's progress on the screen, and records it in the run directory. Only rank 0 writes."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -29,23 +31,19 @@ DRAW_EVERY_S = 60.0
 
 @contextlib.contextmanager
 def hold_run_dir(run: Run, hosts: Sequence[str]) -> Iterator[None]:
-    """Hold the run's folder for this job, and write what the run starts with. Only rank 0 calls it.
-
-    Args:
-        run: the run that starts or resumes.
-        hosts: the name of each rank's host.
+    """Lock the run directory for this job, and write plan, facts and history. Only rank 0 calls it.
 
     Raises:
-        ValueError: the folder holds another run, another job is training in it, or it cannot be written.
+        ValueError: it holds another run, another job is training in it, or it cannot be written.
     """
     plan, folder = run.plan, run.plan.run_dir
     with claim_run_dir(folder, resume=plan.resume is not None):
+        texts = {"plan.json": plan.to_json(), PREPROCESSING: run.preprocessing.to_json()}
         try:
-            write_whole(folder / "plan.json", lambda path: path.write_text(plan.to_json(), "utf-8"))
-            preprocessing = run.preprocessing.to_json()
-            write_whole(
-                folder / PREPROCESSING, lambda path: path.write_text(preprocessing, "utf-8")
-            )
+            for name, text in texts.items():
+                write_whole(
+                    folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8")
+                )
             append_start(folder, gather_facts(hosts))
             write_history(folder, run.history)
         except OSError as error:
@@ -57,24 +55,18 @@ def hold_run_dir(run: Run, hosts: Sequence[str]) -> Iterator[None]:
 
 
 class Recorder:
-    """Shows progress, and keeps history, log, TensorBoard events, curves, pictures and the final model.
+    """Shows progress, and writes history, log, TensorBoard events, curves, pictures and the final model.
 
-    A failed write of all but the final model is one warning: the training is worth more.
+    Every rank has one. Only a failed write of the final model is an error; others are one warning, and training
+    continues.
     """
 
     def __init__(self, run: Run, data: TrainingData, early: EarlyLines) -> None:
-        """Prepare; `__enter__` opens the files in the run's folder, which this job holds already.
-
-        Args:
-            run: the run to record.
-            data: the data whose first validation samples are drawn.
-            early: lines that were logged before the folder was there.
-        """
         self._run, self._data, self._folder = run, data, run.plan.run_dir
         self._early = early
         self._drawn_at = time.monotonic()
         self._open = contextlib.ExitStack()
-        self._progress: TrainingProgress | None = None  # of rank 0 alone
+        self._progress: TrainingProgress | None = None  # on rank 0 only
         self._log: RunLog | None = None
         self._events: EventWriter | None = None
 
@@ -97,28 +89,29 @@ class Recorder:
         if plan.tensorboard:
             with spare_training("TensorBoard's events"):
                 self._events = EventWriter(self._folder / "events", len(run.history) + 1)
-                self._open.callback(self._close_events, self._events)
+                self._open.enter_context(spare_training("TensorBoard's events"))
+                self._open.callback(self._events.close)
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        """Write into the log why the training ended early, and close everything."""
+        """Log why the run stopped early, and close everything."""
         if self._log is not None and isinstance(error, Interrupted | Diverged):
             self._log.write_line(str(error))
         self._open.close()
 
     def begin_epoch(self) -> None:
-        """Start the progress of the epoch at which the run stands."""
+        """Start the progress display of the current epoch."""
         if self._progress is not None:
             epoch, step = self._run.position.epoch, self._run.position.step
             self._progress.begin_epoch(epoch, self._run.steps_per_epoch, step)
 
     def steps(self, logs: Mapping[str, Any]) -> None:
-        """Show the steps that are done; the values of `logs` are read only where they are shown."""
+        """Show the steps done so far. Values of `logs` are read only if they are shown."""
         if self._progress is not None:
             self._progress.step(self._run.position.step, self._run.named(logs))
 
     def validation(self, step: int, steps: int) -> None:
-        """Show that `step` of `steps` steps of the validation are done."""
+        """Show that `step` of `steps` validation steps are done."""
         if self._progress is not None:
             self._progress.validate(step, steps)
 
@@ -145,7 +138,7 @@ class Recorder:
             )
 
     def finish(self, model: keras.Model) -> None:
-        """Write the final model without its optimizer, and draw for the last time.
+        """Write the final model without its optimizer, and draw curves and pictures a last time.
 
         Raises:
             Unsaved: the model cannot be written, for example because the disk is full.
@@ -162,11 +155,6 @@ class Recorder:
                 "space, and --resume auto writes the model."
             ) from error
         self._draw(model)
-
-    @staticmethod
-    def _close_events(events: EventWriter) -> None:
-        with spare_training("TensorBoard's events"):
-            events.close()
 
     def _draw(self, model: keras.Model) -> None:
         with spare_training("curves and pictures"):

@@ -22,11 +22,7 @@ logger = logging.getLogger("ddl")
 
 
 def check_run_dir(path: Path, *, resume: bool) -> None:
-    """Refuse a folder that cannot be written, or that holds a run and is not resumed. Writes nothing.
-
-    Raises:
-        ValueError: one line, with the remedy.
-    """
+    """Refuse a folder that cannot be written, or that holds a run and is not resumed. Writes nothing."""
     if holds_run(path) and not resume:
         raise ValueError(
             f"Received: run_dir={path}, which already holds a run. Expected: a new folder. "
@@ -36,11 +32,7 @@ def check_run_dir(path: Path, *, resume: bool) -> None:
 
 
 def check_origin(path: Path, checkpoint: Path) -> None:
-    """Refuse to resume from another run's checkpoint in a folder that already holds a run.
-
-    Raises:
-        ValueError: one line, with the remedy.
-    """
+    """Refuse to resume from another run's checkpoint in a folder that already holds a run."""
     if holds_run(path) and path.resolve() not in checkpoint.resolve().parents:
         raise ValueError(
             f"Received: run_dir={path}, which already holds a run, to resume from {checkpoint}. Expected: a new folder "
@@ -50,11 +42,7 @@ def check_origin(path: Path, checkpoint: Path) -> None:
 
 @contextmanager
 def claim_run_dir(path: Path, *, resume: bool) -> Iterator[None]:
-    """Check, create and lock the run's folder for this job. Only rank 0 calls it, before it writes.
-
-    Raises:
-        ValueError: one line, with the remedy.
-    """
+    """Check, create and lock the run's folder for this job. Only rank 0 calls it, before it writes."""
     check_run_dir(path, resume=resume)
     with hold_folder("run_dir", path, _LOCK, "training"):
         yield

@@ -25,13 +25,8 @@ _SETTINGS = re.compile(r"(OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|SLURM_JOB_ID)$|HO
 _GIT_TIMEOUT_S = 10.0
 
 
-def gather_facts(hosts: Sequence[str] = (), gpus: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the facts needed to repeat the run, as JSON values. Loads no TensorFlow.
-
-    Args:
-        hosts: the host name of each rank, in rank order.
-        gpus: the GPUs used for training; by default those that the driver lists.
-    """
+def gather_facts(hosts: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the facts needed to repeat the run, as JSON values, given each rank's host. Loads no TensorFlow."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": shlex.join(machine.command(sys.orig_argv)),
@@ -44,7 +39,7 @@ def gather_facts(hosts: Sequence[str] = (), gpus: Sequence[str] = ()) -> dict[st
         "processor": machine.processor(),
         "cores": usable_cores(),
         "memory_gb": round(machine.total_memory_bytes() / 1e9, 1),
-        "gpus": list(gpus) or machine.driver_gpus(),
+        "gpus": machine.driver_gpus(),
         "settings": machine.settings(os.environ, _SETTINGS),
     }
 

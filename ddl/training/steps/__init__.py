@@ -1,1 +1,1 @@
-"""What happens within a step: the interface that the loop calls, and its implementations."""
+"""The steps of a training run: the interface that the loop calls, and its implementation."""

@@ -1,8 +1,8 @@
-"""Several steps in one call of TensorFlow, for models whose steps are shorter than what Python does between them.
+"""Takes several steps in one call of TensorFlow, for models whose steps are shorter than Python's work between them.
 
 Keras's own `steps_per_execution` fixes the number when a model is compiled, and takes steps of the next epoch. Here
-the number may change at any call, on all ranks together, and a block never crosses an epoch's end. Blocks learn the
-same bits as single steps.
+the number may change at any call, on all ranks together, and a block never crosses an epoch's end. Weights are bit for
+bit those of single steps.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import tensorflow as tf
 from ddl.distributed.gradients.step_share import even
 
 _BLOCK_S = 0.25
-"""Seconds that a block takes, about: a stop request, and the next look at a terminal, wait for its end."""
+"""Approximate duration of a block. Stop requests and the progress display wait for its end."""
 MOST_STEPS = 64
 _SAVED_S = 1e-3
-"""Seconds that Python and TensorFlow spend around the call of one step: 1 to 1.8 ms were measured on one thread."""
+"""Seconds that a block saves per step in Python and TensorFlow: 1 to 1.8 ms were measured on one thread."""
 _WORTH_S = 0.05
 """Steps that take longer gain under 2%."""
 
@@ -28,10 +28,9 @@ def block_size(step_s: float, steps_left: int, trace_s: float) -> int:
     """Return how many steps are worth taking in one call.
 
     Args:
-        step_s: seconds of a step, with everything around it.
+        step_s: seconds per step, including the work around it.
         steps_left: steps left in the run.
-        trace_s: seconds that TensorFlow needs once to trace a block, about as long as for the first step; 0 where a
-            block is traced already.
+        trace_s: seconds to trace a block, about those of the first step; 0 if a block is traced already.
     """
     if step_s >= _WORTH_S or steps_left * _SAVED_S < trace_s:
         return 1
@@ -39,7 +38,7 @@ def block_size(step_s: float, steps_left: int, trace_s: float) -> int:
 
 
 def several_steps(model: keras.Model) -> Any:
-    """Return a function of an iterator and a number of steps: the logs of the last one, and the loss of each."""
+    """Return a function of an iterator and a number of steps. It returns the last step's logs and all losses."""
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]

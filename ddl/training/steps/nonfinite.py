@@ -1,4 +1,4 @@
-"""What ends a run whose loss becomes NaN or infinite, and which samples to look at. No TensorFlow here."""
+"""Stops a run whose loss becomes NaN or infinite, and names the samples of that step. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _NEVER = 1 << 30
 def check_losses(
     losses: Sequence[float], run: Run, samples: Source, last_good: Callable[[], str]
 ) -> None:
-    """Refuse a loss that is NaN or infinite. All ranks must call it, with as many losses.
+    """Refuse a loss that is NaN or infinite. All ranks must call it, with equally many losses.
 
     Args:
-        losses: this rank's losses of the last steps that were taken, in order.
-        run: where the training stands after them.
-        samples: what it trains on.
-        last_good: returns a sentence on the checkpoint to go back to.
+        losses: this rank's losses of the last steps, in order.
+        run: the run, at its position after these steps.
+        samples: the training samples.
+        last_good: returns a sentence that names the last good checkpoint.
 
     Raises:
-        Diverged: on all ranks, with the first such step, its rank, its samples, and what to do.
+        Diverged: on all ranks, with the first such step, its rank, its samples and the remedy.
     """
     bad = next((k for k, loss in enumerate(losses) if not math.isfinite(loss)), _NEVER)
     first = int(dist.allreduce(np.int64(bad), "min"))
@@ -54,7 +54,7 @@ def check_losses(
 
 
 def nonfinite_samples(samples: Source, indices: np.ndarray) -> list[int]:
-    """Return which of the samples hold NaN or infinity; none where they can no longer be read."""
+    """Return which of the samples hold NaN or infinity; an empty list if they can no longer be read."""
     try:
         batch = samples.read(indices)
     except (OSError, ValueError):
@@ -67,16 +67,16 @@ def nonfinite_samples(samples: Source, indices: np.ndarray) -> list[int]:
 
 
 def origin_indices(samples: Source, indices: Sequence[int] | np.ndarray) -> list[int]:
-    """Return which samples of the file these are, where `samples` is a part of it."""
-    found = np.asarray(indices, np.int64)
+    """Return the indices in the file of which `samples` is a part."""
+    origin = np.asarray(indices, np.int64)
     source: Source | None = samples
     while source is not None:
         if isinstance(source, Subset):
-            found = source.indices[found]
+            origin = source.indices[origin]
         source = source.source
-    return [int(index) for index in found]
+    return [int(index) for index in origin]
 
 
 def listed(indices: Sequence[int]) -> str:
-    """Return numbers of samples as a text that stays short."""
+    """Return the first few indices as a text."""
     return ", ".join(map(str, indices[:_LISTED])) + (", ..." if len(indices) > _LISTED else "")

@@ -1,8 +1,8 @@
-"""What the training loop asks for: the next steps, and what they amount to.
+"""The interface through which the training loop takes steps.
 
-The loop (`ddl.training.loop`) knows epochs, checkpoints, stop requests and progress. What happens within a step it
-leaves to one object with the methods of `Steps`. Supervised training (`ddl.training.steps.supervised`) is the only
-implementation today; docs/decisions/0009-what-a-step-does.md shows how other kinds of training fit in.
+The loop (`ddl.training.loop`) knows epochs, checkpoints, stop requests and progress. An object with the methods of
+`Steps` computes the steps. Supervised training (`ddl.training.steps.supervised`) is the only implementation today;
+docs/decisions/0009-what-a-step-does.md shows how other kinds of training fit in.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ import keras
 
 @dataclass(frozen=True)
 class Taken:
-    """Steps that one call has taken.
+    """The result of one call: the number of steps taken, and this rank's losses and metrics after the last of them.
 
-    Attributes:
-        count: number of steps, 1 or more.
-        logs: losses and metrics by name, as this rank knows them after the last of these steps. Tensors: reading one
-            waits for a GPU.
+    The logs are tensors; reading one waits for a GPU.
     """
 
     count: int
@@ -30,39 +27,27 @@ class Taken:
 
 
 class Steps(Protocol):
-    """Takes the steps of a run. Every rank has one, and all ranks call each method together.
+    """Takes the steps of a run. Every rank has one, and all ranks call each method together."""
 
-    Used as a context manager around the whole run: entering opens the data and gives all ranks the same state.
-
-    Attributes:
-        model: the model that checkpoints and pictures show.
-        first_step_s: seconds of the first step, most of them for its tracing; 0 before.
-        validation_steps: number of steps of a validation.
-        learning_rate: of the next step, for the history.
-    """
-
-    model: keras.Model
-    first_step_s: float
+    model: keras.Model  # saved in checkpoints
+    first_step_s: float  # seconds of the first step, mostly for tracing; 0 before it
     validation_steps: int
 
     @property
-    def learning_rate(self) -> float: ...
+    def learning_rate(self) -> float:
+        """Learning rate of the next step, for the history."""
 
     def __enter__(self) -> Steps:
-        """Open the data and start from rank 0's state."""
-        ...
+        """Open the data, and give all ranks the state of rank 0."""
 
     def __exit__(self, *error: Any) -> bool | None:
         """Close the data."""
-        ...
 
     def begin_epoch(self) -> None:
-        """Reset what is reported, for the epoch and the step at which the run stands."""
-        ...
+        """Reset losses and metrics, for an epoch that starts at the run's position."""
 
     def take(self, most: int) -> Taken:
-        """Take the next steps of the epoch: at least one, at most `most`, none beyond the epoch's end."""
-        ...
+        """Take the next steps of the epoch: between 1 and `most`, none beyond the end of the epoch."""
 
     def check_losses(self, last_good: Callable[[], str]) -> None:
         """Refuse losses since the last call that are NaN or infinite; the message ends with what `last_good` returns.
@@ -70,24 +55,18 @@ class Steps(Protocol):
         Raises:
             Diverged: on all ranks, with the step, the rank and its samples.
         """
-        ...
 
     def results(self) -> dict[str, Any]:
         """Return losses and metrics since `begin_epoch` or `validate`, over the samples of all ranks."""
-        ...
 
     def validate(self) -> Iterator[Mapping[str, Any]]:
-        """Take the steps of a validation, and yield this rank's logs after each."""
-        ...
+        """Evaluate all validation samples once, and yield this rank's logs after each step."""
 
     def training_state(self) -> AbstractContextManager[None]:
-        """Hold, inside a `with` block, what a checkpoint of the epoch keeps, also in the middle of a validation."""
-        ...
+        """Inside this `with` block, the model's metrics are those of training, even in the middle of a validation."""
 
     def end_epoch(self) -> None:
-        """Make equal on all ranks what an epoch has left different, and compare the ranks."""
-        ...
+        """Average the variables that differ between ranks, then check that all ranks are equal."""
 
     def finish(self) -> None:
         """Give the model its final weights, after the last epoch."""
-        ...

@@ -1,4 +1,4 @@
-"""Supervised steps: batch -> loss -> gradients -> reduction over ranks -> update, in blocks of steps."""
+"""Supervised training: batch -> loss -> gradients -> reduction over ranks -> update, in blocks of steps."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state, reduced_metrics
 from ddl.distributed.state.moving_statistics import average_moving_statistics
+from ddl.distributed.state.variables import assign
 from ddl.training.data.training_data import TrainingData
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
@@ -30,23 +31,16 @@ CHECK_DESYNC_STEPS = 100
 
 
 class BadData(ValueError):
-    """A sample that could not be read during the training. Only the rank that read it knows."""
+    """A sample could not be read during training. Raised only on the rank that reads it."""
 
 
 class SupervisedSteps:
-    """Trains a compiled Keras model on its batches. See `ddl.training.steps.step.Steps` for the methods."""
+    """Trains a compiled Keras model. `ddl.training.steps.step.Steps` documents the methods."""
 
     def __init__(
         self, model: keras.Model, run: Run, data: TrainingData, profile: Profile | None = None
     ) -> None:
-        """Remember what to train; `__enter__` opens the batches.
-
-        Args:
-            model: compiled with a distributed optimizer, with the weights to start from on rank 0.
-            run: where the training stands.
-            data: samples to train on and to validate with.
-            profile: measures some of the first steps.
-        """
+        """Prepare training. The model's optimizer must be distributed; rank 0's weights count."""
         self.model = model
         self.first_step_s = 0.0
         self.validation_steps = sharding.evaluation_steps(
@@ -55,19 +49,17 @@ class SupervisedSteps:
         self._run, self._data, self._profile = run, data, profile
         self._single_steps_left = profiled_steps(run.plan.profile)
         self._until_desync_check = CHECK_DESYNC_STEPS
-        self._losses: list[Any] = []  # tensors that nobody has looked at yet, a value a step
-        self._trained: list[np.ndarray] = []  # the epoch's sums while a validation has its own
+        self._losses: list[Any] = []  # tensors with one value per step, not yet checked
+        self._training_sums: list[np.ndarray] = []  # metrics of training, during a validation
         self._several: Any = None
         self._open = contextlib.ExitStack()
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the next step."""
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        """Open the batches, and give every rank rank 0's weights and optimizer state."""
-        training, validation = self._training_batches(), self._validation_batches()
+        training, validation = self._open_batches()
         for context in (_naming_bad_data(training, validation), training, validation):
             self._open.enter_context(context)
         batches = self._for_outputs(training.dataset)
@@ -78,7 +70,9 @@ class SupervisedSteps:
         self.model.make_train_function()
         self.model.make_test_function()
         model_state.broadcast_state(self.model)
-        model_state.keep_private(self.model, False)  # a resume has had its effect
+        model_state.keep_private(
+            self.model, False
+        )  # applies to the first start after a resume only
         self._single = self.model.train_function
         if self._profile is not None:
             self._single = self._profile.around(self.model, self._single)
@@ -86,22 +80,16 @@ class SupervisedSteps:
         return self
 
     def __exit__(self, *error: Any) -> bool | None:
-        """Close the batches.
-
-        Raises:
-            BadData: a sample could not be read.
-        """
+        """Close the batches. Raises BadData if a sample could not be read."""
         return self._open.__exit__(*error)
 
     def begin_epoch(self) -> None:
-        """Reset losses and metrics."""
         self.model.reset_metrics()
-        self._trained = []
+        self._training_sums = []
         if self._profile is not None:
-            self._profile.pause()  # what lies between two epochs is part of no step
+            self._profile.pause()
 
     def take(self, most: int) -> Taken:
-        """Take the next steps of the epoch, as many as a block may hold."""
         count = self._block(most)
         begin = time.perf_counter()
         if count == 1 or self.model.run_eagerly:
@@ -121,21 +109,18 @@ class SupervisedSteps:
         return Taken(count, logs)
 
     def check_losses(self, last_good: Callable[[], str]) -> None:
-        """Refuse losses since the last call that are NaN or infinite."""
         losses = [float(loss) for part in self._losses for loss in part.numpy().ravel()]
         self._losses.clear()
         check_losses(losses, self._run, self._data.training, last_good)
 
     def results(self) -> dict[str, Any]:
-        """Return losses and metrics over the samples of all ranks."""
         if dist.size() > 1:
             return reduced_metrics.reduced_results(self.model)
         return dict(self.model.get_metrics_result())
 
     def validate(self) -> Iterator[Mapping[str, Any]]:
-        """Look at all validation samples once, and yield the logs after each step."""
         average_moving_statistics(self.model)
-        self._trained = self._sums()
+        self._training_sums = self._sums()
         self.model.reset_metrics()
         batches = iter(self._validation)
         for _ in range(self.validation_steps):
@@ -143,60 +128,54 @@ class SupervisedSteps:
 
     @contextlib.contextmanager
     def training_state(self) -> Iterator[None]:
-        """Put the epoch's sums in the place of the validation's, where one is under way."""
-        if not self._trained:
+        if not self._training_sums:
             yield
             return
-        validated = self._sums()
-        self._set_sums(self._trained)
+        validation_sums = self._sums()
+        assign(self.model.metrics_variables, self._training_sums)
         yield
-        self._set_sums(validated)
+        assign(self.model.metrics_variables, validation_sums)
 
     def end_epoch(self) -> None:
-        """Average what each rank has of its own, and compare weights and optimizer state of all ranks."""
-        self._trained = []
+        self._training_sums = []
         model_state.average_accumulators(self.model)
         average_moving_statistics(self.model)
         model_state.check_desync(self.model, f"at the end of epoch {self._run.position.epoch + 1}")
 
     def finish(self) -> None:
-        """Replace the weights by their moving average, where the optimizer keeps one."""
+        """Replace the weights by their moving average, if the optimizer has one."""
         self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
 
     def _block(self, most: int) -> int:
         """Return how many steps to take in one call.
 
-        An epoch's last step is in no block where ranks have different numbers of samples in it: a block never asks
-        how many.
+        If ranks have different numbers of samples in an epoch's last step, it is taken alone: steps in a block do not
+        exchange these numbers.
         """
         if self._single_steps_left > 0:
             return 1
         left = self._run.steps_per_epoch - self._run.position.step
         return max(1, min(most, left - self._run.order.ends_unevenly))
 
-    def _training_batches(self) -> pipeline.Batches:
+    def _open_batches(self) -> tuple[pipeline.Batches, pipeline.Batches]:
         run = self._run
-        return pipeline.training_batches(
+        threads = run.plan.data_threads or threads_per_rank(dist.local_size())
+        training = pipeline.training_batches(
             self._data.training,
             order=run.order,
             rank=dist.rank(),
             start=run.position,
             augmentation=run.plan.augmentation(),
-            threads=self._threads,
+            threads=threads,
         )
-
-    def _validation_batches(self) -> pipeline.Batches:
-        return pipeline.evaluation_batches(
+        validation = pipeline.evaluation_batches(
             self._data.validation,
-            per_rank_batch_size=self._run.plan.per_rank_batch_size,
+            per_rank_batch_size=run.plan.per_rank_batch_size,
             rank=dist.rank(),
             size=dist.size(),
-            threads=self._threads,
+            threads=threads,
         )
-
-    @property
-    def _threads(self) -> int:
-        return self._run.plan.data_threads or threads_per_rank(dist.local_size())
+        return training, validation
 
     def _for_outputs(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Give every output of a deeply supervised model the same target."""
@@ -206,17 +185,13 @@ class SupervisedSteps:
         return batches.map(lambda inputs, target: (inputs, dict.fromkeys(names, target)))
 
     def _sums(self) -> list[np.ndarray]:
-        """Return what the metrics have added up so far, on this rank."""
+        """Return this rank's metric variables."""
         return [variable.numpy() for variable in self.model.metrics_variables]
-
-    def _set_sums(self, sums: list[np.ndarray]) -> None:
-        for variable, values in zip(self.model.metrics_variables, sums, strict=True):
-            variable.assign(values)
 
 
 @contextlib.contextmanager
 def _naming_bad_data(*batches: pipeline.Batches) -> Iterator[None]:
-    """Tell a sample that cannot be read from a mistake in a program, which keeps its traceback."""
+    """Raise BadData for a sample that cannot be read. Other errors are bugs, and keep their traceback."""
     try:
         yield
     except ValueError as error:

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from ddl.data.order import Position
 from ddl.training.checkpoint.checkpoint_file import write_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import (
-    better_is,
+    Retention,
     checkpoint_name,
     find_checkpoint,
     list_checkpoints,
     prune_checkpoints,
     remove_leftovers,
     set_newer_aside,
-    superseded,
 )
+from ddl.training.optimization.monitor import better_is
 from tests.training.checkpoint.snapshots import hashed, make_snapshot
 
 __all__ = ["hashed"]
@@ -209,15 +209,8 @@ def test_more_is_better_where_the_name_says_so() -> None:
 
 
 def gone(positions: list[tuple[int, int]], last: int, best: int, every: int) -> list[Any]:
-    left = superseded(
-        [Position(*position) for position in positions],
-        keep_last=last,
-        keep_best=best,
-        keep_every_epochs=every,
-        history=HISTORY,
-        monitor="val_dice",
-        mode="max",
-    )
+    retention = Retention(last, best, every, monitor="val_dice", mode="max")
+    left = retention.superseded([Position(*position) for position in positions], HISTORY)
     return [(position.epoch, position.step) for position in left]
 
 
@@ -263,17 +256,7 @@ def test_the_newest_and_the_best_always_stay(
 ) -> None:
     values = data.draw(st.lists(st.floats(), min_size=30, max_size=30))
     history = [{"epoch": n, "loss": value} for n, value in enumerate(values, 1)]
-    left = there - set(
-        superseded(
-            there,
-            keep_last=last,
-            keep_best=best,
-            keep_every_epochs=every,
-            history=history,
-            monitor="loss",
-            mode="auto",
-        )
-    )
+    left = there - set(Retention(last, best, every, "loss").superseded(there, history))
     assert max(there) in left
     ends = [position.epoch for position in there if not position.step and position.epoch]
     finite = [epoch for epoch in ends if abs(values[epoch - 1]) < float("inf")]
@@ -285,8 +268,9 @@ def test_the_newest_and_the_best_always_stay(
 
 
 def test_pruning_removes_what_may_go_and_nothing_else(run: Path) -> None:
-    policy = {"keep_last": 1, "keep_best": 1, "keep_every_epochs": 0, "monitor": "val_dice"}
-    removed = prune_checkpoints(run / "checkpoints", history=HISTORY, mode="auto", **policy)
+    removed = prune_checkpoints(
+        run / "checkpoints", Retention(keep_last=1, monitor="val_dice"), HISTORY
+    )
     assert {path.name for path in removed} == set(_names((1, 0), (4, 0), (4, 20)))
     left = {path.name for path in (run / "checkpoints").iterdir()}
     assert left == {*_names((2, 0), (5, 0), (5, 7)), "epoch-best.h5", ".123.epoch-0006.h5"}

@@ -13,7 +13,7 @@ import pytest
 
 from ddl.training.checkpoint import checkpoint_writer
 from ddl.training.checkpoint.checkpoint_file import Snapshot, check_checkpoint, write_checkpoint
-from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
+from ddl.training.checkpoint.checkpoint_folder import Retention, list_checkpoints
 from ddl.training.checkpoint.checkpoint_writer import CheckpointWriter
 from tests.training.checkpoint.snapshots import make_snapshot
 
@@ -33,7 +33,7 @@ def test_writes_in_the_background_one_at_a_time(
         write_checkpoint(path, snapshot)
 
     monkeypatch.setattr(checkpoint_writer, "write_checkpoint", slow)
-    writer = CheckpointWriter(tmp_path / "checkpoints", keep_last=3)
+    writer = CheckpointWriter(tmp_path / "checkpoints", Retention(keep_last=3))
     writer.submit(make_snapshot(1))  # returns although nothing may be written yet
     second = threading.Thread(target=writer.submit, args=(make_snapshot(1, 5),))
     second.start()
@@ -42,7 +42,7 @@ def test_writes_in_the_background_one_at_a_time(
     assert writing == ["epoch-0001.h5"]
     may_write.set()
     second.join(30)
-    assert writer.close()
+    assert writer.flush()
     assert names(tmp_path / "checkpoints") == ["epoch-0001.h5", "epoch-0001-step-000005.h5"]
 
 
@@ -51,7 +51,7 @@ def test_what_is_superseded_goes_once_the_newer_one_is_there(tmp_path: Path) -> 
     history = [
         {"epoch": n, "val_dice": dice} for n, dice in enumerate((0.1, 0.9, 0.2, 0.3, 0.4), 1)
     ]
-    writer = CheckpointWriter(tmp_path, keep_last=2, keep_best=1, monitor="val_dice")
+    writer = CheckpointWriter(tmp_path, Retention(monitor="val_dice"))
     for epoch in range(1, 6):
         writer.submit(make_snapshot(epoch, history=history[:epoch]))
         writer.submit(make_snapshot(epoch, 3, history=history[:epoch]))
@@ -66,7 +66,7 @@ def test_a_failed_write_is_told_once_and_the_next_one_tried(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "checkpoints"
-    writer = CheckpointWriter(folder, keep_last=9)
+    writer = CheckpointWriter(folder, Retention(keep_last=9))
     writer.submit(make_snapshot(1))
     assert writer.flush()
 
@@ -93,7 +93,7 @@ def test_a_folder_that_became_a_file_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "checkpoints"
-    writer = CheckpointWriter(folder)
+    writer = CheckpointWriter(folder, Retention())
     folder.write_text("in the way")
     with caplog.at_level(logging.WARNING, "ddl"):
         writer.submit(make_snapshot(1))
@@ -106,7 +106,7 @@ def test_a_folder_that_became_a_file_is_told(
 
 
 def test_a_bug_is_raised_by_who_comes_next(tmp_path: Path) -> None:
-    writer = CheckpointWriter(tmp_path)
+    writer = CheckpointWriter(tmp_path, Retention())
     broken = make_snapshot(1)
     broken.facts["plan"] = object()
     writer.submit(broken)
@@ -114,16 +114,17 @@ def test_a_bug_is_raised_by_who_comes_next(tmp_path: Path) -> None:
         writer.submit(make_snapshot(2))
     assert not writer.flush()
     writer.submit(make_snapshot(2))
-    assert writer.close()
+    assert writer.flush()
     assert names(tmp_path) == ["epoch-0002.h5"]
 
 
 def test_a_program_that_ends_finishes_its_file(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys\n"
+        "from ddl.training.checkpoint.checkpoint_folder import Retention\n"
         "from ddl.training.checkpoint.checkpoint_writer import CheckpointWriter\n"
         "from tests.training.checkpoint.snapshots import make_snapshot\n"
-        f"writer = CheckpointWriter(pathlib.Path({str(tmp_path)!r}))\n"
+        f"writer = CheckpointWriter(pathlib.Path({str(tmp_path)!r}), Retention())\n"
         "writer.submit(make_snapshot(1, count=1_000_000))\n"
         "raise SystemExit(3)\n"
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+from ddl.training.checkpoint.checkpoint_file import open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import Result
 from tests.training.interrupted_runs import (
@@ -66,7 +66,7 @@ def trained(disk: Path) -> Trained:
         rf"Could not write checkpoint .*epoch-00\d\d.h5: {FULL}. Training continues without it; "
     )
     last_good = list_checkpoints(run_dir / "checkpoints")[-1][1]
-    is_whole = bool(read_checkpoint(last_good))
+    is_whole = bool(open_checkpoint(last_good).read())
     before = reached(run_dir)
     free(disk)
     wrote_again = job.wait_until(lambda: reached(run_dir) > before)
@@ -131,7 +131,7 @@ def check_whole(run_dir: Path, epochs: int) -> None:
     found = list_checkpoints(run_dir / "checkpoints")
     assert found[-1][0].epoch == epochs
     for _, path in found:
-        read_checkpoint(path)
+        open_checkpoint(path).read()
     lines = (run_dir / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines][:epochs] == [*range(1, epochs + 1)]
     rows = (run_dir / "history.csv").read_text().splitlines()

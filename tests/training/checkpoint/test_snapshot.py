@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddl.training.checkpoint.checkpoint_file import read_checkpoint
+from ddl.training.checkpoint.checkpoint_file import open_checkpoint
 from ddl.training.checkpoint.snapshot import combined
 from tests.ranks import call_ranks
 from tests.training.resume_program import CASES, run
@@ -83,7 +83,7 @@ def test_another_number_of_ranks_learns_the_same_on_each(folder: Path, case: str
 
 
 def test_the_file_holds_means_for_those_who_know_nothing_of_ranks(folder: Path) -> None:
-    snapshot = read_checkpoint(folder / "own state" / "epoch.h5")
+    snapshot = open_checkpoint(folder / "own state" / "epoch.h5").read()
     stored = dict(pair for _, weights in snapshot.weights for pair in weights)
     ranks = of_ranks(folder / "own state", "stop", 2)
     name = next(name for name in ranks[0] if name.endswith("norm.moving_mean"))

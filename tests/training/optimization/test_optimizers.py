@@ -104,7 +104,7 @@ def test_listing_and_checking_load_no_framework() -> None:
     code = (
         "import sys; from ddl.training.optimization.optimizers import *;"
         "[OPTIMIZERS.options(n) for n in OPTIMIZERS]; OPTIMIZERS.check('sgd', momentum=0.9);"
-        "from ddl.training.optimization.schedules import *; import ddl.training.optimization.early_stopping;"
+        "from ddl.training.optimization.schedules import *; import ddl.training.optimization.monitor;"
         "[SCHEDULES.options(n) for n in SCHEDULES]; learning_rate_at(3, Course('cosine', 0.1, 10, 10));"
         "sys.exit(bool({'keras', 'tensorflow', 'horovod'} & set(sys.modules)))"
     )

@@ -91,7 +91,7 @@ def test_keras_gets_the_rate_of_the_definition(
         "scaling": "sqrt",
         "ranks": ranks,
     }
-    schedule = build_schedule(name, **run)
+    schedule = build_schedule(Course(name, **run))
     expected = learning_rate_at(step, Course(name, **run))
     # Relative to the rate, or where a cosine has all but reached zero, to the full rate.
     bound = pytest.approx(float(expected), rel=1e-6, abs=1e-38)
@@ -104,9 +104,7 @@ def test_keras_gets_the_rate_of_the_definition(
 def test_steps_that_float32_does_not_know_are_told_apart() -> None:
     first = 2**24 + 1
     milestone = {"milestones": (float(first),), "factor": 0.5}
-    schedule = build_schedule(
-        "step", learning_rate=1.0, steps_per_epoch=1, epochs=2**25, **milestone
-    )
+    schedule = build_schedule(Course("step", 1.0, 1, epochs=2**25, options=milestone))
     counter = keras.Variable(first - 1, dtype="int64", trainable=False)
     assert float(schedule(counter)) == 1
     counter.assign_add(1)
@@ -129,7 +127,8 @@ def test_a_warm_up_as_long_as_the_training_is_all_there_is() -> None:
 def test_fit_follows_schedule_and_factor(jit: bool) -> None:
     """One weight whose gradient is 1 moves by the learning rate of each step."""
     run = {"learning_rate": 0.5, "steps_per_epoch": 3, "epochs": 4, "warmup_epochs": 1}
-    schedule = build_schedule("plateau", **run, scaling="linear", ranks=2)
+    course = Course("plateau", **run, scaling="linear", ranks=2)
+    schedule = build_schedule(course)
     layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     model = keras.Sequential([keras.Input((1,)), layer])
     # The loss is the prediction, so the gradient of the weight is the input, 1.
@@ -146,13 +145,13 @@ def test_fit_follows_schedule_and_factor(jit: bool) -> None:
 
     ones = np.ones((3, 1), "float32")
     model.fit(ones, ones, batch_size=1, epochs=4, shuffle=False, verbose=0, callbacks=[EachEpoch()])
-    course = learning_rate_at(np.arange(12), Course("plateau", **run, scaling="linear", ranks=2))
-    assert -np.diff(places) == pytest.approx(course * np.repeat(factors, 3), rel=1e-5)
+    expected = learning_rate_at(np.arange(12), course) * np.repeat(factors, 3)
+    assert -np.diff(places) == pytest.approx(expected, rel=1e-5)
     assert "plateau_factor" not in [variable.name for variable in optimizer.variables]
 
 
 def test_micro_batches_are_what_accumulation_counts() -> None:
-    schedule = build_schedule("polynomial", learning_rate=1.0, steps_per_epoch=4, epochs=1)
+    schedule = build_schedule(Course("polynomial", 1.0, steps_per_epoch=4, epochs=1))
     optimizer = build_optimizer("sgd", schedule, gradient_accumulation_steps=2)
     weight = keras.Variable([0.0])
     optimizer.build([weight])
@@ -164,7 +163,8 @@ def test_micro_batches_are_what_accumulation_counts() -> None:
 
 def test_an_optimizer_with_a_schedule_can_be_stored() -> None:
     for name in SCHEDULES:
-        schedule = build_schedule(name, **RUN, **({"milestones": [3]} if name == "step" else {}))
+        options = {"milestones": [3]} if name == "step" else {}
+        schedule = build_schedule(Course(name, **RUN, options=options))
         optimizer = build_optimizer("adam", schedule)
         stored = keras.saving.serialize_keras_object(optimizer)
         loaded = keras.saving.deserialize_keras_object(stored).learning_rate
@@ -175,7 +175,7 @@ def test_an_optimizer_with_a_schedule_can_be_stored() -> None:
 def test_float64_training_gets_float64_rates() -> None:
     keras.config.set_floatx("float64")
     try:
-        found = build_schedule("cosine", **RUN)(33)
+        found = build_schedule(Course("cosine", **RUN))(33)
     finally:
         keras.config.set_floatx("float32")
     assert found.dtype == "float64"
@@ -231,4 +231,4 @@ def test_options_that_cannot_be_right_are_refused(
 )
 def test_runs_that_cannot_be_right_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        build_schedule("cosine", **{**RUN, **settings})
+        Course("cosine", **{**RUN, **settings})

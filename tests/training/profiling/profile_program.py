@@ -25,7 +25,7 @@ dist.init()
 from ddl.data.batches.batch_reader import BatchReader  # noqa: E402
 from ddl.training.loop import train_prepared  # noqa: E402
 from ddl.training.plan.plan import Plan  # noqa: E402
-from ddl.training.setup import set_up  # noqa: E402
+from ddl.training.run_setup import set_up  # noqa: E402
 from ddl.training.stop_request import StopRequest  # noqa: E402
 
 SLEEP_S = (

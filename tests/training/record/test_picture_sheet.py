@@ -1,4 +1,4 @@
-"""Sheets of pictures show what was true and found, for every kind of picture and mask, within bounds."""
+"""Sheets of pictures show what was true and predicted, for every kind of picture and mask, within bounds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_row_shows_picture_truth_probability_and_both(
     assert colours(both.collections) == [TRUTH, FOUND]
     np.testing.assert_allclose(probability.images[0].get_array(), masks[0, ..., 0] * 0.8)
     headings = [text.get_text() for text in drawn[0].texts]
-    assert headings == ["picture", "true outline", "probability", "true and found"]
+    assert headings == ["picture", "true outline", "probability", "true and predicted"]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])

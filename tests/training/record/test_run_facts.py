@@ -36,7 +36,8 @@ def test_facts_are_what_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOROVOD_SECRET_KEY", "x")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setenv("OMP_NUM_THREADS_TOO", "3")
-    found = json.loads(json.dumps(run_facts.gather_facts(["a", "a", "b"], ["H100"])))
+    monkeypatch.setattr(run_facts.machine, "driver_gpus", lambda: ["H100"])
+    found = json.loads(json.dumps(run_facts.gather_facts(["a", "a", "b"])))
     assert found["command"] == "python 'my train.py' --token '(hidden)'"
     assert found["ranks"] == 3
     assert found["hosts"] == {"a": 2, "b": 1}

@@ -1,4 +1,4 @@
-"""From a `Plan` to what the loop needs: data, a compiled model, and where the run stands."""
+"""Prepares a plan for the loop: opens its data, compiles its model, restores its checkpoint."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ import ddl.distributed as dist
 from ddl.data.order import Position, SampleOrder
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.training.build import compile_model, plan_model
-from ddl.training.checkpoint.checkpoint_file import Checkpoint
+from ddl.training.checkpoint.checkpoint_file import Checkpoint, Snapshot
 from ddl.training.checkpoint.resume import check_data, find_start, resumed_run
 from ddl.training.checkpoint.saver import Saver
-from ddl.training.checkpoint.snapshot import Snapshot
-from ddl.training.checkpoint.transfer import freeze_layers, take_over_weights
-from ddl.training.data.plan_preprocessing import training_preprocessing
+from ddl.training.checkpoint.transfer import copy_weights, freeze_layers
+from ddl.training.data.plan_preprocessing import plan_preprocessing
 from ddl.training.data.training_data import TrainingData, open_data
 from ddl.training.plan.plan import Plan
 from ddl.training.record.recorder import hold_run_dir
@@ -32,27 +31,16 @@ logger = logging.getLogger("ddl")
 
 @dataclass(frozen=True)
 class Setup:
-    """A plan that is ready to be trained, in a run directory that this job holds. All ranks have one.
-
-    Attributes:
-        data: samples to train on and to validate with.
-        run: where the training stands: at its first step, or where a checkpoint has left it.
-        model: compiled, with the weights to start from.
-        learning_rate: the model's schedule.
-        saver: takes and restores its checkpoints.
-        stop: remembers signals.
-        early: lines that were logged before there was a run directory.
-        held: holds the run directory until it is closed.
-    """
+    """A plan that is ready to train, in a run directory that this job has locked. Every rank has one."""
 
     data: TrainingData
-    run: Run
-    model: keras.Model
-    learning_rate: Any
+    run: Run  # at its first step, or at that of a checkpoint
+    model: keras.Model  # compiled, with its weights on rank 0
+    learning_rate: Any  # the model's schedule
     saver: Saver
     stop: StopRequest
-    early: EarlyLines
-    held: contextlib.ExitStack
+    early: EarlyLines  # logged before the run directory existed
+    held: contextlib.ExitStack  # closing it unlocks the run directory
 
 
 def set_up(
@@ -61,19 +49,19 @@ def set_up(
     stop: StopRequest,
     checkpoint: Checkpoint | None = None,
 ) -> Setup:
-    """Open the data, build the model, restore the checkpoint that the plan resumes from, and hold the run directory.
+    """Open the data, build the model, restore the checkpoint that the plan resumes from, and lock the run directory.
 
-    All ranks must call it. What does not fit together is refused before anything is written.
+    All ranks must call it. Errors are raised before anything is written.
 
     Args:
-        plan: what to train.
-        data: what `open_data(plan)` returns, where the caller has opened it already.
-        stop: entered by the caller, who may have done so before TensorFlow was loaded.
-        checkpoint: what `find_start(plan)` returned on rank 0, where the caller has called it already.
+        plan: the configuration of the run.
+        data: the result of `open_data(plan)`, if the caller has it already.
+        stop: entered by the caller, perhaps before TensorFlow was loaded.
+        checkpoint: the result of `find_start(plan)` on rank 0, if the caller has it already.
 
     Raises:
-        ValueError: the plan does not fit the data, the model or the checkpoint; on all ranks.
-        Interrupted: a signal came meanwhile; nothing is written.
+        ValueError: on all ranks: the plan does not fit the data, the model or the checkpoint.
+        Interrupted: a signal arrived; nothing is written.
     """
     _check_stop(stop)
     early = EarlyLines()
@@ -93,13 +81,13 @@ def set_up(
 def _build(
     plan: Plan, data: TrainingData, checkpoint: Checkpoint | None
 ) -> tuple[Run, keras.Model, Any, Saver]:
-    """Return where the run stands, its compiled model with the weights to start from, its learning rate and saver."""
+    """Return the run, its compiled model with initial weights, its schedule and its saver."""
     snapshot, run = _start(plan, data, checkpoint)
     is_new = run.position == Position()
     model = on_all(lambda: plan_model(plan, data))
-    if is_new and plan.init_weights is not None:
-        source = plan.init_weights
-        on_root(lambda: take_over_weights(model, source))
+    init_weights = plan.init_weights
+    if is_new and init_weights is not None:
+        on_root(lambda: copy_weights(model, init_weights))
     freeze_layers(model, plan.freeze)
     learning_rate = compile_model(model, run)
     saver = Saver(model, run)
@@ -109,7 +97,7 @@ def _build(
 
 
 def _check_stop(stop: StopRequest) -> None:
-    """Stop, on all ranks, where a signal came while everything was loaded. Nothing has been written yet."""
+    """Stop all ranks if a signal arrived during set-up. Nothing has been written yet."""
     number = int(dist.allreduce(stop.signal, "max"))
     if number:
         raise Interrupted(signal_name(number))
@@ -118,11 +106,11 @@ def _check_stop(stop: StopRequest) -> None:
 def _start(
     plan: Plan, data: TrainingData, checkpoint: Checkpoint | None
 ) -> tuple[Snapshot | None, Run]:
-    """Return what the checkpoint holds that the run resumes from (on rank 0), and where the run stands (on all)."""
+    """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
     order = SampleOrder(
         plan.order, len(data.training), plan.per_rank_batch_size, dist.size(), plan.seed
     )
-    preprocessing = training_preprocessing(plan, data)
+    preprocessing = plan_preprocessing(plan, data.input_shape, data.classes, data.training)
     fingerprint = dist.broadcast(data.fingerprint)
     snapshots: list[Snapshot] = []
 
@@ -145,7 +133,7 @@ def _start(
 
 
 def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
-    """Log in a line what starts, resumes, or is complete already."""
+    """Log one line on the run that starts or resumes, or that it is complete."""
     if not dist.is_root():
         return
     plan = run.plan

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ddl.training.optimization.early_stopping import epochs_without_progress, stop_epoch
-from ddl.training.optimization.plateau import plateau_factor
+from ddl.training.optimization.monitor import plateau_factor, should_stop
 
 NAN = math.nan
 # Eighths: Keras compares in float32, which holds them, so that no tie is decided by rounding.
@@ -61,13 +60,12 @@ def keras_factors(values: list[float], rule: dict[str, Any]) -> list[float]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(values=VALUES, rule=RULE, start=st.integers(0, 4), patience=st.integers(0, 5))
+@given(values=VALUES, rule=RULE, patience=st.integers(0, 5))
 def test_it_stops_where_keras_does(
-    values: list[float], rule: dict[str, Any], start: int, patience: int
+    values: list[float], rule: dict[str, Any], patience: int
 ) -> None:
-    values[start:] = [0.0, *values[start:]] if values[start:] else []  # Keras's first: no NaN
-    rule = {**rule, "patience": patience, "start_from_epoch": start}
-    found = [stop_epoch(values[: end + 1], **rule) for end in range(len(values))]
+    rule = {**rule, "patience": patience}
+    found = [should_stop(values[: end + 1], **rule) for end in range(len(values))]
     assert found == keras_stops(values, rule)
 
 
@@ -96,18 +94,19 @@ def test_the_rate_falls_where_that_of_keras_does(
         ([], 0),
         ([1.0], 0),
         ([1.0, 0.9, 0.95, 0.9], 2),
-        ([NAN], 1),
+        ([NAN, NAN], 2),
         ([NAN, NAN, 5.0, NAN], 1),
         ([math.inf, 3.0], 0),
     ],
 )
 def test_a_nan_is_no_progress(values: list[float], waited: int) -> None:
-    assert epochs_without_progress(values, mode="min") == waited
+    for patience in (1, 2, 3):
+        assert should_stop(values, mode="min", patience=patience) == (waited >= patience)
 
 
 def test_a_nan_at_first_does_not_hide_what_comes_later() -> None:
-    assert not stop_epoch([NAN], mode="min", patience=1)
-    assert not stop_epoch([NAN, NAN, 2.0, 1.0], mode="min", patience=2)
-    assert stop_epoch([NAN, NAN], mode="min", patience=2)
+    assert not should_stop([NAN], mode="min", patience=1)
+    assert not should_stop([NAN, NAN, 2.0, 1.0], mode="min", patience=2)
+    assert should_stop([NAN, NAN], mode="min", patience=2)
     assert plateau_factor([NAN, 2.0, 1.0, NAN], mode="min", factor=0.5, patience=2) == 1
     assert plateau_factor([NAN, NAN], mode="max", factor=0.5, patience=2) == 0.5
