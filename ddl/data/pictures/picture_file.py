@@ -179,9 +179,7 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
         import tifffile
 
         file.seek(0)
-        tiff = tifffile.TiffFile(
-            file
-        )  # a file, because tifffile would look up the folder of a path
+        tiff = tifffile.TiffFile(file)  # not the path, whose folder tifffile would look up
         page = tiff.pages[0].aspage()
         if page.dtype is None or page.dtype.itemsize == 1:
             return None
@@ -198,14 +196,21 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
             )
         orientation = page.tags.get(274)
         _refuse_turned(path, 1 if orientation is None else int(orientation.value))
-        values = np.broadcast_to(np.uint16(0), page.shape) if header_only else page.asarray()
+        header = _channels_last(np.broadcast_to(np.uint16(0), page.shape), page.planarconfig)
+        if header.ndim != 3 or header.shape[-1] not in (1, 3, 4):
+            raise _Refusal(
+                f"Received: {path} with {header.shape[-1]} channels. Expected: 1, 3 or 4."
+            )
+        if header_only:
+            return header
+        return np.ascontiguousarray(_channels_last(page.asarray(), page.planarconfig))
+
+
+def _channels_last(values: np.ndarray, planar_configuration: int) -> np.ndarray:
+    """Return a TIFF's grey values, or its contiguous (1) or separate (2) channels, as (height, width, channels)."""
     if values.ndim == 2:
-        values = values[..., None]
-    elif page.planarconfig == 2:  # channels first
-        values = np.moveaxis(values, 0, -1)
-    if values.ndim != 3 or values.shape[-1] not in (1, 3, 4):
-        raise _Refusal(f"Received: {path} with {values.shape[-1]} channels. Expected: 1, 3 or 4.")
-    return values if header_only else np.ascontiguousarray(values)
+        return values[..., None]
+    return np.moveaxis(values, 0, -1) if planar_configuration == 2 else values
 
 
 def check_pixels(path: Path, width: int, height: int, pixel_limit: int) -> None:
