@@ -22,6 +22,7 @@ _FACTS = ("git", "versions", "processor", "cores", "memory_gb", "gpus", "started
 def result_of(name: str, reports: list[pytest.TestReport]) -> dict[str, Any]:
     """Return what is kept of a demand's run, ready for JSON."""
     facts = {fact: value for fact, value in gather_facts().items() if fact in _FACTS and value}
+    facts["ended"] = facts.pop("started")  # they are gathered after the tests
     facts["versions"] = {k: v for k, v in facts["versions"].items() if k != "executable"}
     tests = [
         {
