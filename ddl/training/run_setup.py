@@ -39,8 +39,8 @@ class Setup:
     learning_rate: Any  # the model's schedule
     saver: Saver
     stop: StopRequest
-    early: EarlyLines  # logged before the run directory existed
-    held: contextlib.ExitStack  # closing it unlocks the run directory
+    early_log: EarlyLines  # logged before the run directory existed
+    run_dir_lock: contextlib.ExitStack  # closing it unlocks the run directory
 
 
 def set_up(
@@ -64,18 +64,18 @@ def set_up(
         Interrupted: a signal arrived; nothing is written.
     """
     _check_stop(stop)
-    early = EarlyLines()
+    early_log = EarlyLines()
     try:
         data = data or open_data(plan)
         run, model, learning_rate, saver = _build(plan, data, checkpoint)
         _check_stop(stop)
     except BaseException:
-        early.hand_over(None)
+        early_log.hand_over(None)
         raise
     _describe(run, model, data)
-    hosts, held = dist.allgather(socket.gethostname()), contextlib.ExitStack()
-    on_root(lambda: held.enter_context(hold_run_dir(run, hosts)))
-    return Setup(data, run, model, learning_rate, saver, stop, early, held)
+    hosts, run_dir_lock = dist.allgather(socket.gethostname()), contextlib.ExitStack()
+    on_root(lambda: run_dir_lock.enter_context(hold_run_dir(run, hosts)))
+    return Setup(data, run, model, learning_rate, saver, stop, early_log, run_dir_lock)
 
 
 def _build(
@@ -139,9 +139,10 @@ def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
     plan = run.plan
     if run.is_over:
         logger.info(
-            "%d of %d epochs are complete. To train on, raise --epochs.",
+            "%d of %d epochs are complete. To train on, raise %s.",
             len(run.history),
             plan.epochs,
+            "--epochs" if len(run.history) >= plan.epochs else "--early-stopping-patience",
         )
         return
     logger.info(
