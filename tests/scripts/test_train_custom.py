@@ -52,6 +52,12 @@ def test_flags_of_data_that_every_run_uses_are_kept() -> None:
     assert build_parser().parse_args(flags).augment == ["flip=true"]
 
 
+def test_its_model_has_options(tmp_path: Path) -> None:
+    arguments = ["--run-dir", tmp_path / "run", "--model-option", "width=16", "--dry-run"]
+    result = run_script("scripts/train_custom", arguments, ranks=1)
+    assert '"width": 16' in result.output
+
+
 def test_it_learns(whole: Path) -> None:
     assert history(whole)[-1]["val_dice"] > 0.8
 
