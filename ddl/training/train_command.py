@@ -132,7 +132,7 @@ def _train(
 
     setup: Setup | None = None
     try:
-        setup = set_up(plan, data, stop, checkpoint)
+        setup = set_up(plan, data, stop, lambda _: checkpoint)
         train_prepared(setup)
     except BadData as error:
         give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)
