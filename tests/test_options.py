@@ -19,6 +19,7 @@ from ddl.options import (
     parse_options,
     parse_value,
     read_options,
+    read_signature,
 )
 
 OPTIONS = {
@@ -138,3 +139,15 @@ def test_what_is_read_from_the_source_is_what_python_sees(builder: str) -> None:
         if option.default not in (None, REQUIRED):
             text = str(option.default)
             assert parse_value(text, option) == option.default
+
+
+def build_own(shape: Any, *, width=8, dropout=0.0, depth=None):  # type: ignore[no-untyped-def]
+    """Take options, of which `depth` alone gets an annotation, below."""
+
+
+build_own.__annotations__ = {"depth": int | None}  # as without `from __future__ import annotations`
+
+
+def test_types_of_own_options_are_annotations_or_those_of_the_defaults() -> None:
+    types = {name: option.type for name, option in read_signature(build_own).items()}
+    assert types == {"width": "int", "dropout": "float", "depth": "int | None"}

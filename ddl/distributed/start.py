@@ -70,7 +70,7 @@ def _start_ranks(
     """Start Horovod, TensorFlow, the watch over the ranks and the guard around Keras.
 
     Returns:
-        This rank's place as Horovod knows it, and `horovod.tensorflow`.
+        The rank, size and local rank that Horovod reports, and `horovod.tensorflow`.
     """
     hvd = _start_horovod(place)
     place = launcher.Placement(

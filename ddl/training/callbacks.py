@@ -3,13 +3,13 @@
     train(plan, callbacks=[keras.callbacks.CSVLogger("log.csv")])
 
 Every rank passes the same ones. A callback that writes files should do so on rank 0 alone
-(`ddl.distributed.is_root()`).
+(`ddl.distributed.is_root()`). Callbacks that set the learning rate are refused: the plan's schedule does.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,15 +19,43 @@ from ddl.training.run import Run
 
 logger = logging.getLogger("ddl")
 
+Callbacks = Sequence[keras.callbacks.Callback]
+
+_SETS_LEARNING_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+def check_callbacks(callbacks: Any) -> Callbacks:
+    """Return the callbacks as a list.
+
+    Raises:
+        ValueError: they are no Keras callbacks, or one sets the learning rate.
+    """
+    try:
+        given = list(callbacks)
+    except TypeError:
+        given = [None]
+    if not all(isinstance(callback, keras.callbacks.Callback) for callback in given):
+        raise ValueError(
+            f"Received: callbacks={callbacks!r}. Expected: a list of keras.callbacks.Callback objects."
+        )
+    for callback in given:
+        if isinstance(callback, _SETS_LEARNING_RATE):
+            raise ValueError(
+                f"Received: callback {type(callback).__name__}, which sets the learning rate. Expected: a plan with "
+                'schedule="plateau" or another schedule (--schedule), whose rate a resumed run continues.'
+            )
+    return given
 
 
 class UserCallbacks:
     """Calls the hooks of Keras callbacks where Keras's `fit` calls them. Every rank has one."""
 
-    def __init__(self, callbacks: Iterable[keras.callbacks.Callback], run: Run) -> None:
+    def __init__(self, callbacks: Callbacks, run: Run) -> None:
+        """Note whether a callback has a hook for every batch. `check_callbacks` has accepted them."""
         self._callbacks, self._run = list(callbacks), run
         self._model: keras.Model | None = None
+        self._epoch_logs: dict[str, float] = {}  # of the last epoch
         names = [type(callback).__name__ for callback in callbacks if _has_batch_hook(callback)]
         self.every_step = bool(names)  # steps are then taken one by one
         if names and dist.is_root():
@@ -84,12 +112,13 @@ class UserCallbacks:
 
     def end_epoch(self, logs: Mapping[str, Any]) -> None:
         """End an epoch, with the losses and metrics of all ranks."""
-        self._list.on_epoch_end(self._run.position.epoch, _numbers(self._run.named(logs)))
+        self._epoch_logs = _numbers(self._run.named(logs))
+        self._list.on_epoch_end(self._run.position.epoch, self._epoch_logs)
 
     def end(self) -> None:
-        """End a training run that is complete."""
-        if self._run.history and self._model is not None:
-            self._list.on_train_end(self._run.history[-1])
+        """End a training run that is complete, with the logs of its last epoch, as Keras does."""
+        if self._model is not None:
+            self._list.on_train_end(self._epoch_logs)
 
 
 def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:

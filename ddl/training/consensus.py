@@ -70,9 +70,10 @@ class Consensus:
         late = 0 < plan.time_limit_min * 60 <= self._stop.seconds
         due = 0 < plan.checkpoint_every_min * 60 <= now - self._saved_at
         size = self.block_size if first_step_s is None else self._block_size(step_s, first_step_s)
-        own = [late, due, interval, size] if dist.is_root() else [0, 0, 0, 0]  # one clock for all
-        mine = np.array([self._stop.signal, wants_end, *own], np.int64)
-        signal, end, late, due, interval, size = dist.allreduce(mine, "max").tolist()
+        # One clock for all: rank 0's.
+        by_clock = [late, due, interval, size] if dist.is_root() else [0, 0, 0, 0]
+        votes = np.array([self._stop.signal, wants_end, *by_clock], np.int64)
+        signal, end, late, due, interval, size = dist.allreduce(votes, "max").tolist()
         self.block_size, self._interval = size, 1 if self._every_step else interval
         self._count, self._agreed_at = 0, now
         limit = f"time_limit_min={plan.time_limit_min:g}" if late else None

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
-import keras
-
 import ddl.distributed as dist
+from ddl.distributed.on_ranks import on_all
 from ddl.training.build import follow_plateau
-from ddl.training.callbacks import UserCallbacks
+from ddl.training.callbacks import Callbacks, UserCallbacks, check_callbacks
 from ddl.training.checkpoint.saver import Saver
 from ddl.training.consensus import Consensus
 from ddl.training.data.training_data import TrainingData
@@ -27,8 +25,6 @@ from ddl.training.steps.supervised import SupervisedSteps
 from ddl.training.stop_request import StopRequest
 
 logger = logging.getLogger("ddl")
-
-Callbacks = Sequence[keras.callbacks.Callback]
 
 
 def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = ()) -> list[Epoch]:
@@ -45,21 +41,22 @@ def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = (
         callbacks: your own Keras callbacks, the same on all ranks.
 
     Raises:
-        ValueError: on all ranks: the plan does not fit the data, the model or the checkpoint.
+        ValueError: on all ranks: bad callbacks, or the plan does not fit the data, the model or the checkpoint.
         Interrupted: a signal or the time limit stopped it, after a checkpoint.
         Diverged: the loss became NaN or infinite.
     """
+    checked = on_all(lambda: check_callbacks(callbacks))
     with StopRequest() as stop:
-        return train_prepared(set_up(plan, data, stop), callbacks)
+        return train_prepared(set_up(plan, data, stop), checked)
 
 
 def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
     """Train the result of `set_up`; returns and raises as `train` does. All ranks must call it."""
     run, saver = setup.run, setup.saver
-    hooks = UserCallbacks(callbacks, run)
-    consensus = Consensus(run, setup.stop, every_step=hooks.every_step)
-    recorder = Recorder(run, setup.data, setup.early)
-    with setup.held, recorder, saver, profiling(run) as profile:
+    recorder = Recorder(run, setup.data, setup.early_log)
+    with setup.run_dir_lock, recorder, saver, profiling(run) as profile:
+        hooks = UserCallbacks(callbacks, run)
+        consensus = Consensus(run, setup.stop, every_step=hooks.every_step)
         steps = SupervisedSteps(setup.model, run, setup.data, profile)
         rate = setup.learning_rate
         if not run.is_over:  # a complete run may lack only its final model
@@ -139,9 +136,9 @@ def train_epochs(
             saver.check_finite()
             callbacks.end_epoch(logs)
             run.end_epoch(logs, steps.learning_rate)
-            recorder.end_epoch(steps.model)
             decision = consensus.reach(wants_end=callbacks.wants_end)
             run.ends_early |= decision.end
+            recorder.end_epoch(steps.model)
             if decision.stop or saver.is_due:
                 saver.save()
                 consensus.saved()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ from ddl.training.stop_request import StopRequest, signal_name
 
 logger = logging.getLogger("ddl")
 
+FindStart = Callable[[Plan], Checkpoint | None]
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -39,15 +42,15 @@ class Setup:
     learning_rate: Any  # the model's schedule
     saver: Saver
     stop: StopRequest
-    early: EarlyLines  # logged before the run directory existed
-    held: contextlib.ExitStack  # closing it unlocks the run directory
+    early_log: EarlyLines  # logged before the run directory existed
+    run_dir_lock: contextlib.ExitStack  # closing it unlocks the run directory
 
 
 def set_up(
     plan: Plan,
     data: TrainingData | None,
     stop: StopRequest,
-    checkpoint: Checkpoint | None = None,
+    find: FindStart = find_start,
 ) -> Setup:
     """Open the data, build the model, restore the checkpoint that the plan resumes from, and lock the run directory.
 
@@ -57,32 +60,30 @@ def set_up(
         plan: the configuration of the run.
         data: the result of `open_data(plan)`, if the caller has it already.
         stop: entered by the caller, perhaps before TensorFlow was loaded.
-        checkpoint: the result of `find_start(plan)` on rank 0, if the caller has it already.
+        find: returns the checkpoint to resume from, on rank 0; a caller that has it already returns that.
 
     Raises:
         ValueError: on all ranks: the plan does not fit the data, the model or the checkpoint.
         Interrupted: a signal arrived; nothing is written.
     """
     _check_stop(stop)
-    early = EarlyLines()
+    early_log = EarlyLines()
     try:
         data = data or open_data(plan)
-        run, model, learning_rate, saver = _build(plan, data, checkpoint)
+        run, model, learning_rate, saver = _build(plan, data, find)
         _check_stop(stop)
     except BaseException:
-        early.hand_over(None)
+        early_log.hand_over(None)
         raise
     _describe(run, model, data)
-    hosts, held = dist.allgather(socket.gethostname()), contextlib.ExitStack()
-    on_root(lambda: held.enter_context(hold_run_dir(run, hosts)))
-    return Setup(data, run, model, learning_rate, saver, stop, early, held)
+    hosts, run_dir_lock = dist.allgather(socket.gethostname()), contextlib.ExitStack()
+    on_root(lambda: run_dir_lock.enter_context(hold_run_dir(run, hosts)))
+    return Setup(data, run, model, learning_rate, saver, stop, early_log, run_dir_lock)
 
 
-def _build(
-    plan: Plan, data: TrainingData, checkpoint: Checkpoint | None
-) -> tuple[Run, keras.Model, Any, Saver]:
+def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.Model, Any, Saver]:
     """Return the run, its compiled model with initial weights, its schedule and its saver."""
-    snapshot, run = _start(plan, data, checkpoint)
+    snapshot, run = _start(plan, data, find)
     is_new = run.position == Position()
     model = on_all(lambda: plan_model(plan, data))
     init_weights = plan.init_weights
@@ -103,9 +104,7 @@ def _check_stop(stop: StopRequest) -> None:
         raise Interrupted(signal_name(number))
 
 
-def _start(
-    plan: Plan, data: TrainingData, checkpoint: Checkpoint | None
-) -> tuple[Snapshot | None, Run]:
+def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | None, Run]:
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
     order = SampleOrder(
         plan.order, len(data.training), plan.per_rank_batch_size, dist.size(), plan.seed
@@ -114,8 +113,8 @@ def _start(
     fingerprint = dist.broadcast(data.fingerprint)
     snapshots: list[Snapshot] = []
 
-    def find() -> dict[str, Any] | None:
-        start = checkpoint or find_start(plan)
+    def read_start() -> dict[str, Any] | None:
+        start = find(plan)
         if start is None:
             if plan.resume is not None:
                 logger.info("There is no checkpoint yet: the run starts at its first step.")
@@ -125,7 +124,7 @@ def _start(
         logger.info("The run resumes from %s.", start.path)
         return start.facts
 
-    facts = on_root(find)
+    facts = on_root(read_start)
     if facts is None:
         return None, Run(plan, order, plan.per_rank_batch_size, fingerprint, preprocessing)
     run = resumed_run(plan, order, preprocessing, facts)
@@ -139,9 +138,10 @@ def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
     plan = run.plan
     if run.is_over:
         logger.info(
-            "%d of %d epochs are complete. To train on, raise --epochs.",
+            "%d of %d epochs are complete. To train on, raise %s.",
             len(run.history),
             plan.epochs,
+            "--epochs" if len(run.history) >= plan.epochs else "--early-stopping-patience",
         )
         return
     logger.info(

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NoReturn
 
 import ddl.distributed as dist
@@ -32,17 +32,26 @@ REQUEUE = 75
 """EX_TEMPFAIL of sysexits.h: start the same command again with --resume auto."""
 AT_ONCE = 130
 
+OPEN_DATA_FIELDS = (
+    *("data", "data_option", "validation_data", "validation_part", "fold"),
+    *("image_size", "classes", "cache"),
+)
+"""Plan fields that only `open_data` reads. A script with its own opener has no flags for them."""
 
-def training_parser(name: str, doc: str, defaults: Mapping[str, Any]) -> Parser:
+
+def training_parser(
+    name: str, doc: str, defaults: Mapping[str, Any], without: Collection[str] = ()
+) -> Parser:
     """Return a parser with one flag for every field of a plan, and --dry-run.
 
     Args:
         name: name of the script.
         doc: the script's docstring.
         defaults: the script's own defaults of plan fields.
+        without: plan fields that the script does not read and has no flags for, such as `OPEN_DATA_FIELDS`.
     """
     parser = Parser(name, doc, "--run-dir PATH [flags]")
-    add_flags(parser, SECTIONS, defaults, NAMES)
+    add_flags(parser, SECTIONS, defaults, NAMES, without)
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -67,7 +76,8 @@ def train_from_flags(
         parser: the result of `training_parser`.
         argv: command-line arguments; None uses those of this process.
         defaults: the script's own defaults of plan fields.
-        opener: opens the plan's data; pass your own to train on your own `Source`.
+        opener: opens the plan's data; pass your own to train on your own `Source`, and `OPEN_DATA_FIELDS` to
+            `training_parser` if it does not read them.
     """
     arguments = vars(parser.parse_args(argv))
     dry_run = arguments.pop("dry_run")
@@ -122,7 +132,7 @@ def _train(
 
     setup: Setup | None = None
     try:
-        setup = set_up(plan, data, stop, checkpoint)
+        setup = set_up(plan, data, stop, lambda _: checkpoint)
         train_prepared(setup)
     except BadData as error:
         give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)

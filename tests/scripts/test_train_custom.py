@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ddl.training.train_command import OPEN_DATA_FIELDS
+from scripts.train_custom import build_parser
 from tests.launch import REPOSITORY
 from tests.ranks.scripts import run_script
 
@@ -33,6 +35,27 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_is_under_60_lines() -> None:
     assert len(SCRIPT.read_text().splitlines()) < 60
+
+
+@pytest.mark.parametrize("field", OPEN_DATA_FIELDS)
+def test_a_flag_that_its_data_ignore_is_refused(
+    field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flag = "--" + field.replace("_", "-")
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["--run-dir", "run", flag, "1"])
+    assert f"Received: unknown flag {flag}." in capsys.readouterr().err
+
+
+def test_flags_of_data_that_every_run_uses_are_kept() -> None:
+    flags = ["--run-dir", "run", "--order", "contiguous", "--augment", "flip=true"]
+    assert build_parser().parse_args(flags).augment == ["flip=true"]
+
+
+def test_its_model_has_options(tmp_path: Path) -> None:
+    arguments = ["--run-dir", tmp_path / "run", "--model-option", "width=16", "--dry-run"]
+    result = run_script("scripts/train_custom", arguments, ranks=1)
+    assert '"width": 16' in result.output
 
 
 def test_it_learns(whole: Path) -> None:

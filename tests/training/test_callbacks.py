@@ -22,6 +22,7 @@ class Hooks(keras.callbacks.Callback):
         super().__init__()
         self.seen: list[str] = []
         self.logs: list[dict[str, float]] = []
+        self.last_logs: dict[str, float] = {}
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.seen.append("train begins")
@@ -41,6 +42,7 @@ class Hooks(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         self.seen.append("train ends")
+        self.last_logs = dict(logs)
 
 
 class Steps(keras.callbacks.Callback):
@@ -81,6 +83,29 @@ def test_logs_of_an_epoch_are_those_of_the_history(tmp_path: Path) -> None:
         assert logs == {name: epoch[name] for name in logs}
 
 
+def test_logs_at_the_end_are_those_of_the_last_epoch(tmp_path: Path) -> None:
+    hooks = Hooks()
+    train(plan(tmp_path), callbacks=[hooks])
+    assert hooks.last_logs == hooks.logs[-1]
+
+
+@pytest.mark.parametrize("wrong", [[print], keras.callbacks.EarlyStopping(), [Hooks], None])
+def test_wrong_callbacks_are_refused_before_anything_is_written(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"Received: callbacks=.* Expected: a list of keras"):
+        train(plan(tmp_path), callbacks=wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "setter",
+    [keras.callbacks.ReduceLROnPlateau(), keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)],
+)
+def test_a_callback_that_sets_the_learning_rate_is_refused(tmp_path: Path, setter: Any) -> None:
+    with pytest.raises(ValueError, match=f'{type(setter).__name__}, which .* schedule="plateau"'):
+        train(plan(tmp_path), callbacks=[setter])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_hook_of_every_batch_takes_steps_one_by_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -105,6 +130,17 @@ def test_a_callback_ends_the_training_as_a_finished_one(tmp_path: Path) -> None:
     assert len(history) == 2  # the first epoch sets what later ones must improve by 1.0
     assert (tmp_path / "model.keras").exists()
     assert (tmp_path / "checkpoints" / "epoch-0002.h5").exists()
+
+
+def test_the_log_says_that_a_callback_ended_the_training(tmp_path: Path) -> None:
+    train(plan(tmp_path, epochs=9), callbacks=[Steps(last=3)])
+    log = (tmp_path / "log.txt").read_text()
+    assert log.count("Training ends early: a callback set model.stop_training.") == 1
+
+
+def test_a_callback_that_stops_in_the_last_epoch_ends_nothing_early(tmp_path: Path) -> None:
+    train(plan(tmp_path, epochs=1), callbacks=[Steps(last=10)])
+    assert "ends early" not in (tmp_path / "log.txt").read_text()
 
 
 def ended_by_rank_1(folder: str) -> tuple[int, int, list[float]]:

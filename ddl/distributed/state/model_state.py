@@ -112,22 +112,22 @@ def find_desync(model: keras.Model) -> str | None:
         return None
     private = {id(v) for own in private_variables(model).values() for v in own}
     named = {name: v for name, v in shared_variables(model).items() if id(v) not in private}
-    sums = {name: _crc(v.numpy()) for name, v in named.items()}
+    checksums = {name: _crc(v.numpy()) for name, v in named.items()}
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
         # A MultiOptimizer has no learning rate; the variables include those of its optimizers.
         learning_rate = keras.ops.convert_to_numpy(getattr(optimizer, "learning_rate", 0.0))
-        sums = {
+        checksums = {
             "learning rate": _crc(np.asarray(learning_rate, np.float64)),
             "step": int(optimizer.iterations),
-            **sums,
+            **checksums,
         }
-    values = np.array([len(sums), *sums.values()], dtype=np.int64)
+    values = np.array([len(checksums), *checksums.values()], dtype=np.int64)
     digest = _crc(values)
     low, minus_high = runtime.allreduce(np.array([digest, -digest], dtype=np.int64), op="min")
     if low == -minus_high:
         return None
-    return describe_desync(list(sums), runtime.allgather(values[1:].tolist()))
+    return describe_desync(list(checksums), runtime.allgather(values[1:].tolist()))
 
 
 def check_desync(model: keras.Model, when: str) -> None:
@@ -148,22 +148,22 @@ def check_desync(model: keras.Model, when: str) -> None:
         )
 
 
-def describe_desync(names: list[str], sums: list[list[int]]) -> str:
+def describe_desync(names: list[str], checksums: list[list[int]]) -> str:
     """Return which ranks differ from the others, and in which variable first.
 
     Args:
         names: names of the variables.
-        sums: their checksums, one list per rank. The majority's value counts as right; in a tie, rank 0's.
+        checksums: one list per rank. The majority's value counts as right; in a tie, rank 0's.
     """
-    if len({len(row) for row in sums}) > 1:
-        counts = ", ".join(f"rank {rank}: {len(row)}" for rank, row in enumerate(sums))
+    if len({len(row) for row in checksums}) > 1:
+        counts = ", ".join(f"rank {rank}: {len(row)}" for rank, row in enumerate(checksums))
         return f"ranks hold different numbers of variables ({counts})"
     for column, name in enumerate(names):
-        values = [row[column] for row in sums]
+        values = [row[column] for row in checksums]
         usual = max(values, key=lambda value: (values.count(value), value == values[0]))
         different = [rank for rank, value in enumerate(values) if value != usual]
         if different:
-            others = sum(len(set(column)) > 1 for column in zip(*sums, strict=True)) - 1
+            others = sum(len(set(column)) > 1 for column in zip(*checksums, strict=True)) - 1
             ranks = ", ".join(f"rank {rank}" for rank in different)
             more = f" (and {others} more differ)" if others else ""
             return f"{ranks} differs from the other ranks in {name!r}{more}"

@@ -18,8 +18,8 @@ CAPACITY = 2048
 """Largest number of recorded reductions per step; a ResNet-152 with synchronized batch normalization has 310."""
 
 
-class Stamps:
-    """The times of one step. A step that is traced inside `with stamps:` records them each time it runs."""
+class Timestamps:
+    """The times of one step. A step that is traced inside `with timestamps:` records them each time it runs."""
 
     def __init__(self) -> None:
         with tf.device("CPU:0"):
@@ -27,7 +27,7 @@ class Stamps:
         self._used = 1  # number of rows; the first is the start of the step
         self._next = 1
 
-    def __enter__(self) -> Stamps:
+    def __enter__(self) -> Timestamps:
         """Record the reductions that are traced from here on."""
         self._next = 1
         _current.append(self)
@@ -74,7 +74,7 @@ class Stamps:
         return self._times.scatter_nd_update([[place]], [tf.stack([begin, end])])
 
 
-_current: list[Stamps | None] = []
+_current: list[Timestamps | None] = []
 
 
 def timed(inputs: Any, reduce: Callable[[], Any]) -> Any:
@@ -84,8 +84,8 @@ def timed(inputs: Any, reduce: Callable[[], Any]) -> Any:
         inputs: tensors that the reduction needs; its time starts when they are ready.
         reduce: creates the operations that wait for other ranks.
     """
-    stamps = _current[-1] if _current else None
-    return reduce() if stamps is None else stamps.timed(inputs, reduce)
+    timestamps = _current[-1] if _current else None
+    return reduce() if timestamps is None else timestamps.timed(inputs, reduce)
 
 
 @contextlib.contextmanager

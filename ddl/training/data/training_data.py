@@ -47,7 +47,7 @@ class TrainingData:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A checksum of counts, shapes and three samples of each source, which other data hardly share."""
+        """A checksum of counts, shapes and three samples of each source, which is unlikely to match other data."""
         digest = hashlib.sha256()
         for source in (self.training, self.validation):
             digest.update(f"{len(source)} {dict(source.fields)}".encode())

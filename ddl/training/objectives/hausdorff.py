@@ -70,5 +70,5 @@ def hausdorff95(
     # Edge pixels share a side with a pixel outside the mask, or with the image border.
     edges = [mask & ~ndimage.binary_erosion(mask) for mask in (truth, predicted)]
     far = [ndimage.distance_transform_edt(~edge, sampling=spacing) for edge in edges]
-    ways = far[1][edges[0]], far[0][edges[1]]
-    return float(max(np.percentile(distances, 95) for distances in ways))
+    both_directions = far[1][edges[0]], far[0][edges[1]]
+    return float(max(np.percentile(distances, 95) for distances in both_directions))

@@ -80,7 +80,10 @@ def _as_text(value: Any, name: str = "") -> str:
 
 
 def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parsed options of a field such as `model_option`; `given` holds the model that they belong to."""
+    """Return the parsed options of a field such as `model_option`; `given` holds the model that they belong to.
+
+    `Plan` checks their values.
+    """
     owner = field.removesuffix("_option")
     if field == "augment":
         return parse_augment(texts)
@@ -89,7 +92,7 @@ def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -
     name = given.get(owner, default_of(Plan.__dataclass_fields__[owner]))
     if field == "data_option":
         return SOURCES.parse(detect_format(Path(name)), texts)
-    return TABLES[owner].parse(name, texts)
+    return parse_options(texts, TABLES[owner].options(name), f"{owner} {name}")
 
 
 def parse_augment(texts: Iterable[str]) -> dict[str, Any]:

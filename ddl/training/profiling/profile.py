@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 import ddl.distributed as dist
-from ddl.distributed.timing.reduction_timer import Stamps
+from ddl.distributed.timing.reduction_timer import Timestamps
 from ddl.distributed.timing.timeline import calm_writer, has_timeline, start_timeline, stop_timeline
 from ddl.files import write_whole
 from ddl.training.profiling.step_time import WARM_UP, as_json, part_times, profiled_steps
@@ -65,9 +65,9 @@ class Profile:
         self.taken = 0
         self._measured: list[tuple[float, float, float]] = []
         self._reductions: list[np.ndarray] = []
-        self._stamps = Stamps()
+        self._timestamps = Timestamps()
         self._single: Any = None
-        self._with_stamps: Any = None
+        self._timed_step: Any = None
         self._left: float | None = None  # end of the last step, unless something else came after it
         self._trace: _Trace | None = None
         if has_timeline() and dist.is_root():
@@ -114,17 +114,17 @@ class Profile:
 
     def _measure(self, iterator: Any, *, counts: bool) -> Any:
         """Take a step and time input, graph and Python, with the clock that the graph reads."""
-        if self._with_stamps is None:
-            self._with_stamps = _stamped(self._model, self._stamps, iterator.element_spec)
+        if self._timed_step is None:
+            self._timed_step = _timestamped(self._model, self._timestamps, iterator.element_spec)
         asked = time.time()
         data = next(iterator)
         got = time.time()
-        self._stamps.clear()
+        self._timestamps.clear()
         called = time.time()
-        logs = self._with_stamps(data)
+        logs = self._timed_step(data)
         float(logs["loss"])  # waits for a GPU
         done = time.time()
-        started, reductions = self._stamps.read()
+        started, reductions = self._timestamps.read()
         if counts:
             python = (asked - (asked if self._left is None else self._left)) + started - called
             self._measured.append((got - asked, done - started, python))
@@ -159,7 +159,7 @@ class Profile:
             trace.folder.replace(folder)
 
 
-def _stamped(model: keras.Model, stamps: Stamps, batch_spec: Any) -> Any:
+def _timestamped(model: keras.Model, timestamps: Timestamps, batch_spec: Any) -> Any:
     """Return a function that takes a step and records its times.
 
     Batches have the shapes used in `fit`, where the number of samples is unknown. With a known number TensorFlow would
@@ -167,16 +167,16 @@ def _stamped(model: keras.Model, stamps: Stamps, batch_spec: Any) -> Any:
     """
 
     def train_step(data: Any) -> Any:
-        with stamps:
+        with timestamps:
             return model.train_step(data)
 
     step = tf.function(train_step, reduce_retracing=True, jit_compile=model.jit_compile)
 
-    def stamped_step(data: Any) -> Any:
-        with tf.control_dependencies([stamps.start()]):
+    def timestamped_step(data: Any) -> Any:
+        with tf.control_dependencies([timestamps.start()]):
             return step(data)
 
-    return tf.function(stamped_step, input_signature=[batch_spec], autograph=False)
+    return tf.function(timestamped_step, input_signature=[batch_spec], autograph=False)
 
 
 class _Trace:

@@ -61,9 +61,9 @@ class Recorder:
     continues.
     """
 
-    def __init__(self, run: Run, data: TrainingData, early: EarlyLines) -> None:
+    def __init__(self, run: Run, data: TrainingData, early_log: EarlyLines) -> None:
         self._run, self._data, self._folder = run, data, run.plan.run_dir
-        self._early = early
+        self._early_log = early_log
         self._drawn_at = time.monotonic()
         self._open = contextlib.ExitStack()
         self._progress: TrainingProgress | None = None  # on rank 0 only
@@ -73,11 +73,11 @@ class Recorder:
     def __enter__(self) -> Recorder:
         """Open log, progress and events."""
         if not dist.is_root():
-            self._early.hand_over(None)
+            self._early_log.hand_over(None)
             return self
         run, plan = self._run, self._run.plan
         self._log = self._open.enter_context(open_log(self._folder))
-        self._early.hand_over(self._log)
+        self._early_log.hand_over(self._log)
         self._progress = TrainingProgress(
             plan.epochs,
             run.order.count,
@@ -129,13 +129,12 @@ class Recorder:
                 self._events.write_epoch(epoch)
         if time.monotonic() - self._drawn_at > DRAW_EVERY_S:
             self._draw(model)
-        plan = self._run.plan
-        if self._run.is_over and len(self._run.history) < plan.epochs:
-            logger.info(
-                "Training ends early: %s has not improved for %d epochs.",
-                plan.monitor,
-                plan.early_stopping_patience,
-            )
+        run, plan = self._run, self._run.plan
+        if run.is_over and len(run.history) < plan.epochs:
+            reason = f"{plan.monitor} has not improved for {plan.early_stopping_patience} epochs"
+            if run.ends_early:
+                reason = "a callback set model.stop_training"
+            logger.info("Training ends early: %s.", reason)
 
     def finish(self, model: keras.Model) -> None:
         """Write the final model without its optimizer, and draw curves and pictures a last time.

@@ -70,9 +70,8 @@ class SupervisedSteps:
         self.model.make_train_function()
         self.model.make_test_function()
         model_state.broadcast_state(self.model)
-        model_state.keep_private(
-            self.model, False
-        )  # applies to the first start after a resume only
+        # The restored per-rank state is used once; later starts broadcast rank 0's.
+        model_state.keep_private(self.model, False)
         self._single = self.model.train_function
         if self._profile is not None:
             self._single = self._profile.around(self.model, self._single)
