@@ -22,7 +22,7 @@ def build_cnn(
         dense: units of the hidden dense layer.
     """
     check_model("cnn", **locals())
-    if min(input_shape[:2]) < 6:
+    if None in input_shape or min(input_shape[:2]) < 6:
         raise ValueError(
             f"Received: input_shape={tuple(input_shape)}. Expected: (height, width, channels), at least 6 pixels."
         )

@@ -17,7 +17,8 @@ def test_the_small_network_has_the_published_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "options"), [((5, 28, 1), {}), ((28, 28), {}), ((28, 28, 1), {"dense": 0})]
+    ("shape", "options"),
+    [((5, 28, 1), {}), ((None, 28, 1), {}), ((28, 28), {}), ((28, 28, 1), {"dense": 0})],
 )
 def test_an_impossible_model_is_refused(shape: tuple[int, ...], options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"Received: .* Expected: "):
