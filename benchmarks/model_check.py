@@ -48,11 +48,11 @@ def predicted(
     alone_s = work.per_rank_batch_size / result["values"][result["base"]]["median"]
     shape = (work.image_size, work.image_size, work.channels)
     model = build_model(work.model, shape, work.model_classes, **work.model_option)
-    sizes, meetings = traffic_of(model)
+    sizes, norm_reductions = traffic_of(model)
     crowd = ranks * first["threads"] / result["facts"]["cores"]
     # Between two reductions of normalization there is no time to share cores: ranks take whole turns.
-    by_turns: float = max(1.0, math.ceil(crowd) if meetings else crowd)
-    step = Work(alone_s * by_turns, sizes, jitter=jitter, meetings=meetings)
+    by_turns: float = max(1.0, math.ceil(crowd) if norm_reductions else crowd)
+    step = Work(alone_s * by_turns, sizes, jitter=jitter, norm_reductions=norm_reductions)
     travels = 1.0 if work.compression == "none" else 0.5
     setting = Setting(fusion_bytes=BUCKET_BYTES, buckets=True, cycle_s=0.0, compression=travels)
     return project(step, network_of(wire), setting, ranks).speedup / by_turns

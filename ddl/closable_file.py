@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Sink(io.FileIO):
+class ClosableFile(io.FileIO):
     """Accepts all writes, and keeps the first error for `check`. After an error its contents are invalid."""
 
     def __init__(self, path: Path) -> None:

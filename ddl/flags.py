@@ -28,6 +28,7 @@ _WORDS = {
     **dict.fromkeys(("data", "validation_data"), "PATH"),
     **dict.fromkeys(("resume", "checkpoint"), "WHICH"),
 }
+_WORDS_OF_LISTS = dict.fromkeys(("ranks", "gbit"), "NUMBER")
 _ONE_FOR_ALL = ("tile",)  # a single number holds for all axes, two or three
 _METAVARS = {
     "int": "N",
@@ -156,7 +157,8 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
         group.add_argument(flag, nargs="+", metavar="NAME=VALUE", **several)
         return
     if kind == "tuple[str, ...]":  # `--metric` alone means no metric
-        group.add_argument(flag, nargs="*", metavar="NAME", **several)
+        metavar = _WORDS_OF_LISTS.get(field.name, "NAME")
+        group.add_argument(flag, nargs="*", metavar=metavar, **several)
         return
     required = default is dataclasses.MISSING
     reader = _reader(field.name, kind)

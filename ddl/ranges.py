@@ -39,9 +39,8 @@ def check_ranges(values: Mapping[str, Any], ranges: Mapping[str, Range], owner: 
         for number in numbers or (math.nan,):  # an empty tuple has no number in the range
             if number not in ranges[name]:
                 finite = "finite, " if math.isinf(number) else ""
-                received = number if numbers else "()"
                 raise ValueError(
-                    f"Received: {name}={received} for {owner}. Expected: {finite}{ranges[name]}."
+                    f"Received: {name}={value} for {owner}. Expected: {finite}{ranges[name]}."
                 )
 
 

@@ -107,7 +107,11 @@ def test_every_name_and_option_is_described() -> None:
             "Received: side=11.0 for shape square. Expected: at least 0, at most 10.",
         ),
         ("circle", {"radius": 1}, "Received: radius=1.0 for shape circle. Expected: at least 2."),
-        ("circle", {"size": [3, 0]}, "Received: size=0 for shape circle. Expected: at least 1."),
+        (
+            "circle",
+            {"size": [3, 0]},
+            "Received: size=(3, 0) for shape circle. Expected: at least 1.",
+        ),
         ("circle", {"size": []}, "Received: size=() for shape circle. Expected: at least 1."),
         (
             "square",

@@ -44,7 +44,7 @@ def test_this_machine_can_train():
     assert result.returncode == 0, result.stdout + result.stderr
     report = json.loads(result.stdout)
     assert report["works"]
-    found = {check["name"]: check["found"] for check in report["checks"]}
+    found = {check["name"]: check["finding"] for check in report["checks"]}
     assert "correct on" in found["all-reduce of 2 ranks, MPI"]
     assert "16 MiB" in found["all-reduce of 2 ranks, GLOO"]
 
@@ -55,13 +55,13 @@ def test_a_healthy_machine_has_no_failures():
 
 def test_a_broken_import_is_the_only_finding():
     (failure,) = failures(horovod={"error": "ImportError: libmpi.so.40: cannot open"})
-    assert "libmpi.so.40" in failure.found
+    assert "libmpi.so.40" in failure.finding
     assert "setup.sh" in failure.remedy
 
 
 def test_a_horovod_of_another_tensorflow_is_found():
     (failure,) = failures(versions={"tensorflow": "2.22.0"})
-    assert failure.found == "built for 2.21.0, installed 2.22.0"
+    assert failure.finding == "built for 2.21.0, installed 2.22.0"
 
 
 def test_a_missing_mpirun_is_found():

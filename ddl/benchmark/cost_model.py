@@ -46,8 +46,8 @@ class Network:
 class Work:
     """The step of one rank alone.
 
-    `meetings` is the number of small reductions within a step, which nothing hides: two per layer with synchronized
-    normalization, one forward and one backward.
+    `norm_reductions` is the number of small reductions within a step, which nothing hides: two per layer with
+    synchronized normalization, one forward and one backward.
     """
 
     step_s: float  # forward pass, backward pass and update, without reductions
@@ -55,7 +55,7 @@ class Work:
     samples: int = 1
     sample_bytes: float = 0.0  # read from shared storage per sample; 0 for data in memory
     jitter: float = 0.0  # standard deviation of the step time, as a fraction of it
-    meetings: int = 0
+    norm_reductions: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Setting:
     compression: float = 1.0  # bytes on the wire per byte of gradient: 0.5 for bf16 and fp16
     accumulation: int = 1  # steps per update; only the last one reduces
     storage_bytes_per_s: float = math.inf  # of shared storage, for all ranks together
-    meets: bool = True  # whether synchronized layers stay synchronized
+    synchronizes_norm: bool = True  # whether synchronized layers stay synchronized
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Projection:
     reduction_s: float  # all reductions, hidden or not
     exposed_s: float  # the part of them that the step waits for
     straggler_s: float  # waiting for the slowest rank
-    meeting_s: float  # synchronized normalization's reductions
+    norm_reduction_s: float  # synchronized normalization's reductions
     input_s: float  # waiting for the shared storage
 
     @property
@@ -165,8 +165,12 @@ def project(work: Work, network: Network, setting: Setting, ranks: int) -> Proje
     end_s = done[-1][1] if done else 0.0
     exposed_s = max(0.0, end_s - work.step_s) / setting.accumulation
     straggler_s = work.jitter * expected_maximum(ranks) * work.step_s
-    meeting_s = work.meetings * _meeting_s(network, setting, ranks) if setting.meets else 0.0
-    busy_s = work.step_s + exposed_s + straggler_s + meeting_s
+    norm_reduction_s = (
+        work.norm_reductions * _norm_reduction_s(network, setting, ranks)
+        if setting.synchronizes_norm
+        else 0.0
+    )
+    busy_s = work.step_s + exposed_s + straggler_s + norm_reduction_s
     read_s = ranks * work.samples * work.sample_bytes / setting.storage_bytes_per_s
     input_s = max(0.0, read_s - busy_s)  # reading overlaps training
     return Projection(
@@ -176,16 +180,16 @@ def project(work: Work, network: Network, setting: Setting, ranks: int) -> Proje
         reduction_s / setting.accumulation,
         exposed_s,
         straggler_s,
-        meeting_s,
+        norm_reduction_s,
         input_s,
     )
 
 
-def _meeting_s(network: Network, setting: Setting, ranks: int) -> float:
+def _norm_reduction_s(network: Network, setting: Setting, ranks: int) -> float:
     """Return the mean seconds of a reduction of some channels' sums: latency counts, so MPI takes a tree.
 
-    In the forward pass nothing else travels, so Horovod's thread sleeps until one comes. In the backward pass gradients
-    travel too, and a reduction waits for half a cycle on average.
+    No gradients are sent in the forward pass, so Horovod's thread is idle until a normalization reduction arrives. In
+    the backward pass gradients are sent too, and a reduction waits for half a cycle on average.
     """
     if ranks <= 1:
         return 0.0

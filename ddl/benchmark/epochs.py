@@ -50,14 +50,14 @@ class EpochsRequest:
 
 def epochs_table(result: Result) -> str:
     """Return a table with a row for each epoch that both runs have: seconds, speedup, losses."""
-    (one, first), (other, second) = result["runs"].items()
-    columns = ["epoch", f"{one}: s", f"{other}: s", "times", f"{one}: val_loss"]
+    (first_name, first), (second_name, second) = result["runs"].items()
+    columns = ["epoch", f"{first_name}: s", f"{second_name}: s", "times", f"{first_name}: val_loss"]
     rows = []
     for left, right in zip(first, second, strict=False):
         numbers = [left["seconds"], right["seconds"], left["seconds"] / right["seconds"]]
         numbers += [left["val_loss"], right["val_loss"]]
         rows.append([str(left["epoch"]), *(rounded(number) for number in numbers)])
-    return markdown([*columns, f"{other}: val_loss"], rows)
+    return markdown([*columns, f"{second_name}: val_loss"], rows)
 
 
 def draw_epochs(result: Result, path: Path) -> None:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 Projections = dict[str, dict[tuple[float, int], Projection]]
 
 LEVERS: dict[str, dict[str, Any]] = {
-    "as it is": {},
+    "unchanged": {},
     "bf16 on the wire": {"compression": 0.5},
     "buckets x 4": {"fusion_bytes": 4 * BUCKET_BYTES},
     "accumulate 4": {"accumulation": 4},
     "hierarchical": {"algorithm": "hierarchical"},
-    "norm of its own": {"meets": False},
+    "local normalization": {"synchronizes_norm": False},
 }
 """Lever of a user -> changes of the setting."""
 
@@ -99,7 +99,7 @@ class ProjectRequest:
             work = work_of(self)
         print(
             f"{self.model}: {sum(work.gradient_bytes) / 1e6:.1f} MB of gradients in {len(work.gradient_bytes)} "
-            f"variables, {work.meetings} reductions of synchronized normalization per step",
+            f"variables, {work.norm_reductions} reductions of synchronized normalization per step",
             flush=True,
         )
         report(self.output, project_all(self, work), projection_table, draw_projection)
@@ -130,14 +130,14 @@ def work_of(request: ProjectRequest) -> Work:
             raise ValueError(
                 f"Received: {request.model}, which Keras cannot load ({reason}). Expected: a model saved as .keras."
             ) from error
-    gradient_bytes, meetings = traffic_of(model)
+    gradient_bytes, norm_reductions = traffic_of(model)
     return Work(
         request.step_seconds,
         gradient_bytes,
         request.per_rank_batch_size,
         request.sample_kb * 1e3,
         request.jitter,
-        meetings,
+        norm_reductions,
     )
 
 
@@ -168,7 +168,7 @@ def project_all(request: ProjectRequest, work: Work) -> Result:
         "request": asked,
         "gradient_mb": round(sum(work.gradient_bytes) / 1e6, 3),
         "variables": len(work.gradient_bytes),
-        "meetings": work.meetings,
+        "norm_reductions": work.norm_reductions,
         "projections": projections,
     }
 
@@ -198,7 +198,7 @@ def projection_table(result: Result) -> str:
             _waits(projection),
             *(f"{projections[lever][place].efficiency:.0%}" for lever in levers),
         ]
-        for place, projection in projections["as it is"].items()
+        for place, projection in projections["unchanged"].items()
     ]
     columns = ["Gbit/s", "ranks", "samples/s", "times", "efficiency", "waits for", *levers]
     return markdown(columns, rows)
@@ -230,7 +230,7 @@ def _draw_panel(axes: Axes, levers: Projections, gbit: float) -> None:
         ranks = sorted(number for speed, number in places if speed == gbit)
         values = [100 * places[gbit, number].efficiency for number in ranks]
         style: dict[str, Any] = {"lw": 1.2, "ls": "--", "markersize": 3}
-        if lever == "as it is":
+        if lever == "unchanged":
             style = {"lw": 2.5, "markersize": 4}
         axes.plot(ranks, values, color=colour, marker="o", label=lever, **style)
     axes.set_title(f"{gbit:g} Gbit/s", loc="left", fontweight="bold")
@@ -241,11 +241,11 @@ def _draw_panel(axes: Axes, levers: Projections, gbit: float) -> None:
 
 
 def _waits(projection: Projection) -> str:
-    """Return what a step waits for longest, with its share of the step."""
+    """Return the longest wait of a step, with its share of the step."""
     parts = {
         "reduction": projection.exposed_s,
         "the slowest rank": projection.straggler_s,
-        "normalization": projection.meeting_s,
+        "normalization": projection.norm_reduction_s,
         "storage": projection.input_s,
     }
     name, seconds = max(parts.items(), key=lambda part: part[1])

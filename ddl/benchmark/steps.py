@@ -110,15 +110,17 @@ def operations_of(folder: Path, steps: int) -> dict[str, float]:
 
 def steps_table(result: Result) -> str:
     """Return a table of the parts of a step, and one of the kinds of operations."""
-    ways = result["results"]
+    setups = result["results"]
     rows = [
-        [way, rounded(result["values"][way]["median"]), *parts_of(trials)]
-        for way, trials in ways.items()
+        [setup, rounded(result["values"][setup]["median"]), *parts_of(trials)]
+        for setup, trials in setups.items()
     ]
     parts = markdown([result["benchmark"], "ms a step", *PARTS], rows)
-    names = list(ways)
-    compared = {way: ways[way] for way in (names[0], names[-1])}
-    kinds = {kind for way in compared.values() for trial in way for kind in trial["operations_ms"]}
+    names = list(setups)
+    compared = {setup: setups[setup] for setup in (names[0], names[-1])}
+    kinds = {
+        kind for setup in compared.values() for trial in setup for kind in trial["operations_ms"]
+    }
     spent = {
         kind: [_median_ms(trials, "operations_ms", kind) for trials in compared.values()]
         for kind in kinds
@@ -141,15 +143,15 @@ def draw_steps(result: Result, path: Path) -> None:
     """Draw the step of each setup as a bar of its parts."""
     from ddl.training.record.figure import new_figure
 
-    ways = result["results"]
-    with new_figure(path, 640, 150 + 45 * len(ways)) as figure:
+    setups = result["results"]
+    with new_figure(path, 640, 150 + 45 * len(setups)) as figure:
         axes = figure.add_subplot()
-        left = np.zeros(len(ways))
+        left = np.zeros(len(setups))
         for part in PARTS:
-            widths = [_median_ms(trials, "parts_ms", part) for trials in ways.values()]
-            axes.barh(range(len(ways)), widths, left=left, height=0.6, label=part)
+            widths = [_median_ms(trials, "parts_ms", part) for trials in setups.values()]
+            axes.barh(range(len(setups)), widths, left=left, height=0.6, label=part)
             left += widths
-        axes.set_yticks(range(len(ways)), list(ways))
+        axes.set_yticks(range(len(setups)), list(setups))
         axes.invert_yaxis()
         axes.set_xlabel("ms a step (medians)")
         axes.set_title("Where the time of a step goes", loc="left", fontweight="bold")

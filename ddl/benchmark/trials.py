@@ -1,4 +1,4 @@
-"""What the ranks of a trial run: training by our loop, or reading samples without training."""
+"""The program that each rank of a trial runs: training by our loop, or reading samples without training."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def open_batches(
 class EpochClock:
     """Records when epochs begin, when their steps end, and the memory at their end.
 
-    It uses no hook of a single step, so that our loop takes its steps in blocks as always: an epoch's first step begins
-    with the epoch, and its last step ends where the validation begins.
+    It uses no hook of a single step, so that our loop takes its steps in blocks as always. An epoch's first step begins
+    with the epoch. Its last step ends where the validation begins.
     """
 
     def __init__(self) -> None:

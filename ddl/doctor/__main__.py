@@ -74,7 +74,7 @@ def _line(title: str, values: Mapping[str, Any]) -> str:
 def verdict(results: list[checks.Check]) -> Iterator[str]:
     """Yield a line for each check, the remedies, and the conclusion."""
     for result in results:
-        yield f"{'ok' if result.ok else 'FAILED':8}{result.name}: {result.found}"
+        yield f"{'ok' if result.ok else 'FAILED':8}{result.name}: {result.finding}"
         if not result.ok:
             yield f"{'':8}-> {result.remedy}"
     works = "works" if all(result.ok for result in results) else "does not work"

@@ -24,7 +24,7 @@ class Check:
 
     name: str
     ok: bool
-    found: str
+    finding: str
     remedy: str = ""
 
 
@@ -36,9 +36,9 @@ def of_facts(facts: Mapping[str, Any]) -> list[Check]:
     checks = [Check("imports", True, "TensorFlow and Horovod import")]
     checks.append(_same_tensorflow(facts))
     if horovod["mpi"]:
-        found = facts["mpi"].get("mpirun", "no mpirun on PATH or beside this Python")
+        finding = facts["mpi"].get("mpirun", "no mpirun on PATH or beside this Python")
         remedy = f"load the MPI module that Horovod was built with, or {_SETUP}"
-        checks.append(Check("mpirun", bool(facts["mpi"]), found, remedy))
+        checks.append(Check("mpirun", bool(facts["mpi"]), finding, remedy))
     if facts["gpus"]:
         checks.append(_gpus(facts))
     return checks
@@ -51,8 +51,8 @@ def _same_tensorflow(facts: Mapping[str, Any]) -> Check:
     if not built_for:
         return Check("Horovod's TensorFlow", True, "Horovod was not built by ddl's setup")
     then = built_for["tensorflow"]["version"]
-    found = f"built for {then}, installed {here}"
-    return Check("Horovod's TensorFlow", then == here, found, _SETUP)
+    finding = f"built for {then}, installed {here}"
+    return Check("Horovod's TensorFlow", then == here, finding, _SETUP)
 
 
 def _gpus(facts: Mapping[str, Any]) -> Check:
@@ -60,10 +60,10 @@ def _gpus(facts: Mapping[str, Any]) -> Check:
     horovod, count = facts["horovod"], len(facts["gpus"])
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     chosen_cpu = os.environ.get("DDL_ACCELERATOR") == "cpu"
-    found = f"driver: {count}, TensorFlow: {len(horovod['gpus'])}, NCCL: {horovod['nccl']}"
+    finding = f"driver: {count}, TensorFlow: {len(horovod['gpus'])}, NCCL: {horovod['nccl']}"
     ok = hidden or chosen_cpu or (len(horovod["gpus"]) == count and horovod["nccl"])
     remedy = "run DDL_ACCELERATOR=gpu ./setup.sh; to train on CPUs anyway, set DDL_ACCELERATOR=cpu"
-    return Check("GPUs", ok, found, remedy)
+    return Check("GPUs", ok, finding, remedy)
 
 
 def of_ranks(facts: Mapping[str, Any]) -> list[Check]:

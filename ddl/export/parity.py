@@ -20,7 +20,7 @@ class Parity:
         largest: largest absolute difference of probabilities.
         mean: mean absolute difference of probabilities.
         score: "dice" or "accuracy".
-        reference: what the scores are measured against: "the truth", or "Keras" for samples without masks or labels
+        reference: what the scores are measured against: "ground truth", or "Keras" for samples without masks or labels
             (the original then scores 1).
         before: score of the original.
         after: score of the export.
@@ -101,7 +101,7 @@ def compare(
         largest=largest,
         mean=total / max(values, 1),
         score="dice" if target == "mask" else "accuracy",
-        reference="the truth" if has_truth else "Keras",
+        reference="ground truth" if has_truth else "Keras",
         before=before,
         after=after,
         agreement=agreement,

@@ -80,7 +80,8 @@ def open_samples(model: TrainedModel, purpose: str, data: Path | None, count: in
         return Samples(len(items), count, read_picture)
     given = None if data is None else str(data)
     part = "train" if purpose == "calibration" and data is None else None
-    subject = open_subject(Evaluation(model.file, data=given, part=part), model.trained)
+    evaluation = Evaluation(model.file, data=given, part=part)
+    subject = open_subject(evaluation, model.trained, flag=f"--{purpose}-data")
     _check_shape(subject.source, subject.plan.data, how)
     source = as_samples(subject.source, subject.plan, how.classes)
 

@@ -116,7 +116,7 @@ def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
     try:
         network = _architecture(file)["config"]
         layers = {layer["name"]: layer for layer in network["layers"]}
-        inputs = next(it for it in layers.values() if it["class_name"] == "InputLayer")
+        inputs = next(layer for layer in layers.values() if layer["class_name"] == "InputLayer")
         _, *shape = inputs["config"]["batch_shape"]
         return tuple(shape), _channels_of(layers, network["output_layers"])
     except (KeyError, IndexError, TypeError, ValueError, StopIteration) as error:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from ddl.models.layer_blocks import probabilities
+from ddl.models.zoo import check_model
 
 
 def build_cnn(
@@ -20,7 +21,8 @@ def build_cnn(
         width: channels of the first 3x3 convolution; the second has twice as many.
         dense: units of the hidden dense layer.
     """
-    if min(input_shape[:2]) < 6:
+    check_model("cnn", **locals())
+    if None in input_shape or min(input_shape[:2]) < 6:
         raise ValueError(
             f"Received: input_shape={tuple(input_shape)}. Expected: (height, width, channels), at least 6 pixels."
         )

@@ -10,6 +10,7 @@ from keras import KerasTensor
 
 from ddl.models.layer_blocks import convolve, probabilities
 from ddl.models.norms import normalize
+from ddl.models.zoo import check_model
 from ddl.ranges import check_choice
 
 BLOCKS = {
@@ -50,6 +51,7 @@ def build_resnet(
         dropout: dropout rate before the last layer; each rank draws its own masks.
     """
     check_choice("depth", depth, BLOCKS)
+    check_model(f"resnet{depth}", **locals())
     inputs = keras.Input(tuple(input_shape), name="image")
     if small_input:
         features = _convolve_with_relu(inputs, width, 3, norm, "stem")
@@ -85,6 +87,7 @@ def build_cifar_resnet(
         dropout: dropout rate before the last layer; each rank draws its own masks.
     """
     check_choice("depth", depth, CIFAR_DEPTHS)
+    check_model(f"resnet{depth}", **locals())
     inputs = keras.Input(tuple(input_shape), name="image")
     features = _convolve_with_relu(inputs, width, 3, norm, "stem")
     gamma = "zeros" if zero_init_gamma else "ones"

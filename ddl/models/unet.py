@@ -9,6 +9,7 @@ from keras import KerasTensor
 
 from ddl.models import layer_blocks
 from ddl.models.norms import normalize
+from ddl.models.zoo import check_model
 
 
 def build_unet(
@@ -40,6 +41,7 @@ def build_unet(
             size and enlarged, so that each is compared with the same true mask. `main_output` keeps "mask" only.
         transposed: enlarge by transposed convolutions; otherwise by interpolation.
     """
+    check_model("unet", **locals())
     widths = _level_widths(width, depth)
     block = layer_blocks.residual_block if residual else layer_blocks.plain_block
 
@@ -99,6 +101,7 @@ def build_seed_unet(
         bias: give all convolutions a bias, as in the predecessor. Before a normalization it changes only the parameter
             count, and Adam moves it by rounding errors.
     """
+    check_model("unet_seed", **locals())
     *widths, bottom_width = _level_widths(8, 7)
     with_bias = {"use_bias": bias or norm == "none"}
 
@@ -137,6 +140,6 @@ def main_output(model: keras.Model) -> keras.Model:
 
 def _level_widths(width: int | tuple[int, ...], depth: int) -> tuple[int, ...]:
     """Return the channels of each level."""
-    if isinstance(width, tuple):
-        return width
-    return tuple(width * 2**level for level in range(depth + 1))
+    if isinstance(width, int):
+        return tuple(width * 2**level for level in range(depth + 1))
+    return tuple(width)

@@ -10,6 +10,7 @@ from keras import KerasTensor
 
 from ddl.models import layer_blocks
 from ddl.models.encoders import find_encoder
+from ddl.models.zoo import check_model
 
 _LEVELS = 5  # every encoder halves the picture five times
 # Of ImageNet, as in `keras.applications`.
@@ -46,6 +47,7 @@ def build_encoder_unet(
         attention: weight each skip connection by an attention gate.
         transposed: enlarge by transposed convolutions; otherwise by interpolation.
     """
+    check_model("unet_encoder", **locals())
     application, scaling = find_encoder(encoder)
     inputs = keras.Input(tuple(input_shape), name="image")
     backbone = _build_backbone(application, scaled_pictures(inputs, scaling), weights_file)

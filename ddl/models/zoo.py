@@ -1,6 +1,6 @@
 """The table of models: a name and its options -> a Keras model. Listing and checking import no TensorFlow.
 
-Every front door checks a model's options here, so the builders do not check them again.
+Every builder begins with `check_model`, so a direct call gets the same checks as one through the table.
 """
 
 from __future__ import annotations
@@ -109,11 +109,21 @@ def build_model(
         classes: 1 for a sigmoid output; more for a softmax.
         **options: those of `MODELS.options(name)`.
     """
-    if name in MODELS.builders:
-        options = MODELS.check(name, **options)
-        _check_input(name, tuple(input_shape), classes, needed_sides(name, options))
     model: keras.Model = MODELS.build(name, input_shape, classes=classes, **options)
     return model
+
+
+def check_model(
+    name: str, *, input_shape: Sequence[int | None], classes: int, **options: Any
+) -> None:
+    """Refuse an input shape, a number of classes or options that the model of this name does not accept.
+
+    def build_unet(input_shape, *, classes=1, depth=4):
+        check_model("unet", **locals())  # the first line, where locals() are the arguments
+    """
+    fixed = MODELS.fixed.get(name, {})
+    MODELS.check(name, **{key: value for key, value in options.items() if key not in fixed})
+    _check_input(name, tuple(input_shape), classes, needed_sides(name, options))
 
 
 def _check_input(name: str, shape: tuple[int | None, ...], classes: int, needed: Sides) -> None:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data.source import Source
-from ddl.data.sources import SOURCES, detect_format
+from ddl.data.sources import FORMATS, SOURCES, detect_format
 from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 from ddl.training.checkpoint.find_trained import Trained, find_trained
 from ddl.training.data.compatibility import check_agreement, check_sides
 from ddl.training.data.training_data import DATA_PARTS, as_samples, open_part
-from ddl.training.objectives.metrics import check_metric_names
+from ddl.training.objectives.losses import LOSSES
+from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
@@ -49,6 +50,21 @@ class Evaluation:
         check_metric_names(self.metric)
         check_file("output", self.output, (".json",), replaces=True)
 
+    def metrics_for(self, plan: Plan) -> tuple[str, ...]:
+        """Return the metrics to compute: the requested ones, else those of the training run.
+
+        Raises:
+            ValueError: only the script of the training run knows one of them.
+        """
+        names = self.metric or plan.metric
+        for name in names:
+            if name not in METRICS:
+                raise ValueError(
+                    f"Received: a run with metric {name!r}, which only its own script knows. Expected: --metric with "
+                    f"some of {', '.join(METRICS)}."
+                )
+        return names
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -64,19 +80,24 @@ class Subject:
         return self.trained.file
 
 
-def open_subject(evaluation: Evaluation, trained: Trained | None = None) -> Subject:
+def open_subject(
+    evaluation: Evaluation, trained: Trained | None = None, flag: str = "--data"
+) -> Subject:
     """Find the model, its plan and the data. No TensorFlow here.
 
     Args:
         evaluation: what to evaluate.
         trained: the result of `find_trained`, if the caller has it already.
+        flag: the flag for other data, named in the error about a run whose data are not found.
 
     Raises:
         ValueError: there is no such model, or the data do not fit it.
     """
     trained = trained or find_trained(evaluation.model, evaluation.checkpoint)
     plan = trained.plan
-    if evaluation.data is not None:
+    if evaluation.data is None:
+        _check_data_found(trained, flag)
+    else:
         known = SOURCES.options(detect_format(Path(evaluation.data)))
         options = {name: value for name, value in plan.data_option.items() if name in known}
         changes: dict[str, Any] = {"data": evaluation.data, "data_option": options, "fold": None}
@@ -89,6 +110,16 @@ def open_subject(evaluation: Evaluation, trained: Trained | None = None) -> Subj
             f"Received: part={part_name!r} of {plan.data}, which has no samples. Expected: another part."
         )
     return Subject(trained, plan, source)
+
+
+def _check_data_found(trained: Trained, flag: str) -> None:
+    """Refuse a run whose data have moved, or were opened by the run's own script."""
+    data = trained.plan.data
+    if not Path(data).exists() and (data not in FORMATS or FORMATS[data].on_disk):
+        raise ValueError(
+            f"Received: {trained.file}, whose training data {data!r} are not found: they have moved, or the run's own "
+            f"script opens them. Expected: {flag} with data of the same kind."
+        )
 
 
 def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
@@ -132,6 +163,8 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
         if error is batches.error:
             raise BadData(str(error)) from error
         raise
+    if subject.plan.loss not in LOSSES:
+        del values["loss"]  # only the run's own script knows it
     results = {name: np.asarray(value).tolist() for name, value in values.items()}
     return {"model": str(subject.file), "samples": len(samples), **results}
 
@@ -147,16 +180,21 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     plan = subject.plan
     whole = load_model(subject.file)
     model = keras.Model(whole.input, whole.outputs[0], name=whole.name)
-    names, classes = evaluation.metric or plan.metric, model.output_shape[-1]
+    names, classes = evaluation.metrics_for(plan), model.output_shape[-1]
     _check_fit(subject, model.input_shape[1:])
     check_agreement(plan, names, model.input_shape[1:], classes)
     model.compile(
-        loss=build_loss(plan.loss, **plan.loss_option),
+        loss=build_loss(plan.loss, **plan.loss_option) if plan.loss in LOSSES else _no_loss,
         metrics=[build_metric(name, **plan.metric_option.get(name, {})) for name in names],
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
     return model, as_samples(subject.source, plan, classes)
+
+
+def _no_loss(_: Any, probabilities: Any) -> Any:
+    """Return zeros: Keras does not evaluate a model without a loss."""
+    return probabilities[..., 0] * 0
 
 
 def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:

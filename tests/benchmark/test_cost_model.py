@@ -94,8 +94,8 @@ def test_every_byte_travels_once_and_not_before_it_is_there(
 def test_a_step_is_the_sum_of_its_parts_and_no_rank_speeds_another_up(
     sizes: list[int], ranks: int, network: Network, step_s: float
 ) -> None:
-    found = project(Work(step_s, sizes, jitter=0.01, meetings=3), network, Setting(), ranks)
-    parts = found.compute_s + found.exposed_s + found.straggler_s + found.meeting_s
+    found = project(Work(step_s, sizes, jitter=0.01, norm_reductions=3), network, Setting(), ranks)
+    parts = found.compute_s + found.exposed_s + found.straggler_s + found.norm_reduction_s
     assert found.step_s == pytest.approx(parts + found.input_s)
     assert 0 < found.efficiency <= 1
 
@@ -126,10 +126,10 @@ def test_one_bucket_for_all_hides_nothing_behind_the_backward_pass() -> None:
 def test_synchronized_layers_meet_by_hand() -> None:
     """Two ranks of a host, 1 ms of latency: 2 messages to agree, 2 of the sums, ten times; and five half cycles."""
     network = Network(10, ranks_per_host=2, local_gbit=1e9, local_latency_s=1e-3)
-    work = Work(0.1, [4], meetings=10)
-    assert project(work, network, Setting(), 2).meeting_s == pytest.approx(42.5e-3)
-    assert project(work, network, Setting(meets=False), 2).meeting_s == 0
-    assert project(work, network, Setting(), 1).meeting_s == 0
+    work = Work(0.1, [4], norm_reductions=10)
+    assert project(work, network, Setting(), 2).norm_reduction_s == pytest.approx(42.5e-3)
+    assert project(work, network, Setting(synchronizes_norm=False), 2).norm_reduction_s == 0
+    assert project(work, network, Setting(), 1).norm_reduction_s == 0
 
 
 def test_shared_storage_bounds_all_ranks_together() -> None:

@@ -30,11 +30,11 @@ def scaling(ranks: int, cores: int, **option: Any) -> dict[str, Any]:
     }
 
 
-def test_synchronized_normalization_meets_twice_a_layer() -> None:
+def test_synchronized_normalization_reduces_twice_a_layer() -> None:
     model = build_model("unet", (32, 32, 3), 1, width=2, depth=2)
     layers = [one for one in model.layers if isinstance(one, keras.layers.BatchNormalization)]
-    sizes, meetings = traffic_of(model)
-    assert meetings == 2 * len(layers) > 0
+    sizes, norm_reductions = traffic_of(model)
+    assert norm_reductions == 2 * len(layers) > 0
     assert sum(sizes) == 4 * sum(
         int(weight.size) for weight in map(_array, model.trainable_variables)
     )
@@ -45,7 +45,7 @@ def test_two_ranks_wait_for_messages_alone() -> None:
     one = scaling(2, 2, norm="batch")
     assert predicted(one, 2, WIRE, jitter=0.0) == pytest.approx(2 * 0.1 / 0.104)
     assert predicted(scaling(2, 2), 2, WIRE, jitter=0.0) == pytest.approx(
-        2 * 0.1 / (0.104 + 4e-3 * meetings())
+        2 * 0.1 / (0.104 + 4e-3 * norm_reductions())
     )
     assert predicted(one, 2, WIRE, jitter=0.1) < predicted(one, 2, WIRE, jitter=0.0)
 
@@ -58,7 +58,7 @@ def test_three_ranks_take_turns_on_two_cores() -> None:
     )
     # Where they meet within a step, two compute while the third waits, and then it alone.
     assert predicted(scaling(3, 2), 3, wire, jitter=0.0) == pytest.approx(
-        1.5 * 0.2 / (0.208 + 8e-3 * meetings())
+        1.5 * 0.2 / (0.208 + 8e-3 * norm_reductions())
     )
 
 
@@ -70,7 +70,7 @@ def test_only_what_has_an_all_reduce_gets_a_row() -> None:
     assert "three" not in table
 
 
-def meetings() -> int:
+def norm_reductions() -> int:
     return traffic_of(build_model("unet", (32, 32, 3), 1, width=2, depth=2))[1]
 
 

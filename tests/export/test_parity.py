@@ -41,7 +41,7 @@ def test_differences_and_dice() -> None:
     assert found.agreement == pytest.approx(2 / 3)
     assert found.deviation("f32") == pytest.approx(0.2)
     assert found.deviation("int8") == pytest.approx(1 / 3)
-    assert "dice 1.0000 -> 0.6667 (-0.3333) of 3 samples against the truth" in found.line()
+    assert "dice 1.0000 -> 0.6667 (-0.3333) of 3 samples against ground truth" in found.line()
 
 
 def test_a_better_score_does_not_hide_other_masks() -> None:

@@ -27,7 +27,7 @@ def test_ratios_are_computed_round_by_round() -> None:
     slow, fast = Speed([1, 2, 4], [0.001] * 99 + [0.1]), Speed([3, 4, 4], [0.001])
     assert slow.latency_ms(50) == pytest.approx(1)
     assert slow.latency_ms(100) == pytest.approx(100)
-    parity = Parity(2, 0.25, 0.1, "dice", "the truth", 0.9, 0.875, 0.95)
+    parity = Parity(2, 0.25, 0.1, "dice", "ground truth", 0.9, 0.875, 0.95)
     variants = {"a": Variant(10**6, parity, {}), "b": Variant(5 * 10**5, parity, {})}
     found = figures({"a": slow, "b": fast}, variants, {"b": "a"})
     assert found["a"]["images_per_s"]["median"] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ddl.models.cnn import build_cnn
 from ddl.models.zoo import build_model, target_of
 
 
@@ -16,8 +17,14 @@ def test_the_small_network_has_the_published_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "options"), [((5, 28, 1), {}), ((28, 28), {}), ((28, 28, 1), {"dense": 0})]
+    ("shape", "options"),
+    [((5, 28, 1), {}), ((None, 28, 1), {}), ((28, 28), {}), ((28, 28, 1), {"dense": 0})],
 )
 def test_an_impossible_model_is_refused(shape: tuple[int, ...], options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"Received: .* Expected: "):
         build_model("cnn", shape, 10, **options)
+
+
+def test_a_direct_call_is_checked_too() -> None:
+    with pytest.raises(ValueError, match=r"width=0 for model cnn. Expected: at least 1"):
+        build_cnn((28, 28, 1), width=0)

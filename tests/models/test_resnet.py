@@ -120,6 +120,10 @@ def test_an_impossible_model_is_refused() -> None:
         build_model("resnet18", (32, 32, 3), 10, norm="none", zero_init_gamma=True)
     with pytest.raises(ValueError, match="Expected one of: sync, batch, group, none"):
         build_resnet((32, 32, 3), norm="layer")
+    with pytest.raises(ValueError, match=r"dropout=1.0 for model resnet18"):
+        build_resnet((32, 32, 3), depth=18, dropout=1)
+    with pytest.raises(ValueError, match="classes=0 for model resnet32"):
+        build_cifar_resnet((32, 32, 3), depth=32, classes=0)
     with pytest.raises(ValueError, match="height, width, channels"):
         build_model("resnet18", (32, 3), 10)
     with pytest.raises(ValueError, match="classes=0"):

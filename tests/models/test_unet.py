@@ -142,7 +142,7 @@ def test_layers_have_the_same_names_however_many_models_were_built() -> None:
         ("unet", (16, 16, 0), 1, {}, "at least one channel and one class"),
         ("unet", (16, 16, 1), 0, {}, "classes=0"),
         ("unet", (16, 16, 1), 1, {"width": (8, 16)}, r"depth \+ 1 = 5 of them"),
-        ("unet", (16, 16, 1), 1, {"width": (8, 0), "depth": 1}, "width=0 .*at least 1"),
+        ("unet", (16, 16, 1), 1, {"width": (8, 0), "depth": 1}, r"width=\(8, 0\) .*at least 1"),
         ("unet", (16, 16, 1), 1, {"dropout": 1}, "dropout=1"),
         ("unet", (16, 16, 1), 1, {"depth": 1, "deep_supervision": True}, "depth of 2 or more"),
         ("unet_seed", (500, 500, 3), 1, {}, r"\(height, width, channels\), .*multiples of 128"),
@@ -154,3 +154,21 @@ def test_an_impossible_model_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         build_model(name, shape, classes, **options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        ((32, 32, 1), {"width": (4, 8)}, r"depth \+ 1 = 5 of them"),
+        ((32, 32, 1), {"depth": 1, "deep_supervision": True}, "depth of 2 or more"),
+        ((32, 32), {}, r"input_shape=\(32, 32\)"),
+        ((100, 100, 1), {}, "multiples of 16"),
+        ((32, 32, 1), {"classes": 0}, "one channel and one class"),
+        ((32, 32, 1), {"dropout": 2}, "dropout=2"),
+    ],
+)
+def test_a_direct_call_is_checked_too(
+    shape: tuple[int, ...], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_unet(shape, **options)

@@ -90,6 +90,8 @@ def test_an_impossible_model_is_refused(tmp_path: Path) -> None:
     for shape in ((32, 64, 3), (64, None, 3)):
         with pytest.raises(ValueError, match="multiples of 32, at least 64"):
             build_model("unet_encoder", shape, 1)
+    with pytest.raises(ValueError, match="multiples of 32, at least 64"):
+        build_encoder_unet((70, 70, 3))
     with pytest.raises(ValueError, match="nothing is downloaded"):
         build_model("unet_encoder", SMALL, 1, weights_file="imagenet")
     wrong = tmp_path / "wrong.weights.h5"

@@ -60,7 +60,7 @@ def walk(folder: Path, cluster: Cluster, changes: dict[str, str], count: int) ->
             output += run([sys.executable, "-c", block], folder)
         else:
             output += ask(cluster, block)
-    dice = re.search(r"dice against the truth +([\d.]+)", output)
+    dice = re.search(r"dice against ground truth +([\d.]+)", output)
     assert dice is not None, output
     assert f"scored={count} refused=0" in output, output
     with cluster.connect() as root:

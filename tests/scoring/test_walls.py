@@ -27,7 +27,7 @@ def setting(connection: Db, name: str) -> str:
     return str(row[0])
 
 
-def test_claiming_rows_needs_no_sort(cluster: Cluster, root: Db) -> None:
+def test_locking_rows_needs_no_sort(cluster: Cluster, root: Db) -> None:
     """The index returns unscored rows in order; sorting all of them for every batch would be quadratic."""
     root.execute("DROP TABLE IF EXISTS long_, long__scores")
     root.execute("CREATE TABLE long_ (id bigint PRIMARY KEY, image bytea)")
@@ -40,11 +40,11 @@ def test_claiming_rows_needs_no_sort(cluster: Cluster, root: Db) -> None:
         def execute(self, statement: Any, values: Any) -> Any:
             return root.execute("EXPLAIN " + statement.as_string(None), values)
 
-    plan = "\n".join(UnscoredRows(Explained(), target).claim(8))  # type: ignore[arg-type]
+    plan = "\n".join(UnscoredRows(Explained(), target).lock(8))  # type: ignore[arg-type]
     assert "Index" in plan, plan
     assert "Sort" not in plan, plan
     with root.transaction():
-        assert UnscoredRows(root, target).claim(3) == ["1", "2", "3"]
+        assert UnscoredRows(root, target).lock(3) == ["1", "2", "3"]
 
 
 def test_settings_of_the_dsn_are_kept_and_0_means_no_timeout(cluster: Cluster) -> None:

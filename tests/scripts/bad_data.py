@@ -39,7 +39,7 @@ DATA = [
     Row(UNET + "--data nowhere", "nowhere, which does not exist. Expected: a file or folder."),
     Row(UNET + "--data nowhere --data-option count=3", "nowhere, which does not exist"),
     Row(UNET + f"--data {LONG}", "which cannot be read (File name too long)"),
-    Row(IN, "in, which has no known format", folder("in")),
+    Row(IN, "in, which is an empty folder. Expected: hdf5: NAME.h5; ", folder("in")),
     Row(IN, "in, which has no known format", file("in")),
     Row(IN, "which has no pictures", then(folder("in/images"), folder("in/masks"))),
     Row(UNET + "--validation-data nowhere", "nowhere, which does not exist"),

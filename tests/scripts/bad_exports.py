@@ -55,7 +55,7 @@ EXPORT = [
     ),
     Row("benchmark_inference", "The following arguments are required: model"),
     Row("benchmark_inference run --rounds 0", "rounds=0 for benchmark. Expected: at least 1"),
-    Row("benchmark_inference run --size 4", "size=4 for benchmark. Expected: at least 8"),
+    Row("benchmark_inference run --size 4", "size=(4, 4) for benchmark. Expected: at least 8"),
     Row(
         "benchmark_inference run --output a.json",
         "output=a.json. Expected: a file that ends in .md",

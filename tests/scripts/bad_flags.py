@@ -80,7 +80,7 @@ TRAIN_UNET = {
     "--metric-option iou.k=1": "Unknown option of metric iou. Received: 'k'. Expected: none",
     "--metric-option spacing=1": "metric_option 'spacing=1'. Expected: METRIC.NAME=VALUE.",
     "--metric-option hausdorff_95.spacing=1": "metric_option for 'hausdorff_95'. Expected: one",
-    "--metric hausdorff_95 --metric-option hausdorff_95.spacing=0": "spacing=0.0 for metric",
+    "--metric hausdorff_95 --metric-option hausdorff_95.spacing=0": "spacing=(0.0,) for metric",
     "--optimizer-option clipnorm=-1": "clipnorm=-1.0 for optimizer adam. Expected: above 0",
     "--optimizer-option momentum=0.9": "Unknown option of optimizer adam. Received: 'momentum'",
     "--optimizer-option clipnorm=1 clipvalue=1": "Expected: one of them.",

@@ -141,7 +141,7 @@ EVALUATE = [
 PREPARE = [
     Row("prepare_data", "The following arguments are required: source, output"),
     Row("prepare_data nowhere a.h5", "source=nowhere, which is not a folder"),
-    Row("prepare_data in a.h5", "which has no known format", folder("in")),
+    Row("prepare_data in a.h5", "which is an empty folder", folder("in")),
     Row("prepare_data in a.h5 --layout pairs", "which has no pictures", folder("in")),
     Row("prepare_data in a.txt", "output=a.txt. Expected: a name that ends in .h5.", pairs),
     Row(

@@ -33,7 +33,7 @@ def exported(run_dir: Path) -> tuple[Path, str]:
 
 
 def test_an_export_is_compared_with_keras(exported: tuple[Path, str]) -> None:
-    assert "dice against the truth" in exported[1]
+    assert "dice against ground truth" in exported[1]
     assert exported[1].endswith("cells.xml: openvino in f32\n")
 
 

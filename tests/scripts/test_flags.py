@@ -13,6 +13,7 @@ from ddl.flags import BAD_INPUT
 from ddl.training.train_command import AT_ONCE, DIVERGED, REQUEUE, UNSAVED
 from tests.launch import REPOSITORY
 from tests.pages import RUN_FILES, find_row, read_page
+from tests.scripts.in_process import call
 
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
 TRAINING, _, EVALUATION = read_page("training.md").partition("## Evaluate\n")
@@ -68,3 +69,9 @@ def test_what_a_run_leaves_behind_and_how_it_ends_is_told() -> None:
     assert statuses == [
         str(status) for status in (0, UNSAVED, BAD_INPUT, DIVERGED, REQUEUE, AT_ONCE)
     ]
+
+
+def test_lists_of_numbers_are_called_numbers_in_the_help() -> None:
+    shown = call("benchmark", "project", "--help").printed
+    assert "--gbit [NUMBER ...]" in shown
+    assert "--ranks [NUMBER ...]" in shown

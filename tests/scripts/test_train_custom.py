@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import shutil
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from ddl.training.train_command import OPEN_DATA_FIELDS
 from scripts.train_custom import build_parser
 from tests.launch import REPOSITORY
 from tests.ranks.scripts import run_script
+from tests.scripts.in_process import call
 
 SCRIPT = REPOSITORY / "scripts" / "train_custom.py"
 FLAGS = ("--learning-rate", "0.01", "--learning-rate-scaling", "none", "--tensorboard", "false")
@@ -85,3 +89,84 @@ def test_it_resumes_to_the_same_bits(whole: Path, tmp_path: Path) -> None:
         )
         assert result.returncode == 0, result.output
     assert history(tmp_path / "run") == history(whole)
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write four samples of the script's source, as a user without the script has them."""
+    samples = importlib.import_module("scripts.train_custom").Squares().read(range(4))
+    path = tmp_path_factory.mktemp("squares") / "squares.npz"
+    np.savez(path, images=samples["image"], masks=samples["mask"])
+    return path
+
+
+def test_its_model_predicts(whole: Path, tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "cell.png", np.zeros((48, 48), np.uint8))
+    outcome = call("predict", whole, tmp_path / "cell.png", tmp_path / "out")
+    assert outcome.status == 0, outcome.told
+    assert iio.imread(tmp_path / "out" / "cell.png").shape == (48, 48)
+
+
+def test_its_best_checkpoint_predicts(whole: Path, tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "cell.png", np.zeros((48, 48), np.uint8))
+    flags = ["--checkpoint", "best"]
+    outcome = call("predict", whole, tmp_path / "cell.png", tmp_path / "out", *flags)
+    assert outcome.status == 0, outcome.told
+
+
+def test_its_model_is_evaluated_on_given_data(whole: Path, squares: Path) -> None:
+    outcome = call("evaluate", whole, "--data", squares)
+    assert outcome.status == 0, outcome.told
+    results = json.loads(outcome.printed)
+    assert results["dice"] > 0.8
+    assert "loss" not in results  # which only the script knows
+
+
+def test_its_model_is_evaluated_sample_by_sample(
+    whole: Path, squares: Path, tmp_path: Path
+) -> None:
+    flags = ["--per-picture", tmp_path / "all.csv"]
+    outcome = call("evaluate", whole, "--data", squares, *flags)
+    assert outcome.status == 0, outcome.told
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 1 + 4
+
+
+def test_an_evaluation_without_data_asks_for_them(whole: Path) -> None:
+    outcome = call("evaluate", whole)
+    assert outcome.status == 2
+    assert "training data 'squares' are not found" in outcome.told
+    assert "Expected: --data with data of the same kind." in outcome.told
+
+
+def test_its_model_is_exported(whole: Path, squares: Path, tmp_path: Path) -> None:
+    outcome = call("export", whole, tmp_path / "net.savedmodel", "--check-data", squares)
+    assert outcome.status == 0, outcome.told
+
+
+def test_an_export_without_data_asks_for_them(whole: Path, tmp_path: Path) -> None:
+    outcome = call("export", whole, tmp_path / "net.savedmodel")
+    assert outcome.status == 2
+    assert "Expected: --check-data with data of the same kind." in outcome.told
+
+
+def test_a_run_with_a_metric_of_its_own_asks_for_metrics(
+    whole: Path, squares: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(whole, tmp_path / "run")
+    plan = json.loads((copy / "plan.json").read_text())
+    (copy / "plan.json").write_text(json.dumps(plan | {"metric": ["corners"]}))
+    outcome = call("evaluate", copy, "--data", squares)
+    assert outcome.status == 2
+    assert "Expected: --metric with some of dice, iou" in outcome.told
+
+
+def test_an_evaluation_needs_to_know_what_its_model_predicts(
+    whole: Path, squares: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(whole, tmp_path / "run")
+    (copy / "preprocessing.json").unlink()
+    outcome = call("evaluate", copy, "--data", squares)
+    assert outcome.status == 2
+    assert (
+        "model 'net', which only its own script knows, without preprocessing.json" in outcome.told
+    )

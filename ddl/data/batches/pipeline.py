@@ -41,8 +41,8 @@ _MOST_STEPS = 32
 class Batches:
     """A rank's batches, until the end of a `with` block or until `close`.
 
-    It holds at most 2 batches per thread and 4 more in memory. If `together` is above 1, several steps are read at
-    once, and the limit counts such groups.
+    It holds at most 2 batches per thread and 4 more in memory. If `steps_per_read` is above 1, several steps are read
+    at once, and the limit counts such groups.
 
     Attributes:
         dataset: for `fit` and `evaluate`. Each iteration begins at the start and ends the previous one.
@@ -55,18 +55,18 @@ class Batches:
         steps: Callable[[], Iterable[_Step]],
         threads: int,
         count: int | None = None,
-        together: int = 1,
+        steps_per_read: int = 1,
     ) -> None:
         """Set up the batches of `count` steps (None: no limit); nothing is read yet.
 
-        `steps` returns the steps, starting with the first. At most `together` steps are read at once; it is 1 if there
-        is a `count`.
+        `steps` returns the steps, starting with the first. At most `steps_per_read` steps are read at once; it is 1 if
+        there is a `count`.
         """
         if threads < 1:
             raise ValueError(f"Received: threads={threads}. Expected: 1 or more.")
         self.error: Exception | None = None
         self._reader, self._steps, self._threads = reader, steps, threads
-        self._together, self._chunk = together, 1
+        self._steps_per_read, self._chunk = steps_per_read, 1
         self._running: ReadAhead[_Step, tuple[np.ndarray, ...]] | None = None
         self._iteration = 0
         self._takers = 0
@@ -109,10 +109,12 @@ class Batches:
         epoch, indices = step
         begin = time.perf_counter()
         batches = self._reader(epoch, indices.ravel())
-        if self._together == 1:
+        if self._steps_per_read == 1:
             return batches
         is_fast = time.perf_counter() - begin < _CHUNK_S
-        self._chunk = min(2 * len(indices), self._together) if is_fast else len(indices) // 2 or 1
+        self._chunk = (
+            min(2 * len(indices), self._steps_per_read) if is_fast else len(indices) // 2 or 1
+        )
         return tuple(part.reshape(*indices.shape, *part.shape[1:]) for part in batches)
 
     def _take(self, iteration: np.int64) -> list[np.ndarray]:
@@ -151,7 +153,7 @@ class Batches:
                 lambda number: self._counted(lambda: self._take(number)), [iteration], types
             )
             for part, field in zip(parts, fields, strict=True):
-                steps = (None,) if self._together > 1 else ()
+                steps = (None,) if self._steps_per_read > 1 else ()
                 part.set_shape((*steps, None, *field.shape))
             return tuple(parts)
 
@@ -160,7 +162,7 @@ class Batches:
 
         def batches(iteration: Any) -> Any:
             taken = tf.data.Dataset.from_tensors(iteration).repeat(count).map(take)
-            if self._together == 1:
+            if self._steps_per_read == 1:
                 return taken
             # `unbatch` takes ten times as long, and crashes on batches without samples.
             return taken.flat_map(lambda *parts: tf.data.Dataset.from_tensor_slices(parts))
@@ -233,9 +235,9 @@ def training_batches(
 
     reader = BatchReader(samples, augmentation, order.seed)
     sample_bytes = sum(field.nbytes for field in reader.fields)
-    together = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
-    together = min(max(1, together), _MOST_STEPS, order.steps_per_epoch)
-    return Batches(reader, steps, threads, together=together)
+    steps_per_read = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
+    steps_per_read = min(max(1, steps_per_read), _MOST_STEPS, order.steps_per_epoch)
+    return Batches(reader, steps, threads, steps_per_read=steps_per_read)
 
 
 def evaluation_batches(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl import __version__
-from ddl.closable_file import Sink
+from ddl.closable_file import ClosableFile
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
 from ddl.data.preparation.preparation import Preparation
@@ -44,8 +44,11 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
     manifest = _manifest(preparation, listing, good, skipped)
     partial = preparation.parts_folder / "assembled.h5"
     # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
-    with Sink(partial) as sink, h5py.File(sink, "w", libver=("earliest", "v108")) as file:
-        digests = _write_samples(file, sink, parts, fields, len(good), preparation.compression)
+    with (
+        ClosableFile(partial) as output,
+        h5py.File(output, "w", libver=("earliest", "v108")) as file,
+    ):
+        digests = _write_samples(file, output, parts, fields, len(good), preparation.compression)
         file["split"], folds = preparation.assign(len(good))
         if folds is not None:
             file["fold"] = folds
@@ -67,7 +70,7 @@ def _survey(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, Fiel
 
 def _write_samples(
     file: Any,
-    sink: Sink,
+    output: ClosableFile,
     parts: Sequence[Path],
     fields: dict[str, Field],
     count: int,
@@ -93,7 +96,7 @@ def _write_samples(
         for name, array in arrays.items():
             file[name][start : start + length] = array
             digests[name].update(array.tobytes())
-        sink.check()  # stop at the first write error
+        output.check()  # stop at the first write error
         start += length
     return {name: digest.hexdigest() for name, digest in digests.items()}
 

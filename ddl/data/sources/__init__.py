@@ -95,8 +95,11 @@ def detect_format(path: Path) -> str:
             return name
     if not path.exists():
         raise _absent(path)
-    known = "; ".join(f"{name}: {entry.shape}" for name, entry in FORMATS.items())
-    raise ValueError(f"Received: {path}, which has no known format. Expected: {known}.")
+    what = "which has no known format"
+    if path.is_dir() and not any(path.iterdir()):
+        what = "which is an empty folder"
+    known = "; ".join(f"{name}: {entry.shape}" for name, entry in FORMATS.items() if entry.on_disk)
+    raise ValueError(f"Received: {path}, {what}. Expected: {known}.")
 
 
 def _absent(path: Path) -> ValueError:

@@ -24,7 +24,7 @@ from ddl.inference.trained_model import TrainedModel
 from ddl.training.data.compatibility import check_agreement
 from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Subject
-from ddl.training.objectives.losses import build_loss
+from ddl.training.objectives.losses import LOSSES, build_loss
 from ddl.training.objectives.metrics import build_metric
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation, mean_dice
 from ddl.training.steps.supervised import BadData
@@ -64,7 +64,7 @@ class _Inspector:
             )
         classes = self._predictor.classes
         self._samples: Source = as_samples(subject.source, plan, classes)
-        names = list(inspection.metric or plan.metric)
+        names = list(inspection.metrics_for(plan))
         check_agreement(plan, names, self._predictor.input_shape, classes)
         if inspection.confusion is not None and _MATRIX not in names:
             names.append(_MATRIX)
@@ -73,9 +73,8 @@ class _Inspector:
         self._all, self._single = (
             {name: build_metric(name, **options.get(name, {})) for name in names} for _ in range(2)
         )
-        self._loss = (
-            None if plan.loss == "batch_dice" else build_loss(plan.loss, **plan.loss_option)
-        )
+        has_loss = plan.loss in LOSSES and plan.loss != "batch_dice"
+        self._loss = build_loss(plan.loss, **plan.loss_option) if has_loss else None
         self._mean_loss = keras.metrics.Mean(name="loss")
         self._rows: list[dict[str, Any]] = []
         self._matrix: np.ndarray | None = None
@@ -94,7 +93,7 @@ class _Inspector:
         measured = {} if self._loss is None else {"loss": self._mean_loss}
         results = _reduced(measured | self._all)
         self._matrix = results.get(_MATRIX)
-        requested = (*(self._inspection.metric or self._subject.plan.metric), "loss")
+        requested = (*self._inspection.metrics_for(self._subject.plan), "loss")
         values = {name: value.tolist() for name, value in results.items() if name in requested}
         file = self._inspection.exported or self._subject.file
         return {"model": str(file), "samples": len(self._rows), **values}

@@ -42,7 +42,7 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
 
     Raises:
         ValueError: the model cannot be loaded or the folder cannot be written; raised on all ranks.
-        OneRankError: a bad picture (with on_error="stop") or a full disk; raised only on the rank that met it.
+        OneRankError: a bad picture (with on_error="stop") or a full disk; raised only on the rank where it occurred.
     """
     facts = prediction.facts() | {"model": on_root(model.digest)}
     with contextlib.ExitStack() as stack:

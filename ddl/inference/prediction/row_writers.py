@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ddl.closable_file import Sink
+from ddl.closable_file import ClosableFile
 
 SUFFIXES = {"png": ".png", "tiff": ".tif", "npy": ".npy", "hdf5": ".h5"}
 """Mask format -> file suffix."""
@@ -113,7 +113,7 @@ class Hdf5Writer:
         """Create the file."""
         import h5py
 
-        self._disk = Sink(path)
+        self._disk = ClosableFile(path)
         self._file: Any = h5py.File(self._disk, "w", libver=("earliest", "v108"))
 
     def create(

@@ -1,6 +1,6 @@
-"""The two statements of a scoring transaction: claim rows, then write their results.
+"""The two statements of a scoring transaction: lock rows, then write their results.
 
-A claimed row stays locked until the transaction commits its result. If the worker dies first, the lock is released.
+A row stays locked until the transaction commits its result. If the worker dies first, the lock is released.
 Other workers skip locked rows and later see them scored. So every row gets exactly one result.
 """
 
@@ -60,20 +60,20 @@ class UnscoredRows:
             "skip": sql.SQL("" if job.greenplum else "SKIP LOCKED"),
         }
 
-    def claim(self, limit: int) -> list[str]:
+    def lock(self, limit: int) -> list[str]:
         """Lock at most `limit` rows without results for this transaction, and return their ids."""
-        return self._claim("", limit=limit)
+        return self._lock("", limit=limit)
 
-    def claim_one(self, name: str) -> list[str]:
+    def lock_one(self, name: str) -> list[str]:
         """Lock one row; return its id, or an empty list if it has a result or another worker holds it."""
-        return self._claim("AND r.id = %(id)s::text::{id_type}", limit=1, id=name)
+        return self._lock("AND r.id = %(id)s::text::{id_type}", limit=1, id=name)
 
     def score(self, ids: list[str]) -> None:
-        """Score claimed rows and write their results."""
+        """Score locked rows and write their results."""
         self._run(_SCORE, ids=ids)
 
     def fail(self, name: str, error: str) -> None:
-        """Write an error instead of a result to a claimed row."""
+        """Write an error instead of a result to a locked row."""
         self._run(_FAIL, id=name, error=error)
 
     def any_left(self) -> bool:
@@ -81,7 +81,7 @@ class UnscoredRows:
         row = self._run(_ANY_LEFT).fetchone()
         return bool(row and row[0])
 
-    def _claim(self, which: str, **values: Any) -> list[str]:
+    def _lock(self, which: str, **values: Any) -> list[str]:
         rows = self._run(_CLAIM.replace("{which}", which), **values).fetchall()
         return [str(row[0]) for row in rows]
 

@@ -1,4 +1,4 @@
-"""A worker process: claims rows, lets the server score them, and commits; reconnects when the server goes away."""
+"""A worker process: locks rows, lets the server score them, and commits; reconnects when the server goes away."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ class Worker:
 
         Raises:
             psycopg.Error: an error that a retry would not fix.
-            ValueError: the server did not come back, or claiming rows repeatedly timed out.
+            ValueError: the server did not come back, or locking rows repeatedly timed out.
         """
         ids: list[str] = []
         connection = self._connected()
         try:
             with connection.transaction():
                 rows = UnscoredRows(connection, self._target)
-                ids.extend(self._claim(rows))
+                ids.extend(self._lock(rows))
                 if not ids:
                     left = rows.any_left()
                     self._timeouts = 0
@@ -99,13 +99,13 @@ class Worker:
         self._timeouts = 0
         return len(ids)
 
-    def _claim(self, rows: UnscoredRows) -> list[str]:
-        """Claim rows. Suspects are claimed one at a time, which shows which picture kills the backend."""
+    def _lock(self, rows: UnscoredRows) -> list[str]:
+        """Lock rows. Suspects are locked one at a time, which shows which picture kills the backend."""
         for name in list(self._crashes):
-            if ids := rows.claim_one(name):
+            if ids := rows.lock_one(name):
                 return ids
-            del self._crashes[name]  # another worker has claimed it
-        return rows.claim(self._target.job.batch_size)
+            del self._crashes[name]  # another worker has locked it
+        return rows.lock(self._target.job.batch_size)
 
     def _score(self, rows: UnscoredRows, ids: list[str]) -> None:
         if len(ids) == 1 and self._crashes[ids[0]] >= MAX_CRASHES:
@@ -118,7 +118,7 @@ class Worker:
             rows.score(ids)
 
     def _handle_timeout(self, ids: list[str], error: psycopg.Error) -> None:
-        """Handle a timeout: suspect the batch, or count timeouts of claiming rows and of writing an error."""
+        """Handle a timeout: suspect the batch, or count timeouts of locking rows and of writing an error."""
         is_given_up = len(ids) == 1 and self._crashes[ids[0]] >= MAX_CRASHES
         if ids and not is_given_up:
             self._crashes.update(dict.fromkeys(ids, MAX_CRASHES if len(ids) == 1 else 1))
@@ -167,7 +167,7 @@ def connect(database: Database, timeout_s: float) -> psycopg.Connection[Any]:
     """
     connection = database.connect(
         statement_timeout=max(1, round(timeout_s * 1000)) if timeout_s else 0,
-        # With "serializable" as default, workers that claim rows in parallel would fail with serialization errors.
+        # With "serializable" as default, workers that lock rows in parallel would fail with serialization errors.
         default_transaction_isolation="read committed",
     )
     connection.autocommit = True

@@ -21,7 +21,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ddl.closable_file import Sink
+from ddl.closable_file import ClosableFile
 from ddl.files import write_whole
 from ddl.training.checkpoint import keras_h5
 from ddl.training.checkpoint.keras_h5 import Layers, read_array, write_array
@@ -148,7 +148,9 @@ def _read_snapshot(path: Path) -> Snapshot:
 
 
 def _fill(partial: Path, snapshot: Snapshot) -> None:
-    with Sink(partial) as raw:  # HDF5 crashes the process when it closes a file on a full disk
+    with ClosableFile(
+        partial
+    ) as raw:  # HDF5 crashes the process when it closes a file on a full disk
         with h5py.File(raw, "w", userblock_size=BLOCK_BYTES) as file:
             keras_h5.write_model(
                 file, snapshot.architecture, snapshot.keras_version, snapshot.weights

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import h5py
 
+from ddl.data.preprocessing import NAME as PREPROCESSING
+from ddl.data.preprocessing import preprocessing_from_json
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
-from ddl.training.plan.plan import Plan, plan_from_dict
+from ddl.training.plan.plan import Plan
+from ddl.training.plan.stored_plan import plan_from_stored
 
 FINAL = "model.keras"
 
@@ -50,7 +53,8 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
         if path.name == FINAL:
             return Trained(find_model_file(path), read_plan(path.parent))
         alone = open_checkpoint(path)
-        return Trained(path, plan_from_dict(alone.facts["plan"]), alone)
+        target = alone.facts.get("preprocessing", {}).get("target", "")
+        return Trained(path, plan_from_stored(alone.facts["plan"], target), alone)
     plan = read_plan(path)
     if checkpoint == "final":
         if not (path / FINAL).exists():
@@ -73,7 +77,8 @@ def read_plan(run_dir: Path) -> Plan:
     """
     file = run_dir / "plan.json"
     try:
-        return plan_from_dict(json.loads(file.read_text(encoding="utf-8")))
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return plan_from_stored(values, _stored_target(run_dir))
     except OSError as error:
         raise ValueError(
             f"Received: {run_dir}, where plan.json cannot be read ({error.strerror}). Expected: a run directory."
@@ -83,6 +88,15 @@ def read_plan(run_dir: Path) -> Plan:
             f"Received: {file}, which is not a plan ({str(error).rstrip('.')}). Expected: the plan.json of a "
             "training run."
         ) from error
+
+
+def _stored_target(run_dir: Path) -> str:
+    """Return what the run's preprocessing says that the model predicts; "" if it is missing or damaged."""
+    try:
+        text = (run_dir / PREPROCESSING).read_text(encoding="utf-8")
+        return preprocessing_from_json(text).target
+    except (OSError, ValueError):
+        return ""
 
 
 def find_model_file(path: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ddl.builder_table import BuilderTable
 from ddl.data.batches.sample_cache import CACHES
 from ddl.data.order import ORDERS
 from ddl.distributed.learning_rate import RULES
@@ -85,16 +86,24 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         """Convert every option to its type, and refuse unknown ones."""
         converted: dict[str, Any] = {
             "metric_option": {
-                name: METRICS.check(name, **given) for name, given in self.metric_option.items()
+                name: self._check_options(METRICS, name, given)
+                for name, given in self.metric_option.items()
             },
             "augment": convert_values(self.augment, read_options(AUGMENTATION), "augmentation"),
         }
         for field, table in TABLES.items():
             given = getattr(self, f"{field}_option")
-            converted[f"{field}_option"] = table.check(getattr(self, field), **given)
+            name = getattr(self, field)
+            converted[f"{field}_option"] = self._check_options(table, name, given)
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self.augmentation()  # the constructor refuses options out of range
+
+    def _check_options(
+        self, table: BuilderTable, name: str, given: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return the options converted to their types."""
+        return table.check(name, **given)
 
     def _check_metrics(self) -> None:
         check_metric_names(self.metric)
@@ -148,13 +157,13 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                 raise ValueError(f"Received: {received}. Expected: {expected}.")
 
 
-def plan_from_dict(values: Mapping[str, Any]) -> Plan:
-    """Return the plan from the values of `Plan.to_dict`.
+def plan_from_dict(values: Mapping[str, Any], kind: type[Plan] = Plan) -> Plan:
+    """Return the plan, of a class of plans, from the values of `Plan.to_dict`.
 
     Raises:
         ValueError: an unknown or missing key, which the message names, or an invalid plan.
     """
-    known = {entry.name: entry for entry in dataclasses.fields(Plan)}
+    known = {entry.name: entry for entry in dataclasses.fields(kind)}
     if not isinstance(values, Mapping):
         raise ValueError(
             f"Received: {type(values).__name__} as a plan. Expected: an object with the plan's fields."
@@ -168,7 +177,7 @@ def plan_from_dict(values: Mapping[str, Any]) -> Plan:
         raise ValueError(
             "Received: a plan without run_dir. Expected: run_dir, the directory for the results."
         )
-    return Plan(**values)
+    return kind(**values)
 
 
 _NOT_NEGATIVE = Range(0)

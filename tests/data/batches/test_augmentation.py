@@ -157,7 +157,7 @@ def test_elastic_shifts_have_the_deviation_asked_for(smoothness: float) -> None:
             "crop_foreground=1.5 for augmentation. Expected: at least 0, at most 1",
         ),
         ({"elastic_smoothness_pixels": 0.0}, "Expected: above 0"),
-        ({"crop_size": (0, 5)}, r"crop_size=0 for augmentation. Expected: at least 1"),
+        ({"crop_size": (0, 5)}, r"crop_size=\(0, 5\) for augmentation. Expected: at least 1"),
         ({"crop_size": 0}, "crop_size=0 for augmentation. Expected: at least 1"),
         ({"crop_size": (5,)}, r"crop_size=\(5,\). Expected: one number, height and width, or"),
     ],

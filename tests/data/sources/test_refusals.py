@@ -30,7 +30,7 @@ PICTURES, MASKS = make.arrays()
 ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "absent": (lambda t: t / "none", {}, "which does not exist"),
     "absent, format named": (lambda t: t / "none.h5", {"format": "hdf5"}, "which does not exist"),
-    "empty folder": (lambda t: t, {}, "which has no known format. Expected: synthetic: no file; "),
+    "empty folder": (lambda t: t, {}, "which is an empty folder. Expected: hdf5: NAME.h5; npz: "),
     "empty folder as pairs": (lambda t: t, {"format": "pairs"}, "which has no pictures"),
     "unknown format": (
         lambda t: t,
@@ -63,7 +63,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "pairs: bad size": (
         make.pairs,
         {"image_size": (0, 5)},
-        "image_size=0 for pictures. Expected: at least 1",
+        "image_size=(0, 5) for pictures. Expected: at least 1",
     ),
     "folders: no masks": (
         lambda t: make.folders(t / "a") and (t / "a" / "masks").rename(t / "b") and t / "a",

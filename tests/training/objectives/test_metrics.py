@@ -130,7 +130,7 @@ def test_a_spacing_stretches_the_distance() -> None:
     expected = np.mean([hausdorff(*sample[0], spacing) for sample in foregrounds(truth, found)])
     assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
     with pytest.raises(
-        ValueError, match=r"spacing=0.0 for metric hausdorff_95. Expected: above 0."
+        ValueError, match=r"spacing=\(0.0,\) for metric hausdorff_95. Expected: above 0."
     ):
         build_metric("hausdorff_95", spacing=(0.0,))
     with pytest.raises(ValueError, match="one spacing, or one per axis"):
