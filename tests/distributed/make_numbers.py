@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def bare(line: str) -> str:
     """Return a line of the page without the figures that differ between processors."""
-    line = re.sub(r"(float\w+: )\S+?e-\d\d", r"\1#", line)
+    line = re.sub(r"(float\w+: )\S+?e[+-]\d\d", r"\1#", line)
     return re.sub(r"\| \d\.\de[+-]\d\d \(.*\) \|$", "| # |", line)
 
 

@@ -34,6 +34,6 @@ def test_the_page_is_what_the_code_gives() -> None:
 
 def figures(line: str) -> list[tuple[float, float]]:
     """Return the differences that a line shows, each with its bound."""
-    found = re.findall(r"float\w+: (\S+?e-\d\d)", line)
+    found = re.findall(r"float\w+: (\S+?e[+-]\d\d)", line)
     bounds = line.split("|")[-2].split("<br>") if found else []
     return [(float(a), float(b)) for a, b in zip(found, bounds, strict=True)]
