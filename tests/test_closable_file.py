@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -12,6 +9,7 @@ import numpy as np
 import pytest
 
 from ddl.closable_file import ClosableFile
+from tests.small_files import limited_files
 
 
 def test_what_is_written_is_there(tmp_path: Path) -> None:
@@ -24,21 +22,10 @@ def test_what_is_written_is_there(tmp_path: Path) -> None:
         assert np.array_equal(file["a"][()], values)
 
 
-@contextmanager
-def small_disk(room: int) -> Iterator[None]:
-    """Limit the size of a file: the system then refuses what is beyond, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("room", [0, 100, 5_000, 60_000])
 def test_a_full_disk_is_reported_after_hdf5_has_closed(tmp_path: Path, room: int) -> None:
     output = ClosableFile(tmp_path / "a.h5")
-    with small_disk(room), h5py.File(output, "w") as file:
+    with limited_files(room), h5py.File(output, "w") as file:
         dataset = file.create_dataset("a", (100, 1000), "u1", chunks=(1, 1000), fletcher32=True)
         for row in range(100):
             dataset[row] = row
@@ -50,7 +37,7 @@ def test_a_full_disk_is_reported_after_hdf5_has_closed(tmp_path: Path, room: int
 
 def test_the_disk_s_error_goes_before_what_hdf5_makes_of_it(tmp_path: Path) -> None:
     def write_and_stumble() -> None:
-        with small_disk(0), ClosableFile(tmp_path / "a.h5") as output:
+        with limited_files(0), ClosableFile(tmp_path / "a.h5") as output:
             output.write(b"x")
             raise OSError(
                 "Can't synchronously write data (address of object past end of allocation)"

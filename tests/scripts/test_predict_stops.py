@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from tests.inference.models import make_pictures, make_run
 from tests.launch import REPOSITORY
 from tests.scripts.in_process import Outcome, call
 from tests.scripts.test_predict import read_all
+from tests.small_files import limited_files
 
 PREDICT = REPOSITORY / "scripts/predict.py"
 SIZES = [(40 + n % 3, 40) for n in range(40)]
@@ -55,17 +53,6 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path: Path, run_dir: Path, pict
 LIMIT_BYTES = 1500
 
 
-@contextlib.contextmanager
-def limited_files() -> Iterator[None]:
-    """Refuse writes beyond 1500 bytes of a file, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.fixture
 def few(tmp_path: Path, pictures: Path) -> Path:
     """Return a list of three pictures."""
@@ -91,7 +78,7 @@ def test_a_full_disk_is_one_line_and_leaves_whole_files(
 ) -> None:
     folder = tmp_path / "out"
     flags = (run_dir, few, folder, "--format", form, "--probabilities", "true")
-    with limited_files():
+    with limited_files(LIMIT_BYTES):
         full = call("predict", *flags)
     check_full(full, folder)
     assert call("predict", *flags).status == 0
@@ -100,7 +87,7 @@ def test_a_full_disk_is_one_line_and_leaves_whole_files(
 
 @pytest.mark.proof
 def test_a_full_disk_is_one_line_of_a_process(tmp_path: Path, run_dir: Path, few: Path) -> None:
-    with limited_files():
+    with limited_files(LIMIT_BYTES):
         done = subprocess.run(
             [sys.executable, PREDICT, run_dir, few, tmp_path / "out", "--probabilities", "true"],
             capture_output=True,

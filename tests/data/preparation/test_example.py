@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.preparation.example import Example, write_example
 from ddl.data.sources import open_source
+from tests.small_files import limited_files
 
 
 def test_the_example_opens_as_pictures_and_masks(tmp_path: Path) -> None:
@@ -25,15 +25,9 @@ def test_the_example_opens_as_pictures_and_masks(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
-        with pytest.raises(
-            ValueError, match=r"cannot be written .*Expected: a disk with enough space"
-        ):
-            write_example(Example(tmp_path / "example", count=3, size=64))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    message = r"cannot be written .*Expected: a disk with enough space"
+    with limited_files(500), pytest.raises(ValueError, match=message):
+        write_example(Example(tmp_path / "example", count=3, size=64))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from ddl.training.checkpoint.checkpoint_file import (
 from ddl.training.checkpoint.snapshot import restore_snapshot, take_snapshot
 from tests.models.plain import predict_by_name
 from tests.ranks import call_plain_keras
+from tests.small_files import limited_files
 from tests.training.checkpoint.snapshots import assert_equal, make_snapshot
 
 
@@ -108,13 +108,8 @@ def test_a_newer_format_is_named(path: Path) -> None:
 
 @pytest.mark.parametrize("room", [0, 600, 30_000, 799_000])
 def test_a_full_disk_leaves_nothing_behind_but_what_was_there(path: Path, room: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:  # a file may not grow beyond this, which HDF5 meets as it does a full disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-        with pytest.raises(OSError, match="File too large"):
-            write_checkpoint(path, make_snapshot(count=50_000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with limited_files(room), pytest.raises(OSError, match="File too large"):
+        write_checkpoint(path, make_snapshot(count=50_000))
     assert [other.name for other in path.parent.iterdir()] == [path.name]
     assert_equal(open_checkpoint(path).read(), make_snapshot())
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ddl.training.record.run_dir import check_run_dir, claim_run_dir, open_log, spare_training
+from tests.small_files import limited_files
 
 logger = logging.getLogger("ddl")
 
@@ -114,17 +113,9 @@ def test_warnings_reach_people_who_set_up_no_logging(tmp_path: Path) -> None:
 def test_a_full_disk_ends_the_log_with_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        with open_log(tmp_path):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-            logger.info("one")
-            logger.info("two")
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with open_log(tmp_path), limited_files(0):
+        logger.info("one")
+        logger.info("two")
     assert capsys.readouterr().err == (
         f"Could not write {tmp_path}/log.txt: File too large. Training continues without the log.\n"
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from ddl.training.record.curves import draw_curves
 from ddl.training.record.tensorboard import EventWriter
+from tests.small_files import limited_files
 
 
 def read_events(path: Path) -> list[Any]:
@@ -67,15 +66,8 @@ def test_each_start_has_a_file_of_its_own(tmp_path: Path) -> None:
 def test_a_disk_that_fails_raises_an_oserror_and_the_next_write_goes_on(tmp_path: Path) -> None:
     """An OSError is what the loop makes a warning of."""
     writer = EventWriter(tmp_path)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-        with pytest.raises(OSError, match="File too large"):
-            writer.write_epoch({"epoch": 1, "loss": 1.0})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with limited_files(0), pytest.raises(OSError, match="File too large"):
+        writer.write_epoch({"epoch": 1, "loss": 1.0})
     writer.write_epoch({"epoch": 2, "loss": 1.0})
     writer.close()
     assert [event.step for event in read_events(max(tmp_path.iterdir()))] == [0, 2, 2]
