@@ -30,7 +30,7 @@ import psutil
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-LAUNCHERS = ("mpirun", "horovodrun-mpi", "horovodrun-gloo", "none")
+LAUNCHERS = ("mpirun", "horovodrun", "horovodrun-mpi", "horovodrun-gloo", "none")
 
 _MARK = "DDL_TEST_LAUNCH"  # every process of a launch inherits it, so that none can hide
 _LINGER_S = 3.0  # ranks may end a little after their launcher
@@ -73,6 +73,7 @@ class Job:
         ranks: int,
         launcher: str = "mpirun",
         env: Mapping[str, str] | None = None,
+        folder: Path = REPOSITORY,
     ) -> None:
         """Start it; the arguments are those of `run_ranks`."""
         single = isinstance(script_or_args, str | Path)
@@ -87,7 +88,7 @@ class Job:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            cwd=REPOSITORY,
+            cwd=folder,
             env=_environment(self._mark, env),
             start_new_session=True,
         )
@@ -150,17 +151,20 @@ def run_ranks(
     launcher: str = "mpirun",
     timeout_s: float = 120.0,
     env: Mapping[str, str] | None = None,
+    folder: Path = REPOSITORY,
 ) -> Result:
     """Run a Python program on `ranks` ranks of this machine as a `Job`, and return how it ended.
 
     Args:
         script_or_args: a script, or what follows `python`: `["-m", "tests.ranks.rank", folder]`.
         ranks: how many; more than there are cores is fine.
-        launcher: "mpirun", "horovodrun-mpi", "horovodrun-gloo", or "none" for a plain process (one rank).
+        launcher: "mpirun", "horovodrun" (as a user types it, without a flag), "horovodrun-mpi", "horovodrun-gloo", or
+            "none" for a plain process (one rank).
         timeout_s: after this long every process of the launch is killed.
         env: variables on top of this process's own.
+        folder: the working directory.
     """
-    return Job(script_or_args, ranks, launcher, env).wait(timeout_s)
+    return Job(script_or_args, ranks, launcher, env, folder).wait(timeout_s)
 
 
 def find_program(name: str) -> str | None:
@@ -211,6 +215,8 @@ def _launch_command(launcher: str, ranks: int) -> list[str]:
         flags = ["--bind-to", "none", *(["--oversubscribe"] if oversubscribe else [])]
         return [find_program("mpirun") or "mpirun", "-np", str(ranks), *flags]
     horovodrun = [find_program("horovodrun") or "horovodrun", "-np", str(ranks)]
+    if launcher == "horovodrun":
+        return horovodrun
     if launcher == "horovodrun-gloo":
         return [*horovodrun, "--gloo"]
     return [*horovodrun, "--mpi", *(["--mpi-args=--oversubscribe"] if oversubscribe else [])]

@@ -12,6 +12,7 @@ import keras
 
 from ddl.distributed import runtime
 from ddl.distributed.gradients import step_share
+from ddl.distributed.keras_patches import step_logs
 from ddl.distributed.state import model_state, reduced_metrics
 from ddl.distributed.state.moving_statistics import average_moving_statistics
 
@@ -81,16 +82,26 @@ class AverageMovingStatistics(keras.callbacks.Callback):
 class ReduceMetrics(keras.callbacks.Callback):
     """Report losses and metrics over the samples of all ranks, in `fit` and in `evaluate`.
 
-    Progress within an epoch shows this rank's values. The values at the end of an epoch are global, in any order of
-    callbacks.
+    It holds for Keras's steps and for your own `train_step` and `test_step`: the result of a metric is that over all
+    samples, and any other value that a step returns is averaged over the ranks. Progress within an epoch shows this
+    rank's values. The values at the end of an epoch are global, in any order of callbacks.
+
+    Where a callback stops `fit` on one rank, all ranks stop.
+
+    Raises:
+        ValueError: your own step returns a value computed from a metric's result, such as its square root.
     """
+
+    stops_together = True
 
     def __init__(self) -> None:
         super().__init__()
         self._training = False
+        self._kind = "train"
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._training = True
+        self._kind = "train"
         self._install()
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -98,14 +109,16 @@ class ReduceMetrics(keras.callbacks.Callback):
         self._remove()
 
     def on_test_begin(self, logs: Any = None) -> None:
+        self._kind = "test"
         self._install()
 
     def on_test_end(self, logs: Any = None) -> None:
+        self._kind = "train"
         if not self._training:
             self._remove()
 
     def _install(self) -> None:
-        """Replace `get_metrics_result`, which Keras calls at the end of an epoch and inside every traced step."""
+        """Replace the methods that Keras calls at the end of an epoch; the first one also inside every traced step."""
         import tensorflow as tf
 
         model = self.model
@@ -116,10 +129,18 @@ class ReduceMetrics(keras.callbacks.Callback):
                 return local
             return reduced_metrics.reduced_results(model)
 
+        def results_or_logs(logs: Any) -> Any:
+            found = type(model)._get_metrics_result_or_logs(model, logs)
+            if runtime.size() == 1 or found is not logs:
+                return found
+            return step_logs.reduced_logs(model, logs, self._kind)
+
         object.__setattr__(model, "get_metrics_result", results)
+        object.__setattr__(model, "_get_metrics_result_or_logs", results_or_logs)
 
     def _remove(self) -> None:
-        self.model.__dict__.pop("get_metrics_result", None)
+        for name in ("get_metrics_result", "_get_metrics_result_or_logs"):
+            self.model.__dict__.pop(name, None)
 
 
 class CheckDesync(keras.callbacks.Callback):

@@ -137,12 +137,11 @@ def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
         return
     plan = run.plan
     if run.is_over:
-        logger.info(
-            "%d of %d epochs are complete. To train on, raise %s.",
-            len(run.history),
-            plan.epochs,
-            "--epochs" if len(run.history) >= plan.epochs else "--early-stopping-patience",
-        )
+        done = len(run.history)
+        remedy = f"use --resume {done}, which trains ten more, or raise --epochs"
+        if done < plan.epochs:
+            remedy = "raise --early-stopping-patience"
+        logger.info("%d of %d epochs are complete. To train on, %s.", done, plan.epochs, remedy)
         return
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",

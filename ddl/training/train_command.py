@@ -8,19 +8,23 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import ddl.distributed as dist
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
+from ddl.distributed.on_ranks import on_all
 from ddl.distributed.timing.timeline import prepare_timeline
-from ddl.flags import BAD_INPUT, Parser, add_flags, complain
+from ddl.flags import BAD_INPUT, Parser, add_flags, complain, given_flags
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.find_trained import find_model_file
 from ddl.training.checkpoint.resume import find_start
+from ddl.training.checkpoint.resumed_plan import resumed_values, train_ten_more
 from ddl.training.data.training_data import TrainingData, open_data
 from ddl.training.plan.fields import SECTIONS
-from ddl.training.plan.plan import NAMES, Plan
+from ddl.training.plan.plan import NAMES, Plan, plan_from_dict
 from ddl.training.plan.plan_flags import plan_from_flags
 from ddl.training.record.run_dir import check_run_dir
 from ddl.training.run import Diverged, Interrupted, Unsaved
@@ -31,6 +35,10 @@ DIVERGED = 4
 REQUEUE = 75
 """EX_TEMPFAIL of sysexits.h: start the same command again with --resume auto."""
 AT_ONCE = 130
+
+Opener = Callable[[Plan], TrainingData]
+
+logger = logging.getLogger("ddl")
 
 OPEN_DATA_FIELDS = (
     *("data", "data_option", "validation_data", "validation_part", "fold"),
@@ -50,8 +58,8 @@ def training_parser(
         defaults: the script's own defaults of plan fields.
         without: plan fields that the script does not read and has no flags for, such as `OPEN_DATA_FIELDS`.
     """
-    parser = Parser(name, doc, "--run-dir PATH [flags]")
-    add_flags(parser, SECTIONS, defaults, NAMES, without)
+    parser = Parser(name, doc, "[flags]")
+    add_flags(parser, SECTIONS, {"run_dir": default_run_dir(name), **defaults}, NAMES, without)
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -60,11 +68,16 @@ def training_parser(
     return parser
 
 
+def default_run_dir(script: str) -> Path:
+    """Return the run directory of a script that is given none: $RUN_DIR, or runs/unet for train_unet."""
+    return Path(os.environ.get("RUN_DIR") or Path("runs", script.removeprefix("train_")))
+
+
 def train_from_flags(
     parser: Parser,
     argv: list[str] | None,
     defaults: Mapping[str, Any],
-    opener: Callable[[Plan], TrainingData] = open_data,
+    opener: Opener = open_data,
 ) -> int:
     """Parse, validate and train; return the exit status, or exit the process with it.
 
@@ -81,38 +94,59 @@ def train_from_flags(
     """
     arguments = vars(parser.parse_args(argv))
     dry_run = arguments.pop("dry_run")
+    given = given_flags(arguments)
+    defaults = {"run_dir": default_run_dir(parser.name), **defaults}
+    # With --resume, only rank 0 reads the run's folder, which other machines may not see.
+    waits = "resume" in given and placement().rank != 0
+    order: Order | None = None
     with StopRequest() as stop:  # early, so that no signal interrupts the import of TensorFlow
         try:
-            with naming_files():
-                plan = plan_from_flags(arguments, defaults)
-                checkpoint, data = _check(plan, opener)
+            if not waits:
+                with naming_files():
+                    order = _check(given, defaults, opener)
             if dry_run:
-                sys.stdout.write(plan.to_json())
+                sys.stdout.write(order.plan.to_json() if order else "")
                 return 0
-            _join(plan)
+            _join(given)
         except ValueError as error:
             return complain(parser.name, error, lambda: stop.signal)
         except KeyboardInterrupt as end:
             _end(parser.name, end)
-        return _train(parser.name, plan, data, stop, checkpoint)
+        return _train(parser.name, order, "resume" in given, opener, stop)
 
 
-def _check(
-    plan: Plan, opener: Callable[[Plan], TrainingData]
-) -> tuple[Checkpoint | None, TrainingData]:
-    """Return the checkpoint to resume from (on rank 0 only) and the opened data. TensorFlow is not loaded yet."""
-    checkpoint = None
-    if placement().rank == 0:
-        check_run_dir(plan.run_dir, resume=plan.resume is not None)
-        if plan.init_weights is not None:
-            find_model_file(plan.init_weights)
-        checkpoint = find_start(plan)
-    return checkpoint, opener(plan)
+@dataclass(frozen=True)
+class Order:
+    """A checked plan and its opened data."""
+
+    plan: Plan
+    data: TrainingData
+    checkpoint: Checkpoint | None = None  # to resume from; on rank 0 only
+    note: str = ""  # what the plan has that nobody asked for
 
 
-def _join(plan: Plan) -> None:
+def _check(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: Opener) -> Order:
+    """Return the plan that flags describe, checked, and its opened data. TensorFlow is not loaded yet."""
+    if "resume" in given:
+        run_dir = given.get("run_dir", defaults["run_dir"])
+        defaults = {**defaults, **resumed_values(run_dir, given["resume"], given)}
+    plan = plan_from_flags(given, defaults)
+    if placement().rank != 0:
+        return Order(plan, opener(plan))
+    check_run_dir(plan.run_dir, resume=plan.resume is not None)
+    start = find_start(plan)
+    if start is None and plan.init_weights is not None:
+        find_model_file(plan.init_weights)
+    note = ""
+    if "epochs" not in given and (longer := train_ten_more(plan, start)) != plan:
+        note = f"All {plan.epochs} epochs are complete. The run trains to epoch {longer.epochs}."
+        plan = longer
+    return Order(plan, opener(plan), start, note)
+
+
+def _join(given: Mapping[str, Any]) -> None:
     """Initialize Horovod and import TensorFlow, which takes seconds."""
-    if plan.profile:
+    if given.get("profile"):
         prepare_timeline()
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     dist.init()
@@ -122,9 +156,7 @@ def _join(plan: Plan) -> None:
         import ddl.training.loop  # noqa: F401
 
 
-def _train(
-    name: str, plan: Plan, data: TrainingData, stop: StopRequest, checkpoint: Checkpoint | None
-) -> int:
+def _train(name: str, order: Order | None, resumes: bool, opener: Opener, stop: StopRequest) -> int:
     from ddl.distributed.watch.failure import give_up
     from ddl.training.loop import train_prepared
     from ddl.training.run_setup import Setup, set_up
@@ -132,7 +164,12 @@ def _train(
 
     setup: Setup | None = None
     try:
-        setup = set_up(plan, data, stop, lambda _: checkpoint)
+        if order is None or resumes:
+            order = _share(order, opener)
+        checkpoint = order.checkpoint
+        if order.note:
+            logger.info("%s", order.note)
+        setup = set_up(order.plan, order.data, stop, lambda _: checkpoint)
         train_prepared(setup)
     except BadData as error:
         give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)
@@ -143,6 +180,18 @@ def _train(
     except (Interrupted, Diverged, Unsaved, KeyboardInterrupt) as end:
         _end(name, end)
     return 0
+
+
+def _share(order: Order | None, opener: Opener) -> Order:
+    """Return rank 0's order there; on other ranks rank 0's plan and the data opened by it. All ranks must call it."""
+    values = dist.broadcast(order and order.plan.to_dict())
+
+    def open_by_plan() -> Order:
+        plan = plan_from_dict(values)
+        with naming_files():
+            return Order(plan, opener(plan))
+
+    return on_all(lambda: order or open_by_plan())
 
 
 def _end(name: str, end: BaseException) -> NoReturn:

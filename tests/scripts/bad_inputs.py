@@ -23,7 +23,6 @@ from tests.scripts.in_process import Outcome, call
 from tests.scripts.spoiled import Row
 
 EARLY = [
-    Row("train_unet", "The following arguments are required: --run-dir"),
     *(Row(UNET + flags, message) for flags, message in TRAIN_UNET.items()),
     *(Row(RESNET + flags, message) for flags, message in TRAIN_RESNET.items()),
     *DATA,

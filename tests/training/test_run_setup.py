@@ -25,7 +25,10 @@ def plan(folder: Path, **fields: Any) -> Plan:
 @pytest.mark.parametrize(
     ("fields", "remedy"),
     [
-        ({"epochs": 1}, "1 of 1 epochs are complete. To train on, raise --epochs."),
+        (
+            {"epochs": 1},
+            "1 of 1 epochs are complete. To train on, use --resume 1, which trains ten more, or raise --epochs.",
+        ),
         (
             {"epochs": 9, "early_stopping_patience": 1, "early_stopping_min_delta": 9.0},
             "2 of 9 epochs are complete. To train on, raise --early-stopping-patience.",

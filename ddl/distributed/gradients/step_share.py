@@ -96,6 +96,13 @@ def step_samples(count: Any) -> Iterator[StepShare]:
         _current.pop()
 
 
+def sample_count(data: Any) -> int | tf.Tensor:
+    """Return the number of samples in a step's data: a number if it is known at tracing."""
+    leaf = next(leaf for leaf in tf.nest.flatten(data) if leaf is not None)
+    known = leaf.shape[0]
+    return known if known else tf.shape(leaf)[0]
+
+
 def weighed(tensor: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """Return `tensor * share`, and 0 where the share is 0, even if the tensor is NaN or infinite."""
     return tf.math.multiply_no_nan(tensor, tf.cast(share, tensor.dtype))

@@ -22,7 +22,7 @@ from typing import Any
 import keras
 
 from ddl.distributed import runtime
-from ddl.distributed.keras_patches import batch_norm, jit, uneven_batches
+from ddl.distributed.keras_patches import agreed_stop, batch_norm, jit, step_logs, uneven_batches
 from ddl.distributed.keras_patches.optimizer import (
     from_horovod,
     is_distributed,
@@ -45,6 +45,7 @@ def install() -> None:
         return
     _installed = True
     batch_norm.install()
+    agreed_stop.install()
     _wrap(keras.Model, "make_train_function", _before_training)
     _wrap(keras.Model, "make_test_function", _before_testing)
     _wrap(keras.optimizers.LossScaleOptimizer, "apply", _before_scaled_apply)
@@ -172,6 +173,7 @@ def _set_step(
     model: keras.Model, name: str, original: Callable[[Any], Any], *, train: bool
 ) -> None:
     wrapped = uneven_batches.wrapped(model, original, train=train)
+    wrapped = step_logs.noted(model, wrapped, "train" if train else "test")
     wrapped._ddl_original = _original_step(model, name)  # type: ignore[attr-defined]
     object.__setattr__(model, name, wrapped)
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddl.distributed.gradients.step_share import even, step_samples, taking
+from ddl.distributed.gradients.step_share import even, sample_count, step_samples, taking
 from ddl.distributed.state.moving_statistics import local_layers
 
 
@@ -25,7 +25,7 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
             return shared_step(data)
 
     def shared_step(data: Any) -> Any:
-        count = _sample_count(data)
+        count = sample_count(data)
         asks = train and not even
         if isinstance(count, int):  # known at tracing, so this rank has samples
             with step_samples(count) if asks else contextlib.nullcontext():
@@ -59,12 +59,6 @@ def build_metrics(model: keras.Model, data: Any) -> None:
     if any(part is not None and not part.built for part in parts):
         with tf.init_scope():
             model._symbolic_build(data_batch=data)
-
-
-def _sample_count(data: Any) -> int | tf.Tensor:
-    leaf = next(leaf for leaf in keras.tree.flatten(data) if leaf is not None)
-    known = leaf.shape[0]
-    return known if known else tf.shape(leaf)[0]
 
 
 def _pad_if_empty(leaf: Any, count: tf.Tensor) -> Any:

@@ -7,6 +7,8 @@ sizes therefore get the right weight.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -18,12 +20,19 @@ from ddl.distributed.state.variables import assign, flat, split_like
 
 def reduced_results(model: keras.Model) -> dict[str, Any]:
     """Return `model.get_metrics_result()` as if one process had seen all samples. All ranks must call it."""
+    with reduced_state(model):
+        results: dict[str, Any] = type(model).get_metrics_result(model)
+        return {name: keras.ops.convert_to_numpy(value) for name, value in results.items()}
+
+
+@contextlib.contextmanager
+def reduced_state(model: keras.Model) -> Iterator[None]:
+    """Give the model's metrics the state over all ranks inside the block. All ranks must enter it."""
     variables = list(model.metrics_variables)
     kept = [variable.numpy() for variable in variables]
     assign(variables, reduced_values(variables))
     try:
-        results: dict[str, Any] = type(model).get_metrics_result(model)
-        return {name: keras.ops.convert_to_numpy(value) for name, value in results.items()}
+        yield
     finally:
         assign(variables, kept)
 

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,22 @@ def open_checkpoint(path: Path) -> Checkpoint:
     check_checkpoint(path)
     with h5py.File(path, "r") as file:
         return Checkpoint(path, _read_facts(file), identity)
+
+
+def peek_plan(path: Path) -> Mapping[str, Any] | None:
+    """Return the plan in a checkpoint without verifying the file; None where there is none."""
+    try:
+        with h5py.File(path, "r") as file:
+            plan = _read_facts(file)["plan"]
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ):  # `open_checkpoint` reports the reason
+        return None
+    return plan if isinstance(plan, Mapping) else None
 
 
 def check_checkpoint(path: Path) -> None:

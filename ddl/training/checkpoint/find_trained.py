@@ -17,6 +17,7 @@ from ddl.training.plan.plan import Plan
 from ddl.training.plan.stored_plan import plan_from_stored
 
 FINAL = "model.keras"
+PLAN_NAME = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def read_plan(run_dir: Path) -> Plan:
     Raises:
         ValueError: the folder has none.
     """
-    file = run_dir / "plan.json"
+    file = run_dir / PLAN_NAME
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         return plan_from_stored(values, _stored_target(run_dir))

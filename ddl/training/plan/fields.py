@@ -105,8 +105,10 @@ class RunPlan:
     """Run.
 
     Attributes:
-        run_dir: directory for all outputs of this run; must not contain another run unless `resume` is given.
-        epochs: total number of epochs, including those before a resume.
+        run_dir: directory for all outputs of this run; must not contain another run unless `resume` is given. Scripts
+            take the environment variable RUN_DIR where the flag is missing.
+        epochs: total number of epochs, including those before a resume; with `resume` alone the number that the run
+            has planned, and ten more where these are complete.
         per_rank_batch_size: batch size per rank; the global batch size is N times this on N ranks.
         steps_per_execution: steps per compiled TensorFlow call; 0 chooses it from the measured step time. The trained
             weights are bit-identical either way.
@@ -145,7 +147,8 @@ class CheckpointPlan:
 
     Attributes:
         resume: resume from the end of an epoch, such as 40; from the newest good checkpoint, or start fresh if there is
-            none ("auto"); from the "best" checkpoint; or from a checkpoint file or another run directory.
+            none ("auto"); from the "best" checkpoint; or from a checkpoint file or another run directory. Everything
+            that no flag sets is taken from the plan of that run.
         checkpoint_every_epochs: epochs between checkpoints; 0 disables them.
         checkpoint_every_min: minutes between checkpoints within an epoch; 0 disables them.
         keep_last: number of newest checkpoints to keep.
