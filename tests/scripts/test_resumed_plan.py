@@ -102,7 +102,8 @@ def test_resume_takes_everything_from_the_plan_of_the_run(trained: Path) -> None
     stored = json.loads((trained / "runs/unet/plan.json").read_text())
     assert resumed(trained, ["1"]) == {**stored, "resume": "1"}
     assert resumed(trained, ["auto"]) == {**stored, "resume": "auto"}
-    assert resumed(trained, ["best"]) | {"epochs": 2} == {**stored, "resume": "best"}
+    best = resumed(trained, ["best"])  # the last epoch: ten more
+    assert best == {**stored, "resume": "best", "epochs": 12, "schedule_epochs": 2}
 
 
 def test_a_flag_wins_over_the_plan_of_the_run(trained: Path) -> None:

@@ -87,7 +87,7 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
     if model.train_function is not None and not force:
         return
     if not getattr(model, "_ddl_reduces_itself", False):
-        _check_compiled(model.optimizer)
+        _check_compiled(model.optimizer, is_used=type(model).train_step is keras.Model.train_step)
         _check_losses(model)
     lift_loss_scale(model.optimizer)
     original = _original_step(model, "train_step")
@@ -100,8 +100,13 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
         model_state.broadcast_state(model)
 
 
-def _check_compiled(optimizer: Any) -> None:
+def _check_compiled(optimizer: Any, is_used: bool) -> None:
     """Check that the compiled optimizer averages gradients over ranks.
+
+    Args:
+        optimizer: of a compiled model.
+        is_used: whether Keras's own train_step uses it. A train_step of the user's own may have other optimizers, as in
+            Keras's guide of GANs; `_check_applied` checks those that it uses.
 
     Raises:
         ValueError: if it does not.
@@ -115,6 +120,8 @@ def _check_compiled(optimizer: Any) -> None:
             f"Received: a model compiled with Horovod's own Keras wrapper of {name}, which never reduces gradients "
             "under Keras 3. Expected: ddl.distributed.DistributedOptimizer(optimizer) around the plain Keras optimizer."
         )
+    if not is_used:
+        return
     raise ValueError(
         f"Received: a model compiled with a plain {name} on {runtime.size()} ranks: each rank would train its own "
         f"model. Expected: model.compile(ddl.distributed.DistributedOptimizer({name}(...)), ...), or, to keep a loaded "

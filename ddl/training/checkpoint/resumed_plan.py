@@ -32,7 +32,7 @@ def resumed_values(run_dir: Path, resume: str, given: Mapping[str, Any]) -> dict
     names = [field.name for field in dataclasses.fields(Plan) if field.name not in _NOT_TAKEN]
     values = {name: getattr(stored, name) for name in names}
     for name in names:
-        is_other = name != "data" and given.get(name, values[name]) != values[name]
+        is_other = name != "data" and given.get(name, values.get(name)) != values.get(name)
         if is_other and f"{name}_option" not in given:
             values.pop(f"{name}_option", None)
     return values
