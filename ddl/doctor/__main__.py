@@ -8,6 +8,9 @@ The exit status is 0 if training works, 1 if not. Every failed check prints what
 
 from __future__ import annotations
 
+import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
+
+# isort: split
 import argparse
 import json
 import sys
