@@ -25,10 +25,10 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         if is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
     with (
-        tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as folder,
-        hold_lock(Path(folder, _LOCK)),
+        tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as scratch,
+        hold_lock(Path(scratch, _LOCK)),
     ):
-        yield Path(folder)
+        yield Path(scratch)
 
 
 def is_abandoned(folder: Path) -> bool:
