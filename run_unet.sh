@@ -111,7 +111,7 @@ launch+=(-x HOROVOD_FUSION_THRESHOLD -x PATH)
 if [[ -n "${HOSTS:-}" ]]; then launch+=(-H "$HOSTS"); else launch+=(-H "localhost:$ranks"); fi
 read -ra extra <<< "${MPI_FLAGS:-}"
 
-echo "run_unet: $ranks rank(s) on ${HOSTS:-this machine}; results in $run_dir"
+echo "run_unet: $ranks rank(s) on ${HOSTS:-this machine}"
 # shellcheck disable=SC2317 # called by the trap
 stop() { # first signal: save a checkpoint and stop; second signal: end the job at once
     kill -USR1 "$job"
@@ -134,7 +134,7 @@ while true; do # a signal interrupts the wait
 done
 wait "$logger" 2> /dev/null
 case "$status" in
-    0) echo "run_unet: done; curves.png and samples.png in $run_dir show the result" ;;
+    0) echo "run_unet: done; curves.png and samples.png beside the model show the result" ;;
     75) echo "run_unet: stopped with a checkpoint; resume with --resume auto" >&2 ;;
     *)
         kept="$run_dir/job.log"

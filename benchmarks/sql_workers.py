@@ -18,6 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
+
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 WARM_SHARE = 0.2
 

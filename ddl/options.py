@@ -37,7 +37,7 @@ class Option:
 
 REQUIRED = "required"
 """The default of an option without one."""
-_BOOLS = {
+BOOLS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
@@ -282,7 +282,7 @@ def _parse_path(text: str) -> Path:
 _SCALARS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
-    "bool": lambda text: _BOOLS[text.lower()],
+    "bool": lambda text: BOOLS[text.lower()],
     "str": str,
     "Path": _parse_path,
 }

@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.flags import Parser, add_flags
 from ddl.inference.inspection.inspection import Inspection
 from ddl.inference.predict_command import evaluate_from_flags

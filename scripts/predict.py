@@ -1,7 +1,7 @@
 """Predict masks or labels of pictures and volumes of any size with a trained model.
 
     horovodrun -np 2 python scripts/predict.py runs/cells pictures/ results/ \\
-        --tile 512 --overlay true
+        --tile 512 --overlay
 
 Pictures are preprocessed as in training. Masks have the pictures' own sizes; labels are written to one table,
 predictions.csv. After an interruption, run the same command again to continue where it stopped.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.flags import Parser, add_flags
 from ddl.inference.predict_command import predict_from_flags
 from ddl.inference.prediction.prediction import Prediction

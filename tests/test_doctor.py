@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from ddl.doctor import __main__ as doctor
-from ddl.doctor import allreduce, checks
+from ddl.doctor import allreduce, checks, facts, waiting
+from ddl.doctor.waiting import waiting_for
+from ddl.progress import StatusLine
 
 HEALTHY = {
     "versions": {"ddl": "0.1.0", "tensorflow-cpu": "2.21.0"},
@@ -88,6 +92,40 @@ def test_a_failure_is_shown_with_its_remedy():
 def test_a_wrong_launch_is_reported_and_not_raised(monkeypatch, controller):
     monkeypatch.setattr(allreduce, "run_bounded", lambda *_: (7, "ssh: no route\n"))
     assert "exit status 7" in allreduce.check(controller)["error"]
+
+
+def test_the_doctor_says_what_it_waits_for_and_how_long_at_most(monkeypatch, capsys):
+    monkeypatch.setattr(waiting, "StatusLine", lambda: StatusLine(log_every_s=0.2))
+    with waiting_for("a cold disk", 180):
+        time.sleep(1.1)
+    first, *later = capsys.readouterr().err.splitlines()
+    assert first == "doctor: a cold disk: 0 s of at most 180 s"
+    assert "doctor: a cold disk: 1 s of at most 180 s" in later
+
+
+def test_every_wait_of_the_doctor_is_announced_and_its_report_alone_is_printed(monkeypatch, capsys):
+    monkeypatch.setattr(facts, "collect", lambda: HEALTHY)
+    monkeypatch.setattr(allreduce, "check", lambda _: {"mb_per_s": {}, "device": "CPU"})
+    assert doctor.main(["--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["works"]
+    assert printed.err.splitlines() == [
+        "doctor: importing TensorFlow and Horovod: 0 s of at most 180 s",
+        "doctor: all-reduce of 2 ranks, MPI: 0 s of at most 120 s",
+        "doctor: all-reduce of 2 ranks, GLOO: 0 s of at most 120 s",
+    ]
+
+
+def test_ctrl_c_ends_the_ranks_of_a_check():
+    start = "from ddl.doctor import allreduce; import os; allreduce.run_bounded(['sleep', '60'], dict(os.environ), 60)"
+    with subprocess.Popen([sys.executable, "-c", start], stderr=subprocess.DEVNULL) as process:
+        process_of = psutil.Process(process.pid)
+        until = time.monotonic() + 30
+        while not (ranks := process_of.children()):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+    assert psutil.wait_procs(ranks, timeout=5)[1] == []
 
 
 def test_a_check_that_hangs_is_ended():

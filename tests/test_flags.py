@@ -65,7 +65,7 @@ def test_the_help_fits_a_terminal(parser: Parser, monkeypatch: pytest.MonkeyPatc
         "  --hours NUMBER        how long it takes, 100% of the time (default: 1.5)",
         "  --rest-min MINUTES    for a rest; 0 for none (default: 0)",
         "  --map-size SIZE       of the map",
-        "  --by-night true|false",
+        "  --by-night [true|false]",
         "                        with a lamp (default: false)",
         "  --gear [NAME ...]     what is carried (default: rope hat)",
         "  --companion NAME      who comes too: dog, cat",
@@ -90,10 +90,28 @@ def test_flags_get_their_types(parser: Parser) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "by_night"),
+    [
+        ("hut --by-night", True),
+        ("hut --by-night --hours 3", True),
+        ("--by-night hut", True),
+        ("--by-night false hut", False),
+        ("--by-night=no hut", False),
+        ("hut --by-night TRUE", True),
+    ],
+)
+def test_a_true_or_false_flag_alone_means_true(parser: Parser, words: str, by_night: bool) -> None:
+    given = given_flags(vars(parser.parse_args(words.split())))
+    assert (given["start"], given["by_night"]) == (Path("hut"), by_night)
+
+
+@pytest.mark.parametrize(
     ("words", "line"),
     [
         ("", "The following arguments are required: start (--help lists all flags)."),
         ("hut --hours", "Argument --hours: expected one argument (--help lists all flags)."),
+        ("hut --by-night=maybe", "Received: by_night='maybe'. Expected: true or false."),
+        ("hut --by-night --by-night", "Received: --by-night twice. Expected: once."),
         ("hut --hours long", "Received: hours='long'. Expected: a number."),
         ("hut --hours 1 --hours 2", "Received: --hours twice. Expected: once."),
         (

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import json
+import re
 import shlex
 import tempfile
 from pathlib import Path
@@ -13,15 +14,15 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+from PIL import Image
 
 from ddl.training.plan.plan_flags import plan_from_flags
 from scripts import train_resnet, train_unet
 from tests.launch import REPOSITORY
+from tests.render_notebooks import MOST_BYTES, NOTEBOOKS, PAGES, execute, render, without_outputs
 from tests.scripts.in_process import process_restored
 
 FOLDER = REPOSITORY / "notebooks"
-NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -73,11 +74,10 @@ def test_every_cell_runs(
     ("name", "script", "metric"),
     [("unet_prototype", train_unet, "dice"), ("resnet_prototype", train_resnet, "top_1")],
 )
-def test_runs_and_learns(
-    name: str, script: Any, metric: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_and_learns(name: str, script: Any, metric: str, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in FOLDER.rglob("*")}
-    outputs = execute(FOLDER / f"{name}.ipynb", tmp_path, monkeypatch)
+    notebook = execute(FOLDER / f"{name}.ipynb", tmp_path)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert {path: path.stat().st_mtime_ns for path in FOLDER.rglob("*")} == before
     assert "Warning" not in "".join(output.get("text", "") for output in outputs)
     pictures = [output.data.get("image/png") for output in outputs if "data" in output]
@@ -100,15 +100,44 @@ def check_command(command: str, script: Any, trained: dict[str, Any]) -> None:
     assert {name for name in plan if plan[name] != trained[name]} == {"run_dir", "epochs"}
 
 
-def execute(path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Run a notebook in its own folder, as a user does, and return the output of its cells."""
-    for variable in ("TMPDIR", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(variable, str(scratch))
-    monkeypatch.setenv(
-        "JUPYTER_PREFER_ENV_PATH", "1"
-    )  # use this Python's kernel, even if others are installed
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook, timeout=240, resources={"metadata": {"path": str(path.parent)}}
-    ).execute()
-    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_rendered_copy_of_each_notebook_shows_its_cells_and_pictures(path: Path) -> None:
+    """After a change of a notebook, `python -m tests.render_notebooks` writes the copies again."""
+    page = (PAGES / f"{path.stem}.md").read_text("utf-8")
+    cells, _ = render(nbformat.read(path, as_version=4), path.stem)
+    assert without_outputs(page) == cells
+    pictures = re.findall(r"^!\[.*\]\((.*)\)$", page, re.MULTILINE)
+    assert len(pictures) == 4
+    for picture in pictures:
+        assert (PAGES / picture).read_bytes()[:2] == b"\xff\xd8"
+    assert "Traceback" not in page
+    assert "Warning" not in page
+
+
+def test_the_rendered_copies_are_small() -> None:
+    files = list(PAGES.iterdir())
+    assert {file.name.partition("-")[0].partition(".")[0] for file in files} == {
+        path.stem for path in NOTEBOOKS
+    }
+    assert sum(file.stat().st_size for file in files) < MOST_BYTES
+
+
+def test_a_rendered_page_has_texts_pictures_and_links_that_hold() -> None:
+    png = io.BytesIO()
+    Image.new("RGB", (900, 30)).save(png, "PNG")
+    shown = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": "<Figure>"}
+    code = nbformat.v4.new_code_cell("train(plan)")
+    code.outputs = [
+        nbformat.v4.new_output("stream", text="10%\r\x1b[K20%\r\x1b[Kdone in /scratch/run\n"),
+        nbformat.v4.new_output("display_data", shown),
+    ]
+    text = nbformat.v4.new_markdown_cell("See [data](../docs/data.md) and [the end](#To-N-ranks).")
+    page, pictures = render(nbformat.v4.new_notebook(cells=[text, code]), "it", Path("/scratch"))
+    assert page.endswith(
+        "See [data](../data.md) and [the end](#to-n-ranks).\n\n```python\ntrain(plan)\n```\n\n"
+        "```text\ndone in /tmp/run\n```\n\n![What the cell above shows](it-1.jpg)\n"
+    )
+    assert Image.open(io.BytesIO(pictures["it-1.jpg"])).size == (760, 25)
+    code.outputs = []
+    bare, _ = render(nbformat.v4.new_notebook(cells=[text, code]), "it")
+    assert without_outputs(page) == bare

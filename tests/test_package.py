@@ -78,7 +78,7 @@ def test_every_flag_is_documented(module):
 
 
 def test_links_between_documents_resolve():
-    folders = (".", "docs", "docs/decisions", "benchmarks")
+    folders = (".", "docs", "docs/decisions", "docs/notebooks", "benchmarks")
     for page in (page for folder in folders for page in (REPOSITORY / folder).glob("*.md")):
         targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
         assert [t for t in targets if not (page.parent / t).exists()] == [], page.name

@@ -16,7 +16,9 @@ from ddl.training.record.run_facts import gather_facts
 
 Result = dict[str, Any]
 
-_FACTS = ("git", "versions", "processor", "cores", "memory_gb", "gpus", "settings")
+_FACTS = (
+    *("git", "versions", "processor", "instruction_sets", "cores", "memory_gb", "gpus", "settings"),
+)
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:

@@ -24,7 +24,12 @@ _RANGES = {
     "profile": Range(1),
 }
 STORAGES = ("memory", "hdf5", "png")
-_CHOICES = {"storage": STORAGES, "kind": ("weak", "strong")}
+_CHOICES = {
+    "storage": STORAGES,
+    "kind": ("weak", "strong"),
+    # A figure belongs to a precision, so "auto" is none of them.
+    "mixed_precision": ("none", "bfloat16", "float16"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Print the facts that a bug report needs, and check whether training on several ranks works here.
 
-    python -m ddl.doctor            as text; starts two ranks, takes about 15 s
+    python -m ddl.doctor            as text; starts two ranks, takes about 15 s, on a busy machine at most 7 minutes
     python -m ddl.doctor --json     as JSON, for programs
 
 The exit status is 0 if training works, 1 if not. Every failed check prints what to do.
@@ -8,6 +8,9 @@ The exit status is 0 if training works, 1 if not. Every failed check prints what
 
 from __future__ import annotations
 
+import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
+
+# isort: split
 import argparse
 import json
 import sys
@@ -16,6 +19,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ddl.doctor import checks, facts
+from ddl.doctor.waiting import waiting_for
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,7 +36,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = build_parser().parse_args(argv)
-    collected = facts.collect()
+    with waiting_for("importing TensorFlow and Horovod", facts.IMPORT_TIMEOUT_S):
+        collected = facts.collect()
     results = checks.of_facts(collected)
     if not options.json:
         print("\n".join(describe(collected)), "\n", flush=True)

@@ -63,6 +63,9 @@ def run_bounded(
             output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             return None, _end_group(process)
+        except BaseException:  # Ctrl-C does not reach them: they have a session of their own
+            _end_group(process)
+            raise
         return process.returncode, output
 
 

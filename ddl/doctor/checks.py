@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddl.doctor import allreduce
+from ddl.doctor.waiting import waiting_for
 
 _SETUP = "run ./setup.sh (or `python -m ddl.install`) again"
 _REMEDY_ALLREDUCE = {
@@ -77,8 +78,9 @@ def of_ranks(facts: Mapping[str, Any]) -> list[Check]:
 
 
 def _allreduce(controller: str) -> Check:
-    result = allreduce.check(controller)
     name = f"all-reduce of {allreduce.RANKS} ranks, {controller.upper()}"
+    with waiting_for(name, allreduce.TIMEOUT_S):
+        result = allreduce.check(controller)
     if "error" in result:
         return Check(name, False, result["error"], _REMEDY_ALLREDUCE[controller])
     speeds = [

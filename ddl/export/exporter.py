@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from ddl.export.formats.quiet_converters import silenced
 from ddl.export.keras_model import exportable, folded, input_dtype
 from ddl.export.parity import Parity, compare
 from ddl.export.reference_pictures import Sample, Samples
+from ddl.export.scratch import scratch_folder
 from ddl.inference.backends.keras_backend import KerasPredictor, set_threads
 from ddl.inference.backends.predictor import open_predictor
 from ddl.inference.trained_model import TrainedModel, model_files, preprocessing_path
@@ -47,8 +47,8 @@ def export_model(
         set_threads(export.threads)
     how = export.preprocessing(model)
     keras_model = exportable(load_model(model.file))
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=export.output.parent) as scratch:
-        file = Path(scratch, export.output.name)
+    with scratch_folder(export.output.parent) as scratch:
+        file = scratch / export.output.name
         exported = folded(keras_model, how) if how.folded else keras_model
         with silenced() as stream:
             form = importlib.import_module(FORMATS[str(export.format)].module)

@@ -7,6 +7,9 @@ python -m ddl.install --keep-installed       the same, without changing any inst
 
 from __future__ import annotations
 
+import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
+
+# isort: split
 import argparse
 import errno
 import sys

@@ -22,6 +22,7 @@ from ddl.training.checkpoint.transfer import copy_weights, freeze_layers
 from ddl.training.data.plan_preprocessing import plan_preprocessing
 from ddl.training.data.training_data import TrainingData, open_data
 from ddl.training.plan.plan import Plan
+from ddl.training.precision import settle_precision
 from ddl.training.record.recorder import hold_run_dir
 from ddl.training.record.run_dir import EarlyLines
 from ddl.training.run import Interrupted, Run
@@ -84,7 +85,7 @@ def set_up(
 def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.Model, Any, Saver]:
     """Return the run, its compiled model with initial weights, its schedule and its saver."""
     snapshot, run = _start(plan, data, find)
-    is_new = run.position == Position()
+    plan, is_new = run.plan, run.position == Position()
     model = on_all(lambda: plan_model(plan, data))
     init_weights = plan.init_weights
     if is_new and init_weights is not None:
@@ -125,6 +126,7 @@ def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | 
         return start.facts
 
     facts = on_root(read_start)
+    plan = settle_precision(plan, facts["plan"]["mixed_precision"] if facts else None)
     if facts is None:
         return None, Run(plan, order, plan.per_rank_batch_size, fingerprint, preprocessing)
     run = resumed_run(plan, order, preprocessing, facts)

@@ -11,6 +11,8 @@ import pytest
 from ddl.data.preprocessing import Preprocessing
 from ddl.export.formats.calibration import Calibration
 from ddl.export.formats.openvino_format import write
+from ddl.export.formats.quiet_converters import silenced
+from ddl.export.formats.tflite_format import write as write_tflite
 from ddl.inference.backends.keras_backend import with_open_sides
 from ddl.inference.backends.predictor import check_backend, open_predictor
 from ddl.inference.trained_model import find_model, preprocessing_path
@@ -63,6 +65,19 @@ def test_a_file_without_a_model_gets_a_one_line_error(
     (tmp_path / name).write_text("nothing")
     with pytest.raises(ValueError, match=f"Received: .*{name}, which {engine} .* Expected: "):
         open_predictor(tmp_path / name)
+
+
+def test_tensorflow_lite_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its INFO line on the XNNPACK delegate is of no use to whoever predicts."""
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 3, padding="same")])
+    with silenced():
+        write_tflite(model, tmp_path / "a.tflite", "f32", Calibration(None, np.dtype(np.float32)))
+    capfd.readouterr()
+    predictor = open_predictor(tmp_path / "a.tflite")
+    for size in (1, 3):
+        assert predictor.predict(np.zeros((size, 8, 8, 1), np.float32)).shape == (size, 8, 8, 1)
+    predictor.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_the_digest_of_a_model_covers_its_weights(file: Path, tmp_path: Path) -> None:

@@ -53,6 +53,31 @@ def test_an_archive_with_another_checksum_is_refused(tmp_path):
         sdist.check(archive)
 
 
+def new_lines(file):
+    """Return the CMake lines that the patches add to a file."""
+    texts = [patch.new for patch in PATCHES if patch.file == file]
+    return "".join(texts).splitlines()
+
+
+def test_gloo_is_compiled_once_and_in_few_parts():
+    """The C++14 one is built only if something links it; nothing does."""
+    lines = [line.strip() for line in new_lines("CMakeLists.txt")]
+    assert "add_subdirectory(third_party/gloo EXCLUDE_FROM_ALL)" in lines
+    assert any(
+        line.startswith("set_target_properties(compatible17_gloo PROPERTIES UNITY_BUILD ON")
+        for line in lines
+    )
+
+
+def test_the_slowest_file_of_the_build_starts_first_and_alone():
+    lines = [line.strip() for line in new_lines("horovod/tensorflow/CMakeLists.txt")]
+    assert "add_library(${TF_TARGET_LIB} SHARED ${TF_SOURCES} ${SOURCES})" in lines
+    assert (
+        "set_source_files_properties(${TF_SOURCES} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)"
+        in lines
+    )
+
+
 def test_horovodrun_finds_out_how_horovod_was_built_without_tensorflows_python():
     require("horovodrun-mpi")
     asked = (

@@ -19,6 +19,7 @@ BENCHMARKS = [
     Row("benchmark train --ranks 0", "ranks=0 for a benchmark. Expected: at least 1"),
     Row("benchmark train --epochs 1", "epochs=1 for a benchmark. Expected: at least 2"),
     Row("benchmark train --storage tape", "storage='tape'. Expected one of: memory, hdf5, png."),
+    Row("benchmark train --mixed-precision auto", "Expected one of: none, bfloat16, float16."),
     Row("benchmark train --data nothing", "nothing, which does not exist. Expected"),
     Row("benchmark train --data-option size=8", "data_option without data. Expected: both"),
     Row(

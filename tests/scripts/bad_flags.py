@@ -45,7 +45,7 @@ TRAIN_UNET = {
     "--image-size -64": "image_size='-64'. Expected: pixels",
     "--order random": "order='random'. Expected one of: global, contiguous.",
     "--cache disk": "cache='disk'. Expected one of: auto, memory, none.",
-    "--mixed-precision float8": "Expected one of: none, bfloat16, float16.",
+    "--mixed-precision float8": "Expected one of: none, auto, bfloat16, float16.",
     "--compression zip": "Expected one of: none, fp16, bf16.",
     "--learning-rate-scaling log": "learning_rate_scaling='log'. Expected one of:",
     "--monitor val_iou": "monitor='val_iou'. Expected one of: val_loss, val_dice, loss, dice.",

@@ -12,24 +12,28 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
+from ddl.distributed.keras_patches.late_plots import load_keras
+
 # TensorFlow writes these to standard error from C++ before it reads any of its settings.
 _CHATTER = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
     rb"|I0000 .*(port\.cc|cpu_feature_guard\.cc)"
     rb"|To enable the following instructions:"
+    rb"|INFO: Created TensorFlow Lite .*delegate"
 )
 
 
 @contextlib.contextmanager
 def loading_tensorflow() -> Iterator[None]:
-    """Suppress start-up messages and pause Python's garbage collector while TensorFlow loads.
+    """Load Keras; suppress start-up messages and pause Python's garbage collector while TensorFlow loads.
 
     The collector would scan hundreds of thousands of permanent objects again and again: a fifth of the load time.
     """
     collects = gc.isenabled()
     gc.disable()
     try:
-        with _without_chatter():
+        with without_chatter():
+            load_keras()
             yield
     finally:
         if collects:
@@ -37,7 +41,7 @@ def loading_tensorflow() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without_chatter() -> Iterator[None]:
+def without_chatter() -> Iterator[None]:
     """Buffer standard error, C++ output included, and write it afterwards without TensorFlow's start-up messages."""
     sys.stderr.flush()
     try:

@@ -79,5 +79,6 @@ def _facts(benchmark: InferenceBenchmark, picture: np.ndarray) -> dict[str, Any]
         "turn_s": benchmark.turn_s,
         "threads": benchmark.threads,
         "processor": machine.processor(),
+        "instruction_sets": machine.instruction_sets(),
         "versions": {n: v for n, v in machine.versions().items() if n != "executable"},
     }

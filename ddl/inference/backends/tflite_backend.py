@@ -11,6 +11,7 @@ import numpy as np
 
 from ddl.data.pictures.conversion import to_levels
 from ddl.distributed.job.launcher import placement, threads_per_rank
+from ddl.distributed.job.quiet import without_chatter
 from ddl.inference.backends.predictor import load_error
 
 
@@ -54,7 +55,7 @@ def open_predictor(path: Path, *, threads: int, mode: str, precision: str) -> Tf
     count = threads or threads_per_rank(placement().local_size)
     try:
         _check_whole(path)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), without_chatter():
             warnings.simplefilter("ignore")  # the interpreter will move to LiteRT
             interpreter = tf.lite.Interpreter(str(path), num_threads=count)
             interpreter.allocate_tensors()

@@ -12,7 +12,7 @@ from ddl.distributed.job.launcher import placement
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
 from ddl.training.optimization.schedules import needs_length
-from ddl.training.plan.plan import Plan
+from ddl.training.plan.plan import AUTO_PRECISION, Plan
 from ddl.training.record.run_dir import check_origin
 from ddl.training.run import Run
 
@@ -55,6 +55,8 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
     """
     then, now = facts["plan"], plan.to_dict()
     free = FREE - {"monitor", "monitor_mode"} if plan.schedule == "plateau" else FREE
+    if plan.mixed_precision == AUTO_PRECISION:  # keeps the checkpoint's
+        free = free | {"mixed_precision"}
     different = [
         f"{name}={now[name]!r} (checkpoint: {then.get(name)!r})"
         for name in now

@@ -58,7 +58,8 @@ class ModelPlan:
         loss_option: options of the loss, such as smooth=1.
         metric: metrics to compute on training and validation data, separated by spaces.
         metric_option: options of a metric, prefixed with its name, such as hausdorff_95.spacing=1,0.5.
-        mixed_precision: compute in "bfloat16" or "float16", which is faster on GPUs and some CPUs; "none" is float32.
+        mixed_precision: compute in "bfloat16" or "float16": faster on GPUs and on CPUs with instructions for it, slower
+            on others; "auto" takes bfloat16 if the hardware of all ranks has it, else "none", which is float32.
     """
 
     model: str = "unet"

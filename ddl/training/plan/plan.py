@@ -180,6 +180,9 @@ def plan_from_dict(values: Mapping[str, Any], kind: type[Plan] = Plan) -> Plan:
     return kind(**values)
 
 
+AUTO_PRECISION = "auto"
+"""Value of `mixed_precision` that a run replaces when it starts, by what the hardware of all ranks can do."""
+
 _NOT_NEGATIVE = Range(0)
 _POSITIVE = Range(0, above=True)
 _RANGES = {
@@ -198,7 +201,7 @@ CHOICES = {
     "order": ORDERS,
     "cache": CACHES,
     "learning_rate_scaling": RULES,
-    "mixed_precision": ("none", "bfloat16", "float16"),
+    "mixed_precision": ("none", AUTO_PRECISION, "bfloat16", "float16"),
     "compression": ("none", "fp16", "bf16"),
     "monitor_mode": MODES,
 }

@@ -37,6 +37,7 @@ def gather_facts(hosts: Sequence[str] = ()) -> dict[str, Any]:
         "ranks": len(hosts) or placement().size,
         "hosts": dict(Counter(hosts)),
         "processor": machine.processor(),
+        "instruction_sets": machine.instruction_sets(),
         "cores": usable_cores(),
         "memory_gb": round(machine.total_memory_bytes() / 1e9, 1),
         "gpus": machine.driver_gpus(),

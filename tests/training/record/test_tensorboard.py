@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
 import pytest
 
 from ddl.training.record.curves import draw_curves
@@ -52,6 +54,33 @@ def test_numbers_and_pictures_come_back(tmp_path: Path) -> None:
     assert png == (tmp_path / "curves.png").read_bytes()
     writer.close()
     writer.close()
+
+
+def test_tensorboard_is_installed_and_reads_the_events_of_a_run(tmp_path: Path) -> None:
+    """docs/training.md tells `tensorboard --logdir runs`."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    writer = EventWriter(tmp_path)
+    for epoch in (1, 2):
+        writer.write_epoch({"epoch": epoch, "loss": 1 / epoch})
+    writer.close()
+    found = EventAccumulator(str(tmp_path)).Reload()
+    assert found.Tags()["tensors"] == ["train/loss"]
+    assert [event.step for event in found.Tensors("train/loss")] == [1, 2]
+
+
+def test_the_tensorboard_callback_of_keras_writes_events(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 2), np.float32)
+    model.fit(x, x[:, :1], verbose=0, callbacks=[keras.callbacks.TensorBoard(tmp_path)])
+    tags = {
+        value.tag
+        for path in tmp_path.rglob("events.out.*")
+        for event in read_events(path)
+        for value in event.summary.value
+    }
+    assert "epoch_loss" in tags
 
 
 def test_each_start_has_a_file_of_its_own(tmp_path: Path) -> None:
