@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.data.preparation.example import Example, write_example
-from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.flags import Parser, add_flags, given_flags
 
 
 def build_parser() -> Parser:
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
         example = Example(**given_flags(vars(parser.parse_args(argv))))
         write_example(example)
     except ValueError as error:
-        sys.exit(complain(parser.name, error))
+        sys.exit(parser.complain(error))
     except KeyboardInterrupt:
         sys.stderr.write("\nmake_example: interrupted; nothing was written.\n")
         sys.exit(130)

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.preparation.prepare import prepare
-from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.flags import Parser, add_flags, given_flags
 
 
 def build_parser() -> Parser:
@@ -33,9 +33,9 @@ def main(argv: list[str] | None = None) -> None:
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our errors report the same problems
     try:
         preparation = Preparation(**arguments)
-        outcome = prepare(preparation)
+        outcome = prepare(preparation, lambda line: print(f"{line}.", flush=True))
     except ValueError as error:
-        sys.exit(complain(parser.name, error))
+        sys.exit(parser.complain(error))
     except KeyboardInterrupt:
         sys.stderr.write("\nprepare_data: interrupted; run the same command again to resume.\n")
         sys.exit(130)

@@ -11,10 +11,11 @@ import logging
 import sys
 
 import ddl.distributed as dist
+from ddl.data.summary import tell
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
-from ddl.flags import BAD_INPUT, Parser, complain, given_flags
+from ddl.flags import BAD_INPUT, Parser, given_flags
 from ddl.inference.backends.predictor import check_backend
 from ddl.inference.inspection.inspection import MASK_ROWS, Inspection
 from ddl.inference.output_folder import check_folder
@@ -40,7 +41,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
         # No stall timeout: ranks finish their shares at different times, possibly minutes apart.
         dist.init(stall_timeout_s=0)
     except ValueError as error:
-        return complain(parser.name, error)
+        return parser.complain(error)
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
@@ -74,12 +75,14 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
             model = check_inspection(inspection, subject) if inspection.looks_closer else None
         dist.init()
     except ValueError as error:
-        return complain(parser.name, error)
+        return parser.complain(error)
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
         from ddl.inference.inspection.inspector import inspect
         from ddl.training.steps.supervised import BadData
+    if dist.is_root():
+        tell(parser.name, subject.describe())
     try:
         measure = evaluate if model is None else functools.partial(inspect, model=model)
         results = measure(inspection, subject)
@@ -132,4 +135,6 @@ def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
     check_cut(prediction.cut, model.preprocessing)
     if placement().rank == 0:
         check_folder(prediction.output, prediction.facts() | {"model": model.digest()})
-    return model, find_items(prediction.input, model.preprocessing, prediction.pixel_limit)
+    return model, find_items(
+        prediction.input, model.preprocessing, prediction.pixel_limit, prediction.keys
+    )

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NoReturn
 
 import ddl.distributed as dist
+from ddl.data.summary import tell
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.timing.timeline import prepare_timeline
-from ddl.flags import BAD_INPUT, Parser, add_flags, complain
+from ddl.flags import BAD_INPUT, Parser, add_flags
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.find_trained import find_model_file
 from ddl.training.checkpoint.resume import find_start
@@ -87,11 +88,12 @@ def train_from_flags(
                 plan = plan_from_flags(arguments, defaults)
                 checkpoint, data = _check(plan, opener)
             if dry_run:
+                tell(parser.name, data.describe(plan) if placement().rank == 0 else [])
                 sys.stdout.write(plan.to_json())
                 return 0
             _join(plan)
         except ValueError as error:
-            return complain(parser.name, error, lambda: stop.signal)
+            return parser.complain(error, lambda: stop.signal)
         except KeyboardInterrupt as end:
             _end(parser.name, end)
         return _train(parser.name, plan, data, stop, checkpoint)

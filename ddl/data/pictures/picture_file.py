@@ -6,6 +6,7 @@ import struct
 import threading
 import warnings
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +35,42 @@ class _Refusal(ValueError):
     """A ValueError raised here, to distinguish it from those of the decoders."""
 
 
-def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
-    """Return height and width from the header, without decoding the picture."""
+@dataclass(frozen=True)
+class PictureForm:
+    """What the header of a picture says: the array that `read_picture` returns.
+
+    Attributes:
+        size: height and width.
+        channels: 1, 3 or 4.
+        bits: 8 or 16 per channel.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    bits: int
+
+
+def read_form(path: Path, pixel_limit: int = PIXEL_LIMIT) -> PictureForm:
+    """Return size, channels and depth from the header, without decoding the picture."""
     try:
         deep = _read_deep_tiff(path, pixel_limit, header_only=True)
         if deep is not None:
-            return deep.shape[0], deep.shape[1]
+            return PictureForm((deep.shape[0], deep.shape[1]), deep.shape[2], 16)
         with _open(path, pixel_limit) as image:
             _check(path, image, pixel_limit)
-            quarter_turn = _orientation(image) in (5, 6, 7, 8)
-            return (image.width, image.height) if quarter_turn else (image.height, image.width)
+            turned = _orientation(image) in (5, 6, 7, 8)
+            size = (image.width, image.height) if turned else (image.height, image.width)
+            is_deep = _is_deep_png(path) or image.mode.startswith("I")
+            return PictureForm(size, _plain_channels(image), 16 if is_deep else 8)
     except _Refusal:
         raise
     except _DAMAGE as error:
         raise _unreadable(path, error) from error
+
+
+def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
+    """Return height and width from the header, without decoding the picture."""
+    return read_form(path, pixel_limit).size
 
 
 def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
@@ -128,6 +151,14 @@ def _plain(image: Any, keep_palette: bool) -> Any:
             return image
         return image.convert("RGBA" if "transparency" in image.info else "RGB")
     return image.convert(_COLOUR_MODES[image.mode]) if image.mode in _COLOUR_MODES else image
+
+
+def _plain_channels(image: Any) -> int:
+    """Return the channels of what `_plain` would make of the picture."""
+    if image.mode == "P":
+        return 4 if "transparency" in image.info else 3
+    mode = _COLOUR_MODES.get(image.mode, image.mode)
+    return {"RGB": 3, "RGBA": 4}.get(mode, 1)
 
 
 def _check(path: Path, image: Any, pixel_limit: int) -> None:
