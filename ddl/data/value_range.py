@@ -105,7 +105,7 @@ def narrow_range(
         white = 1.0
         if _NARROW <= high - low <= 1 / _NARROW:
             return ""
-        text = f"{low:.3g},{high:.3g}"
+        text = to_text((float(f"{low:.3g}"), float(f"{high:.3g}")))
     return (
         f"the values are {low:g} to {high:g}, where 0 is black and {white:g} is white: {flag}{text} spreads "
         f"them (or {flag}data, or percentiles: {flag}1%,99%)"

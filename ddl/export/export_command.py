@@ -29,7 +29,6 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
         with naming_files():
             export = Export(**given_flags(arguments))
             model, checks, calibration = check_export(export)
-        tell(parser.name, checks.about)
         with loading_tensorflow():
             from ddl.export.exporter import export_model
         exported = export_model(export, model, checks, calibration)
@@ -40,6 +39,7 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.name}: interrupted; nothing was written.\n")
         return INTERRUPTED
+    tell(parser.name, checks.about)
     print(exported.parity.table(exported.bytes_before, exported.bytes_after))
     print(f"{export.output}: {export.format} in {export.precision}")
     return 0
@@ -52,10 +52,11 @@ def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
         with naming_files():
             benchmark = InferenceBenchmark(**given_flags(arguments))
             model, checks, calibration = check_benchmark(benchmark)
-        tell(parser.name, checks.about)
         with loading_tensorflow():
             from ddl.export.speed.measure_speed import measure_variants
-        print(measure_variants(benchmark, model, checks, calibration), end="")
+        table = measure_variants(benchmark, model, checks, calibration)
+        tell(parser.name, checks.about)
+        print(table, end="")
     except ValueError as error:
         return parser.complain(error)
     except KeyboardInterrupt:

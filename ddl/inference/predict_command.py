@@ -81,8 +81,6 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
     with loading_tensorflow():
         from ddl.inference.inspection.inspector import inspect
         from ddl.training.steps.supervised import BadData
-    if dist.is_root():
-        tell(parser.name, subject.describe())
     try:
         measure = evaluate if model is None else functools.partial(inspect, model=model)
         results = measure(inspection, subject)
@@ -91,6 +89,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain_together(parser.name, error)
     if dist.is_root():
+        tell(parser.name, subject.describe())
         text = json.dumps(results, indent=2) + "\n"
         sys.stdout.write(text)
         if inspection.output is not None:

@@ -66,7 +66,7 @@ def find_items(
         ValueError: there are no inputs, or the model does not accept them.
     """
     item = functools.partial(_item, how=preprocessing, pixel_limit=pixel_limit)
-    suffix = path.suffix.lower()
+    suffix, options = path.suffix.lower(), _keys_of(path, keys)
     if path.is_dir():
         items = [item(file, file.relative_to(path)) for file in _files_in(path)]
     elif suffix in (".txt", ".lst"):
@@ -74,7 +74,7 @@ def find_items(
     elif not path.is_file():
         raise ValueError(f"Received: {path}, which does not exist. Expected: pictures.")
     elif suffix in _ARRAYS or (suffix == ".npy" and map_array(path).ndim == preprocessing.axes + 2):
-        items = _samples(open_source(path, **_keys_of(path, keys)), path, preprocessing)
+        items = _samples(open_source(path, **options), path, preprocessing)
     elif suffix == ".npy" or is_picture(path):
         items = [item(path, Path(path.name))]
     else:
