@@ -103,6 +103,7 @@ MISTAKES = {
         "--cache memory --data-option count=10000000",
         "use --cache none to read the data again",
     ),
+    "an option that is a flag": ("--data-option size=64", "Expected: --image-size, a flag of its"),
     "arrays": (
         "--data a.npz --image-size 8",
         "Expected: no --image-size, because these are not picture files.",
