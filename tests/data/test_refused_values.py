@@ -89,11 +89,12 @@ def test_nan_masks_are_refused_by_sample() -> None:
 
 def test_the_file_of_a_sample_is_named(tmp_path: Path) -> None:
     make.pairs(tmp_path, 3)
-    iio.imwrite(tmp_path / "cell-1_mask.gif", np.full((12, 16), 9, np.uint8))
-    samples = MaskSamples(open_source(tmp_path, mask_mode="classes"), 256)
-    samples.read([0, 1])
-    with pytest.raises(ValueError, match=r"class \d+ in sample cell-1.png"):
-        MaskSamples(open_source(tmp_path, mask_mode="classes"), 2).read([1])
+    (tmp_path / "cell-1_mask.gif").unlink()
+    iio.imwrite(tmp_path / "cell-1_mask.png", np.full((12, 16), 9, np.uint8))
+    source = open_source(tmp_path, mask_mode="classes")
+    MaskSamples(source, 10).read([1])
+    with pytest.raises(ValueError, match=r"class 9 in sample cell-1.png"):
+        MaskSamples(source, 9).read([1])
 
 
 @pytest.mark.parametrize("classes", [1, 3])

@@ -75,7 +75,7 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
         if 1 <= len(candidate) <= 2 and all(key in names for key in candidate):
             return dict(zip(("image", "target"), candidate, strict=False))
     expected = " or ".join(", ".join(candidate) for candidate in candidates[:6])
-    shown = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+    shown = ", ".join(names[:_LISTED]) + (" and more" if len(names) > _LISTED else "")
     raise ValueError(
         f"Received: {origin} with {shown or 'nothing'}. Expected: {expected}; or name inputs and targets, as in "
         f"keys={','.join(names[:2]) or 'INPUTS,TARGETS'}."

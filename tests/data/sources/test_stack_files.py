@@ -86,11 +86,11 @@ def test_a_training_takes_the_tiff_stacks_that_predict_takes(tmp_path: Path) -> 
 
 
 def other_shape(folder: Path) -> None:
-    tifffile.imwrite(folder / "images/2.tif", volume(2, shape=(4, 16, 24)))
+    tifffile.imwrite(folder / "images/2.tif", volume(2, shape=(6, 16, 24)))
 
 
 def other_mask(folder: Path) -> None:
-    tifffile.imwrite(folder / "masks/0.tif", volume(2, shape=(4, 16, 24)))
+    tifffile.imwrite(folder / "masks/0.tif", volume(2, shape=(6, 16, 24)))
 
 
 def one_page(folder: Path) -> None:
@@ -116,8 +116,8 @@ def nothing(_: Path) -> None:
         ),
         (nothing, {"bits": 16}, "bits=16 for stacks of 8 bits"),
         (nothing, {"pixel_limit": 100}, "of 3072 voxels. Expected: 1 to 100; raise pixel_limit"),
-        (other_shape, {}, "2.tif of 4x16x24x1 uint8, .*0.tif of 8x16x24x1 uint8"),
-        (other_mask, {}, "masks/0.tif of shape 4x16x24 for .*0.tif of 8x16x24. Expected: the same"),
+        (other_shape, {}, "2.tif of 6x16x24x1 uint8, .*0.tif of 8x16x24x1 uint8"),
+        (other_mask, {}, "masks/0.tif of shape 6x16x24 for .*0.tif of 8x16x24. Expected: the same"),
         (one_page, {}, "2.tif of shape 16x24. Expected: a TIFF of several pages"),
         (cut, {}, "3.tif, which is not a complete TIFF"),
         (nothing, {"mask_mode": "classes"}, ""),
