@@ -90,10 +90,11 @@ def narrow_range(
         flag: how the user gives a range.
     """
     indices = np.unique(np.linspace(0, count - 1, min(count, _NARROW_SAMPLES)).astype(int))
-    pictures = [read(int(index)) for index in indices]
-    low = min(float(picture.min()) for picture in pictures)
-    high = max(float(picture.max()) for picture in pictures)
-    dtype = pictures[0].dtype
+    low, high, dtype = math.inf, -math.inf, np.dtype(np.uint8)
+    for index in indices:
+        picture = read(int(index))
+        dtype = picture.dtype
+        low, high = min(low, float(picture.min())), max(high, float(picture.max()))
     if not math.isfinite(high - low) or high == low or dtype.kind not in "uf":
         return ""
     if dtype.kind == "u":

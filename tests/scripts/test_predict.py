@@ -159,6 +159,15 @@ def test_a_bad_picture_is_named_and_stops(tmp_path: Path, run_dir: Path, one_dam
     assert re.search(r"predict.*: Received: \S+/1.png, which is damaged", outcome.told)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.gif"])
+def test_what_is_no_picture_gets_one_line(tmp_path: Path, run_dir: Path, name: str) -> None:
+    (tmp_path / name).write_text("These are my notes, and no picture.")
+    outcome = call("predict", run_dir, tmp_path / name, tmp_path / "out")
+    assert outcome.status == 2
+    assert outcome.told.count("\n") == 1, outcome.told
+    assert re.match(rf"predict \(rank 0\): Received: \S+/{name}, which is damaged", outcome.told)
+
+
 def test_volumes_by_tiles(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", shape=(8, 16, 16, 1))
     volumes = tmp_path / "volumes"
