@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import threading
 import warnings
@@ -207,10 +208,8 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
     with path.open("rb") as file:
         if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return None
-        import tifffile
-
         file.seek(0)
-        tiff = tifffile.TiffFile(file)  # not the path, whose folder tifffile would look up
+        tiff = load_tifffile().TiffFile(file)  # not the path, whose folder tifffile would look up
         page = tiff.pages[0].aspage()
         if page.dtype is None or page.dtype.itemsize == 1:
             return None
@@ -235,6 +234,14 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
         if header_only:
             return header
         return np.ascontiguousarray(_channels_last(page.asarray(), page.planarconfig))
+
+
+def load_tifffile() -> Any:
+    """Return tifffile, without its own lines on damaged files: our errors report the same problems."""
+    import tifffile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    return tifffile
 
 
 def _channels_last(values: np.ndarray, planar_configuration: int) -> np.ndarray:

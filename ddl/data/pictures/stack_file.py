@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.pictures.picture_file import one_line
+from ddl.data.pictures.picture_file import load_tifffile, one_line
 
 SUFFIXES = (".tif", ".tiff")
 
@@ -66,8 +66,7 @@ def read_stack(path: Path) -> np.ndarray:
     Raises:
         ValueError: the file is damaged.
     """
-    import tifffile
-
+    tifffile = load_tifffile()
     try:
         mapped: np.ndarray = tifffile.memmap(path, mode="r")
         return mapped
@@ -79,9 +78,7 @@ def read_stack(path: Path) -> np.ndarray:
 
 
 def _open(path: Path) -> Any:
-    import tifffile
-
-    return tifffile.TiffFile(path)
+    return load_tifffile().TiffFile(path)
 
 
 def _has_slices(series: Any) -> bool:
