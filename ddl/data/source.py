@@ -107,7 +107,8 @@ class Source(ABC):
 
     def stored_values(self, index: int) -> np.ndarray:
         """Return the picture of a sample as it is stored, before `value_range` is applied."""
-        return next(iter(self.read([index]).values()))[0]
+        picture: np.ndarray = next(iter(self.read([index]).values()))[0]
+        return picture
 
     def describe(self) -> str:
         """Return what the data were taken for, in one line: "30 pictures with masks, 512x512 grey"."""

@@ -114,14 +114,14 @@ class Hdf5(Source):
         return tuple(self.manifest.get("class_names") or ())
 
     @functools.cached_property
-    def mask_values(self) -> tuple[int, ...]:  # type: ignore[override]
+    def mask_values(self) -> tuple[int, ...]:
         try:
             return tuple(int(value) for value in self.manifest.get("mask_values") or ())
         except (TypeError, ValueError) as error:
             raise self._damaged(error, "damaged in manifest") from error
 
     @functools.cached_property
-    def value_range(self) -> tuple[float, float] | None:  # type: ignore[override]
+    def value_range(self) -> tuple[float, float] | None:
         try:
             return from_json(dict(self.manifest.get("options") or {}).get("range"))
         except (TypeError, ValueError) as error:

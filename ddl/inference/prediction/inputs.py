@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def _item(path: Path, name: Path, how: Preprocessing, pixel_limit: int) -> Item:
     return Item(stem, str(path), functools.partial(open_rows, path, pixel_limit), is_file=True)
 
 
-def _keys_of(path: Path, keys: tuple[str, ...] | None) -> dict[str, tuple[str, ...]]:
+def _keys_of(path: Path, keys: tuple[str, ...] | None) -> dict[str, Any]:
     """Return the option of an HDF5 or .npz file; refuse keys for another file."""
     if not keys:
         return {}

@@ -225,7 +225,7 @@ def _class_numbers(
         return np.asarray(np.argmax(truth, axis=-1))
     if classes > 1:
         return np.rint(truth[..., 0]).astype(int)
-    foreground = (truth[..., 0] > 0.5).astype(int)
+    foreground: np.ndarray = (truth[..., 0] > 0.5).astype(int)
     if ignore_index is None:
         return foreground
     return np.where(truth[..., 0] == ignore_index, ignore_index, foreground)
