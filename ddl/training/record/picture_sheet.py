@@ -225,10 +225,10 @@ def _class_numbers(
         return np.asarray(np.argmax(truth, axis=-1))
     if classes > 1:
         return np.rint(truth[..., 0]).astype(int)
-    foreground: np.ndarray = (truth[..., 0] > 0.5).astype(int)
+    foreground = np.asarray(truth[..., 0] > 0.5, int)
     if ignore_index is None:
         return foreground
-    return np.where(truth[..., 0] == ignore_index, ignore_index, foreground)
+    return np.asarray(np.where(truth[..., 0] == ignore_index, ignore_index, foreground))
 
 
 def _predicted_classes(chances: np.ndarray) -> np.ndarray:
