@@ -8,12 +8,12 @@ status 2.
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ddl.data.pictures.picture_file import silence_decoders
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.preparation.prepare import prepare
 from ddl.flags import Parser, add_flags, given_flags
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, check, prepare."""
     parser = build_parser()
     arguments = given_flags(vars(parser.parse_args(argv)))
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our errors report the same problems
+    silence_decoders()
     try:
         preparation = Preparation(**arguments)
         outcome = prepare(preparation, lambda line: print(f"{line}.", flush=True))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import json
-import logging
 import sys
 
 import ddl.distributed as dist
+from ddl.data.pictures.picture_file import silence_decoders
 from ddl.data.summary import tell
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     """Run predict.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
     arguments = vars(parser.parse_args(argv))
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our own errors say the same
+    silence_decoders()
     try:
         with naming_files():
             prediction = Prediction(**given_flags(arguments))
@@ -68,6 +68,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
 def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
     """Run evaluate.py and print the results. Return the exit status: 0, or 2 for bad input."""
     arguments = vars(parser.parse_args(argv))
+    silence_decoders()
     try:
         with naming_files():
             inspection = Inspection(**given_flags(arguments))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NoReturn
 
 import ddl.distributed as dist
+from ddl.data.pictures.picture_file import silence_decoders
 from ddl.data.summary import tell
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
@@ -82,6 +83,7 @@ def train_from_flags(
     """
     arguments = vars(parser.parse_args(argv))
     dry_run = arguments.pop("dry_run")
+    silence_decoders()
     with StopRequest() as stop:  # early, so that no signal interrupts the import of TensorFlow
         try:
             with naming_files():

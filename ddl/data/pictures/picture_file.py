@@ -236,8 +236,14 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
         return np.ascontiguousarray(_channels_last(page.asarray(), page.planarconfig))
 
 
+def silence_decoders() -> None:
+    """Turn off what tifffile and Pillow say on damaged files: our errors report the same problems, in one line."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
 def load_tifffile() -> Any:
-    """Return tifffile, without its own lines on damaged files: our errors report the same problems."""
+    """Return tifffile, without its own lines on damaged files."""
     import tifffile
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)

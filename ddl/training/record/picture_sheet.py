@@ -224,7 +224,7 @@ def _class_numbers(
     if truth.shape[-1] > 1:  # one channel per class
         return np.asarray(np.argmax(truth, axis=-1))
     if classes > 1:
-        return np.rint(truth[..., 0]).astype(int)
+        return np.asarray(np.rint(truth[..., 0]), int)
     foreground = np.asarray(truth[..., 0] > 0.5, int)
     if ignore_index is None:
         return foreground
