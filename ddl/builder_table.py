@@ -31,6 +31,7 @@ class BuilderTable(Collection[str]):
         builders: name -> builder.
         fixed: name -> options implied by the name, such as depth=50 for "resnet50".
         hidden: options that the code calling `build` passes and users cannot set, such as the number of classes.
+        flags: hidden option -> the flag that users set in its place, for messages.
         ranges: option -> allowed range; a key such as "focal.alpha" applies to one name only.
         choices: option -> allowed values.
         rule: further checks, called with the given options, all defaults, and a description such as "loss dice".
@@ -42,6 +43,7 @@ class BuilderTable(Collection[str]):
     builders: Mapping[str, str]
     fixed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, Range] = field(default_factory=dict)
     choices: Mapping[str, Iterable[str]] = field(default_factory=dict)
     rule: Callable[[dict[str, Any], dict[str, Any], str], None] | None = None
@@ -86,7 +88,9 @@ class BuilderTable(Collection[str]):
 
     def parse(self, name: str, texts: Iterable[str]) -> dict[str, Any]:
         """Return validated options from texts such as ["width=32"]."""
-        owner = f"{self.kind} {name}"
+        owner, texts = f"{self.kind} {name}", list(texts)
+        for text in texts:
+            self._refuse_flag(text.partition("=")[0].strip().replace("-", "_"), owner)
         return self.check(name, **opts.parse_options(texts, self.options(name), owner))
 
     def check(self, name: str, /, **options: Any) -> dict[str, Any]:
@@ -103,6 +107,13 @@ class BuilderTable(Collection[str]):
         if self.rule is not None:
             self.rule(values, {key: known[key].default for key in known}, owner)
         return values
+
+    def _refuse_flag(self, option: str, owner: str) -> None:
+        """Refuse an option that is a flag of its own on command lines."""
+        if option in self.flags:
+            raise ValueError(
+                f"Unknown option of {owner}. Received: {option!r}. Expected: {self.flags[option]}, a flag of its own."
+            )
 
     def load(self, name: str) -> Any:
         """Return the builder of this name as a function or class. Imports its module."""

@@ -30,6 +30,24 @@ _WORDS = {
 }
 _WORDS_OF_LISTS = dict.fromkeys(("ranks", "gbit"), "NUMBER")
 _ONE_FOR_ALL = ("tile",)  # a single number holds for all axes, two or three
+_NAMED = re.compile(
+    r"(?<![\w./\"'-])(?:(?P<owner>\w+_option) |(?P<verb>raise |give ))?"
+    r"(?P<name>[a-z]\w*)\b(?:=(?P<value>\S*[\w%]))?"
+)
+"""A field or an option in a remedy, with its value if it has one: "cache=none", "data_option bits=16", "give keys"."""
+_OPTION_OF = {
+    "data_option": (
+        "keys",
+        "range",
+        "bits",
+        "channels",
+        "mask_mode",
+        "pixel_limit",
+        "memory_limit",
+    ),
+    "loss_option": ("ignore_index",),
+}
+"""Field -> options that remedies name without it."""
 _METAVARS = {
     "int": "N",
     "float": "NUMBER",
@@ -89,6 +107,25 @@ class Parser(argparse.ArgumentParser):
                 spelled.append("true")
         return spelled
 
+    def complain(self, problem: object, is_ended: Callable[[], object] = bool) -> int:
+        """Print one line as `complain` does, with the flags of the fields that its remedy names; return status 2."""
+        return complain(self.name, self.in_flags(str(problem)), is_ended)
+
+    def in_flags(self, message: str) -> str:
+        """Return an error with flags in its remedy: "give image_size" becomes "give --image-size"."""
+        received, expected, remedy = message.partition("Expected: ")
+        return received + expected + _NAMED.sub(self._as_flag, remedy)
+
+    def _as_flag(self, found: re.Match[str]) -> str:
+        owner, verb, name, value = found.group("owner", "verb", "name", "value")
+        flags = {action.dest for action in self._actions if action.option_strings}
+        known = next((field for field, names in _OPTION_OF.items() if name in names), "")
+        if not owner and name in flags and (value or "_" in name):
+            return f"{verb or ''}{_flag_of(name)}" + (f" {value}" if value else "")
+        if (owner or known) in flags and (value or verb):
+            return f"{verb or ''}{_flag_of(owner or known)} {name}" + (f"={value}" if value else "")
+        return found[0]
+
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""
         if "Received: " in message:
@@ -96,6 +133,10 @@ class Parser(argparse.ArgumentParser):
         else:
             message = f"{message[:1].upper()}{message[1:]} (--help lists all flags)."
         sys.exit(complain(self.name, message))
+
+
+def _flag_of(field: str) -> str:
+    return "--" + field.replace("_", "-")
 
 
 def complain(name: str, problem: object, is_ended: Callable[[], object] = bool) -> int:

@@ -57,6 +57,7 @@ _EXPECTED_OF_PYTHON = _EXPECTED | {
     "tuple[int, int]": "a list of two whole numbers",
     "tuple[int, ...]": "a list of whole numbers",
     "tuple[float, ...]": "a list of numbers",
+    "tuple[float, float]": "a list of two numbers",
     "tuple[str, ...]": "a list of texts",
     "Mapping[str, Any]": "a mapping of names to values",
     "Mapping[str, Mapping[str, Any]]": "a mapping of names to mappings",
@@ -82,7 +83,7 @@ def read_options(builder: str) -> dict[str, Option]:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module {module}.")
-    definition = find_definition(Path(spec.origin), name)
+    definition = _with_constructor(Path(spec.origin), find_definition(Path(spec.origin), name))
     helps = read_helps(ast.get_docstring(definition) or "")
     return {
         name: Option(
@@ -132,6 +133,17 @@ def find_definition(path: Path, name: str) -> ast.FunctionDef | ast.ClassDef:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     nodes = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     return next(node for node in nodes if node.name == name)
+
+
+def _with_constructor(
+    path: Path, definition: ast.FunctionDef | ast.ClassDef
+) -> ast.FunctionDef | ast.ClassDef:
+    """Return the class of the same file that a class without `__init__` inherits it from; else the definition."""
+    if isinstance(definition, ast.ClassDef) and find_constructor(definition) is None:
+        for base in definition.bases:
+            if isinstance(base, ast.Name) and base.id.startswith("_"):
+                return _with_constructor(path, find_definition(path, base.id))
+    return definition
 
 
 def find_constructor(definition: ast.ClassDef) -> ast.FunctionDef | None:

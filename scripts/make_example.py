@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.data.preparation.example import Example, write_example
-from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.flags import Parser, add_flags, given_flags
 
 
 def build_parser() -> Parser:
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
         example = Example(**given_flags(vars(parser.parse_args(argv))))
         write_example(example)
     except ValueError as error:
-        sys.exit(complain(parser.name, error))
+        sys.exit(parser.complain(error))
     except KeyboardInterrupt:
         sys.stderr.write("\nmake_example: interrupted; nothing was written.\n")
         sys.exit(130)

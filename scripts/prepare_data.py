@@ -8,16 +8,16 @@ status 2.
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
+from ddl.data.pictures.picture_file import silence_decoders
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.preparation.prepare import prepare
-from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.flags import Parser, add_flags, given_flags
 
 
 def build_parser() -> Parser:
@@ -31,12 +31,12 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, check, prepare."""
     parser = build_parser()
     arguments = given_flags(vars(parser.parse_args(argv)))
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our errors report the same problems
+    silence_decoders()
     try:
         preparation = Preparation(**arguments)
-        outcome = prepare(preparation)
+        outcome = prepare(preparation, lambda line: print(f"{line}.", flush=True))
     except ValueError as error:
-        sys.exit(complain(parser.name, error))
+        sys.exit(parser.complain(error))
     except KeyboardInterrupt:
         sys.stderr.write("\nprepare_data: interrupted; run the same command again to resume.\n")
         sys.exit(130)

@@ -152,3 +152,24 @@ def test_other_ranks_let_rank_0_report_first(
     waited = time.monotonic() - start >= 0.3
     line = "" if is_ended else "walk (rank 1): no hut\n" if rank else "walk: no hut\n"
     assert (waited, capsys.readouterr().err) == (bool(rank and not is_ended), line)
+
+
+@pytest.mark.parametrize(
+    ("remedy", "named"),
+    [
+        ("give map_size to fold it", "give --map-size to fold it"),
+        ("use rest_min=5.", "use --rest-min 5."),
+        ("hours=3, or a companion", "--hours 3, or a companion"),
+        ("a start that exists", "a start that exists"),
+        ("more hours", "more hours"),  # a word, not a field
+        ("plan_map_size or map_sizes", "plan_map_size or map_sizes"),
+    ],
+)
+def test_a_remedy_names_flags_and_what_was_received_stays(
+    parser: Parser, remedy: str, named: str
+) -> None:
+    received = "Received: map_size=5x5x5 and rest_min=1. Expected: "
+    assert parser.in_flags(received + remedy) == received + named
+    assert parser.in_flags("Expected one of: map_size, rest_min") == (
+        "Expected one of: map_size, rest_min"
+    )

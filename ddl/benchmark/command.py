@@ -10,7 +10,7 @@ from typing import Any
 
 from ddl import options
 from ddl.benchmark.runner import TrialError
-from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.flags import Parser, add_flags, given_flags
 from ddl.ranges import expected_one_of
 
 
@@ -90,7 +90,7 @@ class Launcher:
         try:
             _request(options.load(command.request), arguments).run()
         except ValueError as error:
-            return complain(self.name, error)
+            return parser.complain(error)
         except TrialError as error:
             sys.stderr.write(f"{self.name}: {error}\n")
             return 1

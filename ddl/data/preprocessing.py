@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.pictures.conversion import CHANNELS, Conversion, unit_range
+from ddl.data.value_range import check_range, scale_values
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 
@@ -36,6 +37,7 @@ class Preprocessing:
         classes: 1 for foreground and background; otherwise the number of classes.
         axes: 2 for pictures, 3 for volumes.
         bits: 8 or 16 per channel, to which picture files are converted before scaling to 0..1.
+        range: stored values that become 0 and 1; None for the whole range of a picture's own type.
         image_size: height and width to which picture files were resized; None without resizing.
         side_multiple: every side of the input must be a multiple of this.
         least_side: minimum length of every side of the input.
@@ -48,6 +50,7 @@ class Preprocessing:
     classes: int
     axes: int = 2
     bits: int = 8
+    range: tuple[float, float] | None = None
     image_size: tuple[int, int] | None = None
     side_multiple: int = 1
     least_side: int = 1
@@ -59,6 +62,7 @@ class Preprocessing:
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "preprocessing")
         check_choice("target", self.target, TARGETS)
+        check_range(self.range)
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(
                 f"Received: {len(self.class_names)} class_names for {self.classes} classes. "
@@ -74,7 +78,11 @@ class Preprocessing:
         if self.axes != 2 or self.channels not in names:
             return None
         size = self.image_size if resizes else None
-        return Conversion(size, names[self.channels], self.bits)
+        return Conversion(size, names[self.channels], self.bits, range=self.range)
+
+    def array_input(self, values: np.ndarray) -> np.ndarray:
+        """Convert a stored array to the model's input, float32 from 0 to 1."""
+        return unit_range(values) if self.range is None else scale_values(values, self.range)
 
     def model_input(self, picture: np.ndarray, *, resizes: bool = True) -> np.ndarray:
         """Convert a uint8 or uint16 picture (H, W, 1|3|4) to the model's input, float32 from 0 to 1."""
@@ -86,8 +94,11 @@ class Preprocessing:
         return self.class_names[label] if self.class_names else str(label)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"format": _FORMAT, **dataclasses.asdict(self)}
+        """Return it as JSON values; without a range as earlier versions wrote it."""
+        values = dataclasses.asdict(self)
+        if self.range is None:
+            del values["range"]
+        return {"format": _FORMAT, **values}
 
     def to_json(self) -> str:
         """Return it as a JSON object."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ddl.data.description import describe_form, describe_samples
+
 
 @dataclass(frozen=True)
 class Field:
@@ -93,6 +95,44 @@ class Source(ABC):
         """What `prepare_data` wrote about the file, or nothing."""
         return {}
 
+    @property
+    def mask_values(self) -> tuple[int, ...]:
+        """The class numbers that masks hold, in order, where they are known without reading all masks."""
+        return ()
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """The stored values that become 0 and 1; None for the whole range of the type."""
+        return None
+
+    def stored_values(self, index: int) -> np.ndarray:
+        """Return the picture of a sample as it is stored, before `value_range` is applied."""
+        picture: np.ndarray = next(iter(self.read([index]).values()))[0]
+        return picture
+
+    def describe(self) -> str:
+        """Return what the data were taken for, in one line: "30 pictures with masks, 512x512 grey"."""
+        (_, image), *targets = self.fields.items()
+        target = targets[0][0] if targets else ""
+        form, axes = describe_form(image.shape, image.dtype), len(image.shape) - 1
+        classes = self._count_labels() if target == "label" else None
+        return describe_samples(len(self), form, axes, target, classes, self.mask_values)
+
+    def _count_labels(self) -> dict[str, int]:
+        """Return class name -> number of samples; empty where the labels are not known without reading all."""
+        labels = self.read_column("label")
+        if labels is None or labels.dtype.kind not in "biu" or labels.ndim != 1:
+            return {}
+        names = self.class_names
+        counts = dict(
+            zip(*(part.tolist() for part in np.unique(labels, return_counts=True)), strict=True)
+        )
+        known = sorted({*counts, *range(len(names))})
+        return {
+            names[label] if 0 <= label < len(names) else str(label): counts.get(label, 0)
+            for label in known
+        }
+
 
 class View(Source):
     """A changed view of another source. By default it passes everything on except `read` and `read_column`."""
@@ -114,6 +154,21 @@ class View(Source):
     @property
     def manifest(self) -> Mapping[str, Any]:
         return self.source.manifest
+
+    @property
+    def mask_values(self) -> tuple[int, ...]:
+        return self.source.mask_values
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        return self.source.value_range
+
+    def stored_values(self, index: int) -> np.ndarray:
+        return self.source.stored_values(index)
+
+    def describe(self) -> str:
+        """Return what the source was taken for: a split is described as the whole file."""
+        return self.source.describe()
 
     def name_of(self, index: int) -> str:
         return self.source.name_of(index)
@@ -139,6 +194,9 @@ class Subset(View):
     def read_column(self, name: str) -> np.ndarray | None:
         column = self.source.read_column(name)
         return None if column is None else column[self.indices]
+
+    def stored_values(self, index: int) -> np.ndarray:
+        return self.source.stored_values(int(self.indices[index]))
 
     def name_of(self, index: int) -> str:
         return self.source.name_of(int(self.indices[index]))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 
+from ddl.data.summary import tell
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.export.export import Export
 from ddl.export.reference_pictures import Samples, open_samples
 from ddl.export.speed.inference_benchmark import InferenceBenchmark
-from ddl.flags import Parser, complain, given_flags
+from ddl.flags import Parser, given_flags
 from ddl.inference.backends.optional_packages import check_packages
 from ddl.inference.backends.predictor import BACKENDS
 from ddl.inference.output_folder import disk_error
@@ -32,12 +33,13 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
             from ddl.export.exporter import export_model
         exported = export_model(export, model, checks, calibration)
     except ValueError as error:
-        return complain(parser.name, error)
+        return parser.complain(error)
     except OSError as error:
-        return complain(parser.name, disk_error(export.output, error))
+        return parser.complain(disk_error(export.output, error))
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.name}: interrupted; nothing was written.\n")
         return INTERRUPTED
+    tell(parser.name, checks.about)
     print(exported.parity.table(exported.bytes_before, exported.bytes_after))
     print(f"{export.output}: {export.format} in {export.precision}")
     return 0
@@ -52,9 +54,11 @@ def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
             model, checks, calibration = check_benchmark(benchmark)
         with loading_tensorflow():
             from ddl.export.speed.measure_speed import measure_variants
-        print(measure_variants(benchmark, model, checks, calibration), end="")
+        table = measure_variants(benchmark, model, checks, calibration)
+        tell(parser.name, checks.about)
+        print(table, end="")
     except ValueError as error:
-        return complain(parser.name, error)
+        return parser.complain(error)
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.name}: interrupted.\n")
         return INTERRUPTED

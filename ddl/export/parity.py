@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -77,13 +78,13 @@ def compare(
 
     `target` is "mask" or "label".
     """
-    from ddl.training.objectives.metrics import build_metric
-
-    scores = [build_metric("dice" if target == "mask" else "top_1") for _ in range(3)]
+    scores = _scores(target, None)
     largest = total = 0.0
     values = count = 0
     has_truth = True
     for sample in samples:
+        if not count:
+            scores = _scores(target, sample.ignore_index)
         first, second = (_predict(predictor, sample) for predictor in (original, exported))
         difference = np.abs(first - second)
         largest = max(largest, float(difference.max()))
@@ -106,6 +107,16 @@ def compare(
         after=after,
         agreement=agreement,
     )
+
+
+def _scores(target: str, ignore_index: int | None) -> list[Any]:
+    """Return the metrics of original and export against the ground truth, and of the export against Keras."""
+    from ddl.training.objectives.metrics import build_metric
+
+    name = "dice" if target == "mask" else "top_1"
+    return [
+        build_metric(name, ignore_index=number) for number in (ignore_index, ignore_index, None)
+    ]
 
 
 def _predict(predictor: Predictor, sample: Sample) -> np.ndarray:

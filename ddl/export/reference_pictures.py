@@ -5,7 +5,8 @@ No TensorFlow here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
-from ddl.data.sources import detect_format, open_source
+from ddl.data.sources import SOURCES, detect_format, open_source
 from ddl.inference.prediction.inputs import find_items
 from ddl.inference.tiles.segmenter import Cut, Segmenter, whole_picture
 from ddl.inference.tiles.tiling import Rows
@@ -31,19 +32,26 @@ class Sample:
         picture: model input, (H, W, C) float32 from 0 to 1, padded to sides that the model accepts.
         truth: mask of the picture without padding, or its class; None if unknown.
         inside: slices that cut the padding off a prediction.
+        ignore_index: class number in `truth` that scores leave out.
     """
 
     picture: np.ndarray
     truth: np.ndarray | None
     inside: tuple[slice, ...]
+    ignore_index: int | None = None
 
 
 class Samples:
     """Samples spread evenly over a data set. They are read one by one, and can be iterated several times."""
 
-    def __init__(self, total: int, count: int, read: Callable[[int], Sample]) -> None:
-        """Take at most `count` of `total` samples; `read` returns the sample of an index."""
-        self._indices, self._read = spread(total, count), read
+    def __init__(
+        self, total: int, count: int, read: Callable[[int], Sample], about: Sequence[str] = ()
+    ) -> None:
+        """Take at most `count` of `total` samples; `read` returns the sample of an index.
+
+        `about` has lines on what the data were taken for.
+        """
+        self._indices, self._read, self.about = spread(total, count), read, [*about]
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -70,14 +78,15 @@ def open_samples(model: TrainedModel, purpose: str, data: Path | None, count: in
             f"Received: {model.file} without {purpose}_data. Expected: --{purpose}-data with pictures; only a run "
             "directory says where its data are."
         )
-    if data is not None and (model.trained is None or not _has_truth(data, how.target)):
+    if data is not None and (model.trained is None or not _has_truth(data, model)):
         items = find_items(data, how, PIXEL_LIMIT)
 
         def read_picture(index: int) -> Sample:
             with items[index].open() as rows:
                 return _sample(how, rows, None, is_file=items[index].is_file)
 
-        return Samples(len(items), count, read_picture)
+        about = [f"{data}: {len(items)} pictures without masks or labels"]
+        return Samples(len(items), count, read_picture, about)
     given = None if data is None else str(data)
     part = "train" if purpose == "calibration" and data is None else None
     evaluation = Evaluation(model.file, data=given, part=part)
@@ -87,9 +96,10 @@ def open_samples(model: TrainedModel, purpose: str, data: Path | None, count: in
 
     def read_sample(index: int) -> Sample:
         picture, truth = (part[0] for part in source.read([index]).values())
-        return _sample(how, picture, truth, is_file=False)
+        sample = _sample(how, picture, truth, is_file=False)
+        return dataclasses.replace(sample, ignore_index=subject.plan.ignore_index)
 
-    return Samples(len(source), count, read_sample)
+    return Samples(len(source), count, read_sample, subject.describe())
 
 
 def _sample(how: Preprocessing, rows: Rows, truth: np.ndarray | None, *, is_file: bool) -> Sample:
@@ -117,14 +127,17 @@ def spread(total: int, count: int) -> list[int]:
     return [number * total // chosen for number in range(chosen)]
 
 
-def _has_truth(data: Path, target: str) -> bool:
+def _has_truth(data: Path, model: TrainedModel) -> bool:
     """Return whether the data have masks or labels; a plain folder or list of pictures has neither."""
     try:
-        detect_format(data)
+        known = SOURCES.options(detect_format(data))
     except ValueError:
         return False
-    source = open_source(data)
+    given = {} if model.trained is None else model.trained.plan.data_option
+    source = open_source(
+        data, **{"keys": given["keys"]} if "keys" in given and "keys" in known else {}
+    )
     try:
-        return target in source.fields
+        return model.preprocessing.target in source.fields
     finally:
         source.close()

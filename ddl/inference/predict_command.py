@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import functools
 import json
-import logging
 import sys
 
 import ddl.distributed as dist
+from ddl.data.pictures.picture_file import silence_decoders
+from ddl.data.summary import tell
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
-from ddl.flags import BAD_INPUT, Parser, complain, given_flags
+from ddl.flags import BAD_INPUT, Parser, given_flags
 from ddl.inference.backends.predictor import check_backend
 from ddl.inference.inspection.inspection import MASK_ROWS, Inspection
 from ddl.inference.output_folder import check_folder
@@ -32,7 +33,7 @@ INTERRUPTED = 130
 def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     """Run predict.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
     arguments = vars(parser.parse_args(argv))
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our own errors say the same
+    silence_decoders()
     try:
         with naming_files():
             prediction = Prediction(**given_flags(arguments))
@@ -40,7 +41,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
         # No stall timeout: ranks finish their shares at different times, possibly minutes apart.
         dist.init(stall_timeout_s=0)
     except ValueError as error:
-        return complain(parser.name, error)
+        return parser.complain(error)
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
@@ -67,6 +68,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
 def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
     """Run evaluate.py and print the results. Return the exit status: 0, or 2 for bad input."""
     arguments = vars(parser.parse_args(argv))
+    silence_decoders()
     try:
         with naming_files():
             inspection = Inspection(**given_flags(arguments))
@@ -74,7 +76,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
             model = check_inspection(inspection, subject) if inspection.looks_closer else None
         dist.init()
     except ValueError as error:
-        return complain(parser.name, error)
+        return parser.complain(error)
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
@@ -88,6 +90,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain_together(parser.name, error)
     if dist.is_root():
+        tell(parser.name, subject.describe())
         text = json.dumps(results, indent=2) + "\n"
         sys.stdout.write(text)
         if inspection.output is not None:
@@ -132,4 +135,6 @@ def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
     check_cut(prediction.cut, model.preprocessing)
     if placement().rank == 0:
         check_folder(prediction.output, prediction.facts() | {"model": model.digest()})
-    return model, find_items(prediction.input, model.preprocessing, prediction.pixel_limit)
+    return model, find_items(
+        prediction.input, model.preprocessing, prediction.pixel_limit, prediction.keys
+    )

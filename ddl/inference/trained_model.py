@@ -14,9 +14,14 @@ from typing import Any
 
 import h5py
 
-from ddl.data.preprocessing import NAME, Preprocessing, preprocessing_from_json
-from ddl.training.checkpoint.checkpoint_folder import FOLDER
-from ddl.training.checkpoint.find_trained import FINAL, Trained, find_trained
+from ddl.data.preprocessing import NAME, Preprocessing
+from ddl.training.checkpoint.find_trained import (
+    FINAL,
+    Trained,
+    find_trained,
+    read_preprocessing,
+    stored_preprocessing,
+)
 from ddl.training.data.plan_preprocessing import plan_preprocessing
 
 SAVED_MODEL = ".savedmodel"
@@ -64,7 +69,7 @@ def find_model(
     beside = preprocessing_path(path)
     if (path.is_file() or path.suffix == SAVED_MODEL) and beside.is_file():
         _check_whole(path)
-        return TrainedModel(path, _read(beside))
+        return TrainedModel(path, read_preprocessing(beside))
     if path.is_file() and not _is_of_training(path):
         raise ValueError(
             f"Received: {path} without {beside.name} beside it. Expected: a run directory, a checkpoint, or a model "
@@ -75,15 +80,10 @@ def find_model(
 
 
 def _preprocessing_of(trained: Trained) -> Preprocessing:
-    """Read a run's preprocessing from its file, else from the checkpoint, else derive it from the plan."""
-    file = trained.file
-    run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
-    if (run_dir / NAME).is_file() and (run_dir / "plan.json").is_file():
-        return _read(run_dir / NAME)
-    kept = trained.checkpoint.facts if trained.checkpoint else {}
-    if "preprocessing" in kept:  # a checkpoint that was taken out of its run
-        return preprocessing_from_json(json.dumps(kept["preprocessing"]), file)
-    return plan_preprocessing(trained.plan, *read_form(file))
+    """Read a run's preprocessing, else derive it from the plan."""
+    return stored_preprocessing(trained) or plan_preprocessing(
+        trained.plan, *read_form(trained.file)
+    )
 
 
 def preprocessing_path(model_file: Path) -> Path:
@@ -150,12 +150,3 @@ def _is_of_training(path: Path) -> bool:
         return (path.parent / "plan.json").is_file()
     with path.open("rb") as file:
         return file.read(15) == b"ddl checkpoint "
-
-
-def _read(path: Path) -> Preprocessing:
-    try:
-        return preprocessing_from_json(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"Received: {path}, which cannot be read ({error}). Expected: the file that training or export wrote."
-        ) from error

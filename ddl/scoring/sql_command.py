@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ddl.flags import Parser, complain, given_flags
+from ddl.flags import Parser, given_flags
 from ddl.scoring.client.database import Database
 from ddl.scoring.client.job import Job
 from ddl.scoring.deployment.deployment import Deployment
@@ -56,7 +56,7 @@ def _run(
     try:
         sys.stdout.write(run(settings(**values), Database(**database_values)))
     except ValueError as error:
-        return complain(parser.name, error)
+        return parser.complain(error)
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.name}: interrupted; {after_ctrl_c}.\n")
         return INTERRUPTED

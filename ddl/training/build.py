@@ -61,7 +61,7 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option),
         compression=plan.compression,
     )
-    metrics = [build_metric(name, **plan.metric_option.get(name, {})) for name in plan.metric]
+    metrics = [build_metric(name, **plan.options_of_metric(name)) for name in plan.metric]
     if len(model.outputs) == 1:
         model.compile(optimizer, build_loss(plan.loss, **plan.loss_option), metrics=metrics)
         return learning_rate

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.data.source import Source
+from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMATS, SOURCES, detect_format
+from ddl.data.summary import summary_lines
+from ddl.data.value_range import to_text
 from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
-from ddl.training.checkpoint.find_trained import Trained, find_trained
+from ddl.training.checkpoint.find_trained import Trained, find_trained, stored_preprocessing
 from ddl.training.data.compatibility import check_agreement, check_sides
 from ddl.training.data.training_data import DATA_PARTS, as_samples, open_part
 from ddl.training.objectives.losses import LOSSES
@@ -79,6 +81,13 @@ class Subject:
         """The model's file."""
         return self.trained.file
 
+    def describe(self) -> list[str]:
+        """Return lines on the data that were read. Reads a few samples."""
+        first, *more = summary_lines(self.plan.data, self.source)
+        whole = origin_of(self.source)
+        part = "" if len(self.source) == len(whole) else f"; {len(self.source)} of them are used"
+        return [first + part, *more]
+
 
 def open_subject(
     evaluation: Evaluation, trained: Trained | None = None, flag: str = "--data"
@@ -97,9 +106,9 @@ def open_subject(
     plan = trained.plan
     if evaluation.data is None:
         _check_data_found(trained, flag)
+        plan = dataclasses.replace(plan, data_option=_as_trained(trained, plan.data))
     else:
-        known = SOURCES.options(detect_format(Path(evaluation.data)))
-        options = {name: value for name, value in plan.data_option.items() if name in known}
+        options = _as_trained(trained, evaluation.data)
         changes: dict[str, Any] = {"data": evaluation.data, "data_option": options, "fold": None}
         part = DataPlan.validation_part
         plan = dataclasses.replace(plan, validation_data=None, validation_part=part, **changes)
@@ -110,6 +119,22 @@ def open_subject(
             f"Received: part={part_name!r} of {plan.data}, which has no samples. Expected: another part."
         )
     return Subject(trained, plan, source)
+
+
+def _as_trained(trained: Trained, data: str) -> dict[str, Any]:
+    """Return the options that open data as the training run did: with the range and the depth that it found."""
+    known = SOURCES.options(detect_format(Path(data)))
+    given = trained.plan.data_option
+    options = {name: value for name, value in given.items() if name in known}
+    how = stored_preprocessing(trained)
+    if how is None:
+        return options
+    is_new = data != trained.plan.data
+    if how.range is not None and "range" in known and (is_new or "range" in given):
+        options["range"] = to_text(how.range)
+    if how.axes == 2 and "bits" in known:
+        options["bits"] = how.bits
+    return options
 
 
 def _check_data_found(trained: Trained, flag: str) -> None:
@@ -185,7 +210,7 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     check_agreement(plan, names, model.input_shape[1:], classes)
     model.compile(
         loss=build_loss(plan.loss, **plan.loss_option) if plan.loss in LOSSES else _no_loss,
-        metrics=[build_metric(name, **plan.metric_option.get(name, {})) for name in names],
+        metrics=[build_metric(name, **plan.options_of_metric(name)) for name in names],
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )

@@ -145,6 +145,8 @@ def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
             remedy = "raise --early-stopping-patience"
         logger.info("%d of %d epochs are complete. To train on, %s.", done, plan.epochs, remedy)
         return
+    for line in data.describe(plan):
+        logger.info("%s.", line)
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
         len(data.training), len(data.validation), plan.model, f"{model.count_params():,}",

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import ddl.distributed as dist
+from ddl.data.pictures.picture_file import silence_decoders
+from ddl.data.summary import tell
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all
 from ddl.distributed.timing.timeline import prepare_timeline
-from ddl.flags import BAD_INPUT, Parser, add_flags, complain, given_flags
+from ddl.flags import BAD_INPUT, Parser, add_flags, given_flags
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.find_trained import find_model_file
 from ddl.training.checkpoint.resume import find_start
@@ -99,17 +101,20 @@ def train_from_flags(
     # With --resume, only rank 0 reads the run's folder, which other machines may not see.
     waits = "resume" in given and placement().rank != 0
     order: Order | None = None
+    silence_decoders()
     with StopRequest() as stop:  # early, so that no signal interrupts the import of TensorFlow
         try:
             if not waits:
                 with naming_files():
                     order = _check(given, defaults, opener)
             if dry_run:
+                if placement().rank == 0 and order:
+                    tell(parser.name, order.data.describe(order.plan))
                 sys.stdout.write(order.plan.to_json() if order else "")
                 return 0
             _join(given)
         except ValueError as error:
-            return complain(parser.name, error, lambda: stop.signal)
+            return parser.complain(error, lambda: stop.signal)
         except KeyboardInterrupt as end:
             _end(parser.name, end)
         return _train(parser.name, order, "resume" in given, opener, stop)

@@ -101,7 +101,7 @@ def test_several_classes_stay_numbers() -> None:
         (lambda: LabelSamples(labelled([0, -1]), 2), "label -1 in sample 1"),
         (
             lambda: LabelSamples(Cached(Subset(labelled([9, 0, 5]), [1, 2]), 9999), 5),
-            "label 5 in sample 1",
+            "label 5 in sample 2",  # of the file
         ),
         (lambda: LabelSamples(Blind([0, 1, 5]), 5).read([0, 2]), "label 5 in sample 2"),
         (lambda: count_classes(masked([0, 1])), "Expected: image and label"),

@@ -33,7 +33,7 @@ BENCHMARKS = [
     Row(
         "benchmark input --data synthetic --model cnn", "for model cnn. Expected: image and label."
     ),
-    Row("benchmark steps --epoch-steps 20", "Expected: 50 steps at least for profile=20."),
+    Row("benchmark steps --epoch-steps 20", "Expected: 50 steps at least for --profile 20."),
     Row(
         "benchmark steps --ranks 1 --spinning true", "spinning=true with ranks=1. Expected: 2 ranks"
     ),

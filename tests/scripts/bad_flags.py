@@ -77,7 +77,7 @@ TRAIN_UNET = {
     "--model unet_encoder --model-option weights_file=none.h5": "weights_file=none.h5, which is not a file",
     "--loss-option smooth=0": "smooth=0.0 for loss dice_crossentropy. Expected: at least",
     "--loss-option alpha=0.5": "Unknown option of loss dice_crossentropy. Received: 'alpha'",
-    "--metric-option iou.k=1": "Unknown option of metric iou. Received: 'k'. Expected: none",
+    "--metric-option iou.k=1": "Unknown option of metric iou. Received: 'k'. Expected: ignore_index",
     "--metric-option spacing=1": "metric_option 'spacing=1'. Expected: METRIC.NAME=VALUE.",
     "--metric-option hausdorff_95.spacing=1": "metric_option for 'hausdorff_95'. Expected: one",
     "--metric hausdorff_95 --metric-option hausdorff_95.spacing=0": "spacing=(0.0,) for metric",

@@ -167,7 +167,11 @@ PREPARE = [
     Row("prepare_data in a.h5 --folds 99", "folds=99 for 4 samples. Expected: 2 to 4", pairs),
     Row("prepare_data in a.h5", "cell-3.png, which is damaged", pairs_cut("cell-3.png")),
     Row("prepare_data in a.h5", "cell-3_mask.gif without a picture", pairs_without("cell-3.png")),
-    Row("prepare_data in a.h5 --on-error skip --layout folders", "which is not a folder", pairs),
+    Row(
+        "prepare_data in a.h5 --on-error skip --layout folders",
+        "without a folder of pictures",
+        pairs,
+    ),
 ]
 
 SMALL = "--data-option count=6 --image-size 16 --model-option width=2 depth=2 "

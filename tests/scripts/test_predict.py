@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ddl.data.pictures.picture_file import read_mask
 from ddl.inference.inspection.inspection import Inspection
 from ddl.inference.prediction.prediction import Prediction
+from tests.data import make
 from tests.inference.models import make_pictures, make_run
 from tests.launch import REPOSITORY
 from tests.ranks.scripts import run_script
+from tests.scoring.test_deployed_model import BROKEN_EXIF
 from tests.scripts.in_process import call
 
 SIZES = [(40, 40), (23, 61), (9, 7), (40, 40), (90, 70)]
@@ -157,6 +162,37 @@ def test_a_bad_picture_is_named_and_stops(tmp_path: Path, run_dir: Path, one_dam
     outcome = call("predict", run_dir, one_damaged, tmp_path / "out", "--batch-size", "1")
     assert outcome.status == 2
     assert re.search(r"predict.*: Received: \S+/1.png, which is damaged", outcome.told)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.gif"])
+def test_what_is_no_picture_gets_one_line(tmp_path: Path, run_dir: Path, name: str) -> None:
+    (tmp_path / name).write_text("These are my notes, and no picture.")
+    outcome = call("predict", run_dir, tmp_path / name, tmp_path / "out")
+    assert outcome.status == 2
+    assert outcome.told.count("\n") == 1, outcome.told
+    assert re.match(rf"predict \(rank 0\): Received: \S+/{name}, which is damaged", outcome.told)
+
+
+@pytest.mark.parametrize("script", ["predict", "prepare_data"])
+def test_pillows_warnings_are_no_second_line(tmp_path: Path, run_dir: Path, script: str) -> None:
+    """A JPEG that is cut short, of which Pillow first says that its EXIF data are corrupt."""
+    whole, folder = io.BytesIO(), tmp_path / "in"
+    noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(whole, "JPEG", exif=BROKEN_EXIF)
+    make.pairs(folder, 12, height=32, width=32)
+    for path in folder.glob("cell-7.png"):
+        path.with_suffix(".jpg").write_bytes(whole.getvalue()[:-200])
+        path.unlink()
+    arguments = {
+        "predict": [run_dir, folder / "cell-7.jpg", tmp_path / "out"],
+        "prepare_data": [folder, tmp_path / "out.h5", "--workers", "1"],
+    }
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        outcome = call(script, *arguments[script])
+    assert [str(warning.message) for warning in said] == []
+    assert outcome.status == 2
+    assert outcome.told.count("\n") == 1, outcome.told
 
 
 def test_volumes_by_tiles(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "size 0": (nothing, ["--image-size", "0"], "pixels, such as 128 or 96x128"),
     "size of three": (nothing, ["--image-size", "1x2x3"], "pixels, such as 128"),
     "layout": (nothing, ["--layout", "coco"], "one of: auto, folders, pairs, classes"),
-    "layout that it is not": (nothing, ["--layout", "folders"], "which is not a folder"),
+    "layout that it is not": (nothing, ["--layout", "folders"], "without a folder of pict"),
     "channels": (nothing, ["--channels", "cmyk"], "one of: grey, rgb, rgba"),
     "bits": (nothing, ["--bits", "12"], "one of: 8, 16"),
     "mask mode": (nothing, ["--mask-mode", "soft"], "one of: binary, classes"),

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from ddl.options import Size
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choice, check_ranges
 
 _Parts = list[np.ndarray]  # the picture, and its mask if it has one
 _STREAM = 0x617567  # separates these draws from others with the same seed
@@ -27,6 +27,7 @@ _RANGES = {
     "elastic_smoothness_pixels": Range(0, 1000, above=True),
     "crop_size": Range(1),
 }
+_AXES = ("depth", "height", "width")
 # Plane and number of quarter turns that bring each of a cube's six sides to the front.
 _SIDES = (((0, 1), 0), ((0, 1), 1), ((0, 1), 2), ((0, 1), 3), ((0, 2), 1), ((0, 2), 3))
 
@@ -39,6 +40,7 @@ class Augmentation:
 
     Attributes:
         flip: flip along each axis with probability 1/2.
+        flip_axes: axes to flip along, each with probability 1/2: height, width, depth; in place of `flip`.
         right_angles: rotate in the plane by 0, 90, 180 or 270 degrees (0 or 180 if the sides differ); a cube in space.
         rotation_degrees: rotate by up to this angle, either way; a volume about a random axis.
         zoom: enlarge or shrink by up to this fraction.
@@ -53,6 +55,7 @@ class Augmentation:
     """
 
     flip: bool = False
+    flip_axes: tuple[str, ...] | None = None
     right_angles: bool = False
     rotation_degrees: float = 0.0
     zoom: float = 0.0
@@ -67,6 +70,12 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         check_ranges(vars(self), _RANGES, "augmentation")
+        for axis in self.flip_axes or ():
+            check_choice("flip_axes", axis, _AXES)
+        if self.flip and self.flip_axes is not None:
+            raise ValueError(
+                "Received: flip=true and flip_axes for augmentation. Expected: one of them; flip is along all axes."
+            )
         sides = self.crop_size
         if isinstance(sides, tuple) and len(sides) not in (2, 3):
             raise ValueError(
@@ -112,6 +121,11 @@ class Augmentation:
                 f"Received: pictures of shape {shape}. "
                 "Expected: (height, width, channels) or (depth, height, width, channels)."
             )
+        if len(sides) == 2 and "depth" in (self.flip_axes or ()):
+            raise ValueError(
+                f"Received: flip_axes={','.join(self.flip_axes or ())} for pictures of shape {shape}. Expected: height "
+                "or width; only volumes have a depth."
+            )
         if self.crop_size is None:
             return sides
         crop = (self.crop_size,) * len(sides) if isinstance(self.crop_size, int) else self.crop_size
@@ -133,11 +147,17 @@ class Augmentation:
         if len(set(sides)) > 1:
             quarters = 0  # not a cube: rotate only in the plane of height and width
 
-        axes = tuple(np.flatnonzero(flips).tolist()) if self.flip else ()
+        axes = tuple(
+            axis for axis in np.flatnonzero(flips).tolist() if self._flips(axis - len(sides))
+        )
         parts = [np.flip(part, axes) for part in parts]
         if self.right_angles:
             parts = [np.rot90(np.rot90(part, quarters, plane), turns, (-3, -2)) for part in parts]
         return parts
+
+    def _flips(self, axis: int) -> bool:
+        """Return whether samples are flipped along an axis: -1 is the width, -2 the height, -3 the depth."""
+        return self.flip or _AXES[axis] in (self.flip_axes or ())
 
     def _warped(self, rng: np.random.Generator, parts: _Parts) -> _Parts:
         """Rotate, zoom and deform in one pass, so that pixels are interpolated only once."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ddl.data.pictures.listing import Sample
 from ddl.data.pictures.picture_file import MASK_MODES, PIXEL_LIMIT, read_mask, read_picture
+from ddl.data.value_range import ValueRange, scale_values
 from ddl.ranges import Range, check_choices, check_ranges
 
 CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}
@@ -25,6 +26,8 @@ class Conversion:
         bits: 8 or 16 per channel; the range is scaled, so that white stays white.
         mask_mode: "binary": 1 where not black. "classes": the grey value or palette index is the class.
         pixel_limit: pictures with more pixels are refused before decoding.
+        range: the stored values that become black and white; None for the whole range of a picture's own type.
+        keeps_depth: refuse pictures of more than `bits`, instead of reducing them.
     """
 
     image_size: tuple[int, int] | None = None
@@ -32,6 +35,8 @@ class Conversion:
     bits: int = 8
     mask_mode: str = "binary"
     pixel_limit: int = PIXEL_LIMIT
+    range: ValueRange | None = None
+    keeps_depth: bool = False
 
     def __post_init__(self) -> None:
         check_choices(vars(self), {"channels": CHANNELS, "bits": DEPTHS, "mask_mode": MASK_MODES})
@@ -40,6 +45,11 @@ class Conversion:
     def read(self, sample: Sample) -> dict[str, np.ndarray]:
         """Read one sample from its files: "image", and "mask" or "label" if it has one."""
         picture = read_picture(sample.image, self.pixel_limit)
+        if self.keeps_depth and 8 * picture.dtype.itemsize > self.bits:
+            raise ValueError(
+                f"Received: {sample.image} of {8 * picture.dtype.itemsize} bits, but the first picture has "
+                f"{self.bits}. Expected: one depth; or give bits=16 (or 8) to convert all."
+            )
         parts = {"image": self.convert(picture)}
         if sample.mask is not None:
             mask = read_mask(sample.mask, self.mask_mode, self.pixel_limit)
@@ -58,16 +68,23 @@ class Conversion:
 
         Shrinking averages over areas, so that every pixel counts; enlarging interpolates.
         """
-        top = np.iinfo(picture.dtype).max
         target = DEPTHS[self.bits]
         same_form = picture.shape[-1] == CHANNELS[self.channels] and picture.dtype == target
-        if same_form and self.image_size in (None, picture.shape[:2]):
+        if same_form and self.range is None and self.image_size in (None, picture.shape[:2]):
             return picture
-        values = _with_channels(picture.astype(np.float32) / np.float32(top), self.channels)
+        values = _with_channels(self._unit_values(picture), self.channels)
         if self.image_size is not None and values.shape[:2] != self.image_size:
             values = _resized(values, self.image_size)
         scaled = np.rint(np.clip(values, 0, 1) * np.iinfo(target).max)
         return np.ascontiguousarray(scaled.astype(target))
+
+    def _unit_values(self, picture: np.ndarray) -> np.ndarray:
+        """Return a picture as floats from 0 to 1. A range does not apply to the transparency."""
+        whole = picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+        if self.range is not None:
+            colours = slice(3 if picture.shape[-1] == 4 else None)
+            whole[..., colours] = scale_values(picture[..., colours], self.range)
+        return whole
 
     def convert_mask(self, mask: np.ndarray) -> np.ndarray:
         """Return a mask (height, width, 1) at this size, by nearest neighbour."""
@@ -86,7 +103,8 @@ def unit_range(pictures: np.ndarray) -> np.ndarray:
         return pictures.astype(np.float32, copy=False)
     if pictures.dtype.kind not in "bu":
         raise ValueError(
-            f"Received: pictures of dtype {pictures.dtype}. Expected: floats or unsigned integers."
+            f"Received: pictures of dtype {pictures.dtype}. Expected: floats or unsigned integers; or give the "
+            "values that are black and white, such as range=-1000,3000."
         )
     white = 1 if pictures.dtype.kind == "b" else np.iinfo(pictures.dtype).max
     return pictures.astype(np.float32) / np.float32(white)

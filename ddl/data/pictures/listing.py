@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddl.data.pictures.picture_file import SUFFIXES
+
+PICTURE_FOLDERS = (
+    *("images", "image", "imgs", "img", "pictures", "picture", "photos", "photo", "frames"),
+    *("inputs", "input", "raw", "scans"),
+)
+MASK_FOLDERS = (
+    *("masks", "mask", "labels", "label", "gt", "gts", "ground_truth", "groundtruth"),
+    *("annotations", "annotation", "segmentations", "segmentation", "seg", "targets", "target"),
+)
+"""Names of two folders that stand beside each other: pictures, and a mask for each. Capitals do not matter."""
+_ENDINGS = ("mask", "masks", "label", "labels", "gt", "seg", "segmentation", "annotation")
 
 
 @dataclass(frozen=True)
@@ -27,12 +38,14 @@ class Listing:
         samples: the complete ones.
         problems: one line for each file that does not fit: no mask, no picture, or two pictures of one name.
         class_names: the names of the labels, if samples have labels.
+        unread: pictures that the layout leaves out, such as "test (5)" for a folder beside the others.
     """
 
     root: Path
     samples: tuple[Sample, ...]
     problems: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def refuse_problems(self) -> Listing:
         """Return the listing, or raise its first problem."""
@@ -61,13 +74,61 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_picture(path) and path.is_file())
 
 
+@dataclass(frozen=True)
+class TwoFolders:
+    """A folder of pictures and a folder of masks, by their names; None for one that is missing."""
+
+    pictures: Path | None
+    masks: Path | None
+
+
+def two_folders(path: Path) -> TwoFolders:
+    """Return the folders that `PICTURE_FOLDERS` and `MASK_FOLDERS` name.
+
+    Raises:
+        ValueError: there are both, and several of one kind.
+    """
+    pictures, masks = (
+        [folder for folder in subfolders(path) if _plain(folder.name) in names]
+        for names in (PICTURE_FOLDERS, MASK_FOLDERS)
+    )
+    if pictures and masks and len(pictures) + len(masks) > 2:
+        listed = ", ".join(folder.name for folder in (*pictures, *masks))
+        raise ValueError(
+            f"Received: {path} with {listed}. Expected: one folder of pictures and one of masks; move the others away."
+        )
+    return TwoFolders(pictures[0] if pictures else None, masks[0] if masks else None)
+
+
+def _plain(name: str) -> str:
+    """Return a folder's name as the tables spell it: "Ground Truth" is "ground_truth"."""
+    return name.lower().replace(" ", "_").replace("-", "_")
+
+
+def subfolders(path: Path) -> list[Path]:
+    """Return the folders in `path`, sorted by name, without those whose names start with a dot."""
+    entries = sorted(path.iterdir()) if path.is_dir() else []
+    return [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def unread_pictures(path: Path, read: Iterable[Path]) -> tuple[str, ...]:
+    """Return the folders with pictures, `path` and those in it, that are not among those read: "test (5)"."""
+    known = set(read)
+    left = {folder: len(pictures_in(folder)) for folder in (path, *subfolders(path))}
+    return tuple(
+        f"{folder.name if folder != path else 'beside the folders'} ({count})"
+        for folder, count in left.items()
+        if count and folder not in known
+    )
+
+
 def match(root: Path, images: Iterable[Path], masks: Iterable[Path]) -> Listing:
     """Pair each picture with its mask: `cell.png` with `cell_mask.gif` or `cell.gif`. Other files become problems."""
     images_by_name, masks_by_name = defaultdict(list), defaultdict(list)
     for image in images:
         images_by_name[image.stem].append(image)
     for mask in masks:
-        masks_by_name[mask.stem.removesuffix("_mask")].append(mask)
+        masks_by_name[_picture_of(mask.stem, images_by_name)].append(mask)
     samples, problems = [], []
     for name, same in images_by_name.items():
         theirs = masks_by_name.pop(name, [])
@@ -88,3 +149,11 @@ def match(root: Path, images: Iterable[Path], masks: Iterable[Path]) -> Listing:
         for mask in rest
     ]
     return Listing(root, tuple(samples), tuple(problems))
+
+
+def _picture_of(mask: str, pictures: Collection[str]) -> str:
+    """Return the name of a mask's picture: its own, or the one without an ending such as `_mask` or `_gt`."""
+    name, _, ending = mask.rpartition("_")
+    if mask not in pictures and (ending.lower() == "mask" or name in pictures):
+        return name if ending.lower() in _ENDINGS else mask
+    return mask

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import threading
 import warnings
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +36,42 @@ class _Refusal(ValueError):
     """A ValueError raised here, to distinguish it from those of the decoders."""
 
 
-def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
-    """Return height and width from the header, without decoding the picture."""
+@dataclass(frozen=True)
+class PictureForm:
+    """What the header of a picture says: the array that `read_picture` returns.
+
+    Attributes:
+        size: height and width.
+        channels: 1, 3 or 4.
+        bits: 8 or 16 per channel.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    bits: int
+
+
+def read_form(path: Path, pixel_limit: int = PIXEL_LIMIT) -> PictureForm:
+    """Return size, channels and depth from the header, without decoding the picture."""
     try:
         deep = _read_deep_tiff(path, pixel_limit, header_only=True)
         if deep is not None:
-            return deep.shape[0], deep.shape[1]
+            return PictureForm((deep.shape[0], deep.shape[1]), deep.shape[2], 16)
         with _open(path, pixel_limit) as image:
             _check(path, image, pixel_limit)
-            quarter_turn = _orientation(image) in (5, 6, 7, 8)
-            return (image.width, image.height) if quarter_turn else (image.height, image.width)
+            turned = _orientation(image) in (5, 6, 7, 8)
+            size = (image.width, image.height) if turned else (image.height, image.width)
+            is_deep = _is_deep_png(path) or image.mode.startswith("I")
+            return PictureForm(size, _plain_channels(image), 16 if is_deep else 8)
     except _Refusal:
         raise
     except _DAMAGE as error:
         raise _unreadable(path, error) from error
+
+
+def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
+    """Return height and width from the header, without decoding the picture."""
+    return read_form(path, pixel_limit).size
 
 
 def read_picture(path: Path, pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
@@ -130,6 +154,14 @@ def _plain(image: Any, keep_palette: bool) -> Any:
     return image.convert(_COLOUR_MODES[image.mode]) if image.mode in _COLOUR_MODES else image
 
 
+def _plain_channels(image: Any) -> int:
+    """Return the channels of what `_plain` would make of the picture."""
+    if image.mode == "P":
+        return 4 if "transparency" in image.info else 3
+    mode = _COLOUR_MODES.get(image.mode, image.mode)
+    return {"RGB": 3, "RGBA": 4}.get(mode, 1)
+
+
 def _check(path: Path, image: Any, pixel_limit: int) -> None:
     """Refuse a picture whose header says that it is too large or has several frames."""
     check_pixels(path, image.width, image.height, pixel_limit)
@@ -176,10 +208,8 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
     with path.open("rb") as file:
         if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return None
-        import tifffile
-
         file.seek(0)
-        tiff = tifffile.TiffFile(file)  # not the path, whose folder tifffile would look up
+        tiff = load_tifffile().TiffFile(file)  # not the path, whose folder tifffile would look up
         page = tiff.pages[0].aspage()
         if page.dtype is None or page.dtype.itemsize == 1:
             return None
@@ -204,6 +234,20 @@ def _read_deep_tiff(path: Path, pixel_limit: int, header_only: bool = False) -> 
         if header_only:
             return header
         return np.ascontiguousarray(_channels_last(page.asarray(), page.planarconfig))
+
+
+def silence_decoders() -> None:
+    """Turn off what tifffile and Pillow say on damaged files: our errors report the same problems, in one line."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+def load_tifffile() -> Any:
+    """Return tifffile, without its own lines on damaged files."""
+    import tifffile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    return tifffile
 
 
 def _channels_last(values: np.ndarray, planar_configuration: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from ddl.data.pictures.picture_file import (
     LOSSLESS_TIFF,
     PIXEL_LIMIT,
     check_pixels,
+    load_tifffile,
     one_line,
     read_picture,
 )
@@ -103,10 +104,8 @@ def _plain_page(path: Path, large_pixels: int) -> Any:
     """Return the single page of a large TIFF that can be read by segments; None for any other file."""
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
-    import tifffile
-
     try:
-        tiff = tifffile.TiffFile(path)
+        tiff = load_tifffile().TiffFile(path)
         page = tiff.pages[0].aspage()
         is_large = page.imagelength * page.imagewidth >= large_pixels
         plain = len(tiff.pages) == 1 and is_large and _is_plain(page)

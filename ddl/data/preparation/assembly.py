@@ -12,8 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ddl import __version__
 from ddl.closable_file import ClosableFile
+from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
 from ddl.data.preparation.preparation import Preparation
@@ -23,7 +26,9 @@ from ddl.files import put_in_place
 CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the whole chunk
 
 
-def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) -> tuple[str, ...]:
+def assemble(
+    preparation: Preparation, how: Conversion, listing: Listing, parts: Sequence[Path]
+) -> tuple[str, ...]:
     """Write the data set beside the parts and move it into place. Return one line per skipped sample.
 
     Raises:
@@ -41,7 +46,7 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
         raise ValueError(
             f"Received: no readable picture. Expected: at least one; the first problem: {skipped[0]}"
         )
-    manifest = _manifest(preparation, listing, good, skipped)
+    manifest = _manifest(preparation, how, listing, good, skipped)
     partial = preparation.parts_folder / "assembled.h5"
     # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
     with (
@@ -49,6 +54,8 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
         h5py.File(output, "w", libver=("earliest", "v108")) as file,
     ):
         digests = _write_samples(file, output, parts, fields, len(good), preparation.compression)
+        if how.mask_mode == "classes" and "mask" in fields:
+            manifest["mask_values"] = _mask_values(parts)
         file["split"], folds = preparation.assign(len(good))
         if folds is not None:
             file["fold"] = folds
@@ -101,8 +108,18 @@ def _write_samples(
     return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
+def _mask_values(parts: Sequence[Path]) -> list[int]:
+    """Return the class numbers that the masks hold, in order."""
+    values: set[int] = set()
+    for part in parts:
+        _, arrays = read_part(part)
+        values.update(np.unique(arrays.get("mask", np.zeros(0, np.uint8))).tolist())
+    return sorted(values)
+
+
 def _manifest(
     preparation: Preparation,
+    how: Conversion,
     listing: Listing,
     good: Sequence[dict[str, Any]],
     skipped: Sequence[str],
@@ -110,6 +127,7 @@ def _manifest(
     """Return a record of sources, options and versions. It does not depend on time, place or number of workers."""
     left_out = ("source", "output", "workers")
     options = {k: v for k, v in dataclasses.asdict(preparation).items() if k not in left_out}
+    options |= {"bits": how.bits, "range": how.range}
     prefix = f"{listing.root}{os.sep}"
     return {
         "format": "ddl-pictures-1",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.pictures.conversion import CHANNELS, DEPTHS
+from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.pictures.listing import Sample
 from ddl.data.preparation.preparation import Preparation
 from ddl.files import put_in_place
@@ -27,25 +27,26 @@ class Task:
     """One part to convert.
 
     Attributes:
+        how: the form to which pictures and masks are converted.
         samples: the part's samples, in the order of the data set.
         path: file of the part. Its name has a digest of options and sources, so that it is never used for other data.
     """
 
     preparation: Preparation
+    how: Conversion
     samples: tuple[Sample, ...]
     path: Path
 
 
-def plan_parts(preparation: Preparation, samples: Sequence[Sample]) -> list[Task]:
+def plan_parts(preparation: Preparation, how: Conversion, samples: Sequence[Sample]) -> list[Task]:
     """Divide the samples into parts of at most 8 MiB and 32 samples, the most that a killed worker repeats."""
-    how = preparation.conversion()
     pixel_bytes = CHANNELS[how.channels] * DEPTHS[how.bits].itemsize + 1  # picture and mask
     length = max(1, min(32, PART_BYTES // (math.prod(preparation.image_size) * pixel_bytes)))
     tasks = []
     for start in range(0, len(samples), length):
         chosen = tuple(samples[start : start + length])
-        name = f"{start:09d}-{_digest(preparation, chosen)}.npz"
-        tasks.append(Task(preparation, chosen, preparation.parts_folder / name))
+        name = f"{start:09d}-{_digest(preparation, how, chosen)}.npz"
+        tasks.append(Task(preparation, how, chosen, preparation.parts_folder / name))
     return tasks
 
 
@@ -56,7 +57,7 @@ def make_part(task: Task) -> None:
         ValueError: a picture is unreadable, and the preparation does not skip such pictures.
         OSError: the part cannot be written.
     """
-    root, how = task.preparation.source, task.preparation.conversion()
+    root, how = task.preparation.source, task.how
     rows: list[dict[str, np.ndarray]] = []
     records: list[dict[str, Any]] = []
     for sample in task.samples:
@@ -111,9 +112,9 @@ def _checksummed(root: Path, path: Path) -> dict[str, Any]:
     return {"name": path.relative_to(root).as_posix(), "bytes": size, "sha256": digest.hexdigest()}
 
 
-def _digest(preparation: Preparation, samples: Sequence[Sample]) -> str:
+def _digest(preparation: Preparation, how: Conversion, samples: Sequence[Sample]) -> str:
     """Return a digest of options and files, including their modification times."""
-    facts: list[Any] = [asdict(preparation.conversion()), preparation.on_error == "skip"]
+    facts: list[Any] = [asdict(how), preparation.on_error == "skip"]
     for sample in samples:
         facts.append(sample.label)
         for path in _paths(sample):

@@ -11,6 +11,7 @@ import numpy as np
 from ddl.data import splits
 from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.picture_file import PIXEL_LIMIT
+from ddl.data.value_range import check_range
 from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
@@ -32,7 +33,9 @@ class Preparation:
         image_size: height and width in pixels.
         layout: "pairs" (name.jpg + name_mask.gif), "folders" (images/ + masks/), "classes" (CLASS/name.jpg) or "auto".
         channels: "grey", "rgb" or "rgba".
-        bits: 8 or 16 per channel.
+        bits: 8 or 16 per channel; by default those of the first picture.
+        range: stored values that become black and white, such as 0,4095; 1%,99% takes percentiles of the pictures, and
+            "data" their smallest and largest value.
         mask_mode: "binary" (1 where not black) or "classes" (grey value or palette index).
         validation: fraction of samples for the validation split.
         test: fraction of samples for the test split.
@@ -49,7 +52,8 @@ class Preparation:
     image_size: tuple[int, int] = (128, 128)
     layout: str = "auto"
     channels: str = "rgb"
-    bits: int = 8
+    bits: int | None = None
+    range: str | None = None
     mask_mode: str = "binary"
     validation: float = 0.1
     test: float = 0.1
@@ -67,13 +71,14 @@ class Preparation:
         check_ranges(vars(self), _RANGES, "prepare_data")
         splits.split_samples(1 << 20, self.validation, self.test, self.seed)
         self.conversion()
+        check_range(self.range)
         if self.output.suffix not in (".h5", ".hdf5"):
             raise ValueError(f"Received: output={self.output}. Expected: a name that ends in .h5.")
 
     def conversion(self) -> Conversion:
-        return Conversion(
-            self.image_size, self.channels, self.bits, self.mask_mode, self.pixel_limit
-        )
+        """Return the conversion without a range, and with 8 bits if they are not given: see `complete`."""
+        bits = 8 if self.bits is None else self.bits
+        return Conversion(self.image_size, self.channels, bits, self.mask_mode, self.pixel_limit)
 
     def assign(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the split and fold (if any) of `count` samples."""

@@ -9,10 +9,11 @@ Then one process joins them in order, so the same pictures and options always gi
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ddl.data.pictures.listing import Listing
@@ -20,6 +21,8 @@ from ddl.data.preparation import assembly, workers
 from ddl.data.preparation.converted_parts import Task, is_whole, make_part, plan_parts
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.sources import classes, detect_format, folders, pairs
+from ddl.data.sources.picture_files import PictureFiles, complete
+from ddl.data.summary import summary_lines
 from ddl.files import hold_lock
 from ddl.progress import Progress
 
@@ -32,8 +35,12 @@ class Outcome:
     skipped: tuple[str, ...]
 
 
-def prepare(preparation: Preparation) -> Outcome:
+def prepare(preparation: Preparation, say: Callable[[str], object] | None = None) -> Outcome:
     """Create the data set. Parts of an interrupted run are reused.
+
+    Args:
+        preparation: which pictures to convert, and how.
+        say: called with lines on what the pictures were taken for, before they are converted.
 
     Raises:
         ValueError: a path, picture or mask is invalid. Finished parts are kept for the next run.
@@ -44,14 +51,20 @@ def prepare(preparation: Preparation) -> Outcome:
         if preparation.on_error == "stop" or not listing.samples:
             listing.refuse_problems()
         preparation.assign(len(listing.samples))
-        tasks = plan_parts(preparation, listing.samples)
+        form = preparation.conversion()
+        how = complete(listing, form, preparation.bits, preparation.range)
+        if say is not None:
+            read = PictureFiles(dataclasses.replace(listing, problems=()), how)
+            for line in summary_lines(preparation.source, read, "--range "):
+                say(line)
+        tasks = plan_parts(preparation, how, listing.samples)
     except OSError as error:
         raise ValueError(
             f"Received: {error.filename}, which cannot be read ({error.strerror}). Expected: a folder with pictures."
         ) from error
     with _working_folder(preparation, tasks):
         _convert(tasks, preparation.workers or _cores())
-        skipped = assembly.assemble(preparation, listing, [task.path for task in tasks])
+        skipped = assembly.assemble(preparation, how, listing, [task.path for task in tasks])
     return Outcome(len(listing.samples) + len(listing.problems) - len(skipped), skipped)
 
 

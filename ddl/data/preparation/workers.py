@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import multiprocessing
 import os
 import signal
@@ -15,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from ddl.data.batches.read_ahead import ReadAhead
+from ddl.data.pictures.picture_file import silence_decoders
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -49,7 +49,7 @@ def run_in_order(
 def _begin(parent: int) -> None:
     """Set up a worker: it ignores Ctrl-C, which its parent handles, and ends when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our errors report the same problems
+    silence_decoders()
 
     def watch() -> None:
         while os.getppid() == parent:

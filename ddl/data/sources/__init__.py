@@ -48,7 +48,9 @@ FORMATS = {
     "npz": Format("NAME.npz", npz.detect, npz.open_source),
     "npy": Format("NAME.npy, or images.npy + masks.npy|labels.npy", npy.detect, npy.open_source),
     "idx": Format("train-images-idx3-ubyte[.gz] + ...labels...", idx.detect, idx.open_source),
-    "folders": Format("images/ + masks/", folders.detect, folders.open_source),
+    "folders": Format(
+        "images/ + masks/ (or such as image/ + label/)", folders.detect, folders.open_source
+    ),
     "pairs": Format("name.jpg + name_mask.gif", pairs.detect, pairs.open_source),
     "classes": Format("CLASS/name.jpg", classes.detect, classes.open_source),
 }
@@ -56,6 +58,7 @@ SOURCES = BuilderTable(
     "data format",
     {name: name for name in FORMATS},
     hidden=("image_size", "size", "split", "fold"),  # fields of a plan
+    flags={"image_size": "--image-size", "size": "--image-size", "fold": "--fold"},
     read=lambda name: read_signature(FORMATS[name].open),
 )
 """The options that a plan's `data_option` can give to a format."""

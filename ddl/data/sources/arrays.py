@@ -10,6 +10,7 @@ import numpy as np
 from ddl.data.source import Field, Source, checked_indices
 
 MEMORY_LIMIT = 4 << 30  # maximum bytes held in memory for files without random access
+_LISTED = 20
 KNOWN_KEYS = (
     *(("image", "mask"), ("image", "label"), ("images", "masks"), ("images", "labels")),
     *(("x", "y"), ("x_train", "y_train"), ("image",), ("images",), ("x",)),
@@ -74,8 +75,10 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
         if 1 <= len(candidate) <= 2 and all(key in names for key in candidate):
             return dict(zip(("image", "target"), candidate, strict=False))
     expected = " or ".join(", ".join(candidate) for candidate in candidates[:6])
+    shown = ", ".join(names[:_LISTED]) + (" and more" if len(names) > _LISTED else "")
     raise ValueError(
-        f"Received: {origin} with {', '.join(names) or 'nothing'}. Expected: {expected}; or keys=(inputs, targets)."
+        f"Received: {origin} with {shown or 'nothing'}. Expected: {expected}; or name inputs and targets, as in "
+        f"keys={','.join(names[:2]) or 'INPUTS,TARGETS'}."
     )
 
 

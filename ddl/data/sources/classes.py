@@ -5,19 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from ddl.data.pictures.conversion import Conversion
-from ddl.data.pictures.listing import Listing, Sample, pictures_in
+from ddl.data.pictures.listing import (
+    Listing,
+    Sample,
+    pictures_in,
+    subfolders,
+    unread_pictures,
+)
 from ddl.data.pictures.picture_file import PIXEL_LIMIT
-from ddl.data.sources.picture_files import PictureFiles
+from ddl.data.source import Source
+from ddl.data.sources.picture_files import open_pictures
 
 
 def detect(path: Path) -> bool:
     """Return whether a subfolder has pictures."""
-    return path.is_dir() and any(pictures_in(folder) for folder in _folders(path))
+    return path.is_dir() and any(pictures_in(folder) for folder in subfolders(path))
 
 
 def find(path: Path) -> Listing:
     """Return the pictures of every class folder; raise for a class without any."""
-    folders = _folders(path)
+    folders = subfolders(path)
     samples = []
     problems = []
     for label, folder in enumerate(folders):
@@ -28,7 +35,7 @@ def find(path: Path) -> Listing:
                 f"Received: {folder} without a picture. Expected: pictures of that class; add some, or remove it."
             )
     names = tuple(folder.name for folder in folders)
-    return Listing(path, tuple(samples), tuple(problems), names)
+    return Listing(path, tuple(samples), tuple(problems), names, unread_pictures(path, folders))
 
 
 def open_source(
@@ -36,14 +43,10 @@ def open_source(
     *,
     image_size: tuple[int, int] | None = None,
     channels: str = "rgb",
-    bits: int = 8,
+    bits: int | None = None,
+    range: str | None = None,  # noqa: A002
     pixel_limit: int = PIXEL_LIMIT,
-) -> PictureFiles:
+) -> Source:
     """Open the pictures of all classes."""
-    how = Conversion(image_size, channels, bits, pixel_limit=pixel_limit)
-    return PictureFiles(find(path), how)
-
-
-def _folders(path: Path) -> list[Path]:
-    entries = sorted(path.iterdir()) if path.is_dir() else []
-    return [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    form = Conversion(image_size, channels, bits or 8, pixel_limit=pixel_limit)
+    return open_pictures(find(path), form, bits, range)

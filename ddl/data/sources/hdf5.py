@@ -15,13 +15,16 @@ import numpy as np
 
 from ddl.data.source import Source, Subset, checked_indices, empty_batch
 from ddl.data.sources.arrays import check_lengths, checked_fields, choose_keys
+from ddl.data.sources.ranged import with_range
 from ddl.data.splits import SPLITS
+from ddl.data.value_range import from_json
 from ddl.ranges import check_choice
 
 # Per data set. Set explicitly, because HDF5's default grows with its versions.
 CHUNK_CACHE_BYTES = 1 << 20
 _DAMAGE = (OSError, RuntimeError, KeyError)  # errors of h5py for a damaged file
 _OPENING = threading.Lock()
+_MOST_NAMES = 100  # data sets that are looked for in groups
 
 
 def detect(path: Path) -> bool:
@@ -38,6 +41,7 @@ def open_source(
     path: Path,
     *,
     keys: tuple[str, ...] | None = None,
+    range: str | None = None,  # noqa: A002
     split: str | None = None,
     fold: int | None = None,
 ) -> Source:
@@ -46,23 +50,25 @@ def open_source(
     Args:
         path: the file.
         keys: names of inputs and targets in it; by default "image" and "mask" or "label", and similar names.
+        range: the stored values that become 0 and 1, see `ddl.data.value_range`.
         split: "train", "validation" or "test" of a file made by `prepare_data`; by default all samples.
         fold: in a file with folds, "validation" is this fold and "train" the others.
     """
     source = Hdf5(path, keys)
+    ranged = with_range(source, range)
     if split is None and fold is None:
-        return source
+        return ranged
     try:
         check_choice("split", split, SPLITS)
-        return Subset(source, source.split_indices(str(split), fold))
+        return Subset(ranged, source.split_indices(str(split), fold))
     except ValueError:
         source.close()
         raise
 
 
-def has_splits(path: Path) -> bool:
-    """Return whether a file assigns its samples to splits."""
-    with contextlib.closing(Hdf5(path)) as source:
+def has_splits(path: Path, keys: tuple[str, ...] | None = None) -> bool:
+    """Return whether a file assigns its samples to splits. `keys` are those of its inputs and targets."""
+    with contextlib.closing(Hdf5(path, keys)) as source:
         return source.has("split")
 
 
@@ -82,7 +88,7 @@ class Hdf5(Source):
     def _read_form(self, keys: Sequence[str] | None) -> None:
         """Find inputs and targets, and the shape and dtype of their samples."""
         file, origin = self._open(), str(self.path)
-        datasets = [name for name in file if hasattr(file[name], "chunks")]
+        datasets = _names(file)
         stored = {key: file[key] for key in choose_keys(datasets, keys, origin).values()}
         self._count = check_lengths(stored, origin)
         *_, last = stored.values()
@@ -106,6 +112,20 @@ class Hdf5(Source):
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:
         return tuple(self.manifest.get("class_names") or ())
+
+    @functools.cached_property
+    def mask_values(self) -> tuple[int, ...]:
+        try:
+            return tuple(int(value) for value in self.manifest.get("mask_values") or ())
+        except (TypeError, ValueError) as error:
+            raise self._damaged(error, "damaged in manifest") from error
+
+    @functools.cached_property
+    def value_range(self) -> tuple[float, float] | None:
+        try:
+            return from_json(dict(self.manifest.get("options") or {}).get("range"))
+        except (TypeError, ValueError) as error:
+            raise self._damaged(error, "damaged in manifest") from error
 
     def has(self, name: str) -> bool:
         """Return whether the file has a data set of this name, such as "split"."""
@@ -191,6 +211,19 @@ class Hdf5(Source):
                     raise self._damaged(error, "which is not an intact HDF5 file") from error
                 self._process = os.getpid()
             return self._file
+
+
+def _names(file: Any) -> list[str]:
+    """Return the names of the data sets of a file, those in groups as "group/name"."""
+    names = [name for name in file if hasattr(file[name], "chunks")]
+
+    def add(name: str, item: Any) -> bool | None:
+        if "/" in name and hasattr(item, "chunks"):
+            names.append(name)
+        return True if len(names) >= _MOST_NAMES else None
+
+    file.visititems(add)
+    return names
 
 
 def _read_into(dataset: Any, wanted: np.ndarray, out: np.ndarray) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ddl.data.source import Source
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays
+from ddl.data.sources.ranged import with_range
 from ddl.ranges import check_choice
 
 SPLITS = {"train": "train", "test": "t10k"}
@@ -21,7 +23,13 @@ def detect(path: Path) -> bool:
     return path.is_dir() and any(path.glob("*-images[-.]idx*-ubyte*"))
 
 
-def open_source(path: Path, *, split: str = "train", memory_limit: int = MEMORY_LIMIT) -> Arrays:
+def open_source(
+    path: Path,
+    *,
+    split: str = "train",
+    range: str | None = None,  # noqa: A002
+    memory_limit: int = MEMORY_LIMIT,
+) -> Source:
     """Open the pictures and labels of one split."""
     check_choice("split", split, SPLITS)
     images = read_idx(_only(path, f"{SPLITS[split]}-images[-.]idx*-ubyte*"), memory_limit)
@@ -32,7 +40,7 @@ def open_source(path: Path, *, split: str = "train", memory_limit: int = MEMORY_
         raise ValueError(
             f"Received: labels of shape {labels.shape} in {path}. Expected: one per picture."
         )
-    return Arrays({"image": images, "label": labels}, str(path))
+    return with_range(Arrays({"image": images, "label": labels}, str(path)), range)
 
 
 def read_idx(path: Path, memory_limit: int = MEMORY_LIMIT) -> np.ndarray:

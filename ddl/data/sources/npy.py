@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ddl.data.source import Source
 from ddl.data.sources.arrays import Arrays, name_fields
+from ddl.data.sources.ranged import with_range
 
 
 def detect(path: Path) -> bool:
@@ -15,7 +17,12 @@ def detect(path: Path) -> bool:
     return path.suffix == ".npy" or (path / "images.npy").is_file()
 
 
-def open_source(path: Path, *, targets: str | None = None) -> Arrays:
+def open_source(
+    path: Path,
+    *,
+    targets: str | None = None,
+    range: str | None = None,  # noqa: A002
+) -> Source:
     """Open inputs and their targets; a single file without `targets` has only inputs."""
     if path.is_dir():
         present = [path / name for name in ("masks.npy", "labels.npy") if (path / name).is_file()]
@@ -27,7 +34,7 @@ def open_source(path: Path, *, targets: str | None = None) -> Arrays:
     arrays = {"image": map_array(path)}
     if targets is not None:
         arrays["target"] = map_array(Path(targets))
-    return Arrays(name_fields(arrays), str(path))
+    return with_range(Arrays(name_fields(arrays), str(path)), range)
 
 
 def map_array(path: Path) -> np.ndarray:

@@ -11,7 +11,9 @@ from typing import Literal
 
 import numpy as np
 
+from ddl.data.source import Source
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays, choose_keys, name_fields
+from ddl.data.sources.ranged import with_range
 
 # Errors of zipfile and zlib for a damaged archive; RuntimeError for an encrypted one.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError)
@@ -24,8 +26,12 @@ def detect(path: Path) -> bool:
 
 
 def open_source(
-    path: Path, *, keys: tuple[str, ...] | None = None, memory_limit: int = MEMORY_LIMIT
-) -> Arrays:
+    path: Path,
+    *,
+    keys: tuple[str, ...] | None = None,
+    range: str | None = None,  # noqa: A002
+    memory_limit: int = MEMORY_LIMIT,
+) -> Source:
     """Open two arrays of an archive, inputs and targets, by their names."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -43,7 +49,7 @@ def open_source(
         raise ValueError(
             f"Received: {path}, which is not an intact .npz archive ({error}). Expected: one written by numpy.savez."
         ) from error
-    return Arrays(name_fields(arrays), str(path))
+    return with_range(Arrays(name_fields(arrays), str(path)), range)
 
 
 def _array(

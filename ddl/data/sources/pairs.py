@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from ddl.data.pictures.listing import Listing, match, pictures_in
+from ddl.data.pictures.listing import Listing, match, pictures_in, unread_pictures
 from ddl.data.sources.picture_files import mask_opener
 
 
@@ -18,7 +19,7 @@ def find(path: Path) -> Listing:
     pictures = pictures_in(path)
     masks = [picture for picture in pictures if picture.stem.endswith("_mask")]
     images = [picture for picture in pictures if not picture.stem.endswith("_mask")]
-    return match(path, images, masks)
+    return dataclasses.replace(match(path, images, masks), unread=unread_pictures(path, [path]))
 
 
 open_source = mask_opener(find)

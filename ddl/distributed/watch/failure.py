@@ -174,7 +174,9 @@ def stop_watching() -> None:
 
 def give_up(message: str, status: int = 1) -> None:
     """End the job from this rank, with a one-line message instead of a traceback and with this exit status."""
-    print(f"\n{message}", file=sys.stderr, flush=True)
+    # On a terminal a bar may be unfinished: the message takes its place. Elsewhere every line is whole.
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(f"{start}{message}", file=sys.stderr, flush=True)
     if _watch is not None:
         time.sleep(_CARRY_S)
         _watch.set_state("failed")

@@ -69,9 +69,9 @@ class _Inspector:
         if inspection.confusion is not None and _MATRIX not in names:
             names.append(_MATRIX)
         self._segmenter = Segmenter(self._predictor.input_shape, self._how, inspection.cut)
-        options = plan.metric_option
         self._all, self._single = (
-            {name: build_metric(name, **options.get(name, {})) for name in names} for _ in range(2)
+            {name: build_metric(name, **plan.options_of_metric(name)) for name in names}
+            for _ in range(2)
         )
         has_loss = plan.loss in LOSSES and plan.loss != "batch_dice"
         self._loss = build_loss(plan.loss, **plan.loss_option) if has_loss else None
@@ -165,7 +165,7 @@ class _Inspector:
             row |= {"true": int(truth), "found": int(every.argmax()), "p_true": round(p_true, 6)}
             row["_badness"] = -p_true
         else:
-            row.setdefault("dice", round(mean_dice(truth[..., 0], probabilities), 6))
+            row.setdefault("dice", round(self._dice(truth, probabilities), 6))
             row["_badness"] = -row["dice"]
         return row
 
@@ -180,7 +180,12 @@ class _Inspector:
             draw_classification(pictures, list(map(int, truths)), np.stack(predicted), path, names)
         else:
             titles = [self._subject.source.name_of(index) for index in indices]
-            draw_segmentation(pictures, truths, predicted, path, titles)
+            draw_segmentation(
+                pictures, truths, predicted, path, titles, self._subject.plan.ignore_index
+            )
+
+    def _dice(self, truth: np.ndarray, probabilities: np.ndarray) -> float:
+        return mean_dice(truth[..., 0], probabilities, self._subject.plan.ignore_index)
 
 
 def _reduced(metrics: dict[str, Any]) -> dict[str, np.ndarray]:

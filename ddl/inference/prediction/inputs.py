@@ -6,16 +6,19 @@ here.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ddl.data.pictures.listing import is_picture
+from ddl.data.pictures import stack_file
+from ddl.data.pictures.listing import is_picture, two_folders
 from ddl.data.pictures.picture_file import SUFFIXES
 from ddl.data.pictures.picture_rows import open_rows
 from ddl.data.preprocessing import Preprocessing
@@ -25,7 +28,6 @@ from ddl.data.sources.npy import map_array
 from ddl.inference.tiles.tiling import Rows
 
 _ARRAYS = (".npz", ".h5", ".hdf5")
-_STACKS = (".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,27 @@ class Item:
     is_file: bool
 
 
-def find_items(path: Path, preprocessing: Preprocessing, pixel_limit: int) -> list[Item]:
+def find_items(
+    path: Path,
+    preprocessing: Preprocessing,
+    pixel_limit: int,
+    keys: tuple[str, ...] | None = None,
+) -> list[Item]:
     """Return the pictures or volumes to predict, in the same order on every rank.
 
     Args:
-        path: a folder (pictures and .npy files at any depth, without `name_mask.*` and without a folder `masks/` that
-            stands beside `images/`), a .txt or .lst file with one path per line, a picture, or an HDF5, .npy or .npz
-            file.
+        path: a folder (pictures and .npy files at any depth, without `name_mask.*`; where `images/` and `masks/` stand
+            side by side, by these or other names, only the pictures), a .txt or .lst file with one path per line, a
+            picture, or an HDF5, .npy or .npz file.
         preprocessing: that of the model; decides between pictures and volumes, and between one array and many.
         pixel_limit: picture files with more pixels are refused when they are opened.
+        keys: names of the inputs in an HDF5 or .npz file.
 
     Raises:
         ValueError: there are no inputs, or the model does not accept them.
     """
     item = functools.partial(_item, how=preprocessing, pixel_limit=pixel_limit)
-    suffix = path.suffix.lower()
+    suffix, options = path.suffix.lower(), _keys_of(path, keys)
     if path.is_dir():
         items = [item(file, file.relative_to(path)) for file in _files_in(path)]
     elif suffix in (".txt", ".lst"):
@@ -67,7 +75,7 @@ def find_items(path: Path, preprocessing: Preprocessing, pixel_limit: int) -> li
     elif not path.is_file():
         raise ValueError(f"Received: {path}, which does not exist. Expected: pictures.")
     elif suffix in _ARRAYS or (suffix == ".npy" and map_array(path).ndim == preprocessing.axes + 2):
-        items = _samples(open_source(path), path)
+        items = _samples(open_source(path, **options), path, preprocessing)
     elif suffix == ".npy" or is_picture(path):
         items = [item(path, Path(path.name))]
     else:
@@ -91,14 +99,27 @@ def _item(path: Path, name: Path, how: Preprocessing, pixel_limit: int) -> Item:
     return Item(stem, str(path), functools.partial(open_rows, path, pixel_limit), is_file=True)
 
 
-def _samples(source: Source, path: Path) -> list[Item]:
-    """Return an item for each sample."""
+def _keys_of(path: Path, keys: tuple[str, ...] | None) -> dict[str, Any]:
+    """Return the option of an HDF5 or .npz file; refuse keys for another file."""
+    if not keys:
+        return {}
+    if path.suffix.lower() not in _ARRAYS:
+        raise ValueError(
+            f"Received: keys={','.join(keys)} for {path}. Expected: an HDF5 or .npz file."
+        )
+    return {"keys": keys}
+
+
+def _samples(source: Source, path: Path, how: Preprocessing) -> list[Item]:
+    """Return an item for each sample. A file that `prepare_data` scaled by a range is not scaled again."""
+    if source.value_range is not None:
+        how = dataclasses.replace(how, range=None)
     digits = max(5, len(str(len(source) - 1)))
     return [
         Item(
             f"{index:0{digits}d}",
             f"sample {index} of {path}",
-            functools.partial(_open_sample, source, index),
+            functools.partial(_open_sample, source, index, how),
             is_file=False,
         )
         for index in range(len(source))
@@ -106,8 +127,8 @@ def _samples(source: Source, path: Path) -> list[Item]:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    pictures = folder / "images"
-    root = pictures if pictures.is_dir() and (folder / "masks").is_dir() else folder
+    two = two_folders(folder)
+    root = two.pictures if two.pictures and two.masks else folder
     return sorted(
         path
         for path in root.rglob("*")
@@ -147,35 +168,40 @@ def _check_names(items: Sequence[Item]) -> None:
 
 
 @contextmanager
-def _open_sample(source: Source, index: int) -> Iterator[Rows]:
-    yield source.read([index])["image"][0]
+def _open_sample(source: Source, index: int, how: Preprocessing) -> Iterator[Rows]:
+    yield _scaled(source.read([index])["image"][0], how)
 
 
 @contextmanager
 def _open_array(path: Path, how: Preprocessing) -> Iterator[Rows]:
-    yield _with_channels(map_array(path), how, path)
+    yield _scaled(_with_channels(map_array(path), how, path), how)
 
 
 @contextmanager
 def _open_stack(path: Path, how: Preprocessing) -> Iterator[Rows]:
     """Open a TIFF whose pages are the slices of a volume: memory-mapped if it is uncompressed, else read whole."""
-    import tifffile
-
-    if path.suffix.lower() not in _STACKS:
+    if path.suffix.lower() not in stack_file.SUFFIXES:
         raise ValueError(
             f"Received: {path} for a model of volumes. Expected: a multi-page TIFF, or .npy."
         )
-    try:
-        volume: np.ndarray = tifffile.memmap(path, mode="r")
-    except ValueError:
-        try:
-            volume = tifffile.imread(path)
-        except Exception as error:  # tifffile raises many kinds of errors on damaged files
-            why = " ".join(str(error).split())[:160]
-            raise ValueError(
-                f"Received: {path}, which is not a complete TIFF ({why}). Expected: a readable TIFF; copy it again."
-            ) from error
-    yield _with_channels(volume, how, path)
+    yield _scaled(_with_channels(stack_file.read_stack(path), how, path), how)
+
+
+class ScaledRows:
+    """Stored rows, scaled by the range of a preprocessing when they are read."""
+
+    def __init__(self, rows: Rows, how: Preprocessing) -> None:
+        self._rows, self._how = rows, how
+        self.shape, self.dtype = rows.shape, np.dtype(np.float32)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Return rows from start to stop, from 0 to 1."""
+        return self._how.array_input(np.asarray(self._rows[rows]))
+
+
+def _scaled(rows: Rows, how: Preprocessing) -> Rows:
+    """Return stored rows as they are, or scaled if the model was trained with a range."""
+    return rows if how.range is None else ScaledRows(rows, how)
 
 
 def _with_channels(array: np.ndarray, how: Preprocessing, path: Path) -> np.ndarray:

@@ -46,6 +46,7 @@ class Prediction:
         output: folder for the results; results of the same prediction that it already holds are kept.
         checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
             number.
+        keys: names of the pictures (and masks) in an HDF5 or .npz file, such as raw, where they are not the known ones.
         format: file format of masks: "png", "tiff", "npy" or "hdf5".
         tile: side of the tiles, such as 256 or 256x512; if not given, 512 for pictures above one megapixel and 96 for
             volumes above two megavoxels.
@@ -70,6 +71,7 @@ class Prediction:
     input: Path
     output: Path
     checkpoint: str = "final"
+    keys: tuple[str, ...] | None = None
     format: str = "png"
     tile: tuple[int, ...] | None = None
     overlap: int | None = None
@@ -137,4 +139,5 @@ class Prediction:
         values = dataclasses.asdict(self)
         kept = {name: value for name, value in values.items() if name not in _CHANGE_NOTHING}
         tile = None if self.tile is None else list(self.tile)
-        return kept | {"input": str(self.input.absolute()), "tile": tile}
+        keys = None if self.keys is None else list(self.keys)
+        return kept | {"input": str(self.input.absolute()), "tile": tile, "keys": keys}

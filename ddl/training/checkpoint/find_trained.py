@@ -10,9 +10,9 @@ from pathlib import Path
 import h5py
 
 from ddl.data.preprocessing import NAME as PREPROCESSING
-from ddl.data.preprocessing import preprocessing_from_json
+from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
-from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
+from ddl.training.checkpoint.checkpoint_folder import FOLDER, find_checkpoint
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.stored_plan import plan_from_stored
 
@@ -68,6 +68,32 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
     if chosen is None:
         raise ValueError(f"Received: {path}, which has no checkpoints. Expected: at least one.")
     return Trained(chosen.path, plan, chosen)
+
+
+def stored_preprocessing(trained: Trained) -> Preprocessing | None:
+    """Return the preprocessing in the run's folder, else in the checkpoint; None for a run of an early version."""
+    file = trained.file
+    run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
+    if (run_dir / PREPROCESSING).is_file() and (run_dir / "plan.json").is_file():
+        return read_preprocessing(run_dir / PREPROCESSING)
+    kept = trained.checkpoint.facts if trained.checkpoint else {}
+    if "preprocessing" in kept:  # a checkpoint that was taken out of its run
+        return preprocessing_from_json(json.dumps(kept["preprocessing"]), file)
+    return None
+
+
+def read_preprocessing(path: Path) -> Preprocessing:
+    """Return the preprocessing in a file.
+
+    Raises:
+        ValueError: it cannot be read, or is none.
+    """
+    try:
+        return preprocessing_from_json(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"Received: {path}, which cannot be read ({error}). Expected: the file that training or export wrote."
+        ) from error
 
 
 def read_plan(run_dir: Path) -> Plan:

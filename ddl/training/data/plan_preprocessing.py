@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ddl.data.preprocessing import Preprocessing
-from ddl.data.source import Source
+from ddl.data.source import Source, origin_of
 from ddl.data.sources import PICTURE_FILES, detect_format
 from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
@@ -27,7 +29,9 @@ def plan_preprocessing(
     options: Mapping[str, Any] = {} if source is None else source.manifest.get("options", {})
     if _reads_picture_files(plan):
         options = {**plan.data_option, "image_size": plan.image_size}
-    size = options.get("image_size")
+    size, bits = options.get("image_size"), options.get("bits")
+    if bits is None:
+        bits = 8 if source is None else _depth_of(origin_of(source))
     if plan.target == "label" and None not in input_shape[:-1]:
         size = input_shape[:-1]  # labels are predicted at the scale of training
     sides = needed_sides(plan.model, plan.model_option)
@@ -37,12 +41,18 @@ def plan_preprocessing(
         channels=int(input_shape[-1] or 1),
         classes=classes,
         axes=len(input_shape) - 1,
-        bits=options.get("bits", 8),
+        bits=bits,
+        range=None if source is None else source.value_range,
         image_size=None if size is None else (int(size[0]), int(size[1])),
         side_multiple=sides.multiple,
         least_side=sides.least,
         class_names=names if len(names) == classes else (),
     )
+
+
+def _depth_of(source: Source) -> int:
+    """Return 16 for stored pictures of 16 bits, else 8."""
+    return 16 if next(iter(source.fields.values())).dtype == np.uint16 else 8
 
 
 def _reads_picture_files(plan: Plan) -> bool:

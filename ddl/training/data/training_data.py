@@ -11,11 +11,17 @@ from typing import Any
 import numpy as np
 
 from ddl.data.batches.sample_cache import cached
-from ddl.data.inputs_and_targets import LabelSamples, MaskSamples, count_classes
+from ddl.data.inputs_and_targets import (
+    LabelSamples,
+    MaskSamples,
+    count_classes,
+    count_mask_classes,
+)
 from ddl.data.source import Source, Subset
 from ddl.data.sources import PICTURE_FILES, SEEDED, SOURCES, detect_format, open_source
 from ddl.data.sources.hdf5 import has_splits
 from ddl.data.splits import split_samples
+from ddl.data.summary import summary_lines
 from ddl.distributed.job.launcher import placement
 from ddl.training.data.compatibility import check_agreement, check_shapes
 from ddl.training.plan.fields import DataPlan
@@ -44,6 +50,13 @@ class TrainingData:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of a training sample before augmentation, which may crop it."""
         return next(iter(self.training.fields.values())).shape
+
+    def describe(self, plan: Plan) -> list[str]:
+        """Return lines on what was read. Reads a few samples."""
+        lines = summary_lines(plan.data, self.training)
+        if plan.validation_data is not None:
+            lines += summary_lines(plan.validation_data, self.validation)
+        return lines
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -100,14 +113,28 @@ def open_part(plan: Plan, part: str) -> Source:
 
 def classes_of(source: Source, plan: Plan) -> int:
     """Return the number of classes that the plan's model predicts: the plan's, or that of the source."""
-    return plan.classes or (1 if plan.target == "mask" else count_classes(source))
+    if plan.classes:
+        return plan.classes
+    if plan.target == "label":
+        return count_classes(source, plan.ignore_index)
+    if plan.data_option.get("mask_mode") == "classes":
+        raise ValueError(
+            "Received: data_option mask_mode=classes without a number of classes. Expected: both; or convert the "
+            "pictures with scripts/prepare_data.py, whose file knows it."
+        )
+    return count_mask_classes(source, plan.ignore_index)
 
 
 def as_samples(source: Source, plan: Plan, classes: int) -> Source:
     """Return a source's samples as inputs and targets of the plan's model."""
     if plan.target == "mask":
-        return MaskSamples(source, classes=classes)
-    return LabelSamples(source, classes=classes)
+        return MaskSamples(
+            source,
+            classes=classes,
+            ignore_index=plan.ignore_index,
+            any_foreground=plan.classes == 1,
+        )
+    return LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
 
 
 def _with_cache(source: Source, plan: Plan) -> Source:
@@ -118,9 +145,10 @@ def _with_cache(source: Source, plan: Plan) -> Source:
 
 def _split_sources(plan: Plan) -> tuple[Source, Source]:
     if plan.validation_data is not None:
-        return _open(plan, plan.data), _open(plan, plan.validation_data)
+        training = _open(plan, plan.data)
+        return training, _open(plan, plan.validation_data, **like(training, plan.validation_data))
     if detect_format(Path(plan.data)) == "hdf5" and (
-        plan.fold is not None or has_splits(Path(plan.data))
+        plan.fold is not None or has_splits(Path(plan.data), plan.data_option.get("keys"))
     ):
         _check_no_validation_part(plan)
         return _open(plan, plan.data, split="train"), _open(plan, plan.data, split="validation")
@@ -134,9 +162,21 @@ def _split_sources(plan: Plan) -> tuple[Source, Source]:
     return Subset(source, np.flatnonzero(splits == 0)), Subset(source, np.flatnonzero(splits == 1))
 
 
+def like(training: Source, data: str) -> dict[str, Any]:
+    """Return the options that scale other data as those of a training run: its range and its depth."""
+    known = SOURCES.options(detect_format(Path(data)))
+    options: dict[str, Any] = {}
+    if training.value_range is not None and "range" in known:
+        options["range"] = training.value_range
+    depth = {"uint8": 8, "uint16": 16}.get(next(iter(training.fields.values())).dtype.name)
+    if depth and "bits" in known:
+        options["bits"] = depth
+    return options
+
+
 def _open(plan: Plan, data: str, **options: Any) -> Source:
     data_format = detect_format(Path(data))
-    options |= SOURCES.check(data_format, **plan.data_option)
+    options = SOURCES.check(data_format, **plan.data_option) | options
     if data_format in PICTURE_FILES and plan.image_size is not None:
         options["image_size"] = plan.image_size
     if data_format in SEEDED:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ddl.training.objectives.targets import hard_masks
+from ddl.training.objectives.targets import hard_masks, some_pixel_counts
 
 
 @keras.saving.register_keras_serializable(package="ddl")
@@ -21,13 +21,21 @@ class Hausdorff95(keras.metrics.Mean):
 
     Args:
         spacing: pixel size along each axis, or one size for all axes.
+        ignore_index: class number of pixels that are taken as background in both masks; a sample without other pixels
+            does not count.
     """
 
     def __init__(
-        self, name: str = "hausdorff_95", *, spacing: tuple[float, ...] = (1.0,), **kwargs: Any
+        self,
+        name: str = "hausdorff_95",
+        *,
+        spacing: tuple[float, ...] = (1.0,),
+        ignore_index: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
         self._spacing = tuple(spacing)
+        self._ignored = ignore_index
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
@@ -40,13 +48,15 @@ class Hausdorff95(keras.metrics.Mean):
                 f"Received: predictions of shape {tuple(y_pred.shape)}, spacing={self._spacing}. Expected: masks "
                 "(N, H, W, C) or (N, D, H, W, C), and one spacing, or one per axis."
             )
-        masks = [mask > 0.5 for mask in hard_masks(ops.convert_to_tensor(y_true), y_pred)]
+        *both, weights = hard_masks(ops.convert_to_tensor(y_true), y_pred, self._ignored)
+        masks = [mask > 0.5 for mask in both]
         distances = tf.numpy_function(self._distances, masks, tf.float32)
+        sample_weight = some_pixel_counts(weights, sample_weight)
         super().update_state(tf.ensure_shape(distances, (None,)), sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments for `from_config`."""
-        return {**super().get_config(), "spacing": self._spacing}
+        return {**super().get_config(), "spacing": self._spacing, "ignore_index": self._ignored}
 
     def _distances(self, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         """Return the mean over classes for each image: two masks (N, ..., C) -> (N,)."""

@@ -7,19 +7,34 @@ from typing import Any
 import keras
 from keras import ops
 
-from ddl.training.objectives.targets import hard_masks, pixels
+from ddl.training.objectives.targets import hard_masks, pixels, some_pixel_counts
 
 
 class _Overlap(keras.metrics.Mean):
-    """Mean over samples of the overlap of masks (N, ..., C), averaged over classes without the background."""
+    """Mean over samples of the overlap of masks (N, ..., C), averaged over classes without the background.
+
+    Args:
+        ignore_index: class number of pixels to leave out of the overlap; a sample without other pixels does not count.
+    """
+
+    def __init__(
+        self, name: str | None = None, *, ignore_index: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self._ignored = ignore_index
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments for `from_config`."""
+        return {**super().get_config(), "ignore_index": self._ignored}
 
     def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
         """Add a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
         y_pred = ops.convert_to_tensor(y_pred)
-        masks = hard_masks(ops.convert_to_tensor(y_true), y_pred)
+        *masks, weights = hard_masks(ops.convert_to_tensor(y_true), y_pred, self._ignored)
         truth, predicted = (ops.cast(pixels(mask), self.dtype) for mask in masks)
         both, either = ops.sum(truth * predicted, axis=1), ops.sum(truth + predicted, axis=1)
         overlap = ops.where(either > 0, self._overlap(both, either), 1.0)
+        sample_weight = some_pixel_counts(weights, sample_weight)
         super().update_state(ops.mean(overlap, axis=1), sample_weight)
 
     def _overlap(self, both: Any, either: Any) -> Any:

@@ -22,7 +22,8 @@ class DataPlan:
         fold: fold of a prepared file held out for validation; the model trains on the other folds.
         image_size: size in pixels (height x width) to resize image files to, and to make synthetic images in, such as
             128 or 96x128.
-        classes: number of classes; 0 counts the labels in the data, and for masks means one foreground class.
+        classes: number of classes; 0 counts the labels in the data, or takes those of a file from prepare_data.py
+            --mask-mode classes; for all other masks it means one foreground class.
         order: "global" shuffles all samples and splits each global batch over the ranks; "contiguous" lets each rank
             read only its own block.
         cache: "auto" caches up to 256 MiB of data in memory, "memory" caches all and fails if it does not fit, "none"

@@ -55,6 +55,18 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
         return target_of(self.model)
 
     @property
+    def ignore_index(self) -> int | None:
+        """The class number that the loss and all metrics leave out; None for none."""
+        return self.loss_option.get("ignore_index")
+
+    def options_of_metric(self, name: str) -> dict[str, Any]:
+        """Return the options of a metric, which leaves out the same class as the loss."""
+        options = dict(self.metric_option.get(name, {}))
+        if self.ignore_index is not None and "ignore_index" in METRICS.options(name):
+            options["ignore_index"] = self.ignore_index
+        return options
+
+    @property
     def schedule_length(self) -> int:
         """The length of the schedule in epochs."""
         return self.schedule_epochs or self.epochs
@@ -117,6 +129,12 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                 raise ValueError(
                     f"Received: metric_option for {name!r}. Expected: one of the plan's metrics, "
                     f"{', '.join(self.metric)}."
+                )
+            ignored = self.metric_option[name].get("ignore_index", self.ignore_index)
+            if ignored != self.ignore_index:
+                raise ValueError(
+                    f"Received: metric_option {name}.ignore_index={ignored} for a loss with "
+                    f"ignore_index={self.ignore_index}. Expected: the same; the metrics take it from loss_option."
                 )
         quantities = ("loss", *self.metric)
         check_choice(

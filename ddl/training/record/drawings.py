@@ -34,7 +34,7 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
     path = run.plan.run_dir / "samples.png"
     if run.plan.target == "mask":
-        draw_segmentation(inputs, targets, probabilities, path)
+        draw_segmentation(inputs, targets, probabilities, path, ignore_index=run.plan.ignore_index)
     else:
         names = samples.class_names or None
         draw_classification(inputs, targets, probabilities, path, class_names=names)

@@ -41,6 +41,7 @@ def draw_segmentation(
     predictions: Sequence[np.ndarray] | np.ndarray,
     path: Path,
     names: Sequence[str] | None = None,
+    ignore_index: int | None = None,
 ) -> None:
     """Draw one row per picture: true mask, predicted probabilities, both outlines, and the Dice coefficient.
 
@@ -52,6 +53,7 @@ def draw_segmentation(
         predictions: probabilities, with one channel or one per class.
         path: the PNG file.
         names: a name for each picture.
+        ignore_index: class number of pixels that the Dice coefficient leaves out.
     """
     _check_counts(pictures, truths=truths, predictions=predictions, names=names)
     rows = min(len(pictures), ROWS)
@@ -60,10 +62,13 @@ def draw_segmentation(
         for row, panels in enumerate(sheet):
             picture = np.asarray(pictures[row])
             predicted = _with_channels(np.asarray(predictions[row], np.float32), picture.ndim)
-            truth = _class_numbers(np.asarray(truths[row]), picture.ndim, predicted.shape[-1])
+            classes = predicted.shape[-1]
+            truth = _class_numbers(np.asarray(truths[row]), picture.ndim, classes, ignore_index)
             _draw_row(panels, picture, truth, predicted)
             panels[0].set_title(shortened(names[row], 34) if names else "", loc="left")
-            panels[-1].set_title(f"Dice {mean_dice(truth, predicted):.3f}", loc="right")
+            panels[-1].set_title(
+                f"Dice {mean_dice(truth, predicted, ignore_index):.3f}", loc="right"
+            )
         for panel, heading in zip(sheet[0], _HEADINGS, strict=True):
             place = panel.get_position().x0, 1 - 4 / panel.figure.bbox.height
             panel.figure.text(*place, heading, fontweight="bold", va="top")
@@ -125,9 +130,12 @@ def _new_sheet(
         yield figure.subplots(rows, columns, squeeze=False, gridspec_kw=places)
 
 
-def mean_dice(truth: np.ndarray, prediction: np.ndarray) -> float:
+def mean_dice(truth: np.ndarray, prediction: np.ndarray, ignore_index: int | None = None) -> float:
     """Return the Dice metric of one picture, from class numbers (...) and probabilities (..., 1) or (..., C)."""
     classes = _predicted_classes(prediction)
+    if ignore_index is not None:
+        counts = truth != ignore_index
+        truth, classes = truth * counts, classes * counts
     overlaps = []
     for label in range(1, max(prediction.shape[-1], 2)):
         true, predicted = truth == label, classes == label
@@ -208,12 +216,19 @@ def _with_channels(mask: np.ndarray, dimensions: int) -> np.ndarray:
     return mask if mask.ndim == dimensions else mask[..., None]
 
 
-def _class_numbers(truth: np.ndarray, dimensions: int, classes: int) -> np.ndarray:
+def _class_numbers(
+    truth: np.ndarray, dimensions: int, classes: int, ignore_index: int | None
+) -> np.ndarray:
     """Return true masks of any accepted form as class numbers without a last axis."""
     truth = _with_channels(truth, dimensions)
     if truth.shape[-1] > 1:  # one channel per class
         return np.asarray(np.argmax(truth, axis=-1))
-    return np.rint(truth[..., 0]).astype(int) if classes > 1 else (truth[..., 0] > 0.5).astype(int)
+    if classes > 1:
+        return np.asarray(np.rint(truth[..., 0]), int)
+    foreground = np.asarray(truth[..., 0] > 0.5, int)
+    if ignore_index is None:
+        return foreground
+    return np.asarray(np.where(truth[..., 0] == ignore_index, ignore_index, foreground))
 
 
 def _predicted_classes(chances: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ EACH = [
     {"gamma": 0.4},
     {"noise": 0.1},
     {"crop_size": (32, 24)},
+    {"flip_axes": ("width",)},
 ]
 EXACT = Augmentation(flip=True, right_angles=True, crop_size=(20, 30))
 AUGMENTATIONS = st.builds(

@@ -192,3 +192,34 @@ def test_one_number_crops_every_side() -> None:
         for size in (20, (20, 20))
     )
     assert np.array_equal(square[0], both[0])
+
+
+@pytest.mark.parametrize(("axes", "side"), [(("height",), 0), (("width",), 1)])
+def test_flips_along_one_axis_alone(axes: tuple[str, ...], side: int) -> None:
+    both = Augmentation(flip=True)
+    alone = Augmentation(flip_axes=axes)
+    seen = set()
+    for index in range(12):
+        image, target = alone(PICTURE, MASK, seed=0, epoch=0, index=index)
+        is_flipped = not np.array_equal(image, PICTURE)
+        assert np.array_equal(image, np.flip(PICTURE, side) if is_flipped else PICTURE)
+        assert np.array_equal(target, np.flip(MASK, side) if is_flipped else MASK)
+        other, _ = both(PICTURE, MASK, seed=0, epoch=0, index=index)  # the same draws
+        flipped = [np.flip(image, 1 - side), image]
+        assert any(np.array_equal(other, one) for one in flipped)
+        seen.add(is_flipped)
+    assert seen == {True, False}
+
+
+def test_a_volume_flips_along_its_depth_and_a_picture_has_none() -> None:
+    augmentation = Augmentation(flip_axes=("depth",))
+    flipped = [augmentation(VOLUME, CELLS, seed=0, epoch=0, index=index)[0] for index in range(8)]
+    assert any(np.array_equal(image, VOLUME[::-1]) for image in flipped)
+    with pytest.raises(ValueError, match="only volumes have a depth"):
+        augmentation(PICTURE, MASK, seed=0, epoch=0, index=0)
+    with pytest.raises(
+        ValueError, match=r"flip_axes='left'. Expected one of: depth, height, width"
+    ):
+        Augmentation(flip_axes=("left",))
+    with pytest.raises(ValueError, match="flip=true and flip_axes"):
+        Augmentation(flip=True, flip_axes=("width",))

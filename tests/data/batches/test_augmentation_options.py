@@ -15,7 +15,8 @@ from ddl.options import parse_options, read_options
 OPTIONS = read_options("ddl.data.batches.augmentation:Augmentation")
 
 TEXTS = {
-    "flip": "yes",
+    "flip": "no",
+    "flip_axes": "width",
     "right_angles": "true",
     "rotation_degrees": "15",
     "zoom": "0.1",
@@ -38,7 +39,7 @@ def test_every_option_can_be_parsed() -> None:
     assert list(TEXTS) == [field.name for field in dataclasses.fields(Augmentation)]
     said = parse(f"{name}={text}" for name, text in TEXTS.items())
     assert said == Augmentation(
-        *(True, True, 15.0, 0.1, 2.0, 8.5, 0.1, 0.2, 0.3, 0.01, (64, 96), 0.8)
+        *(False, ("width",), True, 15.0, 0.1, 2.0, 8.5, 0.1, 0.2, 0.3, 0.01, (64, 96), 0.8)
     )
 
 
@@ -56,7 +57,7 @@ def test_a_crop_has_one_side_or_as_many_as_axes(text: str, size: object) -> None
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["rotate=5"], "'rotate'. Expected: flip, right_angles, rotation_degrees, zoom"),
+        (["rotate=5"], "'rotate'. Expected: flip, flip_axes, right_angles, rotation_degrees, zoom"),
         (["flip"], "Expected: NAME=VALUE"),
         (["flip=3"], "flip='3'. Expected: true or false"),
         (["zoom=a"], "zoom='a'. Expected: a number"),

@@ -40,7 +40,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "unknown option": (
         lambda t: make.npz(t / "a.npz"),
         {"size": 3},
-        "Unknown option of data format npz. Received: 'size'. Expected: keys, memory_limit",
+        "Unknown option of data format npz. Received: 'size'. Expected: keys, range, memory_limit",
     ),
     "pairs: no mask": (
         lambda t: without(make.pairs(t), "cell-1_mask.gif"),
@@ -68,7 +68,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "folders: no masks": (
         lambda t: make.folders(t / "a") and (t / "a" / "masks").rename(t / "b") and t / "a",
         {},
-        "masks, which is not a folder",
+        "without a folder of masks. Expected: one of the name masks, mask, labels",
     ),
     "folders: a mask less": (
         lambda t: without(make.folders(t), "masks/2.png"),

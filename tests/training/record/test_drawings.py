@@ -28,7 +28,9 @@ class Watched(keras.Sequential):  # type: ignore[misc]
 def test_the_model_computes_one_sample_at_a_time(tmp_path: Path) -> None:
     layers = [keras.Input((64, 64, 3)), keras.layers.Conv2D(1, 1, activation="sigmoid")]
     model: Any = Watched(layers)
-    run: Any = SimpleNamespace(plan=SimpleNamespace(run_dir=tmp_path, target="mask"))
+    run: Any = SimpleNamespace(
+        plan=SimpleNamespace(run_dir=tmp_path, target="mask", ignore_index=None)
+    )
     draw_samples(run, open_source(Path("synthetic"), count=3, size=64), model)
     assert model.sizes == (1, 1, 1)
     assert (tmp_path / "samples.png").is_file()
