@@ -38,7 +38,7 @@ def check_folder(folder: Path, facts: dict[str, Any]) -> None:
             )
         return
     try:
-        before = json.loads(file.read_text(encoding="utf-8"))
+        before = files.parse_json(files.read_text(file))
     except (OSError, ValueError):
         before = None
     if not isinstance(before, dict):

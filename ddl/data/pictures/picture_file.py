@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ddl.files import check_regular
 from ddl.ranges import check_choice
 
 SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
@@ -22,7 +23,7 @@ _FORMATS = ("GIF", "JPEG", "PNG", "TIFF")
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, AttributeError),
     *(OverflowError, NotImplementedError, ZeroDivisionError, AssertionError, RuntimeError),
-    *(struct.error, zlib.error),
+    *(struct.error, zlib.error, MemoryError),
 )
 _COLOUR_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "LA": "RGBA", "PA": "RGBA"}
 _OPENING = threading.Lock()  # Pillow's limit and warning filters are global to the process
@@ -36,6 +37,7 @@ class _Refusal(ValueError):
 
 def read_size(path: Path, pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
     """Return height and width from the header, without decoding the picture."""
+    check_regular(path)
     try:
         deep = _read_deep_tiff(path, pixel_limit, header_only=True)
         if deep is not None:
@@ -84,6 +86,7 @@ def read_mask(path: Path, mode: str = "binary", pixel_limit: int = PIXEL_LIMIT) 
 def _read(path: Path, pixel_limit: int, keep_palette: bool) -> np.ndarray:
     from PIL import ImageOps
 
+    check_regular(path)
     try:
         deep = _read_deep_tiff(path, pixel_limit)
         if deep is not None:

@@ -21,10 +21,20 @@ from ddl.data.pictures.picture_file import (
     one_line,
     read_picture,
 )
+from ddl.files import check_regular
 
 LARGE_PIXELS = 1 << 24  # smaller pictures are decoded whole
 _GREY, _RGB = 1, 2
-_DAMAGE = (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError, zlib.error)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    RuntimeError,
+    TypeError,
+    zlib.error,
+    MemoryError,
+)
 
 
 class TiffRows:
@@ -105,6 +115,7 @@ def _plain_page(path: Path, large_pixels: int) -> Any:
         return None
     import tifffile
 
+    check_regular(path)
     try:
         tiff = tifffile.TiffFile(path)
         page = tiff.pages[0].aspage()

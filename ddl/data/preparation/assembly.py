@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ddl import __version__
-from ddl.closable_file import ClosableFile
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.source import Field
 from ddl.files import put_in_place
+from ddl.files.closable_file import ClosableFile
 
 CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the whole chunk
 

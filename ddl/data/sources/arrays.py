@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from ddl.data.source import Field, Source, checked_indices
 
 MEMORY_LIMIT = 4 << 30  # maximum bytes held in memory for files without random access
+MOST_SAMPLES = 1 << 31  # an epoch's order of so many takes 16 GiB
+SAMPLE_BYTES = 16 << 30
 KNOWN_KEYS = (
     *(("image", "mask"), ("image", "label"), ("images", "masks"), ("images", "labels")),
     *(("x", "y"), ("x_train", "y_train"), ("image",), ("images",), ("x",)),
@@ -45,7 +48,12 @@ def check_lengths(arrays: Mapping[str, Any], origin: str) -> int:
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
         raise ValueError(f"Received: {origin} with {listed}. Expected: the same number, above 0.")
-    return int(next(iter(lengths.values())))
+    count = int(next(iter(lengths.values())))
+    if count > MOST_SAMPLES:
+        raise ValueError(
+            f"Received: {origin} with {count} samples. Expected: at most {MOST_SAMPLES}; divide it into several files."
+        )
+    return count
 
 
 def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:
@@ -61,6 +69,11 @@ def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:
             raise ValueError(
                 f"Received: {name} of shape {shape} per sample in {origin}. Expected: (height, width, channels), or "
                 "(depth, height, width, channels); add an axis for a single channel."
+            )
+        if 0 in shape or math.prod(shape) * dtype.itemsize > SAMPLE_BYTES or dtype.itemsize > 8:
+            raise ValueError(
+                f"Received: {name} of shape {shape} and dtype {dtype} per sample in {origin}. Expected: 1 byte to "
+                f"{SAMPLE_BYTES >> 30} GiB per sample, in numbers of at most 8 bytes."
             )
         fields[name] = Field(shape, dtype.newbyteorder("="))
     return fields

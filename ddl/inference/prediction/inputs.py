@@ -22,6 +22,7 @@ from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import open_source
 from ddl.data.sources.npy import map_array
+from ddl.files import check_regular, exceeds_file, read_text
 from ddl.inference.tiles.tiling import Rows
 
 _ARRAYS = (".npz", ".h5", ".hdf5")
@@ -58,6 +59,7 @@ def find_items(path: Path, preprocessing: Preprocessing, pixel_limit: int) -> li
     Raises:
         ValueError: there are no inputs, or the model does not accept them.
     """
+    check_regular(path)
     item = functools.partial(_item, how=preprocessing, pixel_limit=pixel_limit)
     suffix = path.suffix.lower()
     if path.is_dir():
@@ -121,7 +123,7 @@ def _files_in(folder: Path) -> list[Path]:
 def _listed(path: Path) -> list[Path]:
     """Return the files of a list: one path per line, relative to the list. Lines that begin with # are comments."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in read_text(path).splitlines()]
     except UnicodeDecodeError as error:
         raise ValueError(
             f"Received: {path}, which is not a text file. Expected: a text file with one path per line."
@@ -161,20 +163,23 @@ def _open_stack(path: Path, how: Preprocessing) -> Iterator[Rows]:
     """Open a TIFF whose pages are the slices of a volume: memory-mapped if it is uncompressed, else read whole."""
     import tifffile
 
+    check_regular(path)
     if path.suffix.lower() not in _STACKS:
         raise ValueError(
             f"Received: {path} for a model of volumes. Expected: a multi-page TIFF, or .npy."
         )
     try:
-        volume: np.ndarray = tifffile.memmap(path, mode="r")
-    except ValueError:
-        try:
-            volume = tifffile.imread(path)
-        except Exception as error:  # tifffile raises many kinds of errors on damaged files
-            why = " ".join(str(error).split())[:160]
-            raise ValueError(
-                f"Received: {path}, which is not a complete TIFF ({why}). Expected: a readable TIFF; copy it again."
-            ) from error
+        with tifffile.TiffFile(path) as tiff:
+            stack = tiff.series[0]
+            if exceeds_file(stack.nbytes, path.stat().st_size):
+                raise ValueError(f"{stack.nbytes} bytes, which the file cannot hold")
+            is_plain = stack.dataoffset is not None
+        volume: np.ndarray = tifffile.memmap(path, mode="r") if is_plain else tifffile.imread(path)
+    except Exception as error:  # tifffile raises many kinds of errors on damaged files
+        why = " ".join(str(error).split())[:160]
+        raise ValueError(
+            f"Received: {path}, which is not a complete TIFF ({why}). Expected: a readable TIFF; copy it again."
+        ) from error
     yield _with_channels(volume, how, path)
 
 

@@ -1,0 +1,90 @@
+"""Checks of output places before work starts: names, suffixes, folders, and names that meet each other."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+
+def check_file(
+    name: str,
+    path: Path | None,
+    suffixes: Collection[str] = (),
+    *,
+    replaces: bool = False,
+    parts: Iterable[Path] = (),
+) -> None:
+    """Refuse the path of the setting `name` where no file or folder can be made. None passes. Writes nothing.
+
+    Args:
+        name: name of the setting.
+        path: value of the setting.
+        suffixes: allowed endings; none allow any.
+        replaces: whether an existing file may be overwritten.
+        parts: further files that are written with it, which must not exist.
+    """
+    if path is None:
+        return
+    if suffixes and (path.suffix not in suffixes or (replaces and path.is_dir())):
+        raise ValueError(
+            f"Received: {name}={path}. Expected: a file that ends in {' or '.join(suffixes)}."
+        )
+    if not replaces and os.path.lexists(path):
+        raise ValueError(
+            f"Received: {name}={path}, which exists. Expected: a new name; or remove it."
+        )
+    for part in parts:
+        if os.path.lexists(part):
+            raise ValueError(f"Received: {name}={path}, and {part} exists. Expected: a new name.")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"Received: {name}={path}. Expected: a place in a folder that exists and can be written."
+        )
+
+
+def check_folder(name: str, path: Path) -> None:
+    """Refuse the path of the setting `name` where no folder can be made, or a read-only folder. Writes nothing."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # a name that is too long
+        raise cannot_make(name, path, error) from error
+    nearest = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        what = "a broken link" if nearest.is_symlink() and not nearest.exists() else "not a folder"
+        raise ValueError(
+            f"Received: {name}={path}, but {nearest} is {what}. Expected: a folder, or a name for a new one."
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"Received: {name}={path}, but {nearest} cannot be written. Expected: a folder that you may write."
+        )
+
+
+def cannot_make(name: str, path: Path, error: OSError) -> ValueError:
+    """Return the error to raise when the folder of the setting `name` cannot be made."""
+    return ValueError(
+        f"Received: {name}={str(path)[:200]}, which cannot be made ({error.strerror}). Expected: a folder that you may "
+        "write."
+    )
+
+
+def first_clash(names: Iterable[str]) -> tuple[int, int] | None:
+    """Return the places of the first two names that would be one file, or None.
+
+    Some file systems ignore case and the way in which accents are composed, so such names count as one everywhere.
+    """
+    seen: dict[str, int] = {}
+    for place, name in enumerate(names):
+        before = seen.setdefault(folded(name), place)
+        if before != place:
+            return before, place
+    return None
+
+
+def folded(name: str) -> str:
+    """Return a form of a name that is equal for names that may be one file on some file system."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
