@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddl.data.preparation.example import Example, write_example
 from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.plain_text import escaped
 
 
 def build_parser() -> Parser:
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\nmake_example: interrupted; nothing was written.\n")
         sys.exit(130)
-    print(f"{example.output}: {example.count} pictures with masks")
+    print(escaped(f"{example.output}: {example.count} pictures with masks"))
 
 
 if __name__ == "__main__":

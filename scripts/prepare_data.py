@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.preparation.prepare import prepare
 from ddl.flags import Parser, add_flags, complain, given_flags
+from ddl.plain_text import escaped, tell
 
 
 def build_parser() -> Parser:
@@ -37,11 +38,12 @@ def main(argv: list[str] | None = None) -> None:
     except ValueError as error:
         sys.exit(complain(parser.name, error))
     except KeyboardInterrupt:
-        sys.stderr.write("\nprepare_data: interrupted; run the same command again to resume.\n")
+        sys.stderr.write("\n")
+        tell("prepare_data: interrupted; run the same command again to resume.")
         sys.exit(130)
     for line in outcome.skipped:
-        sys.stderr.write(f"prepare_data: skipped: {line}\n")
-    print(f"{preparation.output}: {outcome.count} samples, {len(outcome.skipped)} skipped")
+        tell(f"prepare_data: skipped: {line}")
+    print(escaped(f"{preparation.output}: {outcome.count} samples, {len(outcome.skipped)} skipped"))
 
 
 if __name__ == "__main__":

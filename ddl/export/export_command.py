@@ -18,6 +18,7 @@ from ddl.inference.backends.predictor import BACKENDS
 from ddl.inference.output_folder import disk_error
 from ddl.inference.predict_command import INTERRUPTED
 from ddl.inference.trained_model import TrainedModel, find_model, preprocessing_path
+from ddl.plain_text import escaped, tell
 from ddl.training.train_command import naming_files
 
 
@@ -36,10 +37,11 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except OSError as error:
         return complain(parser.name, disk_error(export.output, error))
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.name}: interrupted; nothing was written.\n")
+        sys.stderr.write("\n")
+        tell(f"{parser.name}: interrupted; nothing was written.")
         return INTERRUPTED
     print(exported.parity.table(exported.bytes_before, exported.bytes_after))
-    print(f"{export.output}: {export.format} in {export.precision}")
+    print(escaped(f"{export.output}: {export.format} in {export.precision}"))
     return 0
 
 
@@ -56,7 +58,8 @@ def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain(parser.name, error)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.name}: interrupted.\n")
+        sys.stderr.write("\n")
+        tell(f"{parser.name}: interrupted.")
         return INTERRUPTED
     return 0
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import importlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from ddl.export.formats.quiet_converters import silenced
 from ddl.export.keras_model import exportable, folded, input_dtype
 from ddl.export.parity import Parity, compare
 from ddl.export.reference_pictures import Sample, Samples
+from ddl.files import is_full
 from ddl.inference.backends.keras_backend import KerasPredictor, set_threads
 from ddl.inference.backends.predictor import open_predictor
 from ddl.inference.trained_model import TrainedModel, model_files, preprocessing_path
@@ -50,7 +53,7 @@ def export_model(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=export.output.parent) as scratch:
         file = Path(scratch, export.output.name)
         exported = folded(keras_model, how) if how.folded else keras_model
-        with silenced() as stream:
+        with _naming_full_disk(Path(scratch)), silenced() as stream:
             form = importlib.import_module(FORMATS[str(export.format)].module)
             inputs = Calibration(calibration, input_dtype(how), stream)
             form.write(exported, file, export.precision, inputs)
@@ -60,6 +63,19 @@ def export_model(
         size = sum(path.stat().st_size for path in model_files(file))
         move_into_place(file, export.output)
     return Exported(parity, model.file.stat().st_size, size)
+
+
+@contextlib.contextmanager
+def _naming_full_disk(folder: Path) -> Iterator[None]:
+    """Turn a converter's own error into the disk's, if the disk is full: each converter has other errors for it."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if is_full(folder):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
+        raise
 
 
 def _check_parity(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system reports where there is no room: on the disk, in the quota, or within a limit on file sizes."""
+
+_ROOM_BYTES = 1 << 20
 
 
 def check_file(
@@ -72,17 +79,28 @@ def cannot_make(name: str, path: Path, error: OSError) -> ValueError:
     )
 
 
-def first_clash(names: Iterable[str]) -> tuple[int, int] | None:
-    """Return the places of the first two names that would be one file, or None.
+def is_full(folder: Path) -> bool:
+    """Return whether the disk of a folder has no room for another MiB. Tries it, since quotas are not told otherwise."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM_BYTES))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in FULL
+    return False
 
-    Some file systems ignore case and the way in which accents are composed, so such names count as one everywhere.
-    """
-    seen: dict[str, int] = {}
-    for place, name in enumerate(names):
-        before = seen.setdefault(folded(name), place)
-        if before != place:
-            return before, place
-    return None
+
+def check_distinct(paths: Mapping[str, Path | None]) -> None:
+    """Refuse settings that name one file twice, also where a disk would take two names for one. None passes."""
+    seen: dict[str, str] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        before = seen.setdefault(folded(os.path.realpath(path)), name)
+        if before != name:
+            raise ValueError(
+                f"Received: {before} and {name}, which are both {path}. Expected: a file for each."
+            )
 
 
 def folded(name: str) -> str:

@@ -15,6 +15,8 @@ from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.timing.timeline import prepare_timeline
 from ddl.flags import BAD_INPUT, Parser, add_flags, complain
+from ddl.plain_text import tell
+from ddl.standard_streams import end_output
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.find_trained import find_model_file
 from ddl.training.checkpoint.resume import find_start
@@ -88,7 +90,7 @@ def train_from_flags(
                 checkpoint, data = _check(plan, opener)
             if dry_run:
                 sys.stdout.write(plan.to_json())
-                return 0
+                return end_output(parser.name)
             _join(plan)
         except ValueError as error:
             return complain(parser.name, error, lambda: stop.signal)
@@ -156,7 +158,8 @@ def _end(name: str, end: BaseException) -> NoReturn:
     if isinstance(end, KeyboardInterrupt):  # perhaps on this rank only: wait for no other
         give_up(f"{name} (rank {placement().rank}): stopped at once by Ctrl-C.", AT_ONCE)
     ignore_signals()
-    sys.stderr.write(f"{name}: {end}\n" if placement().rank == 0 else "")
+    if placement().rank == 0:
+        tell(f"{name}: {end}")
     dist.shutdown()
     logging.shutdown()
     sys.stdout.flush()
@@ -166,7 +169,8 @@ def _end(name: str, end: BaseException) -> NoReturn:
 
 def complain_together(name: str, error: ValueError) -> int:
     """Print the error, which is the same on all ranks, once."""
-    sys.stderr.write(f"{name}: {error}\n" if dist.is_root() else "")
+    if dist.is_root():
+        tell(f"{name}: {error}")
     return BAD_INPUT
 
 

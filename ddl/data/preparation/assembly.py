@@ -17,7 +17,7 @@ from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.source import Field
-from ddl.files import put_in_place
+from ddl.files import clear_partial, put_in_place
 from ddl.files.closable_file import ClosableFile
 
 CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the whole chunk
@@ -43,6 +43,7 @@ def assemble(preparation: Preparation, listing: Listing, parts: Sequence[Path]) 
         )
     manifest = _manifest(preparation, listing, good, skipped)
     partial = preparation.parts_folder / "assembled.h5"
+    clear_partial(partial)
     # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
     with (
         ClosableFile(partial) as output,

@@ -6,6 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
+from ddl.plain_text import encodable
+
 _MOST = 1 << 53  # larger numbers are not exact in JSON
 
 
@@ -71,9 +75,25 @@ def _is_history(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(epoch, dict)
         and _is_count(epoch.get("epoch"))
-        and all(isinstance(number, int | float | str | list) for number in epoch.values())
+        and all(map(_is_text, epoch))
+        and all(map(_is_result, epoch.values()))
         for epoch in value
     )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and encodable(value) == value
+
+
+def _is_result(value: Any) -> bool:
+    """Return whether it is a number, the text for one that JSON lacks, or a matrix of numbers."""
+    if not isinstance(value, list):
+        return isinstance(value, int | float) or _is_text(value)
+    try:
+        np.asarray(value, np.float64)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return False
+    return True
 
 
 _FACTS: dict[str, Callable[[Any], bool]] = {
