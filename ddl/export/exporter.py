@@ -50,10 +50,13 @@ def export_model(
         set_threads(export.threads)
     how = export.preprocessing(model)
     keras_model = exportable(load_model(model.file))
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=export.output.parent) as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix=".export-", dir=export.output.parent) as scratch,
+        _naming_full_disk(Path(scratch)),
+    ):
         file = Path(scratch, export.output.name)
         exported = folded(keras_model, how) if how.folded else keras_model
-        with _naming_full_disk(Path(scratch)), silenced() as stream:
+        with silenced() as stream:
             form = importlib.import_module(FORMATS[str(export.format)].module)
             inputs = Calibration(calibration, input_dtype(how), stream)
             form.write(exported, file, export.precision, inputs)

@@ -80,7 +80,7 @@ def cannot_make(name: str, path: Path, error: OSError) -> ValueError:
 
 
 def is_full(folder: Path) -> bool:
-    """Return whether the disk of a folder has no room for another MiB. Tries it, since quotas are not told otherwise."""
+    """Return whether the disk of a folder has no room for another MiB. Tries it, which also meets quotas."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(_ROOM_BYTES))

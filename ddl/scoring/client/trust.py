@@ -175,8 +175,7 @@ def _check(
     also: str,
 ) -> None:
     version = connection.info.server_version
-    objects += (_POLICIES,) if version >= 90500 else ()
-    objects += (_STATISTICS,) if version >= 140000 else ()  # of expressions
+    objects += (_POLICIES, _STATISTICS) if version >= 140000 else (_POLICIES,)  # of expressions
     query = _FOREIGN.replace("{objects}", " UNION ALL ".join(objects))
     query = query.replace("{found}", f"{_USED} UNION ALL {also}" if also else _USED)
     row = connection.execute(query, table).fetchone()
