@@ -44,7 +44,7 @@ class Arrays(Source):
 
 def check_lengths(arrays: Mapping[str, Any], origin: str) -> int:
     """Return the common length of arrays or HDF5 data sets; refuse different lengths, and 0."""
-    lengths = {name: array.shape[0] if array.shape else 1 for name, array in arrays.items()}
+    lengths = {name: _length(array.shape) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
         raise ValueError(f"Received: {origin} with {listed}. Expected: the same number, above 0.")
@@ -54,6 +54,13 @@ def check_lengths(arrays: Mapping[str, Any], origin: str) -> int:
             f"Received: {origin} with {count} samples. Expected: at most {MOST_SAMPLES}; divide it into several files."
         )
     return count
+
+
+def _length(shape: tuple[int, ...] | None) -> int:
+    """Return the number of samples: 1 for a single value, 0 for an HDF5 data set of nothing."""
+    if shape is None:
+        return 0
+    return shape[0] if shape else 1
 
 
 def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:

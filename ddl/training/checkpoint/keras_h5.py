@@ -109,6 +109,8 @@ def _read_names(group: h5py.Group, key: str) -> list[str]:
     while f"{key}{number}" in group.attrs:
         names += _decoded(group.attrs[f"{key}{number}"])
         number += 1
+    if not number:
+        raise KeyError(f"no {key} in {group.name}")
     return names
 
 
