@@ -11,13 +11,14 @@ import pytest
 from tests.launch import REPOSITORY
 
 PROGRAM = """
-import logging, os, sys
+import contextlib, logging, os, sys
 from ddl.standard_streams import end_output, secure_streams
 secure_streams()
 logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
 file = open(sys.argv[1], "w")
 assert file.fileno() > 2
-os.write(1, b"from C\\n")
+with contextlib.suppress(OSError):
+    os.write(1, b"from C\\n")
 for number in range(3):
     logging.getLogger("ddl").info("line %d %s", number, "x" * 9000)
     print("printed \\udcff")

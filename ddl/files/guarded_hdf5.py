@@ -11,11 +11,10 @@ cannot hold, and chunks that do not decode to what they declare.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -29,6 +28,7 @@ DAMAGE = (
 )
 """Errors of h5py for contents that are damaged or not as expected."""
 
+_VARIABLE_BYTES = 16  # a value of variable length: its length, and where it is in the file
 _MOST_LINKS = 1_000_000
 _LINKS = {h5py.h5l.TYPE_SOFT: "a symbolic link", h5py.h5l.TYPE_EXTERNAL: "a link to another file"}
 
@@ -81,7 +81,7 @@ class _Guard:
         if problem:
             raise self.refusal(name, problem)
         try:
-            item_bytes = max(stored.dtype.itemsize, 1)
+            item_bytes = _item_bytes(stored)
         except TypeError as error:
             raise self.refusal(name, f"has a type that NumPy does not have ({error})") from error
         array_bytes = math.prod(stored.shape or ()) * item_bytes
@@ -90,7 +90,7 @@ class _Guard:
                 name, f"declares {array_bytes} bytes, which {self.file_bytes} bytes cannot hold"
             )
         if settings.get_layout() == h5py.h5d.CHUNKED:
-            chunks = Chunks(stored, name, filters, self.file_bytes)
+            chunks = Chunks(stored, name, item_bytes, filters, self.file_bytes)
             if chunks.count > self.file_bytes:
                 raise self.refusal(name, f"declares {chunks.count} chunks")
             return chunks
@@ -99,6 +99,20 @@ class _Guard:
                 name, f"stores {stored.get_storage_size()} of its {array_bytes} bytes"
             )
         return None
+
+
+def _item_bytes(stored: Any) -> int:
+    """Return the size of a value in the file.
+
+    Raises:
+        TypeError: NumPy cannot hold such values.
+    """
+    _ = stored.dtype
+    kind = stored.get_type()
+    is_text = isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
+    if is_text or isinstance(kind, h5py.h5t.TypeVlenID):
+        return _VARIABLE_BYTES
+    return max(int(kind.get_size()), 1)
 
 
 class GuardedDataset(h5py.Dataset):
@@ -164,11 +178,11 @@ class GuardedGroup(_GuardedItems, h5py.Group):
 class GuardedFile(_GuardedItems, h5py.File):
     """An HDF5 file, open for reading."""
 
-    def __init__(self, path: Path | BinaryIO, origin: object = None, **options: Any) -> None:
+    def __init__(self, path: Path, origin: object = None, **options: Any) -> None:
         """Open a file and look at all its names, but at no values.
 
         Args:
-            path: the file, or an open one.
+            path: the file.
             origin: name for messages, if it is not the path.
             options: further arguments of `h5py.File`.
 
@@ -176,15 +190,9 @@ class GuardedFile(_GuardedItems, h5py.File):
             Refusal: it is no regular file, or reaches outside of itself.
             OSError: it is no HDF5 file, is damaged, or cannot be read.
         """
-        if isinstance(path, Path):
-            check_regular(path)
-            size = path.stat().st_size
-            options = {"locking": False} | options
-        else:
-            size = path.seek(0, os.SEEK_END)
-            path.seek(0)
-        self._guard = _Guard(str(path if origin is None else origin), size)
-        super().__init__(path, "r", **options)
+        check_regular(path)
+        self._guard = _Guard(str(path if origin is None else origin), path.stat().st_size)
+        super().__init__(path, "r", locking=False, **options)
         try:
             self._check_names()
         except BaseException:

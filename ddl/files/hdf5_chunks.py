@@ -42,12 +42,14 @@ def problem_of_filters(filters: Sequence[int]) -> str:
 class Chunks:
     """The chunks of one data set, each of which is checked once, when it is first read."""
 
-    def __init__(self, stored: Any, name: str, filters: Sequence[int], file_bytes: int) -> None:
+    def __init__(
+        self, stored: Any, name: str, item_bytes: int, filters: Sequence[int], file_bytes: int
+    ) -> None:
         """Prepare the checks of a chunked data set, an `h5py.h5d.DatasetID`."""
         self._id, self._name = stored, name
         self._filters, self._file_bytes = tuple(filters), file_bytes
         self._sides: tuple[int, ...] = stored.get_create_plist().get_chunk()
-        self._bytes = math.prod(self._sides) * stored.dtype.itemsize
+        self._bytes = math.prod(self._sides) * item_bytes
         self._grid = tuple(
             -(-side // chunk) for side, chunk in zip(stored.shape, self._sides, strict=True)
         )
@@ -119,8 +121,7 @@ def _inflate(data: bytes, limit: int) -> bytes:
 def _expand(data: bytes, limit: int) -> bytes:
     import imagecodecs  # takes 0.2 s, and only files with LZF need it
 
-    expanded: bytes = imagecodecs.lzf_decode(data, out=limit)
-    return expanded
+    return bytes(imagecodecs.lzf_decode(data, out=limit))
 
 
 def _without_checksum(data: bytes, limit: int) -> bytes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 _NAME_BYTES = 255  # the limit of nearly every file system
 
@@ -52,7 +52,7 @@ def put_in_place(partial: Path, path: Path) -> None:
         os.close(folder)
 
 
-def open_to_append(path: Path) -> TextIO:
+def open_to_append(path: Path) -> io.TextIOWrapper:
     """Open a text file of ours to append to it. Never through a link: that could be any file of this user's.
 
     Raises:

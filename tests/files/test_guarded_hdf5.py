@@ -69,6 +69,18 @@ def test_values_that_do_not_compress_are_read(tmp_path: Path) -> None:
         assert np.array_equal(file["x"][()], noise)
 
 
+def test_texts_and_truth_values_in_chunks_are_read(tmp_path: Path) -> None:
+    def make(file: h5py.File) -> None:
+        options = {"chunks": (2,), "compression": "gzip", "maxshape": (None,)}
+        file.create_dataset("names", data=["a", "bcd", ""], dtype=h5py.string_dtype(), **options)
+        file.create_dataset("truth", data=np.array([True, False, True]), **options)
+
+    with GuardedFile(written(tmp_path / "a.h5", make)) as file:
+        assert list(file["names"].asstr()[()]) == ["a", "bcd", ""]
+        assert list(file["truth"][()]) == [True, False, True]
+        file.check_all()
+
+
 SHORT = zlib.compress(bytes(50))
 CHUNKS: dict[str, tuple[Make, str]] = {
     "fewer bytes, gzip": (chunk(SHORT, compression="gzip"), "decodes to 50 bytes instead of 100"),
@@ -207,7 +219,7 @@ def test_a_declaration_that_the_file_cannot_hold_is_refused_before_its_shape_is_
 @pytest.mark.parametrize("number", [32001, 32015, 40000])
 def test_a_filter_that_loads_a_plug_in_is_refused(tmp_path: Path, number: int) -> None:
     """The number of the filter is changed in the file, since no such plug-in is needed to do so."""
-    path = written(tmp_path / "a.h5", chunk(b"", compression="lzf"))
+    path = written(tmp_path / "a.h5", chunk(b"\5abcdef", compression="lzf"))
     data = path.read_bytes()
     assert data.count((32000).to_bytes(2, "little")) == 1
     path.write_bytes(data.replace((32000).to_bytes(2, "little"), number.to_bytes(2, "little")))

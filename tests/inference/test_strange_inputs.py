@@ -78,7 +78,7 @@ def test_a_stack_that_grows_beyond_measure_is_refused(tmp_path: Path) -> None:
 def test_honest_stacks_are_read(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 256, (4, 16, 16), np.uint8)
     for name, options in (("plain.tif", {}), ("small.tif", {"compression": "zlib"})):
-        tifffile.imwrite(tmp_path / name, values, **options)
+        tifffile.imwrite(tmp_path / name, values, photometric="minisblack", **options)
         (item,) = find_items(tmp_path / name, VOLUMES, LIMIT)
         with item.open() as rows:
             assert np.array_equal(rows[0:4][..., 0], values)

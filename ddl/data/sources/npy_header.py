@@ -53,7 +53,7 @@ def read_header(file: BinaryIO) -> Header:
     except _DAMAGE as error:
         raise ValueError(" ".join(str(error).split())[:160] or type(error).__name__) from error
     if dtype.hasobject:
-        raise ValueError("Python objects")
+        raise ValueError("values of Python objects")
     sides_are_whole = all(isinstance(side, int) and not isinstance(side, bool) for side in shape)
     if not sides_are_whole or min(shape, default=0) < 0 or len(shape) > _MOST_AXES:
         raise ValueError(f"the shape {str(shape)[:80]}")

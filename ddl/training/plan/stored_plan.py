@@ -65,7 +65,7 @@ def _unknown_names(values: Mapping[str, Any]) -> list[str]:
     """Return the names of models, losses, metrics, ... that this process does not know."""
     tables = [(table, [values.get(field)]) for field, table in TABLES.items()]
     metrics = values.get("metric")
-    tables.append((METRICS, metrics if isinstance(metrics, list | tuple) else []))
+    tables.append((METRICS, list(metrics) if isinstance(metrics, list | tuple) else []))
     return [
         name
         for table, names in tables

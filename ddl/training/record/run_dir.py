@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import logging.handlers
 import os
@@ -11,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from ddl.files import check_folder, hold_folder, open_to_append
 from ddl.plain_text import escaped, tell
@@ -77,8 +77,8 @@ class RunLog(logging.FileHandler):
         self.setFormatter(logging.Formatter("%(asctime)s  %(levelname)s  %(message)s"))
         self._failed = False
 
-    def _open(self) -> TextIO:
-        return open_to_append(Path(self.baseFilename))  # type: ignore[return-value]
+    def _open(self) -> io.TextIOWrapper:
+        return open_to_append(Path(self.baseFilename))
 
     def reopen(self) -> None:
         """Write to a new file of the same name, because the old one was deleted."""
