@@ -29,10 +29,10 @@ CREATE TABLE public.loot (who text);
 GRANT ALL ON public.loot TO PUBLIC;
 CREATE FUNCTION public.evil_trigger() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO public.loot VALUES (current_user); RETURN NEW; END';
-CREATE FUNCTION public.evil(anyelement) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
-    'BEGIN INSERT INTO public.loot VALUES (current_user); RETURN true; END';
 CREATE FUNCTION public.evil_text() RETURNS text LANGUAGE plpgsql AS
     'BEGIN INSERT INTO public.loot VALUES (current_user); RETURN NULL; END';
+CREATE FUNCTION public.evil(anyelement) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+    'BEGIN PERFORM public.evil_text(); RETURN true; END';
 CREATE FUNCTION public.evil_same(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS
     'BEGIN INSERT INTO public.loot VALUES (current_user); RETURN $1 OPERATOR(pg_catalog.=) $2; END';
 CREATE DOMAIN public.evil_number AS bigint CHECK (public.evil(VALUE));

@@ -187,7 +187,7 @@ def _refusal(
     connection: psycopg.Connection[Any], setting: str, name: str, what: str, owner: str
 ) -> ValueError:
     user = connection.info.user
-    remedy = "drop it, or score as a user who may run it"
+    remedy = "pictures without it; drop it, or copy the pictures into a table of your own"
     if setting == "results":
         remedy = f"a table of your own: ALTER TABLE ... OWNER TO {user} and drop what others added, or a new --results"
     return ValueError(
