@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -138,12 +141,12 @@ def test_a_trigger_that_is_added_while_the_job_runs_is_refused(root: Db, mallory
     fill(root, "bait", [picture(n) for n in range(3)])
     with root.transaction():
         target = prepare(root, Job(table="bait", model="cells", batch_size=1))
-    worker = Worker(Database(), target)
-    assert worker.step() == 1
-    root.execute("GRANT TRIGGER ON public.bait_scores TO mallory")
-    mallory.execute(TRIGGER)
-    with pytest.raises(ValueError, match="belongs to role mallory"):
-        worker.step()
+    with contextlib.closing(Worker(Database(), target)) as worker:
+        assert worker.step() == 1
+        root.execute("GRANT TRIGGER ON public.bait_scores TO mallory")
+        mallory.execute(TRIGGER)
+        with pytest.raises(ValueError, match="belongs to role mallory"):
+            worker.step()
     assert loot(root) == []
 
 
@@ -266,9 +269,6 @@ def slow(root: Db) -> Iterator[Target]:
 def test_three_cancellations_leave_no_error_on_healthy_pictures(
     cluster: Cluster, root: Db, slow: Target
 ) -> None:
-    import threading
-    import time
-
     worker = Worker(Database(), slow)
     over = threading.Event()
 
@@ -293,5 +293,6 @@ def test_three_cancellations_leave_no_error_on_healthy_pictures(
     finally:
         over.set()
         canceling.join()
+        worker.close()
     found = root.execute("SELECT count(*), count(scored_at), count(error) FROM slow_scores")
     assert found.fetchone() == (2, 0, 0)

@@ -62,6 +62,11 @@ class Worker:
         self._warnings: list[str | None] = []
         self._timeouts = self._cancels = 0
 
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+
     def step(self) -> int | None:
         """Score one batch.
 
