@@ -3,4 +3,10 @@
 `import ddl` is fast: TensorFlow and Horovod load with the parts that need them.
 """
 
+import logging
+
+from ddl.plain_text import EscapedRecords
+
 __version__ = "0.1.0"
+
+logging.getLogger("ddl").addFilter(EscapedRecords())  # names of files come from strangers

@@ -18,6 +18,8 @@ from typing import Any, NoReturn
 
 from ddl.distributed.job.launcher import placement
 from ddl.options import BOOLS, Option, parse_size, parse_value, read_helps
+from ddl.plain_text import tell
+from ddl.standard_streams import secure_streams
 
 BAD_INPUT = 2
 NONE: Mapping[str, Any] = {}
@@ -76,6 +78,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the values of the flags, None for flags that were not given."""
+        secure_streams()
         words = self._spelled_out(sys.argv[1:] if args is None else list(args))
         values, unknown = self.parse_known_args(words, namespace)
         if unknown:
@@ -154,7 +157,7 @@ def complain(name: str, problem: object, is_ended: Callable[[], object] = bool) 
             if is_ended():
                 return BAD_INPUT
         name = f"{name} (rank {rank})"
-    sys.stderr.write(f"{name}: {problem}\n")
+    tell(f"{name}: {problem}")
     return BAD_INPUT
 
 

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TextIO
 
+from ddl.plain_text import escaped
+
 LOG_EVERY_S = 5.0
 REDRAW_EVERY_S = 0.2
 _BAR_WIDTH = 30
@@ -49,6 +51,7 @@ class StatusLine:
     def show(self, text: str) -> None:
         """Show `text`: on a terminal in place of the previous text, in a log as a line."""
         self._shown_s = time.monotonic()
+        text = escaped(text)
         self._write(f"\r{text}\x1b[K" if self.redraws else f"{text}\n")
         self._open = self.redraws
 
@@ -61,7 +64,7 @@ class StatusLine:
     def finish(self, text: str) -> None:
         """Print `text` as a permanent line, in place of the redrawn one."""
         self._shown_s = time.monotonic()
-        self._write((_CLEAR if self._open else "") + f"{text}\n")
+        self._write((_CLEAR if self._open else "") + f"{escaped(text)}\n")
         self._open = False
 
     def close(self) -> None:

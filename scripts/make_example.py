@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.data.preparation.example import Example, write_example
 from ddl.flags import Parser, add_flags, given_flags
+from ddl.plain_text import escaped
 
 
 def build_parser() -> Parser:
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\nmake_example: interrupted; nothing was written.\n")
         sys.exit(130)
-    print(f"{example.output}: {example.count} pictures with masks")
+    print(escaped(f"{example.output}: {example.count} pictures with masks"))
 
 
 if __name__ == "__main__":

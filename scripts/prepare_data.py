@@ -18,6 +18,7 @@ from ddl.data.pictures.picture_file import silence_decoders
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.preparation.prepare import prepare
 from ddl.flags import Parser, add_flags, given_flags
+from ddl.plain_text import escaped, tell
 
 
 def build_parser() -> Parser:
@@ -38,11 +39,12 @@ def main(argv: list[str] | None = None) -> None:
     except ValueError as error:
         sys.exit(parser.complain(error))
     except KeyboardInterrupt:
-        sys.stderr.write("\nprepare_data: interrupted; run the same command again to resume.\n")
+        sys.stderr.write("\n")
+        tell("prepare_data: interrupted; run the same command again to resume.")
         sys.exit(130)
     for line in outcome.skipped:
-        sys.stderr.write(f"prepare_data: skipped: {line}\n")
-    print(f"{preparation.output}: {outcome.count} samples, {len(outcome.skipped)} skipped")
+        tell(f"prepare_data: skipped: {line}")
+    print(escaped(f"{preparation.output}: {outcome.count} samples, {len(outcome.skipped)} skipped"))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-GROUND = {""}  # the modules of ddl/ itself, such as files.py
+GROUND = {"", "files"}  # the modules of ddl/ itself, such as flags.py, and of files/
 HALL = GROUND | {"training", "data", "models", "distributed"}
 BELOW = {
     "": GROUND,
+    "files": GROUND,
     "distributed": GROUND,
     "models": GROUND,
     "data": GROUND,

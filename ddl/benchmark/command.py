@@ -11,6 +11,7 @@ from typing import Any
 from ddl import options
 from ddl.benchmark.runner import TrialError
 from ddl.flags import Parser, add_flags, given_flags
+from ddl.plain_text import escaped_lines
 from ddl.ranges import expected_one_of
 
 
@@ -92,7 +93,7 @@ class Launcher:
         except ValueError as error:
             return parser.complain(error)
         except TrialError as error:
-            sys.stderr.write(f"{self.name}: {error}\n")
+            sys.stderr.write(escaped_lines(f"{self.name}: {error}\n"))
             return 1
         except KeyboardInterrupt:
             sys.stderr.write(

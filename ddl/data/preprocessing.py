@@ -15,6 +15,7 @@ import numpy as np
 
 from ddl.data.pictures.conversion import CHANNELS, Conversion, unit_range
 from ddl.data.value_range import check_range, scale_values
+from ddl.files import parse_json
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 
@@ -112,7 +113,7 @@ def preprocessing_from_json(text: str, origin: object = "preprocessing") -> Prep
         ValueError: the text is not a preprocessing, or has a newer format.
     """
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except ValueError:
         values = None
     if not isinstance(values, dict) or values.pop("format", None) != _FORMAT:

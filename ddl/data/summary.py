@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from ddl.data.source import Source
 from ddl.data.value_range import narrow_range, to_text
+from ddl.plain_text import tell
 
 
 def summary_lines(origin: object, source: Source, flag: str = "--data-option range=") -> list[str]:
@@ -28,6 +27,7 @@ def summary_lines(origin: object, source: Source, flag: str = "--data-option ran
     return [line, f"{origin}: {narrow}"] if narrow else [line]
 
 
-def tell(name: str, lines: list[str]) -> None:
+def tell_summary(name: str, lines: list[str]) -> None:
     """Write lines of a script to stderr."""
-    sys.stderr.writelines(f"{name}: {line}.\n" for line in lines)
+    for line in lines:
+        tell(f"{name}: {line}.")

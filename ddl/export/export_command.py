@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from ddl.data.summary import tell
+from ddl.data.summary import tell_summary
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.export.export import Export
@@ -19,6 +19,7 @@ from ddl.inference.backends.predictor import BACKENDS
 from ddl.inference.output_folder import disk_error
 from ddl.inference.predict_command import INTERRUPTED
 from ddl.inference.trained_model import TrainedModel, find_model, preprocessing_path
+from ddl.plain_text import escaped, tell
 from ddl.training.train_command import naming_files
 
 
@@ -37,11 +38,12 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except OSError as error:
         return parser.complain(disk_error(export.output, error))
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.name}: interrupted; nothing was written.\n")
+        sys.stderr.write("\n")
+        tell(f"{parser.name}: interrupted; nothing was written.")
         return INTERRUPTED
-    tell(parser.name, checks.about)
+    tell_summary(parser.name, checks.about)
     print(exported.parity.table(exported.bytes_before, exported.bytes_after))
-    print(f"{export.output}: {export.format} in {export.precision}")
+    print(escaped(f"{export.output}: {export.format} in {export.precision}"))
     return 0
 
 
@@ -55,12 +57,13 @@ def benchmark_from_flags(parser: Parser, argv: list[str] | None) -> int:
         with loading_tensorflow():
             from ddl.export.speed.measure_speed import measure_variants
         table = measure_variants(benchmark, model, checks, calibration)
-        tell(parser.name, checks.about)
+        tell_summary(parser.name, checks.about)
         print(table, end="")
     except ValueError as error:
         return parser.complain(error)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.name}: interrupted.\n")
+        sys.stderr.write("\n")
+        tell(f"{parser.name}: interrupted.")
         return INTERRUPTED
     return 0
 

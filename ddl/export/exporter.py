@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from ddl.export.keras_model import exportable, folded, input_dtype
 from ddl.export.parity import Parity, compare
 from ddl.export.reference_pictures import Sample, Samples
 from ddl.export.scratch import scratch_folder
+from ddl.files import is_full
 from ddl.inference.backends.keras_backend import KerasPredictor, set_threads
 from ddl.inference.backends.predictor import open_predictor
 from ddl.inference.trained_model import TrainedModel, model_files, preprocessing_path
@@ -47,7 +50,7 @@ def export_model(
         set_threads(export.threads)
     how = export.preprocessing(model)
     keras_model = exportable(load_model(model.file))
-    with scratch_folder(export.output.parent) as scratch:
+    with scratch_folder(export.output.parent) as scratch, _naming_full_disk(scratch):
         file = scratch / export.output.name
         exported = folded(keras_model, how) if how.folded else keras_model
         with silenced() as stream:
@@ -60,6 +63,19 @@ def export_model(
         size = sum(path.stat().st_size for path in model_files(file))
         move_into_place(file, export.output)
     return Exported(parity, model.file.stat().st_size, size)
+
+
+@contextlib.contextmanager
+def _naming_full_disk(folder: Path) -> Iterator[None]:
+    """Turn a converter's own error into the disk's, if the disk is full: each converter has other errors for it."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if is_full(folder):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
+        raise
 
 
 def _check_parity(

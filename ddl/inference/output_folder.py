@@ -15,6 +15,8 @@ from ddl.training.record.run_dir import holds_run
 
 NAME = "predict.json"
 _LOCK = ".predict.lock"
+FILES = (NAME, _LOCK)
+"""Names in the folder that are no results."""
 _LEFTOVER = re.compile(r"\.\d+\.[^/]+")
 
 
@@ -38,7 +40,7 @@ def check_folder(folder: Path, facts: dict[str, Any]) -> None:
             )
         return
     try:
-        before = json.loads(file.read_text(encoding="utf-8"))
+        before = files.parse_json(files.read_text(file))
     except (OSError, ValueError):
         before = None
     if not isinstance(before, dict):
@@ -78,7 +80,12 @@ def hold_output(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
 
 def disk_error(place: Path, error: OSError) -> ValueError:
     """Return the error to raise when results cannot be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno == errno.ENAMETOOLONG:
+        return ValueError(
+            f"Could not write {place}: a name is too long. Rename the picture, or use an output folder with a shorter "
+            "path."
+        )
+    if error.errno in files.FULL:
         return ValueError(
             f"Could not write {place}: no space left. Free some space and run the same command again; it continues "
             "where it stopped."
@@ -97,7 +104,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 def _remove_if_empty(folder: Path) -> None:
     """Delete the new folder again if it has no results."""
-    if {path.name for path in folder.iterdir()} <= {NAME, _LOCK}:
+    if {path.name for path in folder.iterdir()} <= {*FILES}:
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()

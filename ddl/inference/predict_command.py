@@ -11,18 +11,21 @@ import sys
 
 import ddl.distributed as dist
 from ddl.data.pictures.picture_file import silence_decoders
-from ddl.data.summary import tell
+from ddl.data.summary import tell_summary
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.flags import BAD_INPUT, Parser, given_flags
 from ddl.inference.backends.predictor import check_backend
 from ddl.inference.inspection.inspection import MASK_ROWS, Inspection
-from ddl.inference.output_folder import check_folder
+from ddl.inference.output_folder import FILES, check_folder
 from ddl.inference.prediction.inputs import Item, find_items
 from ddl.inference.prediction.prediction import Prediction
+from ddl.inference.prediction.result_names import check_result_names
 from ddl.inference.tiles.segmenter import check_cut
 from ddl.inference.trained_model import TrainedModel, find_model
+from ddl.plain_text import escaped, tell
+from ddl.standard_streams import end_output
 from ddl.training.evaluation import Subject, evaluate, open_subject
 from ddl.training.train_command import complain_together, naming_files
 
@@ -53,15 +56,16 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain_together(parser.name, error)
     except KeyboardInterrupt:
-        sys.stderr.write(
-            f"\n{parser.name}: interrupted; run the same command again to continue where it stopped.\n"
+        sys.stderr.write("\n")
+        tell(
+            f"{parser.name}: interrupted; run the same command again to continue where it stopped."
         )
         return INTERRUPTED
     if dist.is_root():
         for line in skipped:
-            sys.stderr.write(f"{parser.name}: skipped: {line}\n")
+            tell(f"{parser.name}: skipped: {line}")
         done = len(items) - len(skipped)
-        print(f"{prediction.output}: {done} predicted, {len(skipped)} skipped")
+        print(escaped(f"{prediction.output}: {done} predicted, {len(skipped)} skipped"))
     return 0
 
 
@@ -90,11 +94,12 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return complain_together(parser.name, error)
     if dist.is_root():
-        tell(parser.name, subject.describe())
+        tell_summary(parser.name, subject.describe())
         text = json.dumps(results, indent=2) + "\n"
         sys.stdout.write(text)
         if inspection.output is not None:
             write_whole(inspection.output, lambda path: path.write_text(text, encoding="utf-8"))
+        return end_output(parser.name) if inspection.output is None else 0
     return 0
 
 
@@ -135,6 +140,9 @@ def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
     check_cut(prediction.cut, model.preprocessing)
     if placement().rank == 0:
         check_folder(prediction.output, prediction.facts() | {"model": model.digest()})
-    return model, find_items(
+    items = find_items(
         prediction.input, model.preprocessing, prediction.pixel_limit, prediction.keys
     )
+    if model.preprocessing.target == "mask":
+        check_result_names(prediction, items, FILES, ignores_case=False)
+    return model, items

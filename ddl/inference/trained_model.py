@@ -6,15 +6,12 @@ No TensorFlow here.
 from __future__ import annotations
 
 import hashlib
-import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from ddl.data.preprocessing import NAME, Preprocessing
+from ddl.files import check_regular
 from ddl.training.checkpoint.find_trained import (
     FINAL,
     Trained,
@@ -22,6 +19,7 @@ from ddl.training.checkpoint.find_trained import (
     read_preprocessing,
     stored_preprocessing,
 )
+from ddl.training.checkpoint.saved_model import read_architecture
 from ddl.training.data.plan_preprocessing import plan_preprocessing
 
 SAVED_MODEL = ".savedmodel"
@@ -66,6 +64,7 @@ def find_model(
     Raises:
         ValueError: there is no such model, or its preprocessing is unknown.
     """
+    check_regular(path)
     beside = preprocessing_path(path)
     if (path.is_file() or path.suffix == SAVED_MODEL) and beside.is_file():
         _check_whole(path)
@@ -114,24 +113,19 @@ def read_form(file: Path) -> tuple[tuple[int | None, ...], int]:
         ValueError: the file's architecture does not contain them.
     """
     try:
-        network = _architecture(file)["config"]
+        network = read_architecture(file)["config"]
         layers = {layer["name"]: layer for layer in network["layers"]}
         inputs = next(layer for layer in layers.values() if layer["class_name"] == "InputLayer")
         _, *shape = inputs["config"]["batch_shape"]
         return tuple(shape), _channels_of(layers, network["output_layers"])
-    except (KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
+    except (
+        *(KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError),
+        *(StopIteration, RecursionError),
+    ) as error:
         raise ValueError(
             f"Received: {file}, whose architecture does not contain its input and output shapes. Expected: a model "
             "trained with ddl."
         ) from error
-
-
-def _architecture(file: Path) -> dict[str, Any]:
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            return dict(json.loads(archive.read("config.json")))
-    with h5py.File(file, "r", locking=False) as stored:
-        return dict(json.loads(stored.attrs["model_config"]))
 
 
 def _channels_of(layers: dict[str, Any], outputs: Any) -> int:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ddl.flags import Parser, given_flags
+from ddl.plain_text import escaped, tell
 from ddl.scoring.client.database import Database
 from ddl.scoring.client.job import Job
 from ddl.scoring.deployment.deployment import Deployment
+from ddl.standard_streams import end_output
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells report it."""
@@ -24,7 +26,7 @@ def deploy_from_flags(parser: Parser, argv: list[str] | None) -> int:
         from ddl.scoring.deployment.exported_model import read_parts
 
         if not deployment.print_sql:
-            return deploy(deployment, database) + "\n"
+            return escaped(deploy(deployment, database)) + "\n"
         read_parts(deployment.model)
         return as_text(deployment)
 
@@ -37,7 +39,7 @@ def score_from_flags(parser: Parser, argv: list[str] | None) -> int:
     def run(job: Job, database: Database) -> str:
         from ddl.scoring.client.worker_pool import score
 
-        return score(job, database) + "\n"
+        return escaped(score(job, database)) + "\n"
 
     return _run(parser, argv, Job, run, "run the same command again to continue where it stopped")
 
@@ -58,6 +60,7 @@ def _run(
     except ValueError as error:
         return parser.complain(error)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.name}: interrupted; {after_ctrl_c}.\n")
+        sys.stderr.write("\n")
+        tell(f"{parser.name}: interrupted; {after_ctrl_c}.")
         return INTERRUPTED
-    return 0
+    return end_output(parser.name)

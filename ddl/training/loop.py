@@ -53,7 +53,7 @@ def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = (
 def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
     """Train the result of `set_up`; returns and raises as `train` does. All ranks must call it."""
     run, saver = setup.run, setup.saver
-    recorder = Recorder(run, setup.data, setup.early_log)
+    recorder = Recorder(run, setup.data, setup.early_log, setup.hosts)
     with setup.run_dir_lock, recorder, saver, profiling(run) as profile:
         hooks = UserCallbacks(callbacks, run)
         consensus = Consensus(run, setup.stop, every_step=hooks.every_step)
@@ -109,6 +109,7 @@ def train_epochs(
                     )
                     # No save after the last step: the end of the epoch saves.
                     if decision.stop or (decision.save and run.position.step < run.steps_per_epoch):
+                        recorder.keep_folder()
                         saver.save_within_epoch(steps)
                         consensus.saved()
                     if decision.stop:
@@ -124,6 +125,7 @@ def train_epochs(
                 callbacks.validation_step(number, batch_logs)
                 if consensus.is_due(1) and (decision := consensus.reach()):
                     if decision.stop or decision.save:
+                        recorder.keep_folder()
                         saver.save_within_epoch(steps)
                         consensus.saved()
                     if decision.stop:

@@ -45,6 +45,7 @@ class Setup:
     stop: StopRequest
     early_log: EarlyLines  # logged before the run directory existed
     run_dir_lock: contextlib.ExitStack  # closing it unlocks the run directory
+    hosts: tuple[str, ...]  # each rank's
 
 
 def set_up(
@@ -79,7 +80,9 @@ def set_up(
     _describe(run, model, data)
     hosts, run_dir_lock = dist.allgather(socket.gethostname()), contextlib.ExitStack()
     on_root(lambda: run_dir_lock.enter_context(hold_run_dir(run, hosts)))
-    return Setup(data, run, model, learning_rate, saver, stop, early_log, run_dir_lock)
+    return Setup(
+        data, run, model, learning_rate, saver, stop, early_log, run_dir_lock, tuple(hosts)
+    )
 
 
 def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.Model, Any, Saver]:

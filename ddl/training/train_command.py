@@ -14,12 +14,14 @@ from typing import Any, NoReturn
 
 import ddl.distributed as dist
 from ddl.data.pictures.picture_file import silence_decoders
-from ddl.data.summary import tell
+from ddl.data.summary import tell_summary
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all
 from ddl.distributed.timing.timeline import prepare_timeline
 from ddl.flags import BAD_INPUT, Parser, add_flags, given_flags
+from ddl.plain_text import tell
+from ddl.standard_streams import end_output
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.find_trained import find_model_file
 from ddl.training.checkpoint.resume import find_start
@@ -109,9 +111,9 @@ def train_from_flags(
                     order = _check(given, defaults, opener)
             if dry_run:
                 if placement().rank == 0 and order:
-                    tell(parser.name, order.data.describe(order.plan))
+                    tell_summary(parser.name, order.data.describe(order.plan))
                 sys.stdout.write(order.plan.to_json() if order else "")
-                return 0
+                return end_output(parser.name)
             _join(given)
         except ValueError as error:
             return parser.complain(error, lambda: stop.signal)
@@ -210,7 +212,8 @@ def _end(name: str, end: BaseException) -> NoReturn:
     if isinstance(end, KeyboardInterrupt):  # perhaps on this rank only: wait for no other
         give_up(f"{name} (rank {placement().rank}): stopped at once by Ctrl-C.", AT_ONCE)
     ignore_signals()
-    sys.stderr.write(f"{name}: {end}\n" if placement().rank == 0 else "")
+    if placement().rank == 0:
+        tell(f"{name}: {end}")
     dist.shutdown()
     logging.shutdown()
     sys.stdout.flush()
@@ -220,7 +223,8 @@ def _end(name: str, end: BaseException) -> NoReturn:
 
 def complain_together(name: str, error: ValueError) -> int:
     """Print the error, which is the same on all ranks, once."""
-    sys.stderr.write(f"{name}: {error}\n" if dist.is_root() else "")
+    if dist.is_root():
+        tell(f"{name}: {error}")
     return BAD_INPUT
 
 

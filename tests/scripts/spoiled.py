@@ -14,6 +14,7 @@ import imageio.v3 as iio
 import numpy as np
 import tifffile
 
+from ddl.data.preprocessing import Preprocessing
 from ddl.training.checkpoint.checkpoint_file import Snapshot, write_checkpoint
 from ddl.training.plan.plan import Plan
 from tests.data import make
@@ -144,6 +145,20 @@ def checkpoint(here: Path, epoch: int = 2, **changes: object) -> Path:
     plan = Plan(run_dir=here / "run", **changes)  # type: ignore[arg-type]
     facts = {
         "plan": plan.to_dict(),
+        "order": {
+            "kind": "global",
+            "count": 4,
+            "per_rank_batch_size": 8,
+            "size": 1,
+            "seed": 0,
+            "epoch": epoch,
+            "step": 0,
+        },
+        "position": {"epoch": epoch, "step": 0},
+        "reference_batch_size": 8,
+        "data_fingerprint": "",
+        "preprocessing": Preprocessing(target="mask", channels=3, classes=1).to_dict(),
+        "seconds_before": 0.0,
         "history": [{"epoch": number + 1, "val_loss": 1.0} for number in range(epoch)],
     }
     path = here / "run" / "checkpoints" / f"epoch-{epoch:04d}.h5"

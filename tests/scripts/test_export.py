@@ -13,6 +13,7 @@ from tests.inference.models import make_pictures, make_run
 from tests.pages import find_row, read_page
 from tests.scripts.in_process import call
 from tests.scripts.test_flags import default_of, flags_of
+from tests.small_files import limited_files
 
 PAGE = read_page("export.md")
 
@@ -92,3 +93,18 @@ def test_the_page_has_every_flag_with_its_default(script: str) -> None:
     for flag, action in flags.items():
         assert find_row(part, flag).split("|")[2].strip() == default_of(action), flag
     assert set(re.findall(r"^\| `(--[\w-]+)`", part, re.MULTILINE)) == set(flags)
+
+
+@pytest.mark.parametrize("name", ["full.xml", "full.savedmodel", "full.onnx", "full.tflite"])
+def test_an_export_onto_a_full_disk_says_so_and_leaves_nothing(run_dir: Path, name: str) -> None:
+    """Each converter has an error of its own for it."""
+    before = sorted(run_dir.parent.iterdir())
+    with limited_files(20_000):
+        outcome = call("export", run_dir, run_dir.parent / name)
+    assert outcome.status == 2
+    assert outcome.told.splitlines()[-1] == (
+        f"export: Could not write {run_dir.parent / name}: no space left. Free some space and run the same command "
+        "again; it continues where it stopped."
+    )
+    assert "Traceback" not in outcome.told
+    assert sorted(run_dir.parent.iterdir()) == before

@@ -315,3 +315,16 @@ def test_a_closer_look_writes_a_table_and_a_sheet(evaluated: tuple[dict[str, Any
     table = (evaluated[1] / "confusion.txt").read_text().split()
     assert table[:5] == ["true", "\\", "found", "0", "1"]
     assert (evaluated[1] / "worst.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_overlay_of_x_beside_a_picture_x_overlay_is_refused_and_nothing_is_written(
+    tmp_path: Path, run_dir: Path
+) -> None:
+    folder = make_pictures(tmp_path / "pictures", SIZES[:2])
+    (folder / "1.png").rename(folder / "0.overlay.png")
+    outcome = call("predict", run_dir, folder, tmp_path / "out", "--overlay", "true")
+    assert outcome.status == 2
+    assert outcome.told.count("\n") == 1
+    assert "0.png" in outcome.told
+    assert "which would both write 0.overlay.png. Expected: results of different" in outcome.told
+    assert not (tmp_path / "out").exists()

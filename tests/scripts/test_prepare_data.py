@@ -243,3 +243,16 @@ def test_a_bad_output_is_refused_and_kept(tmp_path: Path, output: str, message: 
     assert message in outcome.told
     assert outcome.told.count("\n") == 1
     assert (tmp_path / "there.h5").read_text() == "precious"
+
+
+def test_a_folder_of_parts_that_is_a_link_is_refused_and_nothing_in_it_is_deleted(
+    tmp_path: Path,
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious.npz").write_bytes(b"mine")
+    (tmp_path / ".a.h5.parts").symlink_to(other)
+    outcome = call("prepare_data", make.pairs(tmp_path / "in"), tmp_path / "a.h5")
+    assert outcome.status == 2
+    assert ".a.h5.parts is a link. Expected: no such file" in outcome.told
+    assert (other / "precious.npz").read_bytes() == b"mine"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ddl.files import check_regular
 from ddl.ranges import check_choice
 
 SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
@@ -24,7 +25,7 @@ _FORMATS = ("GIF", "JPEG", "PNG", "TIFF")
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, AttributeError),
     *(OverflowError, NotImplementedError, ZeroDivisionError, AssertionError, RuntimeError),
-    *(struct.error, zlib.error),
+    *(struct.error, zlib.error, MemoryError),
 )
 _COLOUR_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "LA": "RGBA", "PA": "RGBA"}
 _OPENING = threading.Lock()  # Pillow's limit and warning filters are global to the process
@@ -53,6 +54,7 @@ class PictureForm:
 
 def read_form(path: Path, pixel_limit: int = PIXEL_LIMIT) -> PictureForm:
     """Return size, channels and depth from the header, without decoding the picture."""
+    check_regular(path)
     try:
         deep = _read_deep_tiff(path, pixel_limit, header_only=True)
         if deep is not None:
@@ -108,6 +110,7 @@ def read_mask(path: Path, mode: str = "binary", pixel_limit: int = PIXEL_LIMIT) 
 def _read(path: Path, pixel_limit: int, keep_palette: bool) -> np.ndarray:
     from PIL import ImageOps
 
+    check_regular(path)
     try:
         deep = _read_deep_tiff(path, pixel_limit)
         if deep is not None:

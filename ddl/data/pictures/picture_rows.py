@@ -22,10 +22,20 @@ from ddl.data.pictures.picture_file import (
     one_line,
     read_picture,
 )
+from ddl.files import check_regular
 
 LARGE_PIXELS = 1 << 24  # smaller pictures are decoded whole
 _GREY, _RGB = 1, 2
-_DAMAGE = (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError, zlib.error)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    RuntimeError,
+    TypeError,
+    zlib.error,
+    MemoryError,
+)
 
 
 class TiffRows:
@@ -104,6 +114,7 @@ def _plain_page(path: Path, large_pixels: int) -> Any:
     """Return the single page of a large TIFF that can be read by segments; None for any other file."""
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
+    check_regular(path)
     try:
         tiff = load_tifffile().TiffFile(path)
         page = tiff.pages[0].aspage()

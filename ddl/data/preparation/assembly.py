@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from ddl import __version__
-from ddl.closable_file import ClosableFile
 from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.source import Field
-from ddl.files import put_in_place
+from ddl.files import clear_partial, put_in_place
+from ddl.files.closable_file import ClosableFile
 
 CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the whole chunk
 
@@ -48,6 +48,7 @@ def assemble(
         )
     manifest = _manifest(preparation, how, listing, good, skipped)
     partial = preparation.parts_folder / "assembled.h5"
+    clear_partial(partial)
     # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
     with (
         ClosableFile(partial) as output,

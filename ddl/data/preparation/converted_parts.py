@@ -17,7 +17,7 @@ import numpy as np
 from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.pictures.listing import Sample
 from ddl.data.preparation.preparation import Preparation
-from ddl.files import put_in_place
+from ddl.files import clear_partial, put_in_place
 
 PART_BYTES = 8 << 20
 
@@ -78,6 +78,7 @@ def make_part(task: Task) -> None:
     }
     text = np.frombuffer(json.dumps(records).encode(), np.uint8)
     partial = task.path.with_suffix(f".{os.getpid()}.tmp")
+    clear_partial(partial)
     with partial.open("wb") as file:
         np.savez(file, records=text, **arrays)
     put_in_place(partial, task.path)

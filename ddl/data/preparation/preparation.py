@@ -91,6 +91,10 @@ class Preparation:
             raise ValueError(
                 f"Received: source={self.source}, which is not a folder. Expected: a folder with pictures."
             )
+        if self.parts_folder.is_symlink():  # files in it are deleted
+            raise ValueError(
+                f"Received: output={self.output}, but {self.parts_folder} is a link. Expected: no such file; remove it."
+            )
         if self.output.exists():
             # Left by a run that was killed during cleanup.
             shutil.rmtree(self.parts_folder, ignore_errors=True)

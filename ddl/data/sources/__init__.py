@@ -16,6 +16,7 @@ from typing import Any
 from ddl.builder_table import BuilderTable
 from ddl.data.source import Source
 from ddl.data.sources import classes, faces, folders, hdf5, idx, npy, npz, pairs, synthetic
+from ddl.files import check_regular
 from ddl.options import check_names, read_signature
 from ddl.ranges import check_choice
 
@@ -83,6 +84,7 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
     """
     path = Path(path)
     check_choice("format", format, ("auto", *FORMATS))
+    check_regular(path)
     name = detect_format(path) if format == "auto" else format
     if FORMATS[name].on_disk and not path.exists():
         raise _absent(path)

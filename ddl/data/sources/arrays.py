@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from ddl.data.source import Field, Source, checked_indices
 
 MEMORY_LIMIT = 4 << 30  # maximum bytes held in memory for files without random access
 _LISTED = 20
+MOST_SAMPLES = 1 << 31  # an epoch's order of so many takes 16 GiB
+SAMPLE_BYTES = 16 << 30
 KNOWN_KEYS = (
     *(("image", "mask"), ("image", "label"), ("images", "masks"), ("images", "labels")),
     *(("x", "y"), ("x_train", "y_train"), ("image",), ("images",), ("x",)),
@@ -42,11 +45,23 @@ class Arrays(Source):
 
 def check_lengths(arrays: Mapping[str, Any], origin: str) -> int:
     """Return the common length of arrays or HDF5 data sets; refuse different lengths, and 0."""
-    lengths = {name: array.shape[0] if array.shape else 1 for name, array in arrays.items()}
+    lengths = {name: _length(array.shape) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
         raise ValueError(f"Received: {origin} with {listed}. Expected: the same number, above 0.")
-    return int(next(iter(lengths.values())))
+    count = int(next(iter(lengths.values())))
+    if count > MOST_SAMPLES:
+        raise ValueError(
+            f"Received: {origin} with {count} samples. Expected: at most {MOST_SAMPLES}; divide it into several files."
+        )
+    return count
+
+
+def _length(shape: tuple[int, ...] | None) -> int:
+    """Return the number of samples: 1 for a single value, 0 for an HDF5 data set of nothing."""
+    if shape is None:
+        return 0
+    return shape[0] if shape else 1
 
 
 def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:
@@ -62,6 +77,11 @@ def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:
             raise ValueError(
                 f"Received: {name} of shape {shape} per sample in {origin}. Expected: (height, width, channels), or "
                 "(depth, height, width, channels); add an axis for a single channel."
+            )
+        if 0 in shape or math.prod(shape) * dtype.itemsize > SAMPLE_BYTES or dtype.itemsize > 8:
+            raise ValueError(
+                f"Received: {name} of shape {shape} and dtype {dtype} per sample in {origin}. Expected: 1 byte to "
+                f"{SAMPLE_BYTES >> 30} GiB per sample, in numbers of at most 8 bytes."
             )
         fields[name] = Field(shape, dtype.newbyteorder("="))
     return fields

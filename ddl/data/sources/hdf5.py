@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import threading
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from ddl.data.sources.arrays import check_lengths, checked_fields, choose_keys
 from ddl.data.sources.ranged import with_range
 from ddl.data.splits import SPLITS
 from ddl.data.value_range import from_json
+from ddl.files import parse_json
 from ddl.ranges import check_choice
 
 # Per data set. Set explicitly, because HDF5's default grows with its versions.
@@ -31,7 +31,7 @@ def detect(path: Path) -> bool:
     """Return whether the file has HDF5's suffix or first bytes."""
     if path.suffix in (".h5", ".hdf5"):
         return True
-    if not path.is_file():
+    if not path.is_file():  # false for pipes and devices, too
         return False
     with path.open("rb") as file:
         return file.read(8) == b"\x89HDF\r\n\x1a\n"
@@ -104,10 +104,12 @@ class Hdf5(Source):
     @property
     def manifest(self) -> dict[str, Any]:
         file = self._open()
+        if "manifest" not in file:
+            return {}
         try:
-            return dict(json.loads(file["manifest"][()])) if "manifest" in file else {}
-        except (*_DAMAGE, ValueError) as error:
-            raise self._damaged(error) from error
+            return checked_manifest(parse_json(file["manifest"][()]))
+        except (*_DAMAGE, ValueError, TypeError) as error:
+            raise self._damaged(error, "damaged in manifest") from error
 
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -139,6 +141,11 @@ class Hdf5(Source):
                 f"Received: {self.path} without {name}s. Expected: a file with {name}s, made by prepare_data."
             )
         stored = self._read_all(name)
+        if stored.shape != (len(self),) or stored.dtype.kind not in "iu":
+            raise ValueError(
+                f"Received: {self.path}, where {name} has type {stored.dtype} and shape {stored.shape}. Expected: an "
+                f"integer for each of the {len(self)} samples, as prepare_data writes it."
+            )
         if fold is None:
             return np.flatnonzero(stored == SPLITS.index(split))
         folds = int(stored.max()) + 1
@@ -176,7 +183,7 @@ class Hdf5(Source):
     @functools.cached_property
     def _names(self) -> dict[int, str]:
         samples = enumerate(self.manifest.get("samples", ()))
-        return {number: sample["name"] for number, sample in samples if "name" in sample}
+        return {number: str(sample["name"]) for number, sample in samples if "name" in sample}
 
     def name_of(self, index: int) -> str:
         return self._names.get(index, str(index))
@@ -198,16 +205,14 @@ class Hdf5(Source):
 
     def _open(self) -> Any:
         """Return this process's open file: HDF5 handles do not survive a fork."""
-        import h5py
+        from ddl.files.guarded_hdf5 import GuardedFile
 
         with _OPENING:  # reading threads share one handle
             if self._file is None or self._process != os.getpid():
                 try:
                     # Without locks: many ranks read one file, often on a file system without locks.
-                    self._file = h5py.File(
-                        self.path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE_BYTES
-                    )
-                except OSError as error:
+                    self._file = GuardedFile(self.path, rdcc_nbytes=CHUNK_CACHE_BYTES)
+                except _DAMAGE as error:
                     raise self._damaged(error, "which is not an intact HDF5 file") from error
                 self._process = os.getpid()
             return self._file
@@ -224,6 +229,20 @@ def _names(file: Any) -> list[str]:
 
     file.visititems(add)
     return names
+
+
+def checked_manifest(values: Any) -> dict[str, Any]:
+    """Return what `prepare_data` wrote about a file; refuse other types than it writes."""
+    kinds = {"class_names": list, "samples": list, "options": dict}
+    if not isinstance(values, dict):
+        raise ValueError("not a JSON object")
+    for name, kind in kinds.items():
+        if not isinstance(values.get(name) or kind(), kind):
+            raise ValueError(f"{name} of type {type(values[name]).__name__}")
+    for name, kind in (("class_names", str), ("samples", dict)):
+        if not all(isinstance(value, kind) for value in values.get(name) or ()):
+            raise ValueError(f"other values in {name} than prepare_data writes")
+    return values
 
 
 def _read_into(dataset: Any, wanted: np.ndarray, out: np.ndarray) -> None:

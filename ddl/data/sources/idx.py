@@ -12,10 +12,12 @@ import numpy as np
 from ddl.data.source import Source
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays
 from ddl.data.sources.ranged import with_range
+from ddl.files import check_regular
 from ddl.ranges import check_choice
 
 SPLITS = {"train": "train", "test": "t10k"}
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_MOST_AXES = 5
 
 
 def detect(path: Path) -> bool:
@@ -45,6 +47,7 @@ def open_source(
 
 def read_idx(path: Path, memory_limit: int = MEMORY_LIMIT) -> np.ndarray:
     """Return the array of an IDX file: mapped, or in memory if gzipped. Its size must match its header."""
+    check_regular(path)
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as file:
@@ -79,7 +82,13 @@ def _header(path: Path, file) -> tuple[np.dtype, tuple[int, ...]]:  # type: igno
         raise ValueError(
             f"Received: {path}, cut short in its header. Expected: an intact IDX file."
         )
-    return np.dtype(_DTYPES[magic[2]]), tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
+    shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
+    if len(shape) > _MOST_AXES or 0 in shape:
+        raise ValueError(
+            f"Received: {path} with {len(shape)} axes and {math.prod(shape)} values. Expected: 1 to {_MOST_AXES} axes, "
+            "none of them empty; download it again."
+        )
+    return np.dtype(_DTYPES[magic[2]]), shape
 
 
 def _check_length(path: Path, received: int, expected: int) -> None:

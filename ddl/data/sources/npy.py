@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import tokenize
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ddl.data.source import Source
 from ddl.data.sources.arrays import Arrays, name_fields
+from ddl.data.sources.npy_header import read_header
 from ddl.data.sources.ranged import with_range
+from ddl.files import check_regular
 
 
 def detect(path: Path) -> bool:
@@ -39,11 +41,19 @@ def open_source(
 
 def map_array(path: Path) -> np.ndarray:
     """Return the array of a .npy file, mapped."""
+    check_regular(path)
     try:
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError, tokenize.TokenError) as error:
+        with path.open("rb") as file:
+            header = read_header(file)
+        stored = path.stat().st_size - header.start
+        if header.nbytes > stored:
+            raise ValueError(f"{stored} bytes of values instead of {header.nbytes}")
+        if not header.nbytes:  # nothing to map
+            return np.empty(header.shape, header.dtype)
+        order: Literal["F", "C"] = "F" if header.fortran else "C"
+        return np.memmap(path, header.dtype, "r", header.start, header.shape, order)
+    except (ValueError, OSError) as error:
         why = " ".join(str(error).split())
         raise ValueError(
             f"Received: {path}, which is not an intact .npy array ({why}). Expected: numbers, written by numpy.save."
         ) from error
-    return array

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import struct
-import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ddl.data.source import Source
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays, choose_keys, name_fields
+from ddl.data.sources.npy_header import Header, read_header
 from ddl.data.sources.ranged import with_range
 
 # Errors of zipfile and zlib for a damaged archive; RuntimeError for an encrypted one.
@@ -57,44 +57,38 @@ def _array(
 ) -> np.ndarray:
     """Return one member, mapped if it is not compressed. Its size is checked before decompression."""
     with archive.open(info) as member:
-        shape, fortran, dtype = _header(path, info, member)
-        data_offset = member.tell()
-        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-        if size != info.file_size - data_offset:
+        header = _header(path, info, member)
+        shape, dtype, size = header.shape, header.dtype, header.nbytes
+        if size != info.file_size - header.start:
             raise ValueError(
-                f"Received: {info.filename} in {path} with {info.file_size - data_offset} bytes of data. "
+                f"Received: {info.filename} in {path} with {info.file_size - header.start} bytes of data. "
                 f"Expected: {size}, as in its header; save it again."
             )
-        if info.compress_type == zipfile.ZIP_STORED:
-            offset = _start(path, info) + data_offset
-            order: Literal["F", "C"] = "F" if fortran else "C"
+        order: Literal["F", "C"] = "F" if header.fortran else "C"
+        if info.compress_type == zipfile.ZIP_STORED and size:
+            offset = _start(path, info) + header.start
+            if offset + size > path.stat().st_size:
+                raise EOFError(f"{info.filename} is cut short")
             return np.memmap(path, dtype, "r", offset, shape, order)
         if size > memory_limit:
             raise ValueError(
                 f"Received: {info.filename} in {path}, {size} bytes decompressed. Expected: at most {memory_limit}; "
                 "save it with numpy.savez (not compressed), or convert it to HDF5."
             )
-        flat = np.frombuffer(member.read(), dtype)
-        return flat.reshape(shape, order="F" if fortran else "C")
+        data = member.read()
+        if len(data) != size:
+            raise EOFError(f"{info.filename} has {len(data)} bytes of values instead of {size}")
+        return np.frombuffer(data, dtype).reshape(shape, order=order)
 
 
-def _header(path: Path, info: zipfile.ZipInfo, member) -> tuple[tuple[int, ...], bool, np.dtype]:  # type: ignore[no-untyped-def]
+def _header(path: Path, info: zipfile.ZipInfo, member: Any) -> Header:
     try:
-        version = np.lib.format.read_magic(member)
-        readers = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        shape, fortran, dtype = readers[version](member)
-    except (ValueError, KeyError, SyntaxError, tokenize.TokenError) as error:
+        return read_header(member)
+    except ValueError as error:
         raise ValueError(
-            f"Received: {info.filename} in {path}, which is not an array. Expected: one written by numpy.savez."
+            f"Received: {info.filename} in {path}, which is not an array of numbers ({error}). Expected: one written "
+            "by numpy.savez."
         ) from error
-    if dtype.hasobject:
-        raise ValueError(
-            f"Received: {info.filename} in {path} of Python objects. Expected: numbers; convert the array."
-        )
-    return shape, fortran, dtype
 
 
 def _start(path: Path, info: zipfile.ZipInfo) -> int:

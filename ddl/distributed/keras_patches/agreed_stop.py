@@ -28,11 +28,11 @@ def install() -> None:
         return
     _installed = True
     _wrap("on_train_begin", _find_out)
-    _wrap("on_train_batch_end", lambda callbacks: callbacks._ddl_each_batch and _agree(callbacks))
+    _wrap("on_train_batch_end", _agree_after_batch)
     _wrap("on_epoch_end", _agree)
 
 
-def _wrap(name: str, after: Callable[[Any], Any]) -> None:
+def _wrap(name: str, after: Callable[[Any], None]) -> None:
     original = getattr(keras.callbacks.CallbackList, name)
 
     @functools.wraps(original)
@@ -61,6 +61,11 @@ def _may_stop_after_batch(callback: keras.callbacks.Callback) -> bool:
         or getattr(kind, name) is not getattr(keras.callbacks.Callback, name)
         for name in _PER_BATCH
     )
+
+
+def _agree_after_batch(callbacks: Any) -> None:
+    if callbacks._ddl_each_batch:
+        _agree(callbacks)
 
 
 def _agree(callbacks: Any) -> None:

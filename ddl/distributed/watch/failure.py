@@ -23,6 +23,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from ddl.distributed.watch.heartbeat import Client, Life, Peer, Server
+from ddl.plain_text import escaped, escaped_lines
 
 logger = logging.getLogger("ddl")
 
@@ -174,9 +175,7 @@ def stop_watching() -> None:
 
 def give_up(message: str, status: int = 1) -> None:
     """End the job from this rank, with a one-line message instead of a traceback and with this exit status."""
-    # On a terminal a bar may be unfinished: the message takes its place. Elsewhere every line is whole.
-    start = "\r\x1b[K" if sys.stderr.isatty() else ""
-    print(f"{start}{message}", file=sys.stderr, flush=True)
+    tell_apart(message)
     if _watch is not None:
         time.sleep(_CARRY_S)
         _watch.set_state("failed")
@@ -186,8 +185,13 @@ def give_up(message: str, status: int = 1) -> None:
 
 def end_job(message: str) -> None:
     """Exit this process now. The launcher ends all ranks when one exits with an error."""
-    print(f"\nddl: {message} Ending the job.", file=sys.stderr, flush=True)
+    tell_apart(f"ddl: {message} Ending the job.")
     os._exit(1)
+
+
+def tell_apart(message: str) -> None:
+    """Print a line after an empty one, in one write, so that launchers do not mix it with other ranks' lines."""
+    print(f"\n{escaped(message)}", file=sys.stderr, flush=True)
 
 
 def _end_on_exception(
@@ -205,7 +209,7 @@ def _end_on_exception(
     lines = "".join(traceback.format_exception(kind, error, trace))
     if issubclass(kind, KeyboardInterrupt):
         lines = "Interrupted.\n"
-    print(f"\nddl: {name} failed:\n{lines}", file=sys.stderr, flush=True)
+    print(escaped_lines(f"\nddl: {name} failed:\n{lines}"), file=sys.stderr, flush=True)
     if watch:
         time.sleep(_CARRY_S)
         watch.set_state("failed")

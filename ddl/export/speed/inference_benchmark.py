@@ -57,6 +57,8 @@ class InferenceBenchmark:
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "benchmark")
         check_file("output", self.output, (".md",), replaces=True)
+        if self.output is not None and not self.output.exists():  # no table of an earlier benchmark
+            check_file("output", self.output, parts=[self.output.with_suffix(".json")])
 
     def check_model(self, how: Preprocessing) -> None:
         """Check that the benchmark supports this model, and the model this picture size.

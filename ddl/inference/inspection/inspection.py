@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.files import check_file
+from ddl.files import check_distinct, check_file
 from ddl.inference.backends.predictor import PRECISIONS
 from ddl.inference.prediction.label_table import csv_text
 from ddl.inference.tiles.segmenter import Cut
@@ -61,6 +61,8 @@ class Inspection(Evaluation):
         for name, suffixes in _SUFFIXES.items():
             if name != "worst_sheet" or self.worst:
                 check_file(name, getattr(self, name), suffixes, replaces=True)
+        written = ("output", *_SUFFIXES) if self.worst else ("output", "per_picture", "confusion")
+        check_distinct({name: getattr(self, name) for name in written})
 
     @property
     def looks_closer(self) -> bool:

@@ -25,6 +25,7 @@ from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import open_source
 from ddl.data.sources.npy import map_array
+from ddl.files import check_regular, read_text
 from ddl.inference.tiles.tiling import Rows
 
 _ARRAYS = (".npz", ".h5", ".hdf5")
@@ -66,6 +67,7 @@ def find_items(
     Raises:
         ValueError: there are no inputs, or the model does not accept them.
     """
+    check_regular(path)
     item = functools.partial(_item, how=preprocessing, pixel_limit=pixel_limit)
     suffix, options = path.suffix.lower(), _keys_of(path, keys)
     if path.is_dir():
@@ -142,7 +144,7 @@ def _files_in(folder: Path) -> list[Path]:
 def _listed(path: Path) -> list[Path]:
     """Return the files of a list: one path per line, relative to the list. Lines that begin with # are comments."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in read_text(path).splitlines()]
     except UnicodeDecodeError as error:
         raise ValueError(
             f"Received: {path}, which is not a text file. Expected: a text file with one path per line."
@@ -180,6 +182,7 @@ def _open_array(path: Path, how: Preprocessing) -> Iterator[Rows]:
 @contextmanager
 def _open_stack(path: Path, how: Preprocessing) -> Iterator[Rows]:
     """Open a TIFF whose pages are the slices of a volume: memory-mapped if it is uncompressed, else read whole."""
+    check_regular(path)
     if path.suffix.lower() not in stack_file.SUFFIXES:
         raise ValueError(
             f"Received: {path} for a model of volumes. Expected: a multi-page TIFF, or .npy."

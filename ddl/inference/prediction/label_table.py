@@ -13,6 +13,7 @@ import numpy as np
 from ddl.data.preprocessing import Preprocessing
 from ddl.files import write_whole
 from ddl.inference.prediction.decision import every_class
+from ddl.plain_text import encodable
 
 NAME = "predictions.csv"
 _PARTS = ".parts"
@@ -44,7 +45,7 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     """Return rows as CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return encodable(text.getvalue())
 
 
 def assemble(folder: Path, how: Preprocessing) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,18 @@ from ddl.data.sharding import shard_bounds
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.files import write_whole
+from ddl.inference import output_folder
 from ddl.inference.backends.predictor import Predictor, open_predictor
 from ddl.inference.output_folder import disk_error, hold_output
 from ddl.inference.prediction import label_table
 from ddl.inference.prediction.inputs import Item
 from ddl.inference.prediction.prediction import Prediction
-from ddl.inference.prediction.result_files import MaskFiles, result_paths
+from ddl.inference.prediction.result_files import MaskFiles
+from ddl.inference.prediction.result_names import (
+    check_result_names,
+    ignores_case,
+    result_paths,
+)
 from ddl.inference.tiles.flips import Flipped
 from ddl.inference.tiles.segmenter import Bands, PreparedPicture, Segmenter, whole_picture
 from ddl.inference.tiles.tiling import Rows
@@ -46,7 +53,7 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
     """
     facts = prediction.facts() | {"model": on_root(model.digest)}
     with contextlib.ExitStack() as stack:
-        on_root(lambda: stack.enter_context(hold_output(prediction.output, facts)))
+        on_root(lambda: _hold(stack, prediction, model, items, facts))
         predictor = on_all(lambda: _open_predictor(prediction, model))
         stack.callback(predictor.close)
         share = _Share(prediction, model, predictor, items)
@@ -55,6 +62,20 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
         if model.preprocessing.target == "label":
             on_root(lambda: label_table.assemble(prediction.output, model.preprocessing))
     return skipped
+
+
+def _hold(
+    stack: contextlib.ExitStack,
+    prediction: Prediction,
+    model: TrainedModel,
+    items: Sequence[Item],
+    facts: dict[str, Any],
+) -> None:
+    """Hold the output folder, and check the names again where its disk takes more of them for one."""
+    stack.enter_context(hold_output(prediction.output, facts))
+    record = prediction.output / output_folder.NAME
+    if model.preprocessing.target == "mask" and ignores_case(record):
+        check_result_names(prediction, items, output_folder.FILES, ignores_case=True)
 
 
 def _open_predictor(prediction: Prediction, model: TrainedModel) -> Predictor:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ddl.files import put_in_place
+from ddl.files import clear_partial, partial_path, put_in_place
 from ddl.inference.prediction.decision import decide
 from ddl.inference.prediction.overlay import Overlay
 from ddl.inference.prediction.prediction import Prediction
+from ddl.inference.prediction.result_names import result_paths
 from ddl.inference.prediction.row_writers import (
-    SUFFIXES,
     Hdf5Writer,
     PlainWriter,
     PngWriter,
@@ -99,7 +98,8 @@ class MaskFiles:
                 self._write_probabilities = self._files.enter_context(writer).write
 
     def _partial(self, path: Path) -> Path:
-        partial = path.with_name(f".{os.getpid()}.{path.name}")
+        partial = partial_path(path)
+        clear_partial(partial)
         self._partials.append((partial, path))
         return partial
 
@@ -111,10 +111,3 @@ class MaskFiles:
             self._files.__exit__(RuntimeError, error, None)
         for partial, _ in self._partials:
             partial.unlink(missing_ok=True)
-
-
-def result_paths(folder: Path, name: str, form: str) -> tuple[Path, Path, Path]:
-    """Return the paths of a picture's mask, probabilities and overlay. HDF5 keeps probabilities in the mask's file."""
-    suffixes = (SUFFIXES[form], ".probabilities.npy", ".overlay.png")
-    mask, probabilities, overlay = (folder / f"{name}{suffix}" for suffix in suffixes)
-    return mask, probabilities, overlay

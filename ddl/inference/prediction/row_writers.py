@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ddl.closable_file import ClosableFile
+from ddl.files.closable_file import ClosableFile
 
 SUFFIXES = {"png": ".png", "tiff": ".tif", "npy": ".npy", "hdf5": ".h5"}
 """Mask format -> file suffix."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,13 @@ from psycopg import sql
 
 from ddl.scoring.client.database import message_of
 from ddl.scoring.client.job import Job
-from ddl.scoring.deployment.schema import quote_table
+from ddl.scoring.client.trust import (
+    check_creation,
+    check_pictures,
+    check_results,
+    check_schema,
+    fixed_names,
+)
 
 _COLUMNS = ("id", "model", "version", "mask", "label", "probability", "error", "scored_at")
 _LOCK = 0x64646C  # "ddl" in ASCII; an advisory lock, so that only one job creates and fills a table of results
@@ -33,22 +40,31 @@ _FILL = """
 INSERT INTO {results} (id, model, version)
     SELECT s.{id}, %(model)s, %(version)s FROM {table} s
     WHERE s.{id} IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM {results} r WHERE r.id = s.{id} AND r.model = %(model)s AND r.version = %(version)s)
+        SELECT 1 FROM {results} r WHERE r.id OPERATOR(pg_catalog.=) s.{id}
+        AND r.model OPERATOR(pg_catalog.=) %(model)s AND r.version OPERATOR(pg_catalog.=) %(version)s)
 """
 
 _COUNT = """
-SELECT count(*), count(scored_at), count(error), (
-    SELECT error FROM {results}
-    WHERE model = %(model)s AND version = %(version)s AND error IS NOT NULL ORDER BY id LIMIT 1)
-FROM {results} WHERE model = %(model)s AND version = %(version)s
+SELECT pg_catalog.count(*), pg_catalog.count(scored_at), pg_catalog.count(error), (
+    SELECT error FROM {results} WHERE model OPERATOR(pg_catalog.=) %(model)s
+    AND version OPERATOR(pg_catalog.=) %(version)s AND error IS NOT NULL ORDER BY id LIMIT 1)
+FROM {results} WHERE model OPERATOR(pg_catalog.=) %(model)s AND version OPERATOR(pg_catalog.=) %(version)s
 """
 
+# A column's type, the base type of that (of a domain, whose checks would run), and whether the column is unique.
 _COLUMN = """
-SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), EXISTS (
+WITH RECURSIVE base (oid) AS (
+    SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = %(table)s::regclass AND a.attname = %(column)s
+    UNION SELECT t.typbasetype FROM pg_type t JOIN base ON base.oid = t.oid WHERE t.typtype = 'd'
+)
+SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), (
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(t.typname)
+    FROM base JOIN pg_type t ON t.oid = base.oid JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype <> 'd'
+), EXISTS (
     SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indpred IS NULL
     AND i.indnatts = 1 AND i.indkey[0] = a.attnum)
 FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = %s::regclass AND a.attname = %s AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = %(table)s::regclass AND a.attname = %(column)s AND a.attnum > 0 AND NOT a.attisdropped
 """
 
 
@@ -75,17 +91,21 @@ def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
         ValueError: unknown model, table or column.
     """
     with connection.transaction():
-        version = _find_version(connection, job)
-        table = _find_table(connection, quote_table(job.table))
-        if table is None:
-            raise ValueError(
-                f"Received: table={job.table!r}. Expected: a table of this database; names are "
-                "case-sensitive."
-            )
-        id_type, function = _check_columns(connection, job, table)
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        results = _make(connection, job, table, id_type)
-        target = Target(job, table, results, id_type, function, version)
+        with fixed_names(connection) as schemas:
+            check_schema(connection, job.schema)
+            version = _find_version(connection, job)
+            table = _find_table(connection, job.table.split("."), schemas)
+            if table is None:
+                raise ValueError(
+                    f"Received: table={job.table!r}. Expected: a table of this database; names are "
+                    "case-sensitive."
+                )
+            check_pictures(connection, job.table, sql.Identifier(*table))
+            id_type, function = _check_columns(connection, job, table)
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            results = _make(connection, job, table, id_type, schemas)
+            target = Target(job, table, results, id_type, function, version)
+            hold_results(connection, target)
         connection.execute(
             sql.SQL(_FILL).format(
                 results=sql.Identifier(*results),
@@ -96,6 +116,19 @@ def prepare(connection: psycopg.Connection[Any], job: Job) -> Target:
         )
     connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*results)))
     return target
+
+
+def hold_results(connection: psycopg.Connection[Any], target: Target) -> None:
+    """Within a transaction, keep the code attached to the table of results as it is, and refuse that of other roles.
+
+    Call it with fixed names. Other jobs may write meanwhile, but nobody can add a trigger.
+
+    Raises:
+        ValueError: the table has code of another role.
+    """
+    place = sql.Identifier(*target.results)
+    connection.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(place))
+    check_results(connection, ".".join(target.results), place)
 
 
 def count(connection: psycopg.Connection[Any], target: Target) -> tuple[int, int, int, str]:
@@ -138,19 +171,21 @@ def _find_version(connection: psycopg.Connection[Any], job: Job) -> int:
 
 
 def _find_table(
-    connection: psycopg.Connection[Any], name: sql.Identifier
+    connection: psycopg.Connection[Any], parts: Sequence[str], schemas: Sequence[str]
 ) -> tuple[str, str] | None:
-    """Return schema and name of a table, or None if there is no such table."""
-    try:
-        with connection.transaction():
-            row = connection.execute(
-                "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-                "ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p')",
-                (name.as_string(connection),),
-            ).fetchone()
-    except psycopg.Error:  # not a valid name
+    """Return schema and name of a table; None if there is none. Without a schema, look in `schemas`, in this order."""
+    *given, name = parts
+    if len(given) > 1:
         return None
-    return None if row is None else (row[0], row[1])
+    for schema in given or schemas:
+        row = connection.execute(
+            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')",
+            (schema, name),
+        ).fetchone()
+        if row is not None:
+            return row[0], row[1]
+    return None
 
 
 def _check_columns(
@@ -158,13 +193,15 @@ def _check_columns(
 ) -> tuple[str, str]:
     """Return the type of the ids, and the scoring function for the type of the pictures."""
     place = sql.Identifier(*table).as_string(connection)
-    ids = connection.execute(_COLUMN, (place, job.id_column)).fetchone()
-    if ids is None or not ids[1]:
+    ids = connection.execute(_COLUMN, {"table": place, "column": job.id_column}).fetchone()
+    if ids is None or not ids[2]:
         raise ValueError(
             f"Received: id_column={job.id_column!r} of {job.table}. Expected: the primary key, or a column with a "
             "unique index of its own."
         )
-    pictures = connection.execute(_COLUMN, (place, job.picture_column)).fetchone()
+    pictures = connection.execute(
+        _COLUMN, {"table": place, "column": job.picture_column}
+    ).fetchone()
     kind = None if pictures is None else str(pictures[0]).partition("(")[0]
     functions = {"bytea": "score", "text": "score_file", "character varying": "score_file"}
     if kind not in functions:
@@ -172,25 +209,29 @@ def _check_columns(
             f"Received: picture_column={job.picture_column!r} of {job.table}, of type {kind}. Expected: bytea with "
             "pictures, or text with file names."
         )
-    return str(ids[0]), functions[str(kind)]
+    return str(ids[1]), functions[str(kind)]
 
 
 def _make(
-    connection: psycopg.Connection[Any], job: Job, table: tuple[str, str], id_type: str
+    connection: psycopg.Connection[Any],
+    job: Job,
+    table: tuple[str, str],
+    id_type: str,
+    schemas: Sequence[str],
 ) -> tuple[str, str]:
     """Find or create the table of results, and return its name."""
     given = tuple(job.results.split(".")) if job.results else (table[0], f"{table[1]}_scores")
     name = ".".join(given)
     # The table is created in the schema of the pictures, so it is also looked up there.
     full = given if len(given) > 1 else (table[0], *given)
-    results = _find_table(connection, sql.Identifier(*given))
-    results = results or _find_table(connection, sql.Identifier(*full))
+    results = _find_table(connection, given, schemas) or _find_table(connection, full, schemas)
     if results is None:
         if len(full) > 2 or not all(part.replace("_", "a").isalnum() for part in full):
             raise ValueError(
                 f"Received: results={name!r}. Expected: an existing table, or a name such as lab.scores."
             )
         results = (full[0], full[1])
+        check_creation(connection, name)
         _create(connection, job, results, id_type)
     place = sql.Identifier(*results).as_string(connection)
     rows = connection.execute(

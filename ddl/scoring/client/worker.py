@@ -19,6 +19,9 @@ DONE, FATAL = "done", "fatal"
 MAX_CRASHES = 3
 """Crashes of the server's process on one picture before the picture gets an error; also timeouts before giving up."""
 
+_TIMEOUT_SHARE = (
+    0.9  # of --timeout-s: a statement that is canceled earlier was canceled by somebody
+)
 _WAIT_FOR_OTHERS_S = 0.2
 _RECONNECT_WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 # SQLSTATEs admin_shutdown, crash_shutdown (another process crashed) and cannot_connect_now (starting up).
@@ -57,7 +60,12 @@ class Worker:
         self._connection: psycopg.Connection[Any] | None = None
         self._crashes: Counter[str] = Counter()
         self._warnings: list[str | None] = []
-        self._timeouts = 0
+        self._timeouts = self._cancels = 0
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
 
     def step(self) -> int | None:
         """Score one batch.
@@ -70,10 +78,12 @@ class Worker:
             ValueError: the server did not come back, or locking rows repeatedly timed out.
         """
         ids: list[str] = []
+        rows: UnscoredRows | None = None
         connection = self._connected()
         try:
             with connection.transaction():
                 rows = UnscoredRows(connection, self._target)
+                rows.check()
                 ids.extend(self._lock(rows))
                 if not ids:
                     left = rows.any_left()
@@ -81,7 +91,10 @@ class Worker:
                     return 0 if left else None
                 self._score(rows, ids)
         except errors.QueryCanceled as error:
-            self._handle_timeout(ids, error)
+            if rows is not None and rows.elapsed_s < _TIMEOUT_SHARE * self._target.job.timeout_s:
+                self._handle_cancel(error)
+            else:
+                self._handle_timeout(ids, error)
             return 0
         except errors.DeadlockDetected:
             return 0
@@ -96,7 +109,7 @@ class Worker:
             return 0
         for name in ids:
             self._crashes.pop(name, None)
-        self._timeouts = 0
+        self._timeouts = self._cancels = 0
         return len(ids)
 
     def _lock(self, rows: UnscoredRows) -> list[str]:
@@ -130,6 +143,15 @@ class Worker:
             raise ValueError(
                 f"{what} took longer than --timeout-s {self._target.job.timeout_s:g}, {MAX_CRASHES} times in a row. "
                 "Check whether another session locks the table of results, or raise --timeout-s."
+            ) from error
+
+    def _handle_cancel(self, error: psycopg.Error) -> None:
+        """Handle a cancellation by another session, which says nothing about the pictures: try again, then give up."""
+        self._cancels += 1
+        if self._cancels >= MAX_CRASHES:
+            raise ValueError(
+                f"Another session canceled the scoring {MAX_CRASHES} times in a row (pg_cancel_backend). No picture "
+                "got an error for it; run the same command again to continue where it stopped."
             ) from error
 
     def _connected(self) -> psycopg.Connection[Any]:

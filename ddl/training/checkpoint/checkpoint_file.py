@@ -10,6 +10,7 @@ damage that HDF5 does not notice: a flipped bit, and some truncations.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -22,10 +23,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ddl.closable_file import ClosableFile
-from ddl.files import write_whole
+from ddl.files import check_regular, parse_json, write_whole
+from ddl.files.closable_file import ClosableFile
+from ddl.files.guarded_hdf5 import GuardedFile, naming_damage
 from ddl.training.checkpoint import keras_h5
-from ddl.training.checkpoint.keras_h5 import Layers, read_array, write_array
+from ddl.training.checkpoint.facts import checked_facts
+from ddl.training.checkpoint.keras_h5 import Layers, read_array, read_name, write_array
 
 FORMAT = 1
 BLOCK_BYTES = 512
@@ -90,7 +93,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """
     identity = _identity(path)
     check_checkpoint(path)
-    with h5py.File(path, "r") as file:
+    with naming_damage(functools.partial(_strange, path)), GuardedFile(path) as file:
         return Checkpoint(path, _read_facts(file), identity)
 
 
@@ -116,6 +119,7 @@ def check_checkpoint(path: Path) -> None:
     Raises:
         ValueError: names the file, the damage and the remedy.
     """
+    check_regular(path)
     try:
         with path.open("rb") as file:
             block = file.read(BLOCK_BYTES)
@@ -147,18 +151,20 @@ def _identity(path: Path) -> tuple[int, ...]:
 
 
 def _read_snapshot(path: Path) -> Snapshot:
-    with h5py.File(path, "r") as file:
+    with naming_damage(functools.partial(_strange, path)), GuardedFile(path) as file:
         group = file["ddl"]
         stored = group["optimizer"]
         slots = [stored[str(number)] for number in range(len(stored))]
         private = group["private"]
+        if not len(private):
+            raise ValueError("no rank's private state")
         return Snapshot(
-            architecture=file.attrs["model_config"],
-            keras_version=file.attrs["keras_version"],
+            architecture=read_name(file, "model_config"),
+            keras_version=read_name(file, "keras_version"),
             weights=keras_h5.read_layers(file),
-            optimizer=[(slot.attrs["path"], read_array(slot)) for slot in slots],
-            optimizer_class=stored.attrs["class"],
-            optimizer_config=group["optimizer_config"].asstr()[()],
+            optimizer=[(read_name(slot, "path"), read_array(slot)) for slot in slots],
+            optimizer_class=read_name(stored, "class"),
+            optimizer_config=str(group["optimizer_config"].asstr()[()]),
             private=[_read_private(private[str(rank)]) for rank in range(len(private))],
             facts=_read_facts(file),
         )
@@ -203,8 +209,16 @@ def _read_private(group: h5py.Group) -> Private:
 
 
 def _read_facts(file: h5py.File) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(file["ddl/facts"].asstr()[()])
-    return facts
+    return checked_facts(parse_json(file["ddl/facts"].asstr()[()]))
+
+
+def _strange(path: Path, error: Exception) -> ValueError:
+    """Return the error about a file whose checksum is right, but whose contents are not those of a checkpoint."""
+    why = " ".join(str(error).split())[:160] or type(error).__name__
+    return ValueError(
+        f"Received: {path}, whose contents are not those of a ddl checkpoint ({type(error).__name__}: {why}). "
+        "Expected: a file from a run's checkpoints folder; use the one before it."
+    )
 
 
 def _damage(block: bytes, size: int, descriptor: int) -> str:

@@ -156,7 +156,7 @@ def best_epochs(epochs: Iterable[int], history: History, monitor: str, mode: str
     numbers = {
         epoch: sign * value
         for epoch in epochs
-        if (value := values.get(epoch)) is not None and math.isfinite(value)
+        if isinstance(value := values.get(epoch), int | float) and math.isfinite(value)
     }
     return sorted(numbers, key=lambda epoch: (numbers[epoch], epoch))
 
@@ -202,7 +202,7 @@ def _best(run_dir: Path, listed: Listed, monitor: str, mode: str, flag: str) -> 
         raise ValueError(
             f"Received: {flag} best. Expected: auto or a path; {_listing(run_dir, listed)}."
         )
-    history: History = newest.facts["history"]
+    history: History = newest.facts.get("history", [])
     ends = {position.epoch: path for position, path in listed if not position.step}
     ranking = best_epochs(ends, history, monitor, mode)
     if not ranking:

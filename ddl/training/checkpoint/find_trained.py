@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
+from ddl.files import check_regular, parse_json, read_text
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import FOLDER, find_checkpoint
+from ddl.training.checkpoint.saved_model import problem_of_model
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.stored_plan import plan_from_stored
 
@@ -54,8 +53,8 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
         if path.name == FINAL:
             return Trained(find_model_file(path), read_plan(path.parent))
         alone = open_checkpoint(path)
-        target = alone.facts.get("preprocessing", {}).get("target", "")
-        return Trained(path, plan_from_stored(alone.facts["plan"], target), alone)
+        target = str(alone.facts.get("preprocessing", {}).get("target", ""))
+        return Trained(path, _plan_of(alone, target), alone)
     plan = read_plan(path)
     if checkpoint == "final":
         if not (path / FINAL).exists():
@@ -104,7 +103,7 @@ def read_plan(run_dir: Path) -> Plan:
     """
     file = run_dir / PLAN_NAME
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = parse_json(read_text(file))
         return plan_from_stored(values, _stored_target(run_dir))
     except OSError as error:
         raise ValueError(
@@ -117,10 +116,20 @@ def read_plan(run_dir: Path) -> Plan:
         ) from error
 
 
+def _plan_of(checkpoint: Checkpoint, target: str) -> Plan:
+    try:
+        return plan_from_stored(checkpoint.facts.get("plan"), target)
+    except ValueError as error:
+        raise ValueError(
+            f"Received: {checkpoint.path}, whose plan is none ({str(error).rstrip('.')}). Expected: a checkpoint of a "
+            "training run."
+        ) from error
+
+
 def _stored_target(run_dir: Path) -> str:
     """Return what the run's preprocessing says that the model predicts; "" if it is missing or damaged."""
     try:
-        text = (run_dir / PREPROCESSING).read_text(encoding="utf-8")
+        text = read_text(run_dir / PREPROCESSING)
         return preprocessing_from_json(text).target
     except (OSError, ValueError):
         return ""
@@ -133,31 +142,16 @@ def find_model_file(path: Path) -> Path:
         ValueError: there is none, or it is damaged.
     """
     file = path / FINAL if path.is_dir() else path
+    check_regular(file)
     if not file.is_file():
         what = f"a folder without {FINAL}" if path.is_dir() else "which does not exist"
         raise ValueError(
             f"Received: {path}, {what}. Expected: a .keras or .h5 file, a checkpoint, or a finished run."
         )
-    problem = _problem(file)
+    problem = problem_of_model(file)
     if problem:
         raise ValueError(
             f"Received: {file}, which is not an intact saved model ({problem}). Expected: a .keras or .h5 file of a "
             "model, or a checkpoint."
         )
     return file
-
-
-def _problem(file: Path) -> str:
-    """Return the damage found in a file, "" for none."""
-    try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                damaged = archive.testzip()
-                names = archive.namelist()
-            if damaged:
-                return f"{damaged} in it is damaged"
-            return "" if "config.json" in names else "it has no config.json"
-        with h5py.File(file, "r", locking=False) as stored:
-            return "" if "model_config" in stored.attrs else "it holds only weights"
-    except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        return " ".join(str(error).split())[:120] or type(error).__name__

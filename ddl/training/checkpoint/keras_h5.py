@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from typing import Any
 
 import h5py
 import numpy as np
@@ -70,12 +71,24 @@ def write_array(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Datase
 def read_array(dataset: h5py.Dataset) -> np.ndarray:
     """Return an array bit for bit as it was written."""
     values: np.ndarray = np.asarray(dataset[()])
+    if values.dtype.kind not in "biufc":
+        raise ValueError(f"{dataset.name} of type {values.dtype}")
     if "dtype" not in dataset.attrs:
         return values
+    if values.dtype != np.float32:
+        raise ValueError(f"{dataset.name} of type {values.dtype} for bfloat16")
     halved = (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
     bfloat16 = np.dtype(importlib.import_module("ml_dtypes").bfloat16)  # a dependency of Keras
     narrowed: np.ndarray = halved.view(bfloat16).reshape(values.shape)
     return narrowed
+
+
+def read_name(item: h5py.Group | h5py.Dataset, key: str) -> str:
+    """Return an attribute that is text."""
+    value = item.attrs[key]
+    if not isinstance(value, str):
+        raise ValueError(f"{key} of type {type(value).__name__}")
+    return value
 
 
 def _write_names(group: h5py.Group, key: str, names: Sequence[str]) -> None:
@@ -90,9 +103,16 @@ def _write_names(group: h5py.Group, key: str, names: Sequence[str]) -> None:
 
 def _read_names(group: h5py.Group, key: str) -> list[str]:
     if key in group.attrs:
-        return [name.decode() for name in group.attrs[key]]
-    names, number = [], 0
+        return _decoded(group.attrs[key])
+    names: list[str] = []
+    number = 0
     while f"{key}{number}" in group.attrs:
-        names += [name.decode() for name in group.attrs[f"{key}{number}"]]
+        names += _decoded(group.attrs[f"{key}{number}"])
         number += 1
+    if not number:
+        raise KeyError(f"no {key} in {group.name}")
     return names
+
+
+def _decoded(stored: Any) -> list[str]:
+    return [name if isinstance(name, str) else name.decode() for name in np.atleast_1d(stored)]

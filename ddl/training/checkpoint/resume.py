@@ -11,6 +11,7 @@ from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.job.launcher import placement
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
+from ddl.training.checkpoint.facts import check_complete
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.plan.plan import AUTO_PRECISION, Plan
 from ddl.training.record.run_dir import check_origin
@@ -44,6 +45,7 @@ def find_start(plan: Plan) -> Checkpoint | None:
     if start is not None:
         check_resume(plan, start.facts, start.path)
         check_origin(plan.run_dir, start.path)
+        check_complete(start.facts, start.path)
     return start
 
 
@@ -53,7 +55,7 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
     Raises:
         ValueError: names every field that differs, both values, and the remedy.
     """
-    then, now = facts["plan"], plan.to_dict()
+    then, now = facts.get("plan", {}), plan.to_dict()
     free = FREE - {"monitor", "monitor_mode"} if plan.schedule == "plateau" else FREE
     if plan.mixed_precision == AUTO_PRECISION:  # keeps the checkpoint's
         free = free | {"mixed_precision"}
@@ -67,7 +69,7 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
             f"Received: {', '.join(different)}, to resume from {source}. Expected: the checkpoint's values; or a new "
             "--run-dir with --init-weights, which loads only its weights."
         )
-    length = then["schedule_epochs"] or then["epochs"]
+    length = then.get("schedule_epochs") or then.get("epochs")
     if needs_length(plan.schedule) and plan.schedule_length != length:
         raise ValueError(
             f"Received: {plan.schedule_length} epochs for the schedule {plan.schedule!r}, which spans {length} in "

@@ -97,6 +97,7 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
         if snapshot is None:
             raise ValueError("Received: no snapshot on rank 0. Expected: one.")
         _check_model(model, plain, snapshot)
+        _check_private(_own_variables(model, mid_epoch=True), snapshot.private)
         return len(snapshot.private), list(snapshot.private[0])
 
     ranks, names = on_root(check)
@@ -134,9 +135,11 @@ def restore_metrics(model: keras.Model, snapshot: Snapshot | None) -> None:
     def check() -> tuple[int, list[str]]:
         if snapshot is None:
             return 0, []
-        stored = [pair for pair in snapshot.private[0].items() if pair[0].startswith("metric/")]
-        if stored:
-            _check_equal("metric variable", list(own.items()), stored)
+        stored: list[tuple[str, np.ndarray]] = []
+        for private in reversed(snapshot.private):
+            stored = [pair for pair in private.items() if pair[0].startswith("metric/")]
+            if stored:
+                _check_equal("metric variable", list(own.items()), stored)
         return len(snapshot.private), [name for name, _ in stored]
 
     ranks, names = on_root(check)
@@ -235,6 +238,18 @@ def _check_model(model: keras.Model, plain: keras.Model, snapshot: Snapshot) -> 
     slots = [(v.path.rpartition("/")[2], v) for v in optimizer.variables]
     stored = [(path.rpartition("/")[2], values) for path, values in snapshot.optimizer]
     _check_equal("slot", slots, stored)
+
+
+def _check_private(own: _Named, private: Sequence[Mapping[str, np.ndarray]]) -> None:
+    """Refuse state of single ranks that does not fit the model, or that differs in form between ranks."""
+    for rank, state in enumerate(private):
+        if set(state) != set(private[0]):
+            raise _refusal(f"other private state for rank {rank}", "the same names on every rank")
+        # Metrics are compared later, once they are built.
+        names = [name for name in own if name in state and not name.startswith("metric/")]
+        _check_equal(
+            "private variable", [(n, own[n]) for n in names], [(n, state[n]) for n in names]
+        )
 
 
 def _check_equal(

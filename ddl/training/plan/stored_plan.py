@@ -64,7 +64,8 @@ def plan_from_stored(values: Any, target: str) -> Plan:
 def _unknown_names(values: Mapping[str, Any]) -> list[str]:
     """Return the names of models, losses, metrics, ... that this process does not know."""
     tables = [(table, [values.get(field)]) for field, table in TABLES.items()]
-    tables.append((METRICS, values.get("metric", [])))
+    metrics = values.get("metric")
+    tables.append((METRICS, list(metrics) if isinstance(metrics, list | tuple) else []))
     return [
         name
         for table, names in tables

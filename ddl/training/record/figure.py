@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ddl.files import write_whole
+from ddl.plain_text import escaped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,6 +80,7 @@ def _quiet_matplotlib() -> Iterator[None]:
 
 def shortened(text: str, limit: int) -> str:
     """Shorten a long text in the middle, because names often begin alike."""
+    text = escaped(text)  # a name of bytes that are not UTF-8 cannot be drawn
     if len(text) <= limit:
         return text
     end = (limit - 1) // 2

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ddl.files import write_whole
+from ddl.files import check_regular, open_to_append, parse_json, write_whole
 
 JSONL_NAME, CSV_NAME = "history.jsonl", "history.csv"
 
@@ -36,7 +36,7 @@ def append_epoch(run_dir: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
         write_history(run_dir, epochs)
         return
     for name, line in ((JSONL_NAME, _json_line(last)), (CSV_NAME, _csv_lines([last], columns))):
-        with (run_dir / name).open("a", encoding="utf-8", newline="") as file:
+        with open_to_append(run_dir / name) as file:
             file.write(line)
 
 
@@ -59,6 +59,7 @@ def read_history(run_dir: Path) -> list[dict[str, Any]]:
         ValueError: another line is not a JSON object; names file and line.
     """
     path = run_dir / JSONL_NAME
+    check_regular(path)
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -122,7 +123,7 @@ def _from_json(value: Any) -> Any:
 
 def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
-        epoch = json.loads(line)
+        epoch = parse_json(line)
     except ValueError:
         epoch = None
     if not isinstance(epoch, dict):

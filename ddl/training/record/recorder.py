@@ -14,12 +14,19 @@ import keras
 
 import ddl.distributed as dist
 from ddl.data.preprocessing import NAME as PREPROCESSING
-from ddl.files import write_whole
+from ddl.files import read_text, write_whole
 from ddl.training.data.training_data import TrainingData
 from ddl.training.record.drawings import draw_history, draw_samples
 from ddl.training.record.epoch_progress import TrainingProgress
 from ddl.training.record.history import append_epoch, write_history
-from ddl.training.record.run_dir import EarlyLines, RunLog, claim_run_dir, open_log, spare_training
+from ddl.training.record.run_dir import (
+    EarlyLines,
+    RunLog,
+    claim_run_dir,
+    lock_identity,
+    open_log,
+    spare_training,
+)
 from ddl.training.record.run_facts import append_start, gather_facts
 from ddl.training.record.tensorboard import EventWriter
 from ddl.training.run import Diverged, Interrupted, Run, Unsaved
@@ -36,22 +43,26 @@ def hold_run_dir(run: Run, hosts: Sequence[str]) -> Iterator[None]:
     Raises:
         ValueError: it holds another run, another job is training in it, or it cannot be written.
     """
-    plan, folder = run.plan, run.plan.run_dir
-    with claim_run_dir(folder, resume=plan.resume is not None):
-        texts = {"plan.json": plan.to_json(), PREPROCESSING: run.preprocessing.to_json()}
+    folder = run.plan.run_dir
+    with claim_run_dir(folder, resume=run.plan.resume is not None):
         try:
-            for name, text in texts.items():
-                write_whole(
-                    folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8")
-                )
-            append_start(folder, gather_facts(hosts))
-            write_history(folder, run.history)
+            _write_origin(run, hosts)
         except OSError as error:
             raise ValueError(
                 f"Received: run_dir={folder}, which cannot be written ({error.strerror or error}). Expected: a folder "
                 "that you may write, with room for checkpoints."
             ) from error
         yield
+
+
+def _write_origin(run: Run, hosts: Sequence[str]) -> None:
+    """Write what a run directory holds before its first step: plan, preprocessing, facts and history."""
+    plan, folder = run.plan, run.plan.run_dir
+    texts = {"plan.json": plan.to_json(), PREPROCESSING: run.preprocessing.to_json()}
+    for name, text in texts.items():
+        write_whole(folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8"))
+    append_start(folder, gather_facts(hosts))
+    write_history(folder, run.history)
 
 
 class Recorder:
@@ -61,7 +72,10 @@ class Recorder:
     continues.
     """
 
-    def __init__(self, run: Run, data: TrainingData, early_log: EarlyLines) -> None:
+    def __init__(
+        self, run: Run, data: TrainingData, early_log: EarlyLines, hosts: Sequence[str] = ()
+    ) -> None:
+        self._hosts, self._lock = hosts, lock_identity(run.plan.run_dir)
         self._run, self._data, self._folder = run, data, run.plan.run_dir
         self._early_log = early_log
         self._drawn_at = time.monotonic()
@@ -86,12 +100,46 @@ class Recorder:
             log=self._log.write_line,
         )
         self._open.callback(self._progress.close)
-        if plan.tensorboard:
+        self._open_events()
+        return self
+
+    def _open_events(self) -> None:
+        if self._run.plan.tensorboard:
             with spare_training("TensorBoard's events"):
-                self._events = EventWriter(self._folder / "events", len(run.history) + 1)
+                self._events = EventWriter(self._folder / "events", len(self._run.history) + 1)
                 self._open.enter_context(spare_training("TensorBoard's events"))
                 self._open.callback(self._events.close)
-        return self
+
+    def keep_folder(self) -> None:
+        """Make the run directory again if somebody deleted it, so that what is written next is a whole run.
+
+        Call it before anything is written. Only rank 0 looks.
+
+        Raises:
+            Unsaved: another run is there now, or it cannot be made.
+        """
+        if self._progress is None or lock_identity(self._folder) == self._lock:
+            return
+        plan_file = self._folder / "plan.json"
+        try:
+            if plan_file.exists() and read_text(plan_file) != self._run.plan.to_json():
+                raise ValueError("another run is there now")
+            logger.warning(
+                "The run directory %s, or its lock, was deleted during the run. It is made again; earlier checkpoints, "
+                "log and pictures may be lost.",
+                self._folder,
+            )
+            self._open.enter_context(claim_run_dir(self._folder, resume=True))
+            _write_origin(self._run, self._hosts)
+        except (ValueError, OSError) as error:
+            raise Unsaved(
+                f"The run directory {self._folder} was deleted during the run, and cannot be made again: {error} "
+                "Start the run again."
+            ) from error
+        self._lock = lock_identity(self._folder)
+        if self._log is not None:
+            self._log.reopen()
+        self._open_events()
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         """Log why the run stopped early, and close everything."""
@@ -119,6 +167,7 @@ class Recorder:
         """Write the last epoch of the history; draw curves and pictures about once a minute."""
         if self._progress is None:
             return
+        self.keep_folder()
         epoch = self._run.history[-1]
         with spare_training("the history"):
             append_epoch(self._folder, self._run.history)
@@ -144,6 +193,7 @@ class Recorder:
         """
         if self._progress is None:
             return
+        self.keep_folder()
         final = keras.Model(model.input, model.outputs[0], name=model.name)
         path = self._folder / "model.keras"
         try:

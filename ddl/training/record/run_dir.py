@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import logging
 import logging.handlers
 import os
@@ -11,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ddl.files import check_folder, hold_folder
+from ddl.files import check_folder, hold_folder, open_to_append
+from ddl.plain_text import escaped, tell
 
 LOG_NAME = "log.txt"
 
@@ -57,17 +60,35 @@ def holds_run(path: Path) -> bool:
     return checkpoints or any(os.path.lexists(path / name) for name in _TRACES)
 
 
+def lock_identity(path: Path) -> tuple[int, int] | None:
+    """Return numbers that tell the lock of a run directory from any other; None where there is none."""
+    try:
+        status = (path / _LOCK).lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 class RunLog(logging.FileHandler):
     """Writes `log.txt` with times. On a full disk the log ends, but training continues."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, encoding="utf-8")
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self.setFormatter(logging.Formatter("%(asctime)s  %(levelname)s  %(message)s"))
         self._failed = False
 
+    def _open(self) -> io.TextIOWrapper:
+        return open_to_append(Path(self.baseFilename))
+
+    def reopen(self) -> None:
+        """Write to a new file of the same name, because the old one was deleted."""
+        with contextlib.suppress(OSError):
+            self.close()
+            self.stream = self._open()
+
     def write_line(self, text: str) -> None:
         """Write a line to the file only, such as an epoch's, which the terminal already shows."""
-        self.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, text, (), None))
+        self.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, escaped(text), (), None))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Report once that the log cannot be written. A programming error in a message keeps its traceback."""
@@ -76,8 +97,8 @@ class RunLog(logging.FileHandler):
             super().handleError(record)
         elif not self._failed:
             self._failed = True
-            sys.stderr.write(
-                f"Could not write {self.baseFilename}: {error.strerror}. Training continues without the log.\n"
+            tell(
+                f"Could not write {self.baseFilename}: {error.strerror}. Training continues without the log."
             )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import ddl
 from ddl import machine
 from ddl.distributed.job.launcher import placement, usable_cores
-from ddl.files import write_whole
+from ddl.files import parse_json, read_text, write_whole
 
 FACTS_NAME = "facts.json"
 
@@ -56,7 +56,7 @@ def read_starts(run_dir: Path) -> list[dict[str, Any]]:
     """Return the facts of all starts of a run, oldest first; an empty list without the file."""
     path = run_dir / FACTS_NAME
     try:
-        starts = json.loads(path.read_text(encoding="utf-8"))["starts"]
+        starts = parse_json(read_text(path))["starts"]
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError):

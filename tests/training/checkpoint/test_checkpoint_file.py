@@ -165,7 +165,7 @@ def test_plain_keras_loads_it_where_there_is_no_ddl(tmp_path: Path) -> None:
 def test_one_process_goes_on_bit_for_bit(tmp_path: Path) -> None:
     model = make_model()
     train(model)
-    write_checkpoint(tmp_path / "a.h5", _taken(model, facts={"history": [1]}))
+    write_checkpoint(tmp_path / "a.h5", _taken(model, facts={"history": [{"epoch": 1}]}))
     train(model)
     other = make_model()
     restore_snapshot(other, open_checkpoint(tmp_path / "a.h5").read())

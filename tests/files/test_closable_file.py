@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ddl.closable_file import ClosableFile
+from ddl.files.closable_file import ClosableFile
 from tests.small_files import limited_files
 
 
