@@ -1,4 +1,6 @@
-"""Attacks the ports on which a process listens: `noise_program.py PID SECONDS IDLE`. Prints what it has done, as JSON.
+"""Attacks the ports that a process has opened on the loopback: `noise_program.py PID SECONDS IDLE`.
+
+It prints what it has done, as JSON.
 
 It holds IDLE connections without a byte, and opens them again when they are closed. Twenty clients send 1 MB of noise
 a second together, each through a new connection whenever the last one was closed.
@@ -56,7 +58,7 @@ class Attack:
             self._ports = [
                 tuple(one.laddr)
                 for one in self._process.net_connections("tcp4")
-                if one.status == psutil.CONN_LISTEN
+                if one.status == psutil.CONN_LISTEN and one.laddr.ip == "127.0.0.1"
             ]
 
     def _connect(self) -> socket.socket | None:
@@ -83,7 +85,7 @@ class Attack:
                 held.append(connection)
                 self.done["most_idle"] = max(self.done["most_idle"], len(held))
             held = [connection for connection in held if not _is_closed(connection)]
-            time.sleep(0.05)
+            time.sleep(0.5)
 
     def _make_noise(self, number: int) -> None:
         noise = random.Random(number)
