@@ -14,6 +14,7 @@ from ddl.distributed.watch.running_time import RunningTime
 from ddl.distributed.watch.server import Server
 
 ROOT = Peer(0, "here", 1)
+_opened: list[socket.socket] = []  # by ranks and strangers; closed with the server
 
 
 @contextlib.contextmanager
@@ -36,12 +37,16 @@ def serving(ranks: int = 3) -> Iterator[Server]:
         stop.set()
         thread.join()
         server.close()
+        while _opened:
+            _opened.pop().close()
     assert errors == []
 
 
 def join(server: Server, rank: int) -> Client:
     """Connect a rank."""
-    return Client(server.address, Peer(rank, "here", 100 + rank), RunningTime())
+    client = Client(server.address, Peer(rank, "here", 100 + rank), RunningTime())
+    _opened.append(client._socket)
+    return client
 
 
 def is_heard(server: Server, rank: Client, place: str) -> bool:
@@ -62,7 +67,8 @@ def soon(happens: Callable[[], bool], timeout_s: float = 10.0) -> bool:
 
 def connect(server: Server) -> socket.socket:
     """Connect a stranger."""
-    return socket.create_connection(server.address.endpoints[0], timeout=10)
+    _opened.append(socket.create_connection(server.address.endpoints[0], timeout=10))
+    return _opened[-1]
 
 
 def is_closed(stranger: socket.socket, timeout_s: float = 10.0) -> bool:

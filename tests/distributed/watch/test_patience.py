@@ -33,10 +33,11 @@ class Patient:
 
 def run(folder: Path, late_s: float, stopped_s: float, launcher: str, limit_s: float) -> Patient:
     """Run a job in which rank 1 is late. Then stop all its ranks, and continue them."""
-    begun = folder / "begun"
+    waiting = folder / "waiting"
     env = {"DDL_STALL_TIMEOUT_S": str(limit_s)}
-    job = Job([PROGRAM, str(late_s), begun], 2, launcher, env)
-    began = job.wait_until(begun.exists)
+    job = Job([PROGRAM, str(late_s), waiting], 2, launcher, env)
+    began = job.wait_until(waiting.exists, 300)
+    time.sleep(1)  # Horovod has begun to count
     first_part, ranks = job.output, list(job.ranks().values()) if began else []
     for number in (signal.SIGSTOP, signal.SIGCONT):
         for rank in ranks:

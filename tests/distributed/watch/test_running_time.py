@@ -36,7 +36,7 @@ def test_seconds_of_a_stopped_process_do_not_count() -> None:
     clock.run(time, 10)
     clock.seconds += 75  # Ctrl-Z, a suspended Slurm job
     clock.run(time, 10)
-    assert time.now() == 20
+    assert 19 <= time.now() <= 20  # it was stopped within a second
 
 
 def test_after_all_ranks_were_stopped_none_blames_another() -> None:

@@ -149,12 +149,11 @@ def test_connections_without_a_token_are_dropped_after_two_seconds(
 def test_no_more_strangers_are_held_than_twice_the_ranks() -> None:
     with serving(ranks=6) as server:
         rank = join(server, 1)
-        strangers = [connect(server) for _ in range(200)]
+        for _ in range(200):
+            connect(server)
         assert is_heard(server, rank, "in a crowd")
         assert soon(lambda: len(server._strangers) <= 12, timeout_s=1)
         assert is_heard(server, join(server, 2), "one who came later")
-        for stranger in strangers:
-            stranger.close()
 
 
 @contextlib.contextmanager
@@ -268,7 +267,8 @@ def test_a_rank_passes_over_another_program_at_the_first_address() -> None:
         endpoints = (other.getsockname(), *server.address.endpoints)
         address = type(server.address)(server.address.root, endpoints, server.address.token)
         rank = Client(address, Peer(1, "here", 101), RunningTime())
-        assert is_heard(server, rank, "the right one")
+        with rank._socket:
+            assert is_heard(server, rank, "the right one")
 
 
 def answer_nonsense(other: socket.socket) -> None:
@@ -276,8 +276,9 @@ def answer_nonsense(other: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while True:
             connection, _ = other.accept()
-            connection.recv(100)
-            connection.sendall(b"HTTP/1.1 400 Bad Request of some length\r\n\r\n")
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"HTTP/1.1 400 Bad Request of some length\r\n\r\n")
 
 
 def test_idle_connections_and_noise_neither_fill_the_files_nor_keep_a_rank_out() -> None:
