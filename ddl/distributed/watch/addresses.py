@@ -70,7 +70,7 @@ def facing(
     """
     targets = dict.fromkeys(address for addresses in others for address in addresses)
     found = dict.fromkeys(source(target) for target in targets if target not in own)
-    return tuple(address for address in found if address in own) or tuple(own) or (LOOPBACK,)
+    return tuple(address for address in own if address in found) or tuple(own) or (LOOPBACK,)
 
 
 def _matches(interface: str, address: str, word: str) -> bool:

@@ -140,7 +140,8 @@ class Client:
         try:
             connection.settimeout(_ANSWER_TIMEOUT_S)
             connection.sendall(self._line("alive", ""))
-            decoder, answers = Decoder(self._token), []
+            decoder = Decoder(self._token)
+            answers: list[list[str]] = []
             while not answers:
                 data = connection.recv(MAX_LINE_BYTES)
                 if not data:

@@ -81,7 +81,7 @@ class Server:
             timeout_s = min(timeout_s, TOKEN_TIMEOUT_S / 4)
         for key, _ in self._selector.select(timeout_s):
             if key.fileobj in self._listeners:
-                self._accept(key.fileobj)  # type: ignore[arg-type]
+                self._accept(key.fileobj)
             elif key.data.socket.fileno() >= 0:  # not dropped a moment ago
                 self._read(key.data)
         self._drop_the_silent()
