@@ -133,3 +133,24 @@ def test_a_check_that_hangs_is_ended():
     status, _ = allreduce.run_bounded(["sh", "-c", "sleep 60"], dict(os.environ), 0.5)
     assert status is None
     assert time.monotonic() - start_s < 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_commands_end_with_the_process_that_started_them(number, tmp_path):
+    """As `scripts/benchmark.py` and its mpirun do, in a session of their own."""
+    started = tmp_path / "pid"
+    program = (
+        "import os\n"
+        "from ddl.doctor.allreduce import run_bounded\n"
+        f"run_bounded(['sh', '-c', 'echo $$ > {started}.new; mv {started}.new {started}; exec sleep 100'],"
+        " dict(os.environ), 100)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not started.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child = psutil.Process(int(started.read_text()))
+    process.send_signal(number)
+    assert process.wait(20) in (-number, 1)
+    psutil.wait_procs([child], timeout=10)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ddl.child_process import with_parent
+
 RANKS = 2
 TIMEOUT_S = 120
 SIZES_BYTES = (4 * 2**10, 2**20, 16 * 2**20)
@@ -49,7 +51,10 @@ def check(controller: str) -> dict[str, Any]:
 def run_bounded(
     command: list[str], env: dict[str, str], timeout_s: float
 ) -> tuple[int | None, str]:
-    """Run a command and its children for at most `timeout_s`. A status of None means that it timed out."""
+    """Run a command and its children for at most `timeout_s`. A status of None means that it timed out.
+
+    They end with this process: also after Ctrl-C, SIGTERM or `kill -9`.
+    """
     with subprocess.Popen(
         command,
         env=env,
@@ -58,6 +63,7 @@ def run_bounded(
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=with_parent(signal.SIGTERM),  # a launcher passes it on to its ranks
     ) as process:
         try:
             output, _ = process.communicate(timeout=timeout_s)

@@ -139,6 +139,87 @@ def _check_extension_lambda(ext_base_name, fn, fn_desc, verbose):
         "    set_target_properties(${TF_TARGET_LIB} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)\n"
         "endif()\n",
     ),
+    Patch(
+        reason="The stall check counts the time in which all ranks were stopped (Ctrl-Z, a suspended Slurm job), and "
+        "then blames one of them. Without a stop, checks are at most a cycle late.",
+        file="horovod/common/stall_inspector.cc",
+        old="bool StallInspector::ShouldPerformCheck() {\n",
+        new="bool StallInspector::ShouldPerformCheck() {\n"
+        "  const std::chrono::steady_clock::time_point never, now = std::chrono::steady_clock::now();\n"
+        "  const auto late =\n"
+        "      now - last_stall_check - std::chrono::seconds(stall_warning_time_seconds);\n"
+        "  if (last_stall_check != never && late > std::chrono::seconds(2)) {\n"
+        "    last_stall_check += late;\n"
+        "    for (auto& entry : cached_tensor_table) {\n"
+        "      entry.second = std::min(now, entry.second + late);\n"
+        "    }\n"
+        "    for (auto& entry : uncached_tensor_table) {\n"
+        "      auto& start = std::get<1>(entry.second);\n"
+        "      start = std::min(now, start + late);\n"
+        "    }\n"
+        "  }\n",
+    ),
+    Patch(
+        reason="As above: std::min needs its header, which other headers include only by chance.",
+        file="horovod/common/stall_inspector.cc",
+        old="#include <map>\n",
+        new="#include <algorithm>\n#include <map>\n",
+    ),
+    Patch(
+        reason="A rank that traces its first step keeps the others waiting, which is no reason for a warning with a "
+        "path of the build machine and tensor names.",
+        file="horovod/common/stall_inspector.cc",
+        old="      LOG(WARNING) << message.str();\n",
+        new="      LOG(INFO) << message.str();\n",
+    ),
+    Patch(
+        reason="As above: before the job ends, ddl names the late rank and its line of code.",
+        file="horovod/common/stall_inspector.cc",
+        old="      LOG(ERROR) << message.str();\n",
+        new="      LOG(INFO) << message.str();\n",
+    ),
+    Patch(
+        reason="horovodrun --gloo turns every exit status of a rank into 1, and shows a traceback of its own below the "
+        "message of the rank that failed. 75 asks for a restart, 2 says that the input is bad.",
+        file="horovod/runner/gloo_run.py",
+        old="    for name, value in sorted(res.items(), key=lambda item: item[1][1]):\n"
+        "        exit_code, timestamp = value\n"
+        "        if exit_code != 0:\n"
+        "            raise RuntimeError(",
+        new="    for name, value in sorted(res.items(), key=lambda item: item[1][1]):\n"
+        "        exit_code, timestamp = value\n"
+        "        if exit_code != 0:\n"
+        "            raise RankFailed(name, exit_code,\n"
+        "                               ",
+    ),
+    Patch(
+        reason="As above: the error keeps rank and exit status for horovodrun.",
+        file="horovod/runner/gloo_run.py",
+        old="def _pad_rank(rank, size):\n",
+        new="""class RankFailed(RuntimeError):
+    def __init__(self, rank, exit_code, message):
+        super().__init__(message)
+        self.exit_code = exit_code
+        how = 'ended with status %s' % exit_code
+        if exit_code - 128 in set(signal.Signals):
+            how = 'was killed by %s' % signal.Signals(exit_code - 128).name
+        self.line = 'horovodrun: rank %s %s, which ended the job.' % (rank, how)
+
+
+def _pad_rank(rank, size):
+""",
+    ),
+    Patch(
+        reason="As above: horovodrun ends with the status of the first rank that failed, and one line.",
+        file="horovod/runner/launch.py",
+        old="    _run(args)\n\n\nif __name__",
+        new="    from horovod.runner.gloo_run import RankFailed\n"
+        "    try:\n"
+        "        _run(args)\n"
+        "    except RankFailed as failed:\n"
+        "        print(failed.line, file=sys.stderr, flush=True)\n"
+        "        sys.exit(failed.exit_code)\n\n\nif __name__",
+    ),
     # The patches below belong together: docs/decisions/0007-horovod-sleeps-until-there-is-work.md.
     Patch(
         reason=_WAKES,

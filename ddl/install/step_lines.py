@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ddl.child_process import with_parent
 from ddl.install.problem import Failure, disk_full
 
 REPORT_EVERY_S = 10.0
 _TAIL_LINES = 30
 
 _PERCENT = re.compile(rb"\[ *(\d+)%\]")
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 _line_is_open = False
@@ -78,7 +75,8 @@ def run_logged(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,
+            # An orphaned pip would write into the next attempt's venv.
+            preexec_fn=with_parent(signal.SIGKILL),
         )
         disk_is_full = False  # search the output itself: a log on the full disk would be cut off
         with process:
@@ -113,9 +111,3 @@ def _chunks(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
         for number in _PERCENT.findall(chunk):
             percent = f", {int(number)}%"
         yield chunk
-
-
-def _die_with_parent() -> None:
-    """Let the kernel kill this child when setup dies. An orphaned pip would write into the next attempt's venv."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

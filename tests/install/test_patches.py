@@ -110,3 +110,26 @@ def test_unpack_patches_the_source(tmp_path):
         tar.add(source, source.name)
     unpacked = sdist.unpack(archive, tmp_path / "unpacked")
     assert {file: (unpacked / file).read_text() for file in news} == news
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (75, "horovodrun: rank 3 ended with status 75, which ended the job.\n"),
+        (137, "horovodrun: rank 3 was killed by SIGKILL, which ended the job.\n"),
+        (255, "horovodrun: rank 3 ended with status 255, which ended the job.\n"),
+    ],
+)
+def test_horovodrun_ends_with_the_status_of_the_rank_and_without_a_traceback(status, line):
+    require("horovodrun-gloo")
+    program = (
+        "import sys\n"
+        "from horovod.runner import gloo_run, launch\n"
+        f"def fail(args): raise gloo_run.RankFailed(3, {status}, 'rank 3 failed')\n"
+        "launch.parse_args, launch._run = lambda: type('Args', (), {'log_level': None}), fail\n"
+        "launch.run_commandline()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (status, line)

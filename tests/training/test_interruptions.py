@@ -149,7 +149,7 @@ STOPS: dict[str, tuple[str, Callable[[Job], None], str, int, str]] = {
         *(IN_VALIDATION, to_rank(0, signal.SIGUSR1)),
         *("horovodrun-mpi", 75, "SIGUSR1"),
     ),
-    "Ctrl-C, horovodrun": (IN_TRAINING, press_ctrl_c, "horovodrun-gloo", 1, "SIGTERM"),
+    "Ctrl-C, horovodrun": (IN_TRAINING, press_ctrl_c, "horovodrun-gloo", 75, "SIGTERM"),
 }
 
 

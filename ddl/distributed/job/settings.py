@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from ddl.distributed.gradients.buckets import BUCKET_BYTES
@@ -35,9 +36,6 @@ def stall_timeout(given: float | None) -> float:
 def set_environment(place: launcher.Placement, stall_timeout_s: float) -> None:
     """Set the variables that the libraries read when they start. Variables that the user has set stay unchanged."""
     threads = launcher.threads_per_rank(place.local_size)
-    # Horovod checks for stalls once per check period, drops its cached responses after one, and only then starts
-    # the shutdown timer. Three periods plus the timer stay below the time-out.
-    check_s = max(1, int(stall_timeout_s / 8))
     defaults = {
         "OMP_NUM_THREADS": str(threads),
         "TF_NUM_INTRAOP_THREADS": str(threads),
@@ -47,15 +45,15 @@ def set_environment(place: launcher.Placement, stall_timeout_s: float) -> None:
         "TF_CPP_MIN_LOG_LEVEL": "2" if place.rank == 0 else "3",
     }
     if place.size > 1:  # with one rank, they would only reach jobs that this process starts
-        defaults |= {
-            "HOROVOD_STALL_CHECK_TIME_SECONDS": str(check_s if stall_timeout_s else 60),
-            "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(max(0, int(stall_timeout_s) - 3 * check_s)),
+        defaults |= _stall_check(stall_timeout_s) | {
             "HOROVOD_FUSION_THRESHOLD": str(BUCKET_BYTES),
             # Buckets that share a buffer by chance would be summed in a different order in each run.
             "HOROVOD_DISABLE_GROUP_FUSION": "1",
             # Longest sleep (ms) of our Horovod build's thread while this rank has nothing to reduce. Without
             # sleep the thread takes a twentieth of a core from the computation.
             "HOROVOD_IDLE_TIME": "100",
+            # UCX's own handler of crashes can hang, and the rank with it. A crash must end the rank at once.
+            "UCX_HANDLE_ERRORS": "none",
         }
     if place.size > 1 and place.local_size == place.size:
         # Interval (ms) at which Horovod polls for ready gradients. Its default of 1 ms is a fifth of a small model's
@@ -67,3 +65,21 @@ def set_environment(place: launcher.Placement, stall_timeout_s: float) -> None:
         defaults["OMPI_MCA_mpi_yield_when_idle"] = "1"
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+
+
+def _stall_check(stall_timeout_s: float) -> dict[str, str]:
+    """Return Horovod's settings: a late rank gets the whole time-out, and the job ends soon after it.
+
+    Horovod looks for stalls once per check period. It starts its shutdown timer with a tensor's first wait, or, where
+    it knows the tensor from an earlier step, up to two periods later. So the end comes zero to three periods after the
+    time-out, which for 50 s leaves time to name the rank within a minute.
+    """
+    if not stall_timeout_s:
+        return {
+            "HOROVOD_STALL_CHECK_TIME_SECONDS": "60",
+            "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "0",
+        }
+    return {
+        "HOROVOD_STALL_CHECK_TIME_SECONDS": str(min(5, max(1, int(stall_timeout_s / 25)))),
+        "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(math.ceil(stall_timeout_s)),
+    }

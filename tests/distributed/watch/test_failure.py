@@ -18,13 +18,16 @@ STALL_TIMEOUT_S = 10  # the default is 50, with a minute as the promise
 ENDING_S = 10  # what the promise leaves for the end of the job
 LINGER_S = 3  # of `run_ranks`
 
-DIES = r"rank {victim} \(host .*pid \d+\) died|process rank {victim} |Process name: {victim}\b"
+DIES = r"ddl: rank {victim} \(host .*, pid \d+\) died"
+# horovodrun sends SIGTERM to the other ranks at once. A script without a handler has no time to say anything.
+KILLED = DIES + r"|horovodrun: rank {victim} was killed by SIGKILL, which ended the job\."
 SILENT = r"rank {victim} \(host .*\) has sent no heartbeat for \d+ s"
 STALLED = r"rank {victim} \(host .*\) is stalled at .*failing_program.py:\d+ in misbehave, while 2 rank\(s\) wait"
 
 
 CASES = [
     ("kill", 2, "mpirun", DIES),
+    ("kill", 0, "mpirun", DIES),
     ("stop", 1, "horovodrun-gloo", SILENT),
     ("stall", 2, "mpirun", STALLED),
     ("leave", 1, "mpirun", r"rank {victim} .* has left the job, while 2 rank\(s\) wait"),
@@ -32,7 +35,7 @@ CASES = [
     ("raise", 1, "horovodrun-gloo", r"rank {victim} .* failed:\n(.*\n)*.*RuntimeError: my bug"),
 ]
 MORE = [
-    ("kill", 0, "horovodrun-gloo", DIES),
+    ("kill", 0, "horovodrun-gloo", KILLED),
     ("stop", 0, "mpirun", SILENT),
     ("stall", 0, "mpirun", STALLED),
     ("stall", 1, "horovodrun-gloo", STALLED),
@@ -92,6 +95,12 @@ def test_a_failing_rank_ends_the_job_and_is_named(
     assert re.search(named.format(victim=victim), output), output
     assert ended.took_s < STALL_TIMEOUT_S + ENDING_S + LINGER_S, result.output
     assert result.left_behind == (), result.output
-    # One traceback at the most: that of the rank that failed.
+    # One traceback at the most: that of the rank that failed. None is the launcher's.
     assert output.count("my bug\n") == (how == "raise"), output
     assert output.count("failed:\nTraceback") == (how == "raise"), output
+    assert output.count("Traceback (most") == (how == "raise"), output
+    # One verdict, and no other rank is named by a second one.
+    assert output.count(" Ending the job.") <= 1, output
+    assert set(re.findall(r"^ddl: rank (\d+)", output, re.MULTILINE)) <= {str(victim)}, output
+    # Horovod's own message has a path of the build machine and tensor names.
+    assert "stall_inspector.cc" not in output, output
