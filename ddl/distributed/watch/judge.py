@@ -13,7 +13,7 @@ HOLD_S = 0.3
 
 _GATHER_S = 2.0  # rank 0 collects the waiting ranks for this long before it names the late ones
 _YIELD_S = 0.5  # lets a failed rank exit first, so that the job gets its exit status
-_LEAVE_S = 2.0  # what the launcher gets to end the ranks after rank 0 has said why
+_LEAVE_S = 2.0  # what the launcher gets to end the ranks after one has said why
 _REPEAT_S = 5.0  # rank 1 reports a problem of rank 0; the others do so this much later, if they are still there
 
 
@@ -39,6 +39,8 @@ class Judge:
                 return f"{life.peer} died (killed, crashed or out of memory)."
             if life.state == "failed" and quiet_s >= _YIELD_S:
                 return f"{life.peer} failed; see its error above."
+            if life.state == "ending" and quiet_s >= _LEAVE_S:
+                return SAID
             if life.state == "alive" and 0 < self._silence_s < quiet_s:
                 return _silent(life, quiet_s)
         return self._of_waiting([own, *lives])

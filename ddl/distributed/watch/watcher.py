@@ -95,6 +95,8 @@ class Watch:
         """Exit this process now. The launcher ends all ranks when one exits with an error."""
         if isinstance(self.end, Server):
             self.end.tell("ending")
+        else:  # rank 0 may only be stopped, and mpirun continues it to end it
+            self.end.say("ending", "")
         if verdict != SAID:
             print(f"\n{escaped(f'ddl: {verdict} Ending the job.')}", file=sys.stderr, flush=True)
         os._exit(1)

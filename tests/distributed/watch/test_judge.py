@@ -49,6 +49,15 @@ def test_after_a_named_verdict_no_rank_says_that_rank_0_died() -> None:
             assert seconds <= 2
 
 
+def test_a_rank_0_that_was_stopped_and_is_continued_does_not_blame_the_rank_that_named_it() -> None:
+    """mpirun continues stopped ranks before it ends them."""
+    time = SetTime()
+    judge = Judge(0, 10, time)
+    assert judge.of_ranks(life(0), [life(1, "ending"), life(2)]) is None
+    time.seconds = 2
+    assert judge.of_ranks(life(0), [life(1, "ending"), life(2)]) == SAID
+
+
 @pytest.mark.parametrize("state", ["died", "failed", "alive"])
 def test_rank_1_reports_rank_0_and_the_others_only_where_that_ended_nothing(state: str) -> None:
     first, second = (reports_of_root(rank, state)[0][0] for rank in (1, 2))

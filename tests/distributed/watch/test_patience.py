@@ -68,10 +68,15 @@ def test_a_job_whose_ranks_were_all_stopped_and_continued_goes_on(patient: Patie
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("launcher", ["mpirun", "horovodrun-gloo"])
-def test_all_ranks_stopped_for_75_s_with_the_limit_of_50_s(tmp_path: Path, launcher: str) -> None:
-    """And a first step that is 45 s late."""
-    ended = run(tmp_path, 45, 75, launcher, STALL_TIMEOUT_S)
+@pytest.mark.parametrize(
+    ("launcher", "late_s", "stopped_s", "limit_s"),
+    [("mpirun", 45, 75, STALL_TIMEOUT_S), ("horovodrun-gloo", LATE_S, STOPPED_S, LIMIT_S)],
+)
+def test_a_first_step_45_s_late_and_all_ranks_stopped_for_75_s_with_the_limit_of_50_s(
+    tmp_path: Path, launcher: str, late_s: float, stopped_s: float, limit_s: float
+) -> None:
+    """At full size with mpirun, at a small one with Gloo."""
+    ended = run(tmp_path, late_s, stopped_s, launcher, limit_s)
     assert ended.result.returncode == 0, ended.result.output
     assert "every step was taken" in ended.result.output
 
