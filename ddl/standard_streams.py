@@ -37,6 +37,8 @@ class LossyStream:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_stream":  # a copy that is not filled yet
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
     def _attempt(self, act: Any, *arguments: Any) -> None:

@@ -76,3 +76,18 @@ def test_results_that_cannot_be_written_to_stdout_are_an_error(
 def test_a_name_of_bytes_that_are_not_utf_8_can_be_printed(tmp_path: Path) -> None:
     done = run("", tmp_path)
     assert done.stdout.count("printed \\udcff\n") == 3
+
+
+def test_a_plan_that_cannot_be_printed_is_an_error(tmp_path: Path) -> None:
+    words = "scripts/train_unet.py --data synthetic --dry-run --run-dir"
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" {words} "{tmp_path}/run" > /dev/full'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("train_unet: Could not write the results to st")
+    assert "Traceback" not in done.stderr

@@ -178,11 +178,11 @@ class GuardedGroup(_GuardedItems, h5py.Group):
 class GuardedFile(_GuardedItems, h5py.File):
     """An HDF5 file, open for reading."""
 
-    def __init__(self, path: Path, origin: object = None, **options: Any) -> None:
+    def __init__(self, file: Path | bytes, origin: object = None, **options: Any) -> None:
         """Open a file and look at all its names, but at no values.
 
         Args:
-            path: the file.
+            file: its path, or its contents.
             origin: name for messages, if it is not the path.
             options: further arguments of `h5py.File`.
 
@@ -190,9 +190,16 @@ class GuardedFile(_GuardedItems, h5py.File):
             Refusal: it is no regular file, or reaches outside of itself.
             OSError: it is no HDF5 file, is damaged, or cannot be read.
         """
-        check_regular(path)
-        self._guard = _Guard(str(path if origin is None else origin), path.stat().st_size)
-        super().__init__(path, "r", locking=False, **options)
+        if isinstance(file, bytes):
+            self._guard = _Guard(str(origin), len(file))
+            try:
+                super().__init__(h5py.h5f.open_file_image(file))
+            except ValueError as error:  # h5py's for contents that are no HDF5
+                raise OSError(f"it is not an HDF5 file ({error})") from error
+        else:
+            check_regular(file)
+            self._guard = _Guard(str(origin or file), file.stat().st_size)
+            super().__init__(file, "r", locking=False, **options)
         try:
             self._check_names()
         except BaseException:

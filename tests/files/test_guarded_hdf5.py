@@ -81,6 +81,18 @@ def test_texts_and_truth_values_in_chunks_are_read(tmp_path: Path) -> None:
         file.check_all()
 
 
+def test_contents_in_memory_are_read_like_a_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", lambda file: file.create_dataset("g/x", data=VALUES))
+    for _ in range(3):
+        with GuardedFile(path.read_bytes(), origin="inner.h5") as file:
+            assert np.array_equal(file["g"]["x"][()], VALUES)
+        with pytest.raises(OSError, match="it is not an HDF5 file"):
+            GuardedFile(b"no HDF5", origin="inner.h5")
+    make, message = REACHING_OUT["external link below"]
+    with pytest.raises(Refusal, match=message):
+        GuardedFile(written(tmp_path / "b.h5", make).read_bytes(), origin="inner.h5")
+
+
 SHORT = zlib.compress(bytes(50))
 CHUNKS: dict[str, tuple[Make, str]] = {
     "fewer bytes, gzip": (chunk(SHORT, compression="gzip"), "decodes to 50 bytes instead of 100"),

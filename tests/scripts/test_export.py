@@ -95,7 +95,16 @@ def test_the_page_has_every_flag_with_its_default(script: str) -> None:
     assert set(re.findall(r"^\| `(--[\w-]+)`", part, re.MULTILINE)) == set(flags)
 
 
-@pytest.mark.parametrize("name", ["full.xml", "full.savedmodel", "full.onnx", "full.tflite"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "full.xml",
+        *(
+            pytest.param(name, marks=pytest.mark.proof)
+            for name in ("full.savedmodel", "full.onnx", "full.tflite")
+        ),
+    ],
+)
 def test_an_export_onto_a_full_disk_says_so_and_leaves_nothing(run_dir: Path, name: str) -> None:
     """Each converter has an error of its own for it."""
     before = sorted(run_dir.parent.iterdir())
