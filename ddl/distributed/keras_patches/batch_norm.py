@@ -56,7 +56,8 @@ def install() -> None:
     def call(
         self: Any, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
     ) -> tf.Tensor:
-        plain = mask is not None or self.renorm or not fused_norm.fits(inputs, self.axis)
+        renorm = getattr(self, "renorm", False)  # Keras 3.12, the last for Python 3.10, has none
+        plain = mask is not None or renorm or not fused_norm.fits(inputs, self.axis)
         if plain or not (training and self.trainable):
             return keras_call(self, inputs, training=training, mask=mask)
         return _fused_call(self, inputs)

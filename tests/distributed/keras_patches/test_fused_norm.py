@@ -84,3 +84,13 @@ def test_a_far_mean_does_not_cancel() -> None:
 )
 def test_the_rest_stays_kerass(shape: tuple[int, ...], axis: int, dtype: str) -> None:
     assert not fused_norm.fits(tf.zeros(shape, dtype), axis)
+
+
+def test_a_layer_of_the_keras_for_python_3_10_without_renorm_trains() -> None:
+    """Keras 3.12, the last series for Python 3.10, has no `renorm`."""
+    layer = keras.layers.BatchNormalization()
+    batch = np.random.default_rng(0).random((4, 6, 6, 2), np.float32)
+    layer.build(batch.shape)
+    vars(layer).pop("renorm", None)
+    for training in (False, True):
+        assert layer(batch, training=training).shape == batch.shape
