@@ -26,6 +26,7 @@ WORKDIR /opt/ddl
 COPY LICENSE pyproject.toml requirements.txt setup.sh ./
 COPY ddl/*.py ddl/
 COPY ddl/distributed ddl/distributed
+COPY ddl/files ddl/files
 COPY ddl/install ddl/install
 ARG ACCELERATOR=cpu
 # The cache keeps Horovod's wheel for the next build. The import writes the bytecode that every rank needs: the user

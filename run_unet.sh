@@ -94,7 +94,11 @@ for ((k = 0; k < $#; k++)); do
 done
 train=("$venv/bin/python" -u "$PWD/scripts/train_unet.py" ${named[@]+"${named[@]}"} "$@")
 # Bad flags and bad data end the script here with one line and status 2, before any rank starts.
-"${train[@]}" --dry-run > /dev/null || exit $?
+said="$("${train[@]}" --dry-run 2>&1 > /dev/null)" || {
+    status=$?
+    printf '%s\n' "$said" >&2
+    exit "$status"
+}
 
 export HOROVOD_FUSION_THRESHOLD=$((fusion << 20))
 [[ -z "${CYCLE_TIME_MS:-}" ]] || export HOROVOD_CYCLE_TIME="$CYCLE_TIME_MS"

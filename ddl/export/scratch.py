@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ddl.files import hold_lock
+from ddl.files.locks import hold_lock
 
 _PREFIX = ".export-"
 _LOCK = ".lock"

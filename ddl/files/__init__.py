@@ -1,6 +1,5 @@
 """Files and folders: written whole, checked before work starts, locked; and files of strangers, read with care."""
 
-from ddl.files.locks import hold_folder, hold_lock
 from ddl.files.places import FULL, check_distinct, check_file, check_folder, folded, is_full
 from ddl.files.regular import check_regular, exceeds_file, parse_json, read_text
 from ddl.files.whole import clear_partial, open_to_append, partial_path, put_in_place, write_whole
@@ -14,8 +13,6 @@ __all__ = [
     "clear_partial",
     "exceeds_file",
     "folded",
-    "hold_folder",
-    "hold_lock",
     "is_full",
     "open_to_append",
     "parse_json",

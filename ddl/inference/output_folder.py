@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl import files
+from ddl.files.locks import hold_folder
 from ddl.training.record.run_dir import holds_run
 
 NAME = "predict.json"
@@ -66,7 +67,7 @@ def hold_output(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
     check_folder(folder, facts)
     is_new = not folder.exists()
     with (
-        files.hold_folder("output", folder, _LOCK, "writing predictions"),
+        hold_folder("output", folder, _LOCK, "writing predictions"),
         ExitStack() as stack,
     ):
         if is_new:

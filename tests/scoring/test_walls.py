@@ -93,7 +93,8 @@ def test_results_are_looked_up_in_the_schema_of_the_pictures(root: Db) -> None:
     ("mode", "before", "message"),
     [
         ("ACCESS EXCLUSIVE", 2, "Claiming unscored pictures took longer than --timeout-s 0.1, 3"),
-        ("SHARE", 3, "Writing an error took longer than --timeout-s 0.1, 3 times in a row"),
+        # Each batch locks the table against new triggers, so a lock against writing stops it at the same place.
+        ("SHARE", 2, "Claiming unscored pictures took longer than --timeout-s 0.1, 3"),
     ],
 )
 def test_a_locked_table_of_results_ends_the_job(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.pictures.picture_file import load_tifffile, one_line
+from ddl.files import check_regular, exceeds_file
 
 SUFFIXES = (".tif", ".tiff")
 
@@ -41,7 +42,7 @@ def read_stack_form(path: Path, pixel_limit: int) -> StackForm:
     """
     try:
         with _open(path) as tiff:
-            series = tiff.series[0]
+            series = _checked_series(tiff, path)
             is_volume, shape, dtype = _has_slices(series), tuple(series.shape), series.dtype
             axes = str(series.axes)
     except Exception as error:  # tifffile raises many kinds of errors on damaged files
@@ -68,17 +69,25 @@ def read_stack(path: Path) -> np.ndarray:
     """
     tifffile = load_tifffile()
     try:
-        mapped: np.ndarray = tifffile.memmap(path, mode="r")
-        return mapped
-    except ValueError:
-        try:
-            return np.asarray(tifffile.imread(path))
-        except Exception as error:  # tifffile raises many kinds of errors on damaged files
-            raise _damaged(path, error) from error
+        with _open(path) as tiff:
+            is_plain = _checked_series(tiff, path).dataoffset is not None
+        volume: np.ndarray = tifffile.memmap(path, mode="r") if is_plain else tifffile.imread(path)
+    except Exception as error:  # tifffile raises many kinds of errors on damaged files
+        raise _damaged(path, error) from error
+    return volume
 
 
 def _open(path: Path) -> Any:
+    check_regular(path)
     return load_tifffile().TiffFile(path)
+
+
+def _checked_series(tiff: Any, path: Path) -> Any:
+    """Return the first series of an open TIFF; refuse one that the file cannot hold."""
+    series = tiff.series[0]
+    if exceeds_file(series.nbytes, path.stat().st_size):
+        raise ValueError(f"{series.nbytes} bytes, which the file cannot hold")
+    return series
 
 
 def _has_slices(series: Any) -> bool:

@@ -23,7 +23,7 @@ from ddl.data.preparation.preparation import Preparation
 from ddl.data.sources import classes, detect_format, folders, pairs
 from ddl.data.sources.picture_files import PictureFiles, complete
 from ddl.data.summary import summary_lines
-from ddl.files import hold_lock
+from ddl.files.locks import hold_lock
 from ddl.progress import Progress
 
 

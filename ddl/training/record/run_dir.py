@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ddl.files import check_folder, hold_folder, open_to_append
+from ddl.files import check_folder, open_to_append
+from ddl.files.locks import hold_folder
 from ddl.plain_text import escaped, tell
 
 LOG_NAME = "log.txt"
