@@ -60,6 +60,7 @@ def test_the_two_commands_work_on_two_ranks(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(600)  # three starts of eight ranks on two cores
 def test_the_two_commands_work_on_eight_ranks(tmp_path: Path) -> None:
     check_commands(8, tmp_path)
 
