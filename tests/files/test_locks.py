@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ddl.files import hold_folder, hold_lock, open_to_append, write_whole
+from ddl.files import open_to_append, write_whole
+from ddl.files.locks import hold_folder, hold_lock
 from ddl.files.whole import partial_path
 
 
