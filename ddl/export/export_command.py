@@ -36,7 +36,7 @@ def export_from_flags(parser: Parser, argv: list[str] | None) -> int:
     except ValueError as error:
         return parser.complain(error)
     except OSError as error:
-        return parser.complain(disk_error(export.output, error))
+        return parser.complain(disk_error(export.output, error, resumes=False))
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         tell(f"{parser.name}: interrupted; nothing was written.")

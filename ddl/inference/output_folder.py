@@ -79,8 +79,8 @@ def hold_output(folder: Path, facts: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-def disk_error(place: Path, error: OSError) -> ValueError:
-    """Return the error to raise when results cannot be written."""
+def disk_error(place: Path, error: OSError, *, resumes: bool = True) -> ValueError:
+    """Return the error to raise when results cannot be written; `resumes`: whether the next run continues them."""
     if error.errno == errno.ENAMETOOLONG:
         return ValueError(
             f"Could not write {place}: a name is too long. Rename the picture, or use an output folder with a shorter "
@@ -88,8 +88,8 @@ def disk_error(place: Path, error: OSError) -> ValueError:
         )
     if error.errno in files.FULL:
         return ValueError(
-            f"Could not write {place}: no space left. Free some space and run the same command again; it continues "
-            "where it stopped."
+            f"Could not write {place}: no space left. Free some space and run the same command again"
+            f"{'; it continues where it stopped' if resumes else ''}."
         )
     return ValueError(
         f"Could not write {place}: {error.strerror or error}. Check the disk and the permissions."
