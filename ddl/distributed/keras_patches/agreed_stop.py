@@ -18,15 +18,9 @@ _NEVER_STOP = ("keras.src.callbacks.", "ddl.")
 _MAY_STOP = ("TerminateOnNaN", "LambdaCallback")
 _PER_BATCH = ("on_batch_end", "on_train_batch_end", "on_batch_begin", "on_train_batch_begin")
 
-_installed = False
-
 
 def install() -> None:
-    """Wrap the hooks of Keras's list of callbacks, once."""
-    global _installed
-    if _installed:
-        return
-    _installed = True
+    """Wrap the hooks of Keras's list of callbacks. `guard.install` calls it once."""
     _wrap("on_train_begin", _find_out)
     _wrap("on_train_batch_end", _agree_after_batch)
     _wrap("on_epoch_end", _agree)

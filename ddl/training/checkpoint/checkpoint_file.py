@@ -100,7 +100,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 def peek_plan(path: Path) -> Mapping[str, Any] | None:
     """Return the plan in a checkpoint without verifying the file; None where there is none."""
     try:
-        with h5py.File(path, "r") as file:
+        with GuardedFile(path) as file:  # it may come from strangers, and is not verified yet
             plan = _read_facts(file)["plan"]
     except (
         OSError,
