@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import threading
 import time
 from pathlib import Path
@@ -73,6 +75,21 @@ def test_a_test_alone_comes_before_those_that_start_later(tmp_path: Path) -> Non
     assert later.wait(5)
     first.join()
     second.join()
+
+
+def test_a_child_that_a_test_leaves_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with turn(tmp_path, alone=True):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    try:
+        got = threading.Event()
+        threading.Thread(target=hold, args=(tmp_path, True, got), daemon=True).start()
+        assert got.wait(5)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def hold(folder: Path, alone: bool, got: threading.Event) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ddl.data.source import Source, Subset
+from ddl.data.source import Subset
 from ddl.data.sources import FORMATS, detect_format, open_source
 from tests.data import make
 
@@ -110,18 +112,36 @@ def test_a_subset_renumbers(tmp_path: Path) -> None:
         subset.read([2])
 
 
-def first_pixel(source: Source, index: int) -> int:
-    """Read in a child process."""
+ANOTHER_PROCESS = """
+import multiprocessing, sys
+from ddl.data.sources import open_source
+
+def first_pixel(source, index):
     return int(source.read([index])["image"][0, 0, 0, 0])
+
+if __name__ == "__main__":
+    source = open_source(sys.argv[1])
+    source.read([0])
+    with multiprocessing.get_context(sys.argv[2]).Pool(1) as pool:
+        print(pool.apply(first_pixel, (source, 3)), first_pixel(source, 4))
+"""
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_an_open_hdf5_source_goes_to_another_process(tmp_path: Path, method: str) -> None:
-    source = open_source(make.hdf5(tmp_path / "a.h5"))
-    source.read([0])
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        assert pool.apply(first_pixel, (source, 3)) == PICTURES[3, 0, 0, 0]
-    assert first_pixel(source, 4) == PICTURES[4, 0, 0, 0]
+    # From a process of its own: a fork of this one, in which TensorFlow has threads, may wait forever for a lock.
+    program = tmp_path / "program.py"
+    program.write_text(ANOTHER_PROCESS)
+    command = [sys.executable, program, make.hdf5(tmp_path / "a.h5"), method]
+    root = Path(__file__).resolve().parents[3]
+    result = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stdout.split() == [str(PICTURES[n, 0, 0, 0]) for n in (3, 4)], result.stderr
 
 
 @pytest.mark.parametrize("case", ["pairs", "folders", "npz", "hdf5"])
