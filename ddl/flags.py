@@ -27,7 +27,7 @@ _ROOT_SPEAKS_S = 5.0
 _LOOK_EVERY_S = 0.05
 _UNITS = {"_min": "MINUTES", "_s": "SECONDS", "epochs": "EPOCHS"}
 _WORDS = {
-    **dict.fromkeys(("data", "validation_data"), "PATH"),
+    **dict.fromkeys(("data", "validation_data", "test_data"), "PATH"),
     **dict.fromkeys(("resume", "checkpoint"), "WHICH"),
 }
 _WORDS_OF_LISTS = dict.fromkeys(("ranks", "gbit"), "NUMBER")

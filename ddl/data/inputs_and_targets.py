@@ -162,6 +162,9 @@ class LabelSamples(Scaled):
         self._check(batch["label"], indices)
         return {"image": batch["image"], "label": batch["label"].astype(np.int64)}
 
+    def read_column(self, name: str) -> np.ndarray | None:
+        return self.source.read_column(name) if name == "label" else None
+
     def _check(self, labels: np.ndarray, indices: Sequence[int] | np.ndarray) -> None:
         counted = labels if self._ignored is None else np.where(labels == self._ignored, 0, labels)
         _refuse_beyond(counted, indices, self.classes, "label", self.source)

@@ -14,7 +14,10 @@ from ddl.data import sharding
 from ddl.ranges import Range, check_choice, check_ranges
 
 ORDERS = ("global", "contiguous")
-_RANGES = {**dict.fromkeys(("count", "per_rank_batch_size", "size"), Range(1)), "seed": Range(0)}
+_RANGES = {
+    **dict.fromkeys(("count", "per_rank_batch_size", "size"), Range(1)),
+    **dict.fromkeys(("seed", "batch_size", "cut_steps"), Range(0)),
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -35,8 +38,11 @@ class SampleOrder:
     Attributes:
         kind: "global": each step of an epoch's permutation is divided among the ranks, so that the result does not
             depend on the number of ranks. "contiguous": each rank permutes and reads only its own block.
-        per_rank_batch_size: samples per rank and step; the last step may have fewer.
+        per_rank_batch_size: samples per rank and step, at most; the last step may have fewer.
         size: number of ranks.
+        batch_size: samples per step over all ranks; 0 for `per_rank_batch_size` on each rank. Ranks may then have
+            shares that differ by one.
+        cut_steps: steps after which an epoch ends, of those that its permutation has; 0 for all of them.
     """
 
     kind: str
@@ -44,27 +50,61 @@ class SampleOrder:
     per_rank_batch_size: int
     size: int
     seed: int
+    batch_size: int = 0
+    cut_steps: int = 0
 
     def __post_init__(self) -> None:
         check_choice("order", self.kind, ORDERS)
         check_ranges(vars(self), _RANGES, "a sample order")
+        if self.batch_size and self.per_rank_batch_size != -(-self.batch_size // self.size):
+            raise ValueError(
+                f"Received: per_rank_batch_size={self.per_rank_batch_size} of batch_size={self.batch_size} on "
+                f"{self.size} ranks. Expected: {-(-self.batch_size // self.size)}."
+            )
+        if self.kind == "contiguous" and self.is_uneven:
+            raise ValueError(
+                f"Received: global_batch_size={self.batch_size} with order=contiguous on {self.size} ranks. Expected: "
+                "a multiple of the ranks, because each of them reads its own block; or order=global."
+            )
+        if self.cut_steps > self._whole_steps:
+            raise ValueError(
+                f"Received: steps_per_epoch={self.cut_steps}, but an epoch of {self.count} samples has "
+                f"{self._whole_steps} steps of {self.global_batch_size}. Expected: at most {self._whole_steps}, or 0 "
+                "for all of them."
+            )
 
     @property
     def global_batch_size(self) -> int:
         """Samples per step, over all ranks."""
-        return self.per_rank_batch_size * self.size
+        return self.batch_size or self.per_rank_batch_size * self.size
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every sample is seen once; the same on every rank."""
-        if self.kind == "global":
-            return math.ceil(self.count / self.global_batch_size)
-        return sharding.evaluation_steps(self.count, self.per_rank_batch_size, self.size)
+        """Steps per epoch, the same on every rank: those in which every sample is seen once, unless it is cut."""
+        return self.cut_steps or self._whole_steps
+
+    @property
+    def samples_per_epoch(self) -> int:
+        """Samples that an epoch sees, over all ranks."""
+        return min(self.count, self.steps_per_epoch * self.global_batch_size)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether ranks have different numbers of samples in every step."""
+        return self.global_batch_size % self.size != 0
 
     @property
     def ends_unevenly(self) -> bool:
-        """Whether ranks have different numbers of samples in an epoch's last step. In other steps they never do."""
-        return self.count % self.size != 0
+        """Whether ranks have different numbers of samples in an epoch's last step."""
+        is_whole = self.steps_per_epoch == self._whole_steps
+        return self.is_uneven or (is_whole and self.count % self.size != 0)
+
+    @property
+    def _whole_steps(self) -> int:
+        """Steps in which every sample is seen once."""
+        if self.kind == "global":
+            return math.ceil(self.count / self.global_batch_size)
+        return sharding.evaluation_steps(self.count, self.per_rank_batch_size, self.size)
 
     def epoch(self, epoch: int, rank: int, first_step: int = 0) -> Iterator[np.ndarray]:
         """Yield the rank's indices for each step of an epoch, from `first_step` on. Some may be empty."""
@@ -102,7 +142,7 @@ class SampleOrder:
         Raises:
             ValueError: some samples of the epoch would be read twice or never.
         """
-        then = SampleOrder(**{name: state[name] for name in self.__dataclass_fields__})
+        then = order_from_state(state)
         position = Position(state["epoch"], state["step"])
         fixed = ["kind", "count", "seed"]
         if position.step:
@@ -115,3 +155,9 @@ class SampleOrder:
                     f"{position.step} of epoch {position.epoch}. Expected: the same."
                 )
         return position
+
+
+def order_from_state(state: Mapping[str, Any]) -> SampleOrder:
+    """Return the order of a checkpoint's state, which earlier versions wrote without the last two fields."""
+    names = SampleOrder.__dataclass_fields__
+    return SampleOrder(**{name: state[name] for name in names if name in state})

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ddl.data.normalization import Normalization
 from ddl.data.pictures.conversion import CHANNELS, Conversion, unit_range
 from ddl.data.value_range import check_range, scale_values
 from ddl.files import parse_json
@@ -44,6 +46,9 @@ class Preprocessing:
         least_side: minimum length of every side of the input.
         class_names: a name per class, if known from the data.
         folded: whether the model scales pixels itself: it takes unsigned integers of `bits` bits instead of 0..1.
+        mean: mean of each channel over the training samples, which is subtracted from pixels of 0..1; None for a model
+            that takes these as they are. A folded model subtracts it itself.
+        deviation: deviation of each channel, by which they are then divided; None with `mean`.
     """
 
     target: str
@@ -57,6 +62,8 @@ class Preprocessing:
     least_side: int = 1
     class_names: tuple[str, ...] = ()
     folded: bool = False
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid values."""
@@ -69,6 +76,14 @@ class Preprocessing:
                 f"Received: {len(self.class_names)} class_names for {self.classes} classes. "
                 "Expected: one per class, or none."
             )
+        self._check_normalization()
+
+    @property
+    def normalization(self) -> Normalization | None:
+        """What pixels of 0..1 go through before they enter the network; None for nothing."""
+        if self.mean is None or self.deviation is None:
+            return None
+        return Normalization(self.mean, self.deviation)
 
     def conversion(self, *, resizes: bool = True) -> Conversion | None:
         """Return the conversion of picture files; None if no picture can have the model's channels.
@@ -95,15 +110,28 @@ class Preprocessing:
         return self.class_names[label] if self.class_names else str(label)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values; without a range as earlier versions wrote it."""
+        """Return it as JSON values; without a range or a mean as earlier versions wrote it."""
         values = dataclasses.asdict(self)
-        if self.range is None:
-            del values["range"]
+        for name in ("range", "mean", "deviation"):
+            if values[name] is None:
+                del values[name]
         return {"format": _FORMAT, **values}
 
     def to_json(self) -> str:
         """Return it as a JSON object."""
         return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    def _check_normalization(self) -> None:
+        """Refuse means and deviations that cannot be those of the model's channels."""
+        if self.mean is None and self.deviation is None:
+            return
+        mean, deviation = self.mean or (), self.deviation or ()
+        fits = len(mean) == len(deviation) == self.channels
+        if not (fits and all(map(math.isfinite, mean + deviation)) and min(deviation) > 0):
+            raise ValueError(
+                f"Received: mean={self.mean} and deviation={self.deviation} for {self.channels} channels. Expected: "
+                "one finite number of each per channel, deviations above 0; or none."
+            )
 
 
 def preprocessing_from_json(text: str, origin: object = "preprocessing") -> Preprocessing:

@@ -23,7 +23,8 @@ from ddl.export.reference_pictures import Sample, Samples
 from ddl.export.scratch import scratch_folder
 from ddl.files import is_full
 from ddl.inference.backends.keras_backend import KerasPredictor, set_threads
-from ddl.inference.backends.predictor import open_predictor
+from ddl.inference.backends.normalized import normalizing
+from ddl.inference.backends.predictor import Predictor, open_predictor
 from ddl.inference.trained_model import TrainedModel, model_files, preprocessing_path
 from ddl.progress import Progress
 from ddl.training.checkpoint.transfer import load_model
@@ -55,11 +56,13 @@ def export_model(
         exported = folded(keras_model, how) if how.folded else keras_model
         with silenced() as stream:
             form = importlib.import_module(FORMATS[str(export.format)].module)
-            inputs = Calibration(calibration, input_dtype(how), stream)
+            leaves = None if how.folded else how.normalization
+            inputs = Calibration(calibration, input_dtype(how), stream, leaves)
             form.write(exported, file, export.precision, inputs)
         preprocessing_path(file).write_text(how.to_json(), encoding="utf-8")
         samples = _rounded_samples(checks, how)
-        parity = _check_parity(export, KerasPredictor(keras_model), file, samples, how)
+        original = normalizing(KerasPredictor(keras_model), model.preprocessing)
+        parity = _check_parity(export, original, file, samples, how)
         size = sum(path.stat().st_size for path in model_files(file))
         move_into_place(file, export.output)
     return Exported(parity, model.file.stat().st_size, size)
@@ -80,14 +83,14 @@ def _naming_full_disk(folder: Path) -> Iterator[None]:
 
 def _check_parity(
     export: Export,
-    original: KerasPredictor,
+    original: Predictor,
     file: Path,
     samples: Iterator[Sample],
     how: Preprocessing,
 ) -> Parity:
     """Compare the export with Keras, and refuse it if the deviation exceeds the tolerance."""
     with silenced():
-        exported = open_predictor(file, threads=export.threads)
+        exported = normalizing(open_predictor(file, threads=export.threads), how)
     with contextlib.closing(exported):
         parity = compare(samples, original, exported, how.target)
     if not parity.deviation(export.precision) <= export.allowed:

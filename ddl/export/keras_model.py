@@ -35,10 +35,12 @@ def in_float32(model: keras.Model) -> keras.Model:
 
 
 def folded(model: keras.Model, how: Preprocessing) -> keras.Model:
-    """Return a model that takes stored pixels (uint8 or uint16) and scales them to 0..1 itself."""
+    """Return a model that takes stored pixels (uint8 or uint16), and scales and normalizes them itself."""
     dtype = input_dtype(how)
     image = keras.Input(model.input_shape[1:], dtype=dtype.name, name="image")
     scaled = keras.ops.cast(image, "float32") / float(np.iinfo(dtype).max)
+    if how.normalization is not None:
+        scaled = (scaled - np.float32(how.mean)) / np.float32(how.deviation)
     return keras.Model(image, model(scaled), name=model.name)
 
 

@@ -23,14 +23,15 @@ from ddl.training.run import Run
 def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
     """Return the plan's model with initial weights, the same on all ranks.
 
-    Its input sides stay open if training and validation pictures differ in size, as with crops.
+    Its input sides stay open if training, validation and test pictures differ in size, as with crops.
     """
     if plan.mixed_precision != "none":
         keras.config.set_dtype_policy(f"mixed_{plan.mixed_precision}")
     keras.utils.set_random_seed(plan.seed)
     shape: Sequence[int | None] = data.input_shape
-    validation_shape = next(iter(data.validation.fields.values())).shape
-    if "crop_size" in plan.augment or validation_shape != shape:
+    held_out = [samples for samples in (data.validation, data.test) if samples is not None]
+    shapes = {next(iter(samples.fields.values())).shape for samples in held_out}
+    if "crop_size" in plan.augment or shapes != {shape}:
         shape = (*[None] * (len(shape) - 1), shape[-1])
     model = build_model(plan.model, shape, data.classes, **plan.model_option)
     if isinstance(model, keras.Sequential):  # has no input or output names

@@ -167,13 +167,14 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     from ddl.training.steps.supervised import BadData
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
-    batch_size = evaluation.per_rank_batch_size
+    batch_size, how = evaluation.per_rank_batch_size, stored_preprocessing(subject.trained)
     batches = pipeline.evaluation_batches(
         samples,
         per_rank_batch_size=batch_size,
         rank=dist.rank(),
         size=dist.size(),
         threads=threads_per_rank(dist.local_size()),
+        normalization=None if how is None else how.normalization,
     )
     try:
         with batches:

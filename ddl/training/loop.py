@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-import ddl.distributed as dist
 from ddl.distributed.on_ranks import on_all
 from ddl.training.build import follow_plateau
 from ddl.training.callbacks import Callbacks, UserCallbacks, check_callbacks
@@ -22,9 +20,8 @@ from ddl.training.run import Epoch, Run
 from ddl.training.run_setup import Setup, set_up
 from ddl.training.steps.step import Steps
 from ddl.training.steps.supervised import SupervisedSteps
+from ddl.training.steps.testing import Testing
 from ddl.training.stop_request import StopRequest
-
-logger = logging.getLogger("ddl")
 
 
 def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = ()) -> list[Epoch]:
@@ -58,16 +55,16 @@ def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
         hooks = UserCallbacks(callbacks, run)
         consensus = Consensus(run, setup.stop, every_step=hooks.every_step)
         steps = SupervisedSteps(setup.model, run, setup.data, profile)
-        rate = setup.learning_rate
+        rate, testing = setup.learning_rate, Testing(setup, recorder)
+        testing.before()
         if not run.is_over:  # a complete run may lack only its final model
             stop = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
             if stop:
                 raise saver.interrupted(stop)
         steps.finish()
+        testing.after()
         hooks.end()
         recorder.finish(steps.model)
-        if dist.is_root():
-            logger.info("The model is %s.", run.plan.run_dir / "model.keras")
     return run.history
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ddl.data.order import Position, SampleOrder
 from ddl.data.preprocessing import Preprocessing
 from ddl.training.optimization.monitor import should_stop
@@ -47,7 +49,9 @@ class Run:
 
     plan: Plan
     order: SampleOrder
-    reference_batch_size: int  # per rank at the run's first start; `learning_rate` refers to it
+    reference_batch_size: (
+        int  # that `learning_rate` is for: one rank's at the first start, or a given global one
+    )
     data_fingerprint: str
     preprocessing: Preprocessing  # stored in checkpoints, to use their models later
     position: Position = field(default_factory=Position)  # the next step to take
@@ -56,11 +60,15 @@ class Run:
     main_output: str = ""  # its name, for a model with several outputs
     batch_has_changed: bool = False  # the resumed checkpoint has another global batch size
     ends_early: bool = False  # a callback has ended the run
+    class_weights: np.ndarray | None = None  # in the training loss
+    test_before: dict[str, float] = field(
+        default_factory=dict
+    )  # results on test data before training
     _epoch_start: float | None = None
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps per epoch, which use every sample once."""
+        """Steps per epoch, which use every sample once unless the plan cuts them."""
         return self.order.steps_per_epoch
 
     @property
@@ -96,7 +104,8 @@ class Run:
         self.position = Position(self.position.epoch, self.position.step + steps)
 
     def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> None:
-        """Add the finished epoch to the history."""
+        """Add the finished epoch to the history; the first one has the results before training, too."""
+        logs = dict(logs) if self.history else {**logs, **self.test_before}
         self.history.append(
             {
                 "epoch": self.position.epoch + 1,
@@ -128,6 +137,7 @@ class Run:
     def facts(self) -> dict[str, Any]:
         """Return the facts that a checkpoint stores, as JSON values."""
         return {
+            **({"test_before": self.test_before} if self.test_before else {}),
             "plan": self.plan.to_dict(),
             "order": self.order.state(self.position),
             "position": {"epoch": self.position.epoch, "step": self.position.step},

@@ -12,14 +12,16 @@ from typing import Any
 import keras
 
 import ddl.distributed as dist
-from ddl.data.order import Position, SampleOrder
+from ddl.data.order import Position
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.training.build import compile_model, plan_model
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, Snapshot
 from ddl.training.checkpoint.resume import check_data, find_start, resumed_run
 from ddl.training.checkpoint.saver import Saver
 from ddl.training.checkpoint.transfer import copy_weights, freeze_layers
+from ddl.training.data.plan_order import plan_order, reference_batch_size
 from ddl.training.data.plan_preprocessing import plan_preprocessing
+from ddl.training.data.shared_statistics import find_class_weights, find_normalization
 from ddl.training.data.training_data import TrainingData, open_data
 from ddl.training.plan.plan import Plan
 from ddl.training.precision import settle_precision
@@ -110,10 +112,8 @@ def _check_stop(stop: StopRequest) -> None:
 
 def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | None, Run]:
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
-    order = SampleOrder(
-        plan.order, len(data.training), plan.per_rank_batch_size, dist.size(), plan.seed
-    )
-    preprocessing = plan_preprocessing(plan, data.input_shape, data.classes, data.training)
+    order = plan_order(plan, len(data.training), dist.size())
+    data.check_test(plan)
     fingerprint = dist.broadcast(data.fingerprint)
     snapshots: list[Snapshot] = []
 
@@ -130,9 +130,15 @@ def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | 
 
     facts = on_root(read_start)
     plan = settle_precision(plan, facts["plan"]["mixed_precision"] if facts else None)
+    normalization = find_normalization(plan, data.training, facts)
+    preprocessing = plan_preprocessing(
+        plan, data.input_shape, data.classes, data.training, normalization
+    )
     if facts is None:
-        return None, Run(plan, order, plan.per_rank_batch_size, fingerprint, preprocessing)
-    run = resumed_run(plan, order, preprocessing, facts)
+        run = Run(plan, order, reference_batch_size(plan), fingerprint, preprocessing)
+    else:
+        run = resumed_run(plan, order, preprocessing, facts)
+    run.class_weights = find_class_weights(plan, data.training, data.classes)
     return (snapshots[0] if snapshots else None), run
 
 

@@ -45,7 +45,7 @@ Opener = Callable[[Plan], TrainingData]
 logger = logging.getLogger("ddl")
 
 OPEN_DATA_FIELDS = (
-    *("data", "data_option", "validation_data", "validation_part", "fold"),
+    *("data", "data_option", "validation_data", "validation_part", "fold", "test_data"),
     *("image_size", "classes", "cache"),
 )
 """Plan fields that only `open_data` reads. A script with its own opener has no flags for them."""

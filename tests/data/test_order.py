@@ -143,3 +143,72 @@ def test_impossible_orders_are_refused(
         SampleOrder(*fields)
     with pytest.raises(ValueError, match="a step from 0 to 5"):
         next(SampleOrder("global", 5, 1, 1, 0).after(Position(0, 6), 0))
+
+
+WHOLE_BATCHES = st.integers(1, 20).flatmap(
+    lambda size: st.builds(
+        lambda count, batch, cut, seed: SampleOrder(
+            "global",
+            count,
+            -(-batch // size),
+            size,
+            seed,
+            batch_size=batch,
+            cut_steps=min(cut, -(-count // batch)),
+        ),
+        count=st.integers(1, 300),
+        batch=st.integers(size, 60),
+        cut=st.integers(0, 9),
+        seed=st.integers(0, 9),
+    )
+)
+
+
+@given(order=WHOLE_BATCHES, epoch=st.integers(0, 3))
+def test_a_global_batch_is_the_same_samples_on_any_number_of_ranks(
+    order: SampleOrder, epoch: int
+) -> None:
+    whole = epoch_order(order.count, epoch, order.seed)
+    by_rank = steps(order, epoch)
+    batch = order.batch_size
+    for step, parts in enumerate(zip(*by_rank, strict=True)):
+        assert np.array_equal(np.concatenate(parts), whole[step * batch : (step + 1) * batch])
+        lengths = [len(part) for part in parts]
+        assert max(lengths) - min(lengths) <= 1
+        assert max(lengths) <= order.per_rank_batch_size
+        if not order.is_uneven and step < order.steps_per_epoch - order.ends_unevenly:
+            assert len(set(lengths)) == 1
+    seen = sum(len(part) for of_rank in by_rank for part in of_rank)
+    assert seen == order.samples_per_epoch
+
+
+@pytest.mark.parametrize("kind", ORDERS)
+def test_a_cut_epoch_has_the_first_steps_of_the_whole_one(kind: str) -> None:
+    whole, cut = SampleOrder(kind, 43, 4, 2, 7), SampleOrder(kind, 43, 4, 2, 7, cut_steps=3)
+    assert (whole.steps_per_epoch, cut.steps_per_epoch) == (6, 3)
+    assert (whole.samples_per_epoch, cut.samples_per_epoch) == (43, 24)
+    assert (whole.ends_unevenly, cut.ends_unevenly) == (True, False)
+    for of_whole, of_cut in zip(steps(whole, 2), steps(cut, 2), strict=True):
+        assert all(map(np.array_equal, of_whole[:3], of_cut))
+    following = itertools.islice(cut.after(Position(0, 2), 1), 3)
+    assert [at for at, _ in following] == [Position(0, 2), Position(1, 0), Position(1, 1)]
+
+
+def test_an_order_of_an_earlier_version_is_whole() -> None:
+    order = SampleOrder("global", 43, 4, 2, 7)
+    state = order.state(Position(1, 2))
+    del state["batch_size"], state["cut_steps"]
+    assert order.resume(state) == Position(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"cut_steps": 7}, "steps_per_epoch=7, but an epoch of 43 samples has 6 steps of 8"),
+        ({"batch_size": 7}, "global_batch_size=7 with order=contiguous on 2 ranks"),
+        ({"batch_size": 12}, "per_rank_batch_size=4 of batch_size=12 on 2 ranks. Expected: 6."),
+    ],
+)
+def test_an_epoch_that_cannot_be_is_refused(fields: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SampleOrder("contiguous", 43, 4, 2, 7, **fields)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ddl.data.batches.augmentation import Augmentation
 from ddl.data.inputs_and_targets import scaled
+from ddl.data.normalization import Normalization
 from ddl.data.source import Field, Source
 
 
@@ -17,7 +18,11 @@ class BatchReader:
     """
 
     def __init__(
-        self, samples: Source, augmentation: Augmentation | None = None, seed: int = 0
+        self,
+        samples: Source,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        normalization: Normalization | None = None,
     ) -> None:
         """Refuse samples that are not pictures or cannot be augmented, before anything is read.
 
@@ -25,8 +30,10 @@ class BatchReader:
             samples: the first field is the model's input; the second (if any) its target. Inputs are scaled to 0..1.
             augmentation: changes drawn from (seed, epoch, index in `samples`); None for none.
             seed: seed of the augmentation.
+            normalization: what inputs go through after the augmentation; None for nothing.
         """
         self._samples, self._augmentation, self._seed = scaled(samples), augmentation, seed
+        self._normalization = normalization
         self.fields = tuple(self._samples.fields.values())
         if augmentation is None:
             return
@@ -42,6 +49,12 @@ class BatchReader:
 
     def __call__(self, epoch: int, indices: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return input and target of these samples in this epoch, each of shape (len(indices), ...)."""
+        inputs, *targets = self._augmented(epoch, indices)
+        if self._normalization is not None:
+            inputs = self._normalization.apply(inputs)
+        return inputs, *targets
+
+    def _augmented(self, epoch: int, indices: np.ndarray) -> tuple[np.ndarray, ...]:
         inputs, *targets = self._samples.read(indices).values()
         if self._augmentation is None:
             return inputs, *targets

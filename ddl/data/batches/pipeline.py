@@ -25,6 +25,7 @@ from ddl.data import sharding
 from ddl.data.batches.augmentation import Augmentation
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.batches.read_ahead import ReadAhead
+from ddl.data.normalization import Normalization
 from ddl.data.order import Position, SampleOrder
 from ddl.data.source import Source
 
@@ -211,6 +212,7 @@ def training_batches(
     start: Position = _START,
     augmentation: Augmentation | None = None,
     threads: int = 1,
+    normalization: Normalization | None = None,
 ) -> Batches:
     """Return this rank's batches from a position on, without end. Pass the order's `steps_per_epoch` to `fit`.
 
@@ -223,6 +225,7 @@ def training_batches(
         start: the first step, possibly in the middle of an epoch.
         augmentation: of inputs and masks, drawn from (seed, epoch, index in `samples`).
         threads: number of threads that read and augment.
+        normalization: of inputs, after the augmentation.
     """
     if order.count != len(samples):
         raise ValueError(
@@ -233,7 +236,7 @@ def training_batches(
         for position, indices in order.after(start, rank):
             yield position.epoch, indices
 
-    reader = BatchReader(samples, augmentation, order.seed)
+    reader = BatchReader(samples, augmentation, order.seed, normalization)
     sample_bytes = sum(field.nbytes for field in reader.fields)
     steps_per_read = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
     steps_per_read = min(max(1, steps_per_read), _MOST_STEPS, order.steps_per_epoch)
@@ -241,7 +244,13 @@ def training_batches(
 
 
 def evaluation_batches(
-    samples: Source, *, per_rank_batch_size: int, rank: int, size: int, threads: int = 1
+    samples: Source,
+    *,
+    per_rank_batch_size: int,
+    rank: int,
+    size: int,
+    threads: int = 1,
+    normalization: Normalization | None = None,
 ) -> Batches:
     """Return this rank's block of the samples once, in order, in the same number of steps on every rank.
 
@@ -255,4 +264,5 @@ def evaluation_batches(
             first = min(start + step * per_rank_batch_size, end)
             yield 0, np.arange(first, min(first + per_rank_batch_size, end))
 
-    return Batches(BatchReader(samples), steps, threads, count)
+    reader = BatchReader(samples, normalization=normalization)
+    return Batches(reader, steps, threads, count)

@@ -9,6 +9,7 @@ from typing import TextIO
 
 import numpy as np
 
+from ddl.data.normalization import Normalization
 from ddl.data.pictures.conversion import to_levels
 from ddl.export.reference_pictures import Samples
 from ddl.progress import Progress
@@ -18,12 +19,14 @@ from ddl.progress import Progress
 class Calibration:
     """Calibration inputs in the exported model's input format.
 
-    `samples` is None for a precision that needs no calibration. Progress goes to `stream`.
+    `samples` is None for a precision that needs no calibration. Progress goes to `stream`. The inputs of a model that
+    leaves it to others go through `normalization`.
     """
 
     samples: Samples | None
     dtype: np.dtype
     stream: TextIO | None = None
+    normalization: Normalization | None = None
 
     def __len__(self) -> int:
         return 0 if self.samples is None else len(self.samples)
@@ -36,5 +39,8 @@ class Calibration:
             Progress("calibration pictures", len(self), self.stream)
         ) as progress:
             for number, sample in enumerate(self.samples):
-                yield to_levels(sample.picture[None], self.dtype)
+                picture = sample.picture[None]
+                if self.normalization is not None:
+                    picture = self.normalization.apply(picture)
+                yield to_levels(picture, self.dtype)
                 progress.show(number + 1)

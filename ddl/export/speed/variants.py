@@ -16,6 +16,7 @@ from ddl.export.parity import Parity, compare
 from ddl.export.reference_pictures import Samples
 from ddl.export.speed.inference_benchmark import InferenceBenchmark
 from ddl.inference.backends.keras_backend import KerasPredictor
+from ddl.inference.backends.normalized import normalizing
 from ddl.inference.backends.predictor import MODES, open_predictor
 from ddl.inference.trained_model import TrainedModel
 from ddl.training.checkpoint.transfer import load_model
@@ -45,8 +46,9 @@ def open_variants(
 ) -> dict[str, Variant]:
     """Export a model to an empty folder, open every variant, and compare it with Keras on the samples `checks`."""
     keras_model = exportable(load_model(model.file))
-    traced = KerasPredictor(keras_model)
-    target, size = model.preprocessing.target, model.file.stat().st_size
+    how = model.preprocessing
+    traced = normalizing(KerasPredictor(keras_model), how)
+    target, size = how.target, model.file.stat().st_size
     same = compare(checks, traced, traced, target)
 
     def predict(batch: np.ndarray) -> Any:
@@ -63,8 +65,14 @@ def open_variants(
         sizes[precision] = export_model(export, model, checks, calibration).bytes_after
     for name, (stored, computed) in _OPENVINO.items():
         predictors = {
-            mode: open_predictor(
-                folder / f"{stored}.xml", threads=benchmark.threads, mode=mode, precision=computed
+            mode: normalizing(
+                open_predictor(
+                    folder / f"{stored}.xml",
+                    threads=benchmark.threads,
+                    mode=mode,
+                    precision=computed,
+                ),
+                how,
             )
             for mode in MODES
         }

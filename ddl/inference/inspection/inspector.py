@@ -16,6 +16,7 @@ from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.distributed.state.reduced_metrics import reduced_values
 from ddl.files import write_whole
+from ddl.inference.backends.normalized import normalizing
 from ddl.inference.backends.predictor import open_predictor
 from ddl.inference.inspection.inspection import Inspection, confusion_text, per_picture_text
 from ddl.inference.prediction.decision import every_class
@@ -59,9 +60,10 @@ class _Inspector:
         plan = subject.plan
         self._inspection, self._subject, self._how = inspection, subject, model.preprocessing
         with loading_tensorflow():
-            self._predictor = open_predictor(
+            predictor = open_predictor(
                 model.file, backend=inspection.backend, precision=inspection.inference_precision
             )
+        self._predictor = normalizing(predictor, self._how)
         classes = self._predictor.classes
         self._samples: Source = as_samples(subject.source, plan, classes)
         names = list(inspection.metrics_for(plan))

@@ -19,6 +19,7 @@ from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.distributed.on_ranks import on_all, on_root
 from ddl.files import write_whole
 from ddl.inference import output_folder
+from ddl.inference.backends.normalized import normalizing
 from ddl.inference.backends.predictor import Predictor, open_predictor
 from ddl.inference.output_folder import disk_error, hold_output
 from ddl.inference.prediction import label_table
@@ -87,6 +88,7 @@ def _open_predictor(prediction: Prediction, model: TrainedModel) -> Predictor:
             mode=prediction.mode,
             precision=prediction.inference_precision,
         )
+    predictor = normalizing(predictor, model.preprocessing)
     if prediction.tta == "flips":
         return Flipped(predictor, finds_masks=model.preprocessing.target == "mask")
     return predictor

@@ -14,6 +14,7 @@ import numpy as np
 
 from ddl.data.pictures.picture_file import read_picture
 from ddl.data.preprocessing import Preprocessing
+from ddl.inference.backends.normalized import normalizing
 from ddl.inference.backends.predictor import Predictor
 from ddl.inference.prediction.decision import decide
 from ddl.inference.prediction.row_writers import PngWriter, class_palette
@@ -25,7 +26,7 @@ class Model:
     """A model that is ready to predict pictures, with its preprocessing."""
 
     def __init__(self, predictor: Predictor, preprocessing: Preprocessing) -> None:
-        self._predictor, self._how = predictor, preprocessing
+        self._predictor, self._how = normalizing(predictor, preprocessing), preprocessing
         self._segmenter = Segmenter(predictor.input_shape, preprocessing, Cut())
 
     @property

@@ -23,7 +23,7 @@ def checked_facts(facts: Any) -> dict[str, Any]:
     """
     if not isinstance(facts, dict):
         raise ValueError(f"facts of type {type(facts).__name__}")
-    for name, fits in _FACTS.items():
+    for name, fits in (_FACTS | _OPTIONAL).items():
         if name in facts and not fits(facts[name]):
             raise ValueError(f"{name}={str(facts[name])[:60]!r} in its facts")
     return facts
@@ -68,6 +68,7 @@ def _is_order(value: Any) -> bool:
         _is_position(value)
         and isinstance(value.get("kind"), str)
         and all(_is_count(value.get(name)) for name in counts)
+        and all(_is_count(value.get(name, 0)) for name in ("batch_size", "cut_steps"))
     )
 
 
@@ -78,6 +79,12 @@ def _is_history(value: Any) -> bool:
         and all(map(_is_text, epoch))
         and all(map(_is_result, epoch.values()))
         for epoch in value
+    )
+
+
+def _is_results(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_text(name) and isinstance(number, int | float) for name, number in value.items()
     )
 
 
@@ -106,3 +113,4 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "seconds_before": _is_duration,
     "history": _is_history,
 }
+_OPTIONAL: dict[str, Callable[[Any], bool]] = {"test_before": _is_results}

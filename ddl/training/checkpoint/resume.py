@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ddl.data.order import SampleOrder
+from ddl.data.order import SampleOrder, order_from_state
 from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.job.launcher import placement
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
@@ -23,7 +23,14 @@ logger = logging.getLogger("ddl")
 FREE = frozenset(
     {
         *("run_dir", "data", "validation_data", "cache", "data_threads", "init_weights"),
-        *("epochs", "schedule_epochs", "per_rank_batch_size", "time_limit_min", "log_every_s"),
+        *(
+            "epochs",
+            "schedule_epochs",
+            "per_rank_batch_size",
+            "global_batch_size",
+            "time_limit_min",
+        ),
+        *("log_every_s", "test_data", "evaluate"),
         *("monitor", "monitor_mode", "early_stopping_patience", "early_stopping_min_delta"),
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
@@ -55,14 +62,15 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
     Raises:
         ValueError: names every field that differs, both values, and the remedy.
     """
-    then, now = facts.get("plan", {}), plan.to_dict()
+    # An earlier version did not know every field: its runs had what is the default today.
+    then, now = Plan(run_dir=plan.run_dir).to_dict() | facts.get("plan", {}), plan.to_dict()
     free = FREE - {"monitor", "monitor_mode"} if plan.schedule == "plateau" else FREE
     if plan.mixed_precision == AUTO_PRECISION:  # keeps the checkpoint's
         free = free | {"mixed_precision"}
     different = [
-        f"{name}={now[name]!r} (checkpoint: {then.get(name)!r})"
+        f"{name}={now[name]!r} (checkpoint: {then[name]!r})"
         for name in now
-        if name not in free and now[name] != then.get(name)
+        if name not in free and now[name] != then[name]
     ]
     if different:
         raise ValueError(
@@ -101,7 +109,7 @@ def resumed_run(
         raise ValueError(
             f"{error} Or resume from the end of an epoch: --resume {epoch}, if that checkpoint exists."
         ) from error
-    before = SampleOrder(**{name: facts["order"][name] for name in order.__dataclass_fields__})
+    before = order_from_state(facts["order"])
     run = Run(
         plan,
         order,
@@ -111,16 +119,19 @@ def resumed_run(
         position,
         history=[dict(epoch) for epoch in facts["history"]],
         seconds_before=facts["seconds_before"],
+        test_before=dict(facts.get("test_before", {})),
         batch_has_changed=before.global_batch_size != order.global_batch_size,
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
         remedy = f"--per-rank-batch-size {per_rank} on {order.size} rank(s)"
+        if rest or order.batch_size:
+            remedy = f"--global-batch-size {before.global_batch_size}"
         logger.warning(
             "The checkpoint was trained with %d samples per step, but this run takes %d. From here on the results "
             "differ from those of an uninterrupted run.%s",
             before.global_batch_size,
             order.global_batch_size,
-            "" if rest else f" To keep the batch size, use {remedy}.",
+            f" To keep the batch size, use {remedy}.",
         )
     return run

@@ -15,6 +15,7 @@ from ddl.training.plan.plan import Plan
 from ddl.training.plan.stored_plan import plan_from_stored
 
 MORE_EPOCHS = 10
+_ONE_OF = ("per_rank_batch_size", "global_batch_size")
 _NOT_TAKEN = ("run_dir", "resume", "profile")  # what this start does, not what the run is
 
 
@@ -31,6 +32,8 @@ def resumed_values(run_dir: Path, resume: str, given: Mapping[str, Any]) -> dict
         return {}
     names = [field.name for field in dataclasses.fields(Plan) if field.name not in _NOT_TAKEN]
     values = {name: getattr(stored, name) for name in names}
+    if any(name in given for name in _ONE_OF):
+        values = {name: value for name, value in values.items() if name not in _ONE_OF}
     for name in names:
         is_other = name != "data" and given.get(name, values.get(name)) != values.get(name)
         if is_other and f"{name}_option" not in given:

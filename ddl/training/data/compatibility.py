@@ -11,10 +11,18 @@ from ddl.training.plan.plan import Plan
 _TOP_K = {"top_1": 1, "top_5": 5}
 
 
-def check_shapes(training: Source, validation: Source, plan: Plan) -> None:
-    """Refuse samples whose shapes the plan's model does not accept."""
+def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "validation") -> None:
+    """Refuse samples whose shapes the plan's model does not accept.
+
+    Args:
+        training: training samples.
+        held_out: validation or test samples.
+        plan: gives the model.
+        part: "validation" or "test", what `held_out` is.
+    """
     shape, target = (field.shape for field in training.fields.values())
-    other, other_target = (field.shape for field in validation.fields.values())
+    other, other_target = (field.shape for field in held_out.fields.values())
+    origin = (plan.validation_data if part == "validation" else plan.test_data) or plan.data
     if plan.image_size is not None and tuple(shape[: len(plan.image_size)]) != plan.image_size:
         raise ValueError(
             f"Received: image_size={_by(plan.image_size)}, but {plan.data} holds samples of {_by(shape)}. Expected: no "
@@ -22,7 +30,7 @@ def check_shapes(training: Source, validation: Source, plan: Plan) -> None:
         )
     if other[-1] != shape[-1] or len(other) != len(shape):
         raise ValueError(
-            f"Received: training samples of {_by(shape)}, validation samples of {_by(other)}. Expected: equally many "
+            f"Received: training samples of {_by(shape)}, {part} samples of {_by(other)}. Expected: equally many "
             "sides and channels; for picture files, set data_option channels=rgb or grey."
         )
     if plan.target == "label":
@@ -33,10 +41,10 @@ def check_shapes(training: Source, validation: Source, plan: Plan) -> None:
             )
     else:
         _check_masks(shape, target, plan.data)
-        _check_masks(other, other_target, plan.validation_data or plan.data)
+        _check_masks(other, other_target, origin)
         check_sides(shape, plan.data, plan)
-        check_sides(other, plan.validation_data or plan.data, plan)
-    _check_crop(shape, other, plan)
+        check_sides(other, origin, plan)
+    _check_crop(shape, other, plan, part)
 
 
 def check_agreement(
@@ -107,7 +115,7 @@ def check_sides(shape: tuple[int, ...], origin: str, plan: Plan, what: str = "pi
         )
 
 
-def _check_crop(shape: tuple[int, ...], other: tuple[int, ...], plan: Plan) -> None:
+def _check_crop(shape: tuple[int, ...], other: tuple[int, ...], plan: Plan, part: str) -> None:
     augmentation = plan.augmentation()
     if augmentation is None:
         return
@@ -116,7 +124,7 @@ def _check_crop(shape: tuple[int, ...], other: tuple[int, ...], plan: Plan) -> N
         check_sides((*crop, shape[-1]), plan.data, plan, "crops")
     if needed_sides(plan.model, plan.model_option).is_fixed and crop != other[:-1]:
         raise ValueError(
-            f"Received: crops of {_by(crop)}, but whole pictures of {_by(other[:-1])} for validation, with model "
+            f"Received: crops of {_by(crop)}, but whole pictures of {_by(other[:-1])} for {part}, with model "
             f"{plan.model}. Expected: the same size, because its encoder accepts only one."
         )
 

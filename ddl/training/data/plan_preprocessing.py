@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ddl.data.normalization import Normalization
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import PICTURE_FILES, detect_format
@@ -16,7 +17,11 @@ from ddl.training.plan.plan import Plan
 
 
 def plan_preprocessing(
-    plan: Plan, input_shape: tuple[int | None, ...], classes: int, source: Source | None = None
+    plan: Plan,
+    input_shape: tuple[int | None, ...],
+    classes: int,
+    source: Source | None = None,
+    normalization: Normalization | None = None,
 ) -> Preprocessing:
     """Return how pictures become inputs of the plan's model.
 
@@ -25,6 +30,7 @@ def plan_preprocessing(
         input_shape: shape of the model's input, with None for open sides.
         classes: number of classes that the model predicts.
         source: the training data, if available. They know the names of classes and the options of a prepared file.
+        normalization: mean and deviation of each channel, for a plan with `normalize`.
     """
     options: Mapping[str, Any] = {} if source is None else source.manifest.get("options", {})
     if _reads_picture_files(plan):
@@ -47,6 +53,8 @@ def plan_preprocessing(
         side_multiple=sides.multiple,
         least_side=sides.least,
         class_names=names if len(names) == classes else (),
+        mean=None if normalization is None else normalization.mean,
+        deviation=None if normalization is None else normalization.deviation,
     )
 
 

@@ -23,7 +23,9 @@ from ddl.data.sources.hdf5 import has_splits
 from ddl.data.splits import split_samples
 from ddl.data.summary import summary_lines
 from ddl.distributed.job.launcher import placement
+from ddl.training.data.class_weights import check_class_weight
 from ddl.training.data.compatibility import check_agreement, check_shapes
+from ddl.training.data.plan_order import plan_order
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
@@ -32,19 +34,29 @@ DATA_PARTS = ("train", "validation", "test", "all")
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training and validation samples, whose first field is the input and whose second is the target."""
+    """Training, validation and test samples, whose first field is the input and whose second is the target."""
 
     training: Source
     validation: Source
     classes: int  # that the model predicts; 1 for foreground and background
+    test: Source | None = None  # for a plan with `evaluate`
 
     def __post_init__(self) -> None:
-        for samples in (self.training, self.validation):
+        test = () if self.test is None else (self.test,)
+        for samples in (self.training, self.validation, *test):
             if not isinstance(samples, Source):
                 raise ValueError(
                     f"Received: samples of class {type(samples).__name__}. Expected: a subclass of "
                     "ddl.data.source.Source."
                 )
+
+    def check_test(self, plan: Plan) -> None:
+        """Refuse a plan with `evaluate` without test samples."""
+        if plan.evaluate and self.test is None:
+            raise ValueError(
+                "Received: evaluate=true without test samples. Expected: TrainingData(training, validation, classes, "
+                "test)."
+            )
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -56,6 +68,8 @@ class TrainingData:
         lines = summary_lines(plan.data, self.training)
         if plan.validation_data is not None:
             lines += summary_lines(plan.validation_data, self.validation)
+        if plan.test_data is not None and self.test is not None:
+            lines += summary_lines(plan.test_data, self.test)
         return lines
 
     @functools.cached_property
@@ -72,24 +86,56 @@ class TrainingData:
 def open_data(plan: Plan) -> TrainingData:
     """Open the plan's data, and check that they fit the model."""
     training, validation = (_with_cache(source, plan) for source in _split_sources(plan))
-    for source in (training, validation):
+    test = open_test(plan, training)
+    for source in (training, validation, test or training):
         _check_target(source, plan)
     _check_counts(training, validation, plan)
+    plan_order(plan, len(training), placement().size)  # refuses batches and epochs that do not fit
     classes = classes_of(training, plan)
     if plan.target == "label" and classes < 2:
         received = f"classes={classes}" if plan.classes else f"one class in {plan.data}"
         raise ValueError(
             f"Received: {received} for model {plan.model}, which predicts labels. Expected: 2 classes or more."
         )
+    check_class_weight(plan.class_weight, classes)
     data = TrainingData(
-        as_samples(training, plan, classes), as_samples(validation, plan, classes), classes
+        *(as_samples(source, plan, classes) for source in (training, validation)),
+        classes,
+        None if test is None else as_samples(test, plan, classes),
     )
     check_shapes(data.training, data.validation, plan)
+    if data.test is not None:
+        check_shapes(data.training, data.test, plan, "test")
     check_agreement(plan, plan.metric, data.input_shape, classes)
     _ = (
         data.fingerprint
     )  # reads a few samples: shows damage, and labels outside the classes, at once
     return data
+
+
+def open_test(plan: Plan, training: Source) -> Source | None:
+    """Open the samples that a plan with `evaluate` tests its model on, as stored; None for other plans.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not plan.evaluate:
+        return None
+    if plan.test_data is not None:
+        source = _open(plan, plan.test_data, **like(training, plan.test_data))
+    else:
+        try:
+            source = open_part(plan, "test")
+        except ValueError as error:
+            raise ValueError(
+                f"{str(error).partition(' Expected: ')[0]} Expected: test_data=PATH with the samples for evaluate."
+            ) from error
+    if not len(source):
+        raise ValueError(
+            f"Received: no test samples in {plan.test_data or plan.data}. Expected: at least one; make the file again "
+            "with prepare_data.py --test, or set test_data."
+        )
+    return source
 
 
 def open_part(plan: Plan, part: str) -> Source:

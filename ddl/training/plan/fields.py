@@ -20,6 +20,8 @@ class DataPlan:
         validation_part: fraction of `data` held out for validation, between 0 and 1; not for files with
             their own splits.
         fold: fold of a prepared file held out for validation; the model trains on the other folds.
+        test_data: file or folder that `evaluate` tests the model on; by default the test split of `data`, if it has
+            one.
         image_size: size in pixels (height x width) to resize image files to, and to make synthetic images in, such as
             128 or 96x128.
         classes: number of classes; 0 counts the labels in the data, or takes those of a file from prepare_data.py
@@ -28,6 +30,12 @@ class DataPlan:
             read only its own block.
         cache: "auto" caches up to 256 MiB of data in memory, "memory" caches all and fails if it does not fit, "none"
             reads from disk in every epoch.
+        steps_per_epoch: steps after which an epoch ends: the first ones of its own random order; 0 uses every sample
+            once an epoch.
+        normalize: "channels" subtracts the mean of each channel over the training samples and divides by its
+            deviation; the model keeps both numbers.
+        class_weight: weight of each class in the training loss, such as 0=1,1=3.5; "balanced" gives all classes the
+            same share of it.
         augment: random augmentation of training samples, such as flip=true rotation_degrees=15 crop_size=64.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
     """
@@ -37,10 +45,14 @@ class DataPlan:
     validation_data: str | None = None
     validation_part: float = 0.1
     fold: int | None = None
+    test_data: str | None = None
     image_size: tuple[int, ...] | None = None
     classes: int = 0
     order: str = "global"
     cache: str = "auto"
+    steps_per_epoch: int = 0
+    normalize: str = "none"
+    class_weight: str = "none"
     augment: Mapping[str, Any] = field(default_factory=dict)
     data_threads: int = 0
 
@@ -112,8 +124,11 @@ class RunPlan:
         epochs: total number of epochs, including those before a resume; with `resume` alone the number that the run
             has planned, and ten more where these are complete.
         per_rank_batch_size: batch size per rank; the global batch size is N times this on N ranks.
+        global_batch_size: batch size over all ranks, in place of `per_rank_batch_size`; shares may differ by one
+            sample, and the learning rate is not scaled.
         steps_per_execution: steps per compiled TensorFlow call; 0 chooses it from the measured step time. The trained
             weights are bit-identical either way.
+        evaluate: test the model on `test_data` before and after training.
         seed: random seed for weights, sample order, augmentation, validation split and synthetic data.
         monitor: quantity that decides which epoch is best: "loss" or a metric; prefix "val_" for validation data.
         monitor_mode: whether lower ("min") or higher ("max") monitored values are better; "auto": by the name.
@@ -131,7 +146,9 @@ class RunPlan:
     run_dir: Path
     epochs: int = 5
     per_rank_batch_size: int = 8
+    global_batch_size: int = 0
     steps_per_execution: int = 0
+    evaluate: bool = False
     seed: int = 0
     monitor: str = "val_loss"
     monitor_mode: str = "auto"

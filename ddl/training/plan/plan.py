@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
 from ddl.data.batches.sample_cache import CACHES
+from ddl.data.normalization import NORMALIZATIONS
 from ddl.data.order import ORDERS
 from ddl.distributed.learning_rate import RULES
 from ddl.models.zoo import MODELS, target_of
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import Range, check_choice, check_choices, check_ranges
+from ddl.training.data.class_weights import class_weight_text, parse_class_weight
 from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.optimization.monitor import MODES, better_is
@@ -38,9 +40,11 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid plans before anything starts."""
+        object.__setattr__(self, "class_weight", class_weight_text(self.class_weight))
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "training")
         check_choices(vars(self), CHOICES)
+        parse_class_weight(self.class_weight)
         if self.image_size is not None and len(self.image_size) not in (2, 3):
             raise ValueError(
                 f"Received: image_size={self.image_size}. Expected: a height and a width in pixels."
@@ -156,6 +160,31 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                 "one of them; with validation_data nothing is held out of the training data",
             ),
             (
+                self.test_data is not None and not self.evaluate,
+                f"test_data={self.test_data} without evaluate",
+                "both; evaluate=true tests the model before and after training",
+            ),
+            (
+                self.global_batch_size and self.per_rank_batch_size != RunPlan.per_rank_batch_size,
+                f"global_batch_size={self.global_batch_size} with per_rank_batch_size={self.per_rank_batch_size}",
+                "one of them",
+            ),
+            (
+                self.global_batch_size and self.learning_rate_scaling == "linear",
+                f"learning_rate_scaling=linear with global_batch_size={self.global_batch_size}",
+                "no learning_rate_scaling; the learning rate is that of the global batch, on any number of ranks",
+            ),
+            (
+                self.class_weight != "none" and self.loss == "batch_dice",
+                "class_weight with loss=batch_dice, which has no loss of a single sample",
+                "no class_weight, or another loss",
+            ),
+            (
+                self.class_weight != "none" and self.target == "mask",
+                f"class_weight={self.class_weight} for model {self.model}, which predicts masks",
+                "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
+            ),
+            (
                 self.schedule_epochs and not needs_length(self.schedule),
                 f"schedule_epochs={self.schedule_epochs} with schedule={self.schedule!r}, which does not depend on it",
                 "no schedule_epochs, or schedule=cosine or polynomial",
@@ -210,6 +239,7 @@ _RANGES = {
     "seed": Range(0, 2**32, below=True),
     "learning_rate": _POSITIVE,
     **dict.fromkeys(("epochs", "per_rank_batch_size", "keep_last"), Range(1)),
+    **dict.fromkeys(("steps_per_epoch", "global_batch_size"), _NOT_NEGATIVE),
     **dict.fromkeys(("fold", "classes", "warmup_epochs", "schedule_epochs"), _NOT_NEGATIVE),
     **dict.fromkeys(("early_stopping_patience", "early_stopping_min_delta"), _NOT_NEGATIVE),
     **dict.fromkeys(("time_limit_min", "log_every_s", "checkpoint_every_min"), _NOT_NEGATIVE),
@@ -218,6 +248,7 @@ _RANGES = {
 CHOICES = {
     "order": ORDERS,
     "cache": CACHES,
+    "normalize": NORMALIZATIONS,
     "learning_rate_scaling": RULES,
     "mixed_precision": ("none", AUTO_PRECISION, "bfloat16", "float16"),
     "compression": ("none", "fp16", "bf16"),

@@ -28,6 +28,11 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
         ValueError: an invalid value; the message says in one line what was received, what is expected and what to do.
     """
     flags = given_flags(arguments)
+    if flags.get("global_batch_size") and "per_rank_batch_size" in flags:
+        raise ValueError(
+            f"Received: --global-batch-size {flags['global_batch_size']} with --per-rank-batch-size "
+            f"{flags['per_rank_batch_size']}. Expected: one of them."
+        )
     given = dict(defaults) | flags
     for name in _OPTIONS:
         if name in flags:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NO_QUANTITY = ("epoch", "seconds")
+_TESTED = "#009e73"
 _PANEL_PX = (300, 230)
 _PANELS_A_ROW = 3
 _PANELS = 24
@@ -45,10 +46,13 @@ def draw_curves(
 def quantities(epochs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the quantities to draw: the loss first, the learning rate last, no matrices."""
     names = dict.fromkeys(
-        name.removeprefix("val_")
+        name.removeprefix("val_").removeprefix("test_")
         for epoch in epochs
         for name, value in epoch.items()
-        if name not in _NO_QUANTITY and isinstance(value, int | float)
+        if name not in _NO_QUANTITY
+        and isinstance(value, int | float)
+        # Those before training have no place on an axis of epochs that are done.
+        and not name.startswith("test_before_")
     )
     return sorted(names, key=lambda name: (name == "learning_rate", name != "loss"))
 
@@ -61,6 +65,7 @@ def _draw_panel(
     for key, label, colour in (
         (name, "training", TRUTH),
         (f"val_{name}", "validation", FOUND),
+        (f"test_{name}", "test", _TESTED),
     ):
         values = _values(epochs, key)
         finite = np.isfinite(values)

@@ -30,14 +30,18 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     every layer's output while it calls a model.
     """
     indices = np.arange(min(SHOWN_SAMPLES, len(samples)))
-    inputs, targets = BatchReader(samples)(0, indices)
+    pictures, targets = BatchReader(samples)(0, indices)
+    normalization = run.preprocessing.normalization
+    inputs = pictures if normalization is None else normalization.apply(pictures)
     probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
     path = run.plan.run_dir / "samples.png"
     if run.plan.target == "mask":
-        draw_segmentation(inputs, targets, probabilities, path, ignore_index=run.plan.ignore_index)
+        draw_segmentation(
+            pictures, targets, probabilities, path, ignore_index=run.plan.ignore_index
+        )
     else:
         names = samples.class_names or None
-        draw_classification(inputs, targets, probabilities, path, class_names=names)
+        draw_classification(pictures, targets, probabilities, path, class_names=names)
 
 
 def _probabilities(model: keras.Model, sample: np.ndarray) -> np.ndarray:

@@ -82,6 +82,13 @@ class TrainingProgress:
         if self._line.is_due():
             self._line.show(f"{self._title}  validation {step}/{steps}")
 
+    def test(self, step: int, steps: int, when: str) -> None:
+        """Report that `step` of `steps` steps of a test `when` ("before training") are done."""
+        if self._line.is_due():
+            self._line.show(f"test data {when}  {step}/{steps}")
+        if step == steps:
+            self._line.clear()
+
     def end_epoch(self, logs: Mapping[str, Any]) -> None:
         """Write a line with the epoch's losses and metrics, including validation."""
         now_s = time.monotonic()

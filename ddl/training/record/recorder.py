@@ -94,7 +94,7 @@ class Recorder:
         self._early_log.hand_over(self._log)
         self._progress = TrainingProgress(
             plan.epochs,
-            run.order.count,
+            run.order.samples_per_epoch,
             run.order.global_batch_size,
             every_s=plan.log_every_s,
             log=self._log.write_line,
@@ -163,6 +163,18 @@ class Recorder:
         if self._progress is not None:
             self._progress.validate(step, steps)
 
+    def testing(self, step: int, steps: int, when: str) -> None:
+        """Show that `step` of `steps` steps of a test before or after training are done."""
+        if self._progress is not None:
+            self._progress.test(step, steps, when)
+
+    def rewrite_history(self) -> None:
+        """Write the history again, whose last epoch has got the results on test data."""
+        if self._progress is not None:
+            self.keep_folder()
+            with spare_training("the history"):
+                write_history(self._folder, self._run.history)
+
     def end_epoch(self, model: keras.Model) -> None:
         """Write the last epoch of the history; draw curves and pictures about once a minute."""
         if self._progress is None:
@@ -204,6 +216,7 @@ class Recorder:
                 "space, and --resume auto writes the model."
             ) from error
         self._draw(model)
+        logger.info("The model is %s.", path)
 
     def _draw(self, model: keras.Model) -> None:
         with spare_training("curves and pictures"):

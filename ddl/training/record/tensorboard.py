@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_PARTS = {"val_": "validation", "test_before_": "test_before", "test_": "test"}
 _DATA_CLASSES = {"scalars": "DATA_CLASS_SCALAR", "images": "DATA_CLASS_BLOB_SEQUENCE"}
 
 
@@ -102,4 +103,7 @@ def _add_tensor(event: Any, tag: str, plugin: str, dtype: Any) -> Any:
 def _tag(name: str) -> str:
     if name in ("learning_rate", "seconds"):
         return name
-    return f"validation/{name[4:]}" if name.startswith("val_") else f"train/{name}"
+    for prefix, part in _PARTS.items():
+        if name.startswith(prefix):
+            return f"{part}/{name.removeprefix(prefix)}"
+    return f"train/{name}"

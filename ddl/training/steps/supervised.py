@@ -26,6 +26,7 @@ from ddl.training.run import Run
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.step import Taken
+from ddl.training.steps.weighed_batches import for_outputs
 
 CHECK_DESYNC_STEPS = 100
 
@@ -44,7 +45,7 @@ class SupervisedSteps:
         self.model = model
         self.first_step_s = 0.0
         self.validation_steps = sharding.evaluation_steps(
-            len(data.validation), run.plan.per_rank_batch_size, dist.size()
+            len(data.validation), run.order.per_rank_batch_size, dist.size()
         )
         self._run, self._data, self._profile = run, data, profile
         self._single_steps_left = profiled_steps(run.plan.profile)
@@ -60,10 +61,10 @@ class SupervisedSteps:
 
     def __enter__(self) -> SupervisedSteps:
         training, validation = self._open_batches()
-        for context in (_naming_bad_data(training, validation), training, validation):
+        for context in (naming_bad_data(training, validation), training, validation):
             self._open.enter_context(context)
-        batches = self._for_outputs(training.dataset)
-        self._validation = self._for_outputs(validation.dataset)
+        batches = for_outputs(self.model, training.dataset, self._run.class_weights)
+        self._validation = for_outputs(self.model, validation.dataset)
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
         model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)
@@ -149,9 +150,9 @@ class SupervisedSteps:
         """Return how many steps to take in one call.
 
         If ranks have different numbers of samples in an epoch's last step, it is taken alone: steps in a block do not
-        exchange these numbers.
+        exchange these numbers. So is every step of a global batch that the ranks do not divide.
         """
-        if self._single_steps_left > 0:
+        if self._single_steps_left > 0 or self._run.order.is_uneven:
             return 1
         left = self._run.steps_per_epoch - self._run.position.step
         return max(1, min(most, left - self._run.order.ends_unevenly))
@@ -166,22 +167,17 @@ class SupervisedSteps:
             start=run.position,
             augmentation=run.plan.augmentation(),
             threads=threads,
+            normalization=run.preprocessing.normalization,
         )
         validation = pipeline.evaluation_batches(
             self._data.validation,
-            per_rank_batch_size=run.plan.per_rank_batch_size,
+            per_rank_batch_size=run.order.per_rank_batch_size,
             rank=dist.rank(),
             size=dist.size(),
             threads=threads,
+            normalization=run.preprocessing.normalization,
         )
         return training, validation
-
-    def _for_outputs(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Give every output of a deeply supervised model the same target."""
-        if len(self.model.outputs) == 1:
-            return batches
-        names = self.model.output_names
-        return batches.map(lambda inputs, target: (inputs, dict.fromkeys(names, target)))
 
     def _sums(self) -> list[np.ndarray]:
         """Return this rank's metric variables."""
@@ -189,7 +185,7 @@ class SupervisedSteps:
 
 
 @contextlib.contextmanager
-def _naming_bad_data(*batches: pipeline.Batches) -> Iterator[None]:
+def naming_bad_data(*batches: pipeline.Batches) -> Iterator[None]:
     """Raise BadData for a sample that cannot be read. Other errors are bugs, and keep their traceback."""
     try:
         yield

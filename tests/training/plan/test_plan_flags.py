@@ -48,6 +48,15 @@ PLANS: dict[str, dict[str, Any]] = {
         "schedule": "step",
         "schedule_option": {"milestones": (2.0, 3.5), "factor": 0.5},
     },
+    "classes and epochs": {
+        **FACES,
+        "test_data": "others",
+        "evaluate": True,
+        "global_batch_size": 12,
+        "steps_per_epoch": 3,
+        "normalize": "channels",
+        "class_weight": {0: 1, 1: 2.5},
+    },
     "one crop size for all sides": {"augment": {"crop_size": 64}},
     "no metric": {"metric": ()},
 }

@@ -11,6 +11,7 @@ import numpy as np
 import ddl.distributed as dist
 from ddl.data.inputs_and_targets import ArraySamples
 from ddl.data.order import Position, SampleOrder
+from ddl.data.preprocessing import Preprocessing
 from ddl.training.data.training_data import TrainingData
 from ddl.training.run import Run
 from ddl.training.steps.supervised import SupervisedSteps
@@ -35,7 +36,8 @@ def make_steps(
         per_rank_batch_size=batch_size, data_threads=1, profile=0, augmentation=lambda: None
     )
     order = order_class("global", len(samples), batch_size, dist.size(), 0)
-    run = Run(plan, order, batch_size, "", Any, Position())  # type: ignore[arg-type]
+    how = Preprocessing(target="label", channels=1, classes=1)
+    run = Run(plan, order, batch_size, "", how, Position())
     return SupervisedSteps(model, run, TrainingData(samples, samples, 1)), run
 
 

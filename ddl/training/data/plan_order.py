@@ -1,0 +1,41 @@
+"""Derives the order of samples from a plan, and refuses batches and epochs that the data cannot fill."""
+
+from __future__ import annotations
+
+from ddl.data.order import SampleOrder
+from ddl.training.plan.plan import Plan
+
+
+def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
+    """Return which of `size` ranks reads which of `count` training samples when.
+
+    Raises:
+        ValueError: a batch is larger than the data or smaller than the ranks, or an epoch has fewer steps than the plan
+            asks for.
+    """
+    whole, per_rank = plan.global_batch_size, plan.per_rank_batch_size
+    if whole and whole < size:
+        raise ValueError(
+            f"Received: global_batch_size={whole} for {size} ranks. Expected: at least one sample per rank; start "
+            "fewer ranks."
+        )
+    if (whole or per_rank) > count:
+        name = "global_batch_size" if whole else "per_rank_batch_size"
+        raise ValueError(
+            f"Received: {name}={whole or per_rank} for {count} training samples in {plan.data}. Expected: at most "
+            f"{name}={count}."
+        )
+    return SampleOrder(
+        plan.order,
+        count,
+        -(-whole // size) if whole else per_rank,
+        size,
+        plan.seed,
+        batch_size=whole,
+        cut_steps=plan.steps_per_epoch,
+    )
+
+
+def reference_batch_size(plan: Plan) -> int:
+    """Return the batch size that the plan's learning rate is for: one rank's, or a given global one."""
+    return plan.global_batch_size or plan.per_rank_batch_size
