@@ -19,7 +19,9 @@ def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
             f"Received: global_batch_size={whole} for {size} ranks. Expected: at least one sample per rank; start "
             "fewer ranks."
         )
-    if (whole or per_rank) > count:
+    # The default is nobody's wish: of 5 samples it takes 5.
+    is_given = bool(whole) or per_rank != Plan.per_rank_batch_size
+    if is_given and (whole or per_rank) > count:
         name = "global_batch_size" if whole else "per_rank_batch_size"
         raise ValueError(
             f"Received: {name}={whole or per_rank} for {count} training samples in {plan.data}. Expected: at most "
