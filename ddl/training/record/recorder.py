@@ -168,12 +168,15 @@ class Recorder:
         if self._progress is not None:
             self._progress.test(step, steps, when)
 
-    def rewrite_history(self) -> None:
+    def end_test(self, results: Mapping[str, float]) -> None:
         """Write the history again, whose last epoch has got the results on test data."""
-        if self._progress is not None:
-            self.keep_folder()
-            with spare_training("the history"):
-                write_history(self._folder, self._run.history)
+        if self._progress is None:
+            return
+        self.keep_folder()
+        with spare_training("the history and TensorBoard's events"):
+            write_history(self._folder, self._run.history)
+            if self._events is not None:
+                self._events.write_epoch({"epoch": len(self._run.history), **results})
 
     def end_epoch(self, model: keras.Model) -> None:
         """Write the last epoch of the history; draw curves and pictures about once a minute."""

@@ -6,6 +6,8 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
+import tensorflow as tf
+
 import ddl.distributed as dist
 from ddl.data import sharding
 from ddl.data.batches import pipeline
@@ -49,10 +51,10 @@ class Testing:
     def after(self) -> None:
         """Test the final model, and add the results to the last epoch of the history. Raises as `before` does."""
         if self._samples is not None and self._run.history:
-            results = self._evaluate(self._samples, "after training")
-            last = self._run.history[-1]
-            last |= {f"{PREFIX}{name}": value for name, value in results.items()}
-            self._recorder.rewrite_history()
+            values = self._evaluate(self._samples, "after training")
+            results = {f"{PREFIX}{name}": value for name, value in values.items()}
+            self._run.history[-1] |= results
+            self._recorder.end_test(results)
 
     def _evaluate(self, samples: Source, when: str) -> dict[str, float]:
         """Return losses and metrics under the plan's names."""
@@ -82,7 +84,7 @@ class Testing:
         return results
 
     @contextlib.contextmanager
-    def _batches(self, samples: Source) -> Iterator:
+    def _batches(self, samples: Source) -> Iterator[tf.data.Dataset]:
         run = self._run
         opened = pipeline.evaluation_batches(
             samples,
