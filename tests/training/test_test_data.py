@@ -53,7 +53,8 @@ def test_a_run_that_resumes_does_not_repeat_the_test_before(
     train(Plan(run_dir=tmp_path, epochs=2, resume="auto", **SMALL))
     assert read_history(tmp_path)[1]["test_loss"] == pytest.approx(two["test_loss"], rel=1e-6)
     # The final model is the one with the moving average of the weights.
-    found = json.loads(call("evaluate", tmp_path, "--data", "synthetic").printed)
+    found = json.loads(call("evaluate", tmp_path, "--part", "test").printed)
+    assert found["samples"] == 8
     assert found["loss"] == pytest.approx(two["test_loss"], rel=1e-5)
     assert quantities([one, two]) == ["loss", "dice", "learning_rate"]
 

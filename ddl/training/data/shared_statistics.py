@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import operator
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import ddl.distributed as dist
 from ddl.data.inputs_and_targets import scaled
 from ddl.data.normalization import ChannelSums, Normalization, sum_channels
+from ddl.data.preprocessing import preprocessing_from_json
 from ddl.data.sharding import shard_bounds
 from ddl.data.source import Source
 from ddl.distributed.on_ranks import on_all
@@ -39,8 +41,13 @@ def find_normalization(
     if plan.normalize == "none":
         return None
     if facts is not None:
-        kept = facts["preprocessing"]
-        return Normalization(tuple(kept["mean"]), tuple(kept["deviation"]))
+        origin = "the checkpoint's preprocessing"
+        kept = preprocessing_from_json(json.dumps(facts["preprocessing"]), origin).normalization
+        if kept is None:
+            raise ValueError(
+                f"Received: {origin} without mean and deviation. Expected: both, in a checkpoint of normalize=channels."
+            )
+        return kept
     parts = dist.allgather(on_all(lambda: _own_sums(scaled(samples))))
     return functools.reduce(operator.add, parts).normalization()
 

@@ -121,15 +121,14 @@ def open_test(plan: Plan, training: Source) -> Source | None:
     """
     if not plan.evaluate:
         return None
-    if plan.test_data is not None:
-        source = _open(plan, plan.test_data, **like(training, plan.test_data))
-    else:
-        try:
-            source = open_part(plan, "test")
-        except ValueError as error:
-            raise ValueError(
-                f"{str(error).partition(' Expected: ')[0]} Expected: test_data=PATH with the samples for evaluate."
-            ) from error
+    try:
+        source = open_part(plan, "test", training)
+    except ValueError as error:
+        if plan.test_data is not None:
+            raise
+        raise ValueError(
+            f"{str(error).partition(' Expected: ')[0]} Expected: test_data=PATH with the samples for evaluate."
+        ) from error
     if not len(source):
         raise ValueError(
             f"Received: no test samples in {plan.test_data or plan.data}. Expected: at least one; make the file again "
@@ -138,14 +137,22 @@ def open_test(plan: Plan, training: Source) -> Source | None:
     return source
 
 
-def open_part(plan: Plan, part: str) -> Source:
+def open_part(plan: Plan, part: str, training: Source | None = None) -> Source:
     """Open one of `DATA_PARTS` of the plan's data, as stored.
+
+    Args:
+        plan: the plan; its `test_data` are the part "test".
+        part: the part.
+        training: the training samples, if the caller has them already; test data are scaled as they are.
 
     Raises:
         ValueError: there is no such part, or the data lack the model's target.
     """
     if part in ("train", "validation"):
         source = _split_sources(plan)[part == "validation"]
+    elif part == "test" and plan.test_data is not None:
+        options = like(training or _split_sources(plan)[0], plan.test_data)
+        source = _open(plan, plan.test_data, **options)
     elif part == "test" and detect_format(Path(plan.data)) not in ("hdf5", "idx"):
         raise ValueError(
             f"Received: part='test' of {plan.data}, which has no splits. Expected: a file that "
