@@ -110,6 +110,7 @@ def open_subject(
     else:
         options = _as_trained(trained, evaluation.data)
         changes: dict[str, Any] = {"data": evaluation.data, "data_option": options, "fold": None}
+        changes["test_data"] = None
         part = DataPlan.validation_part
         plan = dataclasses.replace(plan, validation_data=None, validation_part=part, **changes)
     part_name = evaluation.part or ("validation" if evaluation.data is None else "all")
