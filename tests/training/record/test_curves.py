@@ -44,6 +44,19 @@ def test_training_and_validation_share_a_panel(
     assert panels[2].get_legend() is None
 
 
+def test_the_result_on_test_data_is_a_point_in_the_panel_of_its_quantity(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
+    epochs = make_epochs(3)
+    epochs[0]["test_before_loss"], epochs[2]["test_loss"] = 2.5, 0.4
+    draw_curves(epochs, tmp_path / "curves.png")
+    loss, *others = drawn[0].axes
+    assert [axes.get_title("left") for axes in others] == ["dice", "learning rate"]
+    assert [text.get_text() for text in loss.get_legend().get_texts()][2] == "test"
+    np.testing.assert_array_equal(loss.lines[2].get_ydata(), [np.nan, np.nan, 0.4])
+    assert loss.lines[2].get_marker() == "o"
+
+
 def test_gaps_are_gaps(tmp_path: Path, drawn: list[Figure]) -> None:
     epochs = make_epochs(5)
     epochs[1]["loss"] = float("nan")

@@ -65,6 +65,17 @@ def run_epoch(
     shown.end_epoch({"loss": 0.25, "dice": 0.75, "val_loss": 2e-5, "matrix": [[1.0, 2.0]]})
 
 
+def test_a_test_shows_its_steps(clock: Clock) -> None:
+    log = io.StringIO()
+    shown = TrainingProgress(3, 1590, 16, stream=log)
+    for step in range(1, 31):
+        clock.now_s += 1
+        shown.test(step, 30, "before training")
+    assert log.getvalue().splitlines() == [
+        f"test data before training  {step}/30" for step in (10, 20, 30)
+    ]
+
+
 def test_a_log_gets_a_line_every_ten_seconds_and_one_an_epoch(clock: Clock) -> None:
     log, kept = io.StringIO(), []
     shown = TrainingProgress(3, 1590, 16, stream=log, log=kept.append)

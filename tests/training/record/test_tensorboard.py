@@ -29,6 +29,8 @@ def test_numbers_and_pictures_come_back(tmp_path: Path) -> None:
         "epoch": 3,
         "loss": 0.5,
         "val_loss": math.nan,
+        "test_loss": 0.25,
+        "test_before_loss": 2.0,
         "learning_rate": 1e-3,
         "matrix": [[1.0]],
     }
@@ -44,7 +46,8 @@ def test_numbers_and_pictures_come_back(tmp_path: Path) -> None:
     assert numbers.step == picture.step == 3
     found = {value.tag: tf.make_ndarray(value.tensor) for value in numbers.summary.value}
     assert math.isnan(found.pop("validation/loss"))
-    assert found == {"train/loss": 0.5, "learning_rate": pytest.approx(1e-3)}
+    tested = {"test/loss": 0.25, "test_before/loss": 2.0}
+    assert found == {"train/loss": 0.5, "learning_rate": pytest.approx(1e-3), **tested}
     plugins = {value.metadata.plugin_data.plugin_name for value in numbers.summary.value}
     assert plugins == {"scalars"}
     (value,) = picture.summary.value
