@@ -40,7 +40,8 @@ def folded(model: keras.Model, how: Preprocessing) -> keras.Model:
     image = keras.Input(model.input_shape[1:], dtype=dtype.name, name="image")
     scaled = keras.ops.cast(image, "float32") / float(np.iinfo(dtype).max)
     if how.normalization is not None:
-        scaled = (scaled - np.float32(how.mean)) / np.float32(how.deviation)
+        mean, deviation = (np.asarray(part, np.float32) for part in (how.mean, how.deviation))
+        scaled = (scaled - mean) / deviation
     return keras.Model(image, model(scaled), name=model.name)
 
 

@@ -49,7 +49,8 @@ def find_normalization(
             )
         return kept
     parts = dist.allgather(on_all(lambda: _own_sums(scaled(samples))))
-    return functools.reduce(operator.add, parts).normalization()
+    total: ChannelSums = functools.reduce(operator.add, parts)
+    return total.normalization()
 
 
 def find_class_weights(plan: Plan, samples: Source, classes: int) -> np.ndarray | None:

@@ -99,7 +99,8 @@ def open_data(plan: Plan) -> TrainingData:
         )
     check_class_weight(plan.class_weight, classes)
     data = TrainingData(
-        *(as_samples(source, plan, classes) for source in (training, validation)),
+        as_samples(training, plan, classes),
+        as_samples(validation, plan, classes),
         classes,
         None if test is None else as_samples(test, plan, classes),
     )

@@ -78,7 +78,8 @@ def test_the_weighted_loss_is_that_of_keras() -> None:
         model.compile("sgd", loss)
         data = tf.data.Dataset.from_tensor_slices((inputs, labels)).batch(9)
         if not given:
-            model.fit(for_outputs(model, data, np.array([*weights.values()])), verbose=0)
+            weighed = for_outputs(model, data, np.array([*weights.values()]))
+            model.fit(weighed, shuffle=False, verbose=0)
         else:
             model.fit(inputs, labels, batch_size=9, shuffle=False, verbose=0, **given)
         return model.get_weights()
