@@ -22,7 +22,8 @@ from tests.scripts.in_process import call
 SMALL: dict[str, Any] = {
     "tensorboard": False, "data_option": {"count": 8}, "image_size": (16, 16),
     "model_option": {"width": 2, "depth": 1}, "validation_part": 0.5, "evaluate": True,
-    "test_data": "synthetic", "optimizer_option": {"use_ema": True, "ema_momentum": 0.5},
+    "test_data": "synthetic", "normalize": "channels",
+    "optimizer_option": {"use_ema": True, "ema_momentum": 0.5},
 }  # fmt: skip
 
 
