@@ -9,10 +9,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ddl.data.source import Source
+if TYPE_CHECKING:  # PostgreSQL loads this module, too, and no sources
+    from ddl.data.source import Source
 
 NORMALIZATIONS = ("none", "channels")
 _BITS = 80
