@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ddl.models.cnn import build_cnn
+from ddl.models.classifiers.cnn import build_cnn
 from ddl.models.zoo import build_model, target_of
 
 

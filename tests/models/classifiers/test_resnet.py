@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ddl.models.norms import NORMS
-from ddl.models.resnet import CIFAR_DEPTHS, build_cifar_resnet, build_resnet
+from ddl.models.classifiers.resnet import CIFAR_DEPTHS, build_cifar_resnet, build_resnet
 from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
 
