@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from ddl.models.norms import NORMS
 from ddl.models.classifiers.resnet import CIFAR_DEPTHS, build_cifar_resnet, build_resnet
+from ddl.models.norms import NORMS
 from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
 
