@@ -55,6 +55,7 @@ class Run:
     seconds_before: float = 0.0  # that an earlier process spent on the current epoch
     main_output: str = ""  # its name, for a model with several outputs
     batch_has_changed: bool = False  # the resumed checkpoint has another global batch size
+    layers: str = ""  # the model's table of layers; on rank 0 only
     ends_early: bool = False  # a callback has ended the run
     _epoch_start: float | None = None
 

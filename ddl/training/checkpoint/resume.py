@@ -25,7 +25,15 @@ FREE = frozenset(
         *("run_dir", "data", "validation_data", "cache", "data_threads", "init_weights"),
         *("epochs", "schedule_epochs", "per_rank_batch_size", "time_limit_min", "log_every_s"),
         *("monitor", "monitor_mode", "early_stopping_patience", "early_stopping_min_delta"),
-        *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
+        *(
+            "layer_table",
+            "tensorboard",
+            "steps_per_execution",
+            "profile",
+            "resume",
+            "keep_last",
+            "keep_best",
+        ),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
     }
 )

@@ -123,6 +123,7 @@ class RunPlan:
         time_limit_min: minutes after which the run writes a checkpoint and exits with status 75, to be resumed; 0 means
             no limit.
         log_every_s: seconds between progress lines when the output is not a terminal.
+        layer_table: print the model's layers before training; RUN_DIR/model.txt always has them.
         tensorboard: write TensorBoard events.
         profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
             a TensorFlow trace of three more steps.
@@ -139,6 +140,7 @@ class RunPlan:
     early_stopping_min_delta: float = 0.0
     time_limit_min: float = 0.0
     log_every_s: float = 10.0
+    layer_table: bool = False
     tensorboard: bool = True
     profile: int = 0
 
