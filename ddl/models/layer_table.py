@@ -137,7 +137,11 @@ def _multiply_adds(layer: Any, given: Shape, made: Shape) -> int | None:
     is part of is not counted, but for the scores of attention.
     """
     layers = keras.layers
-    kernels = [tuple(weight.shape) for weight in layer.weights if len(weight.shape) > 1]
+    kernels = [
+        tuple(weight.shape)
+        for weight in layer.weights
+        if len(weight.shape) > 1 and weight.name != "bias"  # attention has a bias for each head
+    ]
     if not kernels or isinstance(layer, _WITHOUT_PRODUCTS):
         return 0
     if isinstance(layer, layers.EinsumDense):

@@ -6,7 +6,14 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2", "Conv3D")
+PRODUCTS = (
+    "Conv2D",
+    "DepthwiseConv2dNative",
+    "MatMul",
+    "BatchMatMulV2",
+    "Conv3D",
+    "Conv2DBackpropInput",
+)
 
 
 def count_multiply_adds(model: keras.Model) -> int:

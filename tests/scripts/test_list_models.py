@@ -41,6 +41,7 @@ def test_a_pattern_and_a_form() -> None:
 def test_aliases_are_listed_with_options_and_notes() -> None:
     outcome = call("list_models", "--aliases")
     assert outcome.status == 0
-    lines = {line.split()[0]: line for line in outcome.printed.splitlines()}
-    assert "vgg3  dropout=0.2,0.3,0.4,0.5" in " ".join(lines["vgg3do2"].split(" "))
-    assert "is a ResNet-56" in lines["resnet44_cifar10"]
+    lines = {line.split()[0]: line.split() for line in outcome.printed.splitlines()}
+    assert lines["vgg3do2"] == ["vgg3do2", "vgg3", "dropout=0.2,0.3,0.4,0.5"]
+    assert lines["vgg16_cifar10"] == ["vgg16_cifar10", "vgg16", "small_input=true"]
+    assert "ResNet-56:" in lines["resnet44_cifar10"]

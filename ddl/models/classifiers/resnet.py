@@ -27,6 +27,9 @@ BLOCKS = {
 }
 """Depth -> residual blocks in each of four stages. From 50 on, a block is a bottleneck."""
 
+MOST_BLOCKS = 60
+"""Blocks in one graph. Keras walks a graph by recursion, and Python allows a depth of 1000."""
+
 CIFAR_DEPTHS = (20, 32, 44, 56, 110, 1202)
 """6n + 2: one convolution, three stages of n blocks of two convolutions, and one dense layer."""
 
@@ -147,18 +150,40 @@ def _stages(
 
     Each stage after the first halves the size and doubles the channels.
     """
-    done = 0
+    total = sum(counts)
+    blocks: list[Callable[[KerasTensor], KerasTensor]] = []
     for stage, count in enumerate(counts):
         for number in range(count):
-            done += 1
-            features = block(
-                features,
-                width * 2**stage,
-                f"stage_{stage + 1}_block_{number + 1}",
-                strides=2 if stage and not number else 1,
-                rate=drop_path * done / sum(counts),
-            )
+            options = {
+                "channels": width * 2**stage,
+                "name": f"stage_{stage + 1}_block_{number + 1}",
+                "strides": 2 if stage and not number else 1,
+                "rate": drop_path * (len(blocks) + 1) / total,
+            }
+            blocks.append(functools.partial(block, **options))
+    if total <= MOST_BLOCKS:
+        features = _chained(features, blocks)
+    else:
+        for first in range(0, total, MOST_BLOCKS):
+            features = _grouped(features, blocks[first : first + MOST_BLOCKS], first + 1)
     return keras.layers.GlobalAveragePooling2D(name="pool")(features)
+
+
+def _chained(
+    features: KerasTensor, blocks: Sequence[Callable[[KerasTensor], KerasTensor]]
+) -> KerasTensor:
+    for block in blocks:
+        features = block(features)
+    return features
+
+
+def _grouped(
+    features: KerasTensor, blocks: Sequence[Callable[[KerasTensor], KerasTensor]], first: int
+) -> KerasTensor:
+    """Return the output of a model of some blocks, as one layer."""
+    name = f"blocks_{first}_to_{first + len(blocks) - 1}"
+    inputs = keras.Input(features.shape[1:], name=f"{name}_input")
+    return keras.Model(inputs, _chained(inputs, blocks), name=name)(features)
 
 
 def _projected_shortcut(

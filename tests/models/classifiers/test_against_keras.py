@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from ddl.models.classifiers.resnet import BLOCKS
 from ddl.models.pretrained import build_published
 from ddl.models.published import PUBLISHED
 from ddl.models.zoo import build_model
@@ -28,12 +29,12 @@ def drawn_weights(model: keras.Model) -> list[np.ndarray]:
     ]
 
 
-def compare(ours: keras.Model, theirs: keras.Model, pictures: np.ndarray, scaled: Any) -> None:
+def compare(ours: keras.Model, theirs: keras.Model, pictures: np.ndarray) -> None:
     weights = drawn_weights(theirs)
     ours.set_weights(weights)
     theirs.set_weights(weights)
     assert ours.count_params() == theirs.count_params()
-    expected = theirs(scaled, training=False)
+    expected = theirs(pictures, training=False)
     assert np.ptp(expected) > 1e-4  # the outputs differ between pictures and classes
     assert np.allclose(ours(pictures, training=False), expected, atol=1e-5)
 
@@ -45,22 +46,50 @@ def pictures(count: int = 2, shape: Sequence[int] = SHAPE) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "application", "options"),
     [
-        ("vgg16", "VGG16", {"dense": 4096}),
-        pytest.param("vgg19", "VGG19", {}, marks=pytest.mark.proof),
-        ("densenet121", "DenseNet121", {}),
-        pytest.param("densenet169", "DenseNet169", {}, marks=pytest.mark.proof),
-        pytest.param("densenet201", "DenseNet201", {}, marks=pytest.mark.proof),
-        ("resnet50", "ResNet50", {"as_keras": True}),
-        pytest.param("resnet101", "ResNet101", {"as_keras": True}, marks=pytest.mark.proof),
-        pytest.param("resnet152", "ResNet152", {"as_keras": True}, marks=pytest.mark.proof),
+        ("vgg16", "VGG16", {}),
+        *(
+            pytest.param(name, application, options, marks=pytest.mark.proof)
+            for name, application, options in (
+                ("vgg19", "VGG19", {}),
+                ("densenet121", "DenseNet121", {}),
+                ("densenet169", "DenseNet169", {}),
+                ("densenet201", "DenseNet201", {}),
+                ("resnet50", "ResNet50", {"as_keras": True}),
+                ("resnet101", "ResNet101", {"as_keras": True}),
+                ("resnet152", "ResNet152", {"as_keras": True}),
+            )
+        ),
     ],
 )
 def test_a_network_of_ours_is_that_of_keras(
     name: str, application: str, options: dict[str, Any]
 ) -> None:
-    ours = build_model(name, SHAPE, 10, **options)
-    theirs = build_published(application, input_shape=SHAPE, classes=10)
-    compare(ours, theirs, pictures(), pictures())
+    shape = (32, 32, 3) if name.startswith("vgg") else SHAPE
+    ours = build_model(name, shape, 10, **options)
+    theirs = build_published(application, input_shape=shape, classes=10)
+    compare(ours, theirs, pictures(shape=shape))
+
+
+def test_a_small_densenet_is_that_of_keras() -> None:
+    from keras.src.applications.densenet import DenseNet
+
+    theirs = DenseNet([2, 2, 2, 2], weights=None, input_shape=SHAPE, classes=10)
+    compare(build_model("densenet21", SHAPE, 10, growth=32), theirs, pictures())
+
+
+def test_a_small_resnet_is_that_of_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    from keras.src.applications.resnet import ResNet, stack_residual_blocks_v1
+
+    def stacked(features: Any) -> Any:
+        for stage, strides in enumerate((1, 2, 2, 2)):
+            features = stack_residual_blocks_v1(
+                features, 64 * 2**stage, 1, strides, name=f"conv{stage + 2}"
+            )
+        return features
+
+    monkeypatch.setitem(BLOCKS, 50, (1, 1, 1, 1))
+    theirs = ResNet(stacked, False, True, weights=None, input_shape=SHAPE, classes=10)
+    compare(build_model("resnet50", SHAPE, 10, as_keras=True), theirs, pictures())
 
 
 SCALED = {"tf": lambda x: x * 2 - 1, "raw": lambda x: x * 255}
@@ -110,6 +139,7 @@ def test_weights_files_load_with_and_without_the_last_layers(
     assert "all layers of MobileNet" in caplog.messages[-1]
 
 
+@pytest.mark.proof
 def test_a_weights_file_of_another_network_is_refused(tmp_path: Path) -> None:
     other = build_published("MobileNetV2", input_shape=(32, 32, 3), include_top=False)
     other.save_weights(tmp_path / "other.weights.h5")

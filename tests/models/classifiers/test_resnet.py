@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ddl.models.classifiers.resnet import CIFAR_DEPTHS, build_cifar_resnet, build_resnet
+from ddl.models.layer_table import layer_rows
 from ddl.models.norms import NORMS
 from ddl.models.zoo import build_model
 from tests.models.plain import loads_in_plain_keras
@@ -29,7 +30,13 @@ def test_the_published_parameter_counts(depth: int, parameters: int) -> None:
     assert model.get_layer("pool").input.shape == (None, 7, 7, 512 if depth < 50 else 2048)
 
 
-@pytest.mark.parametrize("depth", CIFAR_DEPTHS)
+@pytest.mark.parametrize(
+    "depth",
+    [
+        pytest.param(depth, marks=pytest.mark.proof) if depth > 1000 else depth
+        for depth in CIFAR_DEPTHS
+    ],
+)
 def test_the_cifar_parameter_counts(depth: int) -> None:
     """Counted from the paper's table: n blocks of two convolutions per stage, no parameters in shortcuts.
 
@@ -40,7 +47,7 @@ def test_the_cifar_parameter_counts(depth: int) -> None:
     n = (depth - 2) // 6
     counted = 432 + 2 * n * 2_304 + 4_608 + (2 * n - 1) * 9_216 + 18_432 + (2 * n - 1) * 36_864
     counted += 2 * ((2 * n + 1) * 16 + 2 * n * 32 + 2 * n * 64) + 650
-    papers = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7}
+    papers = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7, 1202: 19.4}
     assert round(counted / 1e6, 2 if depth < 110 else 1) == papers[depth]
     assert trainable(build_cifar_resnet((32, 32, 3), depth=depth, norm="batch")) == counted
 
@@ -56,6 +63,21 @@ def test_the_stride_is_on_the_3x3() -> None:
         "stem_conv",
         *(f"stage_{n}_block_1_{part}_conv" for n in (2, 3, 4) for part in ("2", "shortcut")),
     }
+
+
+def test_a_deep_network_is_a_chain_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras cannot walk 600 blocks in one graph. The weights are those of a network in one graph, in the same order."""
+    flat = build_cifar_resnet((8, 8, 1), depth=32, width=2, drop_path=0.1)
+    monkeypatch.setattr("ddl.models.classifiers.resnet.MOST_BLOCKS", 4)
+    deep = build_cifar_resnet((8, 8, 1), depth=32, width=2, drop_path=0.1)
+    assert [layer.name for layer in deep.layers if isinstance(layer, keras.Model)] == [
+        *("blocks_1_to_4", "blocks_5_to_8", "blocks_9_to_12", "blocks_13_to_15")
+    ]
+    deep.set_weights(flat.get_weights())
+    images = np.random.default_rng(0).random((2, 8, 8, 1), dtype=np.float32)
+    assert np.array_equal(deep(images), flat(images))
+    kinds = [row.kind for row in layer_rows(deep) if row.kind != "InputLayer"]
+    assert kinds == [row.kind for row in layer_rows(flat) if row.kind != "InputLayer"]
 
 
 def test_a_small_picture_keeps_its_size_in_the_first_stage() -> None:
@@ -112,9 +134,9 @@ def test_saved_models_load_without_this_package(tmp_path: Path) -> None:
 
 
 def test_an_impossible_model_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"depth=20. Expected one of: 18, 34, 50, 101, 152"):
+    with pytest.raises(ValueError, match=r"depth=20. Expected one of: 10, 18, 34, 50, 101, 152"):
         build_resnet((32, 32, 3), depth=20)
-    with pytest.raises(ValueError, match=r"depth=18. Expected one of: 20, 32, 44, 56, 110"):
+    with pytest.raises(ValueError, match=r"depth=18. Expected one of: 20, 32, 44, 56, 110, 1202"):
         build_cifar_resnet((32, 32, 3), depth=18)
     with pytest.raises(ValueError, match="a normalization, which has a gamma"):
         build_model("resnet18", (32, 32, 3), 10, norm="none", zero_init_gamma=True)
