@@ -15,7 +15,9 @@ from typing import Any
 
 from ddl.builder_table import BuilderTable
 from ddl.data.source import Source
-from ddl.data.sources import classes, faces, folders, hdf5, idx, npy, npz, pairs, synthetic
+from ddl.data.sources import faces, synthetic
+from ddl.data.sources.array_files import hdf5, idx, npy, npz
+from ddl.data.sources.picture_folders import classes, folders, pairs
 from ddl.files import check_regular
 from ddl.options import check_names, read_signature
 from ddl.ranges import check_choice

@@ -19,7 +19,7 @@ from ddl.data.inputs_and_targets import (
 )
 from ddl.data.source import Source, Subset
 from ddl.data.sources import PICTURE_FILES, SEEDED, SOURCES, detect_format, open_source
-from ddl.data.sources.hdf5 import has_splits
+from ddl.data.sources.array_files.hdf5 import has_splits
 from ddl.data.splits import split_samples
 from ddl.data.summary import summary_lines
 from ddl.distributed.job.launcher import placement

@@ -15,7 +15,7 @@ from ddl.data.pictures.listing import Listing
 from ddl.data.pictures.picture_file import PIXEL_LIMIT, read_form, read_picture, read_size
 from ddl.data.pictures.stack_file import is_stack
 from ddl.data.source import Field, Source, checked_indices, empty_batch
-from ddl.data.sources.stack_files import open_stacks
+from ddl.data.sources.picture_folders.stack_files import open_stacks
 from ddl.data.value_range import Given, check_range, find_range
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.sources import open_source
-from ddl.data.sources.hdf5 import has_splits
+from ddl.data.sources.array_files.hdf5 import has_splits
 from ddl.inference.prediction.inputs import find_items
 from ddl.training.data.training_data import open_data, open_part
 from ddl.training.plan.plan import Plan

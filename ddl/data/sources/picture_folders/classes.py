@@ -14,7 +14,7 @@ from ddl.data.pictures.listing import (
 )
 from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.source import Source
-from ddl.data.sources.picture_files import open_pictures
+from ddl.data.sources.picture_folders.picture_files import open_pictures
 
 
 def detect(path: Path) -> bool:

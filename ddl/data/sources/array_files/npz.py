@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ddl.data.source import Source
+from ddl.data.sources.array_files.npy_header import Header, read_header
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays, choose_keys, name_fields
-from ddl.data.sources.npy_header import Header, read_header
 from ddl.data.sources.ranged import with_range
 
 # Errors of zipfile and zlib for a damaged archive; RuntimeError for an encrypted one.
