@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
+from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
 from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import TRAIN_RESNET, TRAIN_UNET
@@ -26,6 +27,7 @@ EARLY = [
     *(Row(UNET + flags, message) for flags, message in TRAIN_UNET.items()),
     *(Row(RESNET + flags, message) for flags, message in TRAIN_RESNET.items()),
     *DATA,
+    *CLASSIFIER_DATA,
     *RUNS,
     *EVALUATE,
     *PREPARE,
