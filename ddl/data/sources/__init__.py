@@ -78,18 +78,6 @@ FORMATS = {
         cifar.open_source,
         splits=cifar.splits,
     ),
-    "npz-folder": Format(
-        "a folder of NAME.npz",
-        npz_folder.detect,
-        npz_folder.open_source,
-        splits=npz_folder.splits,
-    ),
-    "tfrecord": Format(
-        "train-00000-of-00008 ..., or NAME.tfrecord",
-        tfrecord.detect,
-        tfrecord.open_source,
-        splits=tfrecord.splits,
-    ),
     "folders": Format(
         "images/ + masks/ (or such as image/ + label/)", folders.detect, folders.open_source
     ),
@@ -101,6 +89,18 @@ FORMATS = {
         splits=split_classes.splits,
     ),
     "classes": Format("CLASS/name.jpg", classes.detect, classes.open_source),
+    "tfrecord": Format(
+        "train-00000-of-00008 ..., or NAME.tfrecord",
+        tfrecord.detect,
+        tfrecord.open_source,
+        splits=tfrecord.splits,
+    ),
+    "npz-folder": Format(
+        "a folder of NAME.npz",
+        npz_folder.detect,
+        npz_folder.open_source,
+        splits=npz_folder.splits,
+    ),
 }
 SOURCES = BuilderTable(
     "data format",

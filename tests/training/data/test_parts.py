@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddl.data.source import Source
+from ddl.data.source import Source, Subset
 from ddl.training.data.parts import open_part
 from ddl.training.data.training_data import open_data
 from ddl.training.plan.plan import Plan
@@ -77,6 +77,17 @@ def test_no_sample_is_in_two_parts(tmp_path: Path, case: str) -> None:
     assert len(set.union(*parts)) == sum(counts)
     data = open_data(plan)
     assert (len(data.training), len(data.validation)) == counts[:2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_part_held_out_is_the_rest_of_the_indices(tmp_path: Path, seed: int) -> None:
+    plan = plan_of(mnist(tmp_path / "mnist"), tmp_path, validation_part=0.3, seed=seed)
+    training, validation = (open_part(plan, part) for part in ("train", "validation"))
+    assert isinstance(training, Subset)
+    assert isinstance(validation, Subset)
+    indices = np.concatenate([training.indices, validation.indices])
+    assert sorted(indices) == [*range(20)]
+    assert len(validation.indices) == 6
 
 
 @pytest.mark.parametrize("case", ["idx", "cifar", "cifar archive", "synthetic-labels"])

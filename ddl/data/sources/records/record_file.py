@@ -33,15 +33,7 @@ def find_records(path: Path, visit: Callable[[memoryview, int], None] | None = N
     Raises:
         ValueError: the file is empty, compressed, cut short or damaged. Data that `visit` takes are not checked.
     """
-    check_regular(path)
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if not size:
-            raise ValueError(
-                f"Received: {path}, which is empty. Expected: records; write or download the shard again."
-            )
-        # Not closed here: an error that `visit` raises still refers to it.
-        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    view = _map(path)
     starts = _starts(path, view)
     _check_headers(path, view, starts)
     if visit is not None:
@@ -57,16 +49,27 @@ def find_records(path: Path, visit: Callable[[memoryview, int], None] | None = N
 
 def first_record(path: Path) -> memoryview:
     """Return the data of the first record of a file."""
-    check_regular(path)
-    with path.open("rb") as file:
-        header = file.read(_HEADER.size)
-        size = os.fstat(file.fileno()).st_size
-    if len(header) == _HEADER.size:
-        length, _ = _HEADER.unpack(header)
-        if length <= min(RECORD_BYTES, size - _FRAME):
+    view = _map(path)
+    if len(view) >= _FRAME:
+        length, _ = _HEADER.unpack_from(view)
+        if length <= min(RECORD_BYTES, len(view) - _FRAME):
             return read_records(path, np.array([[0, _FRAME + length]], np.int64))[0]
     find_records(path)  # says what is wrong
-    raise _cut(path, 0, size)
+    raise _cut(path, 0, len(view))
+
+
+def _map(path: Path) -> memoryview:
+    """Return the content of a file. It is not closed by its users: an error that they raise may still refer to it."""
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                raise ValueError(
+                    f"Received: {path}, which is empty. Expected: records; write or download the shard again."
+                )
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _starts(path: Path, view: memoryview) -> np.ndarray:
@@ -122,9 +125,7 @@ def read_records(path: Path, places: np.ndarray) -> list[memoryview]:
         with path.open("rb", buffering=0) as file:
             frames = [_read(file.fileno(), int(stop - start), int(start)) for start, stop in places]
     except OSError as error:
-        raise ValueError(
-            f"Received: {path}, which cannot be read ({error.strerror}). Expected: a readable file."
-        ) from error
+        raise _unreadable(path, error) from error
     for frame, (start, stop) in zip(frames, places, strict=True):
         if len(frame) < stop - start:
             raise _cut(path, int(start), int(start) + len(frame))
@@ -162,4 +163,10 @@ def _cut(path: Path, place: int, size: int) -> ValueError:
     return ValueError(
         f"Received: {path}, which ends at byte {size}, within the record at byte {place}. Expected: a whole TFRecord "
         "file; write or download it again."
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> ValueError:
+    return ValueError(
+        f"Received: {path}, which cannot be read ({error.strerror}). Expected: a readable file."
     )

@@ -129,6 +129,11 @@ GOOD = files.picture_example(0)
 HUGE = record(GOOD, length=1 << 40)
 BAD: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
     "empty": (bad(), {}, "train-00000-of-00001, which is empty. Expected: records"),
+    "a folder": (
+        lambda tmp: (tmp / "train.tfrecord").mkdir() or tmp,
+        {},
+        "train.tfrecord, which cannot be read (Is a directory)",
+    ),
     "cut short in a header": (
         bad(tail=record(GOOD) + b"1234"),
         {},
