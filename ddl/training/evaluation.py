@@ -16,7 +16,8 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 from ddl.training.checkpoint.find_trained import Trained, find_trained, stored_preprocessing
 from ddl.training.data.compatibility import check_agreement, check_sides
-from ddl.training.data.training_data import DATA_PARTS, as_samples, open_part
+from ddl.training.data.parts import DATA_PARTS, open_part
+from ddl.training.data.training_data import as_samples
 from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
@@ -126,10 +127,12 @@ def _as_trained(trained: Trained, data: str) -> dict[str, Any]:
     known = SOURCES.options(detect_format(Path(data)))
     given = trained.plan.data_option
     options = {name: value for name, value in given.items() if name in known}
+    is_new = data != trained.plan.data
+    if is_new:
+        options.pop("split", None)  # that of the training data
     how = stored_preprocessing(trained)
     if how is None:
         return options
-    is_new = data != trained.plan.data
     if how.range is not None and "range" in known and (is_new or "range" in given):
         options["range"] = to_text(how.range)
     if how.axes == 2 and "bits" in known:

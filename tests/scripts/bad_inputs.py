@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
+from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
 from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import LIST_MODELS, TRAIN_RESNET, TRAIN_UNET
@@ -27,6 +28,7 @@ EARLY = [
     *(Row(RESNET + flags, message) for flags, message in TRAIN_RESNET.items()),
     *(Row(f"list_models {flags}", message) for flags, message in LIST_MODELS.items()),
     *DATA,
+    *CLASSIFIER_DATA,
     *RUNS,
     *EVALUATE,
     *PREPARE,

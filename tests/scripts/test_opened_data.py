@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.data import make
+from tests.data.sources.picture_folders.test_split_classes import root
 from tests.data.test_value_range import camera
 from tests.inference.models import make_run
 from tests.scripts.in_process import call
@@ -65,6 +66,15 @@ def test_a_dry_run_says_both_of_training_and_validation_data(image_and_label: Pa
     assert outcome.told.splitlines() == [
         f"train_unet: {image_and_label}: 8 pictures with masks, 16x32 RGB.",
         f"train_unet: {pairs}: 8 pictures with masks, 16x32 RGB.",
+    ]
+
+
+def test_a_dry_run_says_both_splits_of_a_root(tmp_path: Path) -> None:
+    root(tmp_path / "in")
+    flags = ("--run-dir", "none", "--data", "in", "--dry-run")
+    assert call("train_resnet", *flags, folder=tmp_path).told.splitlines() == [
+        "train_resnet: in: 3 classes: cat (2), dog (3), emu (1); pictures of 12x16 RGB.",
+        "train_resnet: in, validation: 3 classes: cat (1), dog (0), emu (2); pictures of 12x16 RGB.",
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Listing:
     """
 
     root: Path
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     problems: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
@@ -114,11 +114,12 @@ def subfolders(path: Path) -> list[Path]:
 def unread_pictures(path: Path, read: Iterable[Path]) -> tuple[str, ...]:
     """Return the folders with pictures, `path` and those in it, that are not among those read: "test (5)"."""
     known = set(read)
-    left = {folder: len(pictures_in(folder)) for folder in (path, *subfolders(path))}
+    left = [folder for folder in (path, *subfolders(path)) if folder not in known]
+    counts = {folder: len(pictures_in(folder)) for folder in left}
     return tuple(
         f"{folder.name if folder != path else 'beside the folders'} ({count})"
-        for folder, count in left.items()
-        if count and folder not in known
+        for folder, count in counts.items()
+        if count
     )
 
 

@@ -20,8 +20,9 @@ from ddl.data.pictures.listing import Listing
 from ddl.data.preparation import assembly, workers
 from ddl.data.preparation.converted_parts import Task, is_whole, make_part, plan_parts
 from ddl.data.preparation.preparation import Preparation
-from ddl.data.sources import classes, detect_format, folders, pairs
-from ddl.data.sources.picture_files import PictureFiles, complete
+from ddl.data.sources import detect_format
+from ddl.data.sources.picture_folders import classes, folders, pairs
+from ddl.data.sources.picture_folders.picture_files import PictureFiles, complete
 from ddl.data.summary import summary_lines
 from ddl.files.locks import hold_lock
 from ddl.progress import Progress

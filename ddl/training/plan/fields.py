@@ -13,10 +13,12 @@ class DataPlan:
     """Data.
 
     Attributes:
-        data: file or folder to train on; or "synthetic", "synthetic-3d" (images with masks) or "faces" (images with
-            labels), which need no file.
-        data_option: options of the data format, such as count=500 (synthetic data) or channels=grey (image files).
-        validation_data: file or folder to validate on; by default a fraction of `data` is held out.
+        data: file or folder to train on; or "synthetic", "synthetic-3d" (images with masks), "synthetic-labels" or
+            "faces" (images with labels), which need no file.
+        data_option: options of the data format, such as count=500 (synthetic data) or channels=grey (image files);
+            split=train names the split to train on.
+        validation_data: file or folder to validate on, by its validation or else its test split; by default the
+            validation split of `data`, or a fraction of it.
         validation_part: fraction of `data` held out for validation, between 0 and 1; not for files with
             their own splits.
         fold: fold of a prepared file held out for validation; the model trains on the other folds.

@@ -40,7 +40,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "unknown option": (
         lambda t: make.npz(t / "a.npz"),
         {"size": 3},
-        "Unknown option of data format npz. Received: 'size'. Expected: keys, range, memory_limit",
+        "Unknown option of data format npz. Received: 'size'. Expected: keys, range, channels_first, ",
     ),
     "pairs: no mask": (
         lambda t: without(make.pairs(t), "cell-1_mask.gif"),

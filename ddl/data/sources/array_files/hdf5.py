@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,11 @@ def has_splits(path: Path, keys: tuple[str, ...] | None = None) -> bool:
     """Return whether a file assigns its samples to splits. `keys` are those of its inputs and targets."""
     with contextlib.closing(Hdf5(path, keys)) as source:
         return source.has("split")
+
+
+def splits(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return all splits for a file that assigns its samples to them, none for others."""
+    return SPLITS if has_splits(path, options.get("keys")) else ()
 
 
 class Hdf5(Source):

@@ -13,9 +13,10 @@ from ddl.data.description import describe_form, describe_samples
 from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.pictures.listing import Listing
 from ddl.data.pictures.picture_file import PIXEL_LIMIT, read_form, read_picture, read_size
+from ddl.data.pictures.picture_table import labels_of
 from ddl.data.pictures.stack_file import is_stack
 from ddl.data.source import Field, Source, checked_indices, empty_batch
-from ddl.data.sources.stack_files import open_stacks
+from ddl.data.sources.picture_folders.stack_files import open_stacks
 from ddl.data.value_range import Given, check_range, find_range
 
 
@@ -118,7 +119,7 @@ class PictureFiles(Source):
     def read_column(self, name: str) -> np.ndarray | None:
         if name != "label":
             return None
-        return np.array([sample.label for sample in self._samples], np.int64)
+        return labels_of(self._samples)
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from ddl.data.source import Source
+from ddl.data.sources.array_files.npy_header import read_header
 from ddl.data.sources.arrays import Arrays, name_fields
-from ddl.data.sources.npy_header import read_header
 from ddl.data.sources.ranged import with_range
 from ddl.files import check_regular
 

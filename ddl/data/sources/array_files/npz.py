@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ddl.data.source import Source
+from ddl.data.sources.array_files.npy_header import Header, read_header
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays, choose_keys, name_fields
-from ddl.data.sources.npy_header import Header, read_header
 from ddl.data.sources.ranged import with_range
+from ddl.files import check_regular
 
 # Errors of zipfile and zlib for a damaged archive; RuntimeError for an encrypted one.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError)
@@ -30,9 +31,30 @@ def open_source(
     *,
     keys: tuple[str, ...] | None = None,
     range: str | None = None,  # noqa: A002
+    channels_first: bool = False,
+    label_base: int = 0,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Source:
-    """Open two arrays of an archive, inputs and targets, by their names."""
+    """Open two arrays of an archive, inputs and targets, by their names.
+
+    Args:
+        path: the archive.
+        keys: names of inputs and targets in it; by default "images" and "labels", "x" and "y", and similar names.
+        range: the stored values that become 0 and 1, see `ddl.data.value_range`.
+        channels_first: whether pictures are stored as (channels, height, width).
+        label_base: number of the first class in the file.
+        memory_limit: maximum size of a compressed array, which is held in memory.
+    """
+    arrays = read_arrays(path, keys, memory_limit)
+    named = name_fields(arrays, str(path), channels_first=channels_first, label_base=label_base)
+    return with_range(Arrays(named, str(path)), range)
+
+
+def read_arrays(
+    path: Path, keys: tuple[str, ...] | None = None, memory_limit: int = MEMORY_LIMIT
+) -> dict[str, np.ndarray]:
+    """Return inputs and targets of an archive: mapped, or in memory where they are compressed."""
+    check_regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
             names = {
@@ -41,7 +63,7 @@ def open_source(
                 if info.filename.endswith(".npy")
             }
             chosen = choose_keys(names, keys, str(path))
-            arrays = {
+            return {
                 field: _array(path, archive, names[key], memory_limit)
                 for field, key in chosen.items()
             }
@@ -49,7 +71,6 @@ def open_source(
         raise ValueError(
             f"Received: {path}, which is not an intact .npz archive ({error}). Expected: one written by numpy.savez."
         ) from error
-    return with_range(Arrays(name_fields(arrays), str(path)), range)
 
 
 def _array(

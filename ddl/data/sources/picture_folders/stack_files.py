@@ -9,6 +9,7 @@ import numpy as np
 
 from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.listing import Listing, Sample
+from ddl.data.pictures.picture_table import labels_of
 from ddl.data.pictures.stack_file import StackForm, read_stack, read_stack_form
 from ddl.data.source import Field, Source, checked_indices, empty_batch
 from ddl.data.sources.ranged import with_range
@@ -64,7 +65,7 @@ class StackFiles(Source):
     def read_column(self, name: str) -> np.ndarray | None:
         if name != "label":
             return None
-        return np.array([sample.label for sample in self._samples], np.int64)
+        return labels_of(self._samples)
 
     @property
     def class_names(self) -> tuple[str, ...]:

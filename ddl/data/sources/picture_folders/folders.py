@@ -14,7 +14,7 @@ from ddl.data.pictures.listing import (
     two_folders,
     unread_pictures,
 )
-from ddl.data.sources.picture_files import mask_opener
+from ddl.data.sources.picture_folders.picture_files import mask_opener
 
 
 def detect(path: Path) -> bool:

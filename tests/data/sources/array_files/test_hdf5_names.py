@@ -10,9 +10,10 @@ import pytest
 
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.sources import open_source
-from ddl.data.sources.hdf5 import has_splits
+from ddl.data.sources.array_files.hdf5 import has_splits
 from ddl.inference.prediction.inputs import find_items
-from ddl.training.data.training_data import open_data, open_part
+from ddl.training.data.parts import open_part
+from ddl.training.data.training_data import open_data
 from ddl.training.plan.plan import Plan
 
 PICTURES = np.arange(8 * 16 * 16, dtype=np.uint8).reshape(8, 16, 16, 1)

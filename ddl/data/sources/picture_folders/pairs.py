@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from ddl.data.pictures.listing import Listing, match, pictures_in, unread_pictures
-from ddl.data.sources.picture_files import mask_opener
+from ddl.data.sources.picture_folders.picture_files import mask_opener
 
 
 def detect(path: Path) -> bool:

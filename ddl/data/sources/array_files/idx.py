@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,12 @@ def detect(path: Path) -> bool:
     return path.is_dir() and any(path.glob("*-images[-.]idx*-ubyte*"))
 
 
+def splits(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the splits whose pictures are there: "train", and "test" for the files that start with t10k."""
+    del options
+    return tuple(name for name, start in SPLITS.items() if any(path.glob(_pictures(start))))
+
+
 def open_source(
     path: Path,
     *,
@@ -32,9 +40,16 @@ def open_source(
     range: str | None = None,  # noqa: A002
     memory_limit: int = MEMORY_LIMIT,
 ) -> Source:
-    """Open the pictures and labels of one split."""
+    """Open the pictures and labels of one split.
+
+    Args:
+        path: the folder.
+        split: "train" or "test", whose files start with train and t10k.
+        range: the stored values that become 0 and 1, see `ddl.data.value_range`.
+        memory_limit: maximum size of a gzipped file's content, which is held in memory.
+    """
     check_choice("split", split, SPLITS)
-    images = read_idx(_only(path, f"{SPLITS[split]}-images[-.]idx*-ubyte*"), memory_limit)
+    images = read_idx(_only(path, _pictures(SPLITS[split])), memory_limit)
     labels = read_idx(_only(path, f"{SPLITS[split]}-labels[-.]idx*-ubyte*"), memory_limit)
     if images.ndim == 3:
         images = images[..., None]
@@ -97,6 +112,10 @@ def _check_length(path: Path, received: int, expected: int) -> None:
         raise ValueError(
             f"Received: {path} with {shown} bytes of data. Expected: {expected}, as in its header; download it again."
         )
+
+
+def _pictures(start: str) -> str:
+    return f"{start}-images[-.]idx*-ubyte*"
 
 
 def _only(path: Path, pattern: str) -> Path:
