@@ -146,7 +146,9 @@ def _with_cache(source: Source, plan: Plan) -> Source:
 def _split_sources(plan: Plan) -> tuple[Source, Source]:
     if plan.validation_data is not None:
         training = _open(plan, plan.data)
-        return training, _open(plan, plan.validation_data, **like(training, plan.validation_data))
+        return training, _open(
+            plan, plan.validation_data, **like(training, plan.validation_data, plan.classes or 1)
+        )
     if detect_format(Path(plan.data)) == "hdf5" and (
         plan.fold is not None or has_splits(Path(plan.data), plan.data_option.get("keys"))
     ):
@@ -162,8 +164,8 @@ def _split_sources(plan: Plan) -> tuple[Source, Source]:
     return Subset(source, np.flatnonzero(splits == 0)), Subset(source, np.flatnonzero(splits == 1))
 
 
-def like(training: Source, data: str) -> dict[str, Any]:
-    """Return the options that scale other data as those of a training run: its range and its depth."""
+def like(training: Source, data: str, classes: int = 1) -> dict[str, Any]:
+    """Return the options that open other data as those of a training run: its range, its depth, and class numbers."""
     known = SOURCES.options(detect_format(Path(data)))
     options: dict[str, Any] = {}
     if training.value_range is not None and "range" in known:
@@ -171,6 +173,10 @@ def like(training: Source, data: str) -> dict[str, Any]:
     depth = {"uint8": 8, "uint16": 16}.get(next(iter(training.fields.values())).dtype.name)
     if depth and "bits" in known:
         options["bits"] = depth
+    if "mask_mode" in known and (
+        training.mask_mode == "classes" or (not training.mask_mode and classes > 1)
+    ):
+        options["mask_mode"] = "classes"
     return options
 
 
