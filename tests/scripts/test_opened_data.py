@@ -131,7 +131,8 @@ def test_other_data_are_read_with_the_class_numbers_of_the_training(
     classes_in_masks: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.h5"
-    call("prepare_data", classes_in_masks, file, "--workers", "1", "--mask-mode", "classes")
+    options = ("--workers", "1", "--mask-mode", "classes", "--image-size", "16")
+    call("prepare_data", classes_in_masks, file, *options)
     options = ("--loss-option", "ignore_index=255", "--loss", "dice", "--metric", "dice")
     where = ("--data", file, "--validation-data", classes_in_masks, "--run-dir", "run")
     flags = (*where, *options, *SMALL, "--epochs", "1", "--tensorboard", "false")
