@@ -17,7 +17,11 @@ class BatchReader:
     """
 
     def __init__(
-        self, samples: Source, augmentation: Augmentation | None = None, seed: int = 0
+        self,
+        samples: Source,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        ignore_index: int | None = None,
     ) -> None:
         """Refuse samples that are not pictures or cannot be augmented, before anything is read.
 
@@ -25,8 +29,10 @@ class BatchReader:
             samples: the first field is the model's input; the second (if any) its target. Inputs are scaled to 0..1.
             augmentation: changes drawn from (seed, epoch, index in `samples`); None for none.
             seed: seed of the augmentation.
+            ignore_index: number in masks that marks pixels to leave out.
         """
         self._samples, self._augmentation, self._seed = scaled(samples), augmentation, seed
+        self._ignored = ignore_index
         self.fields = tuple(self._samples.fields.values())
         if augmentation is None:
             return
@@ -51,8 +57,9 @@ class BatchReader:
             for field in self.fields[: 1 + self._has_mask]
         ]
         for row, index in enumerate(indices):
+            drawn_from = {"seed": self._seed, "epoch": epoch, "index": int(index)}
             pair = self._augmentation(
-                inputs[row], masks[row], seed=self._seed, epoch=epoch, index=int(index)
+                inputs[row], masks[row], **drawn_from, ignore_index=self._ignored
             )
             for batch, part in zip(augmented, pair, strict=False):
                 batch[row] = part

@@ -56,7 +56,7 @@ def prepare(preparation: Preparation, say: Callable[[str], object] | None = None
         how = complete(listing, form, preparation.bits, preparation.range)
         if say is not None:
             read = PictureFiles(dataclasses.replace(listing, problems=()), how)
-            for line in summary_lines(preparation.source, read, "--range "):
+            for line in summary_lines(preparation.source, read, "--{} "):
                 say(line)
         tasks = plan_parts(preparation, how, listing.samples)
     except OSError as error:

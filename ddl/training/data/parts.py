@@ -81,7 +81,7 @@ def open_held_out(plan: Plan, data: str, part: str, training: Source) -> Source:
             f"Received: {data} for {part}, whose split={split} is trained on. Expected: split=train, or other data."
         )
     chosen = {} if split is None else {"split": split}
-    return _open(plan, data, **like(training, data), **chosen)
+    return _open(plan, data, **like(training, data, plan.classes or 1), **chosen)
 
 
 def _own_splits(plan: Plan) -> tuple[str, ...]:
@@ -93,8 +93,8 @@ def _is_same(one: str, other: str) -> bool:
     return one == other or os.path.realpath(one) == os.path.realpath(other)
 
 
-def like(training: Source, data: str) -> dict[str, Any]:
-    """Return the options that scale other data as those of a training run: its range and its depth."""
+def like(training: Source, data: str, classes: int = 1) -> dict[str, Any]:
+    """Return the options that open other data as those of a training run: its range, its depth, and class numbers."""
     known = SOURCES.options(detect_format(Path(data)))
     options: dict[str, Any] = {}
     if training.value_range is not None and "range" in known:
@@ -102,6 +102,10 @@ def like(training: Source, data: str) -> dict[str, Any]:
     depth = {"uint8": 8, "uint16": 16}.get(next(iter(training.fields.values())).dtype.name)
     if depth and "bits" in known:
         options["bits"] = depth
+    if "mask_mode" in known and (
+        training.mask_mode == "classes" or (not training.mask_mode and classes > 1)
+    ):
+        options["mask_mode"] = "classes"
     return options
 
 

@@ -165,6 +165,7 @@ class SupervisedSteps:
             rank=dist.rank(),
             start=run.position,
             augmentation=run.plan.augmentation(),
+            ignore_index=run.plan.ignore_index,
             threads=threads,
         )
         validation = pipeline.evaluation_batches(

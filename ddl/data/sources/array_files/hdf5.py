@@ -127,6 +127,12 @@ class Hdf5(Source):
         except (TypeError, ValueError) as error:
             raise self._damaged(error, "damaged in manifest") from error
 
+    @property
+    def mask_mode(self) -> str:
+        if "mask" not in self.fields:
+            return ""
+        return str(dict(self.manifest.get("options") or {}).get("mask_mode", ""))
+
     @functools.cached_property
     def value_range(self) -> tuple[float, float] | None:
         try:

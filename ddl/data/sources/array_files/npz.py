@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +13,8 @@ from ddl.data.source import Source
 from ddl.data.sources.array_files.npy_header import Header, read_header
 from ddl.data.sources.arrays import MEMORY_LIMIT, Arrays, choose_keys, name_fields
 from ddl.data.sources.ranged import with_range
-from ddl.files import check_regular
+from ddl.files import archives, check_regular
 
-# Errors of zipfile and zlib for a damaged archive; RuntimeError for an encrypted one.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, then the lengths of name and extra field
 
 
@@ -67,7 +64,7 @@ def read_arrays(
                 field: _array(path, archive, names[key], memory_limit)
                 for field, key in chosen.items()
             }
-    except _DAMAGE as error:
+    except archives.DAMAGE as error:
         raise ValueError(
             f"Received: {path}, which is not an intact .npz archive ({error}). Expected: one written by numpy.savez."
         ) from error

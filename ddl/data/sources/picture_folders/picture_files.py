@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from ddl.data.description import describe_form, describe_samples
-from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
+from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion, read_stored_mask
+from ddl.data.pictures.listed_files import ListedFiles
 from ddl.data.pictures.listing import Listing
 from ddl.data.pictures.picture_file import PIXEL_LIMIT, read_form, read_picture, read_size
-from ddl.data.pictures.picture_table import labels_of
 from ddl.data.pictures.stack_file import is_stack
 from ddl.data.source import Field, Source, checked_indices, empty_batch
 from ddl.data.sources.picture_folders.stack_files import open_stacks
@@ -85,7 +85,7 @@ def _colours(path: Path, pixel_limit: int) -> np.ndarray:
     return picture[..., :3] if picture.shape[-1] == 4 else picture
 
 
-class PictureFiles(Source):
+class PictureFiles(ListedFiles):
     """Reads pictures on demand, one at a time, and keeps none.
 
     Decoding takes milliseconds per picture. For more than a few epochs, use `scripts/prepare_data.py` first.
@@ -93,8 +93,7 @@ class PictureFiles(Source):
 
     def __init__(self, listing: Listing, how: Conversion) -> None:
         """Use the files of a listing. Without an image size, all pictures must have the same size in their headers."""
-        self._listing = listing.refuse_problems()
-        self._samples = listing.samples
+        super().__init__(listing, how)
         if how.image_size is None:
             how = dataclasses.replace(how, image_size=self._common_size(how.pixel_limit))
         self._how = how
@@ -105,9 +104,6 @@ class PictureFiles(Source):
         if first.label is not None:
             self.fields["label"] = Field((), np.dtype(np.int64))
 
-    def __len__(self) -> int:
-        return len(self._samples)
-
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         wanted = checked_indices(indices, len(self))
         batch = empty_batch(self.fields, len(wanted))
@@ -116,21 +112,15 @@ class PictureFiles(Source):
                 batch[name][row] = part
         return batch
 
-    def read_column(self, name: str) -> np.ndarray | None:
-        if name != "label":
-            return None
-        return labels_of(self._samples)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self._listing.class_names
-
     @property
     def value_range(self) -> tuple[float, float] | None:
         return self._how.range
 
     def stored_values(self, index: int) -> np.ndarray:
         return _colours(self._samples[index].image, self._how.pixel_limit)
+
+    def _read_stored_mask(self, path: Path) -> np.ndarray | None:
+        return read_stored_mask(path, self._how.pixel_limit)
 
     def describe(self) -> str:
         """Return the number of pictures, the form of the first one, and the form in which they are read."""
@@ -145,9 +135,6 @@ class PictureFiles(Source):
         line = describe_samples(len(self), form, 2, target, classes)
         unread = self._listing.unread
         return f"{line}; not read: {', '.join(unread)}" if unread else line
-
-    def name_of(self, index: int) -> str:
-        return self._samples[index].image.relative_to(self._listing.root).as_posix()
 
     def _common_size(self, pixel_limit: int) -> tuple[int, int]:
         first = self._samples[0].image

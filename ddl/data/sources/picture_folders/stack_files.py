@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ddl.data.pictures.conversion import Conversion
+from ddl.data.pictures.listed_files import ListedFiles
 from ddl.data.pictures.listing import Listing, Sample
-from ddl.data.pictures.picture_table import labels_of
 from ddl.data.pictures.stack_file import StackForm, read_stack, read_stack_form
 from ddl.data.source import Field, Source, checked_indices, empty_batch
 from ddl.data.sources.ranged import with_range
@@ -35,20 +35,17 @@ def open_stacks(
     return with_range(stacks, value_range)
 
 
-class StackFiles(Source):
+class StackFiles(ListedFiles):
     """Reads volumes on demand, one at a time, and keeps none. All must have the same shape in their headers."""
 
     def __init__(self, listing: Listing, how: Conversion) -> None:
-        self._listing, self._samples, self._how = listing.refuse_problems(), listing.samples, how
+        super().__init__(listing, how)
         form, first = self._common_form(), self._samples[0]
         self.fields = {"image": Field(form.shape, form.dtype)}
         if first.mask is not None:
             self.fields["mask"] = Field((*form.shape[:-1], 1), np.dtype(np.uint8))
         if first.label is not None:
             self.fields["label"] = Field((), np.dtype(np.int64))
-
-    def __len__(self) -> int:
-        return len(self._samples)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         wanted = checked_indices(indices, len(self))
@@ -62,17 +59,8 @@ class StackFiles(Source):
                 batch["label"][row] = sample.label
         return batch
 
-    def read_column(self, name: str) -> np.ndarray | None:
-        if name != "label":
-            return None
-        return labels_of(self._samples)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self._listing.class_names
-
-    def name_of(self, index: int) -> str:
-        return self._samples[index].image.relative_to(self._listing.root).as_posix()
+    def _read_stored_mask(self, path: Path) -> np.ndarray | None:
+        return read_stack(path).reshape(self.fields["mask"].shape)
 
     def _common_form(self) -> StackForm:
         first = self._samples[0].image
