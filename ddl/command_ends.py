@@ -28,7 +28,15 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     if isinstance(error, BrokenPipeError) and _output_is_closed():
         _discard_output()
         raise SystemExit(CLOSED_PIPE)
-    sys.__excepthook__(kind, error, trace)
+    import traceback
+
+    from ddl.plain_text import (
+        escaped_lines,
+    )  # a bug's message may hold the name of a stranger's file
+
+    lines = "".join(traceback.format_exception(kind, error, trace))
+    if sys.stderr is not None:
+        sys.stderr.write(escaped_lines(lines))
 
 
 def _flush() -> None:

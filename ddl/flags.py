@@ -46,6 +46,10 @@ _OPTION_OF = {
         "mask_mode",
         "pixel_limit",
         "memory_limit",
+        "split",
+        "labels",
+        "raw_shape",
+        "picture_list",
     ),
     "loss_option": ("ignore_index",),
 }

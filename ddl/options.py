@@ -49,10 +49,12 @@ _EXPECTED = {
     "Path": "a path",
     "int | tuple[int, ...]": "a whole number, or several with commas",
     "tuple[float, ...]": "numbers with commas",
+    "float | tuple[float, ...]": "a number, or several with commas",
     "tuple[str, ...]": "texts with commas",
 }
 _EXPECTED_OF_PYTHON = _EXPECTED | {
     "int | tuple[int, ...]": "a whole number, or a list of them",
+    "float | tuple[float, ...]": "a number, or a list of them",
     "Size": "a whole number, or a list of them",
     "tuple[int, int]": "a list of two whole numbers",
     "tuple[int, ...]": "a list of whole numbers",

@@ -10,6 +10,7 @@ _INVISIBLE = re.compile(
     "["
     "\x00-\x1f\x7f-\x9f"  # control characters: escape sequences start with one, a newline forges a line
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # turn the direction of what follows
+    "\u00ad\u034f\u115f\u1160\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\uffa0"  # take no room
     "\u2028\u2029"  # separate lines and paragraphs
     "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # marks and tags that nothing shows
     "\ud800-\udfff"  # halves of characters: Python's form of bytes that are not UTF-8

@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     silence_decoders()
     try:
         preparation = Preparation(**arguments)
-        outcome = prepare(preparation, lambda line: print(f"{line}.", flush=True))
+        outcome = prepare(preparation, lambda line: print(escaped(f"{line}."), flush=True))
     except ValueError as error:
         sys.exit(parser.complain(error))
     except KeyboardInterrupt:

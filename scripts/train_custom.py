@@ -4,10 +4,10 @@ horovodrun -np 2 python scripts/train_custom.py --run-dir runs/squares --learnin
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import ddl.command_ends  # noqa: F401, I001 (first: Ctrl-C while the rest loads is one line, too)
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.data.source import Field, Source, Subset
 from ddl.models.zoo import add_model
 from ddl.training.data.training_data import TrainingData

@@ -14,12 +14,12 @@ from ddl.command_ends import CLOSED_PIPE, INTERRUPTED
 from tests.launch import REPOSITORY
 
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
-# Python imports it before it runs the program. It presses Ctrl-C when the program imports ddl.flags or ddl.machine.
+# Python imports it before it runs the program. It presses Ctrl-C at the first of these imports.
 PRESS = """
 import os, signal, sys
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name in ("ddl.flags", "ddl.machine"):
+        if name in ("numpy", "ddl.flags", "ddl.machine"):
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
 """
@@ -76,6 +76,12 @@ def test_bugs_keep_their_traceback(bug: str) -> None:
     done = run(["-c", f"import ddl.command_ends; raise {bug}"])
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback")
+
+
+def test_a_traceback_shows_names_as_they_are() -> None:
+    done = run(["-c", r"import ddl.command_ends; raise OSError('a\x1b[31m\u202eb')"])
+    assert r"OSError: a\x1b[31m\u202eb" in done.stderr
+    assert "\x1b" not in done.stderr
 
 
 def test_programs_that_are_no_commands_of_ours_keep_their_hooks() -> None:

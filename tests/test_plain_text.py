@@ -29,6 +29,7 @@ SHOWN = r"a\x1b[31m\x0addl: all is well\x0d\x9b2J\u202egnp\u2028\x7f.png"
         ("half \ud83d", r"half \ud83d"),
         ("\u200e\u200f\u2066\u2069\u061c\ufeff", r"\u200e\u200f\u2066\u2069\u061c\ufeff"),
         ("\U000e0041", r"\U000e0041"),
+        ("a\u200bb\u00ad\u2060", r"a\u200bb\xad\u2060"),
         ("\x00\x07\x08\t\x85", r"\x00\x07\x08\x09\x85"),
     ],
 )

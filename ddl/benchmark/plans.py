@@ -15,12 +15,12 @@ from ddl.data.sources.arrays import Arrays
 from ddl.data.sources.synthetic import Synthetic
 from ddl.distributed.job.launcher import placement
 from ddl.models.zoo import target_of
+from ddl.training.data.parts import open_part
 from ddl.training.data.training_data import (
     TrainingData,
     as_samples,
     classes_of,
     open_data,
-    open_part,
 )
 from ddl.training.plan.plan import Plan
 

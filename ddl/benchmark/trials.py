@@ -75,6 +75,7 @@ def read_batches(trial: Trial) -> Iterator[tuple[Any, int]]:
             dist.rank(),
             dist.size(),
             augmentation=plan.augmentation(),
+            ignore_index=plan.ignore_index,
             threads=threads_per_rank(dist.local_size()),
         ) as batches:
             yield batches

@@ -96,6 +96,15 @@ class MaskSamples(Scaled):
                 f"Received: ignore_index={ignore_index} for masks of one class. Expected: another number, because 0 "
                 "is the background and 1 the foreground."
             )
+        if source.mask_mode == "binary" and (classes > 1 or ignore_index is not None):
+            given = f"classes={classes}" if classes > 1 else f"ignore_index={ignore_index}"
+            remedy = "give mask_mode=classes"
+            if source.manifest:
+                remedy = "make the file again with prepare_data.py --mask-mode classes"
+            raise ValueError(
+                f"Received: {given} for masks that are read as black and white. Expected: class numbers; {remedy}, "
+                "which keeps the numbers in the masks."
+            )
         self.classes = classes
         self._ignored, self._any_foreground = ignore_index, any_foreground
         mask_dtype = np.dtype(np.float32 if classes == 1 else np.int32)

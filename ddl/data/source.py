@@ -110,6 +110,15 @@ class Source(ABC):
         picture: np.ndarray = next(iter(self.read([index]).values()))[0]
         return picture
 
+    @property
+    def mask_mode(self) -> str:
+        """How masks were read: "binary" (all but black is foreground), "classes" (class numbers), "" if unknown."""
+        return ""
+
+    def stored_mask(self, index: int) -> np.ndarray | None:
+        """Return the numbers or colours in the file of a binary mask, (..., 1 or 3); None where they are not kept."""
+        return None
+
     def describe(self) -> str:
         """Return what the data were taken for, in one line: "30 pictures with masks, 512x512 grey"."""
         (_, image), *targets = self.fields.items()
@@ -166,6 +175,13 @@ class View(Source):
     def stored_values(self, index: int) -> np.ndarray:
         return self.source.stored_values(index)
 
+    @property
+    def mask_mode(self) -> str:
+        return self.source.mask_mode
+
+    def stored_mask(self, index: int) -> np.ndarray | None:
+        return self.source.stored_mask(index)
+
     def describe(self) -> str:
         """Return what the source was taken for: a split is described as the whole file."""
         return self.source.describe()
@@ -197,6 +213,9 @@ class Subset(View):
 
     def stored_values(self, index: int) -> np.ndarray:
         return self.source.stored_values(int(self.indices[index]))
+
+    def stored_mask(self, index: int) -> np.ndarray | None:
+        return self.source.stored_mask(int(self.indices[index]))
 
     def name_of(self, index: int) -> str:
         return self.source.name_of(int(self.indices[index]))

@@ -27,7 +27,7 @@ from ddl.inference.trained_model import TrainedModel, find_model
 from ddl.plain_text import escaped, tell
 from ddl.standard_streams import end_output
 from ddl.training.evaluation import Subject, evaluate, open_subject
-from ddl.training.train_command import complain_together, naming_files
+from ddl.training.train_command import complain_together, naming_files, rank_problem
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells report it."""
@@ -52,9 +52,9 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     try:
         skipped = predict(prediction, model, items)
     except OneRankError as error:
-        give_up(f"{parser.name} (rank {dist.rank()}): {error}", BAD_INPUT)
+        give_up(rank_problem(parser, error), BAD_INPUT)
     except ValueError as error:
-        return complain_together(parser.name, error)
+        return complain_together(parser, error)
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         tell(
@@ -70,7 +70,7 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
 
 
 def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
-    """Run evaluate.py and print the results. Return the exit status: 0, or 2 for bad input."""
+    """Run evaluate.py and print the results. Return the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     arguments = vars(parser.parse_args(argv))
     silence_decoders()
     try:
@@ -90,9 +90,13 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
         measure = evaluate if model is None else functools.partial(inspect, model=model)
         results = measure(inspection, subject)
     except BadData as error:
-        give_up(f"{parser.name} (rank {dist.rank()}): {error}", BAD_INPUT)
+        give_up(rank_problem(parser, error), BAD_INPUT)
     except ValueError as error:
-        return complain_together(parser.name, error)
+        return complain_together(parser, error)
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        tell(f"{parser.name}: interrupted.")
+        return INTERRUPTED
     if dist.is_root():
         tell_summary(parser.name, subject.describe())
         text = json.dumps(results, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""Building blocks of U-Nets, for pictures (N, H, W, C) and volumes (N, D, H, W, C)."""
+"""Building blocks of models, for pictures (N, H, W, C) and volumes (N, D, H, W, C)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def convolve(
     """
     options.setdefault("kernel_initializer", "he_normal" if norm == "none" else "glorot_uniform")
     options.setdefault("use_bias", norm == "none")
-    return layer("Conv{}D", features)(channels, kernel, padding="same", **options)(features)
+    options.setdefault("padding", "same")
+    return layer("Conv{}D", features)(channels, kernel, **options)(features)
 
 
 def plain_block(features: KerasTensor, channels: int, norm: str, name: str) -> KerasTensor:
@@ -101,7 +102,8 @@ def attention_gate(skip: KerasTensor, gate: KerasTensor, norm: str, name: str) -
 def probabilities(scores: KerasTensor, name: str) -> KerasTensor:
     """Return the sigmoid of one channel or the softmax of several, in float32 also under mixed precision.
 
-    The loss takes their logarithm, for which half precision is too coarse.
+    The loss takes their logarithm, for which half precision is too coarse. A model in float64 stays in it.
     """
     activation = "sigmoid" if scores.shape[-1] == 1 else "softmax"
-    return keras.layers.Activation(activation, dtype="float32", name=name)(scores)
+    dtype = "float64" if scores.dtype == "float64" else "float32"
+    return keras.layers.Activation(activation, dtype=dtype, name=name)(scores)

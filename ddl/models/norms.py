@@ -15,8 +15,21 @@ NORMS = ("sync", "batch", "group", "none")
 MOMENTUM = 0.9
 
 
+EPSILON = 1e-3
+"""Keras's own, added to the variance."""
+
+KERAS_EPSILON = 1.001e-5
+"""That of ResNet and DenseNet in `keras.applications`."""
+
+
 def normalize(
-    features: Any, norm: str, *, name: str, gamma: str = "ones", momentum: float = MOMENTUM
+    features: Any,
+    norm: str,
+    *,
+    name: str,
+    gamma: str = "ones",
+    momentum: float = MOMENTUM,
+    epsilon: float = EPSILON,
 ) -> Any:
     """Return normalized features: (N, ..., channels) -> the same shape.
 
@@ -26,6 +39,7 @@ def normalize(
         name: name of the layer.
         gamma: initial scale: "ones", or "zeros" for a branch that should start without effect.
         momentum: momentum of batch normalization's moving statistics.
+        epsilon: number added to the variance.
     """
     import keras
 
@@ -34,7 +48,13 @@ def normalize(
         return features
     if norm == "group":
         groups = math.gcd(8, features.shape[-1])
-        return keras.layers.GroupNormalization(groups, gamma_initializer=gamma, name=name)(features)
+        return keras.layers.GroupNormalization(
+            groups, epsilon=epsilon, gamma_initializer=gamma, name=name
+        )(features)
     return keras.layers.BatchNormalization(
-        synchronized=norm == "sync", momentum=momentum, gamma_initializer=gamma, name=name
+        synchronized=norm == "sync",
+        momentum=momentum,
+        epsilon=epsilon,
+        gamma_initializer=gamma,
+        name=name,
     )(features)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import keras
@@ -10,12 +9,10 @@ from keras import KerasTensor
 
 from ddl.models import layer_blocks
 from ddl.models.encoders import find_encoder
+from ddl.models.pretrained import build_backbone, scaled_pictures, synchronize
 from ddl.models.zoo import check_model
 
 _LEVELS = 5  # every encoder halves the picture five times
-# Of ImageNet, as in `keras.applications`.
-_MEANS, _DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # 0..1, red first
-_CAFFE_MEANS = (103.939, 116.779, 123.68)  # 0..255, blue first
 
 
 def build_encoder_unet(
@@ -50,11 +47,9 @@ def build_encoder_unet(
     check_model("unet_encoder", **locals())
     application, scaling = find_encoder(encoder)
     inputs = keras.Input(tuple(input_shape), name="image")
-    backbone = _build_backbone(application, scaled_pictures(inputs, scaling), weights_file)
+    backbone = build_backbone(application, scaled_pictures(inputs, scaling), weights_file)
     if norm == "sync":
-        for layer in backbone.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = True
+        synchronize(backbone)
     features, skips = backbone.output, skips_by_level(backbone, tuple(input_shape)[:2])
     block = layer_blocks.residual_block if residual else layer_blocks.plain_block
     for level in reversed(range(_LEVELS)):
@@ -74,26 +69,6 @@ def build_encoder_unet(
     )
 
 
-def scaled_pictures(pictures: KerasTensor, kind: str) -> KerasTensor:
-    """Return pictures from 0 to 1, scaled as `keras.applications` does: (N, H, W, C) -> the same shape.
-
-    Args:
-        pictures: red first if there are three channels. Other numbers of channels are scaled to -1..1 or 0..255.
-        kind: "caffe", "tf", "torch" or "raw"; see `ddl.models.encoders`.
-    """
-    scaling = keras.layers.Rescaling
-    if kind == "raw":
-        return scaling(255.0, name="scaled")(pictures)
-    if kind == "tf" or pictures.shape[-1] != 3:
-        return scaling(2.0, -1.0, name="scaled")(pictures)
-    if kind == "torch":
-        scale = [1 / deviation for deviation in _DEVIATIONS]
-        offset = [-mean / deviation for mean, deviation in zip(_MEANS, _DEVIATIONS, strict=True)]
-        return scaling(scale, offset, name="scaled")(pictures)
-    blue_first = keras.ops.flip(pictures, axis=-1)
-    return scaling(255.0, [-mean for mean in _CAFFE_MEANS], name="scaled")(blue_first)
-
-
 def skips_by_level(backbone: keras.Model, size: tuple[int, ...]) -> dict[int, KerasTensor]:
     """Return, for each level from 0 (the whole size), the last computed features of size `size` / 2**level."""
     skips, has_weights = {}, False
@@ -106,29 +81,3 @@ def skips_by_level(backbone: keras.Model, size: tuple[int, ...]) -> dict[int, Ke
             if tuple(output.shape[1:3]) == tuple(side // 2**level for side in size):
                 skips[level] = output
     return skips
-
-
-def _build_backbone(name: str, pictures: KerasTensor, weights_file: str | None) -> keras.Model:
-    build = getattr(keras.applications, name)
-    shape = pictures.shape[1:]
-    with warnings.catch_warnings():
-        # About channels other than 1 or 3. They only keep the published weights from loading, which is an error below.
-        warnings.filterwarnings("ignore", "This model usually expects", UserWarning)
-        backbone = build(include_top=False, weights=None, input_tensor=pictures, input_shape=shape)
-    if weights_file is None:
-        return backbone
-    # A weights file must match every layer, so load it into a model without our scaling layers.
-    source = build(include_top=False, weights=None, input_shape=shape)
-    try:
-        with warnings.catch_warnings():
-            # Keras only warns about layers that keep their random weights.
-            warnings.filterwarnings("error", "Skipping nested container", UserWarning)
-            source.load_weights(weights_file)
-        backbone.set_weights(source.get_weights())
-    except (ValueError, OSError, KeyError, UserWarning) as error:
-        why = str(error).partition("\n")[0]
-        raise ValueError(
-            f"Received: weights_file={weights_file}, which does not fit: {why} Expected: the weights of "
-            f"keras.applications.{name} with include_top=False and {pictures.shape[-1]} channels."
-        ) from error
-    return backbone

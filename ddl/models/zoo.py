@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 from ddl.builder_table import BuilderTable
 from ddl.models.encoders import find_encoder
 from ddl.models.norms import NORMS
+from ddl.models.published import (
+    APPLICATIONS,
+    WITH_DROP_PATH,
+    WITH_DROPOUT,
+    WITHOUT_BATCH_NORM,
+)
 from ddl.ranges import Range, check_choice
 
 if TYPE_CHECKING:
@@ -21,7 +27,19 @@ if TYPE_CHECKING:
 TARGETS = ("mask", "label")
 _OWN_TARGETS: dict[str, str] = {}
 
-_CIFAR_DEPTHS, _DEPTHS = (20, 32, 44, 56, 110), (18, 34, 50, 101, 152)
+_ROOM = "ddl.models.classifiers"
+_FAMILIES: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
+    "build_resnet": ("resnet", "resnet", (10, 18, 34, 50, 101, 152)),
+    "build_cifar_resnet": ("resnet", "resnet", (20, 32, 44, 56, 110, 1202)),
+    "build_small_vgg": ("vgg", "vgg", (1, 2, 3)),
+    "build_vgg": ("vgg", "vgg", (11, 13, 16, 19)),
+    "build_densenet": ("densenet", "densenet", (21, 53, 121, 161, 169, 201)),
+    "build_cifar_densenet": ("densenet", "densenet", (40,)),
+}
+"""Builder -> its module, its name before the depth, and its depths."""
+
+AS_KERAS = (50, 101, 152)
+"""Depths of the residual networks that `keras.applications` has."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +62,21 @@ class Sides:
 _SIDES = {
     "unet_seed": Sides(multiple=128),
     "unet_encoder": Sides(multiple=32, least=64, is_fixed=True),
+    "cnn": Sides(least=6, is_fixed=True),
+    "simplecnn": Sides(least=2, is_fixed=True),
+    "mlp": Sides(is_fixed=True),
+    "alexnet": Sides(least=67, is_fixed=True),
+    "densenet40": Sides(least=4),
+    **{f"vgg{depth}": Sides(least=2**depth, is_fixed=True) for depth in (1, 2, 3)},
+    **{f"vgg{depth}": Sides(least=32, is_fixed=True) for depth in (11, 13, 16, 19)},
+    **{f"densenet{depth}": Sides(least=32) for depth in (21, 53, 121, 161, 169, 201)},
+    **{name: Sides(least=one.least, is_fixed=True) for name, one in APPLICATIONS.items()},
 }
+_SIDES_OF_SMALL_INPUT = {
+    "alexnet": Sides(least=16, is_fixed=True),
+    **{f"densenet{depth}": Sides(least=8) for depth in (21, 53, 121, 161, 169, 201)},
+}
+"""Where `small_input` changes them."""
 
 
 def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
@@ -73,6 +105,71 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
             f"Received: zero_init_gamma=true with norm=none for {owner}. Expected: a normalization, which has a "
             "gamma; or zero_init_gamma=false."
         )
+    _check_classifier(values, owner)
+
+
+def _check_classifier(values: Mapping[str, Any], owner: str) -> None:
+    """Refuse options of a classifier that contradict each other, or that its network does not have."""
+    name = owner.removeprefix("model ")
+    if name in APPLICATIONS and values.get("norm") not in (None, "sync", "batch"):
+        raise ValueError(
+            f"Received: norm={values['norm']} for {owner}, whose batch normalization is part of the published network. "
+            "Expected one of: sync, batch."
+        )
+    if values.get("norm_after_relu") and values["norm"] == "none":
+        raise ValueError(
+            f"Received: norm_after_relu=true with norm=none for {owner}. Expected: a normalization, or "
+            "norm_after_relu=false."
+        )
+    if values.get("as_keras") and name.removeprefix("resnet") not in map(str, AS_KERAS):
+        raise ValueError(
+            f"Received: as_keras=true for {owner}, which keras.applications does not have. Expected: resnet50, "
+            "resnet101 or resnet152; or as_keras=false."
+        )
+    if values.get("as_keras") and (
+        values["small_input"] or values["norm"] not in ("sync", "batch")
+    ):
+        raise ValueError(
+            f"Received: as_keras=true with small_input={str(values['small_input']).lower()} norm={values['norm']} for "
+            f"{owner}. Expected: small_input=false, and norm=sync or norm=batch."
+        )
+    rates = values.get("dropout")
+    if isinstance(rates, tuple) and len(rates) != int(name.removeprefix("vgg")) + 1:
+        raise ValueError(
+            f"Received: dropout={','.join(map(str, rates))} for {owner}. Expected: one rate, or one for each block and "
+            "one for the dense layer."
+        )
+
+
+def _builders() -> dict[str, str]:
+    """Return name -> builder of every classifier."""
+    small = {"cnn": "build_cnn", "simplecnn": "build_simple_cnn", "mlp": "build_mlp"}
+    return {
+        **{
+            f"{name}{depth}": f"{_ROOM}.{module}:{builder}"
+            for builder, (module, name, depths) in _FAMILIES.items()
+            for depth in depths
+        },
+        "alexnet": f"{_ROOM}.alexnet:build_alexnet",
+        "googlenet": f"{_ROOM}.googlenet:build_googlenet",
+        **{name: f"{_ROOM}.cnn:{builder}" for name, builder in small.items()},
+        **dict.fromkeys(APPLICATIONS, f"{_ROOM}.applications:build_application"),
+    }
+
+
+def _fixed() -> dict[str, dict[str, Any]]:
+    """Return name -> options that the name implies, or that its network does not have."""
+    depths = {
+        f"{name}{depth}": {"depth": depth}
+        for _, name, depths in _FAMILIES.values()
+        for depth in depths
+    }
+    applications: dict[str, dict[str, Any]] = {name: {"application": name} for name in APPLICATIONS}
+    for name, options in applications.items():
+        options |= {} if name in WITH_DROPOUT else {"dropout": None}
+        options |= {} if name in WITH_DROP_PATH else {"drop_path": None}
+        options |= {"norm": "none"} if name in WITHOUT_BATCH_NORM else {}
+    return {**depths, **applications}
 
 
 MODELS = BuilderTable(
@@ -81,17 +178,17 @@ MODELS = BuilderTable(
         "unet": "ddl.models.unet:build_unet",
         "unet_seed": "ddl.models.unet:build_seed_unet",
         "unet_encoder": "ddl.models.unet_encoder:build_encoder_unet",
-        **{f"resnet{depth}": "ddl.models.resnet:build_resnet" for depth in _DEPTHS},
-        **{f"resnet{depth}": "ddl.models.resnet:build_cifar_resnet" for depth in _CIFAR_DEPTHS},
-        "cnn": "ddl.models.cnn:build_cnn",
+        **_builders(),
     },
-    fixed={f"resnet{depth}": {"depth": depth} for depth in (*_DEPTHS, *_CIFAR_DEPTHS)},
+    fixed=_fixed(),
     hidden=("classes",),
     ranges={
         "width": Range(1),
         "dense": Range(1),
         "depth": Range(1, 10),
+        "growth": Range(1),
         "dropout": Range(0, 1, below=True),
+        "drop_path": Range(0, 1, below=True),
     },
     choices={"norm": NORMS},
     rule=_check_together,
@@ -169,4 +266,6 @@ def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
     if name == "unet":  # halves every side `depth` times
         default = MODELS.options(name)["depth"].default
         return Sides(multiple=1 << options.get("depth", default), axes=(2, 3))
+    if options.get("small_input") and name in _SIDES_OF_SMALL_INPUT:
+        return _SIDES_OF_SMALL_INPUT[name]
     return _SIDES.get(name, Sides())

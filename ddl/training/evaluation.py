@@ -16,11 +16,13 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 from ddl.training.checkpoint.find_trained import Trained, find_trained, stored_preprocessing
 from ddl.training.data.compatibility import check_agreement, check_sides
-from ddl.training.data.training_data import DATA_PARTS, as_samples, open_part
+from ddl.training.data.parts import DATA_PARTS, open_part
+from ddl.training.data.training_data import as_samples
 from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
+from ddl.training.record.run_dir import check_no_run_file
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Evaluation:
         check_ranges(vars(self), {"per_rank_batch_size": Range(1)}, "evaluation")
         check_metric_names(self.metric)
         check_file("output", self.output, (".json",), replaces=True)
+        check_no_run_file("output", self.output)
 
     def metrics_for(self, plan: Plan) -> tuple[str, ...]:
         """Return the metrics to compute: the requested ones, else those of the training run.
@@ -123,14 +126,19 @@ def open_subject(
 
 
 def _as_trained(trained: Trained, data: str) -> dict[str, Any]:
-    """Return the options that open data as the training run did: with the range and the depth that it found."""
+    """Return the options that open data as the training run did: with its range, its depth and its class numbers."""
     known = SOURCES.options(detect_format(Path(data)))
     given = trained.plan.data_option
     options = {name: value for name, value in given.items() if name in known}
+    is_new = data != trained.plan.data
+    if is_new:
+        options.pop("split", None)  # that of the training data
     how = stored_preprocessing(trained)
     if how is None:
         return options
-    is_new = data != trained.plan.data
+    has_numbers = how.classes > 1 or trained.plan.ignore_index is not None
+    if how.target == "mask" and has_numbers and "mask_mode" in known:
+        options.setdefault("mask_mode", "classes")
     if how.range is not None and "range" in known and (is_new or "range" in given):
         options["range"] = to_text(how.range)
     if how.axes == 2 and "bits" in known:

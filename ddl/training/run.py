@@ -59,6 +59,7 @@ class Run:
     seconds_before: float = 0.0  # that an earlier process spent on the current epoch
     main_output: str = ""  # its name, for a model with several outputs
     batch_has_changed: bool = False  # the resumed checkpoint has another global batch size
+    layers: str = ""  # the model's table of layers; on rank 0 only
     ends_early: bool = False  # a callback has ended the run
     class_weights: np.ndarray | None = None  # in the training loss
     test_before: dict[str, float] = field(

@@ -14,6 +14,7 @@ import keras
 import ddl.distributed as dist
 from ddl.data.order import Position
 from ddl.distributed.on_ranks import on_all, on_root
+from ddl.models.layer_table import layer_table
 from ddl.training.build import compile_model, plan_model
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, Snapshot
 from ddl.training.checkpoint.resume import check_data, find_start, resumed_run
@@ -97,6 +98,8 @@ def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.
         on_root(lambda: copy_weights(model, init_weights))
     freeze_layers(model, plan.freeze)
     learning_rate = compile_model(model, run)
+    if dist.is_root():
+        run.layers = layer_table(model)
     saver = Saver(model, run)
     if not is_new:
         saver.restore(snapshot)
@@ -156,6 +159,8 @@ def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
         return
     for line in data.describe(plan):
         logger.info("%s.", line)
+    for line in run.layers.splitlines() if plan.layer_table else ():
+        logger.info("%s", line)
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
         len(data.training), len(data.validation), plan.model, f"{model.count_params():,}",

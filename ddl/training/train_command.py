@@ -119,7 +119,7 @@ def train_from_flags(
             return parser.complain(error, lambda: stop.signal)
         except KeyboardInterrupt as end:
             _end(parser.name, end)
-        return _train(parser.name, order, "resume" in given, opener, stop)
+        return _train(parser, order, "resume" in given, opener, stop)
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,9 @@ def _join(given: Mapping[str, Any]) -> None:
         import ddl.training.loop  # noqa: F401
 
 
-def _train(name: str, order: Order | None, resumes: bool, opener: Opener, stop: StopRequest) -> int:
+def _train(
+    parser: Parser, order: Order | None, resumes: bool, opener: Opener, stop: StopRequest
+) -> int:
     from ddl.distributed.watch.failure import give_up
     from ddl.training.loop import train_prepared
     from ddl.training.run_setup import Setup, set_up
@@ -179,13 +181,13 @@ def _train(name: str, order: Order | None, resumes: bool, opener: Opener, stop: 
         setup = set_up(order.plan, order.data, stop, lambda _: checkpoint)
         train_prepared(setup)
     except BadData as error:
-        give_up(f"{name} (rank {dist.rank()}): {error}", BAD_INPUT)
+        give_up(rank_problem(parser, error), BAD_INPUT)
     except ValueError as error:
         if setup is not None:
             raise  # a bug, not bad input: keep the traceback
-        return complain_together(name, error)
+        return complain_together(parser, error)
     except (Interrupted, Diverged, Unsaved, KeyboardInterrupt) as end:
-        _end(name, end)
+        _end(parser.name, end)
     return 0
 
 
@@ -221,11 +223,16 @@ def _end(name: str, end: BaseException) -> NoReturn:
     os._exit({Interrupted: REQUEUE, Diverged: DIVERGED}.get(type(end), UNSAVED))
 
 
-def complain_together(name: str, error: ValueError) -> int:
-    """Print the error, which is the same on all ranks, once."""
+def complain_together(parser: Parser, error: ValueError) -> int:
+    """Print the error, which is the same on all ranks, once and with flags in its remedy, as `Parser.complain` does."""
     if dist.is_root():
-        tell(f"{name}: {error}")
+        tell(f"{parser.name}: {parser.in_flags(str(error))}")
     return BAD_INPUT
+
+
+def rank_problem(parser: Parser, error: Exception) -> str:
+    """Return the line on an error that this rank alone has, with flags in its remedy."""
+    return f"{parser.name} (rank {dist.rank()}): {parser.in_flags(str(error))}"
 
 
 @contextlib.contextmanager

@@ -16,6 +16,8 @@ from ddl.data.inputs_and_targets import LabelSamples, MaskSamples
 from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import FORMATS, detect_format, open_source
 from tests.data import make
+from tests.data.sources.array_files import cifar_files
+from tests.data.sources.records import record_files
 
 LINES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
     "pairs": (make.pairs, "5 pictures with masks, 12x16 RGB"),
@@ -27,6 +29,26 @@ LINES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
     "idx": (
         lambda t: make.idx(t / "a"),
         "5 classes: 0 (1), 1 (1), 2 (1), 3 (1), 4 (1); pictures of 12x16 grey",
+    ),
+    "cifar": (
+        lambda t: cifar_files.folder(t / "a", batches=None),
+        "10 classes: 0 (2), 1 (2), 2 (2), 3 (2), 4 (2), 5 (2), 6 (2), 7 (2), 8 (2), 9 (2); pictures of 32x32 RGB",
+    ),
+    "npz-folder": (
+        lambda t: make.npz(t / "a.npz") and make.npz(t / "b.npz").parent,
+        "10 pictures with masks, 12x16 RGB",
+    ),
+    "split-classes": (
+        lambda t: make.classes(t / "train").parent,
+        "2 classes: cat (2), dog (3); pictures of 12x16 RGB",
+    ),
+    "tfrecord": (
+        record_files.shards,
+        "3 classes: 0 (3), 1 (2), 2 (2); pictures of 12x16 RGB",
+    ),
+    "synthetic-labels": (
+        lambda _: "synthetic-labels",
+        f"10 classes: {', '.join(f'{n} ({103 if n < 4 else 102})' for n in range(10))}; pictures of 32x32 RGB",
     ),
     "synthetic": (lambda _: "synthetic", "256 pictures with masks, 96x96 RGB, float32"),
     "synthetic-3d": (lambda _: "synthetic-3d", "32 volumes with masks, 32x32x32 grey, float32"),
@@ -54,7 +76,7 @@ def test_what_was_read_is_said_in_one_line(tmp_path: Path, name: str) -> None:
 
 
 def samples(source: Source) -> Source:
-    return MaskSamples(source) if "mask" in source.fields else LabelSamples(source, 5)
+    return MaskSamples(source) if "mask" in source.fields else LabelSamples(source, 10)
 
 
 def test_the_form_of_the_files_is_said_where_they_are_converted(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_inputs_are_normalized_after_their_augmentation() -> None:
     darker, how = Augmentation(brightness=0.5), Normalization((0.5,) * 3, (0.25,) * 3)
     indices = np.array([4, 30])
     plain, labels = BatchReader(samples, darker, 1)(2, indices)
-    changed, same = BatchReader(samples, darker, 1, how)(2, indices)
+    changed, same = BatchReader(samples, darker, 1, normalization=how)(2, indices)
     np.testing.assert_array_equal(changed, how.apply(plain))
     np.testing.assert_array_equal(labels, same)
 

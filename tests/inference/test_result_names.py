@@ -100,3 +100,20 @@ def test_outputs_of_an_evaluation_are_different_files(tmp_path: Path) -> None:
         Inspection(tmp_path, per_picture=one, confusion=tmp_path / "." / "a.csv")
     with pytest.raises(ValueError, match="Received: one and two, which are both"):
         check_distinct({"one": one, "none": None, "two": tmp_path / "A.CSV"})
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        *(("output", "plan.json"), ("output", "facts.json"), ("per_picture", "history.csv")),
+        *(("confusion", "log.txt"), ("worst_sheet", "curves.png")),
+    ],
+)
+def test_an_evaluation_replaces_no_file_of_a_run(tmp_path: Path, setting: str, name: str) -> None:
+    (tmp_path / "plan.json").write_text("{}")
+    with pytest.raises(ValueError, match=f"Received: {setting}=.*{name}, which is a file of a run"):
+        Inspection(tmp_path, worst=1, **{setting: tmp_path / name})
+    other = (tmp_path / name).with_stem("evaluation")
+    Inspection(tmp_path, worst=1, **{setting: other})
+    (tmp_path / "plan.json").unlink()
+    Inspection(tmp_path, worst=1, **{setting: tmp_path / name})  # no run

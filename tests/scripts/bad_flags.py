@@ -146,4 +146,25 @@ TRAIN_RESNET = {
     "--data synthetic": "Expected: image and label. (For the others there is scripts/train_unet.py.)",
     "--classes 1": "classes=1 for model resnet18",
     "--class-weight 2=3": "class_weight of class 2 for 2 classes. Expected: 0 to 1.",
+    "--model vgg15": "Unknown model. Received: 'vgg15'. Expected one of: unet,",
+    "--model alexnet": "pictures of 25x25 from faces, for model alexnet. Expected: 67x67 at least",
+    "--model inceptionv3": "for model inceptionv3. Expected: 75x75 at least: use this size.",
+    "--model vgg1 --augment crop_size=16": "crops of 16x16, but whole pictures of 25x25",
+    "--model vgg1 --augment crop_size=1": "crops of 1x1 from faces, for model vgg1. Expected: 2x2",
+    "--model mobilenet --model-option norm=group": "norm=group for model mobilenet, whose batch",
+    "--model convnexttiny --model-option norm=sync": "Unknown option of model convnexttiny. Received: 'norm'",
+    "--model mobilenet --model-option weights_file=imagenet": "nothing is downloaded",
+    "--model resnet18 --model-option as_keras=true": "as_keras=true for model resnet18, which keras",
+    "--model vgg3 --model-option dropout=0.1,0.2": "Expected: one rate, or one for each block",
+    "--model vgg3 --model-option dropout=high": "dropout='high'. Expected: a number, or several",
+    "--model vgg3 --model-option norm_after_relu=true": "norm_after_relu=true with norm=none",
+    "--model resnet20 --model-option drop_path=1": "drop_path=1.0 for model resnet20. Expected: at",
+    "--layer-table often": "layer_table='often'. Expected: true or false.",
+}
+
+LIST_MODELS = {
+    "--like vgg15": "like='vgg15'. Expected: a name or a pattern, such as",
+    "--csv --json": "csv with json. Expected: one of csv, json and aliases",
+    "--aliases --like vgg1": "aliases with like. Expected: one of csv, json and aliases",
+    "--model vgg1": "unknown flag --model",
 }

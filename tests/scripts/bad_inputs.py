@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 
 from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
+from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
 from tests.scripts.bad_exports import EXPORT, EXPORTED
-from tests.scripts.bad_flags import TRAIN_RESNET, TRAIN_UNET
+from tests.scripts.bad_flags import LIST_MODELS, TRAIN_RESNET, TRAIN_UNET
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
 from tests.scripts.bad_sql import SQL
 from tests.scripts.in_process import Outcome, call
@@ -25,7 +26,9 @@ from tests.scripts.spoiled import Row
 EARLY = [
     *(Row(UNET + flags, message) for flags, message in TRAIN_UNET.items()),
     *(Row(RESNET + flags, message) for flags, message in TRAIN_RESNET.items()),
+    *(Row(f"list_models {flags}", message) for flags, message in LIST_MODELS.items()),
     *DATA,
+    *CLASSIFIER_DATA,
     *RUNS,
     *EVALUATE,
     *PREPARE,

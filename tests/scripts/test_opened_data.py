@@ -7,9 +7,12 @@ import logging
 import shutil
 from pathlib import Path
 
+import imageio.v3 as iio
+import numpy as np
 import pytest
 
 from tests.data import make
+from tests.data.sources.picture_folders.test_split_classes import root
 from tests.data.test_value_range import camera
 from tests.inference.models import make_run
 from tests.scripts.in_process import call
@@ -68,12 +71,97 @@ def test_a_dry_run_says_both_of_training_and_validation_data(image_and_label: Pa
     ]
 
 
+def test_a_dry_run_says_both_splits_of_a_root(tmp_path: Path) -> None:
+    root(tmp_path / "in")
+    flags = ("--run-dir", "none", "--data", "in", "--dry-run")
+    assert call("train_resnet", *flags, folder=tmp_path).told.splitlines() == [
+        "train_resnet: in: 3 classes: cat (2), dog (3), emu (1); pictures of 12x16 RGB.",
+        "train_resnet: in, validation: 3 classes: cat (1), dog (0), emu (2); pictures of 12x16 RGB.",
+    ]
+
+
 def test_a_dry_run_names_the_flag_that_scales_12_bits(tmp_path: Path) -> None:
     folder = camera(tmp_path / "in", "tif", 10)
     flags = ("--run-dir", tmp_path / "none", "--data", folder, "--dry-run")
     outcome = call("train_unet", *flags)
     assert outcome.status == 0
     assert "--data-option range=0,4095 spreads them" in outcome.told
+
+
+@pytest.fixture
+def classes_in_masks(tmp_path: Path) -> Path:
+    """Write 8 pictures, and masks with the numbers 0 to 2 and 255."""
+    make.pairs(tmp_path / "in", 8, height=16, width=16)
+    for path in (tmp_path / "in").glob("*_mask.gif"):
+        path.unlink()
+        mask = np.repeat(np.uint8([0, 1, 2, 255]), 64).reshape(16, 16)
+        iio.imwrite(path.with_suffix(".png"), mask)
+    return tmp_path / "in"
+
+
+NUMBERS = "the masks hold 0 to 2, 255; all but 0 is foreground: "
+
+
+def test_masks_of_several_numbers_that_are_read_as_black_and_white_are_said(
+    classes_in_masks: Path, tmp_path: Path
+) -> None:
+    flags = ("--run-dir", "none", "--data", classes_in_masks, "--dry-run")
+    outcome = call("train_unet", *flags, folder=tmp_path)
+    option = "--data-option mask_mode=classes keeps them as class numbers."
+    assert outcome.told.splitlines()[1] == f"train_unet: {classes_in_masks}: {NUMBERS}{option}"
+    outcome = call("prepare_data", classes_in_masks, tmp_path / "a.h5", "--workers", "1")
+    assert f"{NUMBERS}--mask-mode classes keeps them as class numbers.\n" in outcome.printed
+    outcome = call("train_unet", *flags, "--data-option", "mask_mode=classes", "--classes", "256")
+    assert "the masks hold" not in outcome.told
+
+
+@pytest.mark.parametrize(
+    ("flags", "received"),
+    [
+        ("--classes 3", "Received: classes=3 for masks"),
+        ("--loss-option ignore_index=255", "Received: ignore_index=255 for masks"),
+    ],
+)
+@pytest.mark.parametrize("is_prepared", [False, True])
+def test_class_numbers_of_masks_that_are_read_as_black_and_white_are_refused(
+    classes_in_masks: Path, tmp_path: Path, flags: str, received: str, is_prepared: bool
+) -> None:
+    data, remedy = classes_in_masks, "give --data-option mask_mode=classes, which keeps"
+    if is_prepared:
+        data, remedy = tmp_path / "a.h5", "prepare_data.py --mask-mode classes, which keeps"
+        call("prepare_data", classes_in_masks, data, "--workers", "1", "--validation", "0.2")
+    words = ("--run-dir", "none", "--data", data, *flags.split(), "--dry-run")
+    outcome = call("train_unet", *words, folder=tmp_path)
+    assert outcome.status == 2
+    assert received in outcome.told
+    assert remedy in outcome.told
+
+
+def test_other_data_are_read_with_the_class_numbers_of_the_training(
+    classes_in_masks: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.h5"
+    options = ("--workers", "1", "--mask-mode", "classes", "--image-size", "16")
+    call("prepare_data", classes_in_masks, file, *options)
+    options = ("--loss-option", "ignore_index=255", "--loss", "dice", "--metric", "dice")
+    where = ("--data", file, "--validation-data", classes_in_masks, "--run-dir", "run")
+    flags = (*where, *options, *SMALL, "--epochs", "1", "--tensorboard", "false")
+    outcome = call("train_unet", *flags, folder=tmp_path)
+    assert outcome.status == 0, outcome.told
+    outcome = call("evaluate", tmp_path / "run", "--data", classes_in_masks)
+    assert outcome.status == 0, outcome.told
+    found = json.loads(outcome.printed)["dice"]
+    same = json.loads(call("evaluate", tmp_path / "run", "--data", file).printed)["dice"]
+    assert found == pytest.approx(same, abs=1e-6)
+
+
+def test_folders_of_strangers_are_said_with_their_names_as_they_are(tmp_path: Path) -> None:
+    make.classes(tmp_path / "in")
+    (tmp_path / "in" / "cat").rename(tmp_path / "in" / "cat\x1b[2J\u202e")
+    outcome = call("prepare_data", tmp_path / "in", tmp_path / "a.h5", "--workers", "1")
+    assert outcome.status == 0, outcome.told
+    assert r"cat\x1b[2J\u202e (2)" in outcome.printed
+    assert "\x1b" not in outcome.printed
 
 
 def test_a_training_begins_with_it(
@@ -127,6 +215,37 @@ def test_messages_from_flags_name_the_flag(tmp_path: Path, case: str) -> None:
     outcome = call("train_unet", "--run-dir", "run", *flags.split(), folder=tmp_path)
     assert outcome.status == 2
     assert message in outcome.told
+
+
+@pytest.mark.parametrize("place", ["run_setup.set_up", "loop.train_prepared"])
+def test_messages_after_the_start_of_ranks_name_the_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    from ddl.training.steps.supervised import BadData
+
+    def refuse(*_: object) -> None:
+        kind = ValueError if place == "run_setup.set_up" else BadData
+        raise kind("Received: x. Expected: one size; or give image_size to resize them.")
+
+    monkeypatch.setattr(f"ddl.training.{place}", refuse)
+    flags = ("--data-option", "count=8", "--image-size", "16", *SMALL)
+    outcome = call("train_unet", "--run-dir", tmp_path / "run", *flags)
+    assert outcome.status == 2
+    assert "Expected: one size; or give --image-size to resize them." in outcome.told
+
+
+def test_ctrl_c_during_an_evaluation_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ddl.inference.predict_command.evaluate", interrupt)
+    make.pairs(tmp_path / "in", 2, height=16, width=32)
+    run = make_run(tmp_path / "run", shape=(16, 32, 3))
+    outcome = call("evaluate", run, "--data", tmp_path / "in")
+    assert (outcome.status, outcome.told) == (130, "\nevaluate: interrupted.\n")
+    assert outcome.printed == ""
 
 
 def test_prepare_data_names_its_own_flags(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Trained]
     def train(ranks: int, launcher: str, batch: int) -> Trained:
         run_dir = folder / str(ranks)
         flags = ["--run-dir", run_dir, "--per-rank-batch-size", str(batch), *SMALL]
+        flags += ["--layer-table"] if ranks > 1 else []
         result = run_ranks([SCRIPTS / "train_unet.py", *flags], ranks, launcher)
         assert result.returncode == 0, result.output
         lines = (run_dir / "history.jsonl").read_text().splitlines()
@@ -116,6 +117,17 @@ def test_a_run_leaves_its_files(trained: tuple[Trained, Trained]) -> None:
         assert sorted(left) == RUN_FILES
         kept = sorted(path.name for path in (run_dir / "checkpoints").iterdir())
         assert kept == ["epoch-0001.h5", "epoch-0002.h5"]
+
+
+def test_the_layers_of_the_model_are_in_a_file_and_on_request_in_the_log(
+    trained: tuple[Trained, Trained],
+) -> None:
+    one, two = ((run.folder / "log.txt").read_text("utf-8") for run in trained)
+    layers = (trained[0].folder / "model.txt").read_text("utf-8").splitlines()
+    assert layers[-1].startswith("unet: ")
+    assert layers[3].split()[:3] == ["down_0_conv_1", "Conv2D", "32x32x4"]
+    assert layers[3] not in one
+    assert two.count(layers[3]) == 1  # of rank 0
 
 
 def test_an_evaluation_finds_what_the_training_said_of_its_last_epoch(

@@ -12,6 +12,7 @@ DEMANDS = {
     "kills": "kill a training run 100 times at random moments and resume it each time (15 minutes)",
     "image": "build the container image and train in two containers (10 to 25 minutes, as root)",
     "walk": "walk through docs/walk.md at its full size, with a PostgreSQL server (8 minutes)",
+    "zoo": "take a step of every model at its own size and load it in plain Keras (40 minutes)",
     "learns": "train the U-Net of `train_unet.py --help` until its promised Dice (2 minutes)",
 }
 

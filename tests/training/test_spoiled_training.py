@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +14,12 @@ import pytest
 from ddl.data.order import Position, SampleOrder
 from ddl.training.checkpoint.checkpoint_file import open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
+from ddl.training.run import Run
+from ddl.training.steps.nonfinite import check_losses
 from tests.data import make
 from tests.data.make import microscope_pictures
 from tests.launch import Result
+from tests.scripts.in_process import call
 from tests.training.interrupted_runs import (
     EAGER,
     OFTEN,
@@ -59,6 +64,24 @@ def test_a_rate_that_is_too_high_ends_the_training(tmp_path: Path) -> None:
         r"became NaN or infinite at step \d of epoch 1, first on rank 0 .*Use a smaller --learning-rate",
     )
     check_finite(tmp_path)
+
+
+def test_a_loss_that_is_no_number_names_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(losses: list[float], run: Run, *rest: Any) -> None:
+        check_losses([math.nan] * len(losses) if run.position.epoch == 2 else losses, run, *rest)
+
+    monkeypatch.setattr("ddl.training.steps.supervised.check_losses", spoil)
+    flags = ("--data-option", "count=12", "--image-size", "16", "--epochs", "3")
+    small = (*("--model-option", "width=2", "depth=1"), "--tensorboard", "false")
+    outcome = call("train_unet", "--run-dir", tmp_path / "run", *flags, *small)
+    assert outcome.status == 4, outcome.told
+    (line,) = [text for text in outcome.told.splitlines() if "NaN or infinite" in text]
+    last = tmp_path / "run" / "checkpoints" / "epoch-0002.h5"
+    assert "of epoch 3, first on rank 0" in line
+    assert f"The last good checkpoint is {last}. Use a smaller --learning-rate" in line
+    assert last.is_file()
 
 
 def test_a_picture_that_breaks_in_mid_training_is_named(tmp_path: Path) -> None:

@@ -83,7 +83,14 @@ class Augmentation:
             )
 
     def __call__(
-        self, picture: np.ndarray, mask: np.ndarray | None, *, seed: int, epoch: int, index: int
+        self,
+        picture: np.ndarray,
+        mask: np.ndarray | None,
+        *,
+        seed: int,
+        epoch: int,
+        index: int,
+        ignore_index: int | None = None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the sample as it looks in this epoch, with unchanged dtypes, and cropped if `crop_size` is given.
 
@@ -91,6 +98,7 @@ class Augmentation:
             picture: (height, width, channels) or (depth, height, width, channels), float, from 0 to 1. Not changed.
             mask: of the picture's size, (..., 1), any dtype; None for a sample with a label instead.
             index: index of the sample in its source.
+            ignore_index: number in the mask that marks pixels to leave out: no crop is placed on them.
         """
         if picture.dtype.kind != "f":
             raise ValueError(
@@ -108,7 +116,7 @@ class Augmentation:
         # does not change the others.
         parts = self._turned(rng, parts)
         parts = self._warped(rng, parts)
-        parts = self._cropped(rng, parts)
+        parts = self._cropped(rng, parts, ignore_index)
         parts[0] = self._coloured(rng, parts[0]).astype(picture.dtype, copy=False)
         changed, *masks = map(np.ascontiguousarray, parts)
         return changed, masks[0] if masks else None
@@ -189,7 +197,7 @@ class Augmentation:
         ]
         return np.asarray(smooth * (self.elastic_pixels / math.prod(norms)))
 
-    def _cropped(self, rng: np.random.Generator, parts: _Parts) -> _Parts:
+    def _cropped(self, rng: np.random.Generator, parts: _Parts, ignore_index: int | None) -> _Parts:
         """Crop the sample; with probability `crop_foreground` the crop contains foreground."""
         shape = parts[0].shape
         wants_foreground = rng.random() < self.crop_foreground
@@ -200,7 +208,8 @@ class Augmentation:
         room = np.array(shape[:-1]) - size
         start = np.floor(place * (room + 1)).astype(int)
         if wants_foreground and len(parts) > 1:
-            marked = np.argwhere(parts[1].any(axis=-1))
+            is_foreground = (parts[1] != 0) & (parts[1] != ignore_index)
+            marked = np.argwhere(is_foreground.any(axis=-1))
             if len(marked):
                 # Any position at which the crop contains this pixel.
                 start = marked[int(pick * len(marked))] - np.floor(place * size).astype(int)

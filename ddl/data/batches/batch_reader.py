@@ -22,6 +22,7 @@ class BatchReader:
         samples: Source,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        ignore_index: int | None = None,
         normalization: Normalization | None = None,
     ) -> None:
         """Refuse samples that are not pictures or cannot be augmented, before anything is read.
@@ -30,10 +31,11 @@ class BatchReader:
             samples: the first field is the model's input; the second (if any) its target. Inputs are scaled to 0..1.
             augmentation: changes drawn from (seed, epoch, index in `samples`); None for none.
             seed: seed of the augmentation.
+            ignore_index: number in masks that marks pixels to leave out.
             normalization: what inputs go through after the augmentation; None for nothing.
         """
         self._samples, self._augmentation, self._seed = scaled(samples), augmentation, seed
-        self._normalization = normalization
+        self._ignored, self._normalization = ignore_index, normalization
         self.fields = tuple(self._samples.fields.values())
         if augmentation is None:
             return
@@ -64,8 +66,9 @@ class BatchReader:
             for field in self.fields[: 1 + self._has_mask]
         ]
         for row, index in enumerate(indices):
+            drawn_from = {"seed": self._seed, "epoch": epoch, "index": int(index)}
             pair = self._augmentation(
-                inputs[row], masks[row], seed=self._seed, epoch=epoch, index=int(index)
+                inputs[row], masks[row], **drawn_from, ignore_index=self._ignored
             )
             for batch, part in zip(augmented, pair, strict=False):
                 batch[row] = part

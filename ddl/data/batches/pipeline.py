@@ -211,6 +211,7 @@ def training_batches(
     rank: int,
     start: Position = _START,
     augmentation: Augmentation | None = None,
+    ignore_index: int | None = None,
     threads: int = 1,
     normalization: Normalization | None = None,
 ) -> Batches:
@@ -224,6 +225,7 @@ def training_batches(
         rank: this rank.
         start: the first step, possibly in the middle of an epoch.
         augmentation: of inputs and masks, drawn from (seed, epoch, index in `samples`).
+        ignore_index: number in masks that marks pixels to leave out; no crop is placed on them.
         threads: number of threads that read and augment.
         normalization: of inputs, after the augmentation.
     """
@@ -236,7 +238,7 @@ def training_batches(
         for position, indices in order.after(start, rank):
             yield position.epoch, indices
 
-    reader = BatchReader(samples, augmentation, order.seed, normalization)
+    reader = BatchReader(samples, augmentation, order.seed, ignore_index, normalization)
     sample_bytes = sum(field.nbytes for field in reader.fields)
     steps_per_read = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
     steps_per_read = min(max(1, steps_per_read), _MOST_STEPS, order.steps_per_epoch)

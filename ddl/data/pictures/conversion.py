@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -95,6 +96,19 @@ class Conversion:
         shape = (*self.image_size, mask.shape[-1])
         nearest = transform.resize(mask, shape, order=0, preserve_range=True, anti_aliasing=False)
         return np.ascontiguousarray(nearest.astype(mask.dtype))
+
+
+def read_stored_mask(path: Path, pixel_limit: int = PIXEL_LIMIT) -> np.ndarray | None:
+    """Return the numbers (height, width, 1) or colours (height, width, 3) of a mask's file; None for a JPEG.
+
+    A JPEG blurs edges, so its numbers mean nothing.
+    """
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        return None
+    try:
+        return read_mask(path, "classes", pixel_limit)
+    except ValueError:  # colours; or a damaged file, which raises again
+        return read_picture(path, pixel_limit)[..., :3]
 
 
 def unit_range(pictures: np.ndarray) -> np.ndarray:

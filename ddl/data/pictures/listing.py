@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ MASK_FOLDERS = (
     *("annotations", "annotation", "segmentations", "segmentation", "seg", "targets", "target"),
 )
 """Names of two folders that stand beside each other: pictures, and a mask for each. Capitals do not matter."""
+_PICTURE_ENDINGS = tuple(f"_{word}" for word in PICTURE_FOLDERS)
 _ENDINGS = ("mask", "masks", "label", "labels", "gt", "seg", "segmentation", "annotation")
 
 
@@ -42,7 +44,7 @@ class Listing:
     """
 
     root: Path
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     problems: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
@@ -83,7 +85,7 @@ class TwoFolders:
 
 
 def two_folders(path: Path) -> TwoFolders:
-    """Return the folders that `PICTURE_FOLDERS` and `MASK_FOLDERS` name.
+    """Return the folders that `PICTURE_FOLDERS` and `MASK_FOLDERS` name, or two such as `train` and `train_masks`.
 
     Raises:
         ValueError: there are both, and several of one kind.
@@ -97,7 +99,26 @@ def two_folders(path: Path) -> TwoFolders:
         raise ValueError(
             f"Received: {path} with {listed}. Expected: one folder of pictures and one of masks; move the others away."
         )
-    return TwoFolders(pictures[0] if pictures else None, masks[0] if masks else None)
+    if pictures and masks:
+        return TwoFolders(pictures[0], masks[0])
+    alone = TwoFolders(pictures[0] if pictures else None, masks[0] if masks else None)
+    return _with_one_beginning(path) or alone
+
+
+def _with_one_beginning(path: Path) -> TwoFolders | None:
+    """Return `train` or `train_images`, and `train_masks`, if each picture in one has its mask in the other.
+
+    The names alone do not tell: `face` and `face_mask` may be classes.
+    """
+    for pictures, masks in itertools.permutations(subfolders(path)[:3], 2):
+        name, other = _plain(pictures.name), _plain(masks.name)
+        beginnings = {other.removesuffix(f"_{word}") for word in MASK_FOLDERS} - {other}
+        names = {f"{start}{rest}" for start in beginnings for rest in ("", *_PICTURE_ENDINGS)}
+        if name in names:
+            found = match(path, pictures_in(pictures), pictures_in(masks))
+            if found.samples and not found.problems:
+                return TwoFolders(pictures, masks)
+    return None
 
 
 def _plain(name: str) -> str:
@@ -114,11 +135,12 @@ def subfolders(path: Path) -> list[Path]:
 def unread_pictures(path: Path, read: Iterable[Path]) -> tuple[str, ...]:
     """Return the folders with pictures, `path` and those in it, that are not among those read: "test (5)"."""
     known = set(read)
-    left = {folder: len(pictures_in(folder)) for folder in (path, *subfolders(path))}
+    left = [folder for folder in (path, *subfolders(path)) if folder not in known]
+    counts = {folder: len(pictures_in(folder)) for folder in left}
     return tuple(
         f"{folder.name if folder != path else 'beside the folders'} ({count})"
-        for folder, count in left.items()
-        if count and folder not in known
+        for folder, count in counts.items()
+        if count
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.pictures.listing import Sample
 from ddl.data.preparation.preparation import Preparation
-from ddl.files import clear_partial, put_in_place
+from ddl.files import archives, clear_partial, put_in_place
 
 PART_BYTES = 8 << 20
 
@@ -96,7 +96,7 @@ def is_whole(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, EOFError):
+    except archives.DAMAGE:
         return False
 
 

@@ -20,8 +20,9 @@ from ddl.data.pictures.listing import Listing
 from ddl.data.preparation import assembly, workers
 from ddl.data.preparation.converted_parts import Task, is_whole, make_part, plan_parts
 from ddl.data.preparation.preparation import Preparation
-from ddl.data.sources import classes, detect_format, folders, pairs
-from ddl.data.sources.picture_files import PictureFiles, complete
+from ddl.data.sources import detect_format
+from ddl.data.sources.picture_folders import classes, folders, pairs
+from ddl.data.sources.picture_folders.picture_files import PictureFiles, complete
 from ddl.data.summary import summary_lines
 from ddl.files.locks import hold_lock
 from ddl.progress import Progress
@@ -55,7 +56,7 @@ def prepare(preparation: Preparation, say: Callable[[str], object] | None = None
         how = complete(listing, form, preparation.bits, preparation.range)
         if say is not None:
             read = PictureFiles(dataclasses.replace(listing, problems=()), how)
-            for line in summary_lines(preparation.source, read, "--range "):
+            for line in summary_lines(preparation.source, read, "--{} "):
                 say(line)
         tasks = plan_parts(preparation, how, listing.samples)
     except OSError as error:

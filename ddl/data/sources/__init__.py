@@ -8,17 +8,25 @@ batch = source.read([0, 5, 7])          # {"image": (3, height, width, channels)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ddl.builder_table import BuilderTable
 from ddl.data.source import Source
-from ddl.data.sources import classes, faces, folders, hdf5, idx, npy, npz, pairs, synthetic
+from ddl.data.sources import faces, synthetic, synthetic_labels
+from ddl.data.sources.array_files import cifar, hdf5, idx, npy, npz, npz_folder
+from ddl.data.sources.picture_folders import classes, folders, pairs, split_classes
+from ddl.data.sources.records import tfrecord
 from ddl.files import check_regular
 from ddl.options import check_names, read_signature
 from ddl.ranges import check_choice
+
+
+def _no_splits(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the splits of a format without any."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -30,12 +38,15 @@ class Format:
         detect: returns whether a path has this format.
         open: opens it; its keyword arguments are the format's options.
         on_disk: whether the path must exist.
+        splits: returns which of `ddl.data.splits.SPLITS` a path has, given the options of a plan. Formats that have
+            some have an option `split`.
     """
 
     shape: str
     detect: Callable[[Path], bool]
     open: Callable[..., Source]
     on_disk: bool = True
+    splits: Callable[[Path, Mapping[str, Any]], tuple[str, ...]] = _no_splits
 
 
 # In the order in which they are tried.
@@ -44,29 +55,65 @@ FORMATS = {
     "synthetic-3d": Format(
         "no file", synthetic.detect_volumes, synthetic.open_volumes, on_disk=False
     ),
+    "synthetic-labels": Format(
+        "no file",
+        synthetic_labels.detect,
+        synthetic_labels.open_source,
+        on_disk=False,
+        splits=synthetic_labels.splits,
+    ),
     "faces": Format("no file", faces.detect, faces.open_source, on_disk=False),
-    "hdf5": Format("NAME.h5", hdf5.detect, hdf5.open_source),
+    "hdf5": Format("NAME.h5", hdf5.detect, hdf5.open_source, splits=hdf5.splits),
     "npz": Format("NAME.npz", npz.detect, npz.open_source),
     "npy": Format("NAME.npy, or images.npy + masks.npy|labels.npy", npy.detect, npy.open_source),
-    "idx": Format("train-images-idx3-ubyte[.gz] + ...labels...", idx.detect, idx.open_source),
+    "idx": Format(
+        "train-images-idx3-ubyte[.gz] + ...labels...",
+        idx.detect,
+        idx.open_source,
+        splits=idx.splits,
+    ),
+    "cifar": Format(
+        "data_batch_1.bin ... or train.bin, or their .tar.gz",
+        cifar.detect,
+        cifar.open_source,
+        splits=cifar.splits,
+    ),
     "folders": Format(
         "images/ + masks/ (or such as image/ + label/)", folders.detect, folders.open_source
     ),
     "pairs": Format("name.jpg + name_mask.gif", pairs.detect, pairs.open_source),
+    "split-classes": Format(
+        "train/CLASS/name.jpg + val/CLASS/name.jpg, or val/name.jpg + val.txt",
+        split_classes.detect,
+        split_classes.open_source,
+        splits=split_classes.splits,
+    ),
     "classes": Format("CLASS/name.jpg", classes.detect, classes.open_source),
+    "tfrecord": Format(
+        "train-00000-of-00008 ..., or NAME.tfrecord",
+        tfrecord.detect,
+        tfrecord.open_source,
+        splits=tfrecord.splits,
+    ),
+    "npz-folder": Format(
+        "a folder of NAME.npz",
+        npz_folder.detect,
+        npz_folder.open_source,
+        splits=npz_folder.splits,
+    ),
 }
 SOURCES = BuilderTable(
     "data format",
     {name: name for name in FORMATS},
-    hidden=("image_size", "size", "split", "fold"),  # fields of a plan
+    hidden=("image_size", "size", "fold"),  # fields of a plan
     flags={"image_size": "--image-size", "size": "--image-size", "fold": "--fold"},
     read=lambda name: read_signature(FORMATS[name].open),
 )
 """The options that a plan's `data_option` can give to a format."""
 
-PICTURE_FILES = ("pairs", "folders", "classes")
+PICTURE_FILES = ("pairs", "folders", "classes", "split-classes", "tfrecord")
 """Formats whose pictures may differ in size, and are resized to the requested size."""
-SEEDED = ("synthetic", "synthetic-3d")
+SEEDED = ("synthetic", "synthetic-3d", "synthetic-labels")
 """Formats that generate pictures of the requested size."""
 SIZED = (*PICTURE_FILES, *SEEDED)
 
@@ -75,7 +122,7 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
     """Open samples of any known format.
 
     Args:
-        path: a file or folder, or "synthetic", "synthetic-3d" or "faces".
+        path: a file or folder, or "synthetic", "synthetic-3d", "synthetic-labels" or "faces".
         format: a name in `FORMATS`, or "auto" to detect it.
         options: options of the format, such as `image_size=(128, 128)` of picture files or `split="train"` of HDF5.
 
@@ -105,6 +152,31 @@ def detect_format(path: Path) -> str:
         what = "which is an empty folder"
     known = "; ".join(f"{name}: {entry.shape}" for name, entry in FORMATS.items() if entry.on_disk)
     raise ValueError(f"Received: {path}, {what}. Expected: {known}.")
+
+
+def splits_of(path: str | Path, options: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Return which of `ddl.data.splits.SPLITS` data have of their own.
+
+    Args:
+        path: the data.
+        options: options of their format; the names of data sets decide whether an HDF5 file can be read.
+    """
+    path = Path(path)
+    return FORMATS[detect_format(path)].splits(path, options or {})
+
+
+def held_out_split(path: str | Path, wanted: str) -> str | None:
+    """Return the split that opens data given for validation or test: "validation" takes that of a test, too.
+
+    None where the data have no splits, or are read whole unless a split is named, as HDF5 files are.
+    """
+    name = detect_format(Path(path))
+    option = read_signature(FORMATS[name].open).get("split")
+    if option is None or option.default is None:
+        return None
+    there = splits_of(path)
+    order = dict.fromkeys((wanted, "test", "validation", "train"))
+    return next((split for split in order if split in there), None)
 
 
 def _absent(path: Path) -> ValueError:

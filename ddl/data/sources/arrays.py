@@ -35,7 +35,7 @@ class Arrays(Source):
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         wanted = checked_indices(indices, len(self))
         return {
-            name: np.asarray(array[wanted], self.fields[name].dtype)
+            name: np.ascontiguousarray(array[wanted], self.fields[name].dtype)
             for name, array in self._arrays.items()
         }
 
@@ -102,7 +102,34 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
     )
 
 
-def name_fields(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return "label" for a target with one value per sample, else "mask"."""
+def name_fields(
+    arrays: Mapping[str, np.ndarray],
+    origin: str = "",
+    *,
+    channels_first: bool = False,
+    label_base: int = 0,
+) -> dict[str, np.ndarray]:
+    """Return "label" for a target with one value per sample, also of shape (samples, 1); else "mask".
+
+    Args:
+        arrays: inputs, then targets, if any.
+        origin: names the data in errors.
+        channels_first: whether pictures are stored as (channels, height, width); they are returned with channels last.
+        label_base: number of the first class; labels are returned counted from 0.
+    """
     image, *targets = arrays.values()
+    targets = [t[:, 0] if t.ndim == 2 and t.shape[1] == 1 else t for t in targets]
+    if channels_first:
+        if image.ndim not in (4, 5) or any(t.ndim > 1 for t in targets):
+            raise ValueError(
+                f"Received: channels_first=true for {origin} with inputs of shape {image.shape}. Expected: pictures of "
+                "(samples, channels, height, width) with labels."
+            )
+        image = np.moveaxis(image, 1, -1)
+    if label_base:
+        if not targets or targets[0].ndim != 1 or targets[0].dtype.kind not in "biu":
+            raise ValueError(
+                f"Received: label_base={label_base} for {origin} without labels. Expected: one integer per sample."
+            )
+        targets = [t.astype(np.int64) - label_base for t in targets]
     return {"image": image, **{"label" if t.ndim == 1 else "mask": t for t in targets}}

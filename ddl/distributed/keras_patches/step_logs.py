@@ -54,9 +54,15 @@ def noted(model: keras.Model, step: Callable[[Any], Any], kind: str) -> Callable
 
     def step_with_sources(data: Any) -> Any:
         results: list[Result] = []
-        with _recording(model, results):
+        before = _sources_of(model).get(kind)
+        # In a graph, operations show what a value is computed from. An eager step needs a tape, which costs memory.
+        traced = tf.executing_eagerly() and before is None
+        tape = tf.GradientTape(persistent=True) if traced else None
+        with tape or contextlib.nullcontext(), _recording(model, results, tape):
             logs = step(data)
-        sources = _find_sources(logs, results)
+        sources = _find_sources(logs, results, tape)
+        if tf.executing_eagerly() and before is not None:
+            sources.derived = before.derived
         sources.count = count
         _sources_of(model)[kind] = sources
         if sources.others:
@@ -110,11 +116,13 @@ class Result:
 
 
 @contextlib.contextmanager
-def _recording(model: keras.Model, results: list[Result]) -> Iterator[None]:
-    """Record each result that a metric of the model computes inside the block."""
+def _recording(
+    model: keras.Model, results: list[Result], tape: tf.GradientTape | None
+) -> Iterator[None]:
+    """Record each result that a metric of the model computes inside the block, on the tape, too, if there is one."""
     metrics = _metrics_of(model)
     for metric in metrics:
-        object.__setattr__(metric, "result", _recorder(metric, metric.result, results))
+        object.__setattr__(metric, "result", _recorder(metric, metric.result, results, tape))
     try:
         yield
     finally:
@@ -123,11 +131,17 @@ def _recording(model: keras.Model, results: list[Result]) -> Iterator[None]:
 
 
 def _recorder(
-    metric: keras.metrics.Metric, compute: Callable[[], Any], results: list[Result]
+    metric: keras.metrics.Metric,
+    compute: Callable[[], Any],
+    results: list[Result],
+    tape: tf.GradientTape | None,
 ) -> Callable[[], Any]:
     def result() -> Any:
         values = compute()
-        results.extend(Result(value, metric, inner) for inner, value in _leaves(values))
+        for inner, value in _leaves(values):
+            if tape is not None and tf.is_tensor(value) and value.dtype.is_floating:
+                tape.watch(value)
+            results.append(Result(value, metric, inner))
         return values
 
     return result
@@ -141,22 +155,37 @@ def _metrics_of(model: keras.Model) -> list[keras.metrics.Metric]:
     return list({id(metric): metric for metric in found}.values())
 
 
-def _find_sources(logs: Any, results: list[Result]) -> Sources:
+def _find_sources(logs: Any, results: list[Result], tape: tf.GradientTape | None) -> Sources:
     sources = Sources()
     by_value = {id(result.value): result for result in results}
     for path, value in _leaves(logs) if isinstance(logs, dict) else ():
-        if result := by_value.get(id(value)):
+        if result := by_value.get(id(value)) or _as_number(path, value, results):
             sources.metrics[path] = (result.metric, result.inner)
             continue
         sources.others.append(path)
-        if _depends_on(value, by_value):
+        if _depends_on(value, by_value, tape):
             sources.derived.append(path)
     return sources
 
 
-def _depends_on(value: Any, results: dict[int, Result]) -> bool:
-    """Return whether a tensor of a graph is computed from one of the results. Eager tensors do not tell."""
-    if not results or not tf.is_tensor(value) or tf.executing_eagerly():
+def _as_number(path: Path, value: Any, results: list[Result]) -> Result | None:
+    """Return the result that an eager step has turned into a number, as in `{"mae": float(self.mae.result())}`."""
+    if not isinstance(value, float | np.floating | np.ndarray) or not tf.executing_eagerly():
+        return None
+    same_name = [result for result in results if path[-1] in (result.metric.name, *result.inner)]
+    return next((r for r in same_name if np.array_equal(value, r.value, equal_nan=True)), None)
+
+
+def _depends_on(value: Any, results: dict[int, Result], tape: tf.GradientTape | None) -> bool:
+    """Return whether a tensor is computed from one of the results."""
+    if not results or not tf.is_tensor(value):
+        return False
+    if tf.executing_eagerly():
+        if tape is None or not value.dtype.is_floating:
+            return False
+        values = [r.value for r in results.values() if tf.is_tensor(r.value)]
+        with contextlib.suppress(LookupError):  # an operation without a gradient
+            return any(slope is not None for slope in tape.gradient(value, values))
         return False
     reached, ahead = set(), [value]
     while ahead:

@@ -15,6 +15,7 @@ from ddl.inference.tiles.segmenter import Cut
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 from ddl.training.evaluation import Evaluation
+from ddl.training.record.run_dir import check_no_run_file
 
 _RANGES = {"tile": Range(1), "overlap": Range(0), "worst": Range(0, 48)}
 MASK_ROWS = 8
@@ -61,6 +62,7 @@ class Inspection(Evaluation):
         for name, suffixes in _SUFFIXES.items():
             if name != "worst_sheet" or self.worst:
                 check_file(name, getattr(self, name), suffixes, replaces=True)
+                check_no_run_file(name, getattr(self, name))
         written = ("output", *_SUFFIXES) if self.worst else ("output", "per_picture", "confusion")
         check_distinct({name: getattr(self, name) for name in written})
 

@@ -24,7 +24,7 @@ from ddl.data.pictures.picture_rows import open_rows
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import open_source
-from ddl.data.sources.npy import map_array
+from ddl.data.sources.array_files.npy import map_array
 from ddl.files import check_regular, read_text
 from ddl.inference.tiles.tiling import Rows
 

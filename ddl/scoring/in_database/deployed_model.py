@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import tempfile
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from ddl.data.pictures.picture_file import read_picture
 from ddl.data.preprocessing import Preprocessing
+from ddl.files.memory_file import memory_file
 from ddl.inference.backends.normalized import normalizing
 from ddl.inference.backends.predictor import Predictor
 from ddl.inference.prediction.decision import decide
@@ -46,7 +42,7 @@ class Model:
         pixels = decode(picture, limits)
         bands = self._segmenter.begin(pixels, is_file=True).bands(self._predictor, 1)
         palette = class_palette(self._how.classes) if self._how.classes > 1 else ()
-        with _memory_file() as path:
+        with memory_file() as path:
             with PngWriter(path, pixels.shape[:2], palette) as writer:
                 for _, band in bands:
                     mask = decide(band, threshold)
@@ -92,7 +88,7 @@ def decode(picture: bytes, limits: Limits) -> np.ndarray:
         raise ValueError(
             f"Received: a picture of {len(picture)} bytes. Expected: at most {limits.bytes}."
         )
-    with _memory_file(picture) as path, warnings.catch_warnings():
+    with memory_file(picture) as path, warnings.catch_warnings():
         # Otherwise Pillow's warnings would end up in the server's log.
         warnings.simplefilter("ignore", UserWarning)
         try:
@@ -100,19 +96,3 @@ def decode(picture: bytes, limits: Limits) -> np.ndarray:
         except ValueError as error:
             message = str(error).replace(str(path), "a picture")
             raise ValueError(message.replace("; replace or remove it", "")) from error
-
-
-@contextlib.contextmanager
-def _memory_file(content: bytes = b"") -> Iterator[Path]:
-    """Yield the path of a file in memory with this content, for readers and writers that need a path."""
-    if not hasattr(os, "memfd_create"):  # not Linux
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(content)
-            file.flush()
-            yield Path(file.name)
-        return
-    descriptor = os.memfd_create("ddl", os.MFD_CLOEXEC)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        yield Path(f"/proc/self/fd/{descriptor}")

@@ -32,7 +32,15 @@ FREE = frozenset(
         ),
         *("log_every_s", "test_data", "evaluate"),
         *("monitor", "monitor_mode", "early_stopping_patience", "early_stopping_min_delta"),
-        *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
+        *(
+            "layer_table",
+            "tensorboard",
+            "steps_per_execution",
+            "profile",
+            "resume",
+            "keep_last",
+            "keep_best",
+        ),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
     }
 )

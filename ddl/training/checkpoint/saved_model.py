@@ -6,13 +6,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ddl.files import check_regular, exceeds_file, parse_json
+from ddl.files import archives, check_regular, exceeds_file, parse_json
 from ddl.files.guarded_hdf5 import DAMAGE, GuardedFile
 
 _CONFIG = "config.json"
 _CONFIG_BYTES = 64 << 20
 _MOST_GROWTH = 100  # weights hardly compress, and Keras does not compress them
-_DAMAGE = (*DAMAGE, zipfile.BadZipFile, EOFError, UnicodeError)
+_DAMAGE = (*DAMAGE, *archives.DAMAGE)
 
 
 def problem_of_model(file: Path) -> str:

@@ -42,6 +42,7 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
     else:
         _check_masks(shape, target, plan.data)
         _check_masks(other, other_target, origin)
+    if plan.target == "mask" or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
     _check_crop(shape, other, plan, part)
@@ -109,23 +110,23 @@ def check_sides(shape: tuple[int, ...], origin: str, plan: Plan, what: str = "pi
     if any(side % unit or side < least for side in sides):
         good = _by([max(least, side // unit * unit) for side in sides])
         remedy = "another image_size or a smaller depth" if plan.model == "unet" else "this size"
+        expected = f"sides that {unit} divides, such as {good}" if unit > 1 else f"{good} at least"
         raise ValueError(
-            f"Received: {what} of {_by(sides)} from {origin}, for model {plan.model}. Expected: sides that {unit} "
-            f"divides, such as {good}: use {remedy}."
+            f"Received: {what} of {_by(sides)} from {origin}, for model {plan.model}. Expected: {expected}: use "
+            f"{remedy}."
         )
 
 
 def _check_crop(shape: tuple[int, ...], other: tuple[int, ...], plan: Plan, part: str) -> None:
     augmentation = plan.augmentation()
-    if augmentation is None:
-        return
-    crop = augmentation.crop_of(shape)
-    if plan.target == "mask":
+    crop = shape[:-1] if augmentation is None else augmentation.crop_of(shape)
+    what = "pictures" if crop == shape[:-1] else "crops"
+    if augmentation is not None:
         check_sides((*crop, shape[-1]), plan.data, plan, "crops")
     if needed_sides(plan.model, plan.model_option).is_fixed and crop != other[:-1]:
         raise ValueError(
-            f"Received: crops of {_by(crop)}, but whole pictures of {_by(other[:-1])} for {part}, with model "
-            f"{plan.model}. Expected: the same size, because its encoder accepts only one."
+            f"Received: {what} of {_by(crop)}, but whole pictures of {_by(other[:-1])} for {part}, with model "
+            f"{plan.model}. Expected: the same size, because this model is built for one."
         )
 
 

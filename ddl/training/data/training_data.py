@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,19 +15,14 @@ from ddl.data.inputs_and_targets import (
     count_classes,
     count_mask_classes,
 )
-from ddl.data.source import Source, Subset
-from ddl.data.sources import PICTURE_FILES, SEEDED, SOURCES, detect_format, open_source
-from ddl.data.sources.hdf5 import has_splits
-from ddl.data.splits import split_samples
+from ddl.data.source import Source
 from ddl.data.summary import summary_lines
 from ddl.distributed.job.launcher import placement
 from ddl.training.data.class_weights import check_class_weight
 from ddl.training.data.compatibility import check_agreement, check_shapes
+from ddl.training.data.parts import check_target, open_test, split_sources
 from ddl.training.data.plan_order import plan_order
-from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
-
-DATA_PARTS = ("train", "validation", "test", "all")
 
 
 @dataclass(frozen=True)
@@ -68,6 +61,8 @@ class TrainingData:
         lines = summary_lines(plan.data, self.training)
         if plan.validation_data is not None:
             lines += summary_lines(plan.validation_data, self.validation)
+        elif self.validation.describe() != self.training.describe():  # files of its own
+            lines += summary_lines(f"{plan.data}, validation", self.validation)
         if plan.test_data is not None and self.test is not None:
             lines += summary_lines(plan.test_data, self.test)
         return lines
@@ -85,10 +80,10 @@ class TrainingData:
 
 def open_data(plan: Plan) -> TrainingData:
     """Open the plan's data, and check that they fit the model."""
-    training, validation = (_with_cache(source, plan) for source in _split_sources(plan))
+    training, validation = (_with_cache(source, plan) for source in split_sources(plan))
+    for source in (training, validation):
+        check_target(source, plan)
     test = open_test(plan, training)
-    for source in (training, validation, test or training):
-        _check_target(source, plan)
     _check_counts(training, validation, plan)
     plan_order(plan, len(training), placement().size)  # refuses batches and epochs that do not fit
     classes = classes_of(training, plan)
@@ -112,57 +107,6 @@ def open_data(plan: Plan) -> TrainingData:
         data.fingerprint
     )  # reads a few samples: shows damage, and labels outside the classes, at once
     return data
-
-
-def open_test(plan: Plan, training: Source) -> Source | None:
-    """Open the samples that a plan with `evaluate` tests its model on, as stored; None for other plans.
-
-    Raises:
-        ValueError: there are none.
-    """
-    if not plan.evaluate:
-        return None
-    try:
-        source = open_part(plan, "test", training)
-    except ValueError as error:
-        if plan.test_data is not None:
-            raise
-        raise ValueError(
-            f"{str(error).partition(' Expected: ')[0]} Expected: test_data=PATH with the samples for evaluate."
-        ) from error
-    if not len(source):
-        raise ValueError(
-            f"Received: no test samples in {plan.test_data or plan.data}. Expected: at least one; make the file again "
-            "with prepare_data.py --test, or set test_data."
-        )
-    return source
-
-
-def open_part(plan: Plan, part: str, training: Source | None = None) -> Source:
-    """Open one of `DATA_PARTS` of the plan's data, as stored.
-
-    Args:
-        plan: the plan; its `test_data` are the part "test".
-        part: the part.
-        training: the training samples, if the caller has them already; test data are scaled as they are.
-
-    Raises:
-        ValueError: there is no such part, or the data lack the model's target.
-    """
-    if part in ("train", "validation"):
-        source = _split_sources(plan)[part == "validation"]
-    elif part == "test" and plan.test_data is not None:
-        options = like(training or _split_sources(plan)[0], plan.test_data)
-        source = _open(plan, plan.test_data, **options)
-    elif part == "test" and detect_format(Path(plan.data)) not in ("hdf5", "idx"):
-        raise ValueError(
-            f"Received: part='test' of {plan.data}, which has no splits. Expected: a file that "
-            "scripts/prepare_data.py made; or other --data with --part all."
-        )
-    else:
-        source = _open(plan, plan.data, **({"split": "test"} if part == "test" else {}))
-    _check_target(source, plan)
-    return source
 
 
 def classes_of(source: Source, plan: Plan) -> int:
@@ -195,77 +139,6 @@ def _with_cache(source: Source, plan: Plan) -> Source:
     place = placement()
     block = None if plan.order == "global" else -(-len(source) // place.size)
     return cached(source, plan.cache, local_ranks=place.local_size, count=block)
-
-
-def _split_sources(plan: Plan) -> tuple[Source, Source]:
-    if plan.validation_data is not None:
-        training = _open(plan, plan.data)
-        return training, _open(plan, plan.validation_data, **like(training, plan.validation_data))
-    if detect_format(Path(plan.data)) == "hdf5" and (
-        plan.fold is not None or has_splits(Path(plan.data), plan.data_option.get("keys"))
-    ):
-        _check_no_validation_part(plan)
-        return _open(plan, plan.data, split="train"), _open(plan, plan.data, split="validation")
-    if plan.fold is not None:
-        raise ValueError(
-            f"Received: fold={plan.fold} of {plan.data}, which has no folds. Expected: a file that "
-            "scripts/prepare_data.py --folds K made."
-        )
-    source = _open(plan, plan.data)
-    splits = split_samples(len(source), plan.validation_part, 0, plan.seed)
-    return Subset(source, np.flatnonzero(splits == 0)), Subset(source, np.flatnonzero(splits == 1))
-
-
-def like(training: Source, data: str) -> dict[str, Any]:
-    """Return the options that scale other data as those of a training run: its range and its depth."""
-    known = SOURCES.options(detect_format(Path(data)))
-    options: dict[str, Any] = {}
-    if training.value_range is not None and "range" in known:
-        options["range"] = training.value_range
-    depth = {"uint8": 8, "uint16": 16}.get(next(iter(training.fields.values())).dtype.name)
-    if depth and "bits" in known:
-        options["bits"] = depth
-    return options
-
-
-def _open(plan: Plan, data: str, **options: Any) -> Source:
-    data_format = detect_format(Path(data))
-    options = SOURCES.check(data_format, **plan.data_option) | options
-    if data_format in PICTURE_FILES and plan.image_size is not None:
-        options["image_size"] = plan.image_size
-    if data_format in SEEDED:
-        options.setdefault("seed", plan.seed)
-        if plan.image_size is not None:
-            options["size"] = _equal_side(plan.image_size, data)
-    if plan.fold is not None and data_format == "hdf5":
-        options["fold"] = plan.fold
-    return open_source(data, data_format, **options)
-
-
-def _equal_side(sides: tuple[int, ...], data: str) -> int:
-    if len(set(sides)) != 1:
-        raise ValueError(
-            f"Received: image_size={'x'.join(map(str, sides))} of {data} data. Expected: one number, because all "
-            "sides are equal."
-        )
-    return sides[0]
-
-
-def _check_no_validation_part(plan: Plan) -> None:
-    if plan.validation_part != DataPlan.validation_part:
-        raise ValueError(
-            f"Received: validation_part={plan.validation_part} of {plan.data}, which has splits of its own. Expected: "
-            "no validation_part; to change the splits, use prepare_data.py --validation."
-        )
-
-
-def _check_target(source: Source, plan: Plan) -> None:
-    if plan.target not in source.fields:
-        script = "train_resnet.py" if plan.target == "mask" else "train_unet.py"
-        raise ValueError(
-            f"Received: data with {', '.join(source.fields)} from {plan.data}, for model {plan.model}. Expected: image "
-            f"and {plan.target}. (For the others there is scripts/{script}.)"
-        )
 
 
 def _check_counts(training: Source, validation: Source, plan: Plan) -> None:

@@ -13,10 +13,12 @@ class DataPlan:
     """Data.
 
     Attributes:
-        data: file or folder to train on; or "synthetic", "synthetic-3d" (images with masks) or "faces" (images with
-            labels), which need no file.
-        data_option: options of the data format, such as count=500 (synthetic data) or channels=grey (image files).
-        validation_data: file or folder to validate on; by default a fraction of `data` is held out.
+        data: file or folder to train on; or "synthetic", "synthetic-3d" (images with masks), "synthetic-labels" or
+            "faces" (images with labels), which need no file.
+        data_option: options of the data format, such as count=500 (synthetic data) or channels=grey (image files);
+            split=train names the split to train on.
+        validation_data: file or folder to validate on, by its validation or else its test split; by default the
+            validation split of `data`, or a fraction of it.
         validation_part: fraction of `data` held out for validation, between 0 and 1; not for files with
             their own splits.
         fold: fold of a prepared file held out for validation; the model trains on the other folds.
@@ -138,6 +140,7 @@ class RunPlan:
         time_limit_min: minutes after which the run writes a checkpoint and exits with status 75, to be resumed; 0 means
             no limit.
         log_every_s: seconds between progress lines when the output is not a terminal.
+        layer_table: print the model's layers before training; RUN_DIR/model.txt always has them.
         tensorboard: write TensorBoard events.
         profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
             a TensorFlow trace of three more steps.
@@ -156,6 +159,7 @@ class RunPlan:
     early_stopping_min_delta: float = 0.0
     time_limit_min: float = 0.0
     log_every_s: float = 10.0
+    layer_table: bool = False
     tensorboard: bool = True
     profile: int = 0
 

@@ -56,9 +56,13 @@ def hold_run_dir(run: Run, hosts: Sequence[str]) -> Iterator[None]:
 
 
 def _write_origin(run: Run, hosts: Sequence[str]) -> None:
-    """Write what a run directory holds before its first step: plan, preprocessing, facts and history."""
+    """Write what a run directory holds before its first step: plan, model, preprocessing, facts and history."""
     plan, folder = run.plan, run.plan.run_dir
-    texts = {"plan.json": plan.to_json(), PREPROCESSING: run.preprocessing.to_json()}
+    texts = {
+        "plan.json": plan.to_json(),
+        "model.txt": run.layers,
+        PREPROCESSING: run.preprocessing.to_json(),
+    }
     for name, text in texts.items():
         write_whole(folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8"))
     append_start(folder, gather_facts(hosts))

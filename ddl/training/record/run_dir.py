@@ -22,6 +22,11 @@ LOG_NAME = "log.txt"
 _LOCK = ".lock"
 _TRACES = ("plan.json", "history.jsonl", "model.keras")
 
+_FILES = (
+    *("curves.png", "facts.json", "history.csv", "history.jsonl", LOG_NAME, "model.keras"),
+    *("plan.json", "preprocessing.json", "samples.png"),
+)
+
 logger = logging.getLogger("ddl")
 
 
@@ -59,6 +64,19 @@ def holds_run(path: Path) -> bool:
     except OSError:
         checkpoints = False
     return checkpoints or any(os.path.lexists(path / name) for name in _TRACES)
+
+
+def check_no_run_file(name: str, path: Path | None) -> None:
+    """Refuse the output of the setting `name` where it would replace a file of a run. None passes.
+
+    Raises:
+        ValueError: it has the name of such a file, in a run directory.
+    """
+    if path is not None and path.name.lower() in _FILES and holds_run(path.parent):
+        raise ValueError(
+            f"Received: {name}={path}, which is a file of a run. Expected: another name, such as "
+            f"{path.with_stem(f'evaluation-{path.stem}').name}."
+        )
 
 
 def lock_identity(path: Path) -> tuple[int, int] | None:

@@ -166,6 +166,7 @@ class SupervisedSteps:
             rank=dist.rank(),
             start=run.position,
             augmentation=run.plan.augmentation(),
+            ignore_index=run.plan.ignore_index,
             threads=threads,
             normalization=run.preprocessing.normalization,
         )

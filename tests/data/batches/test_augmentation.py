@@ -135,6 +135,23 @@ def test_crops_reach_every_edge_and_find_the_foreground() -> None:
     surely(picture, np.zeros_like(mask), seed=0, epoch=0, index=0)  # no foreground: any position
 
 
+@pytest.mark.parametrize("ignored", [255, -1])
+def test_no_crop_is_placed_on_pixels_to_leave_out(ignored: int) -> None:
+    mask = np.zeros((40, 40, 1), np.int32)
+    mask[30:] = ignored
+    mask[3, 37] = 1
+    picture = np.zeros((40, 40, 1), np.float32)
+    surely = Augmentation(crop_size=(10, 10), crop_foreground=1)
+    for index in range(50):
+        options = {"seed": 0, "epoch": 0, "index": index, "ignore_index": ignored}
+        _, target = surely(picture, mask, **options)
+        assert target is not None
+        assert (target == 1).any()
+    mask[3, 37] = 0
+    cropped = [surely(picture, mask, **options | {"index": i})[1] for i in range(200)]
+    assert not all((target == ignored).any() for target in cropped if target is not None)
+
+
 @pytest.mark.parametrize("smoothness", [2.0, 12.0, 60.0])
 def test_elastic_shifts_have_the_deviation_asked_for(smoothness: float) -> None:
     augmentation = Augmentation(elastic_pixels=3.0, elastic_smoothness_pixels=smoothness)

@@ -41,6 +41,25 @@ def test_image_and_label_and_other_names_are_pictures_with_masks(
     np.testing.assert_array_equal(source.read([2])["mask"][0, ..., 0], make.mask(2) // 255)
 
 
+@pytest.mark.parametrize(
+    ("pictures", "masks"),
+    [("train", "train_masks"), ("Train_Images", "Train_Masks"), ("a-img", "a ground truth")],
+)
+def test_folders_of_one_beginning_are_pictures_with_masks(
+    tmp_path: Path, pictures: str, masks: str
+) -> None:
+    folder = renamed(tmp_path / "in", pictures, masks)
+    (folder / "zoo").mkdir()
+    assert open_source(folder).describe().startswith("3 pictures with masks")
+    (folder / masks / "2.png").rename(folder / masks / "7.png")  # not a mask for each: classes
+    assert detect_format(folder) == "classes"
+
+
+@pytest.mark.parametrize("names", [("with_mask", "without_mask"), ("face", "face_gt_2")])
+def test_other_names_of_one_beginning_are_classes(tmp_path: Path, names: tuple[str, str]) -> None:
+    assert detect_format(renamed(tmp_path / "in", *names)) == "classes"
+
+
 def test_no_name_is_of_both_kinds() -> None:
     assert not set(PICTURE_FOLDERS) & set(MASK_FOLDERS)
 

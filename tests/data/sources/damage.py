@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,15 @@ def inflated(folder: Path) -> Path:
     return broken_idx(
         folder, lambda data: gzip.compress(gzip.decompress(data) + bytes(1000)), zipped=True
     )
+
+
+def undecodable_npz(path: Path, method: int) -> Path:
+    """Return an archive whose member does not decompress."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("image.npy", np.random.default_rng(0).bytes(500))
+    start = 30 + len("image.npy") + (9 if method == zipfile.ZIP_LZMA else 0)
+    rewrite(path, lambda data: data[:start] + b"\xff" * 12 + data[start + 12 :])
+    return path
 
 
 def object_npz(path: Path) -> Path:

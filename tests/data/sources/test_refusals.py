@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from tests.data.sources.damage import (
     rewrite,
     second_picture,
     two_sizes,
+    undecodable_npz,
     without,
 )
 
@@ -40,7 +43,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     "unknown option": (
         lambda t: make.npz(t / "a.npz"),
         {"size": 3},
-        "Unknown option of data format npz. Received: 'size'. Expected: keys, range, memory_limit",
+        "Unknown option of data format npz. Received: 'size'. Expected: keys, range, channels_first, ",
     ),
     "pairs: no mask": (
         lambda t: without(make.pairs(t), "cell-1_mask.gif"),
@@ -128,6 +131,14 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
         "not an intact .npz archive",
     ),
     "npz: cut short": (lambda t: half(make.npz(t / "a.npz")), {}, "not an intact .npz archive"),
+    **{
+        f"npz: damaged {method}": (
+            functools.partial(lambda method, t: undecodable_npz(t / "a.npz", method), method),
+            {},
+            "which is not an intact .npz archive",
+        )
+        for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    },
     "npz: objects": (lambda t: object_npz(t / "a.npz"), {}, "of Python objects"),
     "npz: other keys": (
         lambda t: make.npz(t / "a.npz"),

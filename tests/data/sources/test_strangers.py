@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ddl.data.sources import hdf5, open_source
+from ddl.data.sources import open_source
+from ddl.data.sources.array_files import hdf5
 from tests.data import make
 
 PICTURES, MASKS = make.arrays()

@@ -18,6 +18,7 @@ from ddl.training.checkpoint.checkpoint_file import open_checkpoint, write_check
 from ddl.training.checkpoint.facts import check_complete, checked_facts
 from ddl.training.checkpoint.find_trained import find_model_file, find_trained, read_plan
 from ddl.training.checkpoint.resume import find_start
+from ddl.training.checkpoint.saved_model import read_architecture
 from ddl.training.plan.plan import Plan
 from tests.scripts import spoiled
 from tests.training.checkpoint.snapshots import make_snapshot
@@ -233,6 +234,24 @@ def test_saved_models_are_looked_into_before_keras_opens_them(
             file.attrs["model_config"] = "{}"
     with pytest.raises(ValueError, match="which is not an intact saved model"):
         find_model_file(path)
+
+
+@pytest.mark.parametrize("method", ["DEFLATED", "BZIP2", "LZMA"])
+def test_a_saved_model_whose_parts_do_not_decompress_is_refused(
+    tmp_path: Path, method: str
+) -> None:
+    path = tmp_path / "a.keras"
+    with zipfile.ZipFile(path, "w", getattr(zipfile, f"ZIP_{method}")) as archive:
+        archive.writestr("config.json", np.random.default_rng(0).bytes(500))
+        start = archive.getinfo("config.json").header_offset
+    damaged = bytearray(path.read_bytes())
+    begin = start + 30 + len("config.json") + (9 if method == "LZMA" else 0)
+    damaged[begin : begin + 12] = b"\xff" * 12
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match="which is not an intact saved model"):
+        find_model_file(path)
+    with pytest.raises(ValueError, match=r"."):
+        read_architecture(path)
 
 
 def test_a_saved_model_that_grows_beyond_measure_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 from ddl.data.inputs_and_targets import ArraySamples, MaskSamples
 from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.sources import open_source
-from ddl.training.data.training_data import open_data, open_part
+from ddl.training.data.parts import open_part
+from ddl.training.data.training_data import open_data
 from ddl.training.plan.plan import Plan
 
 

@@ -1,0 +1,1 @@
+"""Arrays in files: HDF5, `.npy`, `.npz`, IDX."""

@@ -1,0 +1,1 @@
+"""TFRecord shards, read without TensorFlow."""

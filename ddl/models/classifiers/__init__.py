@@ -1,0 +1,1 @@
+"""Networks that give a class for each picture, one family a module."""

@@ -1,0 +1,205 @@
+"""Opens the parts of a plan's data: for training, for validation, and for test. No TensorFlow here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddl.data.source import Source, Subset
+from ddl.data.sources import (
+    PICTURE_FILES,
+    SEEDED,
+    SOURCES,
+    detect_format,
+    held_out_split,
+    open_source,
+    splits_of,
+)
+from ddl.data.splits import split_samples
+from ddl.training.plan.fields import DataPlan
+from ddl.training.plan.plan import Plan
+
+DATA_PARTS = ("train", "validation", "test", "all")
+
+
+def open_test(plan: Plan, training: Source) -> Source | None:
+    """Open the samples that a plan with `evaluate` tests its model on, as stored; None for other plans.
+
+    Args:
+        plan: the plan.
+        training: the training samples, as stored.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not plan.evaluate:
+        return None
+    try:
+        source = open_part(plan, "test", training)
+    except ValueError as error:
+        if plan.test_data is not None:
+            raise
+        raise ValueError(
+            f"{str(error).partition(' Expected: ')[0]} Expected: test_data=PATH with the samples for evaluate."
+        ) from error
+    if not len(source):
+        raise ValueError(
+            f"Received: no test samples in {plan.test_data or plan.data}. Expected: at least one; make the file again "
+            "with prepare_data.py --test, or set test_data."
+        )
+    return source
+
+
+def open_part(plan: Plan, part: str, training: Source | None = None) -> Source:
+    """Open one of `DATA_PARTS` of the plan's data, as stored.
+
+    Args:
+        plan: the plan; its `test_data` are the part "test".
+        part: the part.
+        training: the training samples as stored, if the caller has them already.
+
+    Raises:
+        ValueError: there is no such part, or the data lack the model's target.
+    """
+    if part in ("train", "validation"):
+        source = split_sources(plan)[part == "validation"]
+    elif part == "test" and plan.test_data is not None:
+        training = training or split_sources(plan)[0]
+        source = open_held_out(plan, plan.test_data, "test", training)
+    elif part == "test":
+        _check_test_split(plan)
+        source = _open(plan, plan.data, split="test")
+    else:
+        source = _open(plan, plan.data)
+    check_target(source, plan)
+    return source
+
+
+def split_sources(plan: Plan) -> tuple[Source, Source]:
+    if plan.validation_data is not None:
+        training = _open(plan, plan.data)
+        return training, open_held_out(plan, plan.validation_data, "validation", training)
+    if plan.fold is not None and detect_format(Path(plan.data)) != "hdf5":
+        raise ValueError(
+            f"Received: fold={plan.fold} of {plan.data}, which has no folds. Expected: a file that "
+            "scripts/prepare_data.py --folds K made."
+        )
+    if plan.fold is not None or "validation" in _own_splits(plan):
+        _check_no_validation_part(plan)
+        return _open(plan, plan.data, split="train"), _open(plan, plan.data, split="validation")
+    source = _open(plan, plan.data)
+    splits = split_samples(len(source), plan.validation_part, 0, plan.seed)
+    return Subset(source, np.flatnonzero(splits == 0)), Subset(source, np.flatnonzero(splits == 1))
+
+
+def open_held_out(plan: Plan, data: str, part: str, training: Source) -> Source:
+    """Open data given for validation or test, as stored, in the form of the training samples.
+
+    Data with splits of their own give that of the part, or where they have none for validation, that for test: the
+    folder of MNIST is training data with its train files, and validation data with its t10k files.
+
+    Args:
+        plan: the plan.
+        data: the value of `validation_data` or `test_data`.
+        part: "validation" or "test".
+        training: the training samples, as stored.
+
+    Raises:
+        ValueError: the plan trains on that split.
+    """
+    split = held_out_split(data, part)
+    given = plan.data_option.get("split")
+    if split is not None and split == given and _is_same(data, plan.data):
+        raise ValueError(
+            f"Received: {data} for {part}, whose split={split} is trained on. Expected: split=train, or other data."
+        )
+    chosen = {} if split is None else {"split": split}
+    return _open(plan, data, **like(training, data, plan.classes or 1), **chosen)
+
+
+def _own_splits(plan: Plan) -> tuple[str, ...]:
+    """Return the splits of the plan's data; none where the plan names the one to train on, and holds a part out."""
+    return () if "split" in plan.data_option else splits_of(plan.data, plan.data_option)
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one == other or os.path.realpath(one) == os.path.realpath(other)
+
+
+def like(training: Source, data: str, classes: int = 1) -> dict[str, Any]:
+    """Return the options that open other data as those of a training run: its range, its depth, and class numbers."""
+    known = SOURCES.options(detect_format(Path(data)))
+    options: dict[str, Any] = {}
+    if training.value_range is not None and "range" in known:
+        options["range"] = training.value_range
+    depth = {"uint8": 8, "uint16": 16}.get(next(iter(training.fields.values())).dtype.name)
+    if depth and "bits" in known:
+        options["bits"] = depth
+    if "mask_mode" in known and (
+        training.mask_mode == "classes" or (not training.mask_mode and classes > 1)
+    ):
+        options["mask_mode"] = "classes"
+    return options
+
+
+def _open(plan: Plan, data: str, **options: Any) -> Source:
+    data_format = detect_format(Path(data))
+    given = dict(plan.data_option)
+    if data != plan.data:  # the split of the plan is that of its training data
+        given.pop("split", None)
+    options = SOURCES.check(data_format, **given) | options
+    if data_format in PICTURE_FILES and plan.image_size is not None:
+        options["image_size"] = plan.image_size
+    if data_format in SEEDED:
+        options.setdefault("seed", plan.seed)
+        if plan.image_size is not None:
+            is_square = data_format != "synthetic-labels"
+            options["size"] = _equal_side(plan.image_size, data) if is_square else plan.image_size
+    if plan.fold is not None and data_format == "hdf5":
+        options["fold"] = plan.fold
+    return open_source(data, data_format, **options)
+
+
+def _equal_side(sides: tuple[int, ...], data: str) -> int:
+    if len(set(sides)) != 1:
+        raise ValueError(
+            f"Received: image_size={'x'.join(map(str, sides))} of {data} data. Expected: one number, because all "
+            "sides are equal."
+        )
+    return sides[0]
+
+
+def _check_test_split(plan: Plan) -> None:
+    """Refuse data without samples to test on, and those whose test split is trained on."""
+    splits = splits_of(plan.data, plan.data_option)
+    if "test" not in splits:
+        has = f"whose splits are {', '.join(splits)}" if splits else "which has no splits"
+        raise ValueError(
+            f"Received: part='test' of {plan.data}, {has}. Expected: a file that scripts/prepare_data.py made, or data "
+            "with files for test; or other --data with --part all."
+        )
+    if plan.data_option.get("split") == "test":
+        raise ValueError(
+            f"Received: part='test' of {plan.data}, which is trained on with data_option split=test. Expected: "
+            "split=train, or other data."
+        )
+
+
+def _check_no_validation_part(plan: Plan) -> None:
+    if plan.validation_part != DataPlan.validation_part:
+        raise ValueError(
+            f"Received: validation_part={plan.validation_part} of {plan.data}, which has splits of its own. Expected: "
+            "no validation_part; to change the splits of a prepared file, use prepare_data.py --validation."
+        )
+
+
+def check_target(source: Source, plan: Plan) -> None:
+    if plan.target not in source.fields:
+        script = "train_resnet.py" if plan.target == "mask" else "train_unet.py"
+        raise ValueError(
+            f"Received: data with {', '.join(source.fields)} from {plan.data}, for model {plan.model}. Expected: image "
+            f"and {plan.target}. (For the others there is scripts/{script}.)"
+        )
