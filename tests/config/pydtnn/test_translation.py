@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from skimage.io import imsave
 
 from ddl.config.pydtnn.flag import ONE, SEED, THREE
 from ddl.config.pydtnn.translation import translate
@@ -284,3 +287,25 @@ def test_what_is_not_here_is_refused_with_a_remedy(command: str, ranks: int, mes
 def test_ranks_without_the_flag_train_together_and_a_line_says_so() -> None:
     assert "4 ranks train one network" in notes("--model=vgg11", ONE, 4)
     assert "ranks train" not in notes("--model=vgg11", ONE, 1)
+
+
+def test_data_keep_a_validation_part_of_their_own(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            imsave(
+                tmp_path / split / name / "1.png",
+                np.zeros((8, 8, 3), np.uint8),
+                check_contrast=False,
+            )
+    words = f"--dataset=imagenet --dataset_train_path={tmp_path} --validation_split=0.3"
+    found = fields(words)
+    assert "validation_part" not in found
+    assert "validation_data" not in found
+    assert "--validation_split does not change" in notes(words)
+
+
+def test_the_npz_files_of_1x_have_channels_first_and_classes_from_1_on(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((2, 3, 8, 8), np.uint8), y=np.ones((2, 1), np.int64))
+    found = fields(f"--dataset=imagenet --dataset_train_path={tmp_path}")
+    assert found["data_option"] == {"channels_first": True, "label_base": 1}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ddl.config.pydtnn.draft import Draft
 from ddl.config.pydtnn.flag import OLD, ONE, THREE, Flag
 from ddl.config.pydtnn.settings import Settings
+from ddl.data.sources import detect_format, splits_of
 
 _TRANSLATES = "pictures and labels; translation of texts is not here"
 _SYNTHETIC = "--data synthetic-labels"
@@ -54,8 +57,12 @@ def translate_data(settings: Settings, draft: Draft) -> None:
         return
     training, test = _paths(name, settings)
     draft.fields["data"] = training
+    if _format_of(training) == "npz-folder":
+        draft.fields["data_option"] = {"channels_first": True, "label_base": 1}
     if settings["test_as_validation"]:
         draft.fields["validation_data"] = test
+    elif _has_validation(training):
+        _keep_validation(settings, draft, training)
     else:
         _translate_split(settings, draft, test)
     if settings["evaluate"] and test != training:
@@ -71,6 +78,28 @@ def _paths(name: str, settings: Settings) -> tuple[str, str]:
         return path, path
     training = settings["dataset_train_path"] or default
     return training, settings["dataset_test_path"] or training
+
+
+def _format_of(path: str) -> str:
+    """Return the format of data on this machine; "" for absent or unknown data, which opening them names."""
+    try:
+        return detect_format(Path(path))
+    except ValueError:
+        return ""
+
+
+def _has_validation(path: str) -> bool:
+    """Return whether data on this machine have a validation part of their own, such as a folder `val`."""
+    return bool(_format_of(path)) and "validation" in splits_of(path)
+
+
+def _keep_validation(settings: Settings, draft: Draft, training: str) -> None:
+    """Validate on the data's own part."""
+    if settings["validation_split"] and settings.is_given("validation_split"):
+        flag = settings.shown("validation_split")
+        draft.notes.append(
+            f"{training} has a validation part of its own, which {flag} does not change."
+        )
 
 
 def _translate_split(settings: Settings, draft: Draft, test: str) -> None:
