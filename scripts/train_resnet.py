@@ -1,4 +1,4 @@
-"""Train a residual network on pictures with labels, such as a folder for each class.
+"""Train a residual network: train_cnn.py under its earlier name, with resnet18 as its model.
 
     horovodrun -np 2 python scripts/train_resnet.py \\
         --run-dir runs/faces --data faces --model resnet20 --epochs 30
@@ -17,13 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.flags import Parser
 from ddl.training.train_command import train_from_flags, training_parser
+from scripts.train_cnn import DEFAULTS as CLASSIFIER
 
-DEFAULTS = {
-    "data": "faces",
-    "model": "resnet18",
-    "loss": "categorical_crossentropy",
-    "metric": ("top_1",),
-}
+DEFAULTS = {**CLASSIFIER, "model": "resnet18"}
 
 
 def build_parser() -> Parser:

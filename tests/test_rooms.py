@@ -21,6 +21,7 @@ BELOW = {
     "models": GROUND,
     "data": GROUND,
     "training": HALL,
+    "config": HALL,
     "inference": HALL,
     "export": HALL | {"inference"},
     "scoring": HALL | {"inference"},

@@ -42,6 +42,9 @@ COMMANDS = {
     "epochs": Command(
         "ddl.benchmark.epochs:EpochsRequest", "Two run directories compared epoch by epoch."
     ),
+    "zoo": Command(
+        "ddl.benchmark.zoo.request:ZooRequest", "Training and inference of many models."
+    ),
     "project": Command(
         "ddl.benchmark.projection:ProjectRequest",
         "Projected speed on more ranks and other networks.",

@@ -20,7 +20,16 @@ TIMEOUT_S = 900.0
 
 
 class TrialError(RuntimeError):
-    """A trial failed; the message has the end of its output."""
+    """A trial failed; the message has the end of its output.
+
+    Attributes:
+        status: exit status; negative for a signal, None after the time-out.
+        output: what it printed.
+    """
+
+    def __init__(self, message: str, status: int | None = None, output: str = "") -> None:
+        super().__init__(message)
+        self.status, self.output = status, output
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,9 @@ def run_trial(setup: Setup) -> dict[str, Any]:
     lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
     if status != 0 or not lines:
         raise TrialError(
-            f"The trial {setup} ended with status {status}. Its output ends with:\n{output[-3000:]}"
+            f"The trial {setup} ended with status {status}. Its output ends with:\n{output[-3000:]}",
+            status,
+            output,
         )
     result: dict[str, Any] = json.loads(lines[-1])
     return result

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import ddl.distributed as dist
 from ddl.data.pictures.picture_file import silence_decoders
@@ -34,6 +34,10 @@ from ddl.training.record.run_dir import check_run_dir
 from ddl.training.run import Diverged, Interrupted, Unsaved
 from ddl.training.stop_request import StopRequest, ignore_signals
 
+if TYPE_CHECKING:
+    from ddl.training.callbacks import Callbacks
+    from ddl.training.run_setup import Setup
+
 UNSAVED = 1
 DIVERGED = 4
 REQUEUE = 75
@@ -41,6 +45,18 @@ REQUEUE = 75
 AT_ONCE = 130
 
 Opener = Callable[[Plan], TrainingData]
+
+
+class Frame:
+    """What a script says before and after its training. All ranks call both methods."""
+
+    def before(self, setup: Setup) -> Callbacks:
+        """Say what will be trained, and return callbacks that say more during it."""
+        return ()
+
+    def after(self, setup: Setup) -> None:
+        """Say what came out."""
+
 
 logger = logging.getLogger("ddl")
 
@@ -82,6 +98,9 @@ def train_from_flags(
     argv: list[str] | None,
     defaults: Mapping[str, Any],
     opener: Opener = open_data,
+    *,
+    frame: Frame | None = None,
+    root_decides: bool = False,
 ) -> int:
     """Parse, validate and train; return the exit status, or exit the process with it.
 
@@ -95,13 +114,16 @@ def train_from_flags(
         defaults: the script's own defaults of plan fields.
         opener: opens the plan's data; pass your own to train on your own `Source`, and `OPEN_DATA_FIELDS` to
             `training_parser` if it does not read them.
+        frame: what to say before and after the training.
+        root_decides: whether all ranks take the plan of rank 0, for defaults that may differ, such as a time.
     """
     arguments = vars(parser.parse_args(argv))
     dry_run = arguments.pop("dry_run")
     given = given_flags(arguments)
     defaults = {"run_dir": default_run_dir(parser.name), **defaults}
     # With --resume, only rank 0 reads the run's folder, which other machines may not see.
-    waits = "resume" in given and placement().rank != 0
+    shares = root_decides or "resume" in given
+    waits = shares and placement().rank != 0
     order: Order | None = None
     silence_decoders()
     with StopRequest() as stop:  # early, so that no signal interrupts the import of TensorFlow
@@ -114,12 +136,12 @@ def train_from_flags(
                     tell_summary(parser.name, order.data.describe(order.plan))
                 sys.stdout.write(order.plan.to_json() if order else "")
                 return end_output(parser.name)
-            _join(given)
+            _join({**defaults, **given})
         except ValueError as error:
             return parser.complain(error, lambda: stop.signal)
         except KeyboardInterrupt as end:
             _end(parser.name, end)
-        return _train(parser, order, "resume" in given, opener, stop)
+        return _train(parser, order, shares, opener, stop, frame or Frame())
 
 
 @dataclass(frozen=True)
@@ -151,9 +173,9 @@ def _check(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: Opener
     return Order(plan, opener(plan), start, note)
 
 
-def _join(given: Mapping[str, Any]) -> None:
+def _join(settings: Mapping[str, Any]) -> None:
     """Initialize Horovod and import TensorFlow, which takes seconds."""
-    if given.get("profile"):
+    if settings.get("profile"):
         prepare_timeline()
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     dist.init()
@@ -164,22 +186,28 @@ def _join(given: Mapping[str, Any]) -> None:
 
 
 def _train(
-    parser: Parser, order: Order | None, resumes: bool, opener: Opener, stop: StopRequest
+    parser: Parser,
+    order: Order | None,
+    shares: bool,
+    opener: Opener,
+    stop: StopRequest,
+    frame: Frame,
 ) -> int:
     from ddl.distributed.watch.failure import give_up
     from ddl.training.loop import train_prepared
-    from ddl.training.run_setup import Setup, set_up
+    from ddl.training.run_setup import set_up
     from ddl.training.steps.supervised import BadData
 
     setup: Setup | None = None
     try:
-        if order is None or resumes:
+        if order is None or shares:
             order = _share(order, opener)
         checkpoint = order.checkpoint
         if order.note:
             logger.info("%s", order.note)
         setup = set_up(order.plan, order.data, stop, lambda _: checkpoint)
-        train_prepared(setup)
+        train_prepared(setup, frame.before(setup))
+        frame.after(setup)
     except BadData as error:
         give_up(rank_problem(parser, error), BAD_INPUT)
     except ValueError as error:

@@ -18,6 +18,7 @@ from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
 from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import LIST_MODELS, TRAIN_RESNET, TRAIN_UNET
+from tests.scripts.bad_pydtnn import PYDTNN
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
 from tests.scripts.bad_sql import SQL
 from tests.scripts.in_process import Outcome, call
@@ -35,6 +36,7 @@ EARLY = [
     *SQL,
     *EXPORT,
     *BENCHMARKS,
+    *PYDTNN,
 ]
 """Refused before TensorFlow loads."""
 

@@ -41,11 +41,16 @@ def test_every_flag_has_a_help_and_stands_on_a_page(script: str) -> None:
 
 
 def test_the_tables_of_the_training_scripts_have_their_defaults() -> None:
-    unet, resnet = flags_of("train_unet"), flags_of("train_resnet")
-    assert list(unet) == list(resnet)
+    scripts = ("train_unet", "train_cnn", "train_resnet")
+    unet, cnn, resnet = (flags_of(script) for script in scripts)
+    assert list(unet) == list(cnn) == list(resnet)
     for flag in unet:
-        both = [default_of(unet[flag]), default_of(resnet[flag])]
-        expected = both[0] if both[0] == both[1] else f"{both[0]}; train_resnet.py: {both[1]}"
+        masks, labels, residual = (default_of(flags[flag]) for flags in (unet, cnn, resnet))
+        expected = masks
+        if labels != masks:
+            expected += f"; train_cnn.py: {labels}"
+        if residual != labels:
+            expected += f"; train_resnet.py: {residual}"
         assert find_row(TRAINING, flag).split("|")[2].strip() == expected, flag
 
 

@@ -21,6 +21,7 @@ TINY = [
 ]
 CASES = [
     ("train_unet", "runs/unet"),
+    ("train_cnn", "runs/cnn"),
     ("train_resnet", "runs/resnet"),
     ("train_custom", "runs/custom"),
 ]

@@ -38,7 +38,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("script", ["train_unet.py", "train_resnet.py"])
+@pytest.mark.parametrize("script", ["train_unet.py", "train_cnn.py"])
 def test_help_answers_in_a_second_and_documents_every_flag(script: str) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     shown = run(script, "--help").stdout

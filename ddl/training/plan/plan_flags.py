@@ -18,7 +18,7 @@ from ddl.training.plan.plan import AUGMENTATION, TABLES, Plan
 _LISTS = ("metric", "freeze")
 _OPTIONS = ("augment", *(f"{field}_option" for field in ("data", "metric", *TABLES)))
 _ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
-_SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_resnet.py"}
+_SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_cnn.py"}
 
 
 def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> Plan:
@@ -53,8 +53,8 @@ def plan_to_flags(plan: Plan) -> list[str]:
 
 def command_line(plan: Plan, ranks: int = 8) -> str:
     """Return the shell command, to run in the repository, that trains the plan on `ranks` ranks."""
-    start = ["horovodrun", "-np", str(ranks), "python", _SCRIPTS[plan.target]]
-    return shlex.join([*start, *plan_to_flags(plan)])
+    launcher = ["horovodrun", "-np", str(ranks)] if ranks > 1 else []
+    return shlex.join([*launcher, "python", _SCRIPTS[plan.target], *plan_to_flags(plan)])
 
 
 def _flag_words(name: str, value: Any) -> list[str]:

@@ -21,7 +21,7 @@ FACES = {
 PLANS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "faces": FACES,
-    "a U-Net on what train_resnet.py takes by default": {"data": "faces"},
+    "a U-Net on what train_cnn.py takes by default": {"data": "faces"},
     "the defaults of the other script": {**FACES, "data": "synthetic", "model": "resnet18"},
     "numbers and texts": {
         "data": "my pictures",
@@ -75,6 +75,6 @@ def test_the_command_of_a_plan_is_that_plan(values: dict[str, Any]) -> None:
 
 def test_the_command_says_no_more_than_is_needed() -> None:
     assert command_line(Plan(run_dir=Path("runs/faces"), epochs=30, **FACES)) == (
-        "horovodrun -np 8 python scripts/train_resnet.py --run-dir runs/faces --epochs 30 --data faces"
+        "horovodrun -np 8 python scripts/train_cnn.py --run-dir runs/faces --epochs 30 --data faces"
         " --model resnet20 --loss categorical_crossentropy --metric top_1"
     )
