@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.scoring.exported import bright_model, label_model
 
-MOST_MODULES = 37
+MOST_MODULES = 38
 
 PROGRAM = """
 import io, json, pathlib, sys
