@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ddl.data.preprocessing import NAME as PREPROCESSING
-from ddl.files import write_whole
+from ddl.files import read_text, write_whole
 from ddl.training.record.history import write_history
 from ddl.training.record.mlperf_log import check_log_file
 from ddl.training.record.run_dir import claim_run_dir
 from ddl.training.record.run_facts import append_start, gather_facts
-from ddl.training.run import Run
+from ddl.training.run import Run, Unsaved
+
+logger = logging.getLogger("ddl")
 
 
 @contextlib.contextmanager
@@ -32,6 +35,34 @@ def hold_run_dir(run: Run, hosts: Sequence[str]) -> Iterator[None]:
             raise ValueError(
                 f"Received: run_dir={folder}, which cannot be written ({error.strerror or error}). Expected: a folder "
                 "that you may write, with room for checkpoints."
+            ) from error
+        yield
+
+
+@contextlib.contextmanager
+def hold_again(run: Run, hosts: Sequence[str]) -> Iterator[None]:
+    """Make a run directory again that somebody deleted during the run, and lock it. Only rank 0 calls it.
+
+    Raises:
+        Unsaved: another run is there now, or it cannot be made.
+    """
+    folder = run.plan.run_dir
+    with contextlib.ExitStack() as held:
+        try:
+            plan_file = folder / "plan.json"
+            if plan_file.exists() and read_text(plan_file) != run.plan.to_json():
+                raise ValueError("another run is there now")
+            logger.warning(
+                "The run directory %s, or its lock, was deleted during the run. It is made again; earlier checkpoints, "
+                "log and pictures may be lost.",
+                folder,
+            )
+            held.enter_context(claim_run_dir(folder, resume=True))
+            write_origin(run, hosts)
+        except (ValueError, OSError) as error:
+            raise Unsaved(
+                f"The run directory {folder} was deleted during the run, and cannot be made again: {error} Start the "
+                "run again."
             ) from error
         yield
 

@@ -11,20 +11,19 @@ from typing import Any
 import keras
 
 import ddl.distributed as dist
-from ddl.files import read_text, write_whole
+from ddl.files import write_whole
 from ddl.training.data.training_data import TrainingData
 from ddl.training.ending import why_over
 from ddl.training.record.drawings import draw_history, draw_samples
 from ddl.training.record.epoch_progress import TrainingProgress
 from ddl.training.record.history import append_epoch, write_history
 from ddl.training.record.mlperf_log import MLPerfLog
-from ddl.training.record.origin import write_origin
+from ddl.training.record.origin import hold_again
 from ddl.training.record.rates import Rates
 from ddl.training.record.report import peak_memory_mb, report_run
 from ddl.training.record.run_dir import (
     EarlyLines,
     RunLog,
-    claim_run_dir,
     lock_identity,
     open_log,
     spare_training,
@@ -98,22 +97,7 @@ class Recorder:
         """
         if self._progress is None or lock_identity(self._folder) == self._lock:
             return
-        plan_file = self._folder / "plan.json"
-        try:
-            if plan_file.exists() and read_text(plan_file) != self._run.plan.to_json():
-                raise ValueError("another run is there now")
-            logger.warning(
-                "The run directory %s, or its lock, was deleted during the run. It is made again; earlier checkpoints, "
-                "log and pictures may be lost.",
-                self._folder,
-            )
-            self._open.enter_context(claim_run_dir(self._folder, resume=True))
-            write_origin(self._run, self._hosts)
-        except (ValueError, OSError) as error:
-            raise Unsaved(
-                f"The run directory {self._folder} was deleted during the run, and cannot be made again: {error} "
-                "Start the run again."
-            ) from error
+        self._open.enter_context(hold_again(self._run, self._hosts))
         self._lock = lock_identity(self._folder)
         if self._log is not None:
             self._log.reopen()
