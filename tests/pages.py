@@ -8,7 +8,8 @@ _DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 RUN_FILES = [
     *("checkpoints", "curves.png", "events", "facts.json", "history.csv", "history.jsonl"),
-    *("log.txt", "model.keras", "model.txt", "plan.json", "preprocessing.json", "samples.png"),
+    *("log.txt", "model.keras", "model.txt", "plan.json", "preprocessing.json", "report.json"),
+    "samples.png",
 ]
 """What a training run leaves in its directory, as docs/training.md lists it."""
 

@@ -120,12 +120,12 @@ def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
     check_backend(model.file, inspection.backend, inspection.inference_precision)
     if inspection.tile is not None:
         check_cut(inspection.cut, model.preprocessing)
-    if subject.plan.target != model.preprocessing.target:
+    if subject.plan.predicts != model.preprocessing.target:
         raise ValueError(
             f"Received: exported={inspection.exported}, which predicts a {model.preprocessing.target}, for a run that "
-            f"predicts a {subject.plan.target}. Expected: an export of that run."
+            f"predicts a {subject.plan.predicts}. Expected: an export of that run."
         )
-    if subject.plan.target == "mask" and inspection.worst > MASK_ROWS:
+    if subject.plan.predicts == "mask" and inspection.worst > MASK_ROWS:
         raise ValueError(
             f"Received: worst={inspection.worst} for masks. Expected: at most {MASK_ROWS}; more do not fit on a sheet."
         )

@@ -16,6 +16,7 @@ from ddl.training.optimization.keras_schedule import build_schedule
 from ddl.training.optimization.monitor import plateau_factor
 from ddl.training.optimization.optimizers import build_optimizer
 from ddl.training.optimization.schedules import Course
+from ddl.training.optimization.weight_decay import without_decay
 from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
 
@@ -46,22 +47,26 @@ def compile_model(model: keras.Model, run: Run) -> Any:
     of the one before. Metrics are computed on the first.
     """
     plan = run.plan
-    learning_rate = build_schedule(
-        Course(
-            plan.schedule,
-            plan.learning_rate,
-            steps_per_epoch=run.steps_per_epoch,
-            epochs=plan.schedule_length,
-            warmup_epochs=plan.warmup_epochs,
-            scaling=plan.learning_rate_scaling,
-            ranks=run.effective_ranks,
-            options=plan.schedule_option,
-        )
+    course = Course(
+        plan.schedule,
+        plan.learning_rate,
+        steps_per_epoch=run.steps_per_epoch,
+        epochs=plan.schedule_length,
+        warmup_epochs=plan.warmup_epochs,
+        warmup_from=plan.warmup_from,
+        warmup_shape=plan.warmup_shape,
+        scaling=plan.learning_rate_scaling,
+        ranks=run.effective_ranks,
+        options=plan.schedule_option,
     )
+    learning_rate = build_schedule(course, has_plateau=plan.plateau_rule is not None)
     optimizer = dist.DistributedOptimizer(
         build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option),
         compression=plan.compression,
     )
+    if plan.no_decay_on:
+        excluded = without_decay(model.trainable_variables, plan.no_decay_on)
+        optimizer.exclude_from_weight_decay(var_list=excluded)
     metrics = [build_metric(name, **plan.options_of_metric(name)) for name in plan.metric]
     if len(model.outputs) == 1:
         model.compile(optimizer, build_loss(plan.loss, **plan.loss_option), metrics=metrics)
@@ -78,8 +83,9 @@ def compile_model(model: keras.Model, run: Run) -> Any:
 
 
 def follow_plateau(run: Run, learning_rate: Any) -> None:
-    """Update the factor of a "plateau" schedule from the history; other schedules have none."""
-    plan = run.plan
-    if plan.schedule == "plateau":
-        values = run.values(plan.monitor)
-        learning_rate.set_factor(plateau_factor(values, mode=plan.mode, **plan.schedule_option))
+    """Update the factor of a plateau from the history, if the plan has one."""
+    rule = run.plan.plateau_rule
+    if rule is not None:
+        values, mode = run.values(rule.monitor or run.plan.monitor), run.plan.mode_of(rule)
+        full_rate = learning_rate.course.full_rate
+        learning_rate.set_factor(plateau_factor(values, rule, mode=mode, full_rate=full_rate))

@@ -244,5 +244,5 @@ def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
             f"Received: samples of shape {'x'.join(map(str, shape))} from {plan.data}, for a model of shape {accepted} "
             f"({subject.file}). Expected: the model's shape; scripts/prepare_data.py converts size and channels."
         )
-    if plan.target == "mask":
+    if plan.predicts == "mask":
         check_sides(shape, plan.data, plan)

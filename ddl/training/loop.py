@@ -22,6 +22,7 @@ from ddl.training.steps.step import Steps
 from ddl.training.steps.supervised import SupervisedSteps
 from ddl.training.steps.testing import Testing
 from ddl.training.stop_request import StopRequest
+from ddl.training.validation import validate_epoch
 
 
 def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = ()) -> list[Epoch]:
@@ -61,6 +62,8 @@ def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
             stop = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
             if stop:
                 raise saver.interrupted(stop)
+        if run.plan.restore_best:
+            saver.restore_best()
         steps.finish()
         testing.after()
         hooks.end()
@@ -116,20 +119,12 @@ def train_epochs(
 
             steps.check_losses(saver.last_good)
             logs = steps.results()
-            callbacks.begin_validation()
-            for number, batch_logs in enumerate(steps.validate(), 1):
-                recorder.validation(number, steps.validation_steps)
-                callbacks.validation_step(number, batch_logs)
-                if consensus.is_due(1) and (decision := consensus.reach()):
-                    if decision.stop or decision.save:
-                        recorder.keep_folder()
-                        saver.save_within_epoch(steps)
-                        consensus.saved()
-                    if decision.stop:
-                        return decision.stop
-            validated = steps.results()
-            callbacks.end_validation(validated)
-            logs |= {f"val_{name}": value for name, value in validated.items()}
+            recorder.end_steps()
+            if run.validates:
+                validated, stop = validate_epoch(steps, consensus, saver, recorder, callbacks)
+                if stop:
+                    return stop
+                logs |= validated
 
             steps.end_epoch()
             saver.check_finite()

@@ -12,7 +12,7 @@ import numpy as np
 
 from ddl.data.order import Position, SampleOrder
 from ddl.data.preprocessing import Preprocessing
-from ddl.training.optimization.monitor import should_stop
+from ddl.training.ending import why_over
 from ddl.training.plan.plan import Plan
 
 Epoch = dict[str, Any]
@@ -79,16 +79,14 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether all epochs are done, a callback has ended the run, or patience is exhausted."""
-        plan = self.plan
-        if self.ends_early or len(self.history) >= plan.epochs:
-            return True
-        return bool(plan.early_stopping_patience) and should_stop(
-            self.values(plan.monitor),
-            mode=plan.mode,
-            patience=plan.early_stopping_patience,
-            min_delta=plan.early_stopping_min_delta,
-        )
+        """Whether all epochs are done, a callback or patience has ended the run, or its target is reached."""
+        return self.ends_early or why_over(self.plan, self.history) is not None
+
+    @property
+    def validates(self) -> bool:
+        """Whether the current epoch ends with a validation."""
+        number, plan = self.position.epoch + 1, self.plan
+        return number % plan.validate_every_epochs == 0 or number == plan.epochs
 
     @property
     def epoch_seconds(self) -> float:
@@ -132,8 +130,8 @@ class Run:
         return {metrics.get(name, name): value for name, value in logs.items()}
 
     def values(self, name: str) -> list[float]:
-        """Return a quantity of every finished epoch."""
-        return [epoch[name] for epoch in self.history]
+        """Return a quantity of every finished epoch that has it: not all may have been validated."""
+        return [epoch[name] for epoch in self.history if name in epoch]
 
     def facts(self) -> dict[str, Any]:
         """Return the facts that a checkpoint stores, as JSON values."""

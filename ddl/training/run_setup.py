@@ -24,9 +24,10 @@ from ddl.training.data.plan_order import plan_order, reference_batch_size
 from ddl.training.data.plan_preprocessing import plan_preprocessing
 from ddl.training.data.shared_statistics import find_class_weights, find_normalization
 from ddl.training.data.training_data import TrainingData, open_data
+from ddl.training.ending import how_to_train_on
 from ddl.training.plan.plan import Plan
 from ddl.training.precision import settle_precision
-from ddl.training.record.recorder import hold_run_dir
+from ddl.training.record.origin import hold_run_dir
 from ddl.training.record.run_dir import EarlyLines
 from ddl.training.run import Interrupted, Run
 from ddl.training.stop_request import StopRequest, signal_name
@@ -151,10 +152,7 @@ def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
         return
     plan = run.plan
     if run.is_over:
-        done = len(run.history)
-        remedy = f"use --resume {done}, which trains ten more, or raise --epochs"
-        if done < plan.epochs:
-            remedy = "raise --early-stopping-patience"
+        done, remedy = len(run.history), how_to_train_on(plan, run.history)
         logger.info("%d of %d epochs are complete. To train on, %s.", done, plan.epochs, remedy)
         return
     for line in data.describe(plan):

@@ -30,6 +30,7 @@ from ddl.training.data.training_data import TrainingData, open_data
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import NAMES, Plan, plan_from_dict
 from ddl.training.plan.plan_flags import plan_from_flags
+from ddl.training.record.mlperf_log import check_log_file
 from ddl.training.record.run_dir import check_run_dir
 from ddl.training.run import Diverged, Interrupted, Unsaved
 from ddl.training.stop_request import StopRequest, ignore_signals
@@ -163,6 +164,7 @@ def _check(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: Opener
     if placement().rank != 0:
         return Order(plan, opener(plan))
     check_run_dir(plan.run_dir, resume=plan.resume is not None)
+    check_log_file(plan)
     start = find_start(plan)
     if start is None and plan.init_weights is not None:
         find_model_file(plan.init_weights)

@@ -14,7 +14,8 @@ import pytest
 from ddl.data.order import SampleOrder
 from ddl.data.preprocessing import Preprocessing
 from ddl.training.plan.plan import Plan
-from ddl.training.record.recorder import Recorder, hold_run_dir
+from ddl.training.record.origin import hold_run_dir
+from ddl.training.record.recorder import Recorder
 from ddl.training.record.run_dir import EarlyLines
 from ddl.training.run import Run, Unsaved
 from tests.pages import RUN_FILES

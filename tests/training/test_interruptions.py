@@ -139,7 +139,7 @@ def test_after_kills_and_a_damaged_checkpoint_it_ends_with_the_same_bits(
     assert not is_writing(killed)  # what the killed ones left is gone
 
 
-IN_TRAINING, IN_VALIDATION = r"epoch \d+/200 +[23]/5", r"epoch \d+/200  validation 1"
+IN_TRAINING, IN_VALIDATION = r"epoch \d+/200 +1[28]/27", r"epoch \d+/200  validation 1"
 STOPS: dict[str, tuple[str, Callable[[Job], None], str, int, str]] = {
     "SIGUSR1 to the launcher": (IN_TRAINING, to_launcher(signal.SIGUSR1), "mpirun", 75, "SIGUSR1"),
     "SIGTERM to rank 1": (IN_VALIDATION, to_rank(1, signal.SIGTERM), "mpirun", 75, "SIGTERM"),

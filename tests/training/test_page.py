@@ -21,7 +21,7 @@ def shown(option: Option) -> str:
         return ",".join(f"{number:g}" for number in value)
     if isinstance(value, bool) or value is None:
         return str(value).lower()
-    return f"{value:.6g}"
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 SHARED = {

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data.order import Position
-from ddl.training.checkpoint.checkpoint_file import Checkpoint, check_checkpoint, open_checkpoint
+from ddl.training.checkpoint.checkpoint_file import (
+    Checkpoint,
+    Snapshot,
+    check_checkpoint,
+    open_checkpoint,
+)
 from ddl.training.optimization.monitor import better_is
 
 logger = logging.getLogger("ddl")
@@ -159,6 +164,31 @@ def best_epochs(epochs: Iterable[int], history: History, monitor: str, mode: str
         if isinstance(value := values.get(epoch), int | float) and math.isfinite(value)
     }
     return sorted(numbers, key=lambda epoch: (numbers[epoch], epoch))
+
+
+def read_best(folder: Path, history: History, monitor: str, mode: str) -> Snapshot | None:
+    """Return the best epoch of the history that has an intact checkpoint; None if none has. Only rank 0 calls it.
+
+    The log names it, and any better one that is damaged or missing.
+    """
+    ends = {
+        position.epoch: path for position, path in list_checkpoints(folder) if not position.step
+    }
+    for epoch in best_epochs([entry["epoch"] for entry in history], history, monitor, mode):
+        if epoch not in ends:
+            logger.warning("Epoch %d, the best by %s, has no checkpoint.", epoch, monitor)
+            continue
+        try:
+            snapshot = open_checkpoint(ends[epoch]).read()
+        except ValueError as error:
+            logger.warning("%s", error)
+            continue
+        logger.info("The final model is that of epoch %d, the best by %s.", epoch, monitor)
+        return snapshot
+    logger.warning(
+        "No epoch with %s has a checkpoint: the final model has the last weights.", monitor
+    )
+    return None
 
 
 def _newest_intact(listed: Listed) -> Checkpoint | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ddl.data.order import SampleOrder, order_from_state
@@ -32,15 +32,8 @@ FREE = frozenset(
         ),
         *("log_every_s", "test_data", "evaluate"),
         *("monitor", "monitor_mode", "early_stopping_patience", "early_stopping_min_delta"),
-        *(
-            "layer_table",
-            "tensorboard",
-            "steps_per_execution",
-            "profile",
-            "resume",
-            "keep_last",
-            "keep_best",
-        ),
+        *("layer_table", "target", "validate_every_epochs", "restore_best", "mlperf_log"),
+        *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
     }
 )
@@ -70,9 +63,10 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
     Raises:
         ValueError: names every field that differs, both values, and the remedy.
     """
-    # An earlier version did not know every field: its runs had what is the default today.
-    then, now = Plan(run_dir=plan.run_dir).to_dict() | facts.get("plan", {}), plan.to_dict()
-    free = FREE - {"monitor", "monitor_mode"} if plan.schedule == "plateau" else FREE
+    now = plan.to_dict()
+    # A checkpoint of an earlier version lacks later fields, whose defaults keep what it did.
+    then = Plan(run_dir=plan.run_dir).to_dict() | facts.get("plan", {})
+    free = FREE - set(_decides_the_rate(plan))
     if plan.mixed_precision == AUTO_PRECISION:  # keeps the checkpoint's
         free = free | {"mixed_precision"}
     different = [
@@ -91,6 +85,16 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
             f"Received: {plan.schedule_length} epochs for the schedule {plan.schedule!r}, which spans {length} in "
             f"{source}. Expected: --schedule-epochs {length}; after that epoch the learning rate stays constant."
         )
+
+
+def _decides_the_rate(plan: Plan) -> Iterator[str]:
+    """Yield the free fields on which the learning rate of a plateau depends."""
+    rule = plan.plateau_rule
+    if rule is not None:
+        if rule.monitor is None:
+            yield from ("monitor", "monitor_mode")
+        if (rule.monitor or plan.monitor).startswith("val_"):
+            yield "validate_every_epochs"
 
 
 def check_data(fingerprint: str, facts: Mapping[str, Any], source: object) -> None:

@@ -32,6 +32,8 @@ def resumed_values(run_dir: Path, resume: str, given: Mapping[str, Any]) -> dict
         return {}
     names = [field.name for field in dataclasses.fields(Plan) if field.name not in _NOT_TAKEN]
     values = {name: getattr(stored, name) for name in names}
+    if not _is_own(resume):
+        values.pop("mlperf_log")  # a run does not continue the log of another
     if any(name in given for name in _ONE_OF):
         values = {name: value for name, value in values.items() if name not in _ONE_OF}
     for name in names:
@@ -41,9 +43,14 @@ def resumed_values(run_dir: Path, resume: str, given: Mapping[str, Any]) -> dict
     return values
 
 
+def _is_own(resume: str) -> bool:
+    """Return whether `--resume` selects a checkpoint of the run directory itself, not by a path."""
+    return resume in ("auto", "best") or resume.isdecimal()
+
+
 def _own_plan(run_dir: Path, resume: str) -> Plan | None:
     """Return the plan of the run that `--resume` selects, None where it has none."""
-    if resume in ("auto", "best") or resume.isdecimal():
+    if _is_own(resume):
         return read_plan(run_dir) if (run_dir / PLAN_NAME).exists() else None
     path = Path(resume)
     if path.is_file():

@@ -13,10 +13,12 @@ from ddl.training.checkpoint.checkpoint_folder import (
     FOLDER,
     Retention,
     list_checkpoints,
+    read_best,
     set_newer_aside,
 )
 from ddl.training.checkpoint.checkpoint_writer import CheckpointWriter
 from ddl.training.checkpoint.snapshot import restore_metrics, restore_snapshot, take_snapshot
+from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.run import Diverged, Interrupted, Run
 from ddl.training.steps.step import Steps
 
@@ -49,7 +51,7 @@ class Saver:
 
     def restore(self, snapshot: Snapshot | None) -> None:
         """Restore weights, optimizer and private state. All ranks call it; rank 0 has the snapshot."""
-        restore_snapshot(self._model, snapshot)
+        self._restore_weights(snapshot)
         run = self._run
         self._restored, self._resumed_mid_epoch = snapshot, run.position.step > 0
         if run.batch_has_changed:
@@ -57,6 +59,16 @@ class Saver:
             outer = self._model.optimizer
             counter = getattr(outer, "inner_optimizer", outer)._iterations  # counts micro-batches
             counter.assign(run.position.epoch * run.steps_per_epoch)
+
+    def restore_best(self) -> None:
+        """Restore the best epoch that has an intact checkpoint. All ranks call it, after the last epoch."""
+        self._wait()
+        plan, snapshot = self._run.plan, None
+        if self._writer is not None:
+            self._writer.flush()
+            snapshot = read_best(self._folder, self._run.history, plan.monitor, plan.mode)
+        if dist.broadcast(snapshot is not None):
+            self._restore_weights(snapshot)
 
     def restore_metrics(self) -> None:
         """Restore the metrics of a resumed epoch, once. All ranks call it, after the metrics are built and reset."""
@@ -94,7 +106,10 @@ class Saver:
     def save(self, *, mid_epoch: bool = False) -> None:
         """Take a checkpoint now and write it in the background. All ranks call it, after `check_finite`."""
         self._wait()
-        snapshot = take_snapshot(self._model, self._run.facts(), mid_epoch=mid_epoch)
+        # A checkpoint is for others too, so a moving average is its model. The weights wait in the optimizer's slots.
+        with WeightAverage(self._model).in_place() as averaged:
+            facts = self._run.facts() | {"averaged": averaged}
+            snapshot = take_snapshot(self._model, facts, mid_epoch=mid_epoch)
         if self._writer is not None and snapshot is not None:
             self._writer.submit(snapshot)
 
@@ -113,6 +128,12 @@ class Saver:
         if newest is None:
             return "There is no earlier checkpoint."
         return f"The last good checkpoint is {newest}."
+
+    def _restore_weights(self, snapshot: Snapshot | None) -> None:
+        """Restore weights, optimizer and private state. All ranks call it; rank 0 has the snapshot."""
+        restore_snapshot(self._model, snapshot)
+        if dist.broadcast(bool(snapshot and snapshot.facts.get("averaged"))):
+            WeightAverage(self._model).exchange()
 
     def _wait(self) -> None:
         """Wait in turns until nothing is being written, so that no rank reports rank 0 as stalled. All call it."""

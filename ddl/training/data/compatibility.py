@@ -33,7 +33,7 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
             f"Received: training samples of {_by(shape)}, {part} samples of {_by(other)}. Expected: equally many "
             "sides and channels; for picture files, set data_option channels=rgb or grey."
         )
-    if plan.target == "label":
+    if plan.predicts == "label":
         if len(shape) != 3:
             raise ValueError(
                 f"Received: samples of {_by(shape)} from {plan.data}, for model {plan.model}. Expected: height x width "
@@ -42,7 +42,7 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
     else:
         _check_masks(shape, target, plan.data)
         _check_masks(other, other_target, origin)
-    if plan.target == "mask" or "crop_size" not in plan.augment:
+    if plan.predicts == "mask" or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
     _check_crop(shape, other, plan, part)
@@ -71,7 +71,7 @@ def check_agreement(
             "foreground against background."
         )
     for name in ("boundary_crossentropy", "hausdorff_95"):
-        if name in names and plan.target == "label":
+        if name in names and plan.predicts == "label":
             raise ValueError(
                 f"Received: {name} for model {plan.model}, which predicts labels. Expected: another loss or metric, "
                 "because this one needs the edges of masks."

@@ -197,9 +197,9 @@ def _check_no_validation_part(plan: Plan) -> None:
 
 
 def check_target(source: Source, plan: Plan) -> None:
-    if plan.target not in source.fields:
-        script = "train_resnet.py" if plan.target == "mask" else "train_unet.py"
+    if plan.predicts not in source.fields:
+        script = "train_resnet.py" if plan.predicts == "mask" else "train_unet.py"
         raise ValueError(
             f"Received: data with {', '.join(source.fields)} from {plan.data}, for model {plan.model}. Expected: image "
-            f"and {plan.target}. (For the others there is scripts/{script}.)"
+            f"and {plan.predicts}. (For the others there is scripts/{script}.)"
         )

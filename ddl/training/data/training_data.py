@@ -87,7 +87,7 @@ def open_data(plan: Plan) -> TrainingData:
     _check_counts(training, validation, plan)
     plan_order(plan, len(training), placement().size)  # refuses batches and epochs that do not fit
     classes = classes_of(training, plan)
-    if plan.target == "label" and classes < 2:
+    if plan.predicts == "label" and classes < 2:
         received = f"classes={classes}" if plan.classes else f"one class in {plan.data}"
         raise ValueError(
             f"Received: {received} for model {plan.model}, which predicts labels. Expected: 2 classes or more."
@@ -113,7 +113,7 @@ def classes_of(source: Source, plan: Plan) -> int:
     """Return the number of classes that the plan's model predicts: the plan's, or that of the source."""
     if plan.classes:
         return plan.classes
-    if plan.target == "label":
+    if plan.predicts == "label":
         return count_classes(source, plan.ignore_index)
     if plan.data_option.get("mask_mode") == "classes":
         raise ValueError(
@@ -125,7 +125,7 @@ def classes_of(source: Source, plan: Plan) -> int:
 
 def as_samples(source: Source, plan: Plan, classes: int) -> Source:
     """Return a source's samples as inputs and targets of the plan's model."""
-    if plan.target == "mask":
+    if plan.predicts == "mask":
         return MaskSamples(
             source,
             classes=classes,

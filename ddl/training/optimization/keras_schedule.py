@@ -58,12 +58,13 @@ class PlateauSchedule(CourseSchedule):
         self._factor.assign(factor)
 
 
-def build_schedule(course: Course) -> CourseSchedule:
+def build_schedule(course: Course, *, has_plateau: bool = False) -> CourseSchedule:
     """Return the Keras schedule that computes `learning_rate_at` for an optimizer.
 
         build_schedule(Course("cosine", 1e-3, steps_per_epoch=100, epochs=50, options={"final_factor": 0.01}))
 
-    The schedule for "plateau" also has `set_factor`. Call it on all ranks before each epoch, including the first one
-    after a resume, with `plateau_factor` of the history so far.
+    With `has_plateau`, and for "plateau", it also has `set_factor`. Call it on all ranks before each epoch, including
+    the first one after a resume, with `plateau_factor` of the history so far.
     """
-    return (PlateauSchedule if course.name == "plateau" else CourseSchedule)(course)
+    has_plateau |= course.name == "plateau"
+    return (PlateauSchedule if has_plateau else CourseSchedule)(course)

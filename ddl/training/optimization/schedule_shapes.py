@@ -25,21 +25,49 @@ def step(
     xp: ModuleType,
     *,
     milestones: tuple[float, ...] = (30.0, 60.0, 80.0),
+    every: float = 0.0,
     factor: float = 0.1,
+    floor: float = 0.0,
+    floor_rule: str = "clip",
 ) -> Any:
     """Return `factor` to the power of the number of milestones passed (He et al. 2015, Goyal et al. 2017).
 
     Args:
         milestones: epochs, counted from the start of training, after which the rate drops.
-        factor: multiplies the rate at each milestone.
+        every: epochs between drops, in place of milestones; 0 uses the milestones.
+        factor: multiplies the rate at each drop.
+        floor: lowest learning rate, scaled to all ranks.
+        floor_rule: what happens to a drop that would pass the floor: "clip" stops at it, "skip" leaves the rate.
     """
-    fraction = xp.ones_like(steps)
+    drops = _drops(steps, course, xp, milestones, every)
+    lowest = floor / course.full_rate
+    if not 0 < lowest <= 1:
+        return factor**drops if lowest <= 0 else xp.ones_like(steps)
+    if floor_rule == "skip":
+        return factor ** xp.minimum(drops, _most_drops(factor, lowest))
+    return xp.maximum(factor**drops, lowest)
+
+
+def _drops(
+    steps: Any, course: Course, xp: ModuleType, milestones: tuple[float, ...], every: float
+) -> Any:
+    """Return how often the rate has dropped before each step."""
+    if every:
+        # The k-th drop comes k periods after the start, rounded to a step. -floor(-x): TensorFlow has no `ceil`.
+        return xp.maximum(-xp.floor(-(steps + 0.5) / (every * course.steps_per_epoch)) - 1, 0.0)
+    drops = xp.zeros_like(steps)
     for milestone in milestones:
         first = round(milestone * course.steps_per_epoch)
         # 0 or 1, since steps are whole numbers. `where` would convert Python floats to float32 under TensorFlow.
-        passed = xp.minimum(xp.maximum(steps - first + 1, 0.0), 1.0)
-        fraction *= factor**passed
-    return fraction
+        drops += xp.minimum(xp.maximum(steps - first + 1, 0.0), 1.0)
+    return drops
+
+
+def _most_drops(factor: float, lowest: float) -> float:
+    """Return how many drops by a factor stay at or above the lowest fraction."""
+    most = math.floor(math.log(lowest) / math.log(factor))
+    # A logarithm may be off by its rounding: 0.1**3 is at 0.001, although the quotient may be 2.9999999999999996.
+    return float(most + (factor ** (most + 1) >= lowest * (1 - 1e-12)))
 
 
 def cosine(steps: Any, course: Course, xp: ModuleType, *, final_factor: float = 0.0) -> Any:

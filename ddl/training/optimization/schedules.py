@@ -16,35 +16,46 @@ import numpy as np
 
 from ddl.builder_table import BuilderTable
 from ddl.distributed.learning_rate import scale_factor
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choice, check_ranges
+from ddl.training.optimization.monitor import FLOOR_RULES, MODES
 
+WARMUPS = ("linear", "staircase")
 _SHAPES = ("constant", "step", "cosine", "polynomial", "exponential")
 
 _NEED_LENGTH = ("cosine", "polynomial")
 _MILESTONE = Range(0, above=True)
 _COURSE_RANGES = {
     "learning_rate": Range(0, above=True),
+    "warmup_from": Range(0),
     "steps_per_epoch": Range(1),
     "warmup_epochs": Range(0),
     "epochs": Range(1),
 }
 
 
-def _check_milestones(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
-    """Refuse milestones that are not in increasing order."""
+def _check_drops(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
+    """Refuse milestones that are not in increasing order, and options without effect."""
     milestones = given.get("milestones", (1.0,))
     rising = list(milestones) == sorted(set(milestones))
     if not (milestones and rising and all(epoch in _MILESTONE for epoch in milestones)):
         raise ValueError(
             f"Received: milestones={milestones} for {owner}. Expected: increasing epochs above 0, such as 30,60,80."
         )
+    if given.get("every") and "milestones" in given and milestones != defaults["milestones"]:
+        raise ValueError(
+            f"Received: every={given['every']} with milestones={milestones} for {owner}. Expected: one of them."
+        )
+    for name, needed in (("floor_rule", "floor"), ("monitor_mode", "monitor")):
+        if given.get(name, defaults.get(name)) != defaults.get(name) and not given.get(needed):
+            raise ValueError(
+                f"Received: {name}={given[name]} for {owner}, without {needed}. Expected: both, or neither."
+            )
 
 
 SCHEDULES = BuilderTable(
     "schedule",
     {name: f"ddl.training.optimization.schedule_shapes:{name}" for name in _SHAPES}
-    | {"plateau": "ddl.training.optimization.monitor:plateau_factor"},
-    hidden=("mode",),  # follows from the monitored value
+    | {"plateau": "ddl.training.optimization.monitor:Plateau"},
     ranges={
         "factor": Range(0, 1, above=True, below=True),
         "final_factor": Range(0, 1),
@@ -53,8 +64,11 @@ SCHEDULES = BuilderTable(
         "patience": Range(1),
         "cooldown": Range(0),
         "min_delta": Range(0),
+        "every": Range(0),
+        "floor": Range(0),
     },
-    rule=_check_milestones,
+    choices={"floor_rule": FLOOR_RULES, "monitor_mode": MODES},
+    rule=_check_drops,
 )
 """Name -> shape. "plateau" also depends on the history: constant, multiplied by a factor updated at each epoch."""
 
@@ -69,7 +83,9 @@ class Course:
         scaling: how the full rate grows with the number of ranks: "linear", "sqrt" or "none".
         ranks: number of ranks; a fraction if the global batch is not a multiple of the per-rank batch.
         steps_per_epoch: steps (micro-batches) per epoch.
-        warmup_epochs: epochs over which the rate rises linearly from the base to the full rate; no effect on one rank.
+        warmup_epochs: epochs over which the rate rises from its start to the full rate.
+        warmup_from: the rate at the start of the warm-up; None is the base rate, without effect on one rank.
+        warmup_shape: "linear" rises at every step, "staircase" at the start of each epoch.
         epochs: total number of epochs, including those before a resume.
         options: options from `SCHEDULES.options(name)`.
     """
@@ -79,6 +95,8 @@ class Course:
     steps_per_epoch: int
     epochs: int
     warmup_epochs: float = 0.0
+    warmup_from: float | None = None
+    warmup_shape: str = "linear"
     scaling: str = "none"
     ranks: float = 1
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -87,7 +105,13 @@ class Course:
         """Check the options and their ranges."""
         object.__setattr__(self, "options", SCHEDULES.check(self.name, **self.options))
         check_ranges(vars(self), _COURSE_RANGES, f"schedule {self.name}")
+        check_choice("warmup_shape", self.warmup_shape, WARMUPS)
         scale_factor(self.scaling, self.ranks)
+
+    @property
+    def full_rate(self) -> float:
+        """The base learning rate, scaled to all ranks."""
+        return self.learning_rate * scale_factor(self.scaling, self.ranks)
 
     @property
     def warmup_steps(self) -> int:
@@ -97,7 +121,11 @@ class Course:
     def warmed(self, steps: Any, xp: ModuleType) -> Any:
         """Return the completed fraction of the warm-up, 0 to 1."""
         length = self.warmup_steps
-        return xp.minimum(steps / length, 1.0) if length else xp.ones_like(steps)
+        if not length:
+            return xp.ones_like(steps)
+        if self.warmup_shape == "staircase":
+            steps = xp.floor(steps / self.steps_per_epoch) * self.steps_per_epoch
+        return xp.minimum(steps / length, 1.0)
 
     def after_warmup(self, steps: Any, xp: ModuleType) -> Any:
         """Return the steps since the end of the warm-up, 0 before."""
@@ -124,8 +152,8 @@ def compute_rate(steps: Any, course: Course, xp: ModuleType) -> Any:
 
     Steps are float64, which holds every whole number up to 2**53.
     """
-    full = course.learning_rate * scale_factor(course.scaling, course.ranks)
-    rate = course.learning_rate + (full - course.learning_rate) * course.warmed(steps, xp)
+    start = course.learning_rate if course.warmup_from is None else course.warmup_from
+    rate = start + (course.full_rate - start) * course.warmed(steps, xp)
     if course.name == "plateau":
         return rate
     return rate * SCHEDULES.load(course.name)(steps, course, xp, **course.options)

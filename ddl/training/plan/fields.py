@@ -98,9 +98,14 @@ class OptimizerPlan:
         learning_rate: base learning rate, per rank.
         learning_rate_scaling: how the learning rate grows with the number of ranks N: "linear" multiplies it by N,
             "sqrt" by the square root of N, "none" by 1.
-        warmup_epochs: epochs over which the learning rate rises linearly from the base rate to the scaled rate.
+        no_decay_on: weights without weight decay: "bias", "norm" (scale and shift of normalization layers), or
+            patterns of weight names; * and ? are wildcards, as in "head/*".
+        warmup_epochs: epochs over which the learning rate rises from `warmup_from` to the scaled rate.
+        warmup_from: learning rate at the start of the warm-up; by default the base rate.
+        warmup_shape: "linear" raises the rate at every step, "staircase" at the start of each epoch.
         schedule: learning rate schedule after the warm-up.
         schedule_option: options of the schedule, such as final_factor=0.01 for "cosine".
+        plateau: options of a plateau in addition to another schedule, such as patience=5 monitor=val_top_1.
         schedule_epochs: length of "cosine" and "polynomial" in epochs; 0 uses `epochs`.
         compression: dtype of gradients on the wire: "fp16", "bf16", or "none" to send them uncompressed.
     """
@@ -109,9 +114,13 @@ class OptimizerPlan:
     optimizer_option: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
     learning_rate_scaling: str = "sqrt"
+    no_decay_on: tuple[str, ...] = ()
     warmup_epochs: float = 1.0
+    warmup_from: float | None = None
+    warmup_shape: str = "linear"
     schedule: str = "constant"
     schedule_option: Mapping[str, Any] = field(default_factory=dict)
+    plateau: Mapping[str, Any] = field(default_factory=dict)
     schedule_epochs: int = 0
     compression: str = "none"
 
@@ -137,11 +146,16 @@ class RunPlan:
         early_stopping_patience: stop after this many epochs without improvement of `monitor`; 0 disables early
             stopping.
         early_stopping_min_delta: smallest change of `monitor` that counts as an improvement.
+        target: value at which the run ends, such as val_top_1=0.9. The direction follows from the name; for `monitor`
+            also from `monitor_mode`.
+        validate_every_epochs: epochs between validations; the last epoch is always validated.
+        restore_best: at the end, take the weights of the best epoch by `monitor` for the final model.
         time_limit_min: minutes after which the run writes a checkpoint and exits with status 75, to be resumed; 0 means
             no limit.
         log_every_s: seconds between progress lines when the output is not a terminal.
         layer_table: print the model's layers before training; RUN_DIR/model.txt always has them.
         tensorboard: write TensorBoard events.
+        mlperf_log: file for MLPerf's log lines (":::MLLOG {...}"), written by rank 0.
         profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
             a TensorFlow trace of three more steps.
     """
@@ -157,10 +171,14 @@ class RunPlan:
     monitor_mode: str = "auto"
     early_stopping_patience: int = 0
     early_stopping_min_delta: float = 0.0
+    target: str | None = None
+    validate_every_epochs: int = 1
+    restore_best: bool = False
     time_limit_min: float = 0.0
     log_every_s: float = 10.0
     layer_table: bool = False
     tensorboard: bool = True
+    mlperf_log: Path | None = None
     profile: int = 0
 
 
@@ -185,6 +203,11 @@ class CheckpointPlan:
     keep_last: int = 2
     keep_best: int = 1
     keep_every_epochs: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFields(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
+    """All of them."""
 
 
 SECTIONS = (RunPlan, DataPlan, ModelPlan, OptimizerPlan, CheckpointPlan)

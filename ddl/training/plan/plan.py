@@ -19,17 +19,19 @@ from ddl.ranges import Range, check_choice, check_choices, check_ranges
 from ddl.training.data.class_weights import class_weight_text, parse_class_weight
 from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
-from ddl.training.optimization.monitor import MODES, better_is
+from ddl.training.optimization.monitor import MODES, Plateau, better_is
 from ddl.training.optimization.optimizers import OPTIMIZERS
-from ddl.training.optimization.schedules import SCHEDULES, needs_length
-from ddl.training.plan.fields import CheckpointPlan, DataPlan, ModelPlan, OptimizerPlan, RunPlan
+from ddl.training.optimization.schedules import SCHEDULES, WARMUPS
+from ddl.training.optimization.target import Target, parse_target
+from ddl.training.plan.contradictions import check_together
+from ddl.training.plan.fields import PlanFields
 
 if TYPE_CHECKING:
     from ddl.data.batches.augmentation import Augmentation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
+class Plan(PlanFields):
     """The configuration of a training run. Equal plans on the same number of ranks give bit-identical weights.
 
         plan = Plan(run_dir="runs/cells", data="cells.h5", epochs=50, model_option={"width": 32})
@@ -51,10 +53,10 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
             )
         self._convert_options()
         self._check_metrics()
-        self._check_together()
+        check_together(self)
 
     @property
-    def target(self) -> str:
+    def predicts(self) -> str:
         """What the model predicts: "mask" or "label"."""
         return target_of(self.model)
 
@@ -79,6 +81,24 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
     def mode(self) -> str:
         """Whether a lower ("min") or higher ("max") monitored value is better."""
         return better_is(self.monitor, self.monitor_mode)
+
+    @property
+    def goal(self) -> Target | None:
+        """The value at which the run ends, or None."""
+        if self.target is None:
+            return None
+        return parse_target(self.target, self.monitor, self.monitor_mode)
+
+    @property
+    def plateau_rule(self) -> Plateau | None:
+        """When the learning rate drops because a value does not improve; None for never."""
+        if self.schedule == "plateau":
+            return Plateau(**self.schedule_option)
+        return Plateau(**self.plateau) if self.plateau else None
+
+    def mode_of(self, rule: Plateau) -> str:
+        """Return whether a lower ("min") or higher ("max") value of what a plateau watches is better."""
+        return better_is(rule.monitor, rule.monitor_mode) if rule.monitor else self.mode
 
     def augmentation(self) -> Augmentation | None:
         """Return the augmentation of training samples, or None."""
@@ -105,6 +125,7 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                 name: self._check_options(METRICS, name, given)
                 for name, given in self.metric_option.items()
             },
+            "plateau": self._check_options(SCHEDULES, "plateau", self.plateau),
             "augment": convert_values(self.augment, read_options(AUGMENTATION), "augmentation"),
         }
         for field, table in TABLES.items():
@@ -141,67 +162,13 @@ class Plan(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
                     f"ignore_index={self.ignore_index}. Expected: the same; the metrics take it from loss_option."
                 )
         quantities = ("loss", *self.metric)
-        check_choice(
-            "monitor", self.monitor, [*(f"val_{name}" for name in quantities), *quantities]
-        )
-
-    def _check_together(self) -> None:
-        """Refuse settings that contradict each other, or that would be silently ignored."""
-        for wrong, received, expected in (
-            (
-                self.validation_data is not None and self.fold is not None,
-                f"fold={self.fold} with validation_data={self.validation_data}",
-                "one of them; a fold is itself the validation data",
-            ),
-            (
-                self.validation_data is not None
-                and self.validation_part != DataPlan.validation_part,
-                f"validation_part={self.validation_part} with validation_data={self.validation_data}",
-                "one of them; with validation_data nothing is held out of the training data",
-            ),
-            (
-                self.test_data is not None and not self.evaluate,
-                f"test_data={self.test_data} without evaluate",
-                "both; evaluate=true tests the model before and after training",
-            ),
-            (
-                self.global_batch_size and self.per_rank_batch_size != RunPlan.per_rank_batch_size,
-                f"global_batch_size={self.global_batch_size} with per_rank_batch_size={self.per_rank_batch_size}",
-                "one of them",
-            ),
-            (
-                self.global_batch_size and self.learning_rate_scaling == "linear",
-                f"learning_rate_scaling=linear with global_batch_size={self.global_batch_size}",
-                "no learning_rate_scaling; the learning rate is that of the global batch, on any number of ranks",
-            ),
-            (
-                self.class_weight != "none" and self.loss == "batch_dice",
-                "class_weight with loss=batch_dice, which has no loss of a single sample",
-                "no class_weight, or another loss",
-            ),
-            (
-                self.class_weight != "none" and self.target == "mask",
-                f"class_weight={self.class_weight} for model {self.model}, which predicts masks",
-                "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
-            ),
-            (
-                self.schedule_epochs and not needs_length(self.schedule),
-                f"schedule_epochs={self.schedule_epochs} with schedule={self.schedule!r}, which does not depend on it",
-                "no schedule_epochs, or schedule=cosine or polynomial",
-            ),
-            (
-                self.early_stopping_min_delta and not self.early_stopping_patience,
-                f"early_stopping_min_delta={self.early_stopping_min_delta} without early_stopping_patience",
-                "both, for example early_stopping_patience=10",
-            ),
-            (
-                self.mixed_precision == "float16" and "loss_scale_factor" in self.optimizer_option,
-                "optimizer_option loss_scale_factor with mixed_precision=float16",
-                "one of them; with float16 Keras adapts the factor itself",
-            ),
-        ):
-            if wrong:
-                raise ValueError(f"Received: {received}. Expected: {expected}.")
+        known = [*(f"val_{name}" for name in quantities), *quantities]
+        check_choice("monitor", self.monitor, known)
+        if self.goal is not None:
+            check_choice("target", self.goal.monitor, known)
+        rule = self.plateau_rule
+        if rule is not None and rule.monitor is not None:
+            check_choice("monitor", rule.monitor, known, "schedule plateau")
 
 
 def plan_from_dict(values: Mapping[str, Any], kind: type[Plan] = Plan) -> Plan:
@@ -238,7 +205,10 @@ _RANGES = {
     **dict.fromkeys(("data_threads", "steps_per_execution", "profile"), Range(0, 1024)),
     "seed": Range(0, 2**32, below=True),
     "learning_rate": _POSITIVE,
-    **dict.fromkeys(("epochs", "per_rank_batch_size", "keep_last"), Range(1)),
+    "warmup_from": _NOT_NEGATIVE,
+    **dict.fromkeys(
+        ("epochs", "per_rank_batch_size", "keep_last", "validate_every_epochs"), Range(1)
+    ),
     **dict.fromkeys(("steps_per_epoch", "global_batch_size"), _NOT_NEGATIVE),
     **dict.fromkeys(("fold", "classes", "warmup_epochs", "schedule_epochs"), _NOT_NEGATIVE),
     **dict.fromkeys(("early_stopping_patience", "early_stopping_min_delta"), _NOT_NEGATIVE),
@@ -253,6 +223,7 @@ CHOICES = {
     "mixed_precision": ("none", AUTO_PRECISION, "bfloat16", "float16"),
     "compression": ("none", "fp16", "bf16"),
     "monitor_mode": MODES,
+    "warmup_shape": WARMUPS,
 }
 """Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""
 

@@ -12,11 +12,12 @@ from ddl.data.sources import SOURCES, detect_format
 from ddl.flags import default_of, given_flags
 from ddl.options import parse_options, read_options
 from ddl.training.objectives.metrics import METRICS
+from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import AUGMENTATION, TABLES, Plan
 
-_LISTS = ("metric", "freeze")
-_OPTIONS = ("augment", *(f"{field}_option" for field in ("data", "metric", *TABLES)))
+_LISTS = ("metric", "freeze", "no_decay_on")
+_OPTIONS = ("augment", "plateau", *(f"{field}_option" for field in ("data", "metric", *TABLES)))
 _ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
 _SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_cnn.py"}
 
@@ -54,7 +55,7 @@ def plan_to_flags(plan: Plan) -> list[str]:
 def command_line(plan: Plan, ranks: int = 8) -> str:
     """Return the shell command, to run in the repository, that trains the plan on `ranks` ranks."""
     launcher = ["horovodrun", "-np", str(ranks)] if ranks > 1 else []
-    return shlex.join([*launcher, "python", _SCRIPTS[plan.target], *plan_to_flags(plan)])
+    return shlex.join([*launcher, "python", _SCRIPTS[plan.predicts], *plan_to_flags(plan)])
 
 
 def _flag_words(name: str, value: Any) -> list[str]:
@@ -92,6 +93,8 @@ def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -
     owner = field.removesuffix("_option")
     if field == "augment":
         return parse_augment(texts)
+    if field == "plateau":
+        return SCHEDULES.parse(field, texts)
     if field == "metric_option":
         return _parse_metric_options(texts)
     name = given.get(owner, default_of(Plan.__dataclass_fields__[owner]))

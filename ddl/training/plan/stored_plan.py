@@ -22,7 +22,7 @@ class StoredPlan(Plan):
     stored_target: str = ""
 
     @property
-    def target(self) -> str:
+    def predicts(self) -> str:
         """What the model predicts: "mask" or "label".
 
         Raises:

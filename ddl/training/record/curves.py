@@ -60,21 +60,30 @@ def quantities(epochs: Sequence[Mapping[str, Any]]) -> list[str]:
 def _draw_panel(
     axes: Axes, epochs: Sequence[Mapping[str, Any]], name: str, best_epoch: int | None
 ) -> None:
-    numbers = [int(epoch.get("epoch", index)) for index, epoch in enumerate(epochs, 1)]
+    numbers = _numbers(epochs)
     drawn: list[np.ndarray] = []
     for key, label, colour in (
         (name, "training", TRUTH),
         (f"val_{name}", "validation", FOUND),
         (f"test_{name}", "test", _TESTED),
     ):
-        values = _values(epochs, key)
+        # An epoch without the value, such as one without validation, leaves no gap.
+        having = [epoch for epoch in epochs if key in epoch]
+        values = _values(having, key)
         finite = np.isfinite(values)
         if not finite.any():
             continue
         drawn.append(values[finite])
         # A point between two gaps has no line, so it needs a marker.
         marker = "o" if finite.sum() <= _MARKED_EPOCHS else None
-        axes.plot(numbers, values, color=colour, label=label, marker=marker, markersize=3, lw=1.5)
+        style: dict[str, Any] = {
+            "color": colour,
+            "label": label,
+            "marker": marker,
+            "markersize": 3,
+            "lw": 1.5,
+        }
+        axes.plot(_numbers(having), values, **style)
     axes.set_title(shortened(name.replace("_", " "), 32), loc="left", fontweight="bold")
     axes.set_xlabel("epoch")
     _set_scales(axes, name, numbers, drawn)
@@ -83,6 +92,10 @@ def _draw_panel(
         axes.axvline(best_epoch, color="#777777", ls="--", lw=1, zorder=1, label=label)
     if axes.lines and name != "learning_rate":  # has only one line
         axes.legend(loc="best", fontsize=8, handlelength=1.5, borderaxespad=0.2)
+
+
+def _numbers(epochs: Sequence[Mapping[str, Any]]) -> list[int]:
+    return [int(epoch.get("epoch", index)) for index, epoch in enumerate(epochs, 1)]
 
 
 def _values(epochs: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:

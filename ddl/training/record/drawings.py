@@ -35,7 +35,7 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     inputs = pictures if normalization is None else normalization.apply(pictures)
     probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
     path = run.plan.run_dir / "samples.png"
-    if run.plan.target == "mask":
+    if run.plan.predicts == "mask":
         draw_segmentation(
             pictures, targets, probabilities, path, ignore_index=run.plan.ignore_index
         )

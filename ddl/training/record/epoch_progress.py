@@ -22,7 +22,7 @@ logger = logging.getLogger("ddl")
 
 
 class TrainingProgress:
-    """Shows epoch, step, losses and metrics, samples per second over all ranks, and the time left.
+    """Shows epoch, samples done of all, losses and metrics, samples per second over all ranks, and the time left.
 
     On a terminal one line is redrawn, at most five times a second. In a log, and under a launcher (whose prefixes
     would break a bar), a line is written at most every `every_s` seconds. Each epoch leaves a line in both.
@@ -125,7 +125,9 @@ class TrainingProgress:
 
     def _text(self, numbers: Mapping[str, str]) -> str:
         """Return the line shown during an epoch, fitted to the terminal if it is redrawn."""
-        count = f"{self._done:{len(str(self._steps))}}/{self._steps}"  # constant width
+        samples = min(self._steps * self._batch_size, self._samples)
+        done = min(self._done * self._batch_size, samples)
+        count = f"{done:{len(str(samples))}}/{samples}"  # constant width
         shown = [f"{name} {value}" for name, value in numbers.items()]
         rate = left = whole = ""
         if self._pace.step_s > 0:

@@ -3,70 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
 import ddl.distributed as dist
-from ddl.data.preprocessing import NAME as PREPROCESSING
-from ddl.files import read_text, write_whole
+from ddl.files import write_whole
 from ddl.training.data.training_data import TrainingData
+from ddl.training.ending import why_over
 from ddl.training.record.drawings import draw_history, draw_samples
 from ddl.training.record.epoch_progress import TrainingProgress
 from ddl.training.record.history import append_epoch, write_history
+from ddl.training.record.mlperf_log import MLPerfLog
+from ddl.training.record.origin import hold_again
+from ddl.training.record.rates import Rates
+from ddl.training.record.report import peak_memory_mb, report_run
 from ddl.training.record.run_dir import (
     EarlyLines,
     RunLog,
-    claim_run_dir,
     lock_identity,
     open_log,
     spare_training,
 )
-from ddl.training.record.run_facts import append_start, gather_facts
 from ddl.training.record.tensorboard import EventWriter
 from ddl.training.run import Diverged, Interrupted, Run, Unsaved
 
 logger = logging.getLogger("ddl")
 
 DRAW_EVERY_S = 60.0
-
-
-@contextlib.contextmanager
-def hold_run_dir(run: Run, hosts: Sequence[str]) -> Iterator[None]:
-    """Lock the run directory for this job, and write plan, facts and history. Only rank 0 calls it.
-
-    Raises:
-        ValueError: it holds another run, another job is training in it, or it cannot be written.
-    """
-    folder = run.plan.run_dir
-    with claim_run_dir(folder, resume=run.plan.resume is not None):
-        try:
-            _write_origin(run, hosts)
-        except OSError as error:
-            raise ValueError(
-                f"Received: run_dir={folder}, which cannot be written ({error.strerror or error}). Expected: a folder "
-                "that you may write, with room for checkpoints."
-            ) from error
-        yield
-
-
-def _write_origin(run: Run, hosts: Sequence[str]) -> None:
-    """Write what a run directory holds before its first step: plan, model, preprocessing, facts and history."""
-    plan, folder = run.plan, run.plan.run_dir
-    texts = {
-        "plan.json": plan.to_json(),
-        "model.txt": run.layers,
-        PREPROCESSING: run.preprocessing.to_json(),
-    }
-    for name, text in texts.items():
-        write_whole(folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8"))
-    append_start(folder, gather_facts(hosts))
-    write_history(folder, run.history)
 
 
 class Recorder:
@@ -87,6 +54,8 @@ class Recorder:
         self._progress: TrainingProgress | None = None  # on rank 0 only
         self._log: RunLog | None = None
         self._events: EventWriter | None = None
+        self._mlperf: MLPerfLog | None = None
+        self._rates = Rates(run.order.count, run.order.global_batch_size)
 
     def __enter__(self) -> Recorder:
         """Open log, progress and events."""
@@ -105,6 +74,10 @@ class Recorder:
         )
         self._open.callback(self._progress.close)
         self._open_events()
+        if plan.mlperf_log is not None:
+            with spare_training("MLPerf's log"):
+                samples = len(self._data.training), len(self._data.validation)
+                self._mlperf = MLPerfLog(plan.mlperf_log, run, *samples)
         return self
 
     def _open_events(self) -> None:
@@ -124,22 +97,7 @@ class Recorder:
         """
         if self._progress is None or lock_identity(self._folder) == self._lock:
             return
-        plan_file = self._folder / "plan.json"
-        try:
-            if plan_file.exists() and read_text(plan_file) != self._run.plan.to_json():
-                raise ValueError("another run is there now")
-            logger.warning(
-                "The run directory %s, or its lock, was deleted during the run. It is made again; earlier checkpoints, "
-                "log and pictures may be lost.",
-                self._folder,
-            )
-            self._open.enter_context(claim_run_dir(self._folder, resume=True))
-            _write_origin(self._run, self._hosts)
-        except (ValueError, OSError) as error:
-            raise Unsaved(
-                f"The run directory {self._folder} was deleted during the run, and cannot be made again: {error} "
-                "Start the run again."
-            ) from error
+        self._open.enter_context(hold_again(self._run, self._hosts))
         self._lock = lock_identity(self._folder)
         if self._log is not None:
             self._log.reopen()
@@ -149,18 +107,33 @@ class Recorder:
         """Log why the run stopped early, and close everything."""
         if self._log is not None and isinstance(error, Interrupted | Diverged):
             self._log.write_line(str(error))
+        if isinstance(error, Diverged):
+            self._log_mlperf(lambda log: log.end_run("aborted"))
         self._open.close()
 
     def begin_epoch(self) -> None:
         """Start the progress display of the current epoch."""
         if self._progress is not None:
-            epoch, step = self._run.position.epoch, self._run.position.step
-            self._progress.begin_epoch(epoch, self._run.steps_per_epoch, step)
+            position, steps = self._run.position, self._run.steps_per_epoch
+            self._progress.begin_epoch(position.epoch, steps, position.step)
+            self._rates.begin_epoch(steps, position.step)
+            self._log_mlperf(MLPerfLog.begin_epoch)
 
     def steps(self, logs: Mapping[str, Any]) -> None:
         """Show the steps done so far. Values of `logs` are read only if they are shown."""
         if self._progress is not None:
             self._progress.step(self._run.position.step, self._run.named(logs))
+            self._rates.step(self._run.position.step)
+
+    def end_steps(self) -> None:
+        """Record that the epoch's steps have ended, and their losses were read."""
+        if self._progress is not None:
+            self._rates.end_steps()
+            self._log_mlperf(MLPerfLog.end_steps)
+
+    def begin_validation(self) -> None:
+        """Record that the epoch's validation begins."""
+        self._log_mlperf(MLPerfLog.begin_validation)
 
     def validation(self, step: int, steps: int) -> None:
         """Show that `step` of `steps` validation steps are done."""
@@ -182,6 +155,11 @@ class Recorder:
             if self._events is not None:
                 self._events.write_epoch({"epoch": len(self._run.history), **results})
 
+    def _log_mlperf(self, write: Callable[[MLPerfLog], None]) -> None:
+        if self._mlperf is not None:
+            with spare_training("MLPerf's log"):
+                write(self._mlperf)
+
     def end_epoch(self, model: keras.Model) -> None:
         """Write the last epoch of the history; draw curves and pictures about once a minute."""
         if self._progress is None:
@@ -195,24 +173,28 @@ class Recorder:
         if self._events is not None:
             with spare_training("TensorBoard's events"):
                 self._events.write_epoch(epoch)
+        self._log_mlperf(MLPerfLog.end_epoch)
         if time.monotonic() - self._drawn_at > DRAW_EVERY_S:
             self._draw(model)
-        run, plan = self._run, self._run.plan
-        if run.is_over and len(run.history) < plan.epochs:
-            reason = f"{plan.monitor} has not improved for {plan.early_stopping_patience} epochs"
-            if run.ends_early:
+        if self._run.is_over and len(self._run.history) < self._run.plan.epochs:
+            reason = why_over(self._run.plan, self._run.history)
+            if self._run.ends_early:
                 reason = "a callback set model.stop_training"
             logger.info("Training ends early: %s.", reason)
 
     def finish(self, model: keras.Model) -> None:
-        """Write the final model without its optimizer, and draw curves and pictures a last time.
+        """Write the final model without its optimizer and the report, and draw curves and pictures a last time.
+
+        All ranks must call it.
 
         Raises:
             Unsaved: the model cannot be written, for example because the disk is full.
         """
+        peaks_mb = dist.allgather(peak_memory_mb())
         if self._progress is None:
             return
         self.keep_folder()
+        report_run(self._run, self._rates, peaks_mb)
         final = keras.Model(model.input, model.outputs[0], name=model.name)
         path = self._folder / "model.keras"
         try:

@@ -60,10 +60,13 @@ class Steps(Protocol):
         """Return losses and metrics since `begin_epoch` or `validate`, over the samples of all ranks."""
 
     def validate(self) -> Iterator[Mapping[str, Any]]:
-        """Evaluate all validation samples once, and yield this rank's logs after each step."""
+        """Evaluate all validation samples once, and yield this rank's logs after each step.
+
+        Weights that have a moving average are replaced by it meanwhile.
+        """
 
     def training_state(self) -> AbstractContextManager[None]:
-        """Inside this `with` block, the model's metrics are those of training, even in the middle of a validation."""
+        """Inside this `with` block, metrics and weights are those of training, even in the middle of a validation."""
 
     def end_epoch(self) -> None:
         """Average the variables that differ between ranks, then check that all ranks are equal."""

@@ -20,6 +20,7 @@ from ddl.distributed.state import model_state, reduced_metrics
 from ddl.distributed.state.moving_statistics import average_moving_statistics
 from ddl.distributed.state.variables import assign
 from ddl.training.data.training_data import TrainingData
+from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
 from ddl.training.run import Run
@@ -53,6 +54,7 @@ class SupervisedSteps:
         self._losses: list[Any] = []  # tensors with one value per step, not yet checked
         self._training_sums: list[np.ndarray] = []  # metrics of training, during a validation
         self._several: Any = None
+        self._average = WeightAverage(model)  # of an optimizer with `use_ema`
         self._open = contextlib.ExitStack()
 
     @property
@@ -123,8 +125,9 @@ class SupervisedSteps:
         self._training_sums = self._sums()
         self.model.reset_metrics()
         batches = iter(self._validation)
-        for _ in range(self.validation_steps):
-            yield self.model.test_function(batches)
+        with self._average.in_place():
+            for _ in range(self.validation_steps):
+                yield self.model.test_function(batches)
 
     @contextlib.contextmanager
     def training_state(self) -> Iterator[None]:
@@ -133,7 +136,8 @@ class SupervisedSteps:
             return
         validation_sums = self._sums()
         assign(self.model.metrics_variables, self._training_sums)
-        yield
+        with self._average.suspended():
+            yield
         assign(self.model.metrics_variables, validation_sums)
 
     def end_epoch(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ddl.training.optimization.monitor import plateau_factor, should_stop
+from ddl.training.optimization.monitor import Plateau, plateau_factor, should_stop
 
 NAN = math.nan
 # Eighths: Keras compares in float32, which holds them, so that no tie is decided by rounding.
@@ -84,7 +84,10 @@ def test_the_rate_falls_where_that_of_keras_does(
     values: list[float], rule: dict[str, Any], factor: float, cooldown: int, min_factor: float
 ) -> None:
     rule = {**rule, "factor": factor, "cooldown": cooldown, "min_factor": min_factor}
-    found = [plateau_factor(values[: end + 1], **rule) for end in range(len(values))]
+    plateau = Plateau(**{name: value for name, value in rule.items() if name != "mode"})
+    found = [
+        plateau_factor(values[: end + 1], plateau, mode=rule["mode"]) for end in range(len(values))
+    ]
     assert found == pytest.approx(keras_factors(values, rule), rel=1e-6)
 
 
@@ -108,5 +111,26 @@ def test_a_nan_at_first_does_not_hide_what_comes_later() -> None:
     assert not should_stop([NAN], mode="min", patience=1)
     assert not should_stop([NAN, NAN, 2.0, 1.0], mode="min", patience=2)
     assert should_stop([NAN, NAN], mode="min", patience=2)
-    assert plateau_factor([NAN, 2.0, 1.0, NAN], mode="min", factor=0.5, patience=2) == 1
-    assert plateau_factor([NAN, NAN], mode="max", factor=0.5, patience=2) == 0.5
+    plateau = Plateau(factor=0.5, patience=2)
+    assert plateau_factor([NAN, 2.0, 1.0, NAN], plateau, mode="min") == 1
+    assert plateau_factor([NAN, NAN], plateau, mode="max") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("rule", "lowest"),
+    [("clip", [1e-1, 1e-2, 1e-3, 4e-4, 4e-4]), ("skip", [1e-1, 1e-2, 1e-3, 1e-3, 1e-3])],
+)
+def test_a_floor_is_a_learning_rate(rule: str, lowest: list[float]) -> None:
+    plateau = Plateau(factor=0.1, patience=1, floor=4e-4, floor_rule=rule)
+    found = [
+        0.1 * plateau_factor([1.0] * epochs, plateau, mode="min", full_rate=0.1)
+        for epochs in range(1, 6)
+    ]
+    assert found == pytest.approx(lowest)
+
+
+@pytest.mark.parametrize("rule", ["clip", "skip"])
+def test_a_floor_is_reached_whatever_the_rounding(rule: str) -> None:
+    plateau = Plateau(factor=0.1, patience=1, floor=1e-5, floor_rule=rule)
+    factor = plateau_factor([1.0] * 9, plateau, mode="min", full_rate=1e-2)
+    assert factor * 1e-2 == pytest.approx(1e-5)

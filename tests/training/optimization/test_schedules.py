@@ -101,6 +101,66 @@ def test_keras_gets_the_rate_of_the_definition(
     assert float(graph(tf.constant(step, tf.int64))) == bound
 
 
+def drops_by_counting(every: float, factor: float, floor: float, rule: str) -> list[float]:
+    """Return the rate of every step of `RUN`, multiplied when an epoch ends that `every` divides."""
+    rate, found = 0.4, []
+    for step in STEPS:
+        if step and step % (every * 10) == 0:
+            lower = rate * factor
+            if lower >= floor * (1 - 1e-12):
+                rate = lower
+            elif rule == "clip":
+                rate = floor
+        found.append(rate)
+    return found
+
+
+@pytest.mark.parametrize("rule", ["clip", "skip"])
+@pytest.mark.parametrize("floor", [0.0, 1e-9, 0.004, 0.03, 0.4, 1.0])
+@pytest.mark.parametrize(("every", "factor"), [(1, 0.1), (3, 0.5), (0.5, 0.9)])
+def test_a_rate_drops_every_few_epochs_down_to_a_floor(
+    every: float, factor: float, floor: float, rule: str
+) -> None:
+    options = {"every": every, "factor": factor, "floor": floor, "floor_rule": rule}
+    options = options if floor else {"every": every, "factor": factor}
+    expected = drops_by_counting(every, factor, min(floor, 0.4), rule)
+    assert rates("step", options=options) == pytest.approx(expected)
+
+
+def test_keras_gets_the_drops_of_the_definition() -> None:
+    run = {**RUN, "warmup_epochs": 3, "warmup_from": 0.0, "warmup_shape": "staircase"}
+    options = {"every": 2.5, "factor": 0.1, "floor": 1e-3}
+    for rule in ("clip", "skip"):
+        course = Course("step", **run, options={**options, "floor_rule": rule})
+        found = build_schedule(course)(tf.constant(STEPS, tf.int64))
+        assert found.numpy() == pytest.approx(learning_rate_at(STEPS, course), rel=1e-6)
+
+
+def test_periods_that_are_no_whole_steps_drop_at_the_nearest_step() -> None:
+    found = rates("step", options={"every": 0.25, "factor": 0.5})  # 2.5 steps: 3, 5, 8, 10
+    assert np.flatnonzero(np.diff(found))[:4].tolist() == [2, 4, 7, 9]
+
+
+def test_a_staircase_rises_at_the_start_of_each_epoch() -> None:
+    stairs = {"warmup_epochs": 4, "warmup_from": 0.1, "warmup_shape": "staircase"}
+    expected = np.repeat([0.1, 0.175, 0.25, 0.325, 0.4], 10)
+    assert rates("constant", STEPS[:50], **stairs) == pytest.approx(expected)
+
+
+def test_a_warm_up_from_zero_needs_no_second_rank() -> None:
+    found = rates("constant", warmup_epochs=2, warmup_from=0.0)
+    assert found[:21] == pytest.approx(np.arange(21) / 20 * 0.4)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_rate_does_not_depend_on_where_the_run_was_interrupted(name: str) -> None:
+    """Steps are asked one by one, from any on, in any order: there is no memory."""
+    course = Course(name, **RUN, warmup_epochs=2, warmup_from=0.0, warmup_shape="staircase")
+    whole = learning_rate_at(STEPS, course)
+    for step in reversed(STEPS):
+        assert float(learning_rate_at(step, course)) == pytest.approx(whole[step], rel=1e-14)
+
+
 def test_steps_that_float32_does_not_know_are_told_apart() -> None:
     first = 2**24 + 1
     milestone = {"milestones": (float(first),), "factor": 0.5}
@@ -187,12 +247,11 @@ def test_options_are_documented_and_read_from_texts() -> None:
         "milestones": (30.0, 60.0),
         "factor": 0.2,
     }
-    assert "mode" not in SCHEDULES.options("plateau")
     for name in SCHEDULES:
         for option in SCHEDULES.options(name).values():
             assert option.help, (name, option.name)
             SCHEDULES.check(name, **{option.name: option.default})
-            if not isinstance(option.default, tuple):
+            if not isinstance(option.default, tuple) and option.default is not None:
                 assert parse_value(str(option.default), option) == option.default
 
 
@@ -206,6 +265,10 @@ def test_options_are_documented_and_read_from_texts() -> None:
         ("step", {"milestones": [30, 20]}, r"Expected: increasing epochs above 0"),
         ("step", {"milestones": []}, r"Expected: increasing epochs above 0"),
         ("step", {"milestones": [math.nan]}, r"Expected: increasing epochs above 0"),
+        ("step", {"milestones": [3], "every": 2}, r"every=2.0 with milestones=\(3.0,\)"),
+        ("step", {"floor_rule": "skip"}, r"floor_rule=skip for schedule step, without floor"),
+        ("step", {"floor": 1e-5, "floor_rule": "stop"}, r"Expected one of: clip, skip"),
+        ("plateau", {"monitor_mode": "max"}, r"monitor_mode=max .*, without monitor"),
         ("step", {"milestones": 30}, r"milestones=30. Expected: a list of numbers"),
         ("polynomial", {"power": 0}, r"power=0.0 for schedule polynomial. Expected: above 0"),
         ("plateau", {"patience": 0}, r"patience=0 for schedule plateau. Expected: at least 1"),
@@ -227,6 +290,8 @@ def test_options_that_cannot_be_right_are_refused(
         ({"steps_per_epoch": 0}, r"steps_per_epoch=0"),
         ({"scaling": "cubic"}, r"Expected one of: linear, sqrt, none"),
         ({"ranks": 0}, r"ranks=0"),
+        ({"warmup_shape": "log"}, r"Expected one of: linear, staircase"),
+        ({"warmup_from": -1.0}, r"warmup_from=-1.0"),
     ],
 )
 def test_runs_that_cannot_be_right_are_refused(settings: dict[str, Any], message: str) -> None:

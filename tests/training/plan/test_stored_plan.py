@@ -20,17 +20,17 @@ def test_a_plan_of_known_names_is_a_plain_plan() -> None:
 def test_an_unknown_model_keeps_its_name_and_options() -> None:
     plan = plan_from_stored(OWN, "label")
     assert isinstance(plan, StoredPlan)
-    assert (plan.model, plan.model_option, plan.target) == ("net", {"width": 16}, "label")
+    assert (plan.model, plan.model_option, plan.predicts) == ("net", {"width": 16}, "label")
 
 
 @pytest.mark.parametrize("change", [{"loss": "mine"}, {"metric": ["mine"]}, {"optimizer": "mine"}])
 def test_the_target_of_a_known_model_needs_no_preprocessing(change: dict[str, Any]) -> None:
-    assert plan_from_stored(VALUES | change, "").target == "mask"
+    assert plan_from_stored(VALUES | change, "").predicts == "mask"
 
 
 def test_the_target_of_an_unknown_model_needs_preprocessing() -> None:
     with pytest.raises(ValueError, match=r"model 'net'.* without preprocessing.json. Expected: "):
-        _ = plan_from_stored(OWN, "").target
+        _ = plan_from_stored(OWN, "").predicts
 
 
 @pytest.mark.parametrize(

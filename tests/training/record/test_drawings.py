@@ -30,7 +30,7 @@ def test_the_model_computes_one_sample_at_a_time(tmp_path: Path) -> None:
     layers = [keras.Input((64, 64, 3)), keras.layers.Conv2D(1, 1, activation="sigmoid")]
     model: Any = Watched(layers)
     run: Any = SimpleNamespace(
-        plan=SimpleNamespace(run_dir=tmp_path, target="mask", ignore_index=None),
+        plan=SimpleNamespace(run_dir=tmp_path, predicts="mask", ignore_index=None),
         preprocessing=Preprocessing(target="mask", channels=3, classes=1),
     )
     draw_samples(run, open_source(Path("synthetic"), count=3, size=64), model)

@@ -83,7 +83,7 @@ def test_a_log_gets_a_line_every_ten_seconds_and_one_an_epoch(clock: Clock) -> N
         run_epoch(shown, clock, epoch, pause_s=5.0)
     lines = log.getvalue().splitlines()
     assert lines[0] == (
-        "epoch 1/3  80/100  loss 0.2500  dice 0.7500  128.0 samples/s  0:00:02 left (whole run 0:00:28)"
+        "epoch 1/3  1280/1590  loss 0.2500  dice 0.7500  128.0 samples/s  0:00:02 left (whole run 0:00:28)"
     )
     assert lines[1] == (
         "epoch 1/3  loss 0.2500  dice 0.7500  val_loss 2e-05  127.2 samples/s  17.5 s  (0:00:35 left)"
@@ -131,7 +131,7 @@ def test_a_bar_says_all_there_is_where_there_is_room(
         clock.now_s += 0.125
         shown.step(done, {"loss": 0.25, "dice": 0.75})
     assert terminal.getvalue().endswith(
-        "\repoch 3/50 [###############...............]  500/1000  loss 0.2500  dice 0.7500  64.0 samples/s  "
+        "\repoch 3/50 [###############...............] 4000/8000  loss 0.2500  dice 0.7500  64.0 samples/s  "
         "0:01:02 left (whole run 1:38:58)\x1b[K"
     )
     shown.validate(3, 12)
@@ -152,7 +152,7 @@ def test_the_first_trace_and_pauses_do_not_spoil_the_time_left(clock: Clock) -> 
         shown.step(done, {})
         if done == 90:
             assert log.getvalue().splitlines()[-1] == (
-                "epoch 1/11  90/100  64.0 samples/s  0:00:01 left (whole run 0:02:06)"
+                "epoch 1/11  720/800  64.0 samples/s  0:00:01 left (whole run 0:02:06)"
             )
     shown.end_epoch({})
     for epoch in range(1, 4):

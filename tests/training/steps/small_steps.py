@@ -33,7 +33,11 @@ def make_steps(
     """Return steps that train a compiled model on these samples, and the run that they belong to."""
     samples = ArraySamples(inputs, targets)
     plan: Any = SimpleNamespace(
-        per_rank_batch_size=batch_size, data_threads=1, profile=0, augmentation=lambda: None
+        per_rank_batch_size=batch_size,
+        data_threads=1,
+        profile=0,
+        ignore_index=None,
+        augmentation=lambda: None,
     )
     order = order_class("global", len(samples), batch_size, dist.size(), 0)
     how = Preprocessing(target="label", channels=1, classes=1)

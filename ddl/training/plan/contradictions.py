@@ -1,0 +1,102 @@
+"""Refuses plans whose settings contradict each other, or would be silently ignored."""
+
+from __future__ import annotations
+
+from ddl.models.zoo import MODELS, target_of
+from ddl.training.optimization.optimizers import OPTIMIZERS
+from ddl.training.optimization.schedules import needs_length
+from ddl.training.optimization.weight_decay import has_weight_decay
+from ddl.training.plan.fields import DataPlan, PlanFields, RunPlan
+
+
+def check_together(plan: PlanFields) -> None:
+    """Refuse settings that contradict each other, or that would be silently ignored."""
+    for wrong, received, expected in (
+        (
+            plan.validation_data is not None and plan.fold is not None,
+            f"fold={plan.fold} with validation_data={plan.validation_data}",
+            "one of them; a fold is itself the validation data",
+        ),
+        (
+            plan.validation_data is not None and plan.validation_part != DataPlan.validation_part,
+            f"validation_part={plan.validation_part} with validation_data={plan.validation_data}",
+            "one of them; with validation_data nothing is held out of the training data",
+        ),
+        (
+            plan.test_data is not None and not plan.evaluate,
+            f"test_data={plan.test_data} without evaluate",
+            "both; evaluate=true tests the model before and after training",
+        ),
+        (
+            plan.global_batch_size and plan.per_rank_batch_size != RunPlan.per_rank_batch_size,
+            f"global_batch_size={plan.global_batch_size} with per_rank_batch_size={plan.per_rank_batch_size}",
+            "one of them",
+        ),
+        (
+            plan.global_batch_size and plan.learning_rate_scaling == "linear",
+            f"learning_rate_scaling=linear with global_batch_size={plan.global_batch_size}",
+            "no learning_rate_scaling; the learning rate is that of the global batch, on any number of ranks",
+        ),
+        (
+            plan.class_weight != "none" and plan.loss == "batch_dice",
+            "class_weight with loss=batch_dice, which has no loss of a single sample",
+            "no class_weight, or another loss",
+        ),
+        (
+            plan.class_weight != "none" and _predicts_masks(plan.model),
+            f"class_weight={plan.class_weight} for model {plan.model}, which predicts masks",
+            "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
+        ),
+        (
+            plan.schedule_epochs and not needs_length(plan.schedule),
+            f"schedule_epochs={plan.schedule_epochs} with schedule={plan.schedule!r}, which does not depend on it",
+            "no schedule_epochs, or schedule=cosine or polynomial",
+        ),
+        (
+            plan.no_decay_on
+            and plan.optimizer in OPTIMIZERS
+            and not has_weight_decay(plan.optimizer, plan.optimizer_option),
+            f"no_decay_on={plan.no_decay_on} with optimizer={plan.optimizer!r} without weight decay",
+            "optimizer_option weight_decay=0.01 as well",
+        ),
+        (
+            plan.plateau and plan.schedule == "plateau",
+            "plateau with schedule='plateau'",
+            "one of them; plateau adds to another schedule",
+        ),
+        (
+            not plan.warmup_epochs
+            and (plan.warmup_from is not None or plan.warmup_shape != "linear"),
+            f"warmup_from={plan.warmup_from}, warmup_shape={plan.warmup_shape!r} without a warm-up",
+            "warmup_epochs=5 as well, or neither of them",
+        ),
+        (
+            plan.restore_best and not (plan.keep_best and _every_value_has_a_checkpoint(plan)),
+            f"restore_best with keep_best={plan.keep_best} and checkpoint_every_epochs={plan.checkpoint_every_epochs}",
+            "keep_best=1, and checkpoint_every_epochs=1, so that each epoch with a value has a checkpoint",
+        ),
+        (
+            plan.early_stopping_min_delta and not plan.early_stopping_patience,
+            f"early_stopping_min_delta={plan.early_stopping_min_delta} without early_stopping_patience",
+            "both, for example early_stopping_patience=10",
+        ),
+        (
+            plan.mixed_precision == "float16" and "loss_scale_factor" in plan.optimizer_option,
+            "optimizer_option loss_scale_factor with mixed_precision=float16",
+            "one of them; with float16 Keras adapts the factor itself",
+        ),
+    ):
+        if wrong:
+            raise ValueError(f"Received: {received}. Expected: {expected}.")
+
+
+def _predicts_masks(model: str) -> bool:
+    return model in MODELS and target_of(model) == "mask"
+
+
+def _every_value_has_a_checkpoint(plan: PlanFields) -> bool:
+    """Return whether each epoch that has a value of `monitor` ends with a checkpoint."""
+    every, period = plan.checkpoint_every_epochs, 1
+    if plan.monitor.startswith("val_"):
+        period = plan.validate_every_epochs
+    return every > 0 and period % every == 0

@@ -1,0 +1,40 @@
+"""The validation at the end of an epoch, which may be stopped, and saved, after each of its steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ddl.training.callbacks import UserCallbacks
+from ddl.training.checkpoint.saver import Saver
+from ddl.training.consensus import Consensus
+from ddl.training.record.recorder import Recorder
+from ddl.training.steps.step import Steps
+
+
+def validate_epoch(
+    steps: Steps,
+    consensus: Consensus,
+    saver: Saver,
+    recorder: Recorder,
+    callbacks: UserCallbacks,
+) -> tuple[dict[str, Any], str | None]:
+    """Evaluate all validation samples. All ranks must call it.
+
+    Returns:
+        Losses and metrics as "val_loss", ...; and the reason to stop before the end, after a checkpoint, or None.
+    """
+    callbacks.begin_validation()
+    recorder.begin_validation()
+    for number, batch_logs in enumerate(steps.validate(), 1):
+        recorder.validation(number, steps.validation_steps)
+        callbacks.validation_step(number, batch_logs)
+        if consensus.is_due(1) and (decision := consensus.reach()):
+            if decision.stop or decision.save:
+                recorder.keep_folder()
+                saver.save_within_epoch(steps)
+                consensus.saved()
+            if decision.stop:
+                return {}, decision.stop
+    logs = steps.results()
+    callbacks.end_validation(logs)
+    return {f"val_{name}": value for name, value in logs.items()}, None
