@@ -26,6 +26,9 @@ INSTRUMENTS = {
     "precision": Command(
         "benchmarks.precision:PrecisionRequest", "Mixed precision against float32."
     ),
+    "compiled": Command(
+        "benchmarks.compiled:CompiledRequest", "Steps compiled by XLA against steps as they are."
+    ),
     "peers": Command("benchmarks.horovod_baseline:PeersRequest", "Our loop against plain Horovod."),
     "spin": Command("benchmarks.spin:SpinRequest", "How MPI and Horovod wait."),
     "extras": Command("benchmarks.extras:ExtrasRequest", "The cost of metrics and desync checks."),

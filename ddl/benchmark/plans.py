@@ -59,6 +59,7 @@ def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
         per_rank_batch_size=trial.per_rank_batch_size,
         mixed_precision=trial.mixed_precision,
         compression=trial.compression,
+        jit=trial.jit,
         cache="none",  # `data_of` keeps samples in memory
         augment=trial.augment,
         checkpoint_every_epochs=int(trial.checkpoints),

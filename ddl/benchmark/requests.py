@@ -27,6 +27,7 @@ STORAGES = ("memory", "hdf5", "png")
 _CHOICES = {
     "storage": STORAGES,
     "kind": ("weak", "strong"),
+    "jit": ("auto", "true", "false"),
     # A figure belongs to a precision, so "auto" is none of them.
     "mixed_precision": ("none", "bfloat16", "float16"),
 }

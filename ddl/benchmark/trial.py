@@ -36,6 +36,7 @@ class Workload:
         epochs: epochs per run; the first one warms up and does not count.
         mixed_precision: compute dtype of the model: "none", "bfloat16" or "float16".
         compression: dtype of gradients on the wire: "none", "bf16" or "fp16".
+        jit: whether XLA compiles the steps: "auto", "true" or "false".
     """
 
     model: str = "unet"
@@ -47,6 +48,7 @@ class Workload:
     epochs: int = 3
     mixed_precision: str = "none"
     compression: str = "none"
+    jit: str = "auto"
 
     @property
     def model_classes(self) -> int:

@@ -106,6 +106,11 @@ class SampleOrder:
             return math.ceil(self.count / self.global_batch_size)
         return sharding.evaluation_steps(self.count, self.per_rank_batch_size, self.size)
 
+    @property
+    def ends_short(self) -> bool:
+        """Whether an epoch's last step has fewer samples than its other steps, on any rank."""
+        return self.steps_per_epoch > 1 and self.samples_per_epoch % self.global_batch_size != 0
+
     def epoch(self, epoch: int, rank: int, first_step: int = 0) -> Iterator[np.ndarray]:
         """Yield the rank's indices for each step of an epoch, from `first_step` on. Some may be empty."""
         if self.kind == "global":

@@ -69,7 +69,8 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         optimizer.exclude_from_weight_decay(var_list=excluded)
     metrics = [build_metric(name, **plan.options_of_metric(name)) for name in plan.metric]
     if len(model.outputs) == 1:
-        model.compile(optimizer, build_loss(plan.loss, **plan.loss_option), metrics=metrics)
+        loss = build_loss(plan.loss, **plan.loss_option)
+        model.compile(optimizer, loss, metrics=metrics, jit_compile=False)  # the plan's jit decides
         return learning_rate
     outputs = model.output_names
     run.main_output = outputs[0]
@@ -78,6 +79,7 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         {name: build_loss(plan.loss, **plan.loss_option) for name in outputs},
         loss_weights={name: 0.5**level for level, name in enumerate(outputs)},
         metrics={outputs[0]: metrics},
+        jit_compile=False,
     )
     return learning_rate
 

@@ -65,6 +65,7 @@ class Run:
     test_before: dict[str, float] = field(
         default_factory=dict
     )  # results on test data before training
+    compiled: bool | None = None  # whether XLA compiles the steps; None: not decided yet
     _epoch_start: float | None = None
 
     @property
@@ -143,6 +144,7 @@ class Run:
             "reference_batch_size": self.reference_batch_size,
             "data_fingerprint": self.data_fingerprint,
             "preprocessing": self.preprocessing.to_dict(),
+            "compiled": self.compiled,
             "seconds_before": self.epoch_seconds if self.position.step else 0.0,
             "history": self.history,
         }

@@ -30,6 +30,7 @@ from ddl.training.precision import settle_precision
 from ddl.training.record.origin import hold_run_dir
 from ddl.training.record.run_dir import EarlyLines
 from ddl.training.run import Interrupted, Run
+from ddl.training.steps.compilation import check_compilable
 from ddl.training.stop_request import StopRequest, signal_name
 
 logger = logging.getLogger("ddl")
@@ -99,6 +100,7 @@ def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.
         on_root(lambda: copy_weights(model, init_weights))
     freeze_layers(model, plan.freeze)
     learning_rate = compile_model(model, run)
+    check_compilable(model, plan.jit)
     if dist.is_root():
         run.layers = layer_table(model)
     saver = Saver(model, run)

@@ -198,6 +198,7 @@ def _train(
     from ddl.distributed.watch.failure import give_up
     from ddl.training.loop import train_prepared
     from ddl.training.run_setup import set_up
+    from ddl.training.steps.compilation import Uncompilable
     from ddl.training.steps.supervised import BadData
 
     setup: Setup | None = None
@@ -212,6 +213,8 @@ def _train(
         frame.after(setup)
     except BadData as error:
         give_up(rank_problem(parser, error), BAD_INPUT)
+    except Uncompilable as error:
+        return complain_together(parser, error)
     except ValueError as error:
         if setup is not None:
             raise  # a bug, not bad input: keep the traceback

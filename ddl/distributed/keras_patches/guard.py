@@ -71,6 +71,27 @@ def reduces_itself(trained: Any) -> Any:
     return trained
 
 
+def use_train_step(model: keras.Model, step: Callable[[Any], Any]) -> None:
+    """Make `model.train_step` a step that computes what its own one does. On several ranks it gets the same wrappers.
+
+    Args:
+        model: after its `make_train_function`, which keeps the train function that it has made.
+        step: a function of a batch that returns logs.
+    """
+    if runtime.size() > 1:
+        _set_step(model, "train_step", step, train=True)
+        return
+    step._ddl_original = original_step(model)  # type: ignore[attr-defined]
+    object.__setattr__(model, "train_step", step)
+
+
+def original_step(model: keras.Model, name: str = "train_step") -> Callable[[Any], Any]:
+    """Return the model's own train or test step, without wrappers."""
+    step_method = getattr(model, name)
+    original: Callable[[Any], Any] = getattr(step_method, "_ddl_original", step_method)
+    return original
+
+
 def _wrap(owner: type, name: str, before: Callable[..., None]) -> None:
     original = getattr(owner, name)
 
@@ -90,7 +111,7 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
         _check_compiled(model.optimizer, is_used=type(model).train_step is keras.Model.train_step)
         _check_losses(model)
     lift_loss_scale(model.optimizer)
-    original = _original_step(model, "train_step")
+    original = original_step(model, "train_step")
     jitted = model.jit_compile or (force and getattr(model.train_step, "_ddl_jitted", False))
     _set_step(
         model, "train_step", _outside_xla(model, original) if jitted else original, train=True
@@ -159,7 +180,7 @@ def _check_losses(model: keras.Model) -> None:
 
 def _before_testing(model: keras.Model, force: bool = False) -> None:
     if model.test_function is None or force:
-        _set_step(model, "test_step", _original_step(model, "test_step"), train=False)
+        _set_step(model, "test_step", original_step(model, "test_step"), train=False)
 
 
 def _before_scaled_apply(optimizer: Any, *_: Any, **__: Any) -> None:
@@ -170,18 +191,12 @@ def _before_scaled_apply(optimizer: Any, *_: Any, **__: Any) -> None:
         )
 
 
-def _original_step(model: keras.Model, name: str) -> Callable[[Any], Any]:
-    step_method = getattr(model, name)
-    original: Callable[[Any], Any] = getattr(step_method, "_ddl_original", step_method)
-    return original
-
-
 def _set_step(
     model: keras.Model, name: str, original: Callable[[Any], Any], *, train: bool
 ) -> None:
     wrapped = uneven_batches.wrapped(model, original, train=train)
     wrapped = step_logs.noted(model, wrapped, "train" if train else "test")
-    wrapped._ddl_original = _original_step(model, name)  # type: ignore[attr-defined]
+    wrapped._ddl_original = original_step(model, name)  # type: ignore[attr-defined]
     object.__setattr__(model, name, wrapped)
 
 

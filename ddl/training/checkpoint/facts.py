@@ -113,4 +113,7 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "seconds_before": _is_duration,
     "history": _is_history,
 }
-_OPTIONAL: dict[str, Callable[[Any], bool]] = {"test_before": _is_results}
+_OPTIONAL: dict[str, Callable[[Any], bool]] = {
+    "test_before": _is_results,
+    "compiled": lambda value: value is None or isinstance(value, bool),
+}

@@ -32,7 +32,7 @@ FREE = frozenset(
         ),
         *("log_every_s", "test_data", "evaluate"),
         *("monitor", "monitor_mode", "early_stopping_patience", "early_stopping_min_delta"),
-        *("layer_table", "target", "validate_every_epochs", "restore_best", "mlperf_log"),
+        *("layer_table", "target", "validate_every_epochs", "restore_best", "mlperf_log", "jit"),
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
     }
@@ -133,6 +133,7 @@ def resumed_run(
         seconds_before=facts["seconds_before"],
         test_before=dict(facts.get("test_before", {})),
         batch_has_changed=before.global_batch_size != order.global_batch_size,
+        compiled=_compiled(plan, facts),
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
@@ -147,3 +148,10 @@ def resumed_run(
             f" To keep the batch size, use {remedy}.",
         )
     return run
+
+
+def _compiled(plan: Plan, facts: Mapping[str, Any]) -> bool | None:
+    """Return the checkpoint's choice. A run that was too short for XLA, and is longer now, chooses again."""
+    stored: bool | None = facts.get("compiled")
+    is_longer = plan.epochs > facts["plan"]["epochs"]
+    return None if is_longer and not stored else stored

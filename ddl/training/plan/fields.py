@@ -139,6 +139,8 @@ class RunPlan:
             sample, and the learning rate is not scaled.
         steps_per_execution: steps per compiled TensorFlow call; 0 chooses it from the measured step time. The trained
             weights are bit-identical either way.
+        jit: whether XLA compiles forward and backward pass: "true", "false", or "auto", which measures both after the
+            first steps of a run that is long enough, and takes the faster one. The results are the same to rounding.
         evaluate: test the model on `test_data` before and after training.
         seed: random seed for weights, sample order, augmentation, validation split and synthetic data.
         monitor: quantity that decides which epoch is best: "loss" or a metric; prefix "val_" for validation data.
@@ -165,6 +167,7 @@ class RunPlan:
     per_rank_batch_size: int = 8
     global_batch_size: int = 0
     steps_per_execution: int = 0
+    jit: str = "auto"
     evaluate: bool = False
     seed: int = 0
     monitor: str = "val_loss"

@@ -42,6 +42,9 @@ class Plan(PlanFields):
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid plans before anything starts."""
+        jit: Any = self.jit
+        if isinstance(jit, bool):  # as JSON and Python write it
+            object.__setattr__(self, "jit", str(jit).lower())
         object.__setattr__(self, "class_weight", class_weight_text(self.class_weight))
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "training")
@@ -222,6 +225,7 @@ CHOICES = {
     "learning_rate_scaling": RULES,
     "mixed_precision": ("none", AUTO_PRECISION, "bfloat16", "float16"),
     "compression": ("none", "fp16", "bf16"),
+    "jit": ("auto", "true", "false"),
     "monitor_mode": MODES,
     "warmup_shape": WARMUPS,
 }

@@ -79,8 +79,11 @@ class Profile:
         return self.taken < profiled_steps(self._steps)
 
     def around(self, model: keras.Model, single: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return a function of an iterator that takes a step like `single`, and profiles the steps that are due."""
-        self._model, self._single = model, single
+        """Return a function of an iterator that takes a step like `single`, and profiles the steps that are due.
+
+        A second call replaces both.
+        """
+        self._model, self._single, self._timed_step = model, single, None
         return self._take
 
     def pause(self) -> None:

@@ -37,6 +37,17 @@ def block_size(step_s: float, steps_left: int, trace_s: float) -> int:
     return min(MOST_STEPS, max(1, math.ceil(_BLOCK_S / max(step_s, 1e-6))))
 
 
+def single_step(model: keras.Model) -> Any:
+    """Return a function of an iterator that takes one step with the model's present `train_step`."""
+    step = model.train_step
+
+    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
+    def single(iterator: Any) -> Any:
+        return step(iterator.get_next())
+
+    return single
+
+
 def several_steps(model: keras.Model) -> Any:
     """Return a function of an iterator and a number of steps. It returns the last step's logs and all losses."""
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)

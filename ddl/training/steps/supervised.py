@@ -24,7 +24,8 @@ from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
 from ddl.training.run import Run
-from ddl.training.steps.blocks import several_steps
+from ddl.training.steps.blocks import several_steps, single_step
+from ddl.training.steps.compilation import Compilation
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.step import Taken
 from ddl.training.steps.weighed_batches import for_outputs
@@ -53,7 +54,6 @@ class SupervisedSteps:
         self._until_desync_check = CHECK_DESYNC_STEPS
         self._losses: list[Any] = []  # tensors with one value per step, not yet checked
         self._training_sums: list[np.ndarray] = []  # metrics of training, during a validation
-        self._several: Any = None
         self._average = WeightAverage(model)  # of an optimizer with `use_ema`
         self._open = contextlib.ExitStack()
 
@@ -75,9 +75,11 @@ class SupervisedSteps:
         model_state.broadcast_state(self.model)
         # The restored per-rank state is used once; later starts broadcast rank 0's.
         model_state.keep_private(self.model, False)
-        self._single = self.model.train_function
-        if self._profile is not None:
-            self._single = self._profile.around(self.model, self._single)
+        self._compilation = Compilation(self.model, self._run, batches.element_spec)
+        is_compiled = self._compilation.begin()
+        self._use(self.model.train_function)
+        if is_compiled:
+            self._compile()
         self._batches = iter(batches)
         return self
 
@@ -92,6 +94,8 @@ class SupervisedSteps:
             self._profile.pause()
 
     def take(self, most: int) -> Taken:
+        if self._compilation.decide():
+            self._compile()
         count = self._block(most)
         begin = time.perf_counter()
         if count == 1 or self.model.run_eagerly:
@@ -99,9 +103,11 @@ class SupervisedSteps:
                 logs = self._single(self._batches)
                 self._losses.append(tf.convert_to_tensor(logs["loss"]))
         else:
-            self._several = self._several or several_steps(self.model)
             logs, losses = self._several(self._batches, tf.constant(count))
             self._losses.append(losses)
+        if self._compilation.is_open:
+            float(logs["loss"])  # waits for a GPU
+            self._compilation.note(time.perf_counter() - begin)
         self.first_step_s = self.first_step_s or time.perf_counter() - begin
         self._single_steps_left -= count
         self._until_desync_check -= count
@@ -150,13 +156,25 @@ class SupervisedSteps:
         """Replace the weights by their moving average, if the optimizer has one."""
         self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
 
+    def _compile(self) -> None:
+        """Take compiled steps from here on."""
+        self._compilation.use()
+        self._use(single_step(self.model))
+
+    def _use(self, single: Any) -> None:
+        """Take the model's `train_step` from here on, alone with this function and in blocks."""
+        self._single, self._several = single, several_steps(self.model)
+        if self._profile is not None:
+            self._single = self._profile.around(self.model, single)
+
     def _block(self, most: int) -> int:
         """Return how many steps to take in one call.
 
         If ranks have different numbers of samples in an epoch's last step, it is taken alone: steps in a block do not
         exchange these numbers. So is every step of a global batch that the ranks do not divide.
         """
-        if self._single_steps_left > 0 or self._run.order.is_uneven:
+        must_be_single = self._single_steps_left > 0 or self._compilation.is_open
+        if must_be_single or self._run.order.is_uneven:
             return 1
         left = self._run.steps_per_epoch - self._run.position.step
         return max(1, min(most, left - self._run.order.ends_unevenly))

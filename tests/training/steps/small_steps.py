@@ -29,6 +29,7 @@ def make_steps(
     targets: np.ndarray,
     batch_size: int,
     order_class: type[SampleOrder] = SampleOrder,
+    jit: str = "false",
 ) -> tuple[SupervisedSteps, Run]:
     """Return steps that train a compiled model on these samples, and the run that they belong to."""
     samples = ArraySamples(inputs, targets)
@@ -36,8 +37,9 @@ def make_steps(
         per_rank_batch_size=batch_size,
         data_threads=1,
         profile=0,
-        ignore_index=None,
         augmentation=lambda: None,
+        jit=jit,
+        epochs=2,
     )
     order = order_class("global", len(samples), batch_size, dist.size(), 0)
     how = Preprocessing(target="label", channels=1, classes=1)
