@@ -29,10 +29,12 @@ from ddl.training.run import Run
 
 FIRST_STEPS = 8
 """Steps before the decision. They also warm up: the last half of them tells how long a step takes."""
-COST = 8.0
+COST = 4.0
 """Seconds of a trial per second of the first step, which is mostly tracing."""
-_HOPED_GAIN, _LEAST_GAIN = 0.2, 0.05
-"""Part of a step that XLA may save, for the question whether a trial pays; and that it must save in the trial."""
+SHORT_S = 0.05
+_HOPED_GAIN, _RARE_GAIN, _LEAST_GAIN = 0.2, 0.03, 0.05
+"""Part of the rest of a run that a trial may cost: of short steps, which XLA often halves, and of longer ones; and the
+part of a step that XLA must save in the trial."""
 _ROUNDS, _ROUNDS_S = 12, 2.0
 _NO_KERNEL = re.compile(r"on XLA_\w+_JIT: (\w+) \(")
 
@@ -53,7 +55,8 @@ def pays(step_s: float, steps_left: int, first_step_s: float) -> bool:
         steps_left: steps left in the run.
         first_step_s: seconds of the first step.
     """
-    return step_s * steps_left * _HOPED_GAIN > COST * first_step_s
+    gain = _HOPED_GAIN if step_s < SHORT_S else _RARE_GAIN
+    return step_s * steps_left * gain > COST * first_step_s
 
 
 def check_compilable(model: keras.Model, jit_choice: str) -> None:

@@ -42,6 +42,21 @@ def test_a_convolution_has_the_same_outputs_and_gradients(
         np.testing.assert_allclose(own, other, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize(("strides", "padding"), [((1, 1), "same"), ((2, 2), "valid")])
+def test_a_depthwise_convolution_has_the_same_outputs_and_gradients(
+    strides: tuple[int, int], padding: str
+) -> None:
+    random = np.random.default_rng(1)
+    arrays = random.normal(size=(2, 7, 6, 5)), random.normal(size=(3, 3, 5, 1))
+    four = (1, *strides, 1)
+    ours = with_gradients(lambda x, k: forms.convolve_each(x, k, strides, padding), *arrays)
+    theirs = with_gradients(
+        lambda x, k: tf.nn.depthwise_conv2d(x, k, four, padding.upper()), *arrays
+    )
+    for own, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-11, atol=1e-12)
+
+
 @pytest.mark.parametrize(("shape", "tile"), [((6, 8, 2), (2, 2)), ((7, 8, 1), (3, 2))])
 def test_the_gradient_of_a_maximum_goes_to_the_first_of_equals(
     shape: tuple[int, int, int], tile: tuple[int, int]
@@ -74,6 +89,8 @@ def operations(layer: Any, shape: tuple[int | None, ...]) -> set[str]:
         (keras.layers.Conv2D(4, 3), (8, None, 2), True),
         (keras.layers.Conv2D(4, 3), (8, 8, 256), True),
         (keras.layers.Conv2D(4, 3, dilation_rate=2), (8, 8, 2), True),
+        (keras.layers.DepthwiseConv2D(3, activation="relu"), (8, 8, 64), False),
+        (keras.layers.DepthwiseConv2D(3, depth_multiplier=2), (8, 8, 2), True),
         (keras.layers.MaxPooling2D(), (8, 7, 2), False),
         (keras.layers.MaxPooling2D(padding="same"), (8, 7, 2), True),
         (keras.layers.MaxPooling2D(3, 2), (8, 8, 2), True),
@@ -83,7 +100,8 @@ def operations(layer: Any, shape: tuple[int | None, ...]) -> set[str]:
 def test_only_layers_that_gain_change(
     layer: Any, shape: tuple[int | None, ...], theirs: bool
 ) -> None:
-    assert bool({"Conv2D", "MaxPool", "AvgPool"} & operations(layer, shape)) == theirs
+    kinds = {"Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"}
+    assert bool(kinds & operations(layer, shape)) == theirs
 
 
 def test_a_model_outside_is_keras_s_own_and_so_is_what_it_saves() -> None:
