@@ -88,24 +88,19 @@ def test_a_trial_costs_less_than_it_may_save(step_s: float, left: int, first_s: 
     assert not pays(step_s, left, first_s) or step_s * left > first_s
 
 
-@pytest.mark.parametrize("most", [1, 3])
-def test_compiled_steps_learn_the_same_to_rounding(most: int) -> None:
-    plain, fast = trained("false", most), trained("true", most)
+def test_compiled_steps_learn_the_same_to_rounding_and_in_blocks_the_same_bits() -> None:
+    plain, fast, blocks = trained("false"), trained("true"), trained("true", 3)
     assert (plain["compiled"], plain["traced"]) == (False, False)
     assert (fast["compiled"], fast["traced"]) == (True, True)
     check_close(fast, plain)
+    for own, other in zip(fast["weights"], blocks["weights"], strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_two_ranks_learn_the_same_compiled() -> None:
     for plain, fast in zip(call_ranks(trained, "false"), call_ranks(trained, "true"), strict=True):
         assert fast["traced"]
         check_close(fast, plain)
-
-
-def test_compiled_steps_are_bit_for_bit_the_same_in_blocks_and_each_time() -> None:
-    first, blocks = trained("true"), trained("true", 3)
-    for own, other in zip(first["weights"], blocks["weights"], strict=True):
-        np.testing.assert_array_equal(own, other)
 
 
 def decided(monkeypatch: pytest.MonkeyPatch, plain_s: float, compiled_s: float) -> None:
