@@ -40,6 +40,7 @@ def make_steps(
         augmentation=lambda: None,
         jit=jit,
         epochs=2,
+        ignore_index=None,
     )
     order = order_class("global", len(samples), batch_size, dist.size(), 0)
     how = Preprocessing(target="label", channels=1, classes=1)
