@@ -13,7 +13,7 @@ import logging
 import re
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -26,6 +26,7 @@ from ddl.distributed.keras_patches import guard, jit
 from ddl.distributed.keras_patches.xla_draws import other_draw
 from ddl.distributed.state.variables import assign
 from ddl.training.run import Run
+from ddl.training.steps.blocks import single_step
 
 FIRST_STEPS = 8
 """Steps before the decision. They also warm up: the last half of them tells how long a step takes."""
@@ -111,9 +112,11 @@ class Compilation:
         """Whether the decision is still to come. Until then steps are taken one by one. The same on all ranks."""
         return self._run.compiled is None
 
-    def note(self, seconds: float) -> None:
-        """Note the time of a step before the decision."""
-        self._seconds.append(seconds)
+    def note(self, logs: Mapping[str, Any], begin: float) -> None:
+        """Note the time of a step before the decision, given its logs and `time.perf_counter()` at its begin."""
+        if self.is_open:
+            float(logs["loss"])  # waits for a GPU
+            self._seconds.append(time.perf_counter() - begin)
 
     def decide(self) -> bool:
         """Return whether the steps are compiled from here on; the first call that has seen enough steps decides."""
@@ -125,12 +128,13 @@ class Compilation:
         run.compiled = pays(step_s, left, first_s) and self._is_faster(step_s)
         return run.compiled
 
-    def use(self) -> None:
-        """Give the model the compiled step as its `train_step`."""
+    def compiled_step(self) -> Any:
+        """Give the model the compiled step as its `train_step`; return a function of an iterator that takes one."""
         compute = self._compiled
         if self._run.order.ends_short:
             compute = jit.for_full_batches(compute, self._plain, self._samples)
         guard.use_train_step(self._model, jit.train_step(self._model, compute))
+        return single_step(self._model)
 
     @functools.cached_property
     def _compiled(self) -> Compute:

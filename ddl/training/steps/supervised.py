@@ -24,7 +24,7 @@ from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
 from ddl.training.run import Run
-from ddl.training.steps.blocks import several_steps, single_step
+from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.compilation import Compilation
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.step import Taken
@@ -76,10 +76,9 @@ class SupervisedSteps:
         # The restored per-rank state is used once; later starts broadcast rank 0's.
         model_state.keep_private(self.model, False)
         self._compilation = Compilation(self.model, self._run, batches.element_spec)
-        is_compiled = self._compilation.begin()
         self._use(self.model.train_function)
-        if is_compiled:
-            self._compile()
+        if self._compilation.begin():
+            self._use(self._compilation.compiled_step())
         self._batches = iter(batches)
         return self
 
@@ -95,7 +94,7 @@ class SupervisedSteps:
 
     def take(self, most: int) -> Taken:
         if self._compilation.decide():
-            self._compile()
+            self._use(self._compilation.compiled_step())
         count = self._block(most)
         begin = time.perf_counter()
         if count == 1 or self.model.run_eagerly:
@@ -105,9 +104,7 @@ class SupervisedSteps:
         else:
             logs, losses = self._several(self._batches, tf.constant(count))
             self._losses.append(losses)
-        if self._compilation.is_open:
-            float(logs["loss"])  # waits for a GPU
-            self._compilation.note(time.perf_counter() - begin)
+        self._compilation.note(logs, begin)
         self.first_step_s = self.first_step_s or time.perf_counter() - begin
         self._single_steps_left -= count
         self._until_desync_check -= count
@@ -155,11 +152,6 @@ class SupervisedSteps:
     def finish(self) -> None:
         """Replace the weights by their moving average, if the optimizer has one."""
         self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
-
-    def _compile(self) -> None:
-        """Take compiled steps from here on."""
-        self._compilation.use()
-        self._use(single_step(self.model))
 
     def _use(self, single: Any) -> None:
         """Take the model's `train_step` from here on, alone with this function and in blocks."""
