@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +30,12 @@ _RANGES = {
     "memory_limit_mb": Range(0),
 }
 _FREE_PART = 0.8
-_OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "ResourceExhausted", "OOM when", "Cannot allocate")
+_OUT_OF_MEMORY = re.compile(
+    r"bad_alloc|memory ?error|out of memory|\boom\b|resource ?exhausted|(fail|cannot|unable|not)\b.{0,40}alloc|"
+    r"could not create a (primitive|memory)",
+    re.IGNORECASE,
+)
+"""What Python, TensorFlow and oneDNN say where they are refused memory."""
 _SIGNALS = (signal.SIGABRT, signal.SIGBUS, signal.SIGKILL, signal.SIGSEGV)
 """How a process ends that is refused memory, or that the kernel kills for it."""
 
@@ -138,7 +144,7 @@ class ZooRequest:
 
 def _ran_out_of_memory(error: TrialError) -> bool:
     by_signal = error.status is not None and -error.status in _SIGNALS
-    return by_signal or any(sign in error.output for sign in _OUT_OF_MEMORY)
+    return by_signal or _OUT_OF_MEMORY.search(error.output) is not None
 
 
 def _last_line(error: TrialError) -> str:
