@@ -8,18 +8,25 @@ So a sample looks the same for any batch, rank or resume, and differs only betwe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ddl.data.batches.augmentation.colour import lit
-from ddl.data.batches.augmentation.crops import cropped
-from ddl.data.batches.augmentation.geometry import AXES, turned, warped
+from ddl.data.batches.augmentation.colour import lit, tinted
+from ddl.data.batches.augmentation.crops import cropped, padded_crop, resized_crop
+from ddl.data.batches.augmentation.erase import erased
+from ddl.data.batches.augmentation.geometry import AXES, Parts, flipped, turned, warped
+from ddl.data.batches.augmentation.randaugment import randaugmented
 from ddl.options import Size
 from ddl.ranges import Range, check_choice, check_ranges
 
+_Draws = Callable[[int], np.random.Generator]  # takes the number of a stream
 _LIGHT = ("brightness", "contrast", "gamma", "noise")
 _STREAM = 0x617567  # separates these draws from others with the same seed
+# Each of these has draws of its own, so that it changes nothing else when it is turned on.
+_FLIP, _PAD, _RESIZED, _RANDAUGMENT, _TINT, _ERASE = range(_STREAM + 1, _STREAM + 7)
+_PICTURES_ONLY = ("resized_crop", "randaugment", "erase", "saturation", "hue")
 _RANGES = {
     "rotation_degrees": Range(0, 180),
     "zoom": Range(0, 0.9),
@@ -27,6 +34,13 @@ _RANGES = {
     **dict.fromkeys(("elastic_pixels", "brightness", "gamma", "noise"), Range(0, 1000)),
     "elastic_smoothness_pixels": Range(0, 1000, above=True),
     "crop_size": Range(1),
+    **dict.fromkeys(("flip_horizontal", "flip_vertical", "saturation", "erase"), Range(0, 1)),
+    "pad_crop": Range(0),
+    "resized_scale": Range(0, 1, above=True),
+    "resized_ratio": Range(0, 100, above=True),
+    "central_crop": Range(0, 1, above=True),
+    "hue": Range(0, 0.5),
+    "randaugment": Range(0, 30),
 }
 
 
@@ -50,6 +64,17 @@ class Augmentation:
         noise: add normal noise with a standard deviation up to this.
         crop_size: sides of the crop that is returned, as 64x96 (one number: all sides), or None for no crop.
         crop_foreground: probability that a crop is placed on the mask's foreground, if it has any.
+        flip_horizontal: probability of a flip along the width, in place of `flip`.
+        flip_vertical: probability of a flip along the height, in place of `flip`.
+        pad_crop: pad every side with this many pixels of zeros, and crop to the former size at a random place.
+        resized_crop: resize a random part to the size of the picture, or to `crop_size`; for pictures alone.
+        resized_scale: smallest and largest fraction of the area that such a part has.
+        resized_ratio: smallest and largest width divided by height of such a part.
+        central_crop: fraction of each side that evaluation and prediction keep, the middle; training never crops so.
+        saturation: scale differences from grey by up to this fraction.
+        hue: turn colours by up to this part of the whole circle, either way.
+        erase: probability that a rectangle of a picture becomes noise.
+        randaugment: number and magnitude (0 to 30, published for 10) of operations of RandAugment, such as 2,9.
     """
 
     flip: bool = False
@@ -65,15 +90,24 @@ class Augmentation:
     noise: float = 0.0
     crop_size: Size | None = None
     crop_foreground: float = 0.5
+    flip_horizontal: float = 0.0
+    flip_vertical: float = 0.0
+    pad_crop: int = 0
+    resized_crop: bool = False
+    resized_scale: tuple[float, ...] = (0.08, 1.0)
+    resized_ratio: tuple[float, ...] = (0.75, 1.3333333333333333)
+    central_crop: float = 1.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    erase: float = 0.0
+    randaugment: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_ranges(vars(self), _RANGES, "augmentation")
         for axis in self.flip_axes or ():
             check_choice("flip_axes", axis, AXES)
-        if self.flip and self.flip_axes is not None:
-            raise ValueError(
-                "Received: flip=true and flip_axes for augmentation. Expected: one of them; flip is along all axes."
-            )
+        self._check_flips()
+        self._check_pairs()
         sides = self.crop_size
         if isinstance(sides, tuple) and len(sides) not in (2, 3):
             raise ValueError(
@@ -107,27 +141,63 @@ class Augmentation:
                 f"Received: a mask of shape {mask.shape} for a picture of {picture.shape}. "
                 "Expected: the same height and width."
             )
-        self.crop_of(picture.shape)
-        rng = np.random.Generator(np.random.PCG64([seed, epoch, index, _STREAM]))
+        if mask is not None:
+            self.check_masks()
+        size = self.crop_of(picture.shape)
+
+        def draws(stream: int) -> np.random.Generator:
+            return np.random.Generator(np.random.PCG64([seed, epoch, index, stream]))
+
+        rng = draws(_STREAM)
         parts = [picture] if mask is None else [picture, mask]
-        # The order of draws is part of the result. Options that are off still draw, so that turning one on
+        # The order of draws is part of the result. Options that are off still draw from `rng`, so that turning one on
         # does not change the others.
-        axes = AXES if self.flip else self.flip_axes or ()
-        parts = turned(rng, parts, axes=axes, right_angles=self.right_angles)
-        parts = warped(
-            rng,
-            parts,
-            rotation_degrees=self.rotation_degrees,
-            zoom=self.zoom,
-            elastic_pixels=self.elastic_pixels,
-            elastic_smoothness_pixels=self.elastic_smoothness_pixels,
-        )
-        size = None if self.crop_size is None else self.crop_of(parts[0].shape)
-        parts = cropped(rng, parts, size, self.crop_foreground, ignore_index)
-        light = {name: getattr(self, name) for name in _LIGHT}
-        parts[0] = lit(rng, parts[0], **light).astype(picture.dtype, copy=False)
+        parts = self._moved(rng, draws, parts)
+        parts = self._cropped(rng, draws, parts, size, ignore_index)
+        parts[0] = self._coloured(rng, draws, parts[0]).astype(picture.dtype, copy=False)
         changed, *masks = map(np.ascontiguousarray, parts)
         return changed, masks[0] if masks else None
+
+    def check_masks(self) -> None:
+        """Refuse options that fit no masks."""
+        for name in ("randaugment", "central_crop"):
+            if getattr(self, name) != getattr(type(self), name):
+                raise ValueError(
+                    f"Received: {name} for samples with masks. Expected: samples with labels; for masks there are "
+                    "rotation_degrees, zoom, brightness and others."
+                )
+
+    def _check_flips(self) -> None:
+        """Refuse two ways to flip."""
+        if self.flip and self.flip_axes is not None:
+            raise ValueError(
+                "Received: flip=true and flip_axes for augmentation. Expected: one of them; flip is along all axes."
+            )
+        if (self.flip or self.flip_axes) and (self.flip_horizontal or self.flip_vertical):
+            other = "flip=true" if self.flip else f"flip_axes={','.join(self.flip_axes or ())}"
+            raise ValueError(
+                f"Received: {other} with flip_horizontal={self.flip_horizontal:g} and flip_vertical="
+                f"{self.flip_vertical:g} for augmentation. Expected: probabilities alone, or flip or flip_axes alone."
+            )
+
+    def _check_pairs(self) -> None:
+        """Refuse options of two numbers that have another count or order, or no effect."""
+        if self.randaugment is not None and (len(self.randaugment) != 2 or self.randaugment[0] < 1):
+            raise ValueError(
+                f"Received: randaugment={_text(self.randaugment)} for augmentation. Expected: a number of operations "
+                "and a magnitude, such as 2,9."
+            )
+        for name in ("resized_scale", "resized_ratio"):
+            pair = getattr(self, name)
+            if len(pair) != 2 or pair[0] > pair[1]:
+                raise ValueError(
+                    f"Received: {name}={_text(pair)} for augmentation. Expected: the smallest and the largest, such as "
+                    f"{_text(getattr(type(self), name))}."
+                )
+            if pair != getattr(type(self), name) and not self.resized_crop:
+                raise ValueError(
+                    f"Received: {name}={_text(pair)} without resized_crop. Expected: both; give resized_crop=true."
+                )
 
     def crop_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the output sides for a picture or volume of shape (..., channels), or refuse its shape."""
@@ -142,6 +212,7 @@ class Augmentation:
                 f"Received: flip_axes={','.join(self.flip_axes or ())} for pictures of shape {shape}. Expected: height "
                 "or width; only volumes have a depth."
             )
+        self._check_picture(shape)
         if self.crop_size is None:
             return sides
         crop = (self.crop_size,) * len(sides) if isinstance(self.crop_size, int) else self.crop_size
@@ -151,3 +222,71 @@ class Augmentation:
                 f"Expected: {len(sides)} sides, none larger than the picture's."
             )
         return crop
+
+    def _check_picture(self, shape: tuple[int, ...]) -> None:
+        """Refuse options that need another number of axes or channels, or longer sides."""
+        if len(shape) != 3:
+            for name in _PICTURES_ONLY:
+                if getattr(self, name) != getattr(type(self), name):
+                    raise ValueError(
+                        f"Received: {name} for samples of shape {shape}. Expected: pictures (height, width, channels)."
+                    )
+        if (self.saturation or self.hue) and shape[-1] != 3:
+            raise ValueError(
+                f"Received: saturation={self.saturation:g} and hue={self.hue:g} for pictures of {shape[-1]} channels. "
+                "Expected: 3 channels, red, green and blue; or neither option."
+            )
+        if self.pad_crop >= min(shape[:-1]):
+            raise ValueError(
+                f"Received: pad_crop={self.pad_crop} for pictures of shape {shape}. Expected: less than the shortest "
+                "side, so that some of the picture is left."
+            )
+
+    def _moved(self, rng: np.random.Generator, draws: _Draws, parts: Parts) -> Parts:
+        """Flip, rotate, zoom and deform."""
+        axes = AXES if self.flip else self.flip_axes or ()
+        parts = turned(rng, parts, axes=axes, right_angles=self.right_angles)
+        if self.flip_horizontal or self.flip_vertical:
+            chances = {"horizontal": self.flip_horizontal, "vertical": self.flip_vertical}
+            parts = flipped(draws(_FLIP), parts, **chances)
+        return warped(
+            rng,
+            parts,
+            rotation_degrees=self.rotation_degrees,
+            zoom=self.zoom,
+            elastic_pixels=self.elastic_pixels,
+            elastic_smoothness_pixels=self.elastic_smoothness_pixels,
+        )
+
+    def _cropped(
+        self,
+        rng: np.random.Generator,
+        draws: _Draws,
+        parts: Parts,
+        size: tuple[int, ...],
+        ignore_index: int | None,
+    ) -> Parts:
+        """Crop to `size`, in one of three ways."""
+        if self.pad_crop:
+            parts = padded_crop(draws(_PAD), parts, self.pad_crop)
+        is_crop = self.crop_size is not None and not self.resized_crop
+        crop = size if is_crop else None
+        parts = cropped(rng, parts, crop, self.crop_foreground, ignore_index)
+        if not self.resized_crop:
+            return parts
+        height, width = size
+        scale, ratio = self.resized_scale, self.resized_ratio
+        return resized_crop(draws(_RESIZED), parts, (height, width), scale, ratio)
+
+    def _coloured(self, rng: np.random.Generator, draws: _Draws, picture: np.ndarray) -> np.ndarray:
+        """Change colours, light and noise, and erase; the result stays between 0 and 1."""
+        if self.randaugment is not None:
+            picture = randaugmented(draws(_RANDAUGMENT), picture, *self.randaugment)
+        if self.saturation or self.hue:
+            picture = tinted(draws(_TINT), picture, saturation=self.saturation, hue=self.hue)
+        picture = lit(rng, picture, **{name: getattr(self, name) for name in _LIGHT})
+        return erased(draws(_ERASE), picture, self.erase) if self.erase else picture
+
+
+def _text(numbers: tuple[float, ...]) -> str:
+    return ",".join(f"{number:g}" for number in numbers)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ddl.data.batches.augmentation.geometry import Parts
+from ddl.data.batches.augmentation.resizing import Box, nearest_part, resized_part
+
+_TRIES = 10
 
 
 def cropped(
@@ -36,3 +41,53 @@ def cropped(
             start = np.clip(start, 0, room)
     area = tuple(slice(int(s), int(s) + int(n)) for s, n in zip(start, sides, strict=True))
     return [part[area] for part in parts]
+
+
+def padded_crop(rng: np.random.Generator, parts: Parts, pixels: int) -> Parts:
+    """Add `pixels` of zeros at every side, and crop to the former size at a random place."""
+    sides = parts[0].shape[:-1]
+    shift = rng.integers(-pixels, pixels + 1, len(sides)).tolist()
+    taken = tuple(slice(max(0, s), n + min(0, s)) for s, n in zip(shift, sides, strict=True))
+    placed = tuple(slice(max(0, -s), n + min(0, -s)) for s, n in zip(shift, sides, strict=True))
+    moved = [np.zeros_like(part) for part in parts]
+    for whole, part in zip(moved, parts, strict=True):
+        whole[placed] = part[taken]
+    return moved
+
+
+def resized_crop(
+    rng: np.random.Generator,
+    parts: Parts,
+    size: tuple[int, int],
+    scale: tuple[float, ...],
+    ratio: tuple[float, ...],
+) -> Parts:
+    """Resize a random part of the picture to `size`: its share of the area is in `scale`, width / height in `ratio`."""
+    box = draw_box(rng, (parts[0].shape[0], parts[0].shape[1]), scale, ratio)
+    picture, *masks = parts
+    return [resized_part(picture, box, size), *(nearest_part(mask, box, size) for mask in masks)]
+
+
+def draw_box(
+    rng: np.random.Generator,
+    sides: tuple[int, int],
+    scale: tuple[float, ...],
+    ratio: tuple[float, ...],
+) -> Box:
+    """Return a random part of a picture with these sides, as for Inception (Szegedy et al. 2014).
+
+    After ten boxes that do not fit, it is the largest one in the middle whose ratio is allowed.
+    """
+    height, width = sides
+    low, high = math.log(ratio[0]), math.log(ratio[1])
+    for _ in range(_TRIES):
+        area = height * width * rng.uniform(scale[0], scale[1])
+        shape = math.exp(rng.uniform(low, high))
+        tall, wide = round(math.sqrt(area / shape)), round(math.sqrt(area * shape))
+        if 0 < tall <= height and 0 < wide <= width:
+            top, left = rng.integers(height - tall + 1), rng.integers(width - wide + 1)
+            return Box(int(top), int(left), tall, wide)
+    shape = min(max(width / height, ratio[0]), ratio[1])
+    tall = max(1, min(height, round(width / shape)))
+    wide = max(1, min(width, round(height * shape)))
+    return Box((height - tall) // 2, (width - wide) // 2, tall, wide)

@@ -27,13 +27,20 @@ def turned(
     if len(set(sides)) > 1:
         quarters = 0  # not a cube: rotate only in the plane of height and width
 
-    flipped = tuple(
+    chosen = tuple(
         axis for axis in np.flatnonzero(flips).tolist() if AXES[axis - len(sides)] in axes
     )
-    parts = [np.flip(part, flipped) for part in parts]
+    parts = [np.flip(part, chosen) for part in parts]
     if right_angles:
         parts = [np.rot90(np.rot90(part, quarters, plane), turns, (-3, -2)) for part in parts]
     return parts
+
+
+def flipped(rng: np.random.Generator, parts: Parts, *, horizontal: float, vertical: float) -> Parts:
+    """Flip along the width and along the height with these probabilities."""
+    flips = rng.random(2) < (vertical, horizontal)
+    axes = tuple(axis for axis, flips_it in zip((-3, -2), flips.tolist(), strict=True) if flips_it)
+    return [np.flip(part, axes) for part in parts]
 
 
 def warped(
