@@ -37,7 +37,9 @@ def make_steps(
         data_threads=1,
         profile=0,
         ignore_index=None,
+        epochs=1,
         augmentation=lambda: None,
+        mixing=lambda: None,
     )
     order = order_class("global", len(samples), batch_size, dist.size(), 0)
     how = Preprocessing(target="label", channels=1, classes=1)
