@@ -5,31 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ddl.training.plan.plan import Plan
+    from ddl.data.batches.augmentation import Augmentation
+    from ddl.data.batches.mixing import Mixing
 
 
-def check_augmenting(plan: Plan) -> None:
-    """Refuse `augment` and `mix` with values out of range, or that need labels where the model predicts masks."""
-    # The constructors refuse options out of range.
-    augmentation, mixing = plan.augmentation(), plan.mixing()
-    if augmentation is not None and plan.predicts == "mask":
+def check_augmenting(
+    augmentation: Augmentation | None,
+    mixing: Mixing | None,
+    *,
+    model: str,
+    predicts: str,
+    ignore_index: int | None,
+    epochs: int,
+) -> None:
+    """Refuse what needs labels where the model predicts masks, and mixing that would have no effect or no meaning."""
+    if augmentation is not None and predicts == "mask":
         augmentation.check_masks()
     if mixing is None:
         return
     for wrong, received, expected in (
         (
-            plan.predicts != "label",
-            f"for model {plan.model}, which predicts masks",
+            predicts != "label",
+            f"for model {model}, which predicts masks",
             "no mix, or a model that predicts labels",
         ),
         (
-            plan.ignore_index is not None,
-            f"with loss_option ignore_index={plan.ignore_index}",
+            ignore_index is not None,
+            f"with loss_option ignore_index={ignore_index}",
             "one of them; a mixed label has parts of two classes",
         ),
         (
-            mixing.off_epochs >= plan.epochs,
-            f"with off_epochs={mixing.off_epochs} of {plan.epochs} epochs",
+            mixing.off_epochs >= epochs,
+            f"with off_epochs={mixing.off_epochs} of {epochs} epochs",
             "fewer, or no mix",
         ),
     ):

@@ -153,8 +153,15 @@ class Plan(PlanFields):
         self._check_augmenting()
 
     def _check_augmenting(self) -> None:
-        """Refuse `augment` and `mix` that do not fit the model."""
-        check_augmenting(self)
+        """Refuse `augment` and `mix` that are out of range, or do not fit the model."""
+        check_augmenting(
+            self.augmentation(),  # the constructors refuse options out of range
+            self.mixing(),
+            model=self.model,
+            predicts=self.predicts,
+            ignore_index=self.ignore_index,
+            epochs=self.epochs,
+        )
 
     def _check_options(
         self, table: BuilderTable, name: str, given: Mapping[str, Any]

@@ -35,11 +35,12 @@ def lit(
     return np.asarray(np.clip(changed, 0, 1))
 
 
-def tinted(
-    rng: np.random.Generator, picture: np.ndarray, *, saturation: float, hue: float
-) -> np.ndarray:
-    """Change saturation and hue of a picture (height, width, 3); the luminance of each pixel stays, up to clipping."""
-    stronger, turn = rng.uniform(-1, 1, 2)
+def tinted(drawn: np.ndarray, picture: np.ndarray, *, saturation: float, hue: float) -> np.ndarray:
+    """Change saturation and hue of a picture (height, width, 3); the luminance of each pixel stays, up to clipping.
+
+    `drawn` are two uniform numbers.
+    """
+    stronger, turn = (2 * drawn - 1).tolist()
     matrix = tint_matrix(1 + stronger * saturation, turn * hue).astype(picture.dtype)
     return np.asarray(np.clip(np.einsum("hwc,dc->hwd", picture, matrix), 0, 1))
 

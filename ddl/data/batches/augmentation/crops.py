@@ -43,10 +43,13 @@ def cropped(
     return [part[area] for part in parts]
 
 
-def padded_crop(rng: np.random.Generator, parts: Parts, pixels: int) -> Parts:
-    """Add `pixels` of zeros at every side, and crop to the former size at a random place."""
+def padded_crop(drawn: np.ndarray, parts: Parts, pixels: int) -> Parts:
+    """Add `pixels` of zeros at every side, and crop to the former size at a random place.
+
+    `drawn` are uniform numbers, one for each axis, or more.
+    """
     sides = parts[0].shape[:-1]
-    shift = rng.integers(-pixels, pixels + 1, len(sides)).tolist()
+    shift = [int(place * (2 * pixels + 1)) - pixels for place in drawn[: len(sides)].tolist()]
     taken = tuple(slice(max(0, s), n + min(0, s)) for s, n in zip(shift, sides, strict=True))
     placed = tuple(slice(max(0, -s), n + min(0, -s)) for s, n in zip(shift, sides, strict=True))
     moved = [np.zeros_like(part) for part in parts]

@@ -11,10 +11,8 @@ _RATIO = (0.3, 3.3)  # height / width, as published
 _TRIES = 10
 
 
-def erased(rng: np.random.Generator, picture: np.ndarray, probability: float) -> np.ndarray:
-    """Replace, with this probability, a rectangle of a picture (height, width, channels) by uniform noise, 0 to 1."""
-    if rng.random() >= probability:
-        return picture
+def erased(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
+    """Replace a rectangle of a picture (height, width, channels) by uniform noise from 0 to 1."""
     height, width, channels = picture.shape
     for _ in range(_TRIES):
         area = height * width * rng.uniform(*_AREA)

@@ -36,9 +36,9 @@ def turned(
     return parts
 
 
-def flipped(rng: np.random.Generator, parts: Parts, *, horizontal: float, vertical: float) -> Parts:
-    """Flip along the width and along the height with these probabilities."""
-    flips = rng.random(2) < (vertical, horizontal)
+def flipped(drawn: np.ndarray, parts: Parts, *, horizontal: float, vertical: float) -> Parts:
+    """Flip along the height and the width with these probabilities; `drawn` are two uniform numbers."""
+    flips = drawn < (vertical, horizontal)
     axes = tuple(axis for axis, flips_it in zip((-3, -2), flips.tolist(), strict=True) if flips_it)
     return [np.flip(part, axes) for part in parts]
 
@@ -56,7 +56,7 @@ def warped(
     shape = parts[0].shape[:-1]
     angle = math.radians(rng.uniform(-1, 1) * rotation_degrees)
     factor = (1 + zoom) ** rng.uniform(-1, 1)
-    elastic = np.random.Generator(np.random.PCG64(int(rng.integers(1 << 62))))
+    elastic_seed = int(rng.integers(1 << 62))
     if not (rotation_degrees or zoom or elastic_pixels):
         return parts
     centre = (np.array(shape) - 1) / 2
@@ -64,6 +64,7 @@ def warped(
     turn = _rotation(angle) if len(shape) == 2 else _rotation_about(rng.normal(size=3), angle)
     places = np.moveaxis(places @ turn.T / factor + centre, -1, 0)
     if elastic_pixels:
+        elastic = np.random.Generator(np.random.PCG64(elastic_seed))
         places = places + displacement(elastic, shape, elastic_pixels, elastic_smoothness_pixels)
     # Linear for the picture, nearest for the mask.
     return [_sampled(part, places, order) for order, part in zip((1, 0), parts, strict=False)]
