@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import ndimage
 
 from ddl.data.batches.augmentation.colour import LUMINANCE
 
@@ -35,7 +34,9 @@ def randaugmented(
 
 
 def _auto_contrast(picture: np.ndarray, _: float) -> np.ndarray:
-    low, high = picture.min(axis=(0, 1)), picture.max(axis=(0, 1))
+    # NumPy is slow over an axis as short as the channels.
+    planes = np.ascontiguousarray(picture.reshape(-1, picture.shape[-1]).T)
+    low, high = planes.min(axis=1), planes.max(axis=1)
     span = high - low
     return np.where(span > 0, (picture - low) / np.where(span > 0, span, 1), picture)
 
@@ -139,15 +140,30 @@ def _shifted(picture: np.ndarray, axis: int, strength: float) -> np.ndarray:
 
 
 def _moved(picture: np.ndarray, matrix: list[list[float]]) -> np.ndarray:
-    """Return the picture whose pixel at p, counted from the centre, is that of the picture at matrix @ p."""
-    centre = (np.array(picture.shape[:2]) - 1) / 2
-    offset = centre - np.array(matrix) @ centre
-    result = np.empty_like(picture)
-    for channel in range(picture.shape[-1]):
-        result[..., channel] = ndimage.affine_transform(
-            picture[..., channel], np.array(matrix), offset, order=1, mode="constant", cval=_GREY
-        )
-    return result
+    """Return the picture whose pixel at p, counted from the centre, is that of the picture at matrix @ p.
+
+    Interpolated linearly between four pixels, for all channels at once: for small pictures a third of the time that
+    `scipy.ndimage` takes, channel by channel.
+    """
+    height, width, channels = picture.shape
+    rows, columns = (
+        np.arange(height)[:, None] - (height - 1) / 2,
+        np.arange(width) - (width - 1) / 2,
+    )
+    (a, b), (c, d) = matrix
+    # A border of grey: of one pixel before, and of two behind, where a place at the very edge looks once more.
+    padded = np.full((channels, height + 3, width + 3), _GREY, picture.dtype)
+    padded[:, 1:-2, 1:-2] = picture.transpose(2, 0, 1)
+    down = np.clip(a * rows + b * columns + (height + 1) / 2, 0, height + 1)
+    right = np.clip(c * rows + d * columns + (width + 1) / 2, 0, width + 1)
+    top, left = down.astype(np.intp), right.astype(np.intp)
+    low, far = (down - top).astype(picture.dtype), (right - left).astype(picture.dtype)
+    places, flat = top * (width + 3) + left, padded.reshape(channels, -1)
+    upper, lower = (
+        flat.take(line, axis=1) * (1 - far) + flat.take(line + 1, axis=1) * far
+        for line in (places, places + (width + 3))
+    )
+    return np.ascontiguousarray((upper * (1 - low) + lower * low).transpose(1, 2, 0))
 
 
 OPERATIONS: dict[str, Operation] = {
