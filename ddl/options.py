@@ -48,6 +48,7 @@ _EXPECTED = {
     "str": "a text",
     "Path": "a path",
     "int | tuple[int, ...]": "a whole number, or several with commas",
+    "tuple[int, ...]": "whole numbers with commas",
     "tuple[float, ...]": "numbers with commas",
     "float | tuple[float, ...]": "a number, or several with commas",
     "tuple[str, ...]": "texts with commas",

@@ -89,8 +89,9 @@ def data_of(trial: Trial, plan: Plan) -> TrainingData:
         taken = cached(_taken(trial, source), policy, local_ranks=placement().local_size)
     if len(taken) < trial.samples:
         taken = Subset(taken, np.arange(trial.samples) % len(taken))
-    training = as_samples(taken, plan, classes)
-    return TrainingData(training, training, classes)
+    training = as_samples(taken, plan, classes, trains=True)
+    validation = training if plan.evaluation_crop == 1 else as_samples(taken, plan, classes)
+    return TrainingData(training, validation, classes)
 
 
 def check_data(trial: Trial, ranks: int) -> bool:

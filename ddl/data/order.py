@@ -122,15 +122,31 @@ class SampleOrder:
         for step in range(first_step, self.steps_per_epoch):
             yield order[step * self.per_rank_batch_size : (step + 1) * self.per_rank_batch_size]
 
-    def after(self, position: Position, rank: int) -> Iterator[tuple[Position, np.ndarray]]:
-        """Yield every step from `position` on, without end, with the rank's indices."""
+    def pairs(self, epoch: int, rank: int, first_step: int = 0) -> Iterator[np.ndarray]:
+        """Yield the rank's indices and those of their partners for each step of an epoch, as (2, samples).
+
+        In a global order partners are of the same global batch; in a contiguous order the rank's own, as all it reads.
+        """
+        if self.kind == "contiguous":
+            for own in self.epoch(epoch, rank, first_step):
+                yield np.stack([own, own[sharding.partner_positions(0, len(own), len(own))]])
+            return
+        order = sharding.epoch_order(self.count, epoch, self.seed)
+        for step in range(first_step, self.steps_per_epoch):
+            yield sharding.step_pairs(order, step, self.global_batch_size, rank, self.size)
+
+    def after(
+        self, position: Position, rank: int, *, paired: bool = False
+    ) -> Iterator[tuple[Position, np.ndarray]]:
+        """Yield every step from `position` on, without end, with the rank's indices, or its `pairs`."""
         if not (position.epoch >= 0 and 0 <= position.step <= self.steps_per_epoch):
             raise ValueError(
                 f"Received: {position}. Expected: a step from 0 to {self.steps_per_epoch}."
             )
         epoch, first_step = position.epoch, position.step
+        steps = self.pairs if paired else self.epoch
         while True:
-            for step, indices in enumerate(self.epoch(epoch, rank, first_step), first_step):
+            for step, indices in enumerate(steps(epoch, rank, first_step), first_step):
                 yield Position(epoch, step), indices
             epoch, first_step = epoch + 1, 0
 

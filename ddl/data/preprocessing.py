@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ddl.data.central_crop import central_crop
 from ddl.data.normalization import Normalization
 from ddl.data.pictures.conversion import CHANNELS, Conversion, unit_range
 from ddl.data.value_range import check_range, scale_values
@@ -27,6 +28,7 @@ _FORMAT = 1
 _RANGES = {
     "axes": Range(2, 3),
     **dict.fromkeys(("channels", "classes", "side_multiple", "least_side"), Range(1)),
+    "central_crop": Range(0, 1, above=True),
 }
 
 
@@ -49,6 +51,7 @@ class Preprocessing:
         mean: mean of each channel over the training samples, which is subtracted from pixels of 0..1; None for a model
             that takes these as they are. A folded model subtracts it itself.
         deviation: deviation of each channel, by which they are then divided; None with `mean`.
+        central_crop: fraction of height and width of `image_size` that the model takes, the middle.
     """
 
     target: str
@@ -64,6 +67,7 @@ class Preprocessing:
     folded: bool = False
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
+    central_crop: float = 1.0
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid values."""
@@ -103,18 +107,27 @@ class Preprocessing:
     def model_input(self, picture: np.ndarray, *, resizes: bool = True) -> np.ndarray:
         """Convert a uint8 or uint16 picture (H, W, 1|3|4) to the model's input, float32 from 0 to 1."""
         how = self.conversion(resizes=resizes)
-        return unit_range(picture if how is None else how.convert(picture))
+        values = unit_range(picture if how is None else how.convert(picture))
+        return self.middle(values) if resizes else values
+
+    def middle(self, picture: np.ndarray) -> np.ndarray:
+        """Return the part that the model takes of a picture of `image_size`; others stay as they are."""
+        if self.central_crop == 1 or picture.shape[:2] != self.image_size:
+            return picture
+        return np.ascontiguousarray(central_crop(picture, self.central_crop))
 
     def name_of(self, label: int) -> str:
         """Return the name of a class."""
         return self.class_names[label] if self.class_names else str(label)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values; without a range or a mean as earlier versions wrote it."""
+        """Return it as JSON values; without a range, a mean or a crop as earlier versions wrote it."""
         values = dataclasses.asdict(self)
         for name in ("range", "mean", "deviation"):
             if values[name] is None:
                 del values[name]
+        if self.central_crop == 1:
+            del values["central_crop"]
         return {"format": _FORMAT, **values}
 
     def to_json(self) -> str:

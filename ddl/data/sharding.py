@@ -47,6 +47,25 @@ def step_indices(
     return batch[start:end]
 
 
+def partner_positions(start: int, end: int, count: int) -> np.ndarray:
+    """Return the positions of the partners, in a batch of `count` samples, of those from `start` to `end`.
+
+    Neighbours are partners: 0 and 1, 2 and 3; a last one without a neighbour is its own. The order of a batch is drawn
+    from (seed, epoch), so these are random pairs, and nearly all partners are on the same rank.
+    """
+    partners = np.arange(start, end) ^ 1
+    return np.where(partners < count, partners, partners ^ 1)
+
+
+def step_pairs(
+    order: np.ndarray, step: int, global_batch_size: int, rank: int, size: int
+) -> np.ndarray:
+    """Return the samples of one rank in one step, as `step_indices`, and their partners: (2, samples)."""
+    batch = order[step * global_batch_size : (step + 1) * global_batch_size]
+    start, end = shard_bounds(len(batch), rank, size)
+    return np.stack([batch[start:end], batch[partner_positions(start, end, len(batch))]])
+
+
 def contiguous_order(count: int, epoch: int, seed: int, rank: int, size: int) -> np.ndarray:
     """Return the permutation of the rank's own block for one epoch. A rank never reads another rank's samples.
 

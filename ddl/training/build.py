@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 import ddl.distributed as dist
+from ddl.data.central_crop import is_cropped
 from ddl.models.zoo import build_model
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import build_loss
@@ -29,15 +30,32 @@ def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
     if plan.mixed_precision != "none":
         keras.config.set_dtype_policy(f"mixed_{plan.mixed_precision}")
     keras.utils.set_random_seed(plan.seed)
-    shape: Sequence[int | None] = data.input_shape
-    held_out = [samples for samples in (data.validation, data.test) if samples is not None]
-    shapes = {next(iter(samples.fields.values())).shape for samples in held_out}
-    if "crop_size" in plan.augment or shapes != {shape}:
-        shape = (*[None] * (len(shape) - 1), shape[-1])
+    shape = _input_shape(plan, data)
     model = build_model(plan.model, shape, data.classes, **plan.model_option)
     if isinstance(model, keras.Sequential):  # has no input or output names
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
+
+
+def _input_shape(plan: Plan, data: TrainingData) -> Sequence[int | None]:
+    """Return the shape of the model's input, with None for sides that differ between training and validation."""
+    *sides, channels = data.input_shape
+    held_out = [samples for samples in (data.validation, data.test) if samples is not None]
+    shapes = {next(iter(samples.fields.values())).shape for samples in held_out}
+    augmentation = plan.augmentation()
+    has_crops = "crop_size" in plan.augment
+    if augmentation is not None and plan.evaluation_crop != 1:
+        if not all(map(is_cropped, held_out)):
+            raise ValueError(
+                f"Received: central_crop={plan.evaluation_crop:g} with whole validation samples of the script's own. "
+                f"Expected: no central_crop, or CentrallyCropped(samples, {plan.evaluation_crop:g}) of "
+                "ddl.data.central_crop."
+            )
+        # Random crops for training and the middle for validation often have one size.
+        sides, has_crops = list(augmentation.crop_of(data.input_shape)), False
+    if has_crops or shapes != {(*sides, channels)}:
+        return (*[None] * len(sides), channels)
+    return (*sides, channels)
 
 
 def compile_model(model: keras.Model, run: Run) -> Any:

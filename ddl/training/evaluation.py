@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddl.data.central_crop import central_sides
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMATS, SOURCES, detect_format
 from ddl.data.summary import summary_lines
@@ -235,6 +236,8 @@ def _no_loss(_: Any, probabilities: Any) -> Any:
 def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
     """Refuse samples whose shape the model does not accept; None in `wanted` accepts any length."""
     plan, shape = subject.plan, subject.source.fields["image"].shape
+    if plan.predicts == "label":
+        shape = (*central_sides(shape[:-1], plan.evaluation_crop), shape[-1])
     fits = len(shape) == len(wanted) and all(
         allowed in (None, side) for allowed, side in zip(wanted, shape, strict=True)
     )

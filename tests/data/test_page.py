@@ -24,12 +24,25 @@ def test_every_format_is_on_the_page_with_its_options(name: str) -> None:
         assert [option for option in options if f"`{option}`" not in row] == []
 
 
+def shown(default: object) -> str:
+    """Return the default of an option as the page writes it."""
+    if isinstance(default, tuple):
+        return ",".join(f"{number:.6g}" for number in default)
+    return str(default).lower().removesuffix(".0")
+
+
 def test_every_augmentation_is_on_the_page_with_its_default() -> None:
-    table = PAGE.partition("## Augment")[2].partition("## Feed")[0]
+    table = PAGE.partition("## Augment")[2].partition("### Mix")[0]
     for name, option in read_options("ddl.data.batches.augmentation:Augmentation").items():
         (row,) = [row for row in table.splitlines() if re.match(rf"\| .*`{name}`.* \|", row)]
-        default = str(option.default).lower().removesuffix(".0")
-        assert row.split("|")[2].strip() == default, name
+        assert row.split("|")[2].strip() == shown(option.default), name
+
+
+def test_every_option_of_mixing_is_on_the_page_with_its_default() -> None:
+    table = PAGE.partition("### Mix")[2].partition("## Feed")[0]
+    for name, option in read_options("ddl.data.batches.mixing:Mixing").items():
+        (row,) = [row for row in table.splitlines() if row.startswith(f"| `{name}`")]
+        assert row.split("|")[2].strip() == shown(option.default), name
 
 
 @pytest.mark.parametrize("policy", CACHES)

@@ -44,6 +44,8 @@ class BatchReader:
         self._has_mask = any(
             len(target.shape) > 1 and target.shape[:-1] == image.shape[:-1] for target in targets
         )
+        if self._has_mask:
+            augmentation.check_masks()
         changed = 1 + self._has_mask
         crop = augmentation.crop_of(image.shape)
         cropped = (Field((*crop, f.shape[-1]), f.dtype) for f in self.fields[:changed])
@@ -73,3 +75,9 @@ class BatchReader:
             for batch, part in zip(augmented, pair, strict=False):
                 batch[row] = part
         return *augmented, *targets
+
+    def read_steps(
+        self, epoch: int, first_step: int, indices: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Return input and target of consecutive steps, (steps * samples, ...), for indices (steps, samples)."""
+        return self(epoch, indices.ravel())

@@ -24,6 +24,8 @@ import tensorflow as tf
 from ddl.data import sharding
 from ddl.data.batches.augmentation import Augmentation
 from ddl.data.batches.batch_reader import BatchReader
+from ddl.data.batches.mixed_reader import MixedReader
+from ddl.data.batches.mixing import Mixing
 from ddl.data.batches.read_ahead import ReadAhead
 from ddl.data.normalization import Normalization
 from ddl.data.order import Position, SampleOrder
@@ -31,7 +33,8 @@ from ddl.data.source import Source
 
 _START = Position()
 _Result = TypeVar("_Result")
-_Step = tuple[int, np.ndarray]  # epoch, and indices of this rank's samples
+_Step = tuple[int, int, np.ndarray]
+"""Epoch, step, and indices of this rank's samples (samples), or of these and their partners (2, samples)."""
 _CHUNK_BYTES = 2 << 20
 """Steps of smaller batches are read together, because each call into Python costs half a millisecond."""
 _CHUNK_S = 0.02
@@ -52,7 +55,7 @@ class Batches:
 
     def __init__(
         self,
-        reader: BatchReader,
+        reader: BatchReader | MixedReader,
         steps: Callable[[], Iterable[_Step]],
         threads: int,
         count: int | None = None,
@@ -107,16 +110,17 @@ class Batches:
 
     def _read(self, step: _Step) -> tuple[np.ndarray, ...]:
         """Return the batches of a chunk: (steps, samples, ...), or (samples, ...) for single steps."""
-        epoch, indices = step
+        epoch, first_step, indices = step
         begin = time.perf_counter()
-        batches = self._reader(epoch, indices.ravel())
+        batches = self._reader.read_steps(epoch, first_step, indices)
         if self._steps_per_read == 1:
             return batches
         is_fast = time.perf_counter() - begin < _CHUNK_S
         self._chunk = (
             min(2 * len(indices), self._steps_per_read) if is_fast else len(indices) // 2 or 1
         )
-        return tuple(part.reshape(*indices.shape, *part.shape[1:]) for part in batches)
+        shape = (len(indices), indices.shape[-1])
+        return tuple(part.reshape(*shape, *part.shape[1:]) for part in batches)
 
     def _take(self, iteration: np.int64) -> list[np.ndarray]:
         """Return the next batch of an iteration."""
@@ -181,10 +185,10 @@ class Batches:
 
 
 def _chunks(steps: Iterable[_Step], size: Callable[[], int]) -> Iterator[_Step]:
-    """Group up to `size()` steps of the same epoch and length: indices as (steps, samples)."""
-    for (epoch, _), alike in itertools.groupby(steps, lambda step: (step[0], len(step[1]))):
-        while chunk := [indices for _, indices in itertools.islice(alike, size())]:
-            yield epoch, np.stack(chunk)
+    """Group up to `size()` consecutive steps of the same epoch and length: indices as (steps, ..., samples)."""
+    for (epoch, _), alike in itertools.groupby(steps, lambda step: (step[0], step[2].shape)):
+        while chunk := list(itertools.islice(alike, size())):
+            yield epoch, chunk[0][1], np.stack([indices for *_, indices in chunk])
 
 
 _OPEN: WeakSet[Batches] = WeakSet()
@@ -214,6 +218,9 @@ def training_batches(
     ignore_index: int | None = None,
     threads: int = 1,
     normalization: Normalization | None = None,
+    mixing: Mixing | None = None,
+    classes: int = 0,
+    epochs: int = 0,
 ) -> Batches:
     """Return this rank's batches from a position on, without end. Pass the order's `steps_per_epoch` to `fit`.
 
@@ -228,6 +235,9 @@ def training_batches(
         ignore_index: number in masks that marks pixels to leave out; no crop is placed on them.
         threads: number of threads that read and augment.
         normalization: of inputs, after the augmentation.
+        mixing: of pictures and labels in each global batch; then targets are numbers per class, (samples, classes).
+        classes: number of classes, for `mixing`.
+        epochs: of the run, for `mixing`, which may leave out the last ones.
     """
     if order.count != len(samples):
         raise ValueError(
@@ -235,10 +245,13 @@ def training_batches(
         )
 
     def steps() -> Iterator[_Step]:
-        for position, indices in order.after(start, rank):
-            yield position.epoch, indices
+        for position, indices in order.after(start, rank, paired=mixing is not None):
+            yield position.epoch, position.step, indices
 
-    reader = BatchReader(samples, augmentation, order.seed, ignore_index, normalization)
+    plain = BatchReader(samples, augmentation, order.seed, ignore_index, normalization)
+    reader: BatchReader | MixedReader = plain
+    if mixing is not None:
+        reader = MixedReader(plain, mixing, classes=classes, seed=order.seed, epochs=epochs)
     sample_bytes = sum(field.nbytes for field in reader.fields)
     steps_per_read = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
     steps_per_read = min(max(1, steps_per_read), _MOST_STEPS, order.steps_per_epoch)
@@ -264,7 +277,7 @@ def evaluation_batches(
     def steps() -> Iterator[_Step]:
         for step in range(count):
             first = min(start + step * per_rank_batch_size, end)
-            yield 0, np.arange(first, min(first + per_rank_batch_size, end))
+            yield 0, step, np.arange(first, min(first + per_rank_batch_size, end))
 
     reader = BatchReader(samples, normalization=normalization)
     return Batches(reader, steps, threads, count)

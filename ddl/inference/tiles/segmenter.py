@@ -162,7 +162,7 @@ def whole_picture(
         ValueError: the model does not accept such a picture.
     """
     pixels = np.asarray(rows[: rows.shape[0]])
-    picture = how.model_input(pixels) if is_file else unit_range(pixels)
+    picture = how.model_input(pixels) if is_file else how.middle(unit_range(pixels))
     check_shape(picture, input_shape)
     return picture
 

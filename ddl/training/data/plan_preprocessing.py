@@ -55,6 +55,7 @@ def plan_preprocessing(
         class_names=names if len(names) == classes else (),
         mean=None if normalization is None else normalization.mean,
         deviation=None if normalization is None else normalization.deviation,
+        central_crop=plan.evaluation_crop,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddl.data.batches.sample_cache import cached
+from ddl.data.central_crop import CentrallyCropped
 from ddl.data.inputs_and_targets import (
     LabelSamples,
     MaskSamples,
@@ -94,7 +95,7 @@ def open_data(plan: Plan) -> TrainingData:
         )
     check_class_weight(plan.class_weight, classes)
     data = TrainingData(
-        as_samples(training, plan, classes),
+        as_samples(training, plan, classes, trains=True),
         as_samples(validation, plan, classes),
         classes,
         None if test is None else as_samples(test, plan, classes),
@@ -123,8 +124,11 @@ def classes_of(source: Source, plan: Plan) -> int:
     return count_mask_classes(source, plan.ignore_index)
 
 
-def as_samples(source: Source, plan: Plan, classes: int) -> Source:
-    """Return a source's samples as inputs and targets of the plan's model."""
+def as_samples(source: Source, plan: Plan, classes: int, *, trains: bool = False) -> Source:
+    """Return a source's samples as inputs and targets of the plan's model.
+
+    Those of training are whole; evaluation takes the middle of pictures where the plan says so.
+    """
     if plan.predicts == "mask":
         return MaskSamples(
             source,
@@ -132,7 +136,9 @@ def as_samples(source: Source, plan: Plan, classes: int) -> Source:
             ignore_index=plan.ignore_index,
             any_foreground=plan.classes == 1,
         )
-    return LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
+    samples = LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
+    fraction = 1.0 if trains else plan.evaluation_crop
+    return samples if fraction == 1 else CentrallyCropped(samples, fraction)
 
 
 def _with_cache(source: Source, plan: Plan) -> Source:

@@ -39,6 +39,8 @@ class DataPlan:
         class_weight: weight of each class in the training loss, such as 0=1,1=3.5; "balanced" gives all classes the
             same share of it.
         augment: random augmentation of training samples, such as flip=true rotation_degrees=15 crop_size=64.
+        mix: mixing of pictures and labels in each global batch, for models that predict labels, such as mixup=0.2
+            cutmix=1.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
     """
 
@@ -56,6 +58,7 @@ class DataPlan:
     normalize: str = "none"
     class_weight: str = "none"
     augment: Mapping[str, Any] = field(default_factory=dict)
+    mix: Mapping[str, Any] = field(default_factory=dict)
     data_threads: int = 0
 
 

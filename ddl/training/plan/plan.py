@@ -23,11 +23,13 @@ from ddl.training.optimization.monitor import MODES, Plateau, better_is
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import SCHEDULES, WARMUPS
 from ddl.training.optimization.target import Target, parse_target
+from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
 from ddl.training.plan.fields import PlanFields
 
 if TYPE_CHECKING:
     from ddl.data.batches.augmentation import Augmentation
+    from ddl.data.batches.mixing import Mixing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,19 @@ class Plan(PlanFields):
 
         return Augmentation(**self.augment)
 
+    def mixing(self) -> Mixing | None:
+        """Return the mixing of pictures and labels in each batch, or None."""
+        if not self.mix:
+            return None
+        from ddl.data.batches.mixing import Mixing
+
+        return Mixing(**self.mix)
+
+    @property
+    def evaluation_crop(self) -> float:
+        """The fraction of each side of a picture that evaluation and prediction keep."""
+        return float(self.augment.get("central_crop", 1))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
         values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), default=str))
@@ -130,6 +145,7 @@ class Plan(PlanFields):
             },
             "plateau": self._check_options(SCHEDULES, "plateau", self.plateau),
             "augment": convert_values(self.augment, read_options(AUGMENTATION), "augmentation"),
+            "mix": convert_values(self.mix, read_options(MIXING), "mix"),
         }
         for field, table in TABLES.items():
             given = getattr(self, f"{field}_option")
@@ -137,7 +153,18 @@ class Plan(PlanFields):
             converted[f"{field}_option"] = self._check_options(table, name, given)
         for name, options in converted.items():
             object.__setattr__(self, name, options)
-        self.augmentation()  # the constructor refuses options out of range
+        self._check_augmenting()
+
+    def _check_augmenting(self) -> None:
+        """Refuse `augment` and `mix` that are out of range, or do not fit the model."""
+        check_augmenting(
+            self.augmentation(),  # the constructors refuse options out of range
+            self.mixing(),
+            model=self.model,
+            predicts=self.predicts,
+            ignore_index=self.ignore_index,
+            epochs=self.epochs,
+        )
 
     def _check_options(
         self, table: BuilderTable, name: str, given: Mapping[str, Any]
@@ -236,6 +263,9 @@ TABLES = {"model": MODELS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": 
 
 AUGMENTATION = "ddl.data.batches.augmentation:Augmentation"
 """The class whose options `augment` holds, by name: importing it loads SciPy, which --help does not need."""
+
+MIXING = "ddl.data.batches.mixing:Mixing"
+"""The class whose options `mix` holds."""
 
 NAMES: dict[str, Iterable[str]] = {
     **TABLES,

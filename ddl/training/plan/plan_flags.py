@@ -14,10 +14,13 @@ from ddl.options import parse_options, read_options
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.plan.fields import SECTIONS
-from ddl.training.plan.plan import AUGMENTATION, TABLES, Plan
+from ddl.training.plan.plan import AUGMENTATION, MIXING, TABLES, Plan
 
 _LISTS = ("metric", "freeze", "no_decay_on")
-_OPTIONS = ("augment", "plateau", *(f"{field}_option" for field in ("data", "metric", *TABLES)))
+_OPTIONS = (
+    *("augment", "mix", "plateau"),
+    *(f"{field}_option" for field in ("data", "metric", *TABLES)),
+)
 _ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
 _SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_cnn.py"}
 
@@ -105,8 +108,12 @@ def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -
 
 def parse_augment(texts: Iterable[str]) -> dict[str, Any]:
     """Return the augmentation options in texts such as "flip=true", without those at their defaults."""
-    known = read_options(AUGMENTATION)
-    given = parse_options(texts, known, "augmentation")
+    return _without_defaults(texts, AUGMENTATION, "augmentation")
+
+
+def _without_defaults(texts: Iterable[str], builder: str, owner: str) -> dict[str, Any]:
+    known = read_options(builder)
+    given = parse_options(texts, known, owner)
     return {name: value for name, value in given.items() if value != known[name].default}
 
 

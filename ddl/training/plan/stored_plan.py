@@ -42,6 +42,9 @@ class StoredPlan(Plan):
     ) -> Mapping[str, Any]:
         return super()._check_options(table, name, given) if name in table else given
 
+    def _check_augmenting(self) -> None:
+        """The run has checked them; its target may be unknown."""
+
     def _check_metrics(self) -> None:
         """The run's script has checked them."""
 

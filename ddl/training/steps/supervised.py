@@ -183,6 +183,9 @@ class SupervisedSteps:
             ignore_index=run.plan.ignore_index,
             threads=threads,
             normalization=run.preprocessing.normalization,
+            mixing=run.plan.mixing(),
+            classes=self._data.classes,
+            epochs=run.plan.epochs,
         )
         validation = pipeline.evaluation_batches(
             self._data.validation,

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl.data.batches.augmentation import Augmentation
+from ddl.data.batches.augmentation.geometry import displacement
 from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.pictures.synthetic_volume import microscope_volume
 from tests.data.batches.augmentations import AUGMENTATIONS, EACH, EVERYTHING, EXACT
@@ -154,9 +155,8 @@ def test_no_crop_is_placed_on_pixels_to_leave_out(ignored: int) -> None:
 
 @pytest.mark.parametrize("smoothness", [2.0, 12.0, 60.0])
 def test_elastic_shifts_have_the_deviation_asked_for(smoothness: float) -> None:
-    augmentation = Augmentation(elastic_pixels=3.0, elastic_smoothness_pixels=smoothness)
     rng = np.random.default_rng(0)
-    shifts = [augmentation._displacement(rng, (64, 48)) for _ in range(300)]
+    shifts = [displacement(rng, (64, 48), 3.0, smoothness) for _ in range(300)]
     assert np.std(shifts) == pytest.approx(3, rel=0.1)
 
 

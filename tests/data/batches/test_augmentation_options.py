@@ -28,6 +28,17 @@ TEXTS = {
     "noise": "1e-2",
     "crop_size": "64x96",
     "crop_foreground": "0.8",
+    "flip_horizontal": "0",
+    "flip_vertical": "0",
+    "pad_crop": "4",
+    "resized_crop": "true",
+    "resized_scale": "0.2,1",
+    "resized_ratio": "0.5, 2",
+    "central_crop": "0.875",
+    "saturation": "0.4",
+    "hue": "0.1",
+    "erase": "0.25",
+    "randaugment": "2,9",
 }
 
 
@@ -39,7 +50,8 @@ def test_every_option_can_be_parsed() -> None:
     assert list(TEXTS) == [field.name for field in dataclasses.fields(Augmentation)]
     said = parse(f"{name}={text}" for name, text in TEXTS.items())
     assert said == Augmentation(
-        *(False, ("width",), True, 15.0, 0.1, 2.0, 8.5, 0.1, 0.2, 0.3, 0.01, (64, 96), 0.8)
+        *(False, ("width",), True, 15.0, 0.1, 2.0, 8.5, 0.1, 0.2, 0.3, 0.01, (64, 96), 0.8),
+        *(0.0, 0.0, 4, True, (0.2, 1.0), (0.5, 2.0), 0.875, 0.4, 0.1, 0.25, (2, 9)),
     )
 
 

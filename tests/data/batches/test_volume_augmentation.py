@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl.data.batches.augmentation import Augmentation
+from ddl.data.batches.augmentation.geometry import displacement
 from ddl.data.pictures.synthetic_volume import microscope_volume
 from tests.data.batches.augmentations import AUGMENTATIONS, EACH
 
@@ -89,9 +90,8 @@ def test_a_volume_is_rotated_in_space_by_no_more_than_asked_for() -> None:
 
 
 def test_elastic_shifts_of_volumes_have_the_deviation_asked_for() -> None:
-    augmentation = Augmentation(elastic_pixels=3.0, elastic_smoothness_pixels=2.0)
     rng = np.random.default_rng(0)
-    shifts = [augmentation._displacement(rng, (16, 20, 24)) for _ in range(20)]
+    shifts = [displacement(rng, (16, 20, 24), 3.0, 2.0) for _ in range(20)]
     assert np.shape(shifts[0]) == (3, 16, 20, 24)
     assert np.std(shifts) == pytest.approx(3, rel=0.1)
 

@@ -58,6 +58,11 @@ PLANS: dict[str, dict[str, Any]] = {
         "class_weight": {0: 1, 1: 2.5},
     },
     "one crop size for all sides": {"augment": {"crop_size": 64}},
+    "augmentation and mixing of classifiers": {
+        **FACES,
+        "augment": {"randaugment": (2, 9), "resized_crop": True, "resized_scale": (0.2, 1.0)},
+        "mix": {"mixup": 0.2, "cutmix": 1.0, "off_epochs": 1},
+    },
     "no metric": {"metric": ()},
 }
 

@@ -38,6 +38,7 @@ def make_steps(
         data_threads=1,
         profile=0,
         augmentation=lambda: None,
+        mixing=lambda: None,
         jit=jit,
         epochs=2,
         ignore_index=None,
