@@ -96,6 +96,8 @@ def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -
     owner = field.removesuffix("_option")
     if field == "augment":
         return parse_augment(texts)
+    if field == "mix":
+        return _without_defaults(texts, MIXING, "mix")
     if field == "plateau":
         return SCHEDULES.parse(field, texts)
     if field == "metric_option":
