@@ -83,6 +83,20 @@ def test_a_normalized_convolution_has_no_bias(name: str) -> None:
     assert biases == ["scores/bias"]
 
 
+@pytest.mark.parametrize("norm", ["sync", "batch"])
+def test_every_norm_of_a_network_of_keras_spans_all_ranks_or_none(norm: str) -> None:
+    model = build_model("mobilenet", (32, 32, 3), 3, norm=norm)
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(norms) == 27
+    assert {layer.synchronized for layer in norms} == {norm == "sync"}
+    assert {layer.momentum for layer in norms} == {0.9}
+
+
+def test_layers_of_a_network_of_keras_keep_their_names() -> None:
+    first, second = (build_model("mobilenetv3small", (32, 32, 3), 3) for _ in range(2))
+    assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]
+
+
 def test_one_builder_s_networks_differ_in_name_only_where_depth_does() -> None:
     for name in MODELS:
         assert "depth" not in MODELS.options(name) or name in ("unet", "mlp")
