@@ -22,8 +22,8 @@ from ddl.data.batches.augmentation import Augmentation
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.batches.mixed_reader import MixedReader
 from ddl.data.batches.mixing import Mixing
-from ddl.data.central_crop import central_crop
 from ddl.data.inputs_and_targets import ArraySamples
+from ddl.data.pictures.conversion import central_crop
 from ddl.data.sharding import partner_positions
 
 SIDE, BATCH, CLASSES = 32, 64, 10

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from ddl.training.plan.plan_flags import plan_from_flags
-from scripts import train_resnet, train_unet
+from scripts import train_cnn, train_unet
 from tests.launch import REPOSITORY
 from tests.render_notebooks import MOST_BYTES, NOTEBOOKS, PAGES, execute, render, without_outputs
 from tests.scripts.in_process import process_restored
@@ -49,7 +49,7 @@ SMALLER = {
 
 
 @pytest.mark.parametrize(
-    ("name", "script"), [("unet_prototype", train_unet), ("resnet_prototype", train_resnet)]
+    ("name", "script"), [("unet_prototype", train_unet), ("resnet_prototype", train_cnn)]
 )
 def test_every_cell_runs(
     name: str, script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -72,7 +72,7 @@ def test_every_cell_runs(
 @pytest.mark.proof
 @pytest.mark.parametrize(
     ("name", "script", "metric"),
-    [("unet_prototype", train_unet, "dice"), ("resnet_prototype", train_resnet, "top_1")],
+    [("unet_prototype", train_unet, "dice"), ("resnet_prototype", train_cnn, "top_1")],
 )
 def test_runs_and_learns(name: str, script: Any, metric: str, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in FOLDER.rglob("*")}

@@ -6,20 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ddl.data.pictures.conversion import central_crop, central_sides
 from ddl.data.source import Field, Source, View
-
-
-def central_sides(sides: Sequence[int], fraction: float) -> tuple[int, ...]:
-    """Return the sides of the crop in the middle that keeps this fraction of each side."""
-    return tuple(max(1, round(side * fraction)) for side in sides)
-
-
-def central_crop(pictures: np.ndarray, fraction: float) -> np.ndarray:
-    """Return the middle of pictures (..., height, width, channels): this fraction of height and width."""
-    sides = pictures.shape[-3:-1]
-    kept = central_sides(sides, fraction)
-    top, left = ((side - length) // 2 for side, length in zip(sides, kept, strict=True))
-    return pictures[..., top : top + kept[0], left : left + kept[1], :]
 
 
 class CentrallyCropped(View):

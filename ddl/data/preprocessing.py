@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.central_crop import central_crop
 from ddl.data.normalization import Normalization
-from ddl.data.pictures.conversion import CHANNELS, Conversion, unit_range
+from ddl.data.pictures.conversion import CHANNELS, Conversion, central_crop, unit_range
 from ddl.data.value_range import check_range, scale_values
 from ddl.files import parse_json
 from ddl.options import convert_fields

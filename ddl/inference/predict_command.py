@@ -85,7 +85,7 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
 
     with loading_tensorflow():
         from ddl.inference.inspection.inspector import inspect
-        from ddl.training.steps.supervised import BadData
+        from ddl.training.steps.bad_data import BadData
     try:
         measure = evaluate if model is None else functools.partial(inspect, model=model)
         results = measure(inspection, subject)

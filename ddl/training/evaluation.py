@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.data.central_crop import central_sides
+from ddl.data.pictures.conversion import central_sides
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMATS, SOURCES, detect_format
 from ddl.data.summary import summary_lines
@@ -174,7 +174,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     from ddl.data.batches import pipeline
     from ddl.distributed.job.launcher import threads_per_rank
     from ddl.distributed.on_ranks import on_all
-    from ddl.training.steps.supervised import BadData
+    from ddl.training.steps.bad_data import BadData
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
     batch_size, how = evaluation.per_rank_batch_size, stored_preprocessing(subject.trained)

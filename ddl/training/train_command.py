@@ -198,8 +198,8 @@ def _train(
     from ddl.distributed.watch.failure import give_up
     from ddl.training.loop import train_prepared
     from ddl.training.run_setup import set_up
+    from ddl.training.steps.bad_data import BadData
     from ddl.training.steps.compilation import Uncompilable
-    from ddl.training.steps.supervised import BadData
 
     setup: Setup | None = None
     try:

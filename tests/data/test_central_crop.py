@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddl.data.central_crop import CentrallyCropped, central_crop
+from ddl.data.central_crop import CentrallyCropped
 from ddl.data.inputs_and_targets import ArraySamples
+from ddl.data.pictures.conversion import central_crop
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 
 HOW = Preprocessing(target="label", channels=1, classes=2, image_size=(16, 12), central_crop=0.5)

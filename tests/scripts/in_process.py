@@ -50,6 +50,7 @@ def call(script: str, *arguments: object, folder: Path | None = None) -> Outcome
     with (
         process_restored(),
         mock.patch("os._exit", sys.exit),
+        mock.patch("logging.shutdown"),  # it would close pytest's own handlers, too
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(told),
     ):

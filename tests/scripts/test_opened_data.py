@@ -221,7 +221,7 @@ def test_messages_from_flags_name_the_flag(tmp_path: Path, case: str) -> None:
 def test_messages_after_the_start_of_ranks_name_the_flag(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    from ddl.training.steps.supervised import BadData
+    from ddl.training.steps.bad_data import BadData
 
     def refuse(*_: object) -> None:
         kind = ValueError if place == "run_setup.set_up" else BadData

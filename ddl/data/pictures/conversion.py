@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,3 +165,16 @@ def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _size(picture: np.ndarray) -> str:
     return f"{picture.shape[1]} x {picture.shape[0]}"
+
+
+def central_sides(sides: Sequence[int], fraction: float) -> tuple[int, ...]:
+    """Return the sides of the crop in the middle that keeps this fraction of each side."""
+    return tuple(max(1, round(side * fraction)) for side in sides)
+
+
+def central_crop(pictures: np.ndarray, fraction: float) -> np.ndarray:
+    """Return the middle of pictures (..., height, width, channels): this fraction of height and width."""
+    sides = pictures.shape[-3:-1]
+    kept = central_sides(sides, fraction)
+    top, left = ((side - length) // 2 for side, length in zip(sides, kept, strict=True))
+    return pictures[..., top : top + kept[0], left : left + kept[1], :]

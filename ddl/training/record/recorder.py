@@ -55,7 +55,7 @@ class Recorder:
         self._log: RunLog | None = None
         self._events: EventWriter | None = None
         self._mlperf: MLPerfLog | None = None
-        self._rates = Rates(run.order.count, run.order.global_batch_size)
+        self._rates = Rates(run.order.samples_per_epoch, run.order.global_batch_size)
 
     def __enter__(self) -> Recorder:
         """Open log, progress and events."""

@@ -24,6 +24,7 @@ from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
 from ddl.training.run import Run
+from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.compilation import Compilation
 from ddl.training.steps.nonfinite import check_losses
@@ -31,10 +32,6 @@ from ddl.training.steps.step import Taken
 from ddl.training.steps.weighed_batches import for_outputs
 
 CHECK_DESYNC_STEPS = 100
-
-
-class BadData(ValueError):
-    """A sample could not be read during training. Raised only on the rank that reads it."""
 
 
 class SupervisedSteps:
@@ -200,14 +197,3 @@ class SupervisedSteps:
     def _sums(self) -> list[np.ndarray]:
         """Return this rank's metric variables."""
         return [variable.numpy() for variable in self.model.metrics_variables]
-
-
-@contextlib.contextmanager
-def naming_bad_data(*batches: pipeline.Batches) -> Iterator[None]:
-    """Raise BadData for a sample that cannot be read. Other errors are bugs, and keep their traceback."""
-    try:
-        yield
-    except ValueError as error:
-        if any(error is failed.error for failed in batches):
-            raise BadData(str(error)) from error
-        raise

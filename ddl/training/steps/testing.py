@@ -18,7 +18,7 @@ from ddl.distributed.state import model_state, reduced_metrics
 from ddl.training.consensus import Consensus
 from ddl.training.record.recorder import Recorder
 from ddl.training.run_setup import Setup
-from ddl.training.steps.supervised import naming_bad_data
+from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.weighed_batches import for_outputs
 
 logger = logging.getLogger("ddl")
