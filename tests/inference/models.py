@@ -40,7 +40,9 @@ def make_run(folder: Path, *, shape: tuple[int, ...], classes: int = 1, **plan: 
     (folder / "plan.json").write_text(json.dumps(made.to_dict()))
     is_mask = made.predicts == "mask"
     facts = {"axes": len(shape) - 1, "side_multiple": 4 if is_mask else 1, **how}
-    preprocessing = Preprocessing(target=made.predicts, channels=shape[-1], classes=classes, **facts)
+    preprocessing = Preprocessing(
+        target=made.predicts, channels=shape[-1], classes=classes, **facts
+    )
     (folder / NAME).write_text(preprocessing.to_json())
     return folder
 
