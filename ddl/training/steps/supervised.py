@@ -12,11 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 import ddl.distributed as dist
-from ddl.data import sharding
 from ddl.data.batches import pipeline
-from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
-from ddl.distributed.state import model_state, reduced_metrics
+from ddl.distributed.state import model_state
 from ddl.distributed.state.moving_statistics import average_moving_statistics
 from ddl.distributed.state.variables import assign
 from ddl.training.data.training_data import TrainingData
@@ -27,6 +25,12 @@ from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.compilation import Compilation
+from ddl.training.steps.held_out import (
+    data_threads,
+    global_results,
+    held_out_batches,
+    held_out_steps,
+)
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.step import Taken
 from ddl.training.steps.weighed_batches import for_outputs
@@ -43,9 +47,7 @@ class SupervisedSteps:
         """Prepare training. The model's optimizer must be distributed; rank 0's weights count."""
         self.model = model
         self.first_step_s = 0.0
-        self.validation_steps = sharding.evaluation_steps(
-            len(data.validation), run.order.per_rank_batch_size, dist.size()
-        )
+        self.validation_steps = held_out_steps(run, data.validation)
         self._run, self._data, self._profile = run, data, profile
         self._single_steps_left = profiled_steps(run.plan.profile)
         self._until_desync_check = CHECK_DESYNC_STEPS
@@ -116,9 +118,7 @@ class SupervisedSteps:
         check_losses(losses, self._run, self._data.training, last_good)
 
     def results(self) -> dict[str, Any]:
-        if dist.size() > 1:
-            return reduced_metrics.reduced_results(self.model)
-        return dict(self.model.get_metrics_result())
+        return global_results(self.model)
 
     def validate(self) -> Iterator[Mapping[str, Any]]:
         average_moving_statistics(self.model)
@@ -170,7 +170,6 @@ class SupervisedSteps:
 
     def _open_batches(self) -> tuple[pipeline.Batches, pipeline.Batches]:
         run = self._run
-        threads = run.plan.data_threads or threads_per_rank(dist.local_size())
         training = pipeline.training_batches(
             self._data.training,
             order=run.order,
@@ -178,21 +177,13 @@ class SupervisedSteps:
             start=run.position,
             augmentation=run.plan.augmentation(),
             ignore_index=run.plan.ignore_index,
-            threads=threads,
+            threads=data_threads(run),
             normalization=run.preprocessing.normalization,
             mixing=run.plan.mixing(),
             classes=self._data.classes,
             epochs=run.plan.epochs,
         )
-        validation = pipeline.evaluation_batches(
-            self._data.validation,
-            per_rank_batch_size=run.order.per_rank_batch_size,
-            rank=dist.rank(),
-            size=dist.size(),
-            threads=threads,
-            normalization=run.preprocessing.normalization,
-        )
-        return training, validation
+        return training, held_out_batches(run, self._data.validation)
 
     def _sums(self) -> list[np.ndarray]:
         """Return this rank's metric variables."""

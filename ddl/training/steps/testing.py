@@ -9,16 +9,14 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 import ddl.distributed as dist
-from ddl.data import sharding
-from ddl.data.batches import pipeline
 from ddl.data.source import Source
-from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
-from ddl.distributed.state import model_state, reduced_metrics
+from ddl.distributed.state import model_state
 from ddl.training.consensus import Consensus
 from ddl.training.record.recorder import Recorder
 from ddl.training.run_setup import Setup
 from ddl.training.steps.bad_data import naming_bad_data
+from ddl.training.steps.held_out import global_results, held_out_batches, held_out_steps
 from ddl.training.steps.weighed_batches import for_outputs
 
 logger = logging.getLogger("ddl")
@@ -61,7 +59,7 @@ class Testing:
         model, run = self._model, self._run
         model_state.broadcast_state(model)
         model.reset_metrics()
-        steps = sharding.evaluation_steps(len(samples), run.order.per_rank_batch_size, dist.size())
+        steps = held_out_steps(run, samples)
         with self._batches(samples) as batches:
             build_metrics(model, batches.element_spec)
             model.make_test_function()
@@ -71,12 +69,8 @@ class Testing:
                 self._recorder.testing(number, steps, when)
                 if self._consensus.is_due(1) and (stop := self._consensus.reach().stop):
                     raise self._saver.interrupted(stop)
-        values = (
-            reduced_metrics.reduced_results(model)
-            if dist.size() > 1
-            else model.get_metrics_result()
-        )
-        results = {name: float(value) for name, value in run.named(values).items()}
+        values = run.named(global_results(model))
+        results = {name: float(value) for name, value in values.items()}
         model.reset_metrics()
         if dist.is_root():
             numbers = ", ".join(f"{PREFIX}{name} {value:.4g}" for name, value in results.items())
@@ -85,14 +79,6 @@ class Testing:
 
     @contextlib.contextmanager
     def _batches(self, samples: Source) -> Iterator[tf.data.Dataset]:
-        run = self._run
-        opened = pipeline.evaluation_batches(
-            samples,
-            per_rank_batch_size=run.order.per_rank_batch_size,
-            rank=dist.rank(),
-            size=dist.size(),
-            threads=run.plan.data_threads or threads_per_rank(dist.local_size()),
-            normalization=run.preprocessing.normalization,
-        )
+        opened = held_out_batches(self._run, samples)
         with naming_bad_data(opened), opened:
             yield for_outputs(self._model, opened.dataset)

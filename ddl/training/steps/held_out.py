@@ -1,0 +1,44 @@
+"""What validation and tests share: batches of held-out samples, and the results of a model over all ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+import ddl.distributed as dist
+from ddl.data import sharding
+from ddl.data.batches import pipeline
+from ddl.data.source import Source
+from ddl.distributed.job.launcher import threads_per_rank
+from ddl.distributed.state import reduced_metrics
+from ddl.training.run import Run
+
+
+def held_out_steps(run: Run, samples: Source) -> int:
+    """Return the steps in which all ranks together see these samples once."""
+    return sharding.evaluation_steps(len(samples), run.order.per_rank_batch_size, dist.size())
+
+
+def held_out_batches(run: Run, samples: Source) -> pipeline.Batches:
+    """Return this rank's batches of these samples, each once, prepared as the run's inputs are."""
+    return pipeline.evaluation_batches(
+        samples,
+        per_rank_batch_size=run.order.per_rank_batch_size,
+        rank=dist.rank(),
+        size=dist.size(),
+        threads=data_threads(run),
+        normalization=run.preprocessing.normalization,
+    )
+
+
+def data_threads(run: Run) -> int:
+    """Return how many threads of this rank read samples."""
+    return run.plan.data_threads or threads_per_rank(dist.local_size())
+
+
+def global_results(model: keras.Model) -> dict[str, Any]:
+    """Return losses and metrics over the samples of all ranks. All ranks must call it."""
+    if dist.size() > 1:
+        return reduced_metrics.reduced_results(model)
+    return dict(model.get_metrics_result())
