@@ -43,6 +43,11 @@ def check_together(plan: PlanFields) -> None:
             "no class_weight, or another loss",
         ),
         (
+            plan.class_weight != "none" and plan.loss_option.get("weight") is not None,
+            f"class_weight={plan.class_weight} with loss_option weight, which both weigh classes",
+            "one of them",
+        ),
+        (
             plan.class_weight != "none" and _predicts_masks(plan.model),
             f"class_weight={plan.class_weight} for model {plan.model}, which predicts masks",
             "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
