@@ -65,6 +65,11 @@ def check_agreement(
             f"Received: loss={plan.loss} of one class, which is always 0. Expected: "
             "loss=binary_crossentropy, or 2 classes or more."
         )
+    if plan.loss == "mse" and plan.predicts == "mask" and classes > 1:
+        raise ValueError(
+            f"Received: loss=mse for masks of {classes} classes, whose numbers are no values. Expected: one class, "
+            "values as targets, or another loss."
+        )
     weight = plan.loss_option.get("weight") if plan.loss == "nll" else None
     if weight is not None and len(weight) != classes:
         raise ValueError(

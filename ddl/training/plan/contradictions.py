@@ -53,6 +53,11 @@ def check_together(plan: PlanFields) -> None:
             "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
         ),
         (
+            plan.loss == "wasserstein" and _predicts_classes(plan),
+            f"loss=wasserstein for model {plan.model}, whose targets are class numbers",
+            "targets of -1 and 1, which targets=values takes as they are; or another loss",
+        ),
+        (
             plan.schedule_epochs and not needs_length(plan.schedule),
             f"schedule_epochs={plan.schedule_epochs} with schedule={plan.schedule!r}, which does not depend on it",
             "no schedule_epochs, or schedule=cosine or polynomial",
@@ -93,6 +98,10 @@ def check_together(plan: PlanFields) -> None:
     ):
         if wrong:
             raise ValueError(f"Received: {received}. Expected: {expected}.")
+
+
+def _predicts_classes(plan: PlanFields) -> bool:
+    return plan.model in MODELS and getattr(plan, "predicts", "") in ("mask", "label")
 
 
 def _predicts_masks(model: str) -> bool:

@@ -149,9 +149,9 @@ def test_a_loss_is_the_same_of_every_source(name: str) -> None:
 
 def test_nll_of_logarithms_does_not_round_to_the_least_probability() -> None:
     logs = np.asarray([[-300.0, 0.0]], "float32")
-    assert float(build_loss("nll", source="log_softmax")([0], logs)) == 300
-    assert float(build_loss("nll", source="logits")([0], logs)) == 300
-    assert float(build_loss("nll")([0], np.exp(logs))) == pytest.approx(-np.log(1e-7))
+    assert float(build_loss("nll", source="log_softmax")(np.asarray([0]), logs)) == 300
+    assert float(build_loss("nll", source="logits")(np.asarray([0]), logs)) == 300
+    assert float(build_loss("nll")(np.asarray([0]), np.exp(logs))) == pytest.approx(-np.log(1e-7))
 
 
 @pytest.mark.parametrize("name", ["dice", "iou", "top_1", "precision", "hausdorff_95"])
