@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ddl.config.json_run.checking.contradictions import APPS
 from ddl.config.json_run.dry_run import print_dry_run
@@ -63,7 +63,7 @@ class Request:
 class ConfigParser(Parser):
     """A parser whose complaints about configs are a line for each problem, which begins with file and line."""
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> object:
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the values of the flags. "--config= x.json" is taken for "--config=x.json"."""
         words = list(sys.argv[1:] if args is None else args)
         for number in range(len(words) - 1, 0, -1):
@@ -128,7 +128,7 @@ def _print_config(ordered: Ordered) -> int:
     tell(f"{NAME}: in flags: {command_line(ordered.plan, placement().size)}")
     for line in origin_lines(ordered.settings):
         tell(f"{NAME}: {line}")
-    return _show(config_text(dataclasses.replace(ordered.settings)))
+    return _show(config_text(ordered.settings))
 
 
 def _show(text: str) -> int:

@@ -106,12 +106,19 @@ def _together(base: Node, later: Node, *, has_keys: bool = True) -> Node:
     values = dict(base.value)
     for name, node in later.value.items():
         before = values.get(name)
-        both = (
-            before is not None and isinstance(before.value, dict) and isinstance(node.value, dict)
-        )
-        is_network = both and "class_name" in {**before.value, **node.value}
-        values[name] = _together(before, node) if both and not is_network else node
+        if before is not None and _merge_by_key(before.value, node.value):
+            values[name] = _together(before, node)
+        else:
+            values[name] = node
     return Node(values, base.place if has_keys else later.place)
+
+
+def _merge_by_key(before: object, later: object) -> bool:
+    """Return whether both are objects, and no network, which is replaced whole."""
+    both = isinstance(before, dict) and isinstance(later, dict)
+    return both and not any(
+        isinstance(one, dict) and "class_name" in one for one in (before, later)
+    )
 
 
 def _set(merged: Merged, text: str) -> None:

@@ -99,10 +99,10 @@ class _Checker:
                 continue
             self.settings.places[inner] = item.place
             items.append(self.object(item, key.section, inner))
-        self.settings.given[path] = tuple(items)
         for inner in [one for one in self.settings.given if one.startswith(f"{path}.")]:
             del self.settings.given[inner]
-        return self.settings.given[path]
+        self.settings.given[path] = tuple(items)
+        return tuple(items)
 
     def _layers(self, node: Node, key: Key, path: str) -> Any:
         """Note the network: {"file": PATH} for a file, {"inline": True, "file": CONFIG} for layers in a config."""
