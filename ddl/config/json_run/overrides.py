@@ -188,9 +188,17 @@ def _at(node: Node, place: Place) -> Node:
     return Node(value, place)
 
 
+def _is_network(value: object) -> bool:
+    """Return whether a value of `layers` is a network without settings of ours."""
+    return isinstance(value, str | list) or (isinstance(value, dict) and "class_name" in value)
+
+
 def _with(base: Node, names: list[str], node: Node, problems: list[Problem], whole: str) -> Node:
     """Return a value in which the one at a path is another; null takes a key away."""
     first, *rest = names
+    if whole == f"layers.{first}" and _is_network(base.value):
+        kind = "file" if isinstance(base.value, str) else "layers"
+        return _with(Node({kind: base}, base.place), names, node, problems, whole)
     if isinstance(base.value, list):
         place = int(first) if first.isdecimal() else -1
         if not 0 <= place < len(base.value):
@@ -203,8 +211,6 @@ def _with(base: Node, names: list[str], node: Node, problems: list[Problem], who
         items[place] = _with(items[place], rest, node, problems, whole) if rest else node
         return Node(items, base.place)
     if not isinstance(base.value, dict):
-        if whole.startswith("layers."):  # a path becomes an object with settings of ours
-            return _with(Node({"file": base}, base.place), names, node, problems, whole)
         problems.append(
             Problem(node.place, whole, "no such key, because what it stands in is no object.")
         )

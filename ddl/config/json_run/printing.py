@@ -12,6 +12,7 @@ from ddl.config.json_run.keys.key import Key, Section
 from ddl.config.json_run.keys.run import LAYERS, ROOT
 
 _ONLY_IN_TRAINING = ("num_epochs", "data.batch_size", "debug")
+_WIDTH = 200
 _ONLY_IN_TESTS = ("data.test_batch_size",)
 
 
@@ -72,7 +73,7 @@ def _layers(settings: Settings) -> Any:
         for key in LAYERS.keys
         if settings[f"layers.{key.name}"] not in (None, key.default)
     }
-    return own["file"] if list(own) == ["file"] else own
+    return next(iter(own.values())) if len(own) == 1 else own
 
 
 def _plain(value: Any, key: Key) -> Any:
@@ -100,5 +101,6 @@ def origin_lines(settings: Settings) -> Iterator[str]:
     """Yield where each given value came from; all others are defaults."""
     for path, value in settings.given.items():
         text = json.dumps(value, ensure_ascii=False, default=str)
+        text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
         yield f"{path} = {text} ({settings.place(path)})"
     yield "all other values are defaults"

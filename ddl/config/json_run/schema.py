@@ -178,7 +178,8 @@ def _layers(key: Key) -> dict[str, Any]:
         {"type": "object", "required": ["class_name", "config"]},
     ]
     if key.section is not None:
-        kinds.append(_object(key.section))
+        one = {"oneOf": [{"required": ["file"]}, {"required": ["layers"]}]}
+        kinds.append(_object(key.section) | one)
     return {"anyOf": kinds}
 
 

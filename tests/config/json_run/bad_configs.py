@@ -459,7 +459,7 @@ VALUES = [
     Row(
         '"layers": "net.json"',
         '"layers": {"batch_norm_affine": "always"}',
-        "x.json:5:9: layers.file: is missing. Expected: the path of a network file, or a list of layers.",
+        "x.json:5:9: layers: Received: no network. Expected: one of file, layers.",
     ),
     Row(
         '"sizes": [8, 8, 1],',

@@ -24,18 +24,22 @@ def test_it_gives_the_same_plan_and_the_same_bytes(here: Path, name: str) -> Non
 def test_it_has_every_value_that_has_a_meaning(here: Path) -> None:
     printed = json.loads(config_text(settings_of(here, CLASSES)))["neural_network"]
     assert printed["optimizer"] == {
-        "type": "SGD", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0,
-        "dampening": 0.0, "nesterov": False,
+        "type": "SGD",
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 0.0,
+        "dampening": 0.0,
+        "nesterov": False,
         "lr_scheduler": {"type": "Exponential", "gamma": 0.5},
     }
     assert printed["data"]["transforms"][1] == {"normalize": {"mean": 0.5, "std": 0.25}}
     assert printed["debug"] is False
 
 
-def test_layers_in_the_config_itself_become_its_path(here: Path) -> None:
+def test_layers_in_the_config_itself_stay_there(here: Path) -> None:
     layers = [{"class_name": "Dense", "config": {"units": 2, "batch_input_shape": [None, 3]}}]
     first = settings_of(here, changed(CLASSES, layers=layers))
-    assert json.loads(config_text(first))["neural_network"]["layers"] == "x.json"
+    assert json.loads(config_text(first))["neural_network"]["layers"] == layers
     second = settings_of(here, config_text(first), name="y.json")
     assert translate(second).fields == translate(first).fields
 

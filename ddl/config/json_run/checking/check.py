@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any
 
-from ddl.config.json_run.checking.own_fields import check_own
+from ddl.config.json_run.checking.own_fields import check_own, plain
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.grammar import sections
 from ddl.config.json_run.keys.key import Key, Section
@@ -105,22 +105,21 @@ class _Checker:
         return tuple(items)
 
     def _layers(self, node: Node, key: Key, path: str) -> Any:
-        """Note the network: {"file": PATH} for a file, {"inline": True, "file": CONFIG} for layers in a config."""
+        """Note the network: its path as "layers.file", or its layers, a JSON value, as "layers.layers"."""
         value = node.value
         if isinstance(value, dict) and "class_name" not in value and key.section is not None:
+            if len({"file", "layers"} & {*value}) != 1:
+                self._tell(node, path, "Received: no network. Expected: one of file, layers.")
             return self.object(node, key.section, path)
         inline = isinstance(value, list | dict)
-        if not inline and not (isinstance(value, str) and value):
-            self._tell(node, path, f"Received: {shown(node)}. Expected: {key.expected}.")
-        elif inline and not node.place.line:
-            self._tell(node, path, "Received: layers. Expected: the path of a network file.")
-        elif value == []:
+        if value == []:
             self._tell(node, path, "Received: no layers. Expected: at least one.")
+        elif inline:
+            self._note("layers.layers", node, plain(node))
+        elif isinstance(value, str) and value:
+            self._note("layers.file", node, value)
         else:
-            file = node.place.file if inline else value
-            self.settings.given["layers.file"] = file
-            self.settings.places["layers.file"] = node.place
-            self.settings.inline_layers = inline
+            self._tell(node, path, f"Received: {shown(node)}. Expected: {key.expected}.")
         return None
 
     def _note(self, path: str, node: Node, value: Any) -> None:
@@ -208,13 +207,5 @@ def _named(section: Section) -> str:
 
 def shown(node: Node) -> str:
     """Return a value as the config has it, shortened."""
-
-    def plain(node: Node) -> Any:
-        if isinstance(node.value, dict):
-            return {name: plain(value) for name, value in node.value.items()}
-        if isinstance(node.value, list):
-            return [plain(item) for item in node.value]
-        return None if node.value is UNREAD else node.value
-
     text = escaped(json.dumps(plain(node), ensure_ascii=False))
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -114,7 +114,7 @@ def _of_paths(settings: Settings, _: str | None) -> Iterator[Problem]:
         if place is not None and not os.path.lexists(place):
             yield settings.problem(path, f"{place} does not exist. Expected: a file or folder.")
     network = settings.given.get("layers.file")
-    if network is not None and not settings.inline_layers and not os.path.isfile(network):  # noqa: PTH113
+    if network is not None and not os.path.isfile(network):  # noqa: PTH113
         what = "is no file" if os.path.lexists(network) else "does not exist"
         yield settings.problem("layers", f"{network} {what}. Expected: a network file.")
 

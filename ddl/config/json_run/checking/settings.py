@@ -19,14 +19,12 @@ class Settings:
             objects are tuples of dicts that have the values of all their keys, None for those not given.
         places: path -> where it is given, also of objects and what is in lists ("data.slicers.0.sizes").
         source: where the whole run is given.
-        inline_layers: whether the layers stand in the config itself; "layers.file" is then the config.
         asked: paths that were asked for.
     """
 
     given: dict[str, Any] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     source: Place = field(default_factory=lambda: Place(""))
-    inline_layers: bool = False
     asked: set[str] = field(default_factory=set)
 
     def __getitem__(self, path: str) -> Any:

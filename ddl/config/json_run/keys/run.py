@@ -36,13 +36,8 @@ LAYERS = Section(
     "layers",
     "the network with settings of ours, in place of its path",
     (
-        Key(
-            "file",
-            "layers",
-            "network file, or config whose `layers` are a list",
-            "--model network --model-option file=PATH",
-            needed=True,
-        ),
+        Key("file", "path", "network file", "--model network --model-option file=PATH"),
+        Key("layers", "layers", "the layers themselves", "--model-option layers=JSON"),
         Key(
             "batch_norm_affine",
             "name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,9 +44,11 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
 def _translate_run(settings: Settings, draft: Draft) -> None:
     fields = draft.fields
     fields["model"] = "network"
+    layers = settings["layers.layers"]
     draft.give_option(
         "model_option",
         file=settings["layers.file"],
+        layers=None if layers is None else json.dumps(layers, separators=(",", ":")),
         batch_norm_affine=settings["layers.batch_norm_affine"],
     )
     if settings.has("outfile"):
