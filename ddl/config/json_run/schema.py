@@ -131,8 +131,6 @@ def _value(key: Key) -> dict[str, Any]:
         return {"type": "array", "items": _object(key.section)}
     if key.choices:
         return _names(key.choices)
-    if key.kind == "float or floats":
-        return {"anyOf": [_number("float", key), _numbers("float", key)]}
     if key.kind in ("ints", "floats"):
         return _numbers(key.kind.removesuffix("s"), key)
     return _number(key.kind, key)

@@ -141,9 +141,9 @@ def _converted(node: Node, key: Key) -> Any:
         return value if isinstance(value, bool) else _BAD
     if key.kind == "int":
         return value if _is_int(value) and _is_in(value, key) else _BAD
-    if key.kind == "float" or (key.kind == "float or floats" and not isinstance(value, list)):
+    if key.kind == "float":
         return _number(value, key)
-    if key.kind in ("ints", "floats", "float or floats") and isinstance(value, list):
+    if key.kind in ("ints", "floats") and isinstance(value, list):
         return _numbers(value, key)
     return _BAD
 

@@ -16,7 +16,6 @@ EXPECTED = {
     "bool": "true or false",
     "ints": "a list of whole numbers",
     "floats": "a list of numbers",
-    "float or floats": "a number, or a list of numbers",
     "object": "an object, from { to }",
     "objects": "a list of objects",
     "layers": "the path of a network file, or a list of layers",

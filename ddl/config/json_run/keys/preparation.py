@@ -17,19 +17,8 @@ _NORMALIZE = Section(
     "data.transforms.normalize",
     "subtracts `mean` and divides by `std`",
     (
-        Key(
-            "mean",
-            "float or floats",
-            "what is subtracted: one number, or one a channel",
-            default=0.0,
-        ),
-        Key(
-            "std",
-            "float or floats",
-            "what the rest is divided by: one number, or one a channel",
-            default=1.0,
-            range=Range(0, above=True),
-        ),
+        Key("mean", "float", "what is subtracted", default=0.0),
+        Key("std", "float", "what the rest is divided by", default=1.0, range=Range(0, above=True)),
     ),
 )
 _PATCHES = Section(

@@ -9,6 +9,7 @@ from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.keys.loss import PDE_LOSSES
 from ddl.config.json_run.translation.draft import Draft, NetworkForm
 
+CHANNELS_FIRST = "channels-first"
 BURGERS = "burgers"
 """The data that `ddl` makes itself for the type `pde`."""
 
@@ -29,7 +30,7 @@ def translate_data(settings: Settings, draft: Draft, form: NetworkForm | None) -
         "data.batch_size" if settings.trains else "data.test_batch_size"
     ]
     fields["cache"] = "memory" if settings["data.preload"] else "none"
-    _translate_pictures(settings, draft)
+    _translate_formats(settings, draft, form)
     for name in ("transforms", "input_transforms", "target_transforms"):
         steps = settings[f"data.{name}"] or ()
         if steps:
@@ -88,25 +89,48 @@ def _translate_generated(settings: Settings, draft: Draft) -> None:
         bc_frequency=settings["data.bc_frequency"],
         bc_type=settings["data.bc_type"],
     )
-    if tests is None:
-        fields["validation_part"] = 0.0
+    if tests is None or count is None:
+        fields["validation_part"] = 0.0 if tests is None else fields.get("validation_part", 0.1)
     else:
-        fields["validation_data"] = BURGERS
         draft.give_option("data_option", validation_count=tests)
 
 
-def _translate_pictures(settings: Settings, draft: Draft) -> None:
-    """Add how pictures are read."""
+def _translate_formats(settings: Settings, draft: Draft, form: NetworkForm | None) -> None:
+    """Add how files are read: pictures blue first and shrunk without averaging, arrays with channels first."""
     grey = settings["data.grayscale"]
     if settings.input_type == "images":
+        tag, test_tag = settings["data.training_tag"], settings["data.test_tag"]
+        is_labelled = settings.target_type == "labels"
+        tag = None if not is_labelled else tag if settings.trains else test_tag or tag
+        kind = "pictures" if not is_labelled else "tagged" if tag else "classes"
         is_grey = grey or settings["data.input_grayscale"]
-        draft.give_option("data_option", channels="grey" if is_grey else "bgr")
-    if settings.target_type == "images" and draft.fields["targets"] == "values":
-        is_grey = grey or settings["data.target_grayscale"]
-        draft.give_option("data_option", target_channels="grey" if is_grey else "bgr")
-    if settings.target_type == "labels":
-        draft.give_option("data_option", tag=settings["data.training_tag"])
-        draft.give_option("data_option", test_tag=settings["data.test_tag"])
+        draft.give_option("data_option", format=kind, tag=tag, **_pictures(is_grey))
+        if tag and settings.trains:
+            draft.give_option("data_option", test_tag=test_tag)
+    elif settings.input_type in ("numpy", "hdf5") and not settings["data.slicers"]:
+        draft.give_option("data_option", format=CHANNELS_FIRST)
+    _translate_target_format(settings, draft, form)
+
+
+def _translate_target_format(settings: Settings, draft: Draft, form: NetworkForm | None) -> None:
+    """Add how the files of targets are read. Those of an autoencoder are its inputs, read once."""
+    fields = draft.fields
+    if fields.get("target_data") in (None, fields["data"]):
+        return
+    if settings.target_type in ("numpy", "hdf5") and not settings["data.slicers"]:
+        draft.give_option("target_data_option", format=CHANNELS_FIRST)
+    elif settings.target_type == "images" and fields["targets"] == "mask":
+        has_numbers = form is not None and (form.output_shape[-1] or 0) > 1
+        mode = "classes" if has_numbers else None
+        draft.give_option("target_data_option", format="pictures", mask_mode=mode)
+    elif settings.target_type == "images":
+        is_grey = settings["data.grayscale"] or settings["data.target_grayscale"]
+        draft.give_option("target_data_option", format="pictures", **_pictures(is_grey))
+
+
+def _pictures(is_grey: bool) -> dict[str, str]:
+    colours = {"channels": "grey"} if is_grey else {"colour_order": "bgr"}
+    return {**colours, "resampling": "bilinear"}
 
 
 def _transform_texts(
@@ -134,7 +158,8 @@ def _transform_texts(
             else:
                 yield f"{name}={sides[0]}x{sides[1]}"
         elif name == "normalize":
-            yield f"normalize={_joined(value['mean'], 0.0)},{_joined(value['std'], 1.0)}"
+            mean, std = (value[part] for part in ("mean", "std"))
+            yield f"normalize={as_text(0.0 if mean is None else mean)},{as_text(1.0 if std is None else std)}"
         elif name == "random_patches":
             yield f"random_patches={value['number']},{value['size']}"
         else:
@@ -152,13 +177,6 @@ def _sides(given: Sequence[int], form: NetworkForm | None) -> tuple[int, int] | 
     if None in wanted:  # both fit, and documentation says width first
         return height, width
     return next((order for order in ((height, width), (width, height)) if order == wanted), None)
-
-
-def _joined(value: float | Sequence[float] | None, default: float) -> str:
-    """Return one number, or one a channel with slashes."""
-    if value is None:
-        value = default
-    return "/".join(map(as_text, value)) if isinstance(value, Sequence) else as_text(value)
 
 
 def as_text(number: float) -> str:

@@ -47,8 +47,8 @@ _OPTIONS = {
 }
 """Key of `optimizer` -> option of `--optimizer-option`."""
 
-LEAST_SMOOTH = 1e-6
-"""Of Dice and Jaccard: the least that keeps two empty masks from 0/0. There it is 1e-7."""
+SMOOTH = 1e-7
+"""Of Dice and Jaccard there."""
 
 
 def translate_loss(settings: Settings, draft: Draft) -> None:
@@ -67,7 +67,7 @@ def translate_loss(settings: Settings, draft: Draft) -> None:
         source=None if function in ("MSE", "Wasserstein") else settings["loss.source"],
         weight=settings["loss.weight"],
         ignore_index=settings["loss.ignore_index"],
-        smooth=LEAST_SMOOTH if function in ("Dice", "Jaccard") else None,
+        smooth=SMOOTH if function in ("Dice", "Jaccard") else None,
     )
     if function in ("MSE", "Wasserstein") and settings.has("loss.source"):
         draft.notes.append(
