@@ -14,7 +14,7 @@ class Row:
     Attributes:
         old: the text that is replaced; "" for the whole config.
         new: the text with the mistake.
-        line: the only line that it gets; "..." stands for the rest of it.
+        line: the only line that it gets; "..." stands for the rest of it. "..." stands for the rest of it.
         config: the config without it.
     """
 
@@ -404,12 +404,12 @@ VALUES = [
     Row(
         '"std": 0.25',
         '"std": 0',
-        "x.json:20:47: data.transforms.1.normalize.std: Received: 0. Expected: a number, or a list of numb...",
+        "x.json:20:47: data.transforms.1.normalize.std: Received: 0. Expected: a number, above 0.",
     ),
     Row(
         '"std": 0.25',
         '"std": [0.25, "a"]',
-        'x.json:20:47: data.transforms.1.normalize.std: Received: [0.25, "a"]. Expected: a number, or a li...',
+        'x.json:20:47: data.transforms.1.normalize.std: Received: [0.25, "a"]. Expected: a number, above 0.',
     ),
     Row(
         '{ "random_horizontal_flip": 0.5 }',

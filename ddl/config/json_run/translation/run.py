@@ -55,9 +55,9 @@ def _translate_run(settings: Settings, draft: Draft) -> None:
         fields["epoch_log"] = settings["outfile"]
     if settings.has("checkpoints.load"):
         fields["init_weights"] = settings["checkpoints.load"]
+    fields["epochs"] = settings["num_epochs"] if settings.trains else 0
     if not settings.trains:
         return
-    fields["epochs"] = settings["num_epochs"]
     if settings["debug"]:
         fields["graph"] = True
     if settings.has("checkpoints.save"):
