@@ -12,7 +12,7 @@ from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMATS, SOURCES, detect_format
 from ddl.data.summary import summary_lines
 from ddl.data.value_range import to_text
-from ddl.files import check_file
+from ddl.files import check_file, check_folder
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 from ddl.training.checkpoint.find_trained import Trained, find_trained, stored_preprocessing
@@ -38,6 +38,8 @@ class Evaluation:
         metric: metrics to compute, separated by spaces; by default those of the training run.
         per_rank_batch_size: samples per rank and step; affects only speed and memory.
         output: a .json file for the results, in addition to the screen.
+        prediction_output: folder for the raw predictions, in output_1.h5, with a data set for each sample, channels
+            first.
     """
 
     model: Path
@@ -47,6 +49,7 @@ class Evaluation:
     metric: tuple[str, ...] = ()
     per_rank_batch_size: int = 8
     output: Path | None = None
+    prediction_output: Path | None = None
 
     def __post_init__(self) -> None:
         convert_fields(self)
@@ -55,6 +58,8 @@ class Evaluation:
         check_metric_names(self.metric)
         check_file("output", self.output, (".json",), replaces=True)
         check_no_run_file("output", self.output)
+        if self.prediction_output is not None:
+            check_folder("prediction_output", self.prediction_output)
 
     def metrics_for(self, plan: Plan) -> tuple[str, ...]:
         """Return the metrics to compute: the requested ones, else those of the training run.
@@ -199,6 +204,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
         if error is batches.error:
             raise BadData(str(error)) from error
         raise
+    _write_predictions(evaluation, subject, model, samples)
     if subject.plan.loss not in LOSSES:
         del values["loss"]  # only the run's own script knows it
     results = {name: np.asarray(value).tolist() for name, value in values.items()}
@@ -226,6 +232,27 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
     return model, as_samples(subject.source, plan, classes)
+
+
+def _write_predictions(
+    evaluation: Evaluation, subject: Subject, model: Any, samples: Source
+) -> None:
+    """Write the raw predictions, where a folder for them is given. All ranks must call it."""
+    import ddl.distributed as dist
+    from ddl.distributed.job.launcher import threads_per_rank
+    from ddl.training.outputs.prediction_files import write_predictions
+    from ddl.training.steps.outputs import Outputs
+
+    if evaluation.prediction_output is None:
+        return
+    how = stored_preprocessing(subject.trained)
+    outputs = Outputs(
+        model,
+        samples,
+        normalization=None if how is None else how.normalization,
+        threads=threads_per_rank(dist.local_size()),
+    )
+    write_predictions(outputs, samples, evaluation.prediction_output)
 
 
 def _no_loss(_: Any, probabilities: Any) -> Any:
