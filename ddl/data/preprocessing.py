@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ddl.data.activation import ACTIVATIONS
 from ddl.data.normalization import Normalization
 from ddl.data.pictures.conversion import CHANNELS, Conversion, central_crop, unit_range
 from ddl.data.value_range import check_range, scale_values
@@ -51,6 +52,8 @@ class Preprocessing:
             that takes these as they are. A folded model subtracts it itself.
         deviation: deviation of each channel, by which they are then divided; None with `mean`.
         central_crop: fraction of height and width of `image_size` that the model takes, the middle.
+        activation: what turns the model's output into probabilities: "exp" for logarithms of them, "sigmoid" or
+            "softmax" for logits, "none" where it gives probabilities.
     """
 
     target: str
@@ -67,12 +70,14 @@ class Preprocessing:
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
     central_crop: float = 1.0
+    activation: str = "none"
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid values."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "preprocessing")
         check_choice("target", self.target, TARGETS)
+        check_choice("activation", self.activation, ACTIVATIONS)
         check_range(self.range)
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(
@@ -120,13 +125,15 @@ class Preprocessing:
         return self.class_names[label] if self.class_names else str(label)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values; without a range, a mean or a crop as earlier versions wrote it."""
+        """Return it as JSON values; without range, mean, crop or activation as earlier versions wrote it."""
         values = dataclasses.asdict(self)
         for name in ("range", "mean", "deviation"):
             if values[name] is None:
                 del values[name]
         if self.central_crop == 1:
             del values["central_crop"]
+        if self.activation == "none":
+            del values["activation"]
         return {"format": _FORMAT, **values}
 
     def to_json(self) -> str:

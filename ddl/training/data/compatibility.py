@@ -60,10 +60,20 @@ def check_agreement(
         classes: number of classes that the model predicts.
     """
     names = (plan.loss, *metrics)
-    if plan.loss == "categorical_crossentropy" and classes == 1:
+    if plan.loss in ("categorical_crossentropy", "nll") and classes == 1:
         raise ValueError(
-            "Received: loss=categorical_crossentropy of one class, which is always 0. Expected: "
+            f"Received: loss={plan.loss} of one class, which is always 0. Expected: "
             "loss=binary_crossentropy, or 2 classes or more."
+        )
+    if plan.loss == "mse" and plan.predicts == "mask" and classes > 1:
+        raise ValueError(
+            f"Received: loss=mse for masks of {classes} classes, whose numbers are no values. Expected: one class, "
+            "values as targets, or another loss."
+        )
+    weight = plan.loss_option.get("weight") if plan.loss == "nll" else None
+    if weight is not None and len(weight) != classes:
+        raise ValueError(
+            f"Received: {len(weight)} weights in loss_option weight for {classes} classes. Expected: one per class."
         )
     if plan.loss == "focal" and plan.loss_option.get("alpha") is not None and classes > 1:
         raise ValueError(

@@ -96,7 +96,7 @@ class OptimizerPlan:
     """Optimizer and learning rate.
 
     Attributes:
-        optimizer: Keras optimizer.
+        optimizer: optimizer of Keras, or one with PyTorch's formulas.
         optimizer_option: options of the optimizer, under Keras's names, such as global_clipnorm=1 or use_ema=true.
         learning_rate: base learning rate, per rank.
         learning_rate_scaling: how the learning rate grows with the number of ranks N: "linear" multiplies it by N,
