@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ddl import options
-from ddl.models.zoo import target_of
+from ddl.models.zoo import own_classes, target_of
 
 STARTED = "DDL_BENCHMARK_STARTED"
 """Environment variable with the time of the command, as time.time()."""
@@ -52,7 +52,10 @@ class Workload:
 
     @property
     def model_classes(self) -> int:
-        """Number of classes of the model: 1 for masks."""
+        """Number of classes of the model: 1 for masks; that of its file for a network."""
+        own = own_classes(self.model, self.model_option)
+        if own is not None:
+            return own
         return 1 if target_of(self.model) == "mask" else self.classes
 
 

@@ -19,8 +19,9 @@ from ddl.data.inputs_and_targets import (
 from ddl.data.source import Source
 from ddl.data.summary import summary_lines
 from ddl.distributed.job.launcher import placement
+from ddl.models.zoo import own_classes
 from ddl.training.data.class_weights import check_class_weight
-from ddl.training.data.compatibility import check_agreement, check_shapes
+from ddl.training.data.compatibility import check_agreement, check_own_classes, check_shapes
 from ddl.training.data.parts import check_target, open_test, split_sources
 from ddl.training.data.plan_order import plan_order
 from ddl.training.plan.plan import Plan
@@ -111,7 +112,11 @@ def open_data(plan: Plan) -> TrainingData:
 
 
 def classes_of(source: Source, plan: Plan) -> int:
-    """Return the number of classes that the plan's model predicts: the plan's, or that of the source."""
+    """Return the number of classes that the plan's model predicts: the model's, the plan's, or the source's."""
+    own = own_classes(plan.model, plan.model_option)
+    if own is not None:
+        check_own_classes(source, plan, own)
+        return own
     if plan.classes:
         return plan.classes
     if plan.predicts == "label":

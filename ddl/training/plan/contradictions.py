@@ -43,7 +43,7 @@ def check_together(plan: PlanFields) -> None:
             "no class_weight, or another loss",
         ),
         (
-            plan.class_weight != "none" and _predicts_masks(plan.model),
+            plan.class_weight != "none" and _predicts_masks(plan),
             f"class_weight={plan.class_weight} for model {plan.model}, which predicts masks",
             "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
         ),
@@ -90,8 +90,8 @@ def check_together(plan: PlanFields) -> None:
             raise ValueError(f"Received: {received}. Expected: {expected}.")
 
 
-def _predicts_masks(model: str) -> bool:
-    return model in MODELS and target_of(model) == "mask"
+def _predicts_masks(plan: PlanFields) -> bool:
+    return plan.model in MODELS and target_of(plan.model, plan.model_option) == "mask"
 
 
 def _every_value_has_a_checkpoint(plan: PlanFields) -> bool:

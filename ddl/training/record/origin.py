@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.files import read_text, write_whole
+from ddl.models.zoo import FROM_FILE
+from ddl.training.checkpoint.find_trained import NETWORK
 from ddl.training.record.history import write_history
 from ddl.training.record.mlperf_log import check_log_file
 from ddl.training.record.run_dir import claim_run_dir
@@ -75,6 +77,8 @@ def write_origin(run: Run, hosts: Sequence[str]) -> None:
         "model.txt": run.layers,
         PREPROCESSING: run.preprocessing.to_json(),
     }
+    if plan.model == FROM_FILE:
+        texts[NETWORK] = plan.model_option["layers"]
     for name, text in texts.items():
         write_whole(folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8"))
     append_start(folder, gather_facts(hosts))
