@@ -99,7 +99,8 @@ class _Document:
     @classmethod
     def of(cls, values: Any, origin: str) -> _Document:
         if isinstance(values, list):
-            return cls("network", _checked(values, origin))
+            layers = _checked(values, origin)
+            return cls("network", layers, any("module" in layer for layer in layers))
         if not isinstance(values, dict):
             raise refusal(origin, f"{type(values).__name__} as a network", _FORMS)
         kind = values.get("class_name")
@@ -149,8 +150,10 @@ def _parsed(text: str, origin: str) -> Any:
         raise ValueError(
             f"Received: {origin}, line {error.lineno}, column {error.colno}: {error.msg}. Expected: JSON, {_FORMS}."
         ) from None
-    except (ValueError, RecursionError) as error:
-        raise refusal(origin, str(error) or "JSON nested too deeply", "JSON") from None
+    except RecursionError:
+        raise refusal(origin, "JSON that is nested too deeply", "JSON") from None
+    except ValueError as error:
+        raise refusal(origin, str(error), "JSON") from None
 
 
 def _checked(layers: list[Any], origin: str) -> list[dict[str, Any]]:

@@ -209,9 +209,7 @@ _AS_ACTIVATION = {
     "Sigmoid": "sigmoid",
     "Tanh": "tanh",
     "Swish": "silu",
-    "Silu": "silu",
     "Log_Softmax": "log_softmax",
-    "LogSoftmax": "log_softmax",
 }
 
 
@@ -414,6 +412,7 @@ _ALIASES = {
         f"batchnormalization{version}": "BatchNormalization" for version in ("v1", "v2", "v3")
     },  # names of TensorFlow 1.14 and 2.0
     "syncbatchnormalization": "BatchNormalization",
+    "silu": "Swish",
 }
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ddl.files import check_regular
 from ddl.files.guarded_hdf5 import GuardedFile, GuardedGroup, naming_damage
+from ddl.files.hdf5_names import read_names
 from ddl.models.network.translation import plain_name
 
 Weights = list[tuple[str, np.ndarray]]
@@ -58,7 +59,7 @@ def read_old_weights(file: Path) -> dict[str, Weights]:
     with naming_damage(problem), GuardedFile(file) as stored:
         group = _root(stored)
         found: dict[str, Weights] = {}
-        for layer in _names(group, "layer_names"):
+        for layer in read_names(group, "layer_names"):
             weights = _weights(group[layer])
             if weights:
                 found[plain_name(layer)] = weights
@@ -77,7 +78,7 @@ def _weights(group: Any) -> Weights:
     if not isinstance(group, h5py.Group):
         raise ValueError(f"{group.name} is no group")
     found: Weights = []
-    for path in _names(group, "weight_names"):
+    for path in read_names(group, "weight_names"):
         dataset = group[path]
         if not isinstance(dataset, h5py.Dataset):
             raise ValueError(f"{group.name}/{path} is no data set")
@@ -86,23 +87,6 @@ def _weights(group: Any) -> Weights:
         name = path.rpartition("/")[2].partition(":")[0]
         found.append((_OLD_NAMES.get(name, name), np.asarray(dataset[()])))
     return found
-
-
-def _names(group: Any, key: str) -> list[str]:
-    if key in group.attrs:
-        return _decoded(group.attrs[key])
-    names: list[str] = []
-    number = 0
-    while f"{key}{number}" in group.attrs:
-        names += _decoded(group.attrs[f"{key}{number}"])
-        number += 1
-    if not number:
-        raise KeyError(f"no {key} in {group.name}")
-    return names
-
-
-def _decoded(stored: Any) -> list[str]:
-    return [_text(name) for name in np.atleast_1d(stored)]
 
 
 def _text(value: Any) -> str:

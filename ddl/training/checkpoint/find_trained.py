@@ -11,6 +11,7 @@ from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.files import check_regular, parse_json, read_text
 from ddl.models.network.file import digest_of
+from ddl.models.network.old_weights import is_old_weights, read_old_weights
 from ddl.models.zoo import FROM_FILE
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import FOLDER, find_checkpoint
@@ -172,3 +173,15 @@ def find_model_file(path: Path) -> Path:
             "model, or a checkpoint."
         )
     return file
+
+
+def check_weights_file(path: Path) -> None:
+    """Refuse a file or folder that weights cannot be taken from. No model is built.
+
+    Raises:
+        ValueError: it is no model, and no weights of Keras 2.
+    """
+    if is_old_weights(path):
+        read_old_weights(path)
+    else:
+        find_model_file(path)

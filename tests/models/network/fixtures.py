@@ -196,7 +196,7 @@ def one_side(net: Writer) -> None:
 def one_side_mean(net: Writer) -> None:
     net.add("Conv1D", filters=4, kernel_size=3)
     net.add("GlobalAveragePooling1D")
-    net.add("Log_Softmax")
+    net.add("log_softmax", axis=1)
 
 
 def merges(net: Writer) -> None:
