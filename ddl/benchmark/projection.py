@@ -13,7 +13,8 @@ from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
 from ddl.benchmark.reports import Result, markdown, report
 from ddl.distributed.gradients.buckets import BUCKET_BYTES
 from ddl.distributed.job.quiet import loading_tensorflow
-from ddl.models.zoo import FROM_FILE, MODELS, build_model, target_of
+from ddl.models.from_file import FROM_FILE
+from ddl.models.zoo import MODELS, build_model, target_of
 from ddl.options import REQUIRED, Option, convert_fields, parse_value
 from ddl.ranges import Range, check_ranges
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ddl import options
-from ddl.models.zoo import own_classes, target_of
+from ddl.models.from_file import own_classes
+from ddl.models.zoo import target_of
 
 STARTED = "DDL_BENCHMARK_STARTED"
 """Environment variable with the time of the command, as time.time()."""

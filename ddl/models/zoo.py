@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
 from ddl.models.encoders import find_encoder
-from ddl.models.network.file import AFFINE, digest_of, network_text, output_shape, summarize
-from ddl.models.network.shapes import Shape
+from ddl.models.from_file import FROM_FILE
+from ddl.models.network.file import AFFINE, summarize
 from ddl.models.norms import NORMS
 from ddl.models.published import (
     APPLICATIONS,
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 TARGETS = ("mask", "label")
 _OWN_TARGETS: dict[str, str] = {}
-
-FROM_FILE = "network"
-"""The model whose layers, input and classes come from a file."""
 
 _ROOM = "ddl.models.classifiers"
 _FAMILIES: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
@@ -197,6 +194,11 @@ MODELS = BuilderTable(
 )
 
 
+def named_models() -> list[str]:
+    """Return the names of models that are networks of their own, without that whose network is in a file."""
+    return [name for name in MODELS if name != FROM_FILE]
+
+
 def build_model(
     name: str, input_shape: Sequence[int | None] | None, classes: int | None, **options: Any
 ) -> keras.Model:
@@ -264,42 +266,6 @@ def target_of(name: str, options: Mapping[str, Any] | None = None) -> str:
     if name == FROM_FILE:
         return summarize(options or {}).target
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
-
-
-def own_classes(name: str, options: Mapping[str, Any]) -> int | None:
-    """Return the number of classes that a model has whatever the data, None if the data decide."""
-    return summarize(options).classes if name == FROM_FILE else None
-
-
-def complete_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the options with all that building the model needs, so that no file is read later.
-
-    Raises:
-        ValueError: the file of a network cannot be read.
-    """
-    return {**options, "layers": network_text(options)} if name == FROM_FILE else options
-
-
-def told_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the options as a command line gives them: without the text of a network whose file is named."""
-    is_named = name == FROM_FILE and options.get("file")
-    return {key: options[key] for key in options if not (is_named and key == "layers")}
-
-
-def plan_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the options as plan.json has them: the digest of a network in place of its text."""
-    if name != FROM_FILE or not options.get("layers"):
-        return options
-    return {**options, "layers": digest_of(network_text(options))}
-
-
-def made_shape(name: str, options: Mapping[str, Any], shape: Sequence[int]) -> Shape | None:
-    """Return the shape of a network's output for samples of this shape; None for the other models.
-
-    Raises:
-        ValueError: the network cannot take such samples.
-    """
-    return output_shape(options, shape) if name == FROM_FILE else None
 
 
 def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:

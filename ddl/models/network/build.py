@@ -9,16 +9,16 @@ from typing import Any
 import keras
 
 from ddl.models.network.file import read_network
+from ddl.models.network.kinds.parts import Part
+from ddl.models.network.kinds.shapes import Shape, by
 from ddl.models.network.nodes import Network, Node
-from ddl.models.network.settings import Part
-from ddl.models.network.shapes import Shape, by
 from ddl.models.network.sizes import network_sides
 
 logger = logging.getLogger("ddl")
 
 
 def build_network(
-    input_shape: Sequence[int | None] | None = None,
+    input_shape: Sequence[int | None] | None,
     *,
     classes: int | None = None,
     file: str | None = None,
@@ -29,9 +29,9 @@ def build_network(
     """Return the model of a network file. Shape and classes come from the file.
 
     Args:
-        input_shape: shape of the input with other sides, or open ones, if the network accepts them; by default the
+        input_shape: shape of the input with other sides, or open ones, if the network accepts them; None for the
             file's.
-        classes: channels of its output, which must be those of the file.
+        classes: channels of its output, which must be those of the file; None for the file's.
         file: network file: JSON that Keras's to_json() wrote (Keras 2 or 3), or a list of layers.
         layers: the network itself as JSON text, in place of `file`; a run keeps the text of its file here.
         norm: "sync" lets batch normalization span all ranks; "batch" is per rank.
@@ -100,9 +100,7 @@ def build_nodes(
 
 def _layer(node: Node, channels: int, norm: str, *, is_last: bool) -> keras.layers.Layer:
     kind = node.of_kind
-    settings = {
-        key: _made(value) for key, value in node.settings.items() if key not in kind.unsent
-    }
+    settings = {key: _made(value) for key, value in node.settings.items() if key not in kind.unsent}
     if node.kind == "DepthwiseConv3D":
         settings = _as_groups(settings, channels)
     if node.kind == "BatchNormalization":

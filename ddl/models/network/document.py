@@ -1,4 +1,4 @@
-"""Reads a network file: a document of Keras 2 or 3, or a bare list of layers. No TensorFlow, nothing is deserialized."""
+"""Reads a network file: a document of Keras 2 or 3, or a list of layers. No TensorFlow, nothing is deserialized."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ddl.models.network.kinds import find_kind
+from ddl.models.network.kinds.shapes import Shape
+from ddl.models.network.kinds.table import find_kind
 from ddl.models.network.nodes import Network, Node, make_network, refusal
 from ddl.models.network.references import BadReference, output_names, references
-from ddl.models.network.shapes import Shape
 from ddl.models.network.translation import Translation, generated_name, plain_name
 
 TOP_LEVEL = ("Functional", "Model", "Sequential")
@@ -135,9 +135,7 @@ class _Document:
         return names[0] if names else None
 
 
-_FORMS = (
-    "a model of Keras as to_json() writes it (class_name Functional, Model or Sequential), or a list of layers"
-)
+_FORMS = "a model of Keras as to_json() writes it (class_name Functional, Model or Sequential), or a list of layers"
 
 
 def _parsed(text: str, origin: str) -> Any:
@@ -165,7 +163,9 @@ def _checked(layers: list[Any], origin: str) -> list[dict[str, Any]]:
             problem = f"({layer['class_name']}) whose config is no object"
         if problem:
             raise refusal(
-                origin, f"layer number {number + 1} {problem}", "an object with class_name and config"
+                origin,
+                f"layer number {number + 1} {problem}",
+                "an object with class_name and config",
             )
     if not layers:
         raise refusal(origin, "no layers", "at least one layer")

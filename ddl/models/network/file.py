@@ -14,8 +14,8 @@ from typing import Any
 from ddl.files import read_text
 from ddl.models.network.document import parse_network
 from ddl.models.network.inference import Layer, infer
+from ddl.models.network.kinds.shapes import Shape
 from ddl.models.network.nodes import Network
-from ddl.models.network.shapes import Shape
 from ddl.models.network.sizes import network_sides
 from ddl.models.sides import Sides
 
@@ -55,7 +55,9 @@ def network_text(options: Mapping[str, Any]) -> str:
     try:
         text = read_text(Path(file))
     except UnicodeDecodeError as error:
-        raise ValueError(f"Received: {file}, which is not UTF-8 ({error.reason}). Expected: JSON.") from None
+        raise ValueError(
+            f"Received: {file}, which is not UTF-8 ({error.reason}). Expected: JSON."
+        ) from None
     except OSError as error:
         raise ValueError(
             f"Received: {file}, which cannot be read ({error.strerror}). Expected: a network file, JSON."

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ddl.models.network.kinds.shapes import BadShape, Shape, by
+from ddl.models.network.kinds.weights import Weight
 from ddl.models.network.nodes import Network, Node
-from ddl.models.network.shapes import BadShape, Shape, by
-from ddl.models.network.weights import Weight
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ddl.models.network.kinds import KINDS, Kind
-from ddl.models.network.shapes import Shape
+from ddl.models.network.kinds.kind import Kind
+from ddl.models.network.kinds.shapes import Shape
+from ddl.models.network.kinds.table import KINDS
 from ddl.ranges import did_you_mean
 
 
@@ -109,7 +110,7 @@ def make_network(
                     f"layer {node.name} ({node.kind}) whose input {taken!r} is no layer",
                     f"the name of a layer.{did_you_mean(taken, [input_name, *known])}".rstrip("."),
                 )
-        if len(node.inputs) != 1 and not node.of_kind.merges or not node.inputs:
+        if (len(node.inputs) != 1 and not node.of_kind.merges) or not node.inputs:
             raise refusal(
                 origin,
                 f"layer {node.name} ({node.kind}) with {len(node.inputs)} inputs",
@@ -126,7 +127,11 @@ def make_network(
     left = [node.name for node in nodes if node.name not in order]
     notes = [
         *notes,
-        *([f"Left out, because they do not lead to the output: {', '.join(left)}."] if left else []),
+        *(
+            [f"Left out, because they do not lead to the output: {', '.join(left)}."]
+            if left
+            else []
+        ),
     ]
     if nodes and not any(input_name in known[name].inputs for name in order):
         raise refusal(origin, f"an output {ends[0]} that does not depend on the input", "a path")

@@ -1,9 +1,9 @@
 """Reads weights that Keras 2 wrote (.h5): HDF5 groups by the names of layers. No Keras, and no JSON of theirs is used.
 
-    /                      or /model_weights in the file of a whole model
-      attribute layer_names: a list; a long one is cut into layer_names0, layer_names1, ...
-    /LAYER
-      attribute weight_names, cut likewise: paths of data sets below the layer
+/                      or /model_weights in the file of a whole model
+  attribute layer_names: a list; a long one is cut into layer_names0, layer_names1, ...
+/LAYER
+  attribute weight_names, cut likewise: paths of data sets below the layer
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from ddl.models.network.translation import plain_name
 Weights = list[tuple[str, np.ndarray]]
 """Each weight's name, such as "kernel", and its values."""
 
-_OLD_NAMES = {"depthwise_kernel": "kernel", "running_mean": "moving_mean", "running_std": "moving_variance"}
+_OLD_NAMES = {
+    "depthwise_kernel": "kernel",
+    "running_mean": "moving_mean",
+    "running_std": "moving_variance",
+}
 """Names of Keras 2 and 1 -> those of Keras 3."""
 
 
@@ -113,7 +117,10 @@ def matched(
         return [], f"{layer}: the file has {there}; the model has {', '.join(wanted)}"
     for (name, shape), value in zip(wanted.items(), values, strict=True):
         if value.shape != shape:
-            return [], f"{layer}: {name} is {_by(value.shape)} in the file, {_by(shape)} in the model"
+            return (
+                [],
+                f"{layer}: {name} is {_by(value.shape)} in the file, {_by(shape)} in the model",
+            )
         if not np.isfinite(value).all():
             return [], f"{layer}: {name} has values in the file that are NaN or infinite"
     return values, ""

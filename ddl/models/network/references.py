@@ -102,10 +102,7 @@ def _of_keras_3(calls: list[Any]) -> list[str]:
         )
     call = calls[0]
     _check_arguments(call.get("kwargs") or {}, "")
-    names = []
-    for tensor in _tensors(call.get("args", [])):
-        names.append(_name(tensor))
-    return names
+    return [_name(tensor) for tensor in _tensors(call.get("args", []))]
 
 
 def _tensors(value: Any) -> Iterator[Any]:

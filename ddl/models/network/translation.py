@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ddl.models.network import settings as to
-from ddl.models.network.kinds import KERAS, KINDS, REQUIRED, find_kind
+from ddl.models.network.kinds import settings as to
+from ddl.models.network.kinds.kind import KERAS, REQUIRED
+from ddl.models.network.kinds.table import KINDS, find_kind
 from ddl.models.network.nodes import Node, refusal
 from ddl.ranges import did_you_mean, expected_one_of
 
@@ -176,7 +177,7 @@ class Translation:
     def _separate_padding(
         self, name: str, kind: str, config: dict[str, Any]
     ) -> tuple[list[tuple[str, str, dict[str, Any]]], dict[str, Any]]:
-        """Return the padding of a layer as a layer of its own, if it is numbers, as in torch; and the other settings."""
+        """Return padding in numbers, as torch has it, as a layer of its own; and the other settings."""
         value = config.get("padding")
         axes = KINDS[kind].axes
         is_window = "kernel_size" in KINDS[kind].rows or "pool_size" in KINDS[kind].rows
@@ -185,9 +186,7 @@ class Translation:
         try:
             pairs = to.edges(axes)(value)
         except to.Wrong as error:
-            raise self._wrong(
-                name, kind, "padding", value, f"valid, same, or {str(error)}"
-            ) from None
+            raise self._wrong(name, kind, "padding", value, f"valid, same, or {error!s}") from None
         config = {**config, "padding": "valid"}
         if not any(end for pair in pairs for end in pair):
             return [], config
@@ -197,7 +196,9 @@ class Translation:
             self.note("padding as a number puts zeros around the input of a maximum.", name)
         return [("pad", f"ZeroPadding{axes}D", {"padding": pairs})], config
 
-    def _separate_activation(self, settings: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    def _separate_activation(
+        self, settings: dict[str, Any]
+    ) -> list[tuple[str, str, dict[str, Any]]]:
         """Return layers for an activation that Keras 3 has another function for; `settings` then has none."""
         if self.is_keras_3 or settings.get("activation") != "hard_sigmoid":
             return []

@@ -10,9 +10,9 @@ from typing import Any
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.files import check_regular, parse_json, read_text
+from ddl.models.from_file import FROM_FILE
 from ddl.models.network.file import digest_of
 from ddl.models.network.old_weights import is_old_weights, read_old_weights
-from ddl.models.zoo import FROM_FILE
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import FOLDER, find_checkpoint
 from ddl.training.checkpoint.saved_model import problem_of_model

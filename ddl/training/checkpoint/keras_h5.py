@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
 
 import h5py
 import numpy as np

@@ -9,7 +9,7 @@ from typing import Any
 from ddl.data.order import SampleOrder, order_from_state
 from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.job.launcher import placement
-from ddl.models.zoo import FROM_FILE, plan_options
+from ddl.models.from_file import FROM_FILE, plan_options
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
 from ddl.training.checkpoint.facts import check_complete

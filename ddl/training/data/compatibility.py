@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ddl.data.source import Source
-from ddl.models.zoo import made_shape, needed_sides
+from ddl.models.from_file import made_shape
+from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
 
 _TOP_K = {"top_1": 1, "top_5": 5}

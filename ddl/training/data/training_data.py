@@ -19,7 +19,7 @@ from ddl.data.inputs_and_targets import (
 from ddl.data.source import Source
 from ddl.data.summary import summary_lines
 from ddl.distributed.job.launcher import placement
-from ddl.models.zoo import own_classes
+from ddl.models.from_file import own_classes
 from ddl.training.data.class_weights import check_class_weight
 from ddl.training.data.compatibility import check_agreement, check_own_classes, check_shapes
 from ddl.training.data.parts import check_target, open_test, split_sources

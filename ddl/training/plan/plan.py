@@ -13,7 +13,8 @@ from ddl.data.batches.sample_cache import CACHES
 from ddl.data.normalization import NORMALIZATIONS
 from ddl.data.order import ORDERS
 from ddl.distributed.learning_rate import RULES
-from ddl.models.zoo import MODELS, complete_options, plan_options, target_of
+from ddl.models.from_file import complete_options, plan_options
+from ddl.models.zoo import MODELS, target_of
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import Range, check_choice, check_choices, check_ranges
 from ddl.training.data.class_weights import class_weight_text, parse_class_weight

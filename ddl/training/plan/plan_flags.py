@@ -10,7 +10,7 @@ from typing import Any
 
 from ddl.data.sources import SOURCES, detect_format
 from ddl.flags import default_of, given_flags
-from ddl.models.zoo import told_options
+from ddl.models.from_file import told_options
 from ddl.options import parse_options, read_options
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.files import read_text, write_whole
-from ddl.models.zoo import FROM_FILE
+from ddl.models.from_file import FROM_FILE
 from ddl.training.checkpoint.find_trained import NETWORK
 from ddl.training.record.history import write_history
 from ddl.training.record.mlperf_log import check_log_file

@@ -55,7 +55,10 @@ SEQUENTIAL = {
     "text as filters": (config(0, filters="4"), "filters='4'"),
     "true as filters": (config(0, filters=True), "filters=True"),
     "a fraction of filters": (config(0, filters=4.5), "filters=4.5"),
-    "three sides": (config(0, kernel_size=[3, 3, 3]), "kernel_size=\\[3, 3, 3\\]. Expected: a whole"),
+    "three sides": (
+        config(0, kernel_size=[3, 3, 3]),
+        "kernel_size=\\[3, 3, 3\\]. Expected: a whole",
+    ),
     "negative strides": (config(0, strides=[-1, 1]), "strides="),
     "unknown padding": (config(0, padding="reflect"), "padding='reflect'. Expected: one of valid"),
     "negative padding": (config(0, padding=-1), "padding=-1. Expected: valid, same, or"),
@@ -66,8 +69,14 @@ SEQUENTIAL = {
         config(0, activation={"class_name": "LeakyReLU", "config": {}}),
         "the name of an activation",
     ),
-    "an unknown setting": (config(0, kernal_size=[3, 3]), "unknown setting 'kernal_size'.*mean 'ker"),
-    "an unknown initializer": (config(0, kernel_initializer="xavier"), "one of Keras's initializers"),
+    "an unknown setting": (
+        config(0, kernal_size=[3, 3]),
+        "unknown setting 'kernal_size'.*mean 'ker",
+    ),
+    "an unknown initializer": (
+        config(0, kernel_initializer="xavier"),
+        "one of Keras's initializers",
+    ),
     "an initializer with an unknown setting": (
         config(0, kernel_initializer={"class_name": "HeUniform", "config": {"gain": 2}}),
         "HeUniform with seed, not gain",
@@ -87,7 +96,10 @@ SEQUENTIAL = {
         config(0, strides=[2, 2], dilation_rate=[2, 2]),
         "strides and dilation_rate are both above 1",
     ),
-    "a kernel larger than the picture": (config(0, kernel_size=[17, 17]), "window of 17 does not fit"),
+    "a kernel larger than the picture": (
+        config(0, kernel_size=[17, 17]),
+        "window of 17 does not fit",
+    ),
     "trainable as text": (config(0, trainable="no"), "trainable='no'. Expected: true or false"),
     "a dropout of 1": (config(2, rate=1), "rate=1. Expected: a number, at least 0, below 1"),
     "a dropout without a rate": (
@@ -120,9 +132,15 @@ SEQUENTIAL = {
         config(0, batch_input_shape=[None, 16, 16, None]),
         "a number of channels",
     ),
-    "an empty side": (config(0, batch_input_shape=[None, 0, 16, 3]), "batch_input_shape=\\[None, 0"),
+    "an empty side": (
+        config(0, batch_input_shape=[None, 0, 16, 3]),
+        "batch_input_shape=\\[None, 0",
+    ),
     "an input of text": (config(0, batch_input_shape="16"), "batch_input_shape=16"),
-    "a layer that is no object": (lambda layers: layers.append("Dense"), "number 7 without a class"),
+    "a layer that is no object": (
+        lambda layers: layers.append("Dense"),
+        "number 7 without a class",
+    ),
     "a config that is a list": (
         lambda layers: layers.append({"class_name": "Dense", "config": [3]}),
         "whose config is no object",
@@ -161,7 +179,9 @@ GRAPH = {
         "conv1_conv \\(Conv2D\\) with 2 inputs. Expected: one input",
     ),
     "two input layers": (
-        lambda layers: layers.insert(0, {**layers[0], "name": "other", "config": {"name": "other"}}),
+        lambda layers: layers.insert(
+            0, {**layers[0], "name": "other", "config": {"name": "other"}}
+        ),
         "2 inputs \\(other, input_1\\)",
     ),
 }
@@ -223,7 +243,9 @@ def test_bad_outputs_are_named(outputs: Any, message: str) -> None:
 def test_layers_that_nobody_takes_are_named() -> None:
     document, layers = layers_of(unet, "functional-2.8")
     del document["config"]["output_layers"]
-    layers.append({"class_name": "ReLU", "config": {"name": "loose"}, "inbound_nodes": ["bottom_bn"]})
+    layers.append(
+        {"class_name": "ReLU", "config": {"name": "loose"}, "inbound_nodes": ["bottom_bn"]}
+    )
     refused(document, "several layers that no other takes \\(out, loose\\)")
 
 

@@ -10,11 +10,10 @@ import pytest
 
 from ddl.models.network.document import network_from_values, parse_network
 from ddl.models.network.file import Summary, summarize
-from ddl.models.network.kinds import KINDS, find_kind
-from ddl.models.network.nodes import Network, make_network
+from ddl.models.network.kinds.table import KINDS, find_kind
+from ddl.models.network.nodes import Network, Node, make_network
 from ddl.models.network.references import references
 from ddl.models.network.translation import settings_of
-from ddl.models.network.nodes import Node
 from tests.models.network.fixtures import FIXTURES, P, resnet, small_cnn, unet, write
 from tests.models.network.writer import CHAINS, FLAVOURS, Writer
 
@@ -58,7 +57,12 @@ def test_every_flavour_is_the_same_network(make: Any) -> None:
             (name, {k: v for k, v in settings.items() if "initializer" not in k})
             for name, settings, _ in as_told(network)
         ]
-        told.append([(name, {**settings, "strides": str(settings.get("strides"))}) for name, settings in nodes])
+        told.append(
+            [
+                (name, {**settings, "strides": str(settings.get("strides"))})
+                for name, settings in nodes
+            ]
+        )
     for other in told[1:]:
         for (name, settings), (its_name, its_settings) in zip(told[0], other, strict=True):
             assert name == its_name
@@ -177,7 +181,11 @@ def test_momentum_of_torch_is_turned_around_and_noted() -> None:
 def test_norms_without_scale_or_center_are_kerass_or_always_affine() -> None:
     layers = chain(layer("BatchNormalization", name="n", scale=False))
     told, affine = summary(layers), summary(layers, batch_norm_affine="always")
-    assert [one.name for one in told.layers[0].weights] == ["beta", "moving_mean", "moving_variance"]
+    assert [one.name for one in told.layers[0].weights] == [
+        "beta",
+        "moving_mean",
+        "moving_variance",
+    ]
     assert told.notes[0].startswith("BatchNormalization without center or scale")
     assert (told.parameters, affine.parameters, affine.notes) == (9, 12, ())
 
@@ -207,7 +215,10 @@ def test_activations_have_kerass_names(name: str) -> None:
     [
         ([layer("Dense", units=2, activation="log_softmax_v2")], "log_softmax"),
         ([layer("Dense", units=2), layer("Softmax")], "softmax"),
-        ([layer("Dense", units=2, activation="sigmoid"), layer("Reshape", target_shape=[2])], "sigmoid"),
+        (
+            [layer("Dense", units=2, activation="sigmoid"), layer("Reshape", target_shape=[2])],
+            "sigmoid",
+        ),
         ([layer("Dense", units=2), layer("LeakyReLU", alpha=0.1)], "leaky_relu"),
         ([layer("Dense", units=2, activation="relu"), layer("BatchNormalization")], "linear"),
         ([layer("Log_Softmax", axis=1)], "log_softmax"),
@@ -233,10 +244,12 @@ def test_what_leads_nowhere_is_left_out_and_told() -> None:
 
 
 def test_other_readers_make_networks_of_nodes() -> None:
-    settings = settings_of("Conv2D", {"filters": 2, "kernel_size": 3}, name="c", origin="net.prototxt")
+    settings = settings_of(
+        "Conv2D", {"filters": 2, "kernel_size": 3}, name="c", origin="net.prototxt"
+    )
     nodes = [Node("r", "ReLU", settings_of("ReLU", {}, name="r", origin="n"), ("c",))]
     nodes.append(Node("c", "Conv2D", settings, ("data",)))
     network = make_network("n", "data", (8, 8, 1), nodes, origin="net.prototxt")
     assert [node.name for node in network.nodes] == ["c", "r"]
-    with pytest.raises(ValueError, match="net.prototxt, layer c \\(Conv2D\\) without kernel_size"):
+    with pytest.raises(ValueError, match=r"net\.prototxt, layer c \(Conv2D\) without kernel_size"):
         settings_of("Conv2D", {"filters": 2}, name="c", origin="net.prototxt")

@@ -1,8 +1,8 @@
 """Writes networks in the dialects of Keras 2.1 to 2.9 and of Keras 3, without Keras.
 
-    net = Writer("functional-2.8", (8, 8, 3))
-    net.add("Conv2D", filters=4, kernel_size=[3, 3], padding="same")
-    text = net.text()
+net = Writer("functional-2.8", (8, 8, 3))
+net.add("Conv2D", filters=4, kernel_size=[3, 3], padding="same")
+text = net.text()
 """
 
 from __future__ import annotations

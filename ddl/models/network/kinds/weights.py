@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ddl.models.network.shapes import Settings, Shape, channels_of, places
+from ddl.models.network.kinds.shapes import Settings, Shape, channels_of, places
 
 
 @dataclass(frozen=True)

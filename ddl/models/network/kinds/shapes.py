@@ -64,9 +64,7 @@ def places(axes: Sequence[int], shape: Shape) -> list[int]:
     return found
 
 
-def window(
-    side: int | None, size: int, stride: int, padding: str, dilation: int = 1
-) -> int | None:
+def window(side: int | None, size: int, stride: int, padding: str, dilation: int = 1) -> int | None:
     """Return a side of a convolution's or a pooling's output."""
     if side is None:
         return None

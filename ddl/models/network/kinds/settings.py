@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ddl.ranges import did_you_mean
@@ -18,15 +17,6 @@ Converter = Callable[[Any], Any]
 
 class Wrong(ValueError):
     """A value is refused; the message is what is expected instead."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """An initializer, a regularizer or a constraint: its class in `keras.<family>`, and the class's arguments."""
-
-    family: str
-    name: str
-    config: Mapping[str, Any]
 
 
 def unwrapped(value: Any) -> Any:
@@ -197,118 +187,6 @@ def activation(value: Any) -> str:
     if found is None:
         raise Wrong(f"one of {', '.join(_ACTIVATIONS)}.{did_you_mean(value, _ACTIVATIONS)}")
     return found
-
-
-_SEED = {"seed": lambda value: None if value is None else _whole(value, 0)}
-_BETWEEN = {"minval": number(), "maxval": number(), **_SEED}
-_NORMAL = {"mean": number(), "stddev": number(0), **_SEED}
-_SCALED = {
-    "scale": number(0),
-    "mode": one_of("fan_in", "fan_out", "fan_avg"),
-    "distribution": one_of("normal", "uniform", "truncated_normal", "untruncated_normal"),
-    **_SEED,
-}
-_STRENGTH = number(0)
-
-_CLASSES: dict[str, dict[str, dict[str, Converter]]] = {
-    "initializers": {
-        **dict.fromkeys(("Zeros", "Ones"), {}),
-        "Constant": {"value": numbers},
-        "RandomNormal": _NORMAL,
-        "TruncatedNormal": _NORMAL,
-        "RandomUniform": _BETWEEN,
-        "VarianceScaling": _SCALED,
-        "Orthogonal": {"gain": number(), **_SEED},
-        "Identity": {"gain": number()},
-        **dict.fromkeys(("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal"), _SEED),
-        **dict.fromkeys(("LecunUniform", "LecunNormal"), _SEED),
-    },
-    "regularizers": {
-        "L1": {"l1": _STRENGTH},
-        "L2": {"l2": _STRENGTH},
-        "L1L2": {"l1": _STRENGTH, "l2": _STRENGTH},
-        "OrthogonalRegularizer": {"factor": _STRENGTH, "mode": one_of("rows", "columns")},
-    },
-    "constraints": {
-        "MaxNorm": {"max_value": number(0), "axis": axes},
-        "MinMaxNorm": {
-            "min_value": number(0),
-            "max_value": number(0),
-            "rate": number(0, 1),
-            "axis": axes,
-        },
-        "NonNeg": {},
-        "UnitNorm": {"axis": axes},
-    },
-}
-_CLASS_ALIASES = {
-    "zero": "Zeros",
-    "one": "Ones",
-    "normal": "RandomNormal",
-    "uniform": "RandomUniform",
-    "orthogonalinitializer": "Orthogonal",
-    "identityinitializer": "Identity",
-}
-_STRENGTH_OF_KERAS_2 = 0.01
-"""Of "l2" written as a name alone. Keras 3 takes 0 for "l1_l2"."""
-
-
-def initializer(value: Any) -> Part:
-    """Return an initializer."""
-    return _part("initializers", value)
-
-
-def constraint(value: Any) -> Part | None:
-    """Return a constraint of weights, None for none."""
-    return None if value is None else _part("constraints", value)
-
-
-def regularizer(value: Any) -> Part | None:
-    """Return a regularizer, None for none, or where all its strengths are 0."""
-    if value is None:
-        return None
-    found = _part("regularizers", value)
-    names = [name for name in ("l1", "l2") if name in _CLASSES["regularizers"][found.name]]
-    if isinstance(value, str) and names:
-        found = Part(found.family, found.name, dict.fromkeys(names, _STRENGTH_OF_KERAS_2))
-    strengths = [found.config.get(name, 0.0) for name in names]
-    return None if names and not any(strengths) else found
-
-
-def _part(family: str, value: Any) -> Part:
-    classes = _CLASSES[family]
-    given: Any = {}
-    if isinstance(value, dict):
-        given, value = value.get("config", {}), value.get("class_name")
-    plain = {name.lower(): name for name in classes} | (
-        _CLASS_ALIASES if family == "initializers" else {}
-    )
-    name = plain.get(value.lower().replace("_", "")) if isinstance(value, str) else None
-    if name is None or not isinstance(given, dict):
-        raise Wrong(f"one of Keras's {family}: {', '.join(classes)}")
-    config = {}
-    for key, item in given.items():
-        if key not in classes[name]:
-            if item in (None, "float32"):  # dtype
-                continue
-            known = ", ".join(classes[name]) or "no settings"
-            raise Wrong(f"{name} with {known}, not {key}")
-        try:
-            config[key] = classes[name][key](item)
-        except Wrong as error:
-            raise Wrong(f"{name} with {key} as {error}") from None
-    return Part(family, name, config)
-
-
-def is_default_initializer(value: Any) -> bool:
-    """Return whether this is Keras's own choice for kernels, as old files write it for layers that do not use it."""
-    try:
-        part = initializer(value)
-    except Wrong:
-        return False
-    scaling = {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform"}
-    config = {key: item for key, item in part.config.items() if key != "seed"}
-    return part.name == "GlorotUniform" or (part.name == "VarianceScaling" and config == scaling)
 
 
 def is_null(value: Any) -> bool:
