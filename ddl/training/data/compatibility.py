@@ -45,10 +45,11 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
     else:
         _check_masks(shape, target, plan.data)
         _check_masks(other, other_target, origin)
-        _check_output(shape, plan)
     if plan.predicts == "mask" or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
+    if plan.predicts == "mask":
+        _check_output(shape, plan)
     _check_crop(shape, other, plan, part)
 
 
