@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from ddl.models.network.file import read_network
+from ddl.models.network.file import final_nodes, read_network
 from ddl.models.network.kinds.parts import Part
 from ddl.models.network.kinds.shapes import Shape, by
 from ddl.models.network.nodes import Network, Node
@@ -90,22 +90,22 @@ def build_nodes(
         norm: "sync" or "batch".
     """
     inputs = keras.Input(tuple(input_shape or network.input_shape), name=network.input)
-    made = {network.input: inputs}
+    made, final = {network.input: inputs}, final_nodes(network)
     for node in network.nodes:
         taken = [made[name] for name in node.inputs]
-        layer = _layer(node, taken[0].shape[-1], norm, is_last=node is network.nodes[-1])
+        layer = _layer(node, taken[0].shape[-1], norm, is_final=node in final)
         made[node.name] = layer(taken if node.of_kind.merges and len(taken) > 1 else taken[0])
     return keras.Model(inputs, made[network.output], name=network.name)
 
 
-def _layer(node: Node, channels: int, norm: str, *, is_last: bool) -> keras.layers.Layer:
+def _layer(node: Node, channels: int, norm: str, *, is_final: bool) -> keras.layers.Layer:
     kind = node.of_kind
     settings = {key: _made(value) for key, value in node.settings.items() if key not in kind.unsent}
     if node.kind == "DepthwiseConv3D":
         settings = _as_groups(settings, channels)
     if node.kind == "BatchNormalization":
         settings["synchronized"] = norm == "sync"
-    if is_last:  # probabilities and losses need more precision than bfloat16
+    if is_final:  # probabilities and losses need more precision than bfloat16
         settings["dtype"] = "float32" if keras.config.floatx() != "float64" else "float64"
     layer: keras.layers.Layer = getattr(keras.layers, kind.layer)(name=node.name, **settings)
     layer.trainable = node.trains

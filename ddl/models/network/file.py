@@ -15,7 +15,7 @@ from ddl.files import read_text
 from ddl.models.network.document import parse_network
 from ddl.models.network.inference import Layer, infer
 from ddl.models.network.kinds.shapes import Shape
-from ddl.models.network.nodes import Network
+from ddl.models.network.nodes import Network, Node
 from ddl.models.network.sizes import network_sides
 from ddl.models.sides import Sides
 
@@ -27,14 +27,17 @@ _TRANSPARENT = ("Reshape", "Flatten", "Permute", "Dropout", "RepeatVector")
 _NAMES = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu"}
 
 
-def read_network(options: Mapping[str, Any]) -> Network:
+def read_network(options: Mapping[str, Any], origin: str = "") -> Network:
     """Return the network of the options `file`, `layers` and `batch_norm_affine`.
+
+    Args:
+        options: those of the model `network`.
+        origin: what messages call it; by default the file, or "layers".
 
     Raises:
         ValueError: there is none, or it cannot be built; the message names the file and the layer.
     """
-    file = options.get("file")
-    origin = str(file) if file else "layers"
+    origin = origin or str(options.get("file") or "layers")
     return _network(network_text(options), origin, options.get("batch_norm_affine") == "always")
 
 
@@ -140,16 +143,20 @@ class Summary:
         return None if None in counts else sum(count for count in counts if count is not None)
 
 
-def summarize(options: Mapping[str, Any]) -> Summary:
+def summarize(options: Mapping[str, Any], origin: str = "") -> Summary:
     """Return what the network of these options is, without TensorFlow.
 
         summarize({"file": "net.json"}).parameters
-        summarize({"layers": json.dumps([...])}).output_shape
+        summarize({"layers": json.dumps([...])}, "config.json: layers").output_shape
+
+    Args:
+        options: those of the model `network`.
+        origin: what messages call it; by default the file, or "layers".
 
     Raises:
         ValueError: there is none, or it cannot be built; the message names the file and the layer.
     """
-    return _summary(read_network(options))
+    return _summary(read_network(options, origin))
 
 
 def output_shape(options: Mapping[str, Any], shape: Sequence[int | None]) -> Shape:
@@ -158,14 +165,13 @@ def output_shape(options: Mapping[str, Any], shape: Sequence[int | None]) -> Sha
     Raises:
         ValueError: a layer cannot take it.
     """
-    layers = infer(read_network(options), shape)
-    return layers[-1].shape if layers else tuple(shape)
+    return infer(read_network(options), shape)[-1].shape
 
 
 @functools.lru_cache(maxsize=64)
 def _summary(network: Network) -> Summary:
     layers = tuple(infer(network))
-    output = layers[-1].shape if layers else network.input_shape
+    output = layers[-1].shape
     if output[-1] is None:
         raise ValueError(
             f"Received: {network.origin}, whose output has no known number of channels. Expected: a known one."
@@ -185,18 +191,17 @@ def _summary(network: Network) -> Summary:
 
 
 def _last_activation(network: Network) -> str:
+    node = final_nodes(network)[-1]
+    return _NAMES.get(node.kind) or str(node.settings.get("activation", "linear"))
+
+
+def final_nodes(network: Network) -> list[Node]:
+    """Return the node whose values are the output, last, and before it those that only arrange them, output first."""
     known = {node.name: node for node in network.nodes}
-    name = network.output
-    while name in known:
-        node = known[name]
-        if node.kind in _NAMES:
-            return _NAMES[node.kind]
-        if "activation" in node.settings:
-            return str(node.settings["activation"])
-        if node.kind not in _TRANSPARENT:
-            return "linear"
-        name = node.inputs[0]
-    return "linear"
+    found = [known[network.output]]
+    while found[-1].kind in _TRANSPARENT and found[-1].inputs[0] in known:
+        found.append(known[found[-1].inputs[0]])
+    return found
 
 
 def compact(values: Any) -> str:

@@ -68,7 +68,7 @@ class Network:
     @property
     def output(self) -> str:
         """Name of the node whose output is the network's."""
-        return self.nodes[-1].name if self.nodes else self.input
+        return self.nodes[-1].name
 
 
 def refusal(origin: str, received: str, expected: str) -> ValueError:
@@ -100,6 +100,8 @@ def make_network(
     Raises:
         ValueError: names that are used twice, or that nobody has; cycles; more than one output.
     """
+    if not nodes:
+        raise refusal(origin, "an input without a layer", "at least one layer")
     known = {node.name: node for node in nodes}
     _check_names(input_name, nodes, origin)
     for node in nodes:
@@ -116,12 +118,12 @@ def make_network(
                 f"layer {node.name} ({node.kind}) with {len(node.inputs)} inputs",
                 "one input" if not node.of_kind.merges else "at least one input",
             )
-    ends = [output] if output else _unused(nodes) or [input_name]
+    ends = [output] if output else _unused(nodes) or [nodes[-1].name]
     if len(ends) > 1:
         raise refusal(
             origin, f"several layers that no other takes ({', '.join(ends)})", "one output"
         )
-    if ends[0] not in known and (nodes or ends[0] != input_name):
+    if ends[0] not in known:
         raise refusal(origin, f"an output {ends[0]!r} that is no layer", "the name of a layer")
     order = _sorted(known, ends[0], origin)
     left = [node.name for node in nodes if node.name not in order]
@@ -133,7 +135,7 @@ def make_network(
             else []
         ),
     ]
-    if nodes and not any(input_name in known[name].inputs for name in order):
+    if not any(input_name in known[name].inputs for name in order):
         raise refusal(origin, f"an output {ends[0]} that does not depend on the input", "a path")
     return Network(
         name, origin, input_name, input_shape, tuple(known[name] for name in order), tuple(notes)

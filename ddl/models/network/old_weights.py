@@ -50,6 +50,8 @@ def is_old_weights(file: Path) -> bool:
 def read_old_weights(file: Path) -> dict[str, Weights]:
     """Return the weights of each layer that has some, by the layer's name as a model here has it.
 
+    A model inside the model gives its weights under its own name, and under those of its layers.
+
     Raises:
         ValueError: the file is damaged, or not such a file.
     """
@@ -67,7 +69,24 @@ def read_old_weights(file: Path) -> dict[str, Weights]:
             weights = _weights(group[layer])
             if weights:
                 found[plain_name(layer)] = weights
-        return found
+        return _with_inner(found)
+
+
+def _with_inner(found: dict[str, Weights]) -> dict[str, Weights]:
+    """Return the weights with those of a model inside the model under the names of its layers, too."""
+    inner: dict[str, Weights] = {}
+    for weights in found.values():
+        owners = [path.rpartition("/")[0] for path, _ in weights]
+        if len(set(owners)) > 1:
+            for owner, weight in zip(owners, weights, strict=True):
+                inner.setdefault(plain_name(owner), []).append(weight)
+    merged = {**inner, **found}
+    return {name: [(_name(path), value) for path, value in merged[name]] for name in merged}
+
+
+def _name(path: str) -> str:
+    name = path.rpartition("/")[2].partition(":")[0]
+    return _OLD_NAMES.get(name, name)
 
 
 def _root(stored: GuardedFile) -> GuardedGroup:
@@ -88,8 +107,7 @@ def _weights(group: Any) -> Weights:
             raise ValueError(f"{group.name}/{path} is no data set")
         if dataset.dtype.kind not in "fiu":
             raise ValueError(f"{group.name}/{path} has values of type {dataset.dtype}")
-        name = path.rpartition("/")[2].partition(":")[0]
-        found.append((_OLD_NAMES.get(name, name), np.asarray(dataset[()])))
+        found.append((path, np.asarray(dataset[()])))
     return found
 
 

@@ -71,7 +71,7 @@ def _form(network: Network, sides: tuple[int, ...]) -> _Form | None:
         layers = infer(network, shape)
     except ValueError:
         return None
-    *ends, _ = layers[-1].shape if layers else shape
+    *ends, _ = layers[-1].shape
     if len(ends) not in (0, len(sides)) or None in ends:
         return None
     ratios = [Fraction(side, end or 1) for side, end in zip(sides, ends, strict=False)]

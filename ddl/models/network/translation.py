@@ -10,6 +10,7 @@ from typing import Any
 
 from ddl.models.network.kinds import settings as to
 from ddl.models.network.kinds.kind import KERAS, REQUIRED
+from ddl.models.network.kinds.parts import is_default_initializer
 from ddl.models.network.kinds.table import KINDS, find_kind
 from ddl.models.network.nodes import Node, refusal
 from ddl.ranges import did_you_mean, expected_one_of
@@ -128,6 +129,8 @@ class Translation:
                 raise self._wrong(
                     name, kind, key, value, "none: Keras 3 has no such setting of this kind"
                 )
+            elif key == "kernel_initializer" and not is_default_initializer(value):
+                self.note(f"{key} has no effect in {kind}, as in Keras 2.", name)
         return self._completed(name, kind, found)
 
     def _completed(self, name: str, kind: str, found: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +151,7 @@ class Translation:
 
     def _read_batch_norm(self, name: str, found: dict[str, Any]) -> None:
         momentum = found["momentum"]
-        if momentum < _TORCH_MOMENTUM:
+        if 0 < momentum < _TORCH_MOMENTUM:
             found["momentum"] = 1 - momentum
             self.note(
                 f"BatchNormalization momentum={momentum:g} is torch's convention, and is taken as {1 - momentum:g}.",

@@ -135,9 +135,13 @@ def as_samples(source: Source, plan: Plan, classes: int, *, trains: bool = False
     Those of training are whole; evaluation takes the middle of pictures where the plan says so.
     """
     if plan.predicts == "mask":
+        # A network with two outputs learns foreground masks as the class numbers 0 and 1.
+        own = own_classes(plan.model, plan.model_option)
+        is_pair = own == 2 and count_mask_classes(source, plan.ignore_index) == 1
         return MaskSamples(
             source,
-            classes=classes,
+            classes=1 if is_pair else classes,
+            as_numbers=is_pair,
             ignore_index=plan.ignore_index,
             any_foreground=plan.classes == 1,
         )

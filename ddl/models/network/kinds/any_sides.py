@@ -30,6 +30,11 @@ def _mask_shape(value: Any) -> tuple[int | None, ...]:
     return tuple(to.optional(to.whole(-1))(item) for item in value)
 
 
+def _groups(value: Any) -> int:
+    """Return a number of groups; -1 is one for each channel."""
+    return -1 if value == -1 else int(to.whole()(value))
+
+
 def other_kinds() -> dict[str, Kind]:
     """Return the kinds that take any number of sides."""
     rate: Row = (to.rate, REQUIRED)
@@ -79,13 +84,13 @@ def other_kinds() -> dict[str, Kind]:
         "GroupNormalization": Kind(
             layer="GroupNormalization",
             rows={
-                "groups": (to.whole(-1), 32),
+                "groups": (_groups, 32),
                 "axis": (to.axis, -1),
                 "epsilon": (to.number(0), 1e-3),
                 **_NORM,
             },
             unsent=("axis",),
-            shape=shapes.channels_last,
+            shape=shapes.in_groups,
             weights=of.norm,
         ),
         # torch's: neither scale nor shift by default. `affine` means both.

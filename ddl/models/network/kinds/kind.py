@@ -69,7 +69,7 @@ ENDS: dict[str, Row] = {
 }
 ONE_GROUP = to.equals(1)
 UNUSED_KERNEL = {
-    "kernel_initializer": parts.is_default_initializer,
+    "kernel_initializer": parts.is_initializer,
     "kernel_regularizer": to.is_null,
     "kernel_constraint": to.is_null,
 }

@@ -120,12 +120,18 @@ def _part(family: str, value: Any) -> Part:
     return Part(family, name, config)
 
 
-def is_default_initializer(value: Any) -> bool:
-    """Return whether this is Keras's own choice for kernels, as old files write it for layers that do not use it."""
+def is_initializer(value: Any) -> bool:
+    """Return whether this is an initializer."""
     try:
-        part = initializer(value)
+        initializer(value)
     except to.Wrong:
         return False
+    return True
+
+
+def is_default_initializer(value: Any) -> bool:
+    """Return whether this is Keras's own choice for kernels, as old files write it for layers that do not use it."""
+    part = initializer(value)
     scaling = {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform"}
     config = {key: item for key, item in part.config.items() if key != "seed"}
     return part.name == "GlorotUniform" or (part.name == "VarianceScaling" and config == scaling)

@@ -25,7 +25,8 @@ def unwrapped(value: Any) -> Any:
         return [unwrapped(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.get("class_name") == "__tuple__" and isinstance(value.get("items"), list):
+    is_list = value.get("class_name") in ("__tuple__", "ListWrapper")
+    if is_list and isinstance(value.get("items"), list):
         return [unwrapped(item) for item in value["items"]]
     if set(value) == {"type", "value"} and isinstance(value["type"], str):  # Keras 2.0
         return unwrapped(value["value"])

@@ -43,6 +43,14 @@ def channels_last(settings: Settings, shapes: Sequence[Shape]) -> Shape:
     return shape
 
 
+def in_groups(settings: Settings, shapes: Sequence[Shape]) -> Shape:
+    """Return the input's shape; refuse groups that do not divide its channels."""
+    channels, groups = channels_of(shapes[0]), settings["groups"]
+    if groups > 0 and channels % groups:
+        raise BadShape(f"groups={groups} do not divide its {channels} channels")
+    return channels_last(settings, shapes)
+
+
 def channels_or_first(settings: Settings, shapes: Sequence[Shape]) -> Shape:
     """Return the input's shape; refuse an `axis` that means the channels neither in Keras nor in torch, which has 1."""
     if settings["axis"] == 1:
