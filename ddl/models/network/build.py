@@ -101,6 +101,8 @@ def build_nodes(
 def _layer(node: Node, channels: int, norm: str, *, is_final: bool) -> keras.layers.Layer:
     kind = node.of_kind
     settings = {key: _made(value) for key, value in node.settings.items() if key not in kind.unsent}
+    if node.kind in ("ZeroPadding1D", "Cropping1D"):  # Keras wants the ends of the only side
+        settings = {key: ends[0] for key, ends in settings.items()}
     if node.kind == "DepthwiseConv3D":
         settings = _as_groups(settings, channels)
     if node.kind == "BatchNormalization":
@@ -122,4 +124,5 @@ def _made(value: Any) -> Any:
 def _as_groups(settings: Mapping[str, Any], channels: int) -> dict[str, Any]:
     """Return the settings of a convolution with a group for each channel, from those of a depthwise one."""
     found = {key.replace("depthwise_", "kernel_"): value for key, value in settings.items()}
-    return {**found, "filters": channels * found.pop("depth_multiplier"), "groups": channels}
+    filters = channels * found.pop("depth_multiplier")
+    return {**found, "filters": filters, "groups": channels}
