@@ -54,7 +54,11 @@ NETWORKS = [
     Row(f"{FILE}norm=group", "norm=group for model network", network()),
     Row(f"{FILE}width=3", "Unknown option of model network. Received: 'width'", network()),
     Row(f"{FILE}batch_norm_affine=no", "Expected one of: keras, always", network()),
-    Row(f"{FILE} {SMALL}16 --classes 3", "classes=3. Expected: 2, as the network net.json", network()),
+    Row(
+        f"{FILE} {SMALL}16 --classes 3",
+        "classes=3. Expected: 2, as the network net.json",
+        network(),
+    ),
     Row(f"{FILE} {SMALL}18", "Expected: sides that 4 divides, such as 16x16", network()),
     Row(
         f"{FILE} {SMALL}16 --data-option channels=grey",

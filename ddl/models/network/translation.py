@@ -79,9 +79,11 @@ class Translation:
                 f"layer {name} of the unknown kind {class_name!r}",
                 expected_one_of(class_name, sorted(KINDS)).removeprefix("Expected ").rstrip("."),
             )
-        before, config = self._separate_padding(name, kind, config)
+        padding, config = self._separate_padding(name, kind, config)
         settings = self._settings(name, kind, config)
-        after = self._separate_activation(settings)
+        is_after = "Transpose" in kind
+        before, after = ([], padding) if is_after else (padding, [])
+        after = [*after, *self._separate_activation(settings)]
         trains = config.get("trainable", True)
         if not isinstance(trains, bool):
             raise self._wrong(name, kind, "trainable", trains, "true or false")
@@ -180,7 +182,10 @@ class Translation:
     def _separate_padding(
         self, name: str, kind: str, config: dict[str, Any]
     ) -> tuple[list[tuple[str, str, dict[str, Any]]], dict[str, Any]]:
-        """Return padding in numbers, as torch has it, as a layer of its own; and the other settings."""
+        """Return padding in numbers, as torch has it, as a layer of its own; and the other settings.
+
+        In torch, padding of a transposed convolution is what its output loses.
+        """
         value = config.get("padding")
         axes = KINDS[kind].axes
         is_window = "kernel_size" in KINDS[kind].rows or "pool_size" in KINDS[kind].rows
@@ -191,10 +196,12 @@ class Translation:
         except to.Wrong as error:
             raise self._wrong(name, kind, "padding", value, f"valid, same, or {error!s}") from None
         config = {**config, "padding": "valid"}
+        if "Transpose" in kind and config.get("output_padding") is None:
+            config["output_padding"] = 0
         if not any(end for pair in pairs for end in pair):
             return [], config
         if "Transpose" in kind:
-            raise self._wrong(name, kind, "padding", value, "valid, same, or 0")
+            return [("crop", f"Cropping{axes}D", {"cropping": pairs})], config
         if kind.startswith("Max"):
             self.note("padding as a number puts zeros around the input of a maximum.", name)
         return [("pad", f"ZeroPadding{axes}D", {"padding": pairs})], config

@@ -154,6 +154,8 @@ def yolo(net: Writer) -> None:
     net.add("Conv2D", filters=8, kernel_size=3, strides=2, padding=[1, 1])
     net.add("UpSampling2D", size=2)
     net.add("Conv2D", filters=3, kernel_size=1, padding=0)
+    net.add("Conv2DTranspose", filters=3, kernel_size=2, strides=2, padding=[1, 0])
+    net.add("AveragePooling2D", pool_size=[1, 2], padding=[1, 1])
     net.add("Sigmoid")
 
 

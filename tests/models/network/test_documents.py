@@ -163,6 +163,23 @@ def test_padding_as_numbers_is_a_layer_before(padding: Any, sides: Any, added: l
     assert [one.node.name for one in told.layers][-1] == "c"
 
 
+@pytest.mark.parametrize(
+    ("settings", "side"),
+    [
+        ({"padding": 0}, 7 * 2 + 3),
+        ({"padding": 1}, 7 * 2 + 3 - 2),
+        ({"padding": 1, "output_padding": 1}, 7 * 2 + 3 - 2 + 1),
+        ({"padding": 0, "kernel_size": 1}, 7 * 2 + 1),
+        ({"padding": "same"}, 16),
+        ({"padding": "valid", "kernel_size": 1}, 16),
+    ],
+)
+def test_transposed_padding_as_numbers_is_torchs(settings: dict[str, Any], side: int) -> None:
+    settings = {"filters": 2, "kernel_size": 3, "strides": 2, **settings}
+    told = summary(chain(layer("Conv2DTranspose", name="c", **settings), shape=(8, 8, 1)))
+    assert told.output_shape == (side, side, 2)
+
+
 def test_what_keras_3_computes_otherwise_is_written_out() -> None:
     layers = chain(layer("Dense", name="d", units=2, activation="hard_sigmoid"), shape=(3,))
     assert [one.node.name for one in summary(layers).layers] == ["d", "d_scaled", "d_clipped"]

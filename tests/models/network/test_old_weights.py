@@ -99,6 +99,21 @@ def test_a_spoiled_file_is_one_line(tmp_path: Path, spoil: Any) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_model_in_the_model_gives_its_layers_too(tmp_path: Path) -> None:
+    path = tmp_path / "nested.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"vgg", b"fc"]
+        for name, owners in (("vgg", ("conv1", "conv2")), ("fc", ("fc",))):
+            layer = file.create_group(name)
+            paths = [f"{owner}/{part}:0" for owner in owners for part in ("kernel", "bias")]
+            layer.attrs["weight_names"] = [path.encode() for path in paths]
+            for number, path_inside in enumerate(paths):
+                layer[path_inside] = np.full(3, number)
+    found = read_old_weights(path)
+    assert set(found) == {"vgg", "fc", "conv1", "conv2"}
+    assert [(name, values[0]) for name, values in found["conv2"]] == [("kernel", 2), ("bias", 3)]
+
+
 WANTED = {"kernel": (3, 4), "bias": (4,)}
 
 
