@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ddl.models.zoo import named_models
-from tests.models.network.fixtures import write
 from tests.launch import REPOSITORY
+from tests.models.network.fixtures import write
 from tests.scripts.in_process import call
 
 SCRIPT = REPOSITORY / "scripts" / "list_models.py"

@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 
 from ddl.training.checkpoint.find_trained import read_plan
+from tests.models.network.fixtures import unet, xception
 from tests.models.network.writer import Writer
 from tests.ranks.scripts import run_script
 
 pytestmark = pytest.mark.timeout(600)
 
+LABELS = ("--data", "synthetic-labels", "--data-option", "count=43", "classes=3", "channels=3")
+MASKS = ("--data", "synthetic", "--data-option", "count=43")
 PLAN = (
-    *("--data", "synthetic-labels", "--data-option", "count=43", "classes=3", "channels=3"),
     *("--image-size", "16", "--optimizer", "sgd", "--learning-rate", "0.1", "--jit", "false"),
     *("--global-batch-size", "8", "--warmup-epochs", "0", "--tensorboard", "false"),
-    *("--learning-rate-scaling", "none", "--log-every-s", "0"),
+    *("--learning-rate-scaling", "none", "--log-every-s", "0", "--epochs", "2"),
 )
 
 
@@ -37,19 +39,21 @@ def network(net: Writer) -> None:
     net.add("Dense", name="fc", units=3, activation="softmax", bias_regularizer=l2)
 
 
-def train(folder: Path, ranks: int) -> Path:
+def train(folder: Path, ranks: int, make: Any = network) -> Path:
     """Train for two epochs; return the run directory, whose network file is gone."""
     net = Writer("functional-2.8", (16, 16, 3))
-    network(net)
+    make(net)
     file = folder / "net.json"
     file.write_text(net.text())
     words = ("--run-dir", folder / "run", "--model", "network", "--model-option", f"file={file}")
-    launcher = "mpirun" if ranks > 1 else "none"
+    script, data = "scripts/train_unet", MASKS
+    if make is network:
+        script, data = "scripts/train_cnn", (*LABELS, "--freeze", "fc")
     result = run_script(
-        "scripts/train_cnn",
-        (*words, *PLAN, "--epochs", "2", "--freeze", "fc"),
+        script,
+        (*words, *PLAN, *data),
         ranks=ranks,
-        launcher=launcher,
+        launcher="mpirun" if ranks > 1 else "none",
         floatx="float64",
     )
     assert result.returncode == 0, result.output
@@ -67,13 +71,27 @@ def weights(run_dir: Path) -> dict[str, np.ndarray]:
     return {weight.path: np.asarray(weight.numpy()) for weight in model.weights}
 
 
-def test_two_ranks_equal_one_process(run: Path, tmp_path: Path) -> None:
-    two, one = weights(run), weights(train(tmp_path, 1))
+def equal(run: Path, other: Path) -> None:
+    """Check that two runs end with the same weights and the same last line of the history."""
+    two, one = weights(run), weights(other)
     assert list(two) == list(one)
     for name, values in one.items():
         np.testing.assert_allclose(two[name], values, rtol=1e-9, atol=1e-12, err_msg=name)
-    first, second = (history(path) for path in (run, tmp_path / "run"))
-    assert first == pytest.approx(second, rel=1e-9)
+    assert history(run) == pytest.approx(history(other), rel=1e-9)
+
+
+def test_two_ranks_equal_one_process(run: Path, tmp_path: Path) -> None:
+    equal(run, train(tmp_path, 1))
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("make", [network, unet, xception])
+def test_any_number_of_ranks_equals_one_process(make: Any, tmp_path: Path) -> None:
+    one = train(tmp_path, 1, make)
+    for ranks in (2, 3, 4):
+        folder = tmp_path / str(ranks)
+        folder.mkdir()
+        equal(train(folder, ranks, make), one)
 
 
 def history(run_dir: Path) -> dict[str, float]:
