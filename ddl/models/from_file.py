@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ddl.models.network.file import digest_of, network_text, output_shape, summarize
+from ddl.models.network.file import describe, digest_of, network_text, output_shape, summarize
 from ddl.models.network.kinds.shapes import Shape
 
 FROM_FILE = "network"
@@ -37,6 +37,11 @@ def plan_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
     if name != FROM_FILE or not options.get("layers"):
         return options
     return {**options, "layers": digest_of(network_text(options))}
+
+
+def model_lines(name: str, options: Mapping[str, Any]) -> list[str]:
+    """Return lines on the network of a file, for people; none for the other models."""
+    return describe(options) if name == FROM_FILE else []
 
 
 def made_shape(name: str, options: Mapping[str, Any], shape: Sequence[int]) -> Shape | None:

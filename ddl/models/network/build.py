@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,8 +12,6 @@ from ddl.models.network.kinds.parts import Part
 from ddl.models.network.kinds.shapes import Shape, by
 from ddl.models.network.nodes import Network, Node
 from ddl.models.network.sizes import network_sides
-
-logger = logging.getLogger("ddl")
 
 
 def build_network(
@@ -42,8 +39,6 @@ def build_network(
     network = read_network(options)
     if input_shape is not None:
         _check_input(network, tuple(input_shape))
-    for note in network.notes:
-        logger.info("%s: %s", network.origin, note)
     model = build_nodes(network, input_shape, norm=norm)
     if classes not in (None, model.output_shape[-1]):
         raise ValueError(

@@ -14,7 +14,7 @@ from typing import Any
 from ddl.files import read_text
 from ddl.models.network.document import parse_network
 from ddl.models.network.inference import Layer, infer
-from ddl.models.network.kinds.shapes import Shape
+from ddl.models.network.kinds.shapes import Shape, by
 from ddl.models.network.nodes import Network, Node
 from ddl.models.network.sizes import network_sides
 from ddl.models.sides import Sides
@@ -202,6 +202,20 @@ def final_nodes(network: Network) -> list[Node]:
     while found[-1].kind in _TRANSPARENT and found[-1].inputs[0] in known:
         found.append(known[found[-1].inputs[0]])
     return found
+
+
+def describe(options: Mapping[str, Any], origin: str = "") -> list[str]:
+    """Return lines on what a network is, and on what is not as its file says it, for people."""
+    told = summarize(options, origin)
+    name = origin or options.get("file") or told.name
+    numbers = f"{told.parameters:,} parameters, {told.trainable:,} of them trainable"
+    shapes = (
+        f"input {by(told.input_shape)}, output {by(told.output_shape)} ({told.last_activation})"
+    )
+    return [
+        f"{name}: {len(told.layers)} layers, {numbers}; {shapes}",
+        *(f"{name}: {note.rstrip('.')}" for note in told.notes),
+    ]
 
 
 def compact(values: Any) -> str:

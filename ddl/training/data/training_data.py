@@ -19,7 +19,7 @@ from ddl.data.inputs_and_targets import (
 from ddl.data.source import Source
 from ddl.data.summary import summary_lines
 from ddl.distributed.job.launcher import placement
-from ddl.models.from_file import own_classes
+from ddl.models.from_file import model_lines, own_classes
 from ddl.training.data.class_weights import check_class_weight
 from ddl.training.data.compatibility import check_agreement, check_own_classes, check_shapes
 from ddl.training.data.parts import check_target, open_test, split_sources
@@ -67,7 +67,7 @@ class TrainingData:
             lines += summary_lines(f"{plan.data}, validation", self.validation)
         if plan.test_data is not None and self.test is not None:
             lines += summary_lines(plan.test_data, self.test)
-        return lines
+        return [*lines, *model_lines(plan.model, plan.model_option)]
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -262,6 +262,17 @@ def autoencoder(net: Writer) -> None:
     net.add("Conv2DTranspose", filters=3, activation="sigmoid", **settings)
 
 
+def detector(net: Writer) -> None:
+    """Add boxes of two scales in one list."""
+    large = _conv(net, name="large", filters=4, strides=[2, 2])
+    small = _conv(net, name="small", filters=4, strides=[2, 2])
+    boxes = []
+    for features in (large, small):
+        net.add("Conv2D", features, filters=6, kernel_size=[1, 1])
+        boxes.append(net.add("Reshape", target_shape=[-1, 6]))
+    net.add("Concatenate", *boxes, axis=1)
+
+
 P, V, L = (16, 16, 3), (8, 8, 8, 1), (12, 2)
 """Shapes of a picture, a volume and a line."""
 
@@ -302,6 +313,7 @@ FIXTURES: dict[str, tuple[Net, str, tuple[int | None, ...]]] = {
             (pspnet, "model-2.1.5"),
             (pspnet, "functional-2.9"),
             (yolo, "list"),
+            (detector, "functional-2.9"),
             (frozen, "functional-2.8"),
             (frozen, "sequential-3"),
             (merges, "functional-2.9"),
