@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ddl.training.checkpoint.find_trained import read_plan
-from tests.models.network.fixtures import unet, xception
+from tests.models.network.fixtures import unet
 from tests.models.network.writer import Writer
 from tests.ranks.scripts import run_script
 
@@ -85,7 +85,7 @@ def test_two_ranks_equal_one_process(run: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("make", [network, unet, xception])
+@pytest.mark.parametrize("make", [network, unet])
 def test_any_number_of_ranks_equals_one_process(make: Any, tmp_path: Path) -> None:
     one = train(tmp_path, 1, make)
     for ranks in (2, 3, 4):
