@@ -48,7 +48,7 @@ def check_together(plan: PlanFields) -> None:
             "one of them",
         ),
         (
-            plan.class_weight != "none" and _predicts_masks(plan.model),
+            plan.class_weight != "none" and _predicts_masks(plan),
             f"class_weight={plan.class_weight} for model {plan.model}, which predicts masks",
             "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
         ),
@@ -110,8 +110,8 @@ def _predicts_classes(plan: PlanFields) -> bool:
     return plan.model in MODELS and getattr(plan, "predicts", "") in ("mask", "label")
 
 
-def _predicts_masks(model: str) -> bool:
-    return model in MODELS and target_of(model) == "mask"
+def _predicts_masks(plan: PlanFields) -> bool:
+    return plan.model in MODELS and target_of(plan.model, plan.model_option) == "mask"
 
 
 def _every_value_has_a_checkpoint(plan: PlanFields) -> bool:

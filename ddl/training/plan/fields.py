@@ -69,8 +69,8 @@ class ModelPlan:
     Attributes:
         model: model to train.
         model_option: options of the model, such as width=32 depth=3.
-        init_weights: saved model, checkpoint or run directory to initialize weights from, for every layer whose name
-            and shapes match.
+        init_weights: saved model, checkpoint, run directory or .h5 weights of Keras 2 to initialize weights from, for
+            every layer whose name and shapes match.
         freeze: names of layers to freeze; * and ? are wildcards, as in "down_*".
         loss: loss function to minimise.
         loss_option: options of the loss, such as smooth=1.

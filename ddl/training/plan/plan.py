@@ -13,6 +13,7 @@ from ddl.data.batches.sample_cache import CACHES
 from ddl.data.normalization import NORMALIZATIONS
 from ddl.data.order import ORDERS
 from ddl.distributed.learning_rate import RULES
+from ddl.models.from_file import complete_options, plan_options
 from ddl.models.zoo import MODELS, target_of
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import Range, check_choice, check_choices, check_ranges
@@ -63,7 +64,7 @@ class Plan(PlanFields):
     @property
     def predicts(self) -> str:
         """What the model predicts: "mask" or "label"."""
-        return target_of(self.model)
+        return target_of(self.model, self.model_option)
 
     @property
     def notes_batches(self) -> bool:
@@ -138,8 +139,10 @@ class Plan(PlanFields):
         return values
 
     def to_json(self) -> str:
-        """Return the plan as a JSON object."""
-        return json.dumps(self.to_dict(), indent=2) + "\n"
+        """Return the plan as a JSON object; a network's text is a file of its own in the run directory."""
+        values = self.to_dict()
+        values["model_option"] = plan_options(self.model, values["model_option"])
+        return json.dumps(values, indent=2) + "\n"
 
     def _convert_options(self) -> None:
         """Convert every option to its type, and refuse unknown ones."""
@@ -156,6 +159,9 @@ class Plan(PlanFields):
             given = getattr(self, f"{field}_option")
             name = getattr(self, field)
             converted[f"{field}_option"] = self._check_options(table, name, given)
+        if self.model in MODELS:
+            given = converted["model_option"]
+            converted["model_option"] = complete_options(self.model, given)
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self._check_augmenting()

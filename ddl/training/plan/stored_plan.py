@@ -29,7 +29,7 @@ class StoredPlan(Plan):
             ValueError: neither the name of the model nor the run's preprocessing says it.
         """
         if self.model in MODELS:
-            return target_of(self.model)
+            return target_of(self.model, self.model_option)
         if self.stored_target:
             return self.stored_target
         raise ValueError(
