@@ -22,7 +22,7 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 
 NAME = "preprocessing.json"
-TARGETS = ("mask", "label")
+TARGETS = ("mask", "label", "values")
 _FORMAT = 1
 _RANGES = {
     "axes": Range(2, 3),
@@ -36,9 +36,9 @@ class Preprocessing:
     """How a picture becomes a model's input, and what the model predicts.
 
     Attributes:
-        target: "mask" or "label".
+        target: "mask", "label" or "values".
         channels: number of input channels.
-        classes: 1 for foreground and background; otherwise the number of classes.
+        classes: 1 for foreground and background; otherwise the number of classes, or of values.
         axes: 2 for pictures, 3 for volumes.
         bits: 8 or 16 per channel, to which picture files are converted before scaling to 0..1.
         range: stored values that become 0 and 1; None for the whole range of a picture's own type.

@@ -24,7 +24,7 @@ from ddl.ranges import Range, check_choice
 if TYPE_CHECKING:
     import keras
 
-TARGETS = ("mask", "label")
+TARGETS = ("mask", "label", "values")
 _OWN_TARGETS: dict[str, str] = {}
 
 _ROOM = "ddl.models.classifiers"
@@ -249,15 +249,17 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
     Args:
         name: a new name.
         builder: function of the input shape and the number of classes; its other keyword-only arguments are options.
-        target: what the model predicts: "mask" (a class per pixel) or "label" (a class per picture).
+        target: what the model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values" (numbers
+            of any shape).
     """
     check_choice("target", target, TARGETS)
     MODELS.add(name, builder)
     _OWN_TARGETS[name] = target
 
 
-def target_of(name: str) -> str:
-    """Return what a model predicts: "mask" (a class per pixel) or "label" (a class per picture)."""
+def target_of(name: str, options: Mapping[str, Any] | None = None) -> str:
+    """Return what a model with these options predicts: "mask" (a class per pixel), "label" (per picture) or "values"."""
+    del options
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
 
 

@@ -119,7 +119,7 @@ def _check_stop(stop: StopRequest) -> None:
 def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | None, Run]:
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
     order = plan_order(plan, len(data.training), dist.size())
-    data.check_test(plan)
+    data.check_parts(plan)
     fingerprint = dist.broadcast(data.fingerprint)
     snapshots: list[Snapshot] = []
 
@@ -163,6 +163,6 @@ def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
         logger.info("%s", line)
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
-        len(data.training), len(data.validation), plan.model, f"{model.count_params():,}",
+        len(data.training), 0 if data.validation is None else len(data.validation), plan.model, f"{model.count_params():,}",
         dist.size(), run.steps_per_epoch, plan.run_dir,
     )  # fmt: skip
