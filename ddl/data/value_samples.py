@@ -17,8 +17,8 @@ class ValueSamples(Scaled):
     Values are taken as they are, but for pictures of unsigned integers, which are scaled as inputs are.
     """
 
-    def __init__(self, source: Source) -> None:
-        """Use the samples of `source`, which is closed with this one.
+    def __init__(self, source: Source, *, from_0_to_1: bool = False) -> None:
+        """Use the samples of `source`, which is closed with this one; `from_0_to_1` refuses all other values.
 
         Raises:
             ValueError: it has no target.
@@ -29,6 +29,7 @@ class ValueSamples(Scaled):
                 "its own target set target_data to the data."
             )
         super().__init__(source)
+        self._from_0_to_1 = from_0_to_1
         self._target, field = [*source.fields.items()][1]
         # A mask or a label holds class numbers, also where they are taken as values.
         self._is_picture = (
@@ -44,7 +45,21 @@ class ValueSamples(Scaled):
         values = batch[self._target]
         values = unit_range(values) if self._is_picture else values.astype(np.float32, copy=False)
         refuse_nan(values, indices, self.source, "target")
+        if self._from_0_to_1:
+            self._refuse_beyond(values, indices)
         return {"image": batch[self._input], "values": values}
+
+    def _refuse_beyond(self, values: np.ndarray, indices: Sequence[int] | np.ndarray) -> None:
+        axes = tuple(range(1, values.ndim))
+        least, most = values.min(axes, initial=0), values.max(axes, initial=1)
+        wrong = np.flatnonzero((least < 0) | (most > 1))
+        if len(wrong):
+            row = wrong[0]
+            raise ValueError(
+                f"Received: values from {least[row]:g} to {most[row]:g} in the target of sample "
+                f"{self.source.name_of(int(indices[row]))}, for loss=binary_crossentropy. Expected: values from 0 to "
+                "1, or loss=mse."
+            )
 
     def read_column(self, name: str) -> np.ndarray | None:
         del name

@@ -190,7 +190,7 @@ MODELS = BuilderTable(
         "dropout": Range(0, 1, below=True),
         "drop_path": Range(0, 1, below=True),
     },
-    choices={"norm": NORMS},
+    choices={"norm": NORMS, "output": ("auto", "sigmoid", "softmax", "linear")},
     rule=_check_together,
 )
 
@@ -261,6 +261,11 @@ def target_of(name: str, options: Mapping[str, Any] | None = None) -> str:
     """Return what a model with these options predicts: "mask" (a class per pixel), "label" (per picture) or "values"."""
     del options
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
+
+
+def is_classifier(name: str) -> bool:
+    """Return whether a model is one of the zoo's own classifiers, which end in the probabilities of classes."""
+    return name in _builders()
 
 
 def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:

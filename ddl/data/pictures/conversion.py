@@ -19,8 +19,11 @@ COLOUR_ORDERS = ("rgb", "bgr")
 RESAMPLINGS = ("area", "bilinear")
 DEPTHS: dict[int, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
 _CHOICES = {
-    **{"channels": CHANNELS, "bits": DEPTHS, "mask_mode": (*MASK_MODES, "grey")},
-    **{"colour_order": COLOUR_ORDERS, "resampling": RESAMPLINGS},
+    "channels": CHANNELS,
+    "bits": DEPTHS,
+    "mask_mode": (*MASK_MODES, "grey"),
+    "colour_order": COLOUR_ORDERS,
+    "resampling": RESAMPLINGS,
 }
 _RANGES = {"image_size": Range(1, 65536), "pixel_limit": Range(1)}
 

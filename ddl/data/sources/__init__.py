@@ -189,7 +189,7 @@ FORMAT_OPTION = "format"
 
 
 def format_of(path: str | Path, options: Mapping[str, Any] | None = None) -> str:
-    """Return the format of data: that in their options, "tagged" where these have a tag, or the one that is detected."""
+    """Return the format of data: that in their options ("tagged" where these have a tag), or the one detected."""
     options = options or {}
     given = options.get(FORMAT_OPTION, "tagged" if options.get("tag") else None)
     if given is None:

@@ -182,6 +182,25 @@ def fixed_inputs(both: Sequence[str], inputs: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def apply_to_input(texts: Sequence[str], picture: np.ndarray) -> np.ndarray:
+    """Return a picture after transforms that draw nothing."""
+    chain = Chain(inputs=texts)
+    changed, _ = chain.apply(picture, None, Drawn(0, 0, 0), name="label", moves=False, trains=False)
+    return np.ascontiguousarray(changed)
+
+
+def moves_pixels(text: str) -> bool:
+    """Return whether a transform does more than to change each pixel by itself."""
+    return not make_transform(*parse_transforms([text])).is_local
+
+
+def channels_after(texts: Sequence[str], channels: int) -> int:
+    """Return the channels of pictures that have had so many before the transforms."""
+    for stated in parse_transforms(texts):
+        channels = make_transform(stated).channels(channels)
+    return channels
+
+
 def first_resize(texts: Sequence[str]) -> tuple[int, int] | None:
     """Return the size of the first resize, if what comes before it may as well come after it; None without one.
 

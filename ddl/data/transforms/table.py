@@ -97,6 +97,12 @@ def parse_transforms(texts: Iterable[str]) -> tuple[Stated, ...]:
     return tuple(map(_parse, texts))
 
 
+def is_resize_to(text: str, size: tuple[int, int] | None) -> bool:
+    """Return whether a text states a resize to this size."""
+    stated = _parse(text)
+    return stated.is_resize and stated.value == size
+
+
 @functools.cache
 def augmentation_options() -> dict[str, Option]:
     """Return the options of the augmentation that are transforms."""

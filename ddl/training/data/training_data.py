@@ -163,7 +163,9 @@ def as_samples(source: Source, plan: Plan, classes: int, *, trains: bool = False
 def _targeted(source: Source, plan: Plan, classes: int) -> Source:
     """Return a source with the targets of the plan's model, checked."""
     if plan.predicts == "values":
-        return ValueSamples(source)
+        normalizes = any("normalize" in text for text in (*plan.transform, *plan.target_transform))
+        is_entropy = plan.loss == "binary_crossentropy" and not normalizes
+        return ValueSamples(source, from_0_to_1=is_entropy)
     if plan.predicts == "label":
         return LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
     return MaskSamples(

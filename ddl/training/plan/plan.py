@@ -26,7 +26,6 @@ from ddl.training.optimization.target import Target, parse_target
 from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
 from ddl.training.plan.fields import PlanFields
-
 from ddl.training.plan.targets import (
     TARGETS,
     check_targets,

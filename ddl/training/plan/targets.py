@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ddl.models.zoo import MODELS, target_of
+from ddl.models.zoo import MODELS, is_classifier, target_of
 from ddl.ranges import expected_one_of
 from ddl.training.plan.fields import PlanFields
 
@@ -38,7 +38,7 @@ def check_targets(plan: PlanFields) -> None:
         _check_values(plan)
     elif some := [name for name in plan.metric if name in METRICS_OF_VALUES]:
         raise ValueError(
-            f"Received: metric={some[0]} for model {plan.model}, which predicts a {predicted(plan)}. Expected: another "
+            f"Received: metric={some[0]} for model {plan.model}, which predicts {_singular(predicted(plan))}. Expected: another "
             "metric; or targets=values."
         )
     _check_paths(plan)
@@ -48,9 +48,18 @@ def _check_model(plan: PlanFields) -> None:
     own = target_of(plan.model, plan.model_option)
     if plan.targets in ("mask", "label") and own != plan.targets:
         raise ValueError(
-            f"Received: targets={plan.targets} for model {plan.model}, which predicts {own if own == 'values' else f'a {own}'}."
-            " Expected: targets=auto, or another model."
+            f"Received: targets={plan.targets} for model {plan.model}, which predicts {_singular(own)}. Expected: "
+            "targets=auto, or another model."
         )
+    if plan.targets == "values" and own == "label" and is_classifier(plan.model):
+        raise ValueError(
+            f"Received: targets=values for model {plan.model}, whose outputs are the probabilities of classes. Expected: "
+            "model=unet, or a model of your own."
+        )
+
+
+def _singular(target: str) -> str:
+    return target if target == "values" else f"a {target}"
 
 
 def _check_values(plan: PlanFields) -> None:
