@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddl.data.preprocessing import preprocessing_from_json
 from tests.ranks import call_ranks
 from tests.training.value_run import COUNT, PATCHES, train_coder, write_data
 
@@ -46,9 +45,9 @@ def test_random_patches_give_the_same_weights_on_two_ranks(
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("transform", [PATCHES, ("random_rotate=20",)])
+@pytest.mark.parametrize("transform", [PATCHES, ["random_rotate=20"]])
 def test_three_ranks_give_the_same_weights(
-    tmp_path: Path, data: Path, transform: tuple[str, ...]
+    tmp_path: Path, data: Path, transform: list[str]
 ) -> None:
     one, three = (
         call_ranks(train_coder, tmp_path / str(ranks), data, {"transform": transform}, ranks=ranks)
@@ -63,14 +62,22 @@ def test_it_learns_without_validation(single: tuple[Path, Result]) -> None:
     assert not [name for epoch in history for name in epoch if name.startswith("val_")]
 
 
+def read(run: Path, name: str) -> Any:
+    return json.loads((run / name).read_text())
+
+
+def sizes(run: Path, *names: str) -> list[int]:
+    return [(run / name).stat().st_size for name in names]
+
+
 CHECKS: dict[str, Callable[[Path], bool]] = {
-    "the plan watches the loss": lambda run: json.loads((run / "plan.json").read_text())["monitor"] == "loss",
-    "curves and pictures are drawn": lambda run: min((run / f"{n}.png").stat().st_size for n in ("curves", "samples")) > 5000,
-    "the log counts samples": lambda run: f"{COUNT} training and 0 validation samples" in (run / "log.txt").read_text(),
-    "the report is whole": lambda run: json.loads((run / "report.json").read_text())["epochs"] == 3,
+    "the plan watches the loss": lambda run: read(run, "plan.json")["monitor"] == "loss",
+    "it is drawn": lambda run: min(sizes(run, "curves.png", "samples.png")) > 5000,
+    "the log counts": lambda run: f"{COUNT} training and 0 val" in (run / "log.txt").read_text(),
+    "the report is whole": lambda run: read(run, "report.json")["epochs"] == 3,
     "the best checkpoint stays": lambda run: any((run / "checkpoints").iterdir()),
-    "the model predicts values": lambda run: preprocessing_from_json((run / "preprocessing.json").read_text()).target == "values",
-}  # fmt: skip
+    "the model predicts values": lambda run: read(run, "preprocessing.json")["target"] == "values",
+}
 
 
 @pytest.mark.parametrize("name", CHECKS)

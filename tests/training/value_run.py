@@ -14,7 +14,7 @@ from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
 
 NAME, COUNT = "tiny_coder", 13
-PATCHES = ("random_horizontal_flip=0.5", "random_patches=2,3")
+PATCHES = ["random_horizontal_flip=0.5", "random_patches=2,3"]
 
 
 def write_data(folder: Path) -> Path:

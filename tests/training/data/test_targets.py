@@ -167,7 +167,7 @@ def test_validation_labels_count_the_classes_of_training(tmp_path: Path) -> None
     assert data.validation is not None
     assert set(data.validation.read([0, 1, 2])["label"].tolist()) == {1}  # dogs, as in training
     (tmp_path / "held" / "dog").rename(tmp_path / "held" / "emu")
-    with pytest.raises(ValueError, match="class 'emu' in .*held, which the training samples lack"):
+    with pytest.raises(ValueError, match=r"class 'emu' in .*held, which the training samples lack"):
         opened(tmp_path, **fields)
 
 

@@ -105,7 +105,7 @@ def test_other_files_are_refused(tmp_path: Path, files: dict[str, np.ndarray], p
 
 
 def test_several_arrays_are_not_stacked(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="stacked=true for .* with 4 arrays"):
+    with pytest.raises(ValueError, match=r"stacked=true for .* with 4 arrays"):
         open_source(npz(tmp_path / "data"), "channels-first", stacked=True)
 
 
