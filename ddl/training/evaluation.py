@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data.pictures.conversion import central_sides
+from ddl.data.relabelled import relabelled
 from ddl.data.source import Source, origin_of
-from ddl.data.sources import FORMATS, SOURCES, detect_format
+from ddl.data.sources import FORMAT_OPTION, FORMATS, SOURCES, format_of
 from ddl.data.summary import summary_lines
 from ddl.data.value_range import to_text
 from ddl.files import check_file, check_folder
@@ -34,7 +35,9 @@ class Evaluation:
         model: a run directory, its model.keras, or a checkpoint.
         checkpoint: in a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
         data: data of the same kind to use in place of the training data.
-        part: "train", "validation", "test" or "all"; by default validation, and all of other data.
+        target_data: their targets, where these are not inside it.
+        part: "train", "validation", "test" or "all"; by default validation, of a run without it all, and all of other
+            data.
         metric: metrics to compute, separated by spaces; by default those of the training run.
         per_rank_batch_size: samples per rank and step; affects only speed and memory.
         output: a .json file for the results, in addition to the screen.
@@ -45,6 +48,7 @@ class Evaluation:
     model: Path
     checkpoint: str = "final"
     data: str | None = None
+    target_data: str | None = None
     part: str | None = None
     metric: tuple[str, ...] = ()
     per_rank_batch_size: int = 8
@@ -60,6 +64,10 @@ class Evaluation:
         check_no_run_file("output", self.output)
         if self.prediction_output is not None:
             check_folder("prediction_output", self.prediction_output)
+        if self.target_data is not None and self.data is None:
+            raise ValueError(
+                f"Received: target_data={self.target_data} without data. Expected: both."
+            )
 
     def metrics_for(self, plan: Plan) -> tuple[str, ...]:
         """Return the metrics to compute: the requested ones, else those of the training run.
@@ -119,11 +127,19 @@ def open_subject(
     else:
         options = _as_trained(trained, evaluation.data)
         changes: dict[str, Any] = {"data": evaluation.data, "data_option": options, "fold": None}
-        changes["test_data"] = None
-        part = DataPlan.validation_part
-        plan = dataclasses.replace(plan, validation_data=None, validation_part=part, **changes)
-    part_name = evaluation.part or ("validation" if evaluation.data is None else "all")
+        paths = ("validation_data", "validation_target_data", "test_data", "test_target_data")
+        changes |= dict.fromkeys(paths)
+        changes["target_data"] = _target_of(evaluation, plan)
+        if not plan.has_validation or plan.validation_part == 0:
+            changes["validation_part"] = 0.0
+        else:
+            changes["validation_part"] = DataPlan.validation_part
+        plan = dataclasses.replace(plan, **changes)
+    is_own = evaluation.data is None and plan.has_validation
+    part_name = evaluation.part or ("validation" if is_own else "all")
     source = open_part(plan, part_name)
+    if evaluation.data is not None:
+        source = _as_numbered(trained, source, evaluation.data)
     if not len(source):
         raise ValueError(
             f"Received: part={part_name!r} of {plan.data}, which has no samples. Expected: another part."
@@ -131,10 +147,28 @@ def open_subject(
     return Subject(trained, plan, source)
 
 
+def _target_of(evaluation: Evaluation, plan: Plan) -> str | None:
+    """Return the path of the targets of other data: an autoencoder's are the data themselves."""
+    if evaluation.target_data is not None or plan.target_data is None:
+        return evaluation.target_data
+    if plan.target_data == plan.data:
+        return evaluation.data
+    raise ValueError(
+        f"Received: data={evaluation.data} without target_data, for a run with target_data={plan.target_data}. "
+        "Expected: both."
+    )
+
+
+def _as_numbered(trained: Trained, source: Source, data: str) -> Source:
+    """Return labelled samples in the numbers of the classes that the model was trained on."""
+    how = stored_preprocessing(trained)
+    return source if how is None else relabelled(source, how.class_names, data)
+
+
 def _as_trained(trained: Trained, data: str) -> dict[str, Any]:
     """Return the options that open data as the training run did: with its range, its depth and its class numbers."""
-    known = SOURCES.options(detect_format(Path(data)))
     given = trained.plan.data_option
+    known = {*SOURCES.options(format_of(data, given)), FORMAT_OPTION}
     options = {name: value for name, value in given.items() if name in known}
     is_new = data != trained.plan.data
     if is_new:

@@ -23,6 +23,11 @@ def check_together(plan: PlanFields) -> None:
             "one of them; with validation_data nothing is held out of the training data",
         ),
         (
+            plan.fold is not None and not plan.validation_part,
+            f"fold={plan.fold} with validation_part=0",
+            "one of them; a fold is the validation data",
+        ),
+        (
             plan.test_data is not None and not plan.evaluate,
             f"test_data={plan.test_data} without evaluate",
             "both; evaluate=true tests the model before and after training",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.files import read_text, write_whole
-from ddl.training.outputs.checks import check_outputs
-from ddl.training.outputs.graph_file import NAME as GRAPH
 from ddl.models.from_file import FROM_FILE
 from ddl.training.checkpoint.find_trained import NETWORK
+from ddl.training.outputs.checks import check_outputs
+from ddl.training.outputs.graph_file import NAME as GRAPH
 from ddl.training.record.history import write_history
 from ddl.training.record.mlperf_log import check_log_file
 from ddl.training.record.run_dir import claim_run_dir
