@@ -30,7 +30,7 @@ _WORDS = {
     **dict.fromkeys(("data", "validation_data", "test_data"), "PATH"),
     **dict.fromkeys(("resume", "checkpoint"), "WHICH"),
 }
-_WORDS_OF_LISTS = dict.fromkeys(("ranks", "gbit"), "NUMBER")
+_WORDS_OF_LISTS = {**dict.fromkeys(("ranks", "gbit"), "NUMBER"), "slicer": "TEXT"}
 _ONE_FOR_ALL = ("tile",)  # a single number holds for all axes, two or three
 _NAMED = re.compile(
     r"(?<![\w./\"'-])(?:(?P<owner>\w+_option) |(?P<verb>raise |give ))?"

@@ -35,6 +35,7 @@ FREE = frozenset(
         *("layer_table", "target", "validate_every_epochs", "restore_best", "mlperf_log", "jit"),
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
+        *("assembled_output", "assembled_precision"),
     }
 )
 

@@ -34,6 +34,8 @@ def resumed_values(run_dir: Path, resume: str, given: Mapping[str, Any]) -> dict
     values = {name: getattr(stored, name) for name in names}
     if not _is_own(resume):
         values.pop("mlperf_log")  # a run does not continue the log of another
+        values.pop("assembled_output")
+        values.pop("assembled_precision")
     if any(name in given for name in _ONE_OF):
         values = {name: value for name, value in values.items() if name not in _ONE_OF}
     for name in names:

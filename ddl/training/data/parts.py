@@ -19,6 +19,7 @@ from ddl.data.sources import (
     splits_of,
 )
 from ddl.data.splits import split_samples
+from ddl.training.data.sliced import open_sliced
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
@@ -110,6 +111,8 @@ def open_held_out(plan: Plan, data: str, part: str, training: Source) -> Source:
     Raises:
         ValueError: the plan trains on that split.
     """
+    if plan.slicer:
+        return open_sliced(plan, data, None, training.value_range)
     split = held_out_split(data, part)
     given = plan.data_option.get("split")
     if split is not None and split == given and _is_same(data, plan.data):
@@ -122,6 +125,8 @@ def open_held_out(plan: Plan, data: str, part: str, training: Source) -> Source:
 
 def _own_splits(plan: Plan) -> tuple[str, ...]:
     """Return the splits of the plan's data; none where the plan names the one to train on, and holds a part out."""
+    if plan.slicer:
+        return ()
     return () if "split" in plan.data_option else splits_of(plan.data, plan.data_option)
 
 
@@ -146,6 +151,8 @@ def like(training: Source, data: str, classes: int = 1) -> dict[str, Any]:
 
 
 def _open(plan: Plan, data: str, **options: Any) -> Source:
+    if plan.slicer:
+        return open_sliced(plan, data)
     data_format = detect_format(Path(data))
     given = dict(plan.data_option)
     if data != plan.data:  # the split of the plan is that of its training data
@@ -174,7 +181,7 @@ def _equal_side(sides: tuple[int, ...], data: str) -> int:
 
 def _check_test_split(plan: Plan) -> None:
     """Refuse data without samples to test on, and those whose test split is trained on."""
-    splits = splits_of(plan.data, plan.data_option)
+    splits = () if plan.slicer else splits_of(plan.data, plan.data_option)
     if "test" not in splits:
         has = f"whose splits are {', '.join(splits)}" if splits else "which has no splits"
         raise ValueError(

@@ -42,6 +42,9 @@ class DataPlan:
         mix: mixing of pictures and labels in each global batch, for models that predict labels, such as mixup=0.2
             cutmix=1.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
+        slicer: sets of slices that one large array (HDF5, .npy, .npz) is cut into as samples, each a quoted text such as
+            "name=a sizes=64,64,64 strides=32,32,32"; the others are padding, padded_sizes, discard_remainders and
+            transpose.
     """
 
     data: str = "synthetic"
@@ -60,6 +63,7 @@ class DataPlan:
     augment: Mapping[str, Any] = field(default_factory=dict)
     mix: Mapping[str, Any] = field(default_factory=dict)
     data_threads: int = 0
+    slicer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +167,9 @@ class RunPlan:
         mlperf_log: file for MLPerf's log lines (":::MLLOG {...}"), written by rank 0.
         profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
             a TensorFlow trace of three more steps.
+        assembled_output: HDF5 file for the predictions of all slices of the validation data, put together after each
+            validation; channels last, in place of the file before.
+        assembled_precision: its type: "single" (float32) or "half" (float16).
     """
 
     run_dir: Path
@@ -186,6 +193,8 @@ class RunPlan:
     tensorboard: bool = True
     mlperf_log: Path | None = None
     profile: int = 0
+    assembled_output: Path | None = None
+    assembled_precision: str = "single"
 
 
 @dataclass(frozen=True, kw_only=True)

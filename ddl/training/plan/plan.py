@@ -12,6 +12,7 @@ from ddl.builder_table import BuilderTable
 from ddl.data.batches.sample_cache import CACHES
 from ddl.data.normalization import NORMALIZATIONS
 from ddl.data.order import ORDERS
+from ddl.data.slicing.assembly import PRECISIONS
 from ddl.distributed.learning_rate import RULES
 from ddl.models.zoo import MODELS, target_of
 from ddl.options import convert_fields, convert_values, read_options
@@ -26,6 +27,7 @@ from ddl.training.optimization.target import Target, parse_target
 from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
 from ddl.training.plan.fields import PlanFields
+from ddl.training.plan.slicing import check_slicing
 
 if TYPE_CHECKING:
     from ddl.data.batches.augmentation import Augmentation
@@ -59,6 +61,7 @@ class Plan(PlanFields):
         self._convert_options()
         self._check_metrics()
         check_together(self)
+        self._check_slicing()
 
     @property
     def predicts(self) -> str:
@@ -154,6 +157,10 @@ class Plan(PlanFields):
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self._check_augmenting()
+
+    def _check_slicing(self) -> None:
+        """Refuse slicers that fit neither each other nor the model."""
+        check_slicing(self, self.predicts)
 
     def _check_augmenting(self) -> None:
         """Refuse `augment` and `mix` that are out of range, or do not fit the model."""
@@ -254,6 +261,7 @@ CHOICES = {
     "compression": ("none", "fp16", "bf16"),
     "jit": ("auto", "true", "false"),
     "monitor_mode": MODES,
+    "assembled_precision": PRECISIONS,
     "warmup_shape": WARMUPS,
 }
 """Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""

@@ -16,7 +16,7 @@ from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import AUGMENTATION, MIXING, TABLES, Plan
 
-_LISTS = ("metric", "freeze", "no_decay_on")
+_LISTS = ("metric", "freeze", "no_decay_on", "slicer")
 _OPTIONS = (
     *("augment", "mix", "plateau"),
     *(f"{field}_option" for field in ("data", "metric", *TABLES)),

@@ -45,6 +45,9 @@ class StoredPlan(Plan):
     def _check_augmenting(self) -> None:
         """The run has checked them; its target may be unknown."""
 
+    def _check_slicing(self) -> None:
+        """The run has checked them; its target may be unknown."""
+
     def _check_metrics(self) -> None:
         """The run's script has checked them."""
 
