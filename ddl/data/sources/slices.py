@@ -128,7 +128,7 @@ def open_slices(
     opened: list[LargeArray] = []
     try:
         for file, key in places:
-            opened.append(open_array(file, key, memory_limit))  # noqa: PERF401 (those before are closed)
+            opened.append(open_array(file, key, memory_limit))
         source = SlicedArrays(slicers, opened[0], opened[1] if opened[1:] else None, target)
     except BaseException:
         for array in opened:
@@ -147,8 +147,8 @@ def _places(
     keys, target_keys = keys or (), target_keys or ()
     if len(keys) > 2 or len(target_keys) > 1 or (keys[1:] and target_keys):
         raise ValueError(
-            f"Received: keys={','.join((*keys, *target_keys))}. Expected: the name of the inputs, and that of the targets "
-            "if there are any."
+            f"Received: keys={','.join((*keys, *target_keys))}. Expected: the name of the inputs, and that of "
+            "targets if there are any."
         )
     check_exists(path)
     names = array_names(path)

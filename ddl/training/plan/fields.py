@@ -42,9 +42,8 @@ class DataPlan:
         mix: mixing of pictures and labels in each global batch, for models that predict labels, such as mixup=0.2
             cutmix=1.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
-        slicer: sets of slices that one large array (HDF5, .npy, .npz) is cut into as samples, each a quoted text such as
-            "name=a sizes=64,64,64 strides=32,32,32"; the others are padding, padded_sizes, discard_remainders and
-            transpose.
+        slicer: sets of slices that one large array (HDF5, .npy, .npz) is cut into, each a quoted text such as
+            "name=a sizes=64,64,64 strides=32,32,32"; others are padding, padded_sizes, discard_remainders, transpose.
     """
 
     data: str = "synthetic"
