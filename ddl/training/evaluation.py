@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddl.data.inputs_and_targets import scaled
 from ddl.data.pictures.conversion import central_sides
+from ddl.data.slicing.assembly import PRECISIONS
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMATS, SOURCES, detect_format
 from ddl.data.summary import summary_lines
@@ -18,12 +21,15 @@ from ddl.ranges import Range, check_choices, check_ranges
 from ddl.training.checkpoint.find_trained import Trained, find_trained, stored_preprocessing
 from ddl.training.data.compatibility import check_agreement, check_sides
 from ddl.training.data.parts import DATA_PARTS, open_part
+from ddl.training.data.sliced import check_assembled_file
 from ddl.training.data.training_data import as_samples
 from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 from ddl.training.record.run_dir import check_no_run_file
+
+logger = logging.getLogger("ddl")
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,11 @@ class Evaluation:
         metric: metrics to compute, separated by spaces; by default those of the training run.
         per_rank_batch_size: samples per rank and step; affects only speed and memory.
         output: a .json file for the results, in addition to the screen.
+        slicer: sets of slices to cut the data into, in place of those of the training run; none for data that are
+            samples.
+        assembled_output: HDF5 file for the predictions of all slices, put together, channels last; the data then need
+            no targets.
+        assembled_precision: its type: "single" (float32) or "half" (float16).
     """
 
     model: Path
@@ -47,14 +58,18 @@ class Evaluation:
     metric: tuple[str, ...] = ()
     per_rank_batch_size: int = 8
     output: Path | None = None
+    slicer: tuple[str, ...] | None = None
+    assembled_output: Path | None = None
+    assembled_precision: str = "single"
 
     def __post_init__(self) -> None:
         convert_fields(self)
-        check_choices(vars(self), {"part": DATA_PARTS})
+        check_choices(vars(self), {"part": DATA_PARTS, "assembled_precision": PRECISIONS})
         check_ranges(vars(self), {"per_rank_batch_size": Range(1)}, "evaluation")
         check_metric_names(self.metric)
         check_file("output", self.output, (".json",), replaces=True)
         check_no_run_file("output", self.output)
+        check_assembled_file("assembled_output", self.assembled_output, vars(self))
 
     def metrics_for(self, plan: Plan) -> tuple[str, ...]:
         """Return the metrics to compute: the requested ones, else those of the training run.
@@ -107,7 +122,7 @@ def open_subject(
         ValueError: there is no such model, or the data do not fit it.
     """
     trained = trained or find_trained(evaluation.model, evaluation.checkpoint)
-    plan = trained.plan
+    plan = _with_slicers(trained.plan, evaluation)
     if evaluation.data is None:
         _check_data_found(trained, flag)
         plan = dataclasses.replace(plan, data_option=_as_trained(trained, plan.data))
@@ -118,12 +133,23 @@ def open_subject(
         part = DataPlan.validation_part
         plan = dataclasses.replace(plan, validation_data=None, validation_part=part, **changes)
     part_name = evaluation.part or ("validation" if evaluation.data is None else "all")
-    source = open_part(plan, part_name)
+    source = open_part(plan, part_name, needs_target=evaluation.assembled_output is None)
     if not len(source):
         raise ValueError(
             f"Received: part={part_name!r} of {plan.data}, which has no samples. Expected: another part."
         )
     return Subject(trained, plan, source)
+
+
+def _with_slicers(plan: Plan, evaluation: Evaluation) -> Plan:
+    """Return the plan with the slicers and the assembled file of the evaluation, in place of its own."""
+    slicer = plan.slicer if evaluation.slicer is None else evaluation.slicer
+    return dataclasses.replace(
+        plan,
+        slicer=slicer,
+        assembled_output=evaluation.assembled_output,
+        assembled_precision=evaluation.assembled_precision,
+    )
 
 
 def _as_trained(trained: Trained, data: str) -> dict[str, Any]:
@@ -177,6 +203,11 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     from ddl.training.steps.bad_data import BadData
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
+    found = {"model": str(subject.file), "samples": len(samples)}
+    if evaluation.assembled_output is not None:
+        _assemble(model, samples, evaluation, subject)
+    if len(samples.fields) < 2:  # no targets
+        return found
     batch_size, how = evaluation.per_rank_batch_size, stored_preprocessing(subject.trained)
     batches = pipeline.evaluation_batches(
         samples,
@@ -202,7 +233,27 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     if subject.plan.loss not in LOSSES:
         del values["loss"]  # only the run's own script knows it
     results = {name: np.asarray(value).tolist() for name, value in values.items()}
-    return {"model": str(subject.file), "samples": len(samples), **results}
+    return found | results
+
+
+def _assemble(model: Any, samples: Source, evaluation: Evaluation, subject: Subject) -> None:
+    """Write the predictions of slices. All ranks must call it."""
+    import ddl.distributed as dist
+    from ddl.distributed.job.launcher import threads_per_rank
+    from ddl.training.steps.assembled import assemble_outputs
+    from ddl.training.steps.outputs import Outputs
+
+    how, path = stored_preprocessing(subject.trained), evaluation.assembled_output
+    outputs = Outputs(
+        model,
+        samples,
+        normalization=None if how is None else how.normalization,
+        threads=threads_per_rank(dist.local_size()),
+    )
+    if path is not None:
+        lines = assemble_outputs(outputs, samples, path, evaluation.assembled_precision)
+        for line in lines if dist.is_root() else ():
+            logger.info("%s.", line)
 
 
 def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
@@ -225,6 +276,8 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
+    if plan.predicts not in subject.source.fields:
+        return model, scaled(subject.source)
     return model, as_samples(subject.source, plan, classes)
 
 

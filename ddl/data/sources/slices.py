@@ -21,7 +21,14 @@ from ddl.data.slicing.large_array import (
     open_array,
 )
 from ddl.data.slicing.slicer import Slicer
-from ddl.data.source import Field, Source, checked_indices, empty_batch
+from ddl.data.source import (
+    Field,
+    Source,
+    checked_indices,
+    empty_batch,
+    numbers_in_origin,
+    origin_of,
+)
 from ddl.data.sources.arrays import KNOWN_KEYS, MEMORY_LIMIT
 from ddl.data.sources.ranged import with_range
 
@@ -94,6 +101,21 @@ class SlicedArrays(Source):
     def close(self) -> None:
         for array in self._arrays.values():
             array.close()
+
+
+def slices_of(source: Source) -> tuple[Slices, np.ndarray]:
+    """Return all slices of the array that samples are cut from, and the number of each sample's slice.
+
+    Raises:
+        ValueError: they are no slices.
+    """
+    origin = origin_of(source)
+    if not isinstance(origin, SlicedArrays):
+        raise ValueError(
+            f"Received: samples of class {type(origin).__name__}, to assemble their predictions. Expected: slices of one "
+            "array, as slicer cuts them."
+        )
+    return origin.slices, numbers_in_origin(source)
 
 
 def open_slices(

@@ -54,13 +54,16 @@ def open_test(plan: Plan, training: Source) -> Source | None:
     return source
 
 
-def open_part(plan: Plan, part: str, training: Source | None = None) -> Source:
+def open_part(
+    plan: Plan, part: str, training: Source | None = None, *, needs_target: bool = True
+) -> Source:
     """Open one of `DATA_PARTS` of the plan's data, as stored.
 
     Args:
         plan: the plan; its `test_data` are the part "test".
         part: the part.
         training: the training samples as stored, if the caller has them already.
+        needs_target: whether to refuse data without the model's target.
 
     Raises:
         ValueError: there is no such part, or the data lack the model's target.
@@ -75,7 +78,8 @@ def open_part(plan: Plan, part: str, training: Source | None = None) -> Source:
         source = _open(plan, plan.data, split="test")
     else:
         source = _open(plan, plan.data)
-    check_target(source, plan)
+    if needs_target:
+        check_target(source, plan)
     return source
 
 
