@@ -81,6 +81,7 @@ def compile_model(model: keras.Model, run: Run) -> Any:
     optimizer = dist.DistributedOptimizer(
         build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option),
         compression=plan.compression,
+        gradient_norm=plan.notes_batches,
     )
     if plan.no_decay_on:
         excluded = without_decay(model.trainable_variables, plan.no_decay_on)

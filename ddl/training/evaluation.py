@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from ddl.data.pictures.conversion import central_sides
 from ddl.data.slicing.assembly import PRECISIONS
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMATS, SOURCES, detect_format
-from ddl.data.summary import summary_lines
+from ddl.data.summary import summary_lines, tell_summary
 from ddl.data.value_range import to_text
 from ddl.files import check_file
 from ddl.options import convert_fields
@@ -28,8 +27,6 @@ from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 from ddl.training.record.run_dir import check_no_run_file
-
-logger = logging.getLogger("ddl")
 
 
 @dataclass(frozen=True)
@@ -240,7 +237,7 @@ def _assemble(model: Any, samples: Source, evaluation: Evaluation, subject: Subj
     """Write the predictions of slices. All ranks must call it."""
     import ddl.distributed as dist
     from ddl.distributed.job.launcher import threads_per_rank
-    from ddl.training.steps.assembled import assemble_outputs
+    from ddl.training.outputs.assembled import assemble_predictions
     from ddl.training.steps.outputs import Outputs
 
     how, path = stored_preprocessing(subject.trained), evaluation.assembled_output
@@ -251,9 +248,9 @@ def _assemble(model: Any, samples: Source, evaluation: Evaluation, subject: Subj
         threads=threads_per_rank(dist.local_size()),
     )
     if path is not None:
-        lines = assemble_outputs(outputs, samples, path, evaluation.assembled_precision)
-        for line in lines if dist.is_root() else ():
-            logger.info("%s.", line)
+        lines = assemble_predictions(outputs, samples, path, evaluation.assembled_precision)
+        if dist.is_root():
+            tell_summary("evaluate", lines)
 
 
 def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:

@@ -26,8 +26,8 @@ from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.find_trained import find_model_file
 from ddl.training.checkpoint.resume import find_start
 from ddl.training.checkpoint.resumed_plan import resumed_values, train_ten_more
-from ddl.training.data.sliced import check_assembled_file
 from ddl.training.data.training_data import TrainingData, open_data
+from ddl.training.outputs.checks import check_outputs
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import NAMES, Plan, plan_from_dict
 from ddl.training.plan.plan_flags import plan_from_flags
@@ -166,7 +166,7 @@ def _check(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: Opener
         return Order(plan, opener(plan))
     check_run_dir(plan.run_dir, resume=plan.resume is not None)
     check_log_file(plan)
-    check_assembled_file("assembled_output", plan.assembled_output, vars(plan))
+    check_outputs(plan)
     start = find_start(plan)
     if start is None and plan.init_weights is not None:
         find_model_file(plan.init_weights)

@@ -112,8 +112,8 @@ def slices_of(source: Source) -> tuple[Slices, np.ndarray]:
     origin = origin_of(source)
     if not isinstance(origin, SlicedArrays):
         raise ValueError(
-            f"Received: samples of class {type(origin).__name__}, to assemble their predictions. Expected: slices of one "
-            "array, as slicer cuts them."
+            f"Received: samples of class {type(origin).__name__}, to assemble their predictions. Expected: slices of "
+            "one array, as slicer cuts them."
         )
     return origin.slices, numbers_in_origin(source)
 

@@ -6,7 +6,7 @@ from ddl.models.zoo import MODELS, target_of
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
-from ddl.training.plan.fields import DataPlan, PlanFields, RunPlan
+from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan
 
 
 def check_together(plan: PlanFields) -> None:
@@ -79,6 +79,12 @@ def check_together(plan: PlanFields) -> None:
             plan.early_stopping_min_delta and not plan.early_stopping_patience,
             f"early_stopping_min_delta={plan.early_stopping_min_delta} without early_stopping_patience",
             "both, for example early_stopping_patience=10",
+        ),
+        (
+            plan.copy_every_epochs != CheckpointPlan.copy_every_epochs
+            and plan.checkpoint_copies is None,
+            f"copy_every_epochs={plan.copy_every_epochs} without checkpoint_copies",
+            "both; checkpoint_copies is the folder",
         ),
         (
             plan.mixed_precision == "float16" and "loss_scale_factor" in plan.optimizer_option,

@@ -164,6 +164,12 @@ class RunPlan:
         layer_table: print the model's layers before training; RUN_DIR/model.txt always has them.
         tensorboard: write TensorBoard events.
         mlperf_log: file for MLPerf's log lines (":::MLLOG {...}"), written by rank 0.
+        epoch_log: start of the names of two logs, NAME_train.txt with a line of numbers for each batch, and
+            NAME_test.txt with one for each validation; a new run replaces them. It turns on `gradient_norm`.
+        gradient_norm: compute the norm of the gradient over all ranks in each batch; the history has its mean.
+        prediction_output: folder for the raw predictions after each validation, in output_EPOCH.h5, with a data set
+            for each sample, channels first.
+        graph: write the model's layers and connections to RUN_DIR/network.dot, for Graphviz.
         profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
             a TensorFlow trace of three more steps.
         assembled_output: HDF5 file for the predictions of all slices of the validation data, put together after each
@@ -191,6 +197,10 @@ class RunPlan:
     layer_table: bool = False
     tensorboard: bool = True
     mlperf_log: Path | None = None
+    epoch_log: Path | None = None
+    gradient_norm: bool = False
+    prediction_output: Path | None = None
+    graph: bool = False
     profile: int = 0
     assembled_output: Path | None = None
     assembled_precision: str = "single"
@@ -209,6 +219,9 @@ class CheckpointPlan:
         keep_last: number of newest checkpoints to keep.
         keep_best: number of best checkpoints to keep, judged by `monitor`.
         keep_every_epochs: keep every checkpoint at a multiple of this many epochs for good; 0 disables it.
+        checkpoint_copies: folder for models of their own, model_checkpoint_EPOCH.keras and, of the same contents, .pt;
+            all of them stay.
+        copy_every_epochs: epochs between two of them.
     """
 
     resume: str | None = None
@@ -217,6 +230,8 @@ class CheckpointPlan:
     keep_last: int = 2
     keep_best: int = 1
     keep_every_epochs: int = 10
+    checkpoint_copies: Path | None = None
+    copy_every_epochs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

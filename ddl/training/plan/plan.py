@@ -69,6 +69,11 @@ class Plan(PlanFields):
         return target_of(self.model)
 
     @property
+    def notes_batches(self) -> bool:
+        """Whether the results of each batch are noted: its loss, the norm of its gradient, the accuracy so far."""
+        return self.gradient_norm or self.epoch_log is not None
+
+    @property
     def ignore_index(self) -> int | None:
         """The class number that the loss and all metrics leave out; None for none."""
         return self.loss_option.get("ignore_index")
@@ -244,7 +249,14 @@ _RANGES = {
     "learning_rate": _POSITIVE,
     "warmup_from": _NOT_NEGATIVE,
     **dict.fromkeys(
-        ("epochs", "per_rank_batch_size", "keep_last", "validate_every_epochs"), Range(1)
+        (
+            "epochs",
+            "per_rank_batch_size",
+            "keep_last",
+            "validate_every_epochs",
+            "copy_every_epochs",
+        ),
+        Range(1),
     ),
     **dict.fromkeys(("steps_per_epoch", "global_batch_size"), _NOT_NEGATIVE),
     **dict.fromkeys(("fold", "classes", "warmup_epochs", "schedule_epochs"), _NOT_NEGATIVE),

@@ -27,9 +27,7 @@ from ddl.data.normalization import Normalization
 from ddl.data.source import Source
 from ddl.distributed.state.variables import gather_bytes
 from ddl.training.steps.bad_data import naming_bad_data
-
-Part = tuple[np.ndarray, np.ndarray]
-"""Indices of samples (n,), and their predictions (n, ...), channel last, as the network's first output gives them."""
+from ddl.training.steps.step import Part
 
 MOST_TOGETHER = 8
 _MOST_BYTES = 16 << 20
