@@ -165,7 +165,8 @@ class Assembly:
                 inner = np.unravel_index(int(empty.argmax()), empty.shape)
                 place = tuple(int(at) + part.start for at, part in zip(inner, tile, strict=True))
                 first = min(first or place, place)
-            dataset[tile] = values
+            if not empty.all():  # else it stays a hole in the file, which reads as zeros
+                dataset[tile] = values
             file.check()  # stop at the first write error
         return Assembled(one.slicer.name, tuple(dataset.shape), uncovered, first, beyond)
 
