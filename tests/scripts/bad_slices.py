@@ -44,5 +44,6 @@ SLICES = [
     Row(RUN + "--assembled-output o.h5", "assembled_output=o.h5 without slicer. Expected: both", GOOD),
     Row("train_cnn --run-dir run --data a.h5 " + PLAIN, "which predicts labels. Expected: a model", GOOD),
     Row("train_unet --run-dir run --data in " + PLAIN, "in, to cut slices from. Expected: one file", folder("in")),
+    Row("evaluate run --tile 8 --assembled-output o.h5", "slices are predicted whole, by Keras"),
     Row("train_unet --run-dir run " + PLAIN, "synthetic, which does not exist"),
 ]  # fmt: skip

@@ -84,7 +84,10 @@ def test_two_ranks_learn_from_slices_what_one_process_learns(runs: Any) -> None:
 
 def test_the_predictions_of_the_validation_are_put_together(runs: Any) -> None:
     folder, *_ = runs
-    with h5py.File(folder / "one/assembled.h5") as one, h5py.File(folder / "two/assembled.h5") as two:
+    with (
+        h5py.File(folder / "one/assembled.h5") as one,
+        h5py.File(folder / "two/assembled.h5") as two,
+    ):
         assert {name: one[name].shape for name in one} == dict.fromkeys("ab", (12, 10, 8, 1))
         for name in one:
             values = one[name][()]
