@@ -49,7 +49,7 @@ class Sides:
     Attributes:
         multiple: every side must be a multiple of this.
         least: minimum length of every side in pixels.
-        axes: allowed numbers of sides: 2 for pictures, 3 for volumes.
+        axes: allowed numbers of sides: 1 for lines, 2 for pictures, 3 for volumes.
         is_fixed: whether the model is built for one size, which training and validation must then share.
     """
 
@@ -266,6 +266,8 @@ def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
     if name == "unet":  # halves every side `depth` times
         default = MODELS.options(name)["depth"].default
         return Sides(multiple=1 << options.get("depth", default), axes=(2, 3))
+    if name in _OWN_TARGETS:
+        return Sides(axes=(1, 2, 3))
     if options.get("small_input") and name in _SIDES_OF_SMALL_INPUT:
         return _SIDES_OF_SMALL_INPUT[name]
     return _SIDES.get(name, Sides())

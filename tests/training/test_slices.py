@@ -122,6 +122,35 @@ def test_evaluate_assembles_other_data_without_targets(runs: Any, tmp_path: Path
         assert np.all(file["slices_1"][()] > 0)
 
 
+def build_of_lines(input_shape: Any, *, classes: int) -> keras.Model:
+    layers = [keras.layers.Conv1D(4, 3, padding="same"), keras.layers.Conv1D(classes, 1)]
+    last = keras.layers.Activation("sigmoid")
+    return keras.Sequential([keras.Input(input_shape), *layers, last])
+
+
+@pytest.mark.proof
+def test_lines_of_one_axis_are_trained_on_and_put_together(tmp_path: Path) -> None:
+    write_array(tmp_path / "x.h5")
+    if "tiny_line_model" not in MODELS:
+        add_model("tiny_line_model", build_of_lines, "mask")
+    slicer = (
+        "sizes=1,1,8",
+        "sizes=1,6,1 padded_sizes=1,8,1",
+        "name=c sizes=5,1,1 padded_sizes=8,1,1",
+    )
+    plan = Plan(
+        run_dir=tmp_path / "run", model="tiny_line_model", data=str(tmp_path / "x.h5"), epochs=1,
+        slicer=slicer, assembled_output=tmp_path / "run/a.h5", tensorboard=False,
+    )  # fmt: skip
+    train(plan)
+    assert (tmp_path / "run/samples.png").stat().st_size > 1000
+    with h5py.File(tmp_path / "run/a.h5") as file:
+        assert {name: file[name].shape for name in file} == dict.fromkeys(
+            ("c", "slices_1", "slices_2"), (12, 10, 8, 1)
+        )
+    assert "lines with masks" in (tmp_path / "run/log.txt").read_text()
+
+
 def assemble_identity(folder: Path, output: Path) -> list[str]:
     """Assemble what a network predicts that changes nothing; return lines on it, or the problem."""
     samples = open_slices(folder / "x.h5", parse_slicers([SLICER[0], "name=c sizes=1,8,8"]))

@@ -61,8 +61,8 @@ class Inspection(Evaluation):
             )
         if self.assembled_output is not None and self.looks_closer:
             raise ValueError(
-                "Received: assembled_output with flags for evaluation sample by sample or on another backend. Expected: "
-                "one of them; slices are predicted whole, by Keras."
+                "Received: assembled_output with flags for evaluation sample by sample or on another backend. "
+                "Expected: one of them; slices are predicted whole, by Keras."
             )
         for name, suffixes in _SUFFIXES.items():
             if name != "worst_sheet" or self.worst:
