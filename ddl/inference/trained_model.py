@@ -57,7 +57,8 @@ def find_model(
     """Find the model of a path.
 
     Args:
-        path: run directory, checkpoint, model of `checkpoint_copies`, or model file with NAME.preprocessing.json in the same folder.
+        path: run directory, checkpoint, model of `checkpoint_copies`, or model file with NAME.preprocessing.json in
+            the same folder.
         checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
             number.
         trained: the result of `find_trained` for the same arguments, if the caller already has it.
