@@ -73,6 +73,11 @@ class Source(ABC):
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return the samples with these indices, in this order: an array of shape (len(indices), *shape) per field."""
 
+    def read_epoch(self, epoch: int, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Return samples as training has them in an epoch (counted from 0): by default as in any other."""
+        del epoch
+        return self.read(indices)
+
     def close(self) -> None:
         """Close open files. Closing twice is allowed; the next read opens them again."""
         return
@@ -206,6 +211,9 @@ class Subset(View):
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         return self.source.read(self.indices[checked_indices(indices, len(self))])
+
+    def read_epoch(self, epoch: int, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        return self.source.read_epoch(epoch, self.indices[checked_indices(indices, len(self))])
 
     def read_column(self, name: str) -> np.ndarray | None:
         column = self.source.read_column(name)

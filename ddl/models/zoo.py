@@ -24,7 +24,7 @@ from ddl.ranges import Range, check_choice
 if TYPE_CHECKING:
     import keras
 
-TARGETS = ("mask", "label")
+TARGETS = ("mask", "label", "values")
 _OWN_TARGETS: dict[str, str] = {}
 
 _ROOM = "ddl.models.classifiers"
@@ -190,7 +190,7 @@ MODELS = BuilderTable(
         "dropout": Range(0, 1, below=True),
         "drop_path": Range(0, 1, below=True),
     },
-    choices={"norm": NORMS},
+    choices={"norm": NORMS, "output": ("auto", "sigmoid", "softmax", "linear")},
     rule=_check_together,
 )
 
@@ -249,16 +249,23 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
     Args:
         name: a new name.
         builder: function of the input shape and the number of classes; its other keyword-only arguments are options.
-        target: what the model predicts: "mask" (a class per pixel) or "label" (a class per picture).
+        target: what the model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values" (numbers
+            of any shape).
     """
     check_choice("target", target, TARGETS)
     MODELS.add(name, builder)
     _OWN_TARGETS[name] = target
 
 
-def target_of(name: str) -> str:
-    """Return what a model predicts: "mask" (a class per pixel) or "label" (a class per picture)."""
+def target_of(name: str, options: Mapping[str, Any] | None = None) -> str:
+    """Return what a model with these options predicts: "mask" (a class per pixel), "label" (per picture) or "values"."""
+    del options
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
+
+
+def is_classifier(name: str) -> bool:
+    """Return whether a model is one of the zoo's own classifiers, which end in the probabilities of classes."""
+    return name in _builders()
 
 
 def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:

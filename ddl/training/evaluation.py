@@ -9,9 +9,10 @@ from typing import Any
 
 from ddl.data.inputs_and_targets import scaled
 from ddl.data.pictures.conversion import central_sides
+from ddl.data.relabelled import relabelled
 from ddl.data.slicing.assembly import PRECISIONS
 from ddl.data.source import Source, origin_of
-from ddl.data.sources import FORMATS, SOURCES, detect_format
+from ddl.data.sources import FORMAT_OPTION, FORMATS, SOURCES, format_of
 from ddl.data.summary import summary_lines, tell_summary
 from ddl.data.value_range import to_text
 from ddl.files import check_file
@@ -37,7 +38,9 @@ class Evaluation:
         model: a run directory, its model.keras, or a checkpoint.
         checkpoint: in a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
         data: data of the same kind to use in place of the training data.
-        part: "train", "validation", "test" or "all"; by default validation, and all of other data.
+        target_data: their targets, where these are not inside it.
+        part: "train", "validation", "test" or "all"; by default validation, of a run without it all, and all of other
+            data.
         metric: metrics to compute, separated by spaces; by default those of the training run.
         per_rank_batch_size: samples per rank and step; affects only speed and memory.
         output: a .json file for the results, in addition to the screen.
@@ -51,6 +54,7 @@ class Evaluation:
     model: Path
     checkpoint: str = "final"
     data: str | None = None
+    target_data: str | None = None
     part: str | None = None
     metric: tuple[str, ...] = ()
     per_rank_batch_size: int = 8
@@ -63,10 +67,18 @@ class Evaluation:
         convert_fields(self)
         check_choices(vars(self), {"part": DATA_PARTS, "assembled_precision": PRECISIONS})
         check_ranges(vars(self), {"per_rank_batch_size": Range(1)}, "evaluation")
+        if self.assembled_precision != "single" and self.assembled_output is None:
+            raise ValueError(
+                f"Received: assembled_precision={self.assembled_precision} without assembled_output. Expected: both."
+            )
         check_metric_names(self.metric)
         check_file("output", self.output, (".json",), replaces=True)
         check_no_run_file("output", self.output)
         check_assembled_file("assembled_output", self.assembled_output, vars(self))
+        if self.target_data is not None and self.data is None:
+            raise ValueError(
+                f"Received: target_data={self.target_data} without data. Expected: both."
+            )
 
     def metrics_for(self, plan: Plan) -> tuple[str, ...]:
         """Return the metrics to compute: the requested ones, else those of the training run.
@@ -126,11 +138,19 @@ def open_subject(
     else:
         options = _as_trained(trained, evaluation.data)
         changes: dict[str, Any] = {"data": evaluation.data, "data_option": options, "fold": None}
-        changes["test_data"] = None
-        part = DataPlan.validation_part
-        plan = dataclasses.replace(plan, validation_data=None, validation_part=part, **changes)
-    part_name = evaluation.part or ("validation" if evaluation.data is None else "all")
+        paths = ("validation_data", "validation_target_data", "test_data", "test_target_data")
+        changes |= dict.fromkeys(paths)
+        changes["target_data"] = _target_of(evaluation, plan)
+        if not plan.has_validation or plan.validation_part == 0:
+            changes["validation_part"] = 0.0
+        else:
+            changes["validation_part"] = DataPlan.validation_part
+        plan = dataclasses.replace(plan, **changes)
+    is_own = evaluation.data is None and plan.has_validation
+    part_name = evaluation.part or ("validation" if is_own else "all")
     source = open_part(plan, part_name, needs_target=evaluation.assembled_output is None)
+    if evaluation.data is not None:
+        source = _as_numbered(trained, source, evaluation.data)
     if not len(source):
         raise ValueError(
             f"Received: part={part_name!r} of {plan.data}, which has no samples. Expected: another part."
@@ -139,20 +159,41 @@ def open_subject(
 
 
 def _with_slicers(plan: Plan, evaluation: Evaluation) -> Plan:
-    """Return the plan with the slicers and the assembled file of the evaluation, in place of its own."""
+    """Return the plan with the slicers of the evaluation in place of its own, and without an assembled file."""
     slicer = plan.slicer if evaluation.slicer is None else evaluation.slicer
+    if evaluation.assembled_output is not None and not slicer:
+        raise ValueError(
+            f"Received: assembled_output={evaluation.assembled_output} without slicer, for a run without slicers. "
+            "Expected: both; it puts the predictions of slices together."
+        )
     return dataclasses.replace(
-        plan,
-        slicer=slicer,
-        assembled_output=evaluation.assembled_output,
-        assembled_precision=evaluation.assembled_precision,
+        plan, slicer=slicer, assembled_output=None, assembled_precision="single"
     )
+
+
+def _target_of(evaluation: Evaluation, plan: Plan) -> str | None:
+    """Return the path of the targets of other data: an autoencoder's are the data themselves."""
+    needs_none = plan.target_data is None or evaluation.assembled_output is not None
+    if evaluation.target_data is not None or needs_none:
+        return evaluation.target_data
+    if plan.target_data == plan.data:
+        return evaluation.data
+    raise ValueError(
+        f"Received: data={evaluation.data} without target_data, for a run with target_data={plan.target_data}. "
+        "Expected: both."
+    )
+
+
+def _as_numbered(trained: Trained, source: Source, data: str) -> Source:
+    """Return labelled samples in the numbers of the classes that the model was trained on."""
+    how = stored_preprocessing(trained)
+    return source if how is None else relabelled(source, how.class_names, data)
 
 
 def _as_trained(trained: Trained, data: str) -> dict[str, Any]:
     """Return the options that open data as the training run did: with its range, its depth and its class numbers."""
-    known = SOURCES.options(detect_format(Path(data)))
     given = trained.plan.data_option
+    known = {*SOURCES.options(format_of(data, given)), FORMAT_OPTION}
     options = {name: value for name, value in given.items() if name in known}
     is_new = data != trained.plan.data
     if is_new:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ddl.data.source import Source
 from ddl.models.zoo import needed_sides
+from ddl.training.plan.augmenting import PLURALS
 from ddl.training.plan.plan import Plan
 
 _TOP_K = {"top_1": 1, "top_5": 5}
@@ -39,9 +40,14 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
                 f"Received: samples of {_by(shape)} from {plan.data}, for model {plan.model}. Expected: height x width "
                 "x channels."
             )
-    else:
+    elif plan.predicts == "mask":
         _check_masks(shape, target, plan.data)
         _check_masks(other, other_target, origin)
+    elif len(other_target) != len(target) or other_target[-1:] != target[-1:]:
+        raise ValueError(
+            f"Received: training targets of {_by(target)}, {part} targets of {_by(other_target)}. Expected: equally "
+            "many sides and values."
+        )
     if plan.predicts == "mask" or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
@@ -71,9 +77,9 @@ def check_agreement(
             "foreground against background."
         )
     for name in ("boundary_crossentropy", "hausdorff_95"):
-        if name in names and plan.predicts == "label":
+        if name in names and plan.predicts != "mask":
             raise ValueError(
-                f"Received: {name} for model {plan.model}, which predicts labels. Expected: another loss or metric, "
+                f"Received: {name} for model {plan.model}, which predicts {PLURALS[plan.predicts]}. Expected: another loss or metric, "
                 "because this one needs the edges of masks."
             )
     for name in metrics:

@@ -35,9 +35,7 @@ def open_sliced(
         value_range: that of the training samples, for other data.
     """
     options = _options(plan.data_option, SLICE_OPTIONS, "data_option")
-    of_targets = _options(
-        getattr(plan, "target_data_option", {}), _TARGET_OPTIONS, "target_data_option"
-    )
+    of_targets = _options(plan.target_data_option, _TARGET_OPTIONS, "target_data_option")
     if value_range is not None:
         options["range"] = value_range
     target_keys = of_targets.pop("keys", None)

@@ -24,7 +24,7 @@ def check_outputs(plan: Plan) -> None:
             check_folder(name, folder)
 
 
-def check_predicted(plan: Plan, samples: Source) -> None:
+def check_predicted(plan: Plan, samples: Source | None) -> None:
     """Refuse validation samples whose names cannot stand in one file, for a plan with `prediction_output`."""
-    if plan.prediction_output is not None:
+    if plan.prediction_output is not None and samples is not None:
         data_set_names(samples)

@@ -32,13 +32,15 @@ def wants_predictions(plan: Plan) -> bool:
     return plan.prediction_output is not None or plan.assembled_output is not None
 
 
-def prediction_writers(run: Run, samples: Source) -> list[Writer]:
+def prediction_writers(run: Run, samples: Source | None) -> list[Writer]:
     """Return what gets the predictions of the run's validation samples in the current epoch. Only rank 0 has any."""
     plan, epoch = run.plan, run.position.epoch + 1
     writers: list[Writer] = []
-    if dist.is_root() and plan.prediction_output is not None:
+    if samples is None or not dist.is_root():
+        return writers
+    if plan.prediction_output is not None:
         writers.append(PredictionFile(output_path(plan.prediction_output, epoch), samples))
-    if dist.is_root() and plan.assembled_output is not None:
+    if plan.assembled_output is not None:
         writers.append(AssembledFile(plan.assembled_output, samples, plan.assembled_precision))
     return writers
 

@@ -19,8 +19,16 @@ class DataPlan:
             split=train names the split to train on.
         validation_data: file or folder to validate on, by its validation or else its test split; by default the
             validation split of `data`, or a fraction of it.
+        target_data: file or folder of the targets of `data`, where they are not inside it, paired by name; the data
+            themselves for an autoencoder.
+        target_data_option: options of the format of `target_data`, such as channels=grey or format=channels-first.
+        validation_target_data: file or folder of the targets of `validation_data`.
+        test_target_data: file or folder of the targets of `test_data`.
+        targets: what the target of a sample is: "mask" (class numbers of a picture), "label", or "values" (numbers
+            taken as they are: autoencoders, regression; by default with loss=mse and metric=mae); "auto": what the
+            model predicts.
         validation_part: fraction of `data` held out for validation, between 0 and 1; not for files with
-            their own splits.
+            their own splits. 0 trains without validation: `monitor` is then the loss.
         fold: fold of a prepared file held out for validation; the model trains on the other folds.
         test_data: file or folder that `evaluate` tests the model on; by default the test split of `data`, if it has
             one.
@@ -39,6 +47,10 @@ class DataPlan:
         class_weight: weight of each class in the training loss, such as 0=1,1=3.5; "balanced" gives all classes the
             same share of it.
         augment: random augmentation of training samples, such as flip=true rotation_degrees=15 crop_size=64.
+        transform: changes of inputs and targets, in this order, such as resize=128x128 random_horizontal_flip=0.5;
+            those that draw are for training samples only.
+        input_transform: the same for inputs alone, after those of `transform`, such as normalize=0.5,0.2.
+        target_transform: the same for targets alone.
         mix: mixing of pictures and labels in each global batch, for models that predict labels, such as mixup=0.2
             cutmix=1.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
@@ -48,10 +60,15 @@ class DataPlan:
 
     data: str = "synthetic"
     data_option: Mapping[str, Any] = field(default_factory=dict)
+    target_data: str | None = None
+    target_data_option: Mapping[str, Any] = field(default_factory=dict)
+    targets: str = "auto"
     validation_data: str | None = None
+    validation_target_data: str | None = None
     validation_part: float = 0.1
     fold: int | None = None
     test_data: str | None = None
+    test_target_data: str | None = None
     image_size: tuple[int, ...] | None = None
     classes: int = 0
     order: str = "global"
@@ -60,6 +77,9 @@ class DataPlan:
     normalize: str = "none"
     class_weight: str = "none"
     augment: Mapping[str, Any] = field(default_factory=dict)
+    transform: tuple[str, ...] = ()
+    input_transform: tuple[str, ...] = ()
+    target_transform: tuple[str, ...] = ()
     mix: Mapping[str, Any] = field(default_factory=dict)
     data_threads: int = 0
     slicer: tuple[str, ...] = ()

@@ -1,4 +1,7 @@
-"""The two pictures of a run: `curves.png` from its history, `samples.png` from its first validation samples."""
+"""The two pictures of a run: `curves.png` from its history, `samples.png` from its first validation samples.
+
+Without validation these are training samples.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from ddl.data.source import Source
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
 from ddl.training.record.curves import draw_curves
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
+from ddl.training.record.value_sheet import draw_values
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8
@@ -36,7 +40,10 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     inputs = pictures if normalization is None else normalization.apply(pictures)
     probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
     path = run.plan.run_dir / "samples.png"
-    if run.plan.predicts == "mask":
+    if run.plan.predicts == "values":
+        names = [samples.name_of(int(index)) for index in indices]
+        draw_values(pictures, targets, probabilities, path, names)
+    elif run.plan.predicts == "mask":
         pictures, targets, probabilities = map(_with_height, (pictures, targets, probabilities))
         draw_segmentation(
             pictures, targets, probabilities, path, ignore_index=run.plan.ignore_index
