@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from ddl.data.slicing.assembly import Assembly, check_predictions
 from ddl.data.source import Source
 from ddl.data.sources.slices import slices_of
 from ddl.files import FULL
+from ddl.progress import Progress
 from ddl.training.record.run_dir import spare_training
 from ddl.training.steps.outputs import Outputs
 from ddl.training.steps.step import Part
@@ -20,7 +22,11 @@ logger = logging.getLogger("ddl")
 
 
 class AssembledFile:
-    """The file while predictions arrive on rank 0, in a `with` block. Without `finish`, nothing of it stays."""
+    """The file while predictions arrive on rank 0, in a `with` block. Without `finish`, nothing of it stays.
+
+    Attributes:
+        count: predictions that have arrived.
+    """
 
     def __init__(self, path: Path, samples: Source, precision: str) -> None:
         """Prepare it; nothing is written yet.
@@ -31,13 +37,14 @@ class AssembledFile:
             precision: one of `ddl.data.slicing.assembly.PRECISIONS`.
         """
         slices, numbers = slices_of(samples)
-        self._path, self._count = path, len(numbers)
+        self._path, self.count = path, 0
         self._assembly = Assembly(path, slices, numbers, precision)
 
     def write(self, parts: Sequence[Part]) -> None:
         """Keep the next predictions. A full disk is told by `finish`."""
         for indices, predictions in parts:
             self._assembly.add(indices, predictions)
+            self.count += len(indices)
 
     def finish(self) -> None:
         """Write the file, and log what is in it. A failed write is a warning, so that training continues."""
@@ -54,7 +61,7 @@ class AssembledFile:
         results = self._assembly.finish()
         shapes = ", ".join(f"{one.name} ({'x'.join(map(str, one.shape))})" for one in results)
         notes = [note for one in results for note in one.notes()]
-        first = f"predictions of {self._count} slices, in {shapes}"
+        first = f"predictions of {self.count} slices, in {shapes}"
         return [f"{self._path}: {line}" for line in (first, *notes)]
 
     def __enter__(self) -> AssembledFile:
@@ -94,9 +101,13 @@ def assemble_predictions(
     problem, lines = "", list[str]()
     if dist.is_root():
         try:
-            with AssembledFile(path, samples, precision) as file:
+            with (
+                AssembledFile(path, samples, precision) as file,
+                contextlib.closing(Progress("slices predicted", len(samples))) as progress,
+            ):
                 for parts in outputs.in_order():
                     file.write(parts)
+                    progress.show(file.count)
                 lines = file.write_file()
         except OSError as error:
             why, remedy = error.strerror or str(error), "Check the disk and the permissions."
