@@ -27,6 +27,7 @@ from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
+from ddl.training.plan.slicing import SLICE_OPTIONS
 from ddl.training.record.run_dir import check_no_run_file
 
 
@@ -137,6 +138,8 @@ def open_subject(
         plan = dataclasses.replace(plan, data_option=_as_trained(trained, plan.data))
     else:
         options = _as_trained(trained, evaluation.data)
+        if plan.slicer:
+            options = {name: value for name, value in options.items() if name in SLICE_OPTIONS}
         changes: dict[str, Any] = {"data": evaluation.data, "data_option": options, "fold": None}
         paths = ("validation_data", "validation_target_data", "test_data", "test_target_data")
         changes |= dict.fromkeys(paths)
@@ -159,7 +162,7 @@ def open_subject(
 
 
 def _with_slicers(plan: Plan, evaluation: Evaluation) -> Plan:
-    """Return the plan with the slicers of the evaluation in place of its own, and without an assembled file."""
+    """Return the plan with the slicers of the evaluation in place of its own, and without files of predictions."""
     slicer = plan.slicer if evaluation.slicer is None else evaluation.slicer
     if evaluation.assembled_output is not None and not slicer:
         raise ValueError(
@@ -167,7 +170,11 @@ def _with_slicers(plan: Plan, evaluation: Evaluation) -> Plan:
             "Expected: both; it puts the predictions of slices together."
         )
     return dataclasses.replace(
-        plan, slicer=slicer, assembled_output=None, assembled_precision="single"
+        plan,
+        slicer=slicer,
+        assembled_output=None,
+        assembled_precision="single",
+        prediction_output=None,
     )
 
 

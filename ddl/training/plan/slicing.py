@@ -17,6 +17,7 @@ def check_slicing(plan: PlanFields, predicts: str) -> None:
         predicts: what its model predicts.
     """
     parse_slicers(plan.slicer)
+    moved = [text for text in (*plan.transform, *plan.input_transform) if _moves(text)]
     others = [name for name in plan.data_option if name not in SLICE_OPTIONS]
     for wrong, received, expected in (
         (
@@ -45,6 +46,11 @@ def check_slicing(plan: PlanFields, predicts: str) -> None:
             "both; it puts the predictions of slices together",
         ),
         (
+            plan.assembled_output is not None and moved,
+            f"assembled_output={plan.assembled_output} with the transform {', '.join(moved)}",
+            "one of them; predictions would stand at other places than their slices",
+        ),
+        (
             plan.assembled_precision != "single" and plan.assembled_output is None,
             f"assembled_precision={plan.assembled_precision} without assembled_output",
             "both",
@@ -52,3 +58,8 @@ def check_slicing(plan: PlanFields, predicts: str) -> None:
     ):
         if wrong:
             raise ValueError(f"Received: {received}. Expected: {expected}.")
+
+
+def _moves(text: str) -> bool:
+    """Return whether a transform of every sample moves its values to other places."""
+    return text.partition("=")[0] in ("resize", "center_crop", "rotate")
