@@ -16,8 +16,8 @@ from ddl.machine import HIDDEN
 SECRET_NAME = re.compile(
     r"key|token|secret|passw|pwd|credential|jwt|auth|cookie|signature|private", re.IGNORECASE
 )
-"""In the name of a setting. Names of the plan's own that only look like it stay: see `_HARMLESS`."""
-_HARMLESS = re.compile(r"^(keys|keep_\w+|monitor\w*|author\w*|key)$", re.IGNORECASE)
+"""In the name of a setting."""
+_HARMLESS = re.compile(r"keys|author\w*", re.IGNORECASE)  # data_option keys=image,mask
 
 _WORD = (
     r"[\w.-]*(?:keys?|tokens?|secret|passw\w*|pwd|credentials?|jwt|auth|cookie|signature)[\w.-]*"
@@ -100,7 +100,7 @@ _LEAST = (
 
 def is_secret(name: str) -> bool:
     """Return whether a setting of this name holds a secret."""
-    return bool(SECRET_NAME.search(name)) and not _HARMLESS.match(name)
+    return bool(SECRET_NAME.search(name)) and not _HARMLESS.fullmatch(name)
 
 
 def _is_number(value: Any) -> bool:

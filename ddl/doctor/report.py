@@ -111,7 +111,7 @@ def _listing(run_dir: Path) -> str:
 def _pack(partial: Path, texts: Mapping[str, str], folder: str) -> None:
     with (
         partial.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb") as packed,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as archive,
     ):
         for name, text in texts.items():

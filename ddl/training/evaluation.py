@@ -15,7 +15,7 @@ from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, FORMATS, SOURCES, format_of
 from ddl.data.summary import summary_lines, tell_summary
 from ddl.data.value_range import to_text
-from ddl.files import check_file
+from ddl.files import check_file, check_folder
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 from ddl.training.checkpoint.find_trained import Trained, find_trained, stored_preprocessing
@@ -45,6 +45,8 @@ class Evaluation:
         metric: metrics to compute, separated by spaces; by default those of the training run.
         per_rank_batch_size: samples per rank and step; affects only speed and memory.
         output: a .json file for the results, in addition to the screen.
+        prediction_output: folder for the raw predictions, in output_1.h5, with a data set for each sample, channels
+            first; the data then need no targets.
         slicer: sets of slices to cut the data into, in place of those of the training run; none for data that are
             samples.
         assembled_output: HDF5 file for the predictions of all slices, put together, channels last; the data then need
@@ -60,6 +62,7 @@ class Evaluation:
     metric: tuple[str, ...] = ()
     per_rank_batch_size: int = 8
     output: Path | None = None
+    prediction_output: Path | None = None
     slicer: tuple[str, ...] | None = None
     assembled_output: Path | None = None
     assembled_precision: str = "single"
@@ -75,11 +78,18 @@ class Evaluation:
         check_metric_names(self.metric)
         check_file("output", self.output, (".json",), replaces=True)
         check_no_run_file("output", self.output)
+        if self.prediction_output is not None:
+            check_folder("prediction_output", self.prediction_output)
         check_assembled_file("assembled_output", self.assembled_output, vars(self))
         if self.target_data is not None and self.data is None:
             raise ValueError(
                 f"Received: target_data={self.target_data} without data. Expected: both."
             )
+
+    @property
+    def writes_predictions(self) -> bool:
+        """Whether the model's predictions are written. Data then need no targets."""
+        return self.prediction_output is not None or self.assembled_output is not None
 
     def metrics_for(self, plan: Plan) -> tuple[str, ...]:
         """Return the metrics to compute: the requested ones, else those of the training run.
@@ -151,7 +161,7 @@ def open_subject(
         plan = dataclasses.replace(plan, **changes)
     is_own = evaluation.data is None and plan.has_validation
     part_name = evaluation.part or ("validation" if is_own else "all")
-    source = open_part(plan, part_name, needs_target=evaluation.assembled_output is None)
+    source = open_part(plan, part_name, needs_target=not evaluation.writes_predictions)
     if evaluation.data is not None:
         source = _as_numbered(trained, source, evaluation.data)
     if not len(source):
@@ -180,7 +190,7 @@ def _with_slicers(plan: Plan, evaluation: Evaluation) -> Plan:
 
 def _target_of(evaluation: Evaluation, plan: Plan) -> str | None:
     """Return the path of the targets of other data: an autoencoder's are the data themselves."""
-    needs_none = plan.target_data is None or evaluation.assembled_output is not None
+    needs_none = plan.target_data is None or evaluation.writes_predictions
     if evaluation.target_data is not None or needs_none:
         return evaluation.target_data
     if plan.target_data == plan.data:
@@ -249,8 +259,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
     found = {"model": str(subject.file), "samples": len(samples)}
-    if evaluation.assembled_output is not None:
-        _assemble(model, samples, evaluation, subject)
+    _write_predictions(evaluation, subject, model, samples)
     if len(samples.fields) < 2:  # no targets
         return found
     batch_size, how = evaluation.per_rank_batch_size, stored_preprocessing(subject.trained)
@@ -281,26 +290,6 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     return found | results
 
 
-def _assemble(model: Any, samples: Source, evaluation: Evaluation, subject: Subject) -> None:
-    """Write the predictions of slices. All ranks must call it."""
-    import ddl.distributed as dist
-    from ddl.distributed.job.launcher import threads_per_rank
-    from ddl.training.outputs.assembled import assemble_predictions
-    from ddl.training.steps.outputs import Outputs
-
-    how, path = stored_preprocessing(subject.trained), evaluation.assembled_output
-    outputs = Outputs(
-        model,
-        samples,
-        normalization=None if how is None else how.normalization,
-        threads=threads_per_rank(dist.local_size()),
-    )
-    if path is not None:
-        lines = assemble_predictions(outputs, samples, path, evaluation.assembled_precision)
-        if dist.is_root():
-            tell_summary("evaluate", lines)
-
-
 def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     """Return the model compiled with its loss and metrics, and the samples in the form it accepts."""
     import keras
@@ -324,6 +313,34 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     if plan.predicts not in subject.source.fields:
         return model, scaled(subject.source)
     return model, as_samples(subject.source, plan, classes)
+
+
+def _write_predictions(
+    evaluation: Evaluation, subject: Subject, model: Any, samples: Source
+) -> None:
+    """Write the predictions that are asked for. All ranks must call it."""
+    import ddl.distributed as dist
+    from ddl.distributed.job.launcher import threads_per_rank
+    from ddl.training.outputs.assembled import assemble_predictions
+    from ddl.training.outputs.prediction_files import write_predictions
+    from ddl.training.steps.outputs import Outputs
+
+    if not evaluation.writes_predictions:
+        return
+    how = stored_preprocessing(subject.trained)
+    outputs = Outputs(
+        model,
+        samples,
+        normalization=None if how is None else how.normalization,
+        threads=threads_per_rank(dist.local_size()),
+    )
+    if evaluation.prediction_output is not None:
+        write_predictions(outputs, samples, evaluation.prediction_output)
+    if evaluation.assembled_output is not None:
+        precision = evaluation.assembled_precision
+        lines = assemble_predictions(outputs, samples, evaluation.assembled_output, precision)
+        if dist.is_root():
+            tell_summary("evaluate", lines)
 
 
 def _no_loss(_: Any, probabilities: Any) -> Any:

@@ -55,6 +55,11 @@ class Inspection(Evaluation):
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "evaluation")
         check_choice("inference_precision", self.inference_precision, PRECISIONS)
+        if self.prediction_output is not None and self.looks_closer:
+            raise ValueError(
+                f"Received: prediction_output={self.prediction_output} with flags of an evaluation sample by sample. "
+                "Expected: prediction_output alone; it holds what the network gives for whole samples."
+            )
         if self.overlap is not None and self.tile is None:
             raise ValueError(
                 f"Received: overlap={self.overlap} without tile. Expected: both flags."
