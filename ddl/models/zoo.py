@@ -258,7 +258,7 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
 
 
 def target_of(name: str, options: Mapping[str, Any] | None = None) -> str:
-    """Return what a model with these options predicts: "mask" (a class per pixel), "label" (per picture) or "values"."""
+    """Return what a model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values"."""
     del options
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
 

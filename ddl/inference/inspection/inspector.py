@@ -29,7 +29,7 @@ from ddl.training.evaluation import Subject
 from ddl.training.objectives.losses import LOSSES, build_loss
 from ddl.training.objectives.metrics import build_metric
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation, mean_dice
-from ddl.training.record.value_sheet import draw_values
+from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.steps.bad_data import BadData
 
 _MATRIX = "confusion_matrix"

@@ -158,8 +158,8 @@ class Prediction:
         for name in ("threshold", "probabilities", "overlay"):
             if name in given:
                 raise ValueError(
-                    f"Received: {name} for a model that predicts values. Expected: the command without this flag, which "
-                    "applies only to masks."
+                    f"Received: {name} for a model that predicts values. Expected: the command without this flag, "
+                    "which applies only to masks."
                 )
         if self.format not in ("npy", "hdf5"):
             raise ValueError(

@@ -79,8 +79,8 @@ def check_agreement(
     for name in ("boundary_crossentropy", "hausdorff_95"):
         if name in names and plan.predicts != "mask":
             raise ValueError(
-                f"Received: {name} for model {plan.model}, which predicts {PLURALS[plan.predicts]}. Expected: another loss or metric, "
-                "because this one needs the edges of masks."
+                f"Received: {name} for model {plan.model}, which predicts {PLURALS[plan.predicts]}. Expected: another "
+                "loss or metric, because this one needs the edges of masks."
             )
     for name in metrics:
         if max(2, classes) <= _TOP_K.get(name, 0):

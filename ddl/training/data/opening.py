@@ -46,6 +46,8 @@ def open_samples(plan: Plan, data: str, target: str | None = None, **options: An
         return open_source(data, data_format, **given)
     if is_same(data, target) and not plan.target_data_option:
         return _open_itself(plan, data, data_format, given)
+    if data_format == "classes" and "format" not in plan.data_option:
+        data_format = "pictures"  # any folders: their names are no labels here
     if plan.predicts == "mask" and data_format in _FINDERS and _is_pictures(target, plan):
         return _open_masks(plan, Path(data), data_format, Path(target), given)
     inputs = _open_inputs(Path(data), data_format, given)

@@ -159,9 +159,9 @@ def like(
     depth = {"uint8": 8, "uint16": 16}.get(next(iter(training.fields.values())).dtype.name)
     if depth and "bits" in known:
         options["bits"] = depth
-    if "mask_mode" in known and training.mask_mode != "grey":
-        if training.mask_mode == "classes" or (not training.mask_mode and classes > 1):
-            options["mask_mode"] = "classes"
+    has_numbers = training.mask_mode == "classes" or (not training.mask_mode and classes > 1)
+    if "mask_mode" in known and has_numbers:
+        options["mask_mode"] = "classes"
     return options
 
 

@@ -38,8 +38,8 @@ def check_targets(plan: PlanFields) -> None:
         _check_values(plan)
     elif some := [name for name in plan.metric if name in METRICS_OF_VALUES]:
         raise ValueError(
-            f"Received: metric={some[0]} for model {plan.model}, which predicts {_singular(predicted(plan))}. Expected: another "
-            "metric; or targets=values."
+            f"Received: metric={some[0]} for model {plan.model}, which predicts {_singular(predicted(plan))}. "
+            "Expected: another metric; or targets=values."
         )
     _check_paths(plan)
 
@@ -53,8 +53,8 @@ def _check_model(plan: PlanFields) -> None:
         )
     if plan.targets == "values" and own == "label" and is_classifier(plan.model):
         raise ValueError(
-            f"Received: targets=values for model {plan.model}, whose outputs are the probabilities of classes. Expected: "
-            "model=unet, or a model of your own."
+            f"Received: targets=values for model {plan.model}, whose outputs are the probabilities of classes. "
+            "Expected: model=unet, or a model of your own."
         )
 
 

@@ -13,7 +13,7 @@ from ddl.data.source import Source
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
 from ddl.training.record.curves import draw_curves
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
-from ddl.training.record.value_sheet import draw_values
+from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8

@@ -74,7 +74,7 @@ def warped(
 def turned_by(parts: Parts, angle: float, *, smooth: Sequence[bool]) -> Parts:
     """Rotate pictures (height, width, channels) clockwise by an angle in radians, each as `smooth` says."""
     shape = parts[0].shape[:-1]
-    return _sampled_parts(parts, _turned_places(shape, _rotation(-angle), 1.0), smooth)
+    return _sampled_parts(parts, _turned_places(shape, _rotation(angle), 1.0), smooth)
 
 
 def _turned_places(shape: tuple[int, ...], turn: np.ndarray, factor: float) -> np.ndarray:
