@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.data.inputs_and_targets import scaled
 from ddl.data.pictures.conversion import central_sides
 from ddl.data.relabelled import relabelled
 from ddl.data.slicing.assembly import PRECISIONS
@@ -22,7 +21,7 @@ from ddl.training.checkpoint.find_trained import Trained, find_trained, stored_p
 from ddl.training.data.compatibility import check_agreement, check_sides
 from ddl.training.data.parts import DATA_PARTS, open_part
 from ddl.training.data.sliced import check_assembled_file
-from ddl.training.data.training_data import as_samples
+from ddl.training.data.training_data import as_inputs, as_samples
 from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
@@ -310,8 +309,8 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
-    if plan.predicts not in subject.source.fields:
-        return model, scaled(subject.source)
+    if len(subject.source.fields) < 2:
+        return model, as_inputs(subject.source, plan)
     return model, as_samples(subject.source, plan, classes)
 
 
