@@ -27,7 +27,7 @@ NAME = "preprocessing.json"
 TARGETS = ("mask", "label", "values")
 _FORMAT = 1
 _RANGES = {
-    "axes": Range(2, 3),
+    "axes": Range(1, 3),
     **dict.fromkeys(("channels", "classes", "side_multiple", "least_side"), Range(1)),
     "central_crop": Range(0, 1, above=True),
 }
@@ -41,7 +41,7 @@ class Preprocessing:
         target: "mask", "label" or "values".
         channels: number of input channels.
         classes: 1 for foreground and background; otherwise the number of classes, or of values.
-        axes: 2 for pictures, 3 for volumes.
+        axes: 1 for lines, 2 for pictures, 3 for volumes.
         bits: 8 or 16 per channel, to which picture files are converted before scaling to 0..1.
         range: stored values that become 0 and 1; None for the whole range of a picture's own type.
         image_size: height and width to which picture files were resized; None without resizing.

@@ -285,6 +285,8 @@ def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
     if name == "unet":  # halves every side `depth` times
         default = MODELS.options(name)["depth"].default
         return Sides(multiple=1 << options.get("depth", default), axes=(2, 3))
+    if name in _OWN_TARGETS:
+        return Sides(axes=(1, 2, 3))
     if options.get("small_input") and name in _SIDES_OF_SMALL_INPUT:
         return _SIDES_OF_SMALL_INPUT[name]
     return _SIDES.get(name, Sides())

@@ -36,6 +36,7 @@ FREE = frozenset(
         *("layer_table", "target", "validate_every_epochs", "restore_best", "mlperf_log", "jit"),
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
+        *("assembled_output", "assembled_precision"),
         *("epoch_log", "gradient_norm", "prediction_output", "checkpoint_copies"),
         *("copy_every_epochs", "graph"),
     }

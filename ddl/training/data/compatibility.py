@@ -112,7 +112,7 @@ def check_agreement(
 
 
 def _check_masks(shape: tuple[int, ...], mask: tuple[int, ...], origin: str) -> None:
-    if len(shape) not in (3, 4) or mask != (*shape[:-1], 1):
+    if len(shape) not in (2, 3, 4) or mask != (*shape[:-1], 1):
         raise ValueError(
             f"Received: pictures of {_by(shape)} with masks of {_by(mask)} from {origin}. Expected: height x width x "
             "channels with height x width x 1; volumes have a depth as well."

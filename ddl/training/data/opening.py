@@ -22,6 +22,7 @@ from ddl.data.sources.array_files.channels_first import open_arrays
 from ddl.data.sources.picture_folders import classes, folders, pairs, pictures
 from ddl.data.sources.picture_folders.picture_files import open_pictures
 from ddl.data.sources.two_paths import InputsOnly, Itself, TwoPaths, alone, pair_files
+from ddl.training.data.sliced import open_sliced
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.transforms import input_size, mask_numbers, target_size
 
@@ -38,6 +39,8 @@ def open_samples(plan: Plan, data: str, target: str | None = None, **options: An
         target: file or folder of the targets; None where they are beside the inputs.
         **options: those of the format of `data` that the plan does not say.
     """
+    if plan.slicer:
+        return open_sliced(plan, data, target)
     data_format, given = _options_of(plan, data, plan.data_option, options)
     if target is None:
         return open_source(data, data_format, **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from ddl.data.inputs_and_targets import (
     MaskSamples,
     count_classes,
     count_mask_classes,
+    scaled,
 )
 from ddl.data.source import Source
+from ddl.data.sources.two_paths import InputsOnly, Itself
 from ddl.data.summary import summary_lines
 from ddl.data.value_samples import ValueSamples
 from ddl.distributed.job.launcher import placement
@@ -162,6 +165,17 @@ def as_samples(source: Source, plan: Plan, classes: int, *, trains: bool = False
     """
     samples = transformed(_targeted(source, plan, classes), plan)
     fraction = 1.0 if trains else plan.evaluation_crop
+    return samples if fraction == 1 else CentrallyCropped(samples, fraction)
+
+
+def as_inputs(source: Source, plan: Plan) -> Source:
+    """Return a source without targets as inputs of the plan's model, for inference."""
+    samples = scaled(source)
+    if plan.transform or plan.input_transform:
+        # Transforms are for pairs, and a target that is not there has none of its own.
+        pairs = transformed(Itself(samples), dataclasses.replace(plan, target_transform=()))
+        samples = InputsOnly(pairs)
+    fraction = plan.evaluation_crop
     return samples if fraction == 1 else CentrallyCropped(samples, fraction)
 
 

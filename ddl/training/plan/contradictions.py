@@ -7,6 +7,7 @@ from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
 from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan
+from ddl.training.plan.targets import has_validation
 
 
 def check_together(plan: PlanFields) -> None:
@@ -26,6 +27,14 @@ def check_together(plan: PlanFields) -> None:
             plan.fold is not None and not plan.validation_part,
             f"fold={plan.fold} with validation_part=0",
             "one of them; a fold is the validation data",
+        ),
+        *(
+            (
+                getattr(plan, name) is not None and not has_validation(plan),
+                f"{name}={getattr(plan, name)} with validation_part=0, which trains without validation",
+                "validation samples, because their predictions are written",
+            )
+            for name in ("prediction_output", "assembled_output")
         ),
         (
             plan.test_data is not None and not plan.evaluate,

@@ -54,6 +54,8 @@ class DataPlan:
         mix: mixing of pictures and labels in each global batch, for models that predict labels, such as mixup=0.2
             cutmix=1.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
+        slicer: sets of slices that one large array (HDF5, .npy, .npz) is cut into, each a quoted text such as
+            "name=a sizes=64,64,64 strides=32,32,32"; others are padding, padded_sizes, discard_remainders, transpose.
     """
 
     data: str = "synthetic"
@@ -80,6 +82,7 @@ class DataPlan:
     target_transform: tuple[str, ...] = ()
     mix: Mapping[str, Any] = field(default_factory=dict)
     data_threads: int = 0
+    slicer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +192,9 @@ class RunPlan:
         graph: write the model's layers and connections to RUN_DIR/network.dot, for Graphviz.
         profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
             a TensorFlow trace of three more steps.
+        assembled_output: HDF5 file for the predictions of all slices of the validation data, put together after each
+            validation; channels last, in place of the file before.
+        assembled_precision: its type: "single" (float32) or "half" (float16).
     """
 
     run_dir: Path
@@ -216,6 +222,8 @@ class RunPlan:
     prediction_output: Path | None = None
     graph: bool = False
     profile: int = 0
+    assembled_output: Path | None = None
+    assembled_precision: str = "single"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from ddl.builder_table import BuilderTable
 from ddl.data.batches.sample_cache import CACHES
 from ddl.data.normalization import NORMALIZATIONS
 from ddl.data.order import ORDERS
+from ddl.data.slicing.assembly import PRECISIONS
 from ddl.distributed.learning_rate import RULES
 from ddl.models.from_file import complete_options, plan_options
 from ddl.models.zoo import MODELS
@@ -27,6 +28,7 @@ from ddl.training.optimization.target import Target, parse_target
 from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
 from ddl.training.plan.fields import PlanFields
+from ddl.training.plan.slicing import check_slicing
 from ddl.training.plan.targets import (
     TARGETS,
     check_targets,
@@ -70,6 +72,7 @@ class Plan(PlanFields):
         self._check_metrics()
         self._check_targets()
         check_together(self)
+        self._check_slicing()
 
     @property
     def predicts(self) -> str:
@@ -180,6 +183,10 @@ class Plan(PlanFields):
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self._check_augmenting()
+
+    def _check_slicing(self) -> None:
+        """Refuse slicers that fit neither each other nor the model."""
+        check_slicing(self, self.predicts)
 
     def _check_targets(self) -> None:
         """Refuse targets, paths and transforms that do not fit the model and each other."""
@@ -293,6 +300,7 @@ CHOICES = {
     "compression": ("none", "fp16", "bf16"),
     "jit": ("auto", "true", "false"),
     "monitor_mode": MODES,
+    "assembled_precision": PRECISIONS,
     "warmup_shape": WARMUPS,
 }
 """Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""

@@ -19,7 +19,7 @@ from ddl.training.plan.targets import DEFAULTS_OF_VALUES
 
 _LISTS = (
     *("metric", "freeze", "no_decay_on"),
-    *("transform", "input_transform", "target_transform"),
+    *("transform", "input_transform", "target_transform", "slicer"),
 )
 _OPTIONS = (
     *("augment", "mix", "plateau", "target_data_option"),

@@ -18,6 +18,7 @@ from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8
+_STRIP_PX = 16
 
 
 def draw_history(run: Run) -> None:
@@ -45,12 +46,18 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
         names = [samples.name_of(int(index)) for index in indices]
         draw_values(pictures, targets, probabilities, path, names)
     elif run.plan.predicts == "mask":
+        pictures, targets, probabilities = map(_with_height, (pictures, targets, probabilities))
         draw_segmentation(
             pictures, targets, probabilities, path, ignore_index=run.plan.ignore_index
         )
     else:
         names = samples.class_names or None
         draw_classification(pictures, targets, probabilities, path, class_names=names)
+
+
+def _with_height(values: np.ndarray) -> np.ndarray:
+    """Return lines, (samples, length, channels), as strips that can be seen; pictures and volumes unchanged."""
+    return values if values.ndim > 3 else np.repeat(values[:, np.newaxis], _STRIP_PX, 1)
 
 
 def _output(model: keras.Model, sample: np.ndarray) -> np.ndarray:

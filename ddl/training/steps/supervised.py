@@ -156,13 +156,13 @@ class SupervisedSteps:
                     yield self.model.test_function(batches)
 
     def outputs(self) -> Iterator[list[Part]]:
-        if self._data.validation is None:
+        run, held_out = self._run, self._data.validation
+        if held_out is None:
             return
         if self._outputs is None:
-            run = self._run
             self._outputs = Outputs(
                 self.model,
-                self._data.validation,
+                held_out,
                 normalization=run.preprocessing.normalization,
                 threads=data_threads(run),
             )
