@@ -56,7 +56,7 @@ logger = logging.getLogger("ddl")
 
 OPEN_DATA_FIELDS = (
     *("data", "data_option", "validation_data", "validation_part", "fold", "test_data"),
-    *("image_size", "classes", "cache"),
+    *("image_size", "classes", "cache", "slicer", "assembled_output", "assembled_precision"),
 )
 """Plan fields that only `open_data` reads. A script with its own opener has no flags for them."""
 

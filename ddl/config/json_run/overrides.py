@@ -55,10 +55,8 @@ def _network_of(document: Document, problems: list[Problem]) -> Node | None:
         return None
     for name, node in root.value.items():
         if name != NETWORK:
-            place = (
-                f"It belongs into {NETWORK}" if ROOT.find(name) else f"Expected: {NETWORK} alone"
-            )
-            problems.append(Problem(node.place, escaped(name), f"no such key. {place}."))
+            remedy = "It belongs into" if ROOT.find(name) else "Expected only:"
+            problems.append(Problem(node.place, escaped(name), f"no such key. {remedy} {NETWORK}."))
     network: Node | None = root.value.get(NETWORK)
     if network is None:
         problems.append(

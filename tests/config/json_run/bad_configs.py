@@ -165,7 +165,7 @@ KEYS = [
     Row(
         "    }\n}\n",
         '    },\n    "gan": {}\n}\n',
-        "x.json:38: gan: no such key. Expected: neural_network alone.",
+        "x.json:38: gan: no such key. Expected only: neural_network.",
     ),
     Row(
         '"momentum": 0.9',
