@@ -46,7 +46,7 @@ def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
 def _input_shape(plan: Plan, data: TrainingData) -> Sequence[int | None]:
     """Return the shape of the model's input, with None for sides that differ between training and validation."""
     *sides, channels = data.input_shape
-    held_out = [samples for samples in (data.validation, data.test) if samples is not None]
+    held_out = data.held_out or (data.training,)
     shapes = {next(iter(samples.fields.values())).shape for samples in held_out}
     augmentation = plan.augmentation()
     has_crops = "crop_size" in plan.augment
@@ -87,6 +87,7 @@ def compile_model(model: keras.Model, run: Run) -> Any:
     optimizer = dist.DistributedOptimizer(
         build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option),
         compression=plan.compression,
+        gradient_norm=plan.notes_batches,
     )
     if plan.no_decay_on:
         excluded = without_decay(model.trainable_variables, plan.no_decay_on)

@@ -1,26 +1,40 @@
-"""A predictor from pictures of 0 to 1 to probabilities, whatever its model takes and gives. No TensorFlow here."""
+"""A predictor from pictures of 0 to 1 to probabilities: transforms, mean, deviation, activation. No TensorFlow here."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ddl.data.activation import activated
-from ddl.data.normalization import Normalization
 from ddl.data.preprocessing import Preprocessing
 from ddl.inference.backends.predictor import Predictor
 
 
-class Normalized:
-    """Takes pictures from 0 to 1, and passes them on with the mean and deviation of training."""
+class Prepared:
+    """Takes pictures from 0 to 1, and passes them on with the transforms, the mean and the deviation of training."""
 
-    def __init__(self, predictor: Predictor, normalization: Normalization) -> None:
-        """Wrap a predictor; closing this one closes it too."""
-        self._predictor, self._normalization = predictor, normalization
-        self.input_shape, self.classes = predictor.input_shape, predictor.classes
+    def __init__(self, predictor: Predictor, how: Preprocessing) -> None:
+        """Wrap a predictor; closing this one closes it too.
+
+        Raises:
+            ValueError: a transform moves pixels, for a model of masks or values.
+        """
+        self._predictor, self._how = predictor, how
+        # Those of whole pictures of labels have been applied before.
+        self._transforms = () if how.target == "label" else how.pixel_transforms
+        channels = how.channels if self._transforms else predictor.input_shape[-1]
+        self.input_shape = (*predictor.input_shape[:-1], channels)
+        self.classes = predictor.classes
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Predict pictures (N, ..., C), float32 from 0 to 1."""
-        return self._predictor.predict(self._normalization.apply(batch))
+        if self._transforms:
+            from ddl.data.transforms.chain import apply_to_input
+
+            batch = np.stack([apply_to_input(self._transforms, picture) for picture in batch])
+        normalization = self._how.normalization
+        if normalization is not None and not self._how.folded:
+            batch = normalization.apply(batch)
+        return self._predictor.predict(batch)
 
     def close(self) -> None:
         """Close the predictor."""
@@ -48,6 +62,7 @@ def normalizing(predictor: Predictor, how: Preprocessing) -> Predictor:
     """Return a predictor from pictures of 0 to 1 to probabilities: the given one, unless its model needs more."""
     if how.activation != "none":
         predictor = Activated(predictor, how.activation)
-    if how.normalization is None or how.folded:
+    is_plain = how.normalization is None or how.folded
+    if is_plain and (how.target == "label" or not how.transforms):
         return predictor
-    return Normalized(predictor, how.normalization)
+    return Prepared(predictor, how)

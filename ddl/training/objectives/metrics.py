@@ -25,9 +25,11 @@ METRICS = BuilderTable(
         "hausdorff_95": "ddl.training.objectives.hausdorff:Hausdorff95",
         "top_1": "ddl.training.objectives.confusion:TopK",
         "top_5": "ddl.training.objectives.confusion:TopK",
+        "mae": "ddl.training.objectives.value_metrics:MeanError",
+        "mse": "ddl.training.objectives.value_metrics:MeanError",
         "confusion_matrix": "ddl.training.objectives.confusion:ConfusionMatrix",
     },
-    fixed={"top_1": {"k": 1}, "top_5": {"k": 5}},
+    fixed={"top_1": {"k": 1}, "top_5": {"k": 5}, "mae": {"power": 1}, "mse": {"power": 2}},
     hidden=("name",),
     ranges={"spacing": Range(0, above=True)},
 )

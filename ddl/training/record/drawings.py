@@ -1,4 +1,7 @@
-"""The two pictures of a run: `curves.png` from its history, `samples.png` from its first validation samples."""
+"""The two pictures of a run: `curves.png` from its history, `samples.png` from its first validation samples.
+
+Without validation these are training samples.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from ddl.data.source import Source
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
 from ddl.training.record.curves import draw_curves
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
+from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8
+_STRIP_PX = 16
 
 
 def draw_history(run: Run) -> None:
@@ -37,13 +42,22 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     outputs = np.stack([_output(model, sample) for sample in inputs])
     probabilities = activated(outputs, run.preprocessing.activation)
     path = run.plan.run_dir / "samples.png"
-    if run.plan.predicts == "mask":
+    if run.plan.predicts == "values":
+        names = [samples.name_of(int(index)) for index in indices]
+        draw_values(pictures, targets, probabilities, path, names)
+    elif run.plan.predicts == "mask":
+        pictures, targets, probabilities = map(_with_height, (pictures, targets, probabilities))
         draw_segmentation(
             pictures, targets, probabilities, path, ignore_index=run.plan.ignore_index
         )
     else:
         names = samples.class_names or None
         draw_classification(pictures, targets, probabilities, path, class_names=names)
+
+
+def _with_height(values: np.ndarray) -> np.ndarray:
+    """Return lines, (samples, length, channels), as strips that can be seen; pictures and volumes unchanged."""
+    return values if values.ndim > 3 else np.repeat(values[:, np.newaxis], _STRIP_PX, 1)
 
 
 def _output(model: keras.Model, sample: np.ndarray) -> np.ndarray:
