@@ -76,3 +76,9 @@ def test_a_critics_loss_needs_values_as_targets() -> None:
     for model in MODELS:
         with pytest.raises(ValueError, match=r"loss=wasserstein for model .* class numbers"):
             Plan(run_dir=Path("run"), model=model, loss="wasserstein")
+    values = {"targets": "values", "metric": ("mae",), "model_option": {"output": "linear"}}
+    assert Plan(run_dir=Path("run"), loss="wasserstein", **values).loss == "wasserstein"
+    with pytest.raises(
+        ValueError, match=r"loss=lovasz for targets that are values. Expected: loss=mse"
+    ):
+        Plan(run_dir=Path("run"), loss="lovasz", **values)
