@@ -120,3 +120,18 @@ def test_a_contradiction_ends_before_anything_is_written(run: Path, tmp_path: Pa
     assert not (tmp_path / "wrong").exists()
     with pytest.raises(ValueError, match=r"class_weight=balanced with loss_option weight"):
         plan(tmp_path / "wrong", 1, class_weight="balanced")
+
+
+@pytest.mark.proof
+def test_an_export_keeps_the_network_s_output_and_says_what_makes_probabilities(
+    run: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "cells.savedmodel"
+    outcome = call("export", run, file)
+    assert outcome.status == 0, outcome.told
+    how = json.loads((tmp_path / "cells.preprocessing.json").read_text())
+    assert how["activation"] == "exp"
+    values = [
+        json.loads(call("evaluate", run, *flags).printed) for flags in ([], ["--exported", file])
+    ]
+    assert values[1]["loss"] == pytest.approx(values[0]["loss"], rel=1e-4)
