@@ -115,7 +115,8 @@ class Outputs:
     @property
     def dtype(self) -> np.dtype:
         """The type of predictions: float32 also for a network that computes in 16 bits."""
-        return np.dtype(self._predict_traced.structured_outputs.dtype.as_numpy_dtype)
+        dtype: np.dtype = np.dtype(self._predict_traced.structured_outputs.dtype.as_numpy_dtype)
+        return dtype
 
     def _predict(self, inputs: Any) -> Any:
         return self._predict_traced(tf.cast(inputs, tf.float32))

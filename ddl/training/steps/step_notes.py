@@ -97,9 +97,7 @@ class StepNotes:
         if metric is None:
             return np.full(len(own), np.nan)
         if isinstance(metric, keras.metrics.Mean) and totals.shape[1] == 2:  # in one go
-            return np.divide(
-                totals[:, 0], totals[:, 1], out=np.zeros(len(totals)), where=totals[:, 1] != 0
-            )
+            return np.asarray(totals[:, 0] / np.where(totals[:, 1] == 0, 1, totals[:, 1]))
         variables = list(metric.variables)
         kept = [variable.numpy() for variable in variables]
         roots = dist.broadcast(own) if dist.size() > 1 else own

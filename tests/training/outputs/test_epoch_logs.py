@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl.data.order import Position, SampleOrder
@@ -70,6 +70,7 @@ def lines(run: Run) -> tuple[list[str], list[str]]:
     return train_lines, [re.sub(r"^(\d+) \S+", r"\1", line) for line in texts[1].splitlines()]
 
 
+@settings(max_examples=40)
 @given(FLOATS, FLOATS, FLOATS)
 def test_a_reader_finds_the_epoch_first_and_the_accuracy_last(
     loss: float, norm: float, accuracy: float
