@@ -105,6 +105,8 @@ class Run:
     def validates(self) -> bool:
         """Whether the current epoch ends with a validation."""
         number, plan = self.position.epoch + 1, self.plan
+        if not plan.has_validation:
+            return False
         return number % plan.validate_every_epochs == 0 or number == plan.epochs
 
     @property

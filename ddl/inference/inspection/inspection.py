@@ -64,6 +64,11 @@ class Inspection(Evaluation):
             raise ValueError(
                 f"Received: overlap={self.overlap} without tile. Expected: both flags."
             )
+        if self.assembled_output is not None and self.looks_closer:
+            raise ValueError(
+                "Received: assembled_output with flags for evaluation sample by sample or on another backend. "
+                "Expected: one of them; slices are predicted whole, by Keras."
+            )
         for name, suffixes in _SUFFIXES.items():
             if name != "worst_sheet" or self.worst:
                 check_file(name, getattr(self, name), suffixes, replaces=True)

@@ -22,6 +22,8 @@ _OUTPUTS = (
     "prediction_output",
     "checkpoint_copies",
     "copy_every_epochs",
+    "assembled_output",
+    "assembled_precision",
 )
 _NOT_TAKEN = ("run_dir", "resume", "profile")  # what this start does, not what the run is
 

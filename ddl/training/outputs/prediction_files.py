@@ -15,6 +15,7 @@ import ddl.distributed as dist
 from ddl.data.sample_file import SampleFile, channel_first, data_set_names
 from ddl.data.source import Source
 from ddl.distributed.on_ranks import on_root
+from ddl.training.outputs.assembled import AssembledFile
 from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
 from ddl.training.steps.outputs import Outputs
@@ -30,15 +31,19 @@ def output_path(folder: Path, epoch: int) -> Path:
 
 def wants_predictions(plan: Plan) -> bool:
     """Return whether each validation is followed by the raw predictions of its samples. The same on all ranks."""
-    return plan.prediction_output is not None
+    return plan.prediction_output is not None or plan.assembled_output is not None
 
 
-def prediction_writers(run: Run, samples: Source) -> list[Writer]:
+def prediction_writers(run: Run, samples: Source | None) -> list[Writer]:
     """Return what gets the predictions of the run's validation samples in the current epoch. Only rank 0 has any."""
     plan, epoch = run.plan, run.position.epoch + 1
     writers: list[Writer] = []
-    if dist.is_root() and plan.prediction_output is not None:
+    if samples is None or not dist.is_root():
+        return writers
+    if plan.prediction_output is not None:
         writers.append(PredictionFile(output_path(plan.prediction_output, epoch), samples))
+    if plan.assembled_output is not None:
+        writers.append(AssembledFile(plan.assembled_output, samples, plan.assembled_precision))
     return writers
 
 

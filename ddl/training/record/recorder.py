@@ -80,7 +80,8 @@ class Recorder:
         self._open_events()
         if plan.mlperf_log is not None:
             with spare_training("MLPerf's log"):
-                samples = len(self._data.training), len(self._data.validation)
+                held_out = self._data.validation
+                samples = len(self._data.training), 0 if held_out is None else len(held_out)
                 self._mlperf = MLPerfLog(plan.mlperf_log, run, *samples)
         if plan.epoch_log is not None:
             with spare_training("the logs of batches and epochs"):
@@ -146,7 +147,8 @@ class Recorder:
 
     def prediction_writers(self) -> list[Writer]:
         """Return what gets these predictions in the current epoch, to be entered; none but on rank 0."""
-        return prediction_writers(self._run, self._data.validation)
+        held_out = self._data.validation
+        return [] if held_out is None else prediction_writers(self._run, held_out)
 
     def end_steps(self) -> None:
         """Record that the epoch's steps have ended, and their losses were read."""
@@ -237,7 +239,8 @@ class Recorder:
     def _draw(self, model: keras.Model) -> None:
         with spare_training("curves and pictures"):
             draw_history(self._run)
-            draw_samples(self._run, self._data.validation, model)
+            held_out = self._data.validation
+            draw_samples(self._run, self._data.training if held_out is None else held_out, model)
             if self._events is not None and self._run.history:
                 picture = self._folder / "samples.png"
                 self._events.write_picture("samples", picture, len(self._run.history))

@@ -49,7 +49,8 @@ class SupervisedSteps:
         """Prepare training. The model's optimizer must be distributed; rank 0's weights count."""
         self.model = model
         self.first_step_s = 0.0
-        self.validation_steps = held_out_steps(run, data.validation)
+        held_out = data.validation
+        self.validation_steps = 0 if held_out is None else held_out_steps(run, held_out)
         self._run, self._data, self._profile = run, data, profile
         self._single_steps_left = profiled_steps(run.plan.profile)
         self._until_desync_check = CHECK_DESYNC_STEPS
@@ -66,11 +67,11 @@ class SupervisedSteps:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        training, validation = self._open_batches()
-        for context in (naming_bad_data(training, validation), training, validation):
+        training, held_out = self._open_batches()
+        for context in (naming_bad_data(training, *held_out), training, *held_out):
             self._open.enter_context(context)
         batches = for_outputs(self.model, training.dataset, self._run.class_weights)
-        self._validation = for_outputs(self.model, validation.dataset)
+        self._validation = [for_outputs(self.model, part.dataset) for part in held_out]
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
         model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)
@@ -148,17 +149,20 @@ class SupervisedSteps:
         average_moving_statistics(self.model)
         self._training_sums = self._sums()
         self.model.reset_metrics()
-        batches = iter(self._validation)
         with self._average.in_place():
-            for _ in range(self.validation_steps):
-                yield self.model.test_function(batches)
+            for dataset in self._validation:
+                batches = iter(dataset)
+                for _ in range(self.validation_steps):
+                    yield self.model.test_function(batches)
 
     def outputs(self) -> Iterator[list[Part]]:
+        run, held_out = self._run, self._data.validation
+        if held_out is None:
+            return
         if self._outputs is None:
-            run = self._run
             self._outputs = Outputs(
                 self.model,
-                self._data.validation,
+                held_out,
                 normalization=run.preprocessing.normalization,
                 threads=data_threads(run),
             )
@@ -204,7 +208,8 @@ class SupervisedSteps:
         left = self._run.steps_per_epoch - self._run.position.step
         return max(1, min(most, left - self._run.order.ends_unevenly))
 
-    def _open_batches(self) -> tuple[pipeline.Batches, pipeline.Batches]:
+    def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
+        """Return the training batches, and those of the validation, if there is one."""
         run = self._run
         training = pipeline.training_batches(
             self._data.training,
@@ -219,7 +224,8 @@ class SupervisedSteps:
             classes=self._data.classes,
             epochs=run.plan.epochs,
         )
-        return training, held_out_batches(run, self._data.validation)
+        held_out = self._data.validation
+        return training, [] if held_out is None else [held_out_batches(run, held_out)]
 
     def _sums(self) -> list[np.ndarray]:
         """Return this rank's metric variables."""
