@@ -33,9 +33,11 @@ def validate_epoch(
             return {}, stop
     logs = steps.results()
     callbacks.end_validation(logs)
-    if recorder.wants_predictions:
+    if recorder.outputs.wants_predictions:
         with contextlib.ExitStack() as opened:
-            writers = [opened.enter_context(writer) for writer in recorder.prediction_writers()]
+            writers = [
+                opened.enter_context(writer) for writer in recorder.outputs.prediction_writers()
+            ]
             for parts in steps.outputs():
                 for writer in writers:
                     writer.write(parts)

@@ -18,12 +18,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with pictures, a run on them, and a copy of its model that was moved."""
     folder = tmp_path_factory.mktemp("copies")
     random = np.random.default_rng(0)
-    (folder / "pictures" / "night").mkdir(parents=True)
+    (folder / "pictures").mkdir()
     for number in range(8):
-        place = folder / "pictures" / ("night" if number % 2 else "")
         for name in (f"cell_{number}.png", f"cell_{number}_mask.png"):
             values = random.integers(0, 2, (16, 16)) * 255
-            Image.fromarray(values.astype(np.uint8)).save(place / name)
+            Image.fromarray(values.astype(np.uint8)).save(folder / "pictures" / name)
     told = call(
         "train_unet", "--data", "pictures", "--validation-part", "0.25", "--model-option", "width=2", "depth=1",
         "--epochs", "1", "--run-dir", "run", "--tensorboard", "false", "--checkpoint-copies", "m",
@@ -71,21 +70,6 @@ def test_evaluation_of_a_moved_copy_is_that_of_the_run(folder: Path) -> None:
             assert ours[name].shape == (1, 16, 16)
             np.testing.assert_allclose(ours[name][()], theirs[name][()], atol=1e-6)
             assert (folder / "pictures" / name).is_file()
-
-
-def test_weights_start_from_a_moved_copy(folder: Path) -> None:
-    flags = (
-        "--data-option",
-        "count=8",
-        "--image-size",
-        "16",
-        "--model-option",
-        "width=2",
-        "depth=1",
-    )
-    flags += ("--epochs", "1", "--tensorboard", "false", "--init-weights", "best.pt")
-    done(call("train_unet", "--run-dir", "next", *flags, folder=folder))
-    assert "from best.pt" in (folder / "next" / "log.txt").read_text()
 
 
 def test_what_contradicts_raw_predictions_is_refused(folder: Path) -> None:

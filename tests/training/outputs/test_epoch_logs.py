@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl.data.order import Position, SampleOrder
+from ddl.training.batch_results import Batch
 from ddl.training.outputs import epoch_logs
 from ddl.training.outputs.epoch_logs import (
     EpochLogs,
@@ -26,7 +27,7 @@ from ddl.training.outputs.epoch_logs import (
     validation_line,
 )
 from ddl.training.plan.plan import Plan
-from ddl.training.run import Batch, Run
+from ddl.training.run import Run
 
 STEPS = 10
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
