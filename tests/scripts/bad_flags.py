@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TRAIN_UNET = {
     # Flags and their values.
-    "--epoch 3": "unknown flag --epoch. Expected: --epochs;",
+    "--epoch 3": "unknown flag --epoch. Expected: --epochs or --epoch-log;",
     "--per-rank 3": "unknown flag --per-rank",
     "--frobnicate": "unknown flag --frobnicate. Expected: a flag that --help lists",
     "runs/unet": "unknown argument runs/unet",

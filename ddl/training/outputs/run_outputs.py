@@ -11,7 +11,7 @@ from ddl.data.source import Source
 from ddl.training.batch_results import Batch
 from ddl.training.outputs.epoch_logs import EpochLogs
 from ddl.training.outputs.model_copies import write_due_copy
-from ddl.training.outputs.prediction_files import Writer, prediction_writers, wants_predictions
+from ddl.training.outputs.prediction_files import Writers, prediction_writers, wants_predictions
 from ddl.training.record.run_dir import spare_training
 from ddl.training.run import Run
 
@@ -50,9 +50,9 @@ class RunOutputs:
         """Whether each validation is followed by the predictions of its samples. The same on all ranks."""
         return wants_predictions(self._run.plan)
 
-    def prediction_writers(self) -> list[Writer]:
-        """Return what gets these predictions in the current epoch, to be entered; none but on rank 0."""
-        return prediction_writers(self._run, self._validation)
+    def predictions(self) -> Writers:
+        """Return what gets these predictions in the current epoch."""
+        return Writers(prediction_writers(self._run, self._validation))
 
     def end_epoch(self, model: keras.Model) -> None:
         """Write what is due after the last epoch of the history."""

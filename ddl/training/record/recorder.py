@@ -144,6 +144,11 @@ class Recorder:
         if self._progress is not None:
             self._progress.validate(step, steps)
 
+    def predicting(self, turn: int) -> None:
+        """Show that so many turns of predictions after a validation are done."""
+        if self._progress is not None:
+            self._progress.predict(turn)
+
     def testing(self, step: int, steps: int, when: str) -> None:
         """Show that `step` of `steps` steps of a test before or after training are done."""
         if self._progress is not None:

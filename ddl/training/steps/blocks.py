@@ -68,7 +68,6 @@ def several_steps(model: keras.Model, notes: NoNotes) -> Any:
         rows = tf.TensorArray(tf.float64, size=count)
 
         def take_next(number: Any, losses: Any, rows: Any, _: Any) -> Any:
-            notes.clear()
             logs = step(iterator.get_next())
             rows = rows.write(number, notes.row())
             return number + 1, losses.write(number, logs["loss"]), rows, logs

@@ -7,6 +7,7 @@ taken in blocks. Ranks exchange them later, many steps at once.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -36,12 +37,12 @@ class NoNotes:
         """Inside this `with` block, the model's steps leave their loss behind. Enter it before they are traced."""
         return contextlib.nullcontext()
 
-    def clear(self) -> None:
-        """Forget the step before. Call it before each step, in a graph or outside."""
-
     def row(self) -> Any:
-        """Return this rank's numbers of the step just taken, float64 (numbers,). In a graph or outside."""
+        """Return this rank's numbers of the step just taken, float64 (numbers,), and forget it. In a graph."""
         return tf.zeros(0, tf.float64)
+
+    def keep_step(self) -> None:
+        """Keep the row of the step just taken, outside of a graph."""
 
     def keep(self, rows: Any) -> None:
         """Keep rows of steps, (steps, numbers), for the next call of `batches`."""
@@ -91,14 +92,20 @@ class StepNotes(NoNotes):
         finally:
             tracker.__dict__.pop("update_state", None)
 
-    def clear(self) -> None:
-        self._norm.clear()
-
     def row(self) -> Any:
         own = [self._loss.read_value(), self._samples.read_value(), self._norm.value.read_value()]
         state = [variable.value.read_value() for variable in self._state()]
         parts = [tf.reshape(tf.cast(part, tf.float64), [-1]) for part in (*own, *state)]
-        return tf.concat(parts, axis=0)
+        row = tf.concat(parts, axis=0)
+        self._norm.clear()
+        return row
+
+    def keep_step(self) -> None:
+        self._rows.append(self._traced_row())
+
+    @functools.cached_property
+    def _traced_row(self) -> Any:  # one call in place of a dozen
+        return tf.function(lambda: self.row()[tf.newaxis], autograph=False)
 
     def keep(self, rows: Any) -> None:
         self._rows.append(rows)
@@ -126,7 +133,7 @@ class StepNotes(NoNotes):
         metric = self._metric
         if metric is None:
             return np.full(len(own), np.nan)
-        if isinstance(metric, keras.metrics.Mean) and totals.shape[1] == 2:  # in one go
+        if type(metric).result is keras.metrics.Mean.result:  # all steps in one go
             return np.asarray(totals[:, 0] / np.where(totals[:, 1] == 0, 1, totals[:, 1]))
         variables = list(metric.variables)
         kept = [variable.numpy() for variable in variables]

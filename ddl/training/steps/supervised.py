@@ -106,10 +106,9 @@ class SupervisedSteps:
         begin = time.perf_counter()
         if count == 1 or self.model.run_eagerly:
             for _ in range(count):
-                self._notes.clear()
                 logs = self._single(self._batches)
                 self._losses.append(tf.convert_to_tensor(logs["loss"]))
-                self._notes.keep(self._notes.row()[tf.newaxis])
+                self._notes.keep_step()
         else:
             logs, losses, rows = self._several(self._batches, tf.constant(count))
             self._losses.append(losses)

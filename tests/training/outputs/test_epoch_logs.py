@@ -81,7 +81,8 @@ def test_a_reader_finds_the_epoch_first_and_the_accuracy_last(
     for line in (train_line(7, 3, 0.1, batch), validation_line(7, 0.1, loss, accuracy)):
         found = re.findall(r"[0-9]*\.?[0-9]+", line)
         assert float(found[0]) == 7
-        assert float(found[-1]) == (accuracy if math.isfinite(accuracy) else 0)
+        expected = np.float32(accuracy if math.isfinite(accuracy) else 0)
+        assert np.float32(found[-1]) == expected
         assert "e" not in line
         np.loadtxt([line])
 
