@@ -10,6 +10,7 @@ from ddl.data.order import SampleOrder, order_from_state
 from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.job.launcher import placement
 from ddl.models.from_file import FROM_FILE, plan_options
+from ddl.training.batch_results import stored_norms
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
 from ddl.training.checkpoint.facts import check_complete
@@ -146,7 +147,7 @@ def resumed_run(
         test_before=dict(facts.get("test_before", {})),
         batch_has_changed=before.global_batch_size != order.global_batch_size,
         compiled=_compiled(plan, facts),
-        gradient_norms=_gradient_norms(facts),
+        gradient_norms=stored_norms(facts),
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
@@ -161,11 +162,6 @@ def resumed_run(
             f" To keep the batch size, use {remedy}.",
         )
     return run
-
-
-def _gradient_norms(facts: Mapping[str, Any]) -> tuple[float, int]:
-    total, count = facts.get("gradient_norms", (0.0, 0))
-    return float(total), int(count)
 
 
 def _compiled(plan: Plan, facts: Mapping[str, Any]) -> bool | None:
