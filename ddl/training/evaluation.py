@@ -293,9 +293,8 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     """Return the model compiled with its loss and metrics, and the samples in the form it accepts."""
     import keras
 
+    from ddl.training.build import build_losses, build_metrics
     from ddl.training.checkpoint.transfer import load_model
-    from ddl.training.objectives.losses import build_loss
-    from ddl.training.objectives.metrics import build_metric
 
     plan = subject.plan
     whole = load_model(subject.file)
@@ -303,9 +302,14 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     names, classes = evaluation.metrics_for(plan), model.output_shape[-1]
     _check_fit(subject, model.input_shape[1:])
     check_agreement(plan, names, model.input_shape[1:], classes)
+    how, loss = stored_preprocessing(subject.trained), _no_loss
+    activation = "none" if how is None else how.activation
+    if plan.loss in LOSSES:
+        [loss], settled = build_losses(model, plan)
+        activation = settled.activation
     model.compile(
-        loss=build_loss(plan.loss, **plan.loss_option) if plan.loss in LOSSES else _no_loss,
-        metrics=[build_metric(name, **plan.options_of_metric(name)) for name in names],
+        loss=loss,
+        metrics=build_metrics(plan, names, activation),
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )

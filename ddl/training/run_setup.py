@@ -129,7 +129,9 @@ def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | 
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
     order = plan_order(plan, len(data.training), dist.size())
     data.check_parts(plan)
-    on_root(lambda: check_predicted(plan, data.validation))
+    held_out = data.validation
+    if held_out is not None:
+        on_root(lambda: check_predicted(plan, held_out))
     fingerprint = dist.broadcast(data.fingerprint)
     snapshots: list[Snapshot] = []
 

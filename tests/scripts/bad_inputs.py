@@ -18,6 +18,7 @@ from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
 from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import LIST_MODELS, TRAIN_RESNET, TRAIN_UNET
+from tests.scripts.bad_networks import NETWORKS
 from tests.scripts.bad_pydtnn import PYDTNN
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
 from tests.scripts.bad_slices import SLICES
@@ -39,6 +40,7 @@ EARLY = [
     *EXPORT,
     *BENCHMARKS,
     *PYDTNN,
+    *NETWORKS,
 ]
 """Refused before TensorFlow loads."""
 

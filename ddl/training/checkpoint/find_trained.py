@@ -11,6 +11,9 @@ from typing import Any
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.files import check_regular, parse_json, read_text
+from ddl.models.from_file import FROM_FILE
+from ddl.models.network.file import digest_of
+from ddl.models.network.old_weights import is_old_weights, read_old_weights
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import FOLDER, find_checkpoint
 from ddl.training.checkpoint.model_copy import read_notes, real_model_path
@@ -20,6 +23,8 @@ from ddl.training.plan.stored_plan import plan_from_stored
 
 FINAL = "model.keras"
 PLAN_NAME = "plan.json"
+NETWORK = "network.json"
+"""The network file of a run whose model comes from one."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def read_plan(run_dir: Path) -> Plan:
     """
     file = run_dir / PLAN_NAME
     try:
-        values = parse_json(read_text(file))
+        values = _with_network(parse_json(read_text(file)), run_dir)
         return plan_from_stored(values, _stored_target(run_dir))
     except OSError as error:
         raise ValueError(
@@ -122,6 +127,18 @@ def read_plan(run_dir: Path) -> Plan:
             f"Received: {file}, which is not a plan ({str(error).rstrip('.')}). Expected: the plan.json of a "
             "training run."
         ) from error
+
+
+def _with_network(values: Any, run_dir: Path) -> Any:
+    """Return the values of plan.json with the text of the network that the run directory keeps, if there is one."""
+    options = values.get("model_option") if isinstance(values, dict) else None
+    file = run_dir / NETWORK
+    if not (isinstance(options, dict) and file.is_file() and values.get("model") == FROM_FILE):
+        return values
+    text = read_text(file)
+    if options.get("layers") != digest_of(text):
+        raise ValueError(f"{file.name} is another network than that of the plan")
+    return {**values, "model_option": {**options, "layers": text}}
 
 
 def _plan_in(file: Path, facts: Mapping[str, Any], target: str) -> Plan:
@@ -171,3 +188,15 @@ def find_model_file(path: Path) -> Path:
             "model, or a checkpoint."
         )
     return file
+
+
+def check_weights_file(path: Path) -> None:
+    """Refuse a file or folder that weights cannot be taken from. No model is built.
+
+    Raises:
+        ValueError: it is no model, and no weights of Keras 2.
+    """
+    if is_old_weights(path):
+        read_old_weights(path)
+    else:
+        find_model_file(path)

@@ -9,6 +9,7 @@ from typing import Any
 from ddl.data.order import SampleOrder, order_from_state
 from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.job.launcher import placement
+from ddl.models.from_file import FROM_FILE, plan_options
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
 from ddl.training.checkpoint.facts import check_complete
@@ -66,9 +67,9 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
     Raises:
         ValueError: names every field that differs, both values, and the remedy.
     """
-    now = plan.to_dict()
+    now = _without_paths(plan.to_dict())
     # A checkpoint of an earlier version lacks later fields, whose defaults keep what it did.
-    then = Plan(run_dir=plan.run_dir).to_dict() | facts.get("plan", {})
+    then = _without_paths(Plan(run_dir=plan.run_dir).to_dict() | facts.get("plan", {}))
     free = FREE - set(_decides_the_rate(plan))
     if plan.mixed_precision == AUTO_PRECISION:  # keeps the checkpoint's
         free = free | {"mixed_precision"}
@@ -88,6 +89,14 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
             f"Received: {plan.schedule_length} epochs for the schedule {plan.schedule!r}, which spans {length} in "
             f"{source}. Expected: --schedule-epochs {length}; after that epoch the learning rate stays constant."
         )
+
+
+def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan's values with the digest of a network in place of its text and of its file, which may move."""
+    options = plan_options(values["model"], values["model_option"])
+    if values["model"] == FROM_FILE:
+        options = {key: options[key] for key in options if key != "file"}
+    return {**values, "model_option": options}
 
 
 def _decides_the_rate(plan: Plan) -> Iterator[str]:

@@ -23,8 +23,9 @@ from ddl.data.sources.two_paths import InputsOnly, Itself
 from ddl.data.summary import summary_lines
 from ddl.data.value_samples import ValueSamples
 from ddl.distributed.job.launcher import placement
+from ddl.models.from_file import model_lines, own_classes
 from ddl.training.data.class_weights import check_class_weight
-from ddl.training.data.compatibility import check_agreement, check_shapes
+from ddl.training.data.compatibility import check_agreement, check_own_classes, check_shapes
 from ddl.training.data.parts import check_target, open_test, split_sources
 from ddl.training.data.plan_order import plan_order
 from ddl.training.data.transforming import transformed, with_mask_numbers
@@ -86,7 +87,7 @@ class TrainingData:
             lines += summary_lines(f"{plan.data}, validation", self.validation)
         if plan.test_data is not None and self.test is not None:
             lines += summary_lines(plan.test_data, self.test)
-        return lines
+        return [*lines, *model_lines(plan.model, plan.model_option)]
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -137,7 +138,11 @@ def open_data(plan: Plan) -> TrainingData:
 
 
 def classes_of(source: Source, plan: Plan) -> int:
-    """Return the number of classes that the plan's model predicts: the plan's, or that of the source."""
+    """Return the number of classes that the plan's model predicts: the model's, the plan's, or the source's."""
+    own = own_classes(plan.model, plan.model_option)
+    if own is not None:
+        check_own_classes(source, plan, own)
+        return own
     if plan.classes:
         return plan.classes
     if plan.predicts == "values":
@@ -182,9 +187,13 @@ def _targeted(source: Source, plan: Plan, classes: int) -> Source:
         return ValueSamples(source, from_0_to_1=is_entropy)
     if plan.predicts == "label":
         return LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
+    # A network with two outputs learns foreground masks as the class numbers 0 and 1.
+    own = own_classes(plan.model, plan.model_option)
+    is_pair = own == 2 and count_mask_classes(source, plan.ignore_index) == 1
     return MaskSamples(
         with_mask_numbers(source, plan),
-        classes=classes,
+        classes=1 if is_pair else classes,
+        as_numbers=is_pair,
         ignore_index=plan.ignore_index,
         any_foreground=plan.classes == 1,
     )

@@ -57,9 +57,19 @@ def check_together(plan: PlanFields) -> None:
             "no class_weight, or another loss",
         ),
         (
-            plan.class_weight != "none" and _predicts_masks(plan.model),
+            plan.class_weight != "none" and plan.loss_option.get("weight") is not None,
+            f"class_weight={plan.class_weight} with loss_option weight, which both weigh classes",
+            "one of them",
+        ),
+        (
+            plan.class_weight != "none" and _predicts_masks(plan),
             f"class_weight={plan.class_weight} for model {plan.model}, which predicts masks",
             "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
+        ),
+        (
+            plan.loss == "wasserstein" and _predicts_classes(plan),
+            f"loss=wasserstein for model {plan.model}, whose targets are class numbers",
+            "targets of -1 and 1, which targets=values takes as they are; or another loss",
         ),
         (
             plan.schedule_epochs and not needs_length(plan.schedule),
@@ -110,8 +120,12 @@ def check_together(plan: PlanFields) -> None:
             raise ValueError(f"Received: {received}. Expected: {expected}.")
 
 
-def _predicts_masks(model: str) -> bool:
-    return model in MODELS and target_of(model) == "mask"
+def _predicts_classes(plan: PlanFields) -> bool:
+    return plan.model in MODELS and getattr(plan, "predicts", "") in ("mask", "label")
+
+
+def _predicts_masks(plan: PlanFields) -> bool:
+    return plan.model in MODELS and target_of(plan.model, plan.model_option) == "mask"
 
 
 def _every_value_has_a_checkpoint(plan: PlanFields) -> bool:

@@ -92,8 +92,8 @@ class ModelPlan:
     Attributes:
         model: model to train.
         model_option: options of the model, such as width=32 depth=3.
-        init_weights: saved model, checkpoint or run directory to initialize weights from, for every layer whose name
-            and shapes match.
+        init_weights: saved model, checkpoint, run directory or .h5 weights of Keras 2 to initialize weights from, for
+            every layer whose name and shapes match.
         freeze: names of layers to freeze; * and ? are wildcards, as in "down_*".
         loss: loss function to minimise.
         loss_option: options of the loss, such as smooth=1.
@@ -119,7 +119,7 @@ class OptimizerPlan:
     """Optimizer and learning rate.
 
     Attributes:
-        optimizer: Keras optimizer.
+        optimizer: optimizer of Keras, or one with PyTorch's formulas.
         optimizer_option: options of the optimizer, under Keras's names, such as global_clipnorm=1 or use_ema=true.
         learning_rate: base learning rate, per rank.
         learning_rate_scaling: how the learning rate grows with the number of ranks N: "linear" multiplies it by N,

@@ -14,6 +14,7 @@ from ddl.data.normalization import NORMALIZATIONS
 from ddl.data.order import ORDERS
 from ddl.data.slicing.assembly import PRECISIONS
 from ddl.distributed.learning_rate import RULES
+from ddl.models.from_file import complete_options, plan_options
 from ddl.models.zoo import MODELS
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import Range, check_choice, check_choices, check_ranges
@@ -156,8 +157,10 @@ class Plan(PlanFields):
         return values
 
     def to_json(self) -> str:
-        """Return the plan as a JSON object."""
-        return json.dumps(self.to_dict(), indent=2) + "\n"
+        """Return the plan as a JSON object; a network's text is a file of its own in the run directory."""
+        values = self.to_dict()
+        values["model_option"] = plan_options(self.model, values["model_option"])
+        return json.dumps(values, indent=2) + "\n"
 
     def _convert_options(self) -> None:
         """Convert every option to its type, and refuse unknown ones."""
@@ -174,6 +177,9 @@ class Plan(PlanFields):
             given = getattr(self, f"{field}_option")
             name = getattr(self, field)
             converted[f"{field}_option"] = self._check_options(table, name, given)
+        if self.model in MODELS:
+            given = converted["model_option"]
+            converted["model_option"] = complete_options(self.model, given)
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self._check_augmenting()

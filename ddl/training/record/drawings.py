@@ -8,6 +8,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from ddl.data.activation import activated
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.source import Source
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
@@ -38,7 +39,8 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     pictures, targets = BatchReader(samples)(0, indices)
     normalization = run.preprocessing.normalization
     inputs = pictures if normalization is None else normalization.apply(pictures)
-    probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
+    outputs = np.stack([_output(model, sample) for sample in inputs])
+    probabilities = activated(outputs, run.preprocessing.activation)
     path = run.plan.run_dir / "samples.png"
     if run.plan.predicts == "values":
         names = [samples.name_of(int(index)) for index in indices]
@@ -58,10 +60,10 @@ def _with_height(values: np.ndarray) -> np.ndarray:
     return values if values.ndim > 3 else np.repeat(values[:, np.newaxis], _STRIP_PX, 1)
 
 
-def _probabilities(model: keras.Model, sample: np.ndarray) -> np.ndarray:
-    """Return what the model's first output predicts for a sample."""
+def _output(model: keras.Model, sample: np.ndarray) -> np.ndarray:
+    """Return the model's first output for a sample."""
     outputs = model(sample[None], training=False)
     if isinstance(outputs, dict | list):
         outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
-    probabilities: np.ndarray = np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)[0]
-    return probabilities
+    output: np.ndarray = np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)[0]
+    return output

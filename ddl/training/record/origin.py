@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.files import read_text, write_whole
+from ddl.models.from_file import FROM_FILE
+from ddl.training.checkpoint.find_trained import NETWORK
 from ddl.training.outputs.checks import check_outputs
 from ddl.training.outputs.graph_file import NAME as GRAPH
 from ddl.training.record.history import write_history
@@ -79,6 +81,8 @@ def write_origin(run: Run, hosts: Sequence[str]) -> None:
         PREPROCESSING: run.preprocessing.to_json(),
         **({GRAPH: run.graph} if plan.graph else {}),
     }
+    if plan.model == FROM_FILE:
+        texts[NETWORK] = plan.model_option["layers"]
     for name, text in texts.items():
         write_whole(folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8"))
     append_start(folder, gather_facts(hosts))

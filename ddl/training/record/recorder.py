@@ -147,7 +147,8 @@ class Recorder:
 
     def prediction_writers(self) -> list[Writer]:
         """Return what gets these predictions in the current epoch, to be entered; none but on rank 0."""
-        return prediction_writers(self._run, self._data.validation)
+        held_out = self._data.validation
+        return [] if held_out is None else prediction_writers(self._run, held_out)
 
     def end_steps(self) -> None:
         """Record that the epoch's steps have ended, and their losses were read."""
