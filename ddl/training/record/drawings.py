@@ -40,8 +40,8 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
     path = run.plan.run_dir / "samples.png"
     if run.plan.predicts == "values":
-        names = [samples.name_of(int(index)) for index in indices]
-        draw_values(pictures, targets, probabilities, path, names)
+        titles = [samples.name_of(int(index)) for index in indices]
+        draw_values(pictures, targets, probabilities, path, titles)
     elif run.plan.predicts == "mask":
         draw_segmentation(
             pictures, targets, probabilities, path, ignore_index=run.plan.ignore_index

@@ -116,6 +116,29 @@ def test_arrays_with_channels_first(tmp_path: Path) -> None:
     np.testing.assert_allclose(batch["image"][..., :1], batch["values"])
 
 
+def test_folders_of_inputs_at_any_depth_are_no_classes(tmp_path: Path) -> None:
+    source = str(make.pictures(tmp_path / "in", deep=True))
+    data = opened(tmp_path, data=source, target_data=source, **VALUES)
+    assert len(data.training) + len(data.held_out[0]) == 5
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+def test_one_array_holds_all_targets(tmp_path: Path, kind: str) -> None:
+    source = make.npy(tmp_path / "in") / "images.npy"
+    values, path = np.arange(10.0).reshape(5, 2), tmp_path / f"out.{kind}"
+    if kind == "npy":
+        np.save(path, values)
+    elif kind == "npz":
+        np.savez(path, anything=values)
+    else:
+        with h5py.File(path, "w") as file:
+            file["anything"] = values
+    fields = {**VALUES, "loss": "binary_crossentropy", "target_transform": ("normalize=0,10",)}
+    data = opened(tmp_path, data=str(source), target_data=str(path), validation_part=0, **fields)
+    np.testing.assert_allclose(data.training.read([1])["values"], [[0.2, 0.3]], rtol=1e-6)
+    assert data.classes == 2
+
+
 def test_mnist_is_its_own_target(tmp_path: Path) -> None:
     path = make.idx(tmp_path / "a")
     data = opened(tmp_path, data=str(path), target_data=str(path), validation_part=0, **VALUES)

@@ -16,10 +16,19 @@ _DEPTH = 4  # how deep a folder is searched for a first picture
 
 
 def detect(path: Path) -> bool:
+    """Return whether it is a picture, or a folder with a picture directly in it."""
+    return _has_pictures(path, 0)
+
+
+def has_pictures(path: Path) -> bool:
     """Return whether it is a picture, or a folder with a picture in it or not far below."""
+    return _has_pictures(path, _DEPTH)
+
+
+def _has_pictures(path: Path, depth: int) -> bool:
     if path.is_file():
         return is_picture(path)
-    return path.is_dir() and any(_pictures(path, _DEPTH))
+    return path.is_dir() and any(_pictures(path, depth))
 
 
 def find(path: Path) -> Listing:
