@@ -21,6 +21,7 @@ from tests.scripts.bad_flags import LIST_MODELS, TRAIN_RESNET, TRAIN_UNET
 from tests.scripts.bad_pydtnn import PYDTNN
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
 from tests.scripts.bad_sql import SQL
+from tests.scripts.bad_targets import TARGETS
 from tests.scripts.in_process import Outcome, call
 from tests.scripts.spoiled import Row
 
@@ -37,6 +38,7 @@ EARLY = [
     *EXPORT,
     *BENCHMARKS,
     *PYDTNN,
+    *TARGETS,
 ]
 """Refused before TensorFlow loads."""
 

@@ -23,8 +23,7 @@ def open_targets(path: Path, name: str, form: str, options: Mapping[str, Any]) -
         form: the format of the file.
         options: those of the format; `keys` name the array.
     """
-    keys = options.get("keys")
-    chosen = None if keys is None else tuple(keys[:1])
+    chosen = options.get("keys")
     rest = sorted(key for key in options if key != "keys")
     if rest or form not in ("npy", "npz", "hdf5") or path.is_dir():
         return None
