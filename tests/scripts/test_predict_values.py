@@ -126,6 +126,32 @@ def test_models_of_no_whole_pictures_are_refused(
     assert piece in outcome.told
 
 
+@pytest.mark.parametrize("kind", ["npy", "h5"])
+def test_arrays_have_the_channels_first_as_in_training(
+    tmp_path: Path, run_dir: Path, kind: str
+) -> None:
+    values = np.random.default_rng(0).random((2, 3, 16, 16), np.float32)
+    paths = {"data": "a", "target_data": "a", "data_option": {"format": "channels-first"}}
+    plan = {**PLAN, "transform": (), "input_transform": (), **paths}
+    how = {"channels_first": True}
+    run = make_run(tmp_path / "run", shape=(16, 16, 3), classes=3, preprocessing=how, **plan)
+    (tmp_path / "in").mkdir()
+    if kind == "npy":
+        for name, sample in zip("ab", values, strict=True):
+            np.save(tmp_path / "in" / name, sample)
+    else:
+        with h5py.File(tmp_path / "in" / "all.h5", "w") as file:
+            for name, sample in zip("ab", values, strict=True):
+                file[name] = sample
+    outcome = call("predict", run, tmp_path / "in", tmp_path / "out")
+    assert outcome.status == 0, outcome.told
+    import keras
+
+    model = keras.models.load_model(run / "model.keras")
+    predicted = model(np.moveaxis(values, 1, -1)).numpy()
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "b.npy"), predicted[1], atol=1e-5)
+
+
 def test_an_export_is_refused(tmp_path: Path, run_dir: Path) -> None:
     outcome = call("export", run_dir, tmp_path / "a.xml")
     assert outcome.status == 2

@@ -65,6 +65,8 @@ def _as_inputs(data: str, stated: Mapping[str, Any]) -> Mapping[str, Any]:
         found = format_of(data, stated)
     except ValueError:  # pictures at some depth
         found = "classes"
+    if found == "pairs" and not pairs.has_inputs(Path(data)):
+        found = "classes"
     return {**stated, FORMAT_OPTION: "pictures"} if found == "classes" else stated
 
 
