@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.data.pictures.conversion import central_sides
 from ddl.data.relabelled import relabelled
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, FORMATS, SOURCES, format_of
@@ -251,7 +250,8 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     whole = load_model(subject.file)
     model = keras.Model(whole.input, whole.outputs[0], name=whole.name)
     names, classes = evaluation.metrics_for(plan), model.output_shape[-1]
-    _check_fit(subject, model.input_shape[1:])
+    samples = as_samples(subject.source, plan, classes)
+    _check_fit(subject, samples, model.input_shape[1:])
     check_agreement(plan, names, model.input_shape[1:], classes)
     model.compile(
         loss=build_loss(plan.loss, **plan.loss_option) if plan.loss in LOSSES else _no_loss,
@@ -259,7 +259,7 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
-    return model, as_samples(subject.source, plan, classes)
+    return model, samples
 
 
 def _no_loss(_: Any, probabilities: Any) -> Any:
@@ -267,11 +267,9 @@ def _no_loss(_: Any, probabilities: Any) -> Any:
     return probabilities[..., 0] * 0
 
 
-def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
+def _check_fit(subject: Subject, samples: Source, wanted: tuple[int | None, ...]) -> None:
     """Refuse samples whose shape the model does not accept; None in `wanted` accepts any length."""
-    plan, shape = subject.plan, subject.source.fields["image"].shape
-    if plan.predicts == "label":
-        shape = (*central_sides(shape[:-1], plan.evaluation_crop), shape[-1])
+    plan, shape = subject.plan, samples.fields["image"].shape
     fits = len(shape) == len(wanted) and all(
         allowed in (None, side) for allowed, side in zip(wanted, shape, strict=True)
     )
