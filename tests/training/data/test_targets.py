@@ -116,6 +116,20 @@ def test_arrays_with_channels_first(tmp_path: Path) -> None:
     np.testing.assert_allclose(batch["image"][..., :1], batch["values"])
 
 
+def test_pictures_have_arrays_of_their_names_as_targets(tmp_path: Path) -> None:
+    source = make.pictures(tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    for index in range(5):
+        np.save(tmp_path / "out" / f"cell-{index}", np.full((1, 12, 16), index / 10))
+    option = {"target_data_option": {"format": "channels-first"}}
+    fields = {"validation_part": 0, **option, **VALUES}
+    data = opened(tmp_path, data=str(source), target_data=str(tmp_path / "out"), **fields)
+    assert [float(data.training.read([i])["values"].max()) for i in (1, 3)] == [
+        np.float32(0.1),
+        np.float32(0.3),
+    ]
+
+
 def test_folders_of_inputs_at_any_depth_are_no_classes(tmp_path: Path) -> None:
     source = str(make.pictures(tmp_path / "in", deep=True))
     data = opened(tmp_path, data=source, target_data=source, **VALUES)
