@@ -34,6 +34,7 @@ _WORDS = {
 _WORDS_OF_LISTS = {
     **dict.fromkeys(("ranks", "gbit"), "NUMBER"),
     **dict.fromkeys(("transform", "input_transform", "target_transform"), "NAME=VALUE"),
+    "slicer": "TEXT",
 }
 _ONE_FOR_ALL = ("tile",)  # a single number holds for all axes, two or three
 _NAMED = re.compile(

@@ -71,6 +71,7 @@ class MaskSamples(Scaled):
         *,
         ignore_index: int | None = None,
         any_foreground: bool = True,
+        as_numbers: bool = False,
     ) -> None:
         """Use the samples of `source`, which is closed with this one.
 
@@ -82,6 +83,8 @@ class MaskSamples(Scaled):
             classes: number of classes.
             ignore_index: number that masks may also hold, and keep: losses and metrics leave its pixels out.
             any_foreground: with one class, whether a mask may hold several numbers above 0, all of them foreground.
+            as_numbers: with one class, whether masks become the class numbers 0 and 1, for a model with an output for
+                each of them.
         """
         _check_fields(source, "mask")
         super().__init__(source)
@@ -107,7 +110,7 @@ class MaskSamples(Scaled):
             )
         self.classes = classes
         self._ignored, self._any_foreground = ignore_index, any_foreground
-        mask_dtype = np.dtype(np.float32 if classes == 1 else np.int32)
+        mask_dtype = np.dtype(np.float32 if classes == 1 and not as_numbers else np.int32)
         mask = Field(source.fields["mask"].shape, mask_dtype)
         self.fields = {"image": self.fields["image"], "mask": mask}
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ddl.data.activation import ACTIVATIONS
 from ddl.data.normalization import Normalization
 from ddl.data.pictures.conversion import CHANNELS, Conversion, central_crop, unit_range
 from ddl.data.transforms.table import is_resize_to, parse_transforms
@@ -27,11 +28,11 @@ TARGETS = ("mask", "label", "values")
 _FORMAT = 1
 _LATER = (
     *("central_crop", "colour_order", "resampling", "transforms", "fills_picture"),
-    "channels_first",
+    *("channels_first", "activation"),
 )
 """Fields that are left out at their defaults, as earlier versions wrote it."""
 _RANGES = {
-    "axes": Range(2, 3),
+    "axes": Range(1, 3),
     **dict.fromkeys(("channels", "classes", "side_multiple", "least_side"), Range(1)),
     "central_crop": Range(0, 1, above=True),
 }
@@ -45,7 +46,7 @@ class Preprocessing:
         target: "mask", "label" or "values".
         channels: number of input channels.
         classes: 1 for foreground and background; otherwise the number of classes, or of values.
-        axes: 2 for pictures, 3 for volumes.
+        axes: 1 for lines, 2 for pictures, 3 for volumes.
         bits: 8 or 16 per channel, to which picture files are converted before scaling to 0..1.
         range: stored values that become 0 and 1; None for the whole range of a picture's own type.
         image_size: height and width to which picture files were resized; None without resizing.
@@ -57,6 +58,8 @@ class Preprocessing:
             that takes these as they are. A folded model subtracts it itself.
         deviation: deviation of each channel, by which they are then divided; None with `mean`.
         central_crop: fraction of height and width of `image_size` that the model takes, the middle.
+        activation: what turns the model's output into probabilities: "exp" for logarithms of them, "sigmoid" or
+            "softmax" for logits, "none" where it gives probabilities.
         colour_order: "rgb" or "bgr": the order of colours in which picture files are read.
         resampling: how picture files are resized to `image_size`: "area" or "bilinear".
         transforms: what a picture goes through after it was scaled, before mean and deviation, in this order, such as
@@ -79,6 +82,7 @@ class Preprocessing:
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
     central_crop: float = 1.0
+    activation: str = "none"
     colour_order: str = "rgb"
     resampling: str = "area"
     transforms: tuple[str, ...] = ()
@@ -90,6 +94,7 @@ class Preprocessing:
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "preprocessing")
         check_choice("target", self.target, TARGETS)
+        check_choice("activation", self.activation, ACTIVATIONS)
         parse_transforms(self.transforms)
         check_range(self.range)
         if self.class_names and len(self.class_names) != self.classes:
@@ -184,7 +189,7 @@ class Preprocessing:
         return self.class_names[label] if self.class_names else str(label)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values; without a range, a mean or a crop as earlier versions wrote it."""
+        """Return it as JSON values; without range, mean, crop or activation as earlier versions wrote it."""
         values = dataclasses.asdict(self)
         for name in ("range", "mean", "deviation"):
             if values[name] is None:

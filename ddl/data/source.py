@@ -236,6 +236,13 @@ def origin_of(source: Source) -> Source:
     return source
 
 
+def numbers_in_origin(source: Source) -> np.ndarray:
+    """Return the number that each sample has in the innermost source: those of a subset are changed, no others."""
+    if isinstance(source, Subset):
+        return numbers_in_origin(source.source)[source.indices]
+    return np.arange(len(source)) if source.source is None else numbers_in_origin(source.source)
+
+
 def empty_batch(fields: Mapping[str, Field], count: int) -> dict[str, np.ndarray]:
     """Return uninitialised arrays for `count` samples."""
     return {name: np.empty((count, *field.shape), field.dtype) for name, field in fields.items()}

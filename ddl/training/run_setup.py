@@ -26,6 +26,9 @@ from ddl.training.data.plan_preprocessing import plan_preprocessing
 from ddl.training.data.shared_statistics import find_class_weights, find_normalization
 from ddl.training.data.training_data import TrainingData, open_data
 from ddl.training.ending import how_to_train_on
+from ddl.training.outputs.assembled import check_assembled
+from ddl.training.outputs.checks import check_predicted
+from ddl.training.outputs.graph_file import dot_text
 from ddl.training.plan.plan import Plan
 from ddl.training.precision import settle_precision
 from ddl.training.record.origin import hold_run_dir
@@ -103,8 +106,12 @@ def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.
     freeze_layers(model, plan.freeze)
     learning_rate = compile_model(model, run)
     check_compilable(model, plan.jit)
+    held_out = data.validation
+    if plan.assembled_output is not None and held_out is not None:
+        on_all(lambda: check_assembled(model.outputs[0].shape[1:], held_out))
     if dist.is_root():
         run.layers = layer_table(model)
+        run.graph = dot_text(model) if plan.graph else ""
     saver = Saver(model, run)
     if not is_new:
         saver.restore(snapshot)
@@ -122,6 +129,9 @@ def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | 
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
     order = plan_order(plan, len(data.training), dist.size())
     data.check_parts(plan)
+    held_out = data.validation
+    if held_out is not None:
+        on_root(lambda: check_predicted(plan, held_out))
     fingerprint = dist.broadcast(data.fingerprint)
     snapshots: list[Snapshot] = []
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ddl.data.relabelled import relabelled
 from ddl.data.sources.arrays import Arrays
+from ddl.data.sources.relabelled import relabelled
 from ddl.data.value_samples import ValueSamples
 
 PICTURES = np.zeros((3, 4, 4, 1), np.uint8)

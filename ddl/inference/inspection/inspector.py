@@ -26,7 +26,7 @@ from ddl.inference.trained_model import TrainedModel
 from ddl.training.data.compatibility import check_agreement
 from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Subject
-from ddl.training.objectives.losses import LOSSES, build_loss
+from ddl.training.objectives.losses import LOSSES, loss_of_probabilities
 from ddl.training.objectives.metrics import build_metric
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation, mean_dice
 from ddl.training.record.sheets.value_sheet import draw_values
@@ -81,7 +81,7 @@ class _Inspector:
             for _ in range(2)
         )
         has_loss = plan.loss in LOSSES and plan.loss != "batch_dice"
-        self._loss = build_loss(plan.loss, **plan.loss_option) if has_loss else None
+        self._loss = loss_of_probabilities(plan.loss, **plan.loss_option) if has_loss else None
         self._mean_loss = keras.metrics.Mean(name="loss")
         self._rows: list[dict[str, Any]] = []
         self._matrix: np.ndarray | None = None

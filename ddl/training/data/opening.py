@@ -25,6 +25,7 @@ from ddl.data.sources.array_files.target_arrays import open_targets
 from ddl.data.sources.picture_folders import classes, folders, pairs, pictures
 from ddl.data.sources.picture_folders.picture_files import open_pictures
 from ddl.data.sources.two_paths import InputsOnly, Itself, TwoPaths, alone, pair_files
+from ddl.training.data.sliced import open_sliced
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.transforms import input_size, mask_numbers, target_size
 
@@ -41,6 +42,8 @@ def open_samples(plan: Plan, data: str, target: str | None = None, **options: An
         target: file or folder of the targets; None where they are beside the inputs.
         **options: those of the format of `data` that the plan does not say.
     """
+    if plan.slicer:
+        return open_sliced(plan, data, target)
     if target is None:
         data_format, given = _options_of(plan, data, plan.data_option, options)
         return open_source(data, data_format, **given)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.relabelled import relabelled
 from ddl.data.source import Source, Subset
 from ddl.data.sources import (
     SOURCES,
@@ -15,8 +14,10 @@ from ddl.data.sources import (
     held_out_split,
     splits_of,
 )
+from ddl.data.sources.relabelled import relabelled
 from ddl.data.splits import split_samples
 from ddl.training.data.opening import is_same, open_samples
+from ddl.training.data.sliced import open_sliced
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
@@ -51,13 +52,16 @@ def open_test(plan: Plan, training: Source) -> Source | None:
     return source
 
 
-def open_part(plan: Plan, part: str, training: Source | None = None) -> Source:
+def open_part(
+    plan: Plan, part: str, training: Source | None = None, *, needs_target: bool = True
+) -> Source:
     """Open one of `DATA_PARTS` of the plan's data, as stored.
 
     Args:
         plan: the plan; its `test_data` are the part "test".
         part: the part.
         training: the training samples as stored, if the caller has them already.
+        needs_target: whether to refuse data without the model's target.
 
     Raises:
         ValueError: there is no such part, or the data lack the model's target.
@@ -74,7 +78,8 @@ def open_part(plan: Plan, part: str, training: Source | None = None) -> Source:
         source = open_samples(plan, plan.data, plan.target_data, split="test")
     else:
         source = open_samples(plan, plan.data, plan.target_data)
-    check_target(source, plan)
+    if needs_target:
+        check_target(source, plan)
     return source
 
 
@@ -119,7 +124,7 @@ def open_held_out(plan: Plan, data: str, part: str, training: Source) -> Source:
         ValueError: the plan trains on that split.
     """
     stated = plan.data_option
-    split = held_out_split(data, part, stated)
+    split = None if plan.slicer else held_out_split(data, part, stated)
     given = plan.data_option.get("split")
     if split is not None and split == given and is_same(data, plan.data):
         raise ValueError(
@@ -129,6 +134,8 @@ def open_held_out(plan: Plan, data: str, part: str, training: Source) -> Source:
     target = plan.validation_target_data if part == "validation" else plan.test_target_data
     if target is None and plan.target_data is not None:  # an autoencoder
         target = data
+    if plan.slicer:
+        return open_sliced(plan, data, target, training.value_range)
     how = like(training, data, plan.classes or 1, stated)
     source = open_samples(plan, data, target, **how, **chosen)
     return relabelled(source, training.class_names, data)
@@ -136,6 +143,8 @@ def open_held_out(plan: Plan, data: str, part: str, training: Source) -> Source:
 
 def _own_splits(plan: Plan) -> tuple[str, ...]:
     """Return the splits of the plan's data; none where the plan names the one to train on, and holds a part out."""
+    if plan.slicer:
+        return ()
     return () if "split" in plan.data_option else splits_of(plan.data, plan.data_option)
 
 
@@ -158,7 +167,7 @@ def like(
 
 def _check_test_split(plan: Plan) -> None:
     """Refuse data without samples to test on, and those whose test split is trained on."""
-    splits = splits_of(plan.data, plan.data_option)
+    splits = () if plan.slicer else splits_of(plan.data, plan.data_option)
     if "test" not in splits:
         has = f"whose splits are {', '.join(splits)}" if splits else "which has no splits"
         raise ValueError(

@@ -42,7 +42,7 @@ def plan_preprocessing(
     size, bits = options.get("image_size"), options.get("bits")
     if bits is None:
         bits = 8 if source is None else _depth_of(origin_of(source))
-    if plan.predicts == "label" and None not in input_shape[:-1]:
+    if plan.predicts == "label" and len(input_shape) == 3 and None not in input_shape[:-1]:
         size = input_shape[:-1]  # labels are predicted at the scale of training
         if transforms and stored is not None:
             size = stored[:-1]  # before the transforms

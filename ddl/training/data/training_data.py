@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from dataclasses import dataclass
@@ -15,17 +16,21 @@ from ddl.data.inputs_and_targets import (
     MaskSamples,
     count_classes,
     count_mask_classes,
+    scaled,
 )
 from ddl.data.source import Source
+from ddl.data.sources.two_paths import InputsOnly, Itself
 from ddl.data.summary import summary_lines
 from ddl.data.value_samples import ValueSamples
 from ddl.distributed.job.launcher import placement
+from ddl.models.from_file import model_lines, own_classes
 from ddl.training.data.class_weights import check_class_weight
-from ddl.training.data.compatibility import check_agreement, check_shapes
+from ddl.training.data.compatibility import check_agreement, check_own_classes, check_shapes
 from ddl.training.data.parts import check_target, open_test, split_sources
 from ddl.training.data.plan_order import plan_order
 from ddl.training.data.transforming import transformed, with_mask_numbers
 from ddl.training.plan.plan import Plan
+from ddl.training.plan.transforms import input_transforms
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class TrainingData:
             lines += summary_lines(f"{plan.data}, validation", self.validation)
         if plan.test_data is not None and self.test is not None:
             lines += summary_lines(plan.test_data, self.test)
-        return lines
+        return [*lines, *model_lines(plan.model, plan.model_option)]
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -134,7 +139,11 @@ def open_data(plan: Plan) -> TrainingData:
 
 
 def classes_of(source: Source, plan: Plan) -> int:
-    """Return the number of classes that the plan's model predicts: the plan's, or that of the source."""
+    """Return the number of classes that the plan's model predicts: the model's, the plan's, or the source's."""
+    own = own_classes(plan.model, plan.model_option)
+    if own is not None:
+        check_own_classes(source, plan, own)
+        return own
     if plan.classes:
         return plan.classes
     if plan.predicts == "values":
@@ -160,6 +169,17 @@ def as_samples(source: Source, plan: Plan, classes: int, *, trains: bool = False
     return samples if fraction == 1 else CentrallyCropped(samples, fraction)
 
 
+def as_inputs(source: Source, plan: Plan) -> Source:
+    """Return a source without targets as inputs of the plan's model, for inference."""
+    samples = scaled(source)
+    if plan.transform or plan.input_transform:
+        # Transforms are for pairs. Those that draw make targets, too, which are not asked for here.
+        own = {"transform": (), "target_transform": (), "input_transform": input_transforms(plan)}
+        samples = InputsOnly(transformed(Itself(samples), dataclasses.replace(plan, **own)))
+    fraction = plan.evaluation_crop
+    return samples if fraction == 1 else CentrallyCropped(samples, fraction)
+
+
 def _targeted(source: Source, plan: Plan, classes: int) -> Source:
     """Return a source with the targets of the plan's model, checked."""
     if plan.predicts == "values":
@@ -168,9 +188,13 @@ def _targeted(source: Source, plan: Plan, classes: int) -> Source:
         return ValueSamples(source, from_0_to_1=is_entropy)
     if plan.predicts == "label":
         return LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
+    # A network with two outputs learns foreground masks as the class numbers 0 and 1.
+    own = own_classes(plan.model, plan.model_option)
+    is_pair = own == 2 and count_mask_classes(source, plan.ignore_index) == 1
     return MaskSamples(
         with_mask_numbers(source, plan),
-        classes=classes,
+        classes=1 if is_pair else classes,
+        as_numbers=is_pair,
         ignore_index=plan.ignore_index,
         any_foreground=plan.classes == 1,
     )

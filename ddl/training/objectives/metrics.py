@@ -43,10 +43,16 @@ def check_metric_names(names: Sequence[str]) -> None:
             raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
 
 
-def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
+def build_metric(name: str, activation: str = "none", **options: Any) -> keras.metrics.Metric:
     """Return one of `METRICS` with options from `METRICS.options(name)`, for targets and probabilities (N, ..., C).
 
-    model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
+        model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
+
+    With an `activation`, one of `ddl.data.activation.ACTIVATIONS`, it takes what becomes probabilities by it.
     """
     metric: keras.metrics.Metric = METRICS.build(name, name=name, **options)
-    return metric
+    if activation == "none":
+        return metric
+    from ddl.training.objectives.predictions import of_probabilities
+
+    return of_probabilities(metric, activation)

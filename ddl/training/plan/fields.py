@@ -54,6 +54,8 @@ class DataPlan:
         mix: mixing of pictures and labels in each global batch, for models that predict labels, such as mixup=0.2
             cutmix=1.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
+        slicer: sets of slices that one large array (HDF5, .npy, .npz) is cut into, each a quoted text such as
+            "name=a sizes=64,64,64 strides=32,32,32"; others are padding, padded_sizes, discard_remainders, transpose.
     """
 
     data: str = "synthetic"
@@ -80,6 +82,7 @@ class DataPlan:
     target_transform: tuple[str, ...] = ()
     mix: Mapping[str, Any] = field(default_factory=dict)
     data_threads: int = 0
+    slicer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +92,8 @@ class ModelPlan:
     Attributes:
         model: model to train.
         model_option: options of the model, such as width=32 depth=3.
-        init_weights: saved model, checkpoint or run directory to initialize weights from, for every layer whose name
-            and shapes match.
+        init_weights: saved model, checkpoint, run directory or .h5 weights of Keras 2 to initialize weights from, for
+            every layer whose name and shapes match.
         freeze: names of layers to freeze; * and ? are wildcards, as in "down_*".
         loss: loss function to minimise.
         loss_option: options of the loss, such as smooth=1.
@@ -116,7 +119,7 @@ class OptimizerPlan:
     """Optimizer and learning rate.
 
     Attributes:
-        optimizer: Keras optimizer.
+        optimizer: optimizer of Keras, or one with PyTorch's formulas.
         optimizer_option: options of the optimizer, under Keras's names, such as global_clipnorm=1 or use_ema=true.
         learning_rate: base learning rate, per rank.
         learning_rate_scaling: how the learning rate grows with the number of ranks N: "linear" multiplies it by N,
@@ -181,8 +184,17 @@ class RunPlan:
         layer_table: print the model's layers before training; RUN_DIR/model.txt always has them.
         tensorboard: write TensorBoard events.
         mlperf_log: file for MLPerf's log lines (":::MLLOG {...}"), written by rank 0.
+        epoch_log: start of the names of two logs, NAME_train.txt with a line of numbers for each batch, and
+            NAME_test.txt with one for each validation; a new run replaces them. It turns on `gradient_norm`.
+        gradient_norm: compute the norm of the gradient over all ranks in each batch; the history has its mean.
+        prediction_output: folder for the raw predictions after each validation, in output_EPOCH.h5, with a data set
+            for each sample, channels first.
+        graph: write the model's layers and connections to RUN_DIR/network.dot, for Graphviz.
         profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
             a TensorFlow trace of three more steps.
+        assembled_output: HDF5 file for the predictions of all slices of the validation data, put together after each
+            validation; channels last, in place of the file before.
+        assembled_precision: its type: "single" (float32) or "half" (float16).
     """
 
     run_dir: Path
@@ -205,7 +217,13 @@ class RunPlan:
     layer_table: bool = False
     tensorboard: bool = True
     mlperf_log: Path | None = None
+    epoch_log: Path | None = None
+    gradient_norm: bool = False
+    prediction_output: Path | None = None
+    graph: bool = False
     profile: int = 0
+    assembled_output: Path | None = None
+    assembled_precision: str = "single"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +239,9 @@ class CheckpointPlan:
         keep_last: number of newest checkpoints to keep.
         keep_best: number of best checkpoints to keep, judged by `monitor`.
         keep_every_epochs: keep every checkpoint at a multiple of this many epochs for good; 0 disables it.
+        checkpoint_copies: folder for models of their own, model_checkpoint_EPOCH.keras and, of the same contents, .pt;
+            all of them stay.
+        copy_every_epochs: epochs between two of them.
     """
 
     resume: str | None = None
@@ -229,6 +250,8 @@ class CheckpointPlan:
     keep_last: int = 2
     keep_best: int = 1
     keep_every_epochs: int = 10
+    checkpoint_copies: Path | None = None
+    copy_every_epochs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

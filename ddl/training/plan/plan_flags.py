@@ -9,6 +9,7 @@ from typing import Any
 
 from ddl.data.sources import parse_source_options
 from ddl.flags import default_of, given_flags
+from ddl.models.from_file import told_options
 from ddl.options import parse_options, read_options
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
@@ -18,7 +19,7 @@ from ddl.training.plan.targets import DEFAULTS_OF_VALUES
 
 _LISTS = (
     *("metric", "freeze", "no_decay_on"),
-    *("transform", "input_transform", "target_transform"),
+    *("transform", "input_transform", "target_transform", "slicer"),
 )
 _OPTIONS = (
     *("augment", "mix", "plateau", "target_data_option"),
@@ -69,6 +70,8 @@ def plan_to_flags(plan: Plan) -> list[str]:
     for section in SECTIONS:
         for field in dataclasses.fields(section):
             value = getattr(plan, field.name)
+            if field.name == "model_option":
+                value = told_options(plan.model, value)
             if field.name in _ALWAYS_GIVEN or value != default_of(field):
                 flags += _flag_words(field.name, value)
     return flags

@@ -46,6 +46,9 @@ class StoredPlan(Plan):
     def _check_augmenting(self) -> None:
         """The run has checked them; its target may be unknown."""
 
+    def _check_slicing(self) -> None:
+        """The run has checked them; its target may be unknown."""
+
     def _check_targets(self) -> None:
         """The run has checked them."""
 

@@ -21,7 +21,7 @@ from ddl.training.data.training_data import TrainingData
 from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
-from ddl.training.run import Run
+from ddl.training.run import Batch, Run
 from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.compilation import Compilation
@@ -32,7 +32,9 @@ from ddl.training.steps.held_out import (
     held_out_steps,
 )
 from ddl.training.steps.nonfinite import check_losses
-from ddl.training.steps.step import Taken
+from ddl.training.steps.outputs import Outputs
+from ddl.training.steps.step import Part, Taken
+from ddl.training.steps.step_notes import StepNotes
 from ddl.training.steps.weighed_batches import for_outputs
 
 CHECK_DESYNC_STEPS = 100
@@ -53,6 +55,9 @@ class SupervisedSteps:
         self._single_steps_left = profiled_steps(run.plan.profile)
         self._until_desync_check = CHECK_DESYNC_STEPS
         self._losses: list[Any] = []  # tensors with one value per step, not yet checked
+        self._notes: StepNotes | None = None
+        self._rows: list[Any] = []  # tensors of notes, (steps, numbers), not yet exchanged
+        self._outputs: Outputs | None = None
         self._training_sums: list[np.ndarray] = []  # metrics of training, during a validation
         self._average = WeightAverage(model)  # of an optimizer with `use_ema`
         self._open = contextlib.ExitStack()
@@ -71,6 +76,9 @@ class SupervisedSteps:
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
         model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)
+        if self._run.plan.notes_batches:
+            self._notes = StepNotes(self.model, next(iter(self._run.plan.metric), None))
+            self._open.enter_context(self._notes.noting())
         self.model.make_train_function()
         self.model.make_test_function()
         model_state.broadcast_state(self.model)
@@ -100,11 +108,11 @@ class SupervisedSteps:
         begin = time.perf_counter()
         if count == 1 or self.model.run_eagerly:
             for _ in range(count):
-                logs = self._single(self._batches)
-                self._losses.append(tf.convert_to_tensor(logs["loss"]))
+                logs = self._take_single()
         else:
-            logs, losses = self._several(self._batches, tf.constant(count))
+            logs, losses, rows = self._several(self._batches, tf.constant(count))
             self._losses.append(losses)
+            self._rows += [] if self._notes is None else [rows]
         self._compilation.note(logs, begin)
         self.first_step_s = self.first_step_s or time.perf_counter() - begin
         self._single_steps_left -= count
@@ -114,10 +122,26 @@ class SupervisedSteps:
             model_state.check_desync(self.model, f"after batch {self._run.position.step + count}")
         return Taken(count, logs)
 
+    def _take_single(self) -> Mapping[str, Any]:
+        if self._notes is not None:
+            self._notes.clear()
+        logs: Mapping[str, Any] = self._single(self._batches)
+        self._losses.append(tf.convert_to_tensor(logs["loss"]))
+        if self._notes is not None:
+            self._rows.append(self._notes.row()[tf.newaxis])
+        return logs
+
     def check_losses(self, last_good: Callable[[], str]) -> None:
         losses = [float(loss) for part in self._losses for loss in part.numpy().ravel()]
         self._losses.clear()
         check_losses(losses, self._run, self._data.training, last_good)
+
+    def batches(self) -> list[Batch]:
+        if self._notes is None or not self._rows:
+            return []
+        rows = np.concatenate([part.numpy() for part in self._rows])
+        self._rows.clear()
+        return self._notes.batches(rows)
 
     def results(self) -> dict[str, Any]:
         return global_results(self.model)
@@ -131,6 +155,20 @@ class SupervisedSteps:
                 batches = iter(dataset)
                 for _ in range(self.validation_steps):
                     yield self.model.test_function(batches)
+
+    def outputs(self) -> Iterator[list[Part]]:
+        run, held_out = self._run, self._data.validation
+        if held_out is None:
+            return
+        if self._outputs is None:
+            self._outputs = Outputs(
+                self.model,
+                held_out,
+                normalization=run.preprocessing.normalization,
+                threads=data_threads(run),
+            )
+        with self._average.in_place():
+            yield from self._outputs.in_order()
 
     @contextlib.contextmanager
     def training_state(self) -> Iterator[None]:
@@ -155,7 +193,7 @@ class SupervisedSteps:
 
     def _use(self, single: Any) -> None:
         """Take the model's `train_step` from here on, alone with this function and in blocks."""
-        self._single, self._several = single, several_steps(self.model)
+        self._single, self._several = single, several_steps(self.model, self._notes)
         if self._profile is not None:
             self._single = self._profile.around(self.model, single)
 
