@@ -192,7 +192,7 @@ def _targeted(source: Source, plan: Plan, classes: int) -> Source:
     own = own_classes(plan.model, plan.model_option)
     is_pair = own == 2 and count_mask_classes(source, plan.ignore_index) == 1
     return MaskSamples(
-        with_mask_numbers(source, plan),
+        with_mask_numbers(source, plan, classes),
         classes=1 if is_pair else classes,
         as_numbers=is_pair,
         ignore_index=plan.ignore_index,

@@ -82,6 +82,20 @@ def test_masks_are_normalized_on_what_is_stored_and_rounded(tmp_path: Path) -> N
     assert (batch["image"] != np.rint(batch["image"])).any()
 
 
+def test_class_numbers_in_floats_are_rounded_and_others_refused(tmp_path: Path) -> None:
+    paths = {"data": str(arrays(tmp_path / "in.h5", 2)), "target_data": str(tmp_path / "out.h5")}
+    for number in (1.9999, 1.5):
+        with h5py.File(paths["target_data"], "w") as file:
+            for index in range(5):
+                file[f"s{index}"] = np.full((1, 8, 4), number, np.float32)
+        if number == 1.5:
+            with pytest.raises(ValueError, match=r"1\.5 in the mask of sample s"):
+                opened(tmp_path, classes=3, **paths, **FIRST)
+        else:
+            batch = opened(tmp_path, classes=3, **paths, **FIRST).training.read([0])
+            assert (batch["mask"] == 2).all()
+
+
 def test_masks_in_colours_become_grey(tmp_path: Path) -> None:
     data = opened(
         tmp_path,
