@@ -61,6 +61,9 @@ def test_two_spellings_give_the_same_bits(texts: list[str], options: dict[str, o
         "jitter_crop=0.5",
         "random_zoom=0.5",
         "pad_crop=3",
+        "resized_crop=true",
+        "elastic_pixels=2",
+        "zoom=0.5",
     ],
 )
 def test_inputs_and_values_move_alike(text: str) -> None:
