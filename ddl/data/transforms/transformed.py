@@ -91,8 +91,8 @@ class MaskNumbers(View):
             row = tuple(wrong[0])
             name = self.source.name_of(int(indices[row[0]]))
             raise ValueError(
-                f"Received: {values[row]:g} in the mask of sample {name}. Expected: class numbers; another normalize, or "
-                "targets=values."
+                f"Received: {values[row]:g} in the mask of sample {name}. Expected: class numbers; another "
+                "normalize, or targets=values."
             )
         return {**batch, "mask": numbers.astype(np.int32)}
 
