@@ -23,6 +23,7 @@ from tests.scripts.bad_pydtnn import PYDTNN
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
 from tests.scripts.bad_slices import SLICES
 from tests.scripts.bad_sql import SQL
+from tests.scripts.bad_targets import TARGETS
 from tests.scripts.in_process import Outcome, call
 from tests.scripts.spoiled import Row
 
@@ -40,6 +41,7 @@ EARLY = [
     *EXPORT,
     *BENCHMARKS,
     *PYDTNN,
+    *TARGETS,
     *NETWORKS,
 ]
 """Refused before TensorFlow loads."""

@@ -43,8 +43,8 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     probabilities = activated(outputs, run.preprocessing.activation)
     path = run.plan.run_dir / "samples.png"
     if run.plan.predicts == "values":
-        names = [samples.name_of(int(index)) for index in indices]
-        draw_values(pictures, targets, probabilities, path, names)
+        titles = [samples.name_of(int(index)) for index in indices]
+        draw_values(pictures, targets, probabilities, path, titles)
     elif run.plan.predicts == "mask":
         pictures, targets, probabilities = map(_with_height, (pictures, targets, probabilities))
         draw_segmentation(

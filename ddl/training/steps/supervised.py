@@ -68,8 +68,9 @@ class SupervisedSteps:
 
     def __enter__(self) -> SupervisedSteps:
         training, held_out = self._open_batches()
-        for context in (naming_bad_data(training, *held_out), training, *held_out):
-            self._open.enter_context(context)
+        self._open.enter_context(naming_bad_data(training, *held_out))
+        for part in (training, *held_out):
+            self._open.enter_context(part)
         batches = for_outputs(self.model, training.dataset, self._run.class_weights)
         self._validation = [for_outputs(self.model, part.dataset) for part in held_out]
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
