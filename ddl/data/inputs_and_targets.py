@@ -51,7 +51,7 @@ class Scaled(View):
         batch = self.source.read(indices)
         inputs = unit_range(batch[self._input])
         if self._may_be_nan:
-            _refuse_nan(inputs, indices, self.source, "picture")
+            refuse_nan(inputs, indices, self.source, "picture")
         return {**batch, self._input: inputs}
 
 
@@ -118,7 +118,7 @@ class MaskSamples(Scaled):
         batch = super().read(indices)
         mask = batch["mask"]
         if mask.dtype.kind == "f":
-            _refuse_nan(mask, indices, self.source, "mask")
+            refuse_nan(mask, indices, self.source, "mask")
         ignored = None if self._ignored is None else mask == self._ignored
         counted = mask if ignored is None else np.where(ignored, 0, mask)
         self._check(counted, indices)
@@ -245,7 +245,7 @@ def _check_labels(source: Source) -> None:
         )
 
 
-def _refuse_nan(
+def refuse_nan(
     values: np.ndarray, indices: Sequence[int] | np.ndarray, source: Source, what: str
 ) -> None:
     """Refuse the first of these samples that holds NaN or infinity."""

@@ -12,7 +12,7 @@ class Sides:
     Attributes:
         multiple: every side must be a multiple of this.
         least: minimum length of every side in pixels.
-        axes: allowed numbers of sides: 2 for pictures, 3 for volumes.
+        axes: allowed numbers of sides: 1 for lines, 2 for pictures, 3 for volumes.
         is_fixed: whether the model is built for one size, which training and validation must then share.
         size: the only size that it accepts, None for any.
         channels: the only number of channels that it accepts, None for any.

@@ -26,7 +26,7 @@ from ddl.ranges import Range, check_choice
 if TYPE_CHECKING:
     import keras
 
-TARGETS = ("mask", "label")
+TARGETS = ("mask", "label", "values")
 _OWN_TARGETS: dict[str, str] = {}
 
 _ROOM = "ddl.models.classifiers"
@@ -189,7 +189,11 @@ MODELS = BuilderTable(
         "dropout": Range(0, 1, below=True),
         "drop_path": Range(0, 1, below=True),
     },
-    choices={"norm": NORMS, "batch_norm_affine": AFFINE},
+    choices={
+        "norm": NORMS,
+        "batch_norm_affine": AFFINE,
+        "output": ("auto", "sigmoid", "softmax", "linear"),
+    },
     rule=_check_together,
 )
 
@@ -254,7 +258,8 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
     Args:
         name: a new name.
         builder: function of the input shape and the number of classes; its other keyword-only arguments are options.
-        target: what the model predicts: "mask" (a class per pixel) or "label" (a class per picture).
+        target: what the model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values" (numbers
+            of any shape).
     """
     check_choice("target", target, TARGETS)
     MODELS.add(name, builder)
@@ -262,10 +267,15 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
 
 
 def target_of(name: str, options: Mapping[str, Any] | None = None) -> str:
-    """Return what a model predicts: "mask" (a class per pixel) or "label" (a class per picture)."""
+    """Return what a model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values"."""
     if name == FROM_FILE:
         return summarize(options or {}).target
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
+
+
+def is_classifier(name: str) -> bool:
+    """Return whether a model is one of the zoo's own classifiers, which end in the probabilities of classes."""
+    return name in _builders()
 
 
 def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
@@ -275,6 +285,8 @@ def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
     if name == "unet":  # halves every side `depth` times
         default = MODELS.options(name)["depth"].default
         return Sides(multiple=1 << options.get("depth", default), axes=(2, 3))
+    if name in _OWN_TARGETS:
+        return Sides(axes=(1, 2, 3))
     if options.get("small_input") and name in _SIDES_OF_SMALL_INPUT:
         return _SIDES_OF_SMALL_INPUT[name]
     return _SIDES.get(name, Sides())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ddl.models.network.file import digest_of
 from ddl.models.network.old_weights import is_old_weights, read_old_weights
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import FOLDER, find_checkpoint
+from ddl.training.checkpoint.model_copy import read_notes, real_model_path
 from ddl.training.checkpoint.saved_model import problem_of_model
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.stored_plan import plan_from_stored
@@ -32,6 +34,7 @@ class Trained:
     file: Path
     plan: Plan
     checkpoint: Checkpoint | None = None  # if the file is one
+    notes: Mapping[str, Any] = field(default_factory=dict)  # in a model of `checkpoint_copies`
 
 
 def find_trained(path: Path, checkpoint: str = "final") -> Trained:
@@ -41,12 +44,13 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
         find_trained("runs/cells", checkpoint="best").file  # runs/cells/checkpoints/epoch-0031.h5
 
     Args:
-        path: a run directory, its model.keras, or a checkpoint.
+        path: a run directory, its model.keras, a checkpoint, or a model of `checkpoint_copies`.
         checkpoint: in a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
 
     Raises:
         ValueError: there is no such model, or it has no plan.
     """
+    path = real_model_path(path)
     if not path.exists():
         raise ValueError(
             f"Received: {path}, which does not exist. Expected: a run directory or a checkpoint."
@@ -58,9 +62,12 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
             )
         if path.name == FINAL:
             return Trained(find_model_file(path), read_plan(path.parent))
+        notes = read_notes(path)
+        if notes is not None:
+            target = _target_in(notes)
+            return Trained(find_model_file(path), _plan_in(path, notes, target), notes=notes)
         alone = open_checkpoint(path)
-        target = str(alone.facts.get("preprocessing", {}).get("target", ""))
-        return Trained(path, _plan_of(alone, target), alone)
+        return Trained(path, _plan_in(path, alone.facts, _target_in(alone.facts)), alone)
     plan = read_plan(path)
     if checkpoint == "final":
         if not (path / FINAL).exists():
@@ -81,8 +88,8 @@ def stored_preprocessing(trained: Trained) -> Preprocessing | None:
     run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
     if (run_dir / PREPROCESSING).is_file() and (run_dir / "plan.json").is_file():
         return read_preprocessing(run_dir / PREPROCESSING)
-    kept = trained.checkpoint.facts if trained.checkpoint else {}
-    if "preprocessing" in kept:  # a checkpoint that was taken out of its run
+    kept = trained.checkpoint.facts if trained.checkpoint else trained.notes
+    if "preprocessing" in kept:  # a model that was taken out of its run
         return preprocessing_from_json(json.dumps(kept["preprocessing"]), file)
     return None
 
@@ -134,14 +141,19 @@ def _with_network(values: Any, run_dir: Path) -> Any:
     return {**values, "model_option": {**options, "layers": text}}
 
 
-def _plan_of(checkpoint: Checkpoint, target: str) -> Plan:
+def _plan_in(file: Path, facts: Mapping[str, Any], target: str) -> Plan:
     try:
-        return plan_from_stored(checkpoint.facts.get("plan"), target)
+        return plan_from_stored(facts.get("plan"), target)
     except ValueError as error:
         raise ValueError(
-            f"Received: {checkpoint.path}, whose plan is none ({str(error).rstrip('.')}). Expected: a checkpoint of a "
-            "training run."
+            f"Received: {file}, whose plan is none ({str(error).rstrip('.')}). Expected: a checkpoint of a training "
+            "run."
         ) from error
+
+
+def _target_in(facts: Mapping[str, Any]) -> str:
+    how = facts.get("preprocessing")
+    return str(how.get("target", "")) if isinstance(how, Mapping) else ""
 
 
 def _stored_target(run_dir: Path) -> str:
@@ -156,9 +168,12 @@ def _stored_target(run_dir: Path) -> str:
 def find_model_file(path: Path) -> Path:
     """Return the file of an intact saved model: `path` itself, or the final model of a run.
 
+    For a path that ends in .pt it is what `real_model_path` returns.
+
     Raises:
         ValueError: there is none, or it is damaged.
     """
+    path = real_model_path(path)
     file = path / FINAL if path.is_dir() else path
     check_regular(file)
     if not file.is_file():

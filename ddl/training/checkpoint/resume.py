@@ -36,6 +36,9 @@ FREE = frozenset(
         *("layer_table", "target", "validate_every_epochs", "restore_best", "mlperf_log", "jit"),
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
+        *("assembled_output", "assembled_precision"),
+        *("epoch_log", "gradient_norm", "prediction_output", "checkpoint_copies"),
+        *("copy_every_epochs", "graph"),
     }
 )
 
@@ -143,6 +146,7 @@ def resumed_run(
         test_before=dict(facts.get("test_before", {})),
         batch_has_changed=before.global_batch_size != order.global_batch_size,
         compiled=_compiled(plan, facts),
+        gradient_norms=_gradient_norms(facts),
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
@@ -157,6 +161,11 @@ def resumed_run(
             f" To keep the batch size, use {remedy}.",
         )
     return run
+
+
+def _gradient_norms(facts: Mapping[str, Any]) -> tuple[float, int]:
+    total, count = facts.get("gradient_norms", (0.0, 0))
+    return float(total), int(count)
 
 
 def _compiled(plan: Plan, facts: Mapping[str, Any]) -> bool | None:

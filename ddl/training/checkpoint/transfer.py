@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import logging
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
 
 from ddl.models.network.old_weights import is_old_weights, matched, read_old_weights
 from ddl.training.checkpoint.find_trained import find_model_file
+from ddl.training.checkpoint.model_copy import TORCH
 
 logger = logging.getLogger("ddl")
 
@@ -123,13 +126,26 @@ def load_model(path: Path) -> keras.Model:
     """
     file = find_model_file(path)
     try:
-        return keras.models.load_model(file, compile=False)
+        with _named_for_keras(file) as named:
+            return keras.models.load_model(named, compile=False)
     except Exception as error:  # Keras raises many types for a file that it did not write
         reason = " ".join(str(error).split())[:160]
         raise ValueError(
             f"Received: {file}, which Keras cannot load ({type(error).__name__}: {reason}). Expected: a model that "
             "plain Keras loads."
         ) from error
+
+
+@contextlib.contextmanager
+def _named_for_keras(file: Path) -> Iterator[Path]:
+    """Give a model that was renamed to .pt a name by which Keras knows its format."""
+    if file.suffix != TORCH:
+        yield file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        named = Path(folder) / "model.keras"
+        named.symlink_to(file.resolve())
+        yield named
 
 
 def _some(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ddl.data.source import Source
 from ddl.models.from_file import made_shape
 from ddl.models.zoo import needed_sides
+from ddl.training.plan.augmenting import PLURALS
 from ddl.training.plan.plan import Plan
 
 _TOP_K = {"top_1": 1, "top_5": 5}
@@ -42,9 +43,14 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
                 f"Received: samples of {_by(shape)} from {plan.data}, for model {plan.model}. Expected: {expected} x "
                 "channels."
             )
-    else:
+    elif plan.predicts == "mask":
         _check_masks(shape, target, plan.data)
         _check_masks(other, other_target, origin)
+    elif len(other_target) != len(target) or other_target[-1:] != target[-1:]:
+        raise ValueError(
+            f"Received: training targets of {_by(target)}, {part} targets of {_by(other_target)}. Expected: equally "
+            "many sides and values."
+        )
     if plan.predicts == "mask" or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
@@ -65,10 +71,20 @@ def check_agreement(
         classes: number of classes that the model predicts.
     """
     names = (plan.loss, *metrics)
-    if plan.loss == "categorical_crossentropy" and classes == 1:
+    if plan.loss in ("categorical_crossentropy", "nll") and classes == 1:
         raise ValueError(
-            "Received: loss=categorical_crossentropy of one class, which is always 0. Expected: "
+            f"Received: loss={plan.loss} of one class, which is always 0. Expected: "
             "loss=binary_crossentropy, or 2 classes or more."
+        )
+    if plan.loss == "mse" and plan.predicts == "mask" and classes > 1:
+        raise ValueError(
+            f"Received: loss=mse for masks of {classes} classes, whose numbers are no values. Expected: one class, "
+            "values as targets, or another loss."
+        )
+    weight = plan.loss_option.get("weight") if plan.loss == "nll" else None
+    if weight is not None and len(weight) != classes:
+        raise ValueError(
+            f"Received: {len(weight)} weights in loss_option weight for {classes} classes. Expected: one per class."
         )
     if plan.loss == "focal" and plan.loss_option.get("alpha") is not None and classes > 1:
         raise ValueError(
@@ -76,10 +92,10 @@ def check_agreement(
             "foreground against background."
         )
     for name in ("boundary_crossentropy", "hausdorff_95"):
-        if name in names and plan.predicts == "label":
+        if name in names and plan.predicts != "mask":
             raise ValueError(
-                f"Received: {name} for model {plan.model}, which predicts labels. Expected: another loss or metric, "
-                "because this one needs the edges of masks."
+                f"Received: {name} for model {plan.model}, which predicts {PLURALS[plan.predicts]}. Expected: another "
+                "loss or metric, because this one needs the edges of masks."
             )
     for name in metrics:
         if max(2, classes) <= _TOP_K.get(name, 0):
@@ -96,7 +112,7 @@ def check_agreement(
 
 
 def _check_masks(shape: tuple[int, ...], mask: tuple[int, ...], origin: str) -> None:
-    if len(shape) not in (3, 4) or mask != (*shape[:-1], 1):
+    if len(shape) not in (2, 3, 4) or mask != (*shape[:-1], 1):
         raise ValueError(
             f"Received: pictures of {_by(shape)} with masks of {_by(mask)} from {origin}. Expected: height x width x "
             "channels with height x width x 1; volumes have a depth as well."

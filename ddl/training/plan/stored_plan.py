@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddl.builder_table import BuilderTable
-from ddl.models.zoo import MODELS, target_of
+from ddl.models.zoo import MODELS
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.plan.plan import TABLES, Plan, plan_from_dict
+from ddl.training.plan.targets import predicted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +24,13 @@ class StoredPlan(Plan):
 
     @property
     def predicts(self) -> str:
-        """What the model predicts: "mask" or "label".
+        """What the model predicts: "mask", "label" or "values".
 
         Raises:
-            ValueError: neither the name of the model nor the run's preprocessing says it.
+            ValueError: neither the plan, the name of the model nor the run's preprocessing says it.
         """
-        if self.model in MODELS:
-            return target_of(self.model, self.model_option)
+        if self.targets != "auto" or self.model in MODELS:
+            return predicted(self)
         if self.stored_target:
             return self.stored_target
         raise ValueError(
@@ -44,6 +45,12 @@ class StoredPlan(Plan):
 
     def _check_augmenting(self) -> None:
         """The run has checked them; its target may be unknown."""
+
+    def _check_slicing(self) -> None:
+        """The run has checked them; its target may be unknown."""
+
+    def _check_targets(self) -> None:
+        """The run has checked them."""
 
     def _check_metrics(self) -> None:
         """The run's script has checked them."""
