@@ -53,9 +53,6 @@ def check_commands(ranks: int, folder: Path) -> None:
     first = horovodrun(ranks, folder, *TINY, *rare, "--epochs", "40", "--per-rank-batch-size", "1")
     assert first.returncode == 0, first.output
     assert epochs_of(folder / "runs/unet") == list(range(1, 41))
-    again = horovodrun(ranks, folder)
-    assert "runs/unet, which already holds a run" in again.output
-    assert "use --resume auto; otherwise choose another --run-dir" in again.output
     second = horovodrun(ranks, folder, "--resume", "40")
     assert second.returncode == 0, second.output
     assert "All 40 epochs are complete. The run trains to epoch 50." in second.output
@@ -71,6 +68,13 @@ def test_the_two_commands_work_on_two_ranks(tmp_path: Path) -> None:
 @pytest.mark.timeout(6 * START_S + 60)
 def test_the_two_commands_work_on_eight_ranks(tmp_path: Path) -> None:
     check_commands(8, tmp_path)
+    check_refused(horovodrun(8, tmp_path).output)
+
+
+def check_refused(output: str) -> None:
+    """Check what a start without --resume says where there is a run."""
+    assert "runs/unet, which already holds a run" in output
+    assert "use --resume auto; otherwise choose another --run-dir" in output
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +85,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     outcome = call("train_unet", *TINY, *options, "--epochs", "2", folder=folder)
     assert outcome.status == 0, outcome.told
     return folder
+
+
+def test_the_first_command_once_more_is_refused(trained: Path) -> None:
+    outcome = call("train_unet", folder=trained)
+    assert outcome.status == 2
+    check_refused(outcome.told)
 
 
 def plan_of(outcome: Outcome) -> dict[str, Any]:
