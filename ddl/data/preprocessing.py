@@ -22,10 +22,10 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 
 NAME = "preprocessing.json"
-TARGETS = ("mask", "label")
+TARGETS = ("mask", "label", "values")
 _FORMAT = 1
 _RANGES = {
-    "axes": Range(2, 3),
+    "axes": Range(1, 3),
     **dict.fromkeys(("channels", "classes", "side_multiple", "least_side"), Range(1)),
     "central_crop": Range(0, 1, above=True),
 }
@@ -36,10 +36,10 @@ class Preprocessing:
     """How a picture becomes a model's input, and what the model predicts.
 
     Attributes:
-        target: "mask" or "label".
+        target: "mask", "label", or "values" for numbers that are no classes.
         channels: number of input channels.
         classes: 1 for foreground and background; otherwise the number of classes.
-        axes: 2 for pictures, 3 for volumes.
+        axes: 2 for pictures, 3 for volumes, 1 for rows of numbers.
         bits: 8 or 16 per channel, to which picture files are converted before scaling to 0..1.
         range: stored values that become 0 and 1; None for the whole range of a picture's own type.
         image_size: height and width to which picture files were resized; None without resizing.

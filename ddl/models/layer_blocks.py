@@ -99,6 +99,14 @@ def attention_gate(skip: KerasTensor, gate: KerasTensor, norm: str, name: str) -
     return keras.layers.Multiply(name=f"{name}_weighed")([skip, weight])
 
 
+def ending(scores: KerasTensor, output: str, name: str) -> KerasTensor:
+    """Return `probabilities` of the scores, or with `output` "linear" the scores themselves, in float32 too."""
+    if output == "probability":
+        return probabilities(scores, name)
+    dtype = "float64" if scores.dtype == "float64" else "float32"
+    return keras.layers.Activation("linear", dtype=dtype, name=name)(scores)
+
+
 def probabilities(scores: KerasTensor, name: str) -> KerasTensor:
     """Return the sigmoid of one channel or the softmax of several, in float32 also under mixed precision.
 

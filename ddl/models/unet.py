@@ -24,6 +24,7 @@ def build_unet(
     attention: bool = False,
     deep_supervision: bool = False,
     transposed: bool = True,
+    output: str = "probability",
 ) -> keras.Model:
     """Return a U-Net that predicts a probability per pixel: (N, H, W, C) -> (N, H, W, classes); volumes likewise.
 
@@ -40,6 +41,8 @@ def build_unet(
         deep_supervision: outputs {"mask", "mask_2", "mask_4", ...}: the latter are predicted at 1/2, 1/4, ... of the
             size and enlarged, so that each is compared with the same true mask. `main_output` keeps "mask" only.
         transposed: enlarge by transposed convolutions; otherwise by interpolation.
+        output: "probability" ends in a sigmoid or softmax, "linear" in the numbers themselves, such as the solution of
+            an equation.
     """
     check_model("unet", **locals())
     widths = _level_widths(width, depth)
@@ -69,19 +72,19 @@ def build_unet(
         features = keras.layers.Concatenate(name=f"{name}_skip")([skip, features])
         features = level_block(features, widths[level], name)
         if deep_supervision and level:
-            outputs[f"mask_{2**level}"] = _coarse_mask(features, classes, 2**level)
+            outputs[f"mask_{2**level}"] = _coarse_mask(features, classes, 2**level, output)
     scores = layer_blocks.layer("Conv{}D", features)(classes, 1, name="scores")(features)
-    mask = layer_blocks.probabilities(scores, "mask")
+    mask = layer_blocks.ending(scores, output, "mask")
     # The finest first, so that output 0 is the prediction.
     outputs = {"mask": mask, **dict(reversed(outputs.items()))}
     return keras.Model(inputs, outputs if deep_supervision else mask, name="unet")
 
 
-def _coarse_mask(features: KerasTensor, classes: int, factor: int) -> KerasTensor:
+def _coarse_mask(features: KerasTensor, classes: int, factor: int, output: str) -> KerasTensor:
     """Return the mask predicted from features at 1/`factor` of the size, enlarged to the whole size."""
     scores = layer_blocks.layer("Conv{}D", features)(classes, 1, name=f"scores_{factor}")(features)
     enlarged = layer_blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
-    return layer_blocks.probabilities(enlarged, f"mask_{factor}")
+    return layer_blocks.ending(enlarged, output, f"mask_{factor}")
 
 
 def build_seed_unet(

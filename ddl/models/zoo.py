@@ -190,7 +190,7 @@ MODELS = BuilderTable(
         "dropout": Range(0, 1, below=True),
         "drop_path": Range(0, 1, below=True),
     },
-    choices={"norm": NORMS},
+    choices={"norm": NORMS, "output": ("probability", "linear")},
     rule=_check_together,
 )
 

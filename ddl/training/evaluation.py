@@ -19,7 +19,7 @@ from ddl.training.checkpoint.find_trained import Trained, find_trained, stored_p
 from ddl.training.data.compatibility import check_agreement, check_sides
 from ddl.training.data.parts import DATA_PARTS, open_part
 from ddl.training.data.training_data import as_samples
-from ddl.training.objectives.losses import LOSSES
+from ddl.training.objectives.losses import LOSSES, needs_input
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
@@ -175,6 +175,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     from ddl.distributed.job.launcher import threads_per_rank
     from ddl.distributed.on_ranks import on_all
     from ddl.training.steps.bad_data import BadData
+    from ddl.training.steps.weighed_batches import for_outputs
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
     batch_size, how = evaluation.per_rank_batch_size, stored_preprocessing(subject.trained)
@@ -186,10 +187,11 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
         threads=threads_per_rank(dist.local_size()),
         normalization=None if how is None else how.normalization,
     )
+    from_input = needs_input(subject.plan.loss)
     try:
         with batches:
             values = model.evaluate(
-                batches.dataset,
+                for_outputs(model, batches.dataset, needs_input=from_input),
                 steps=sharding.evaluation_steps(len(samples), batch_size, dist.size()),
                 verbose=0,
                 callbacks=[dist.ReduceMetrics()],

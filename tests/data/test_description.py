@@ -52,6 +52,12 @@ LINES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
     ),
     "synthetic": (lambda _: "synthetic", "256 pictures with masks, 96x96 RGB, float32"),
     "synthetic-3d": (lambda _: "synthetic-3d", "32 volumes with masks, 32x32x32 grey, float32"),
+    "diffusion-maps": (lambda _: "diffusion-maps", "64 maps of a diffusion coefficient, 32x32"),
+    "diffusion-maps-3d": (
+        lambda _: "diffusion-maps-3d",
+        "16 maps of a diffusion coefficient, 16x16x16",
+    ),
+    "burgers": (lambda _: "burgers", "64 waves for Burgers' equation, 64"),
     "faces": (
         lambda _: "faces",
         "2 classes: other (100), face (100); pictures of 25x25 grey, float32",

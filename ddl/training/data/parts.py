@@ -19,6 +19,7 @@ from ddl.data.sources import (
     splits_of,
 )
 from ddl.data.splits import split_samples
+from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
@@ -155,7 +156,7 @@ def _open(plan: Plan, data: str, **options: Any) -> Source:
         options["image_size"] = plan.image_size
     if data_format in SEEDED:
         options.setdefault("seed", plan.seed)
-        if plan.image_size is not None:
+        if plan.image_size is not None and data_format != "burgers":  # whose domain_size it is
             is_square = data_format != "synthetic-labels"
             options["size"] = _equal_side(plan.image_size, data) if is_square else plan.image_size
     if plan.fold is not None and data_format == "hdf5":
@@ -197,6 +198,8 @@ def _check_no_validation_part(plan: Plan) -> None:
 
 
 def check_target(source: Source, plan: Plan) -> None:
+    if needs_input(plan.loss):
+        return
     if plan.predicts not in source.fields:
         script = "train_resnet.py" if plan.predicts == "mask" else "train_unet.py"
         raise ValueError(

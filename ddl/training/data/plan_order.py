@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddl.data.order import SampleOrder
+from ddl.training.optimization.optimizers import is_full_batch
 from ddl.training.plan.plan import Plan
 
 
@@ -27,6 +28,8 @@ def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
             f"Received: {name}={whole or per_rank} for {count} training samples in {plan.data}. Expected: at most "
             f"{name}={count}."
         )
+    if is_full_batch(plan.optimizer):  # an epoch is one step; each rank reads its own block
+        return SampleOrder("global", count, -(-count // size), size, plan.seed, batch_size=count)
     return SampleOrder(
         plan.order,
         count,

@@ -10,6 +10,7 @@ import numpy as np
 
 from ddl.data.batches.sample_cache import cached
 from ddl.data.central_crop import CentrallyCropped
+from ddl.data.input_samples import InputSamples
 from ddl.data.inputs_and_targets import (
     LabelSamples,
     MaskSamples,
@@ -23,12 +24,13 @@ from ddl.training.data.class_weights import check_class_weight
 from ddl.training.data.compatibility import check_agreement, check_shapes
 from ddl.training.data.parts import check_target, open_test, split_sources
 from ddl.training.data.plan_order import plan_order
+from ddl.training.objectives.losses import least_value, needs_input
 from ddl.training.plan.plan import Plan
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training, validation and test samples, whose first field is the input and whose second is the target."""
+    """Training, validation and test samples: first the input, then the target, which some losses do not need."""
 
     training: Source
     validation: Source
@@ -114,6 +116,8 @@ def classes_of(source: Source, plan: Plan) -> int:
     """Return the number of classes that the plan's model predicts: the plan's, or that of the source."""
     if plan.classes:
         return plan.classes
+    if needs_input(plan.loss):
+        return 1
     if plan.predicts == "label":
         return count_classes(source, plan.ignore_index)
     if plan.data_option.get("mask_mode") == "classes":
@@ -129,6 +133,8 @@ def as_samples(source: Source, plan: Plan, classes: int, *, trains: bool = False
 
     Those of training are whole; evaluation takes the middle of pictures where the plan says so.
     """
+    if needs_input(plan.loss):
+        return InputSamples(source, least=least_value(plan.loss))
     if plan.predicts == "mask":
         return MaskSamples(
             source,

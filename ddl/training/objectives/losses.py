@@ -21,9 +21,13 @@ _FORMULAS = (
     "boundary_crossentropy",
 )
 
+EQUATIONS = ("poisson_2d", "poisson_3d", "burgers")
+"""Losses of a model's input and output, which need no target."""
+
 LOSSES = BuilderTable(
     "loss",
     {name: f"ddl.training.objectives.loss_formulas:{name}" for name in _FORMULAS}
+    | {name: f"ddl.training.objectives.equation_losses:{name}" for name in EQUATIONS}
     | {"batch_dice": "ddl.training.objectives.loss_formulas:BatchDice"},
     ranges={
         "label_smoothing": Range(0, 1),
@@ -31,9 +35,24 @@ LOSSES = BuilderTable(
         **dict.fromkeys(("dice_weight", "alpha", "beta", "gamma", "boundary_weight"), Range(0)),
         "focal.alpha": Range(0, 1),
         "radius": Range(1),
+        **dict.fromkeys(("diffusion_coeff", "boundary_factor"), Range(0)),
+        "end_time": Range(0, above=True),
     },
 )
 """All are means over samples, except "batch_dice", which warns that it is not."""
+
+
+def needs_input(name: str) -> bool:
+    """Return whether a loss is one of the model's input and output: the steps pass the input in place of a target.
+
+    A loss of your own says so by an attribute `needs_input = True`.
+    """
+    return name in EQUATIONS or bool(getattr(LOSSES.own.get(name), "needs_input", False))
+
+
+def least_value(name: str) -> float | None:
+    """Return the smallest input that a loss has a meaning for, or None."""
+    return 0.0 if name in ("poisson_2d", "poisson_3d") else None
 
 
 def build_loss(name: str, **options: Any) -> keras.losses.Loss:

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
+from ddl.options import Option, read_options
 from ddl.ranges import Range
 from ddl.training.optimization.keras_options import read_optimizer
+from ddl.training.optimization.second_order import METHODS
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +39,8 @@ _RANGES = {
     **dict.fromkeys(("muon_a", "muon_b", "muon_c"), Range()),
     **dict.fromkeys(("ns_steps", "ema_overwrite_frequency"), Range(1)),
     "gradient_accumulation_steps": Range(2),
+    **dict.fromkeys(("max_iterations", "max_func_eval", "max_products"), Range(1)),
+    **dict.fromkeys(("absolute_tolerance", "relative_tolerance"), _NOT_NEGATIVE),
     "lion.beta_1": _FRACTION_ABOVE_0,  # Keras refuses 0
     "schedule_free_adamw.beta_1": _FRACTION_ABOVE_0,  # Keras divides by it
 }
@@ -46,6 +50,8 @@ _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
     """Refuse options that contradict each other, or that have no effect given the others."""
     values = {**defaults, **given}
+    if "use_ema" not in values:  # an optimizer without Keras's shared options
+        return
     clips = [f"{name}={values[name]}" for name in _CLIPS if values[name] is not None]
     if len(clips) > 1:
         raise ValueError(f"Received: {', '.join(clips)} for {owner}. Expected: one of them.")
@@ -86,14 +92,29 @@ _CLASSES = {
 }
 """Our name -> class of `keras.optimizers`. Keras defines each class in a module with our name."""
 
+_SECOND_ORDER = "ddl.training.optimization.second_order"
+
+
+def _read(builder: str) -> Mapping[str, Option]:
+    """Return the options of an optimizer of Keras or of this package."""
+    return read_optimizer(builder) if builder.startswith("keras.") else read_options(builder)
+
+
 OPTIMIZERS = BuilderTable(
     "optimizer",
-    {name: f"keras.src.optimizers.{name}:{class_name}" for name, class_name in _CLASSES.items()},
+    {name: f"keras.src.optimizers.{name}:{class_name}" for name, class_name in _CLASSES.items()}
+    | {"hessian": f"{_SECOND_ORDER}:hessian"},
     hidden=("learning_rate", "name"),
     ranges=_RANGES,
+    choices={"method": METHODS},
     rule=_check_together,
-    read=read_optimizer,
+    read=_read,
 )
+
+
+def is_full_batch(name: str) -> bool:
+    """Return whether an optimizer takes each step over all samples."""
+    return name == "hessian"
 
 
 def build_optimizer(

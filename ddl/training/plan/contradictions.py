@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ddl.models.zoo import MODELS, target_of
+from ddl.training.objectives.losses import needs_input
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
+from ddl.training.plan.equations import check_equation
 from ddl.training.plan.fields import DataPlan, PlanFields, RunPlan
+from ddl.training.plan.second_order import check_second_order
 
 
 def check_together(plan: PlanFields) -> None:
@@ -43,7 +46,9 @@ def check_together(plan: PlanFields) -> None:
             "no class_weight, or another loss",
         ),
         (
-            plan.class_weight != "none" and _predicts_masks(plan.model),
+            plan.class_weight != "none"
+            and _predicts_masks(plan.model)
+            and not needs_input(plan.loss),
             f"class_weight={plan.class_weight} for model {plan.model}, which predicts masks",
             "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
         ),
@@ -88,6 +93,8 @@ def check_together(plan: PlanFields) -> None:
     ):
         if wrong:
             raise ValueError(f"Received: {received}. Expected: {expected}.")
+    check_equation(plan)
+    check_second_order(plan)
 
 
 def _predicts_masks(model: str) -> bool:

@@ -17,7 +17,7 @@ from ddl.models.zoo import MODELS, target_of
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import Range, check_choice, check_choices, check_ranges
 from ddl.training.data.class_weights import class_weight_text, parse_class_weight
-from ddl.training.objectives.losses import LOSSES
+from ddl.training.objectives.losses import LOSSES, needs_input
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.optimization.monitor import MODES, Plateau, better_is
 from ddl.training.optimization.optimizers import OPTIMIZERS
@@ -62,8 +62,8 @@ class Plan(PlanFields):
 
     @property
     def predicts(self) -> str:
-        """What the model predicts: "mask" or "label"."""
-        return target_of(self.model)
+        """What the model predicts: "mask", "label" or "values", such as the solution of an equation."""
+        return "values" if needs_input(self.loss) else target_of(self.model)
 
     @property
     def ignore_index(self) -> int | None:

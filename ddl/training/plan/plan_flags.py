@@ -11,6 +11,7 @@ from typing import Any
 from ddl.data.sources import SOURCES, detect_format
 from ddl.flags import default_of, given_flags
 from ddl.options import parse_options, read_options
+from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.plan.fields import SECTIONS
@@ -22,7 +23,10 @@ _OPTIONS = (
     *(f"{field}_option" for field in ("data", "metric", *TABLES)),
 )
 _ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
-_SCRIPTS = {"mask": "scripts/train_unet.py", "label": "scripts/train_cnn.py"}
+_SCRIPTS = {
+    **dict.fromkeys(("mask", "values"), "scripts/train_unet.py"),
+    "label": "scripts/train_cnn.py",
+}
 
 
 def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> Plan:
@@ -38,6 +42,8 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
             f"{flags['per_rank_batch_size']}. Expected: one of them."
         )
     given = dict(defaults) | flags
+    if "metric" not in flags and needs_input(given.get("loss", "")):
+        given["metric"] = ()  # the scripts' default is for targets
     for name in _OPTIONS:
         if name in flags:
             given[name] = _parse_options(name, flags[name], given)

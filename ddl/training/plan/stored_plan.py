@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddl.builder_table import BuilderTable
-from ddl.models.zoo import MODELS, target_of
+from ddl.models.zoo import MODELS
+from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.plan.plan import TABLES, Plan, plan_from_dict
 
@@ -23,13 +24,13 @@ class StoredPlan(Plan):
 
     @property
     def predicts(self) -> str:
-        """What the model predicts: "mask" or "label".
+        """What the model predicts: "mask", "label" or "values".
 
         Raises:
             ValueError: neither the name of the model nor the run's preprocessing says it.
         """
-        if self.model in MODELS:
-            return target_of(self.model)
+        if self.model in MODELS or needs_input(self.loss):
+            return super().predicts
         if self.stored_target:
             return self.stored_target
         raise ValueError(

@@ -10,6 +10,7 @@ from ddl.data.source import Source
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
 from ddl.training.record.curves import draw_curves
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
+from ddl.training.record.value_sheet import draw_values
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8
@@ -30,18 +31,20 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     every layer's output while it calls a model.
     """
     indices = np.arange(min(SHOWN_SAMPLES, len(samples)))
-    pictures, targets = BatchReader(samples)(0, indices)
+    pictures, *targets = BatchReader(samples)(0, indices)
     normalization = run.preprocessing.normalization
     inputs = pictures if normalization is None else normalization.apply(pictures)
     probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
     path = run.plan.run_dir / "samples.png"
-    if run.plan.predicts == "mask":
+    if not targets:
+        draw_values({"input": pictures, "output": probabilities}, path)
+    elif run.plan.predicts == "mask":
         draw_segmentation(
-            pictures, targets, probabilities, path, ignore_index=run.plan.ignore_index
+            pictures, targets[0], probabilities, path, ignore_index=run.plan.ignore_index
         )
     else:
         names = samples.class_names or None
-        draw_classification(pictures, targets, probabilities, path, class_names=names)
+        draw_classification(pictures, targets[0], probabilities, path, class_names=names)
 
 
 def _probabilities(model: keras.Model, sample: np.ndarray) -> np.ndarray:
