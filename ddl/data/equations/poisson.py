@@ -67,7 +67,7 @@ def _at_corner(values: np.ndarray, corner: tuple[int, ...]) -> np.ndarray:
 def _shape_functions(
     point: tuple[float, ...], corners: list[tuple[int, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shape function of each corner at a point of the element, (corners,), and its slopes, (corners, axes)."""
+    """Return each corner's shape function at a point of the element, (corners,), and its slopes, (corners, axes)."""
     factors = np.array(
         [
             [at if one else 1 - at for at, one in zip(point, corner, strict=True)]

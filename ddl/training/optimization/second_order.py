@@ -16,7 +16,6 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-NAME = "hessian"
 METHODS = ("newton-cg", "l-bfgs")
 VALUE, PRODUCT, STEP, END, ERROR = "value", "product", "step", "end", "error"
 """What a search asks for, or reports."""
@@ -53,10 +52,11 @@ class SecondOrder:
             loss: the loss.
             norm: norm of its gradient.
         """
-        if norm <= self.absolute_tolerance:
-            return f"the gradient's norm {norm:.3g} is within absolute_tolerance={self.absolute_tolerance:g}"
-        if norm <= self.relative_tolerance * abs(loss):
-            return f"the gradient's norm {norm:.3g} is within relative_tolerance={self.relative_tolerance:g} of the loss"
+        absolute, relative = self.absolute_tolerance, self.relative_tolerance
+        if norm <= absolute:
+            return f"the gradient's norm {norm:.3g} is within absolute_tolerance={absolute:g}"
+        if norm <= relative * abs(loss):
+            return f"the gradient's norm {norm:.3g} is within relative_tolerance={relative:g}"
         if iterations >= self.max_iterations:
             return f"max_iterations={self.max_iterations} are done"
         if evaluations >= self.max_func_eval:
@@ -67,7 +67,7 @@ class SecondOrder:
 def hessian(
     *,
     learning_rate: Any = 1.0,
-    name: str = NAME,
+    name: str = "hessian",
     method: str = "newton-cg",
     max_iterations: int = 2000,
     max_func_eval: int = 4000,

@@ -53,7 +53,7 @@ def test_a_search_finds_the_minimum_of_a_quadratic(method: str) -> None:
 
 
 def test_newton_does_not_ask_for_more_products_than_allowed() -> None:
-    start = TARGET + [1.0, 0.1, 0.01]  # a slope that is no direction of the matrix
+    start = TARGET + np.array([1.0, 0.1, 0.01])  # a slope that is no direction of the matrix
     free, *_ = run(Search("newton-cg", start, iterations=1, products=50))
     assert free.count(PRODUCT) == 2
     kinds, steps, _ = run(Search("newton-cg", start, iterations=1, products=1))
