@@ -9,8 +9,8 @@ from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.source import Source
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
 from ddl.training.record.curves import draw_curves
+from ddl.training.record.figure import draw_columns
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
-from ddl.training.record.value_sheet import draw_values
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8
@@ -37,7 +37,7 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
     path = run.plan.run_dir / "samples.png"
     if not targets:
-        draw_values({"input": pictures, "output": probabilities}, path)
+        draw_columns({"input": pictures, "output": probabilities}, path)
     elif run.plan.predicts == "mask":
         draw_segmentation(
             pictures, targets[0], probabilities, path, ignore_index=run.plan.ignore_index
