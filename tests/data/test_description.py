@@ -12,6 +12,7 @@ import pytest
 
 from ddl.data.batches.sample_cache import cached
 from ddl.data.description import describe_numbers
+from ddl.data.input_samples import InputSamples
 from ddl.data.inputs_and_targets import LabelSamples, MaskSamples
 from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import FORMATS, detect_format, open_source
@@ -82,6 +83,8 @@ def test_what_was_read_is_said_in_one_line(tmp_path: Path, name: str) -> None:
 
 
 def samples(source: Source) -> Source:
+    if len(source.fields) == 1:
+        return InputSamples(source)
     return MaskSamples(source) if "mask" in source.fields else LabelSamples(source, 10)
 
 

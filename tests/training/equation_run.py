@@ -55,6 +55,7 @@ def equation_plan(folder: Path, fields: dict[str, Any]) -> Plan:
 
 def _build(input_shape: Any, *, classes: int) -> keras.Model:
     inputs = keras.Input(input_shape)
-    x = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")(inputs)
-    x = keras.layers.Conv2D(3, 3, padding="same", activation="tanh", dilation_rate=2)(x)
-    return keras.Model(inputs, keras.layers.Conv2D(classes, 3, padding="same")(x))
+    smooth = {"padding": "same", "activation": "tanh"}
+    x = keras.layers.Conv2D(3, 3, **smooth, name="near")(inputs)
+    x = keras.layers.Conv2D(3, 3, **smooth, dilation_rate=2, name="far")(x)
+    return keras.Model(inputs, keras.layers.Conv2D(classes, 3, padding="same", name="field")(x))
