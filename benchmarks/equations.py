@@ -51,7 +51,7 @@ CASES: dict[str, dict[str, Any]] = {
         "loss": "poisson_2d",
         "learning_rate": 2e-3,
         "epochs": 300,
-        "model_option": {"depth": 3, "width": 16, "norm": "none", "output": "linear"},
+        "model_option": {"depth": 3, "width": 16, "norm": "group", "output": "linear"},
     },
     "poisson_3d": _COMMON
     | {
@@ -62,7 +62,7 @@ CASES: dict[str, dict[str, Any]] = {
         "loss": "poisson_3d",
         "learning_rate": 2e-3,
         "epochs": 300,
-        "model_option": {"depth": 2, "width": 8, "norm": "none", "output": "linear"},
+        "model_option": {"depth": 2, "width": 8, "norm": "group", "output": "linear"},
     },
     "burgers": _COMMON
     | {
@@ -170,7 +170,7 @@ SECOND_ORDER: dict[str, Any] = {
     "validation_part": 0.2,
     "loss": "poisson_2d",
     "keep_best": 0,
-    "model_option": {"depth": 2, "width": 4, "norm": "none", "output": "linear"},
+    "model_option": {"depth": 2, "width": 4, "norm": "group", "output": "linear"},
 }
 """The small problem on which optimizers are compared: 8 maps of 16x16 nodes, and a network of some thousand weights."""
 
