@@ -80,7 +80,7 @@ def _fit_on_arrays(
         callbacks=[*callbacks, clock.callback()],
     )
     parts = clock.parts()
-    metric = METRICS[target_of(trial.model)]
+    metric = METRICS[target_of(trial.model, trial.model_option)]
     learned = {"loss": fitted.history["loss"][-1], "score": fitted.history[metric][-1]}
     return throughput(trial, parts["epoch_s"], begin) | learned | parts
 
@@ -145,7 +145,7 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
     if trial.mixed_precision != "none":
         keras.config.set_dtype_policy(f"mixed_{trial.mixed_precision}")
     keras.utils.set_random_seed(trial.seed)
-    target = target_of(trial.model)
+    target = target_of(trial.model, trial.model_option)
     images, targets = make_samples(trial)
     inputs = images.astype(np.float32) / 255
     shape = inputs.shape[1:]

@@ -28,9 +28,14 @@ _LOOK_EVERY_S = 0.05
 _UNITS = {"_min": "MINUTES", "_s": "SECONDS", "epochs": "EPOCHS"}
 _WORDS = {
     **dict.fromkeys(("data", "validation_data", "test_data"), "PATH"),
+    **dict.fromkeys(("target_data", "validation_target_data", "test_target_data"), "PATH"),
     **dict.fromkeys(("resume", "checkpoint"), "WHICH"),
 }
-_WORDS_OF_LISTS = dict.fromkeys(("ranks", "gbit"), "NUMBER")
+_WORDS_OF_LISTS = {
+    **dict.fromkeys(("ranks", "gbit"), "NUMBER"),
+    **dict.fromkeys(("transform", "input_transform", "target_transform"), "NAME=VALUE"),
+    "slicer": "TEXT",
+}
 _ONE_FOR_ALL = ("tile",)  # a single number holds for all axes, two or three
 _NAMED = re.compile(
     r"(?<![\w./\"'-])(?:(?P<owner>\w+_option) |(?P<verb>raise |give ))?"

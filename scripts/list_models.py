@@ -3,8 +3,10 @@
     python scripts/list_models.py
     python scripts/list_models.py --like "vgg*" "resnet1*"
     python scripts/list_models.py --json
+    python scripts/list_models.py --network net.json --layers
 
-The numbers stand in a table that comes with the package, so the list appears at once.
+The numbers stand in a table that comes with the package, or are computed from a network file without TensorFlow, so
+the list appears at once.
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.flags import Parser, add_flags
-from ddl.models.listing import aliases_table, as_csv, as_json, as_table, find_models
+from ddl.models.listing import (
+    aliases_table,
+    as_csv,
+    as_json,
+    as_table,
+    find_models,
+    layers_as_table,
+    listed_networks,
+)
 from ddl.standard_streams import end_output
 
 
@@ -30,12 +40,16 @@ class Listing:
         csv: write comma-separated values.
         json: write a list of JSON objects.
         aliases: list the names of the PyDTNN launcher's zoo, and what they stand for here.
+        network: network files to list, in place of the models.
+        layers: list the layers of each network file, with their shapes and parameters.
     """
 
     like: tuple[str, ...] = ()
     csv: bool = False
     json: bool = False
     aliases: bool = False
+    network: tuple[str, ...] = ()
+    layers: bool = False
 
 
 def build_parser() -> Parser:
@@ -54,11 +68,20 @@ def main(argv: list[str] | None = None) -> None:
             raise ValueError(
                 f"Received: {' with '.join(sorted(given))}. Expected: one of csv, json and aliases; aliases alone."
             )
-        models = find_models(given.get("like", ()))
+        if "network" in given and {"aliases", "like"} & set(given):
+            raise ValueError("Received: network with like or aliases. Expected: one of them.")
+        if "layers" in given and ("network" not in given or {"csv", "json"} & set(given)):
+            raise ValueError(
+                "Received: layers without network, or with csv or json. Expected: layers with network."
+            )
+        files = [Path(file) for file in given.get("network", ())]
+        models = listed_networks(files) if files else find_models(given.get("like", ()))
+        tables = [layers_as_table(file) for file in files] if "layers" in given else []
     except ValueError as error:
         sys.exit(parser.complain(error))
     form = as_json if "json" in given else as_csv if "csv" in given else as_table
-    sys.stdout.write(aliases_table() if "aliases" in given else form(models))
+    text = "\n".join(tables) if tables else form(models)
+    sys.stdout.write(aliases_table() if "aliases" in given else text)
     sys.exit(end_output(parser.name))
 
 

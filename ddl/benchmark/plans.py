@@ -42,7 +42,7 @@ def stored(trial: Trial, folder: Path) -> str:
 
 def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
     """Return the plan of a trial."""
-    target = target_of(trial.model)
+    target = target_of(trial.model, trial.model_option)
     is_grey = trial.storage == "png" and trial.channels == 1
     return Plan(
         run_dir=folder / "run",
@@ -79,7 +79,7 @@ def data_of(trial: Trial, plan: Plan) -> TrainingData:
     """Return as many samples as the trial's epochs have, for training and validation."""
     if trial.data is None and trial.storage == "memory":
         images, targets = make_samples(trial)
-        fields = {"image": images, target_of(trial.model): targets}
+        fields = {"image": images, target_of(trial.model, trial.model_option): targets}
         taken: Source = Arrays(fields, "the benchmark's samples")
         classes = trial.model_classes
     else:
@@ -117,7 +117,7 @@ def _taken(trial: Trial, source: Source) -> Source:
 
 def make_samples(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     """Return images (uint8) and their masks (uint8) or labels (int64), the same for every setup."""
-    if target_of(trial.model) == "mask":
+    if target_of(trial.model, trial.model_option) == "mask":
         return _pictures(trial)
     rng = np.random.default_rng(trial.seed)
     labels = rng.integers(0, trial.classes, trial.samples)

@@ -13,6 +13,7 @@ from ddl.benchmark.cost_model import Network, Projection, Setting, Work, project
 from ddl.benchmark.reports import Result, markdown, report
 from ddl.distributed.gradients.buckets import BUCKET_BYTES
 from ddl.distributed.job.quiet import loading_tensorflow
+from ddl.models.from_file import FROM_FILE
 from ddl.models.zoo import MODELS, build_model, target_of
 from ddl.options import REQUIRED, Option, convert_fields, parse_value
 from ddl.ranges import Range, check_ranges
@@ -45,8 +46,8 @@ class ProjectRequest:
         step_seconds: step time of one rank on the device you plan with, as scripts/benchmark.py train measures it.
         model: name of a zoo model, or path of a saved .keras file.
         model_option: option of the zoo model, such as width=32.
-        image_size: height and width the zoo model is built for.
-        classes: number of classes.
+        image_size: height and width the zoo model is built for; a network from a file has its own.
+        classes: number of classes; a network from a file has its own.
         per_rank_batch_size: samples per rank and step that step_seconds is for.
         ranks: numbers of ranks to project to.
         gbit: speeds of a host's link to project to, in Gbit/s.
@@ -119,9 +120,12 @@ def work_of(request: ProjectRequest) -> Work:
     import keras
 
     if request.model in MODELS:
-        classes = 1 if target_of(request.model) == "mask" else request.classes
-        shape = (*request.image_size, _CHANNELS)
-        model = build_model(request.model, shape, classes, **request.model_option)
+        if request.model == FROM_FILE:
+            model = build_model(request.model, None, None, **request.model_option)
+        else:
+            classes = 1 if target_of(request.model) == "mask" else request.classes
+            shape = (*request.image_size, _CHANNELS)
+            model = build_model(request.model, shape, classes, **request.model_option)
     else:
         try:
             model = keras.models.load_model(request.model, compile=False)

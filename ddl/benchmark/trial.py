@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ddl import options
+from ddl.models.from_file import own_classes
 from ddl.models.zoo import target_of
 
 STARTED = "DDL_BENCHMARK_STARTED"
@@ -52,7 +53,10 @@ class Workload:
 
     @property
     def model_classes(self) -> int:
-        """Number of classes of the model: 1 for masks."""
+        """Number of classes of the model: 1 for masks; that of its file for a network."""
+        own = own_classes(self.model, self.model_option)
+        if own is not None:
+            return own
         return 1 if target_of(self.model) == "mask" else self.classes
 
 

@@ -39,7 +39,7 @@ def train(trial: Trial) -> dict[str, Any]:
         plan = plan_of(trial, folder, data)
         opened = data_of(trial, plan)
         few = np.arange(min(len(opened.training), trial.per_rank_batch_size * dist.size()))
-        kept = TrainingData(opened.training, Subset(opened.validation, few), opened.classes)
+        kept = TrainingData(opened.training, Subset(opened.held_out[0], few), opened.classes)
         epochs = train_plan(plan, kept, callbacks=[clock.callback()])
         dist.barrier()
         profile = profile_of(plan) if trial.profile and dist.is_root() else {}

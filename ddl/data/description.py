@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 _COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
-_NOUNS = {2: "pictures", 3: "volumes"}
+_NOUNS = {1: "lines", 2: "pictures", 3: "volumes"}
 _LISTED_CLASSES = 10
 
 
@@ -24,7 +24,7 @@ def describe_samples(
     Args:
         count: number of samples.
         form: what `describe_form` returns.
-        axes: 2 for pictures, 3 for volumes.
+        axes: 1 for lines, 2 for pictures, 3 for volumes.
         target: "mask" or "label"; any other word stands as it is, and "" means that there is none.
         classes: name -> number of samples, of samples with labels, if known.
         mask_values: class numbers in the masks, if known.

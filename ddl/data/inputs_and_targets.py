@@ -51,7 +51,7 @@ class Scaled(View):
         batch = self.source.read(indices)
         inputs = unit_range(batch[self._input])
         if self._may_be_nan:
-            _refuse_nan(inputs, indices, self.source, "picture")
+            refuse_nan(inputs, indices, self.source, "picture")
         return {**batch, self._input: inputs}
 
 
@@ -71,6 +71,7 @@ class MaskSamples(Scaled):
         *,
         ignore_index: int | None = None,
         any_foreground: bool = True,
+        as_numbers: bool = False,
     ) -> None:
         """Use the samples of `source`, which is closed with this one.
 
@@ -82,6 +83,8 @@ class MaskSamples(Scaled):
             classes: number of classes.
             ignore_index: number that masks may also hold, and keep: losses and metrics leave its pixels out.
             any_foreground: with one class, whether a mask may hold several numbers above 0, all of them foreground.
+            as_numbers: with one class, whether masks become the class numbers 0 and 1, for a model with an output for
+                each of them.
         """
         _check_fields(source, "mask")
         super().__init__(source)
@@ -107,7 +110,7 @@ class MaskSamples(Scaled):
             )
         self.classes = classes
         self._ignored, self._any_foreground = ignore_index, any_foreground
-        mask_dtype = np.dtype(np.float32 if classes == 1 else np.int32)
+        mask_dtype = np.dtype(np.float32 if classes == 1 and not as_numbers else np.int32)
         mask = Field(source.fields["mask"].shape, mask_dtype)
         self.fields = {"image": self.fields["image"], "mask": mask}
 
@@ -115,7 +118,7 @@ class MaskSamples(Scaled):
         batch = super().read(indices)
         mask = batch["mask"]
         if mask.dtype.kind == "f":
-            _refuse_nan(mask, indices, self.source, "mask")
+            refuse_nan(mask, indices, self.source, "mask")
         ignored = None if self._ignored is None else mask == self._ignored
         counted = mask if ignored is None else np.where(ignored, 0, mask)
         self._check(counted, indices)
@@ -242,7 +245,7 @@ def _check_labels(source: Source) -> None:
         )
 
 
-def _refuse_nan(
+def refuse_nan(
     values: np.ndarray, indices: Sequence[int] | np.ndarray, source: Source, what: str
 ) -> None:
     """Refuse the first of these samples that holds NaN or infinity."""

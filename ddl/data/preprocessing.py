@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ddl.data.activation import ACTIVATIONS
 from ddl.data.normalization import Normalization
 from ddl.data.pictures.conversion import CHANNELS, Conversion, central_crop, unit_range
+from ddl.data.transforms.table import is_resize_to, parse_transforms
 from ddl.data.value_range import check_range, scale_values
 from ddl.files import parse_json
 from ddl.options import convert_fields
@@ -36,10 +38,10 @@ class Preprocessing:
     """How a picture becomes a model's input, and what the model predicts.
 
     Attributes:
-        target: "mask", "label", or "values" for numbers that are no classes.
+        target: "mask", "label" or "values".
         channels: number of input channels.
-        classes: 1 for foreground and background; otherwise the number of classes.
-        axes: 2 for pictures, 3 for volumes, 1 for rows of numbers.
+        classes: 1 for foreground and background; otherwise the number of classes, or of values.
+        axes: 1 for lines, 2 for pictures, 3 for volumes.
         bits: 8 or 16 per channel, to which picture files are converted before scaling to 0..1.
         range: stored values that become 0 and 1; None for the whole range of a picture's own type.
         image_size: height and width to which picture files were resized; None without resizing.
@@ -51,6 +53,13 @@ class Preprocessing:
             that takes these as they are. A folded model subtracts it itself.
         deviation: deviation of each channel, by which they are then divided; None with `mean`.
         central_crop: fraction of height and width of `image_size` that the model takes, the middle.
+        activation: what turns the model's output into probabilities: "exp" for logarithms of them, "sigmoid" or
+            "softmax" for logits, "none" where it gives probabilities.
+        colour_order: "rgb" or "bgr": the order of colours in which picture files are read.
+        resampling: how picture files are resized to `image_size`: "area" or "bilinear".
+        transforms: what a picture goes through after it was scaled, before mean and deviation, in this order, such as
+            "normalize=0.5,0.2".
+        fills_picture: whether predictions have the sides of the model's input, as masks have.
     """
 
     target: str
@@ -67,12 +76,19 @@ class Preprocessing:
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
     central_crop: float = 1.0
+    activation: str = "none"
+    colour_order: str = "rgb"
+    resampling: str = "area"
+    transforms: tuple[str, ...] = ()
+    fills_picture: bool = True
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid values."""
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "preprocessing")
         check_choice("target", self.target, TARGETS)
+        check_choice("activation", self.activation, ACTIVATIONS)
+        parse_transforms(self.transforms)
         check_range(self.range)
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(
@@ -97,7 +113,14 @@ class Preprocessing:
         if self.axes != 2 or self.channels not in names:
             return None
         size = self.image_size if resizes else None
-        return Conversion(size, names[self.channels], self.bits, range=self.range)
+        return Conversion(
+            size,
+            names[self.channels],
+            self.bits,
+            range=self.range,
+            colour_order=self.colour_order,
+            resampling=self.resampling,
+        )
 
     def array_input(self, values: np.ndarray) -> np.ndarray:
         """Convert a stored array to the model's input, float32 from 0 to 1."""
@@ -108,6 +131,45 @@ class Preprocessing:
         how = self.conversion(resizes=resizes)
         values = unit_range(picture if how is None else how.convert(picture))
         return self.middle(values) if resizes else values
+
+    def transformed(self, picture: np.ndarray) -> np.ndarray:
+        """Return a picture of 0 to 1 after `transforms`."""
+        if not self.transforms:
+            return picture
+        from ddl.data.transforms.chain import apply_to_input
+
+        return apply_to_input(self.transforms, picture)
+
+    @property
+    def pixel_transforms(self) -> tuple[str, ...]:
+        """Those of `transforms` that change each pixel by itself, so that pictures may be cut into tiles before.
+
+        Raises:
+            ValueError: one of the others moves pixels, and is not the resize to `image_size`.
+        """
+        if not self.transforms:
+            return ()
+        from ddl.data.transforms.chain import moves_pixels
+
+        kept = []
+        for text in self.transforms:
+            if not moves_pixels(text):
+                kept.append(text)
+            elif not is_resize_to(text, self.image_size):
+                raise ValueError(
+                    f"Received: a model whose inputs go through {text}. Expected: a model of labels, or one without "
+                    "this transform: predictions are written for whole pictures. scripts/evaluate.py applies it."
+                )
+        return tuple(kept)
+
+    @property
+    def model_channels(self) -> int:
+        """Number of channels after `transforms`."""
+        if not self.transforms:
+            return self.channels
+        from ddl.data.transforms.chain import channels_after
+
+        return channels_after(self.transforms, self.channels)
 
     def middle(self, picture: np.ndarray) -> np.ndarray:
         """Return the part that the model takes of a picture of `image_size`; others stay as they are."""
@@ -120,13 +182,21 @@ class Preprocessing:
         return self.class_names[label] if self.class_names else str(label)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values; without a range, a mean or a crop as earlier versions wrote it."""
+        """Return it as JSON values; without range, mean, crop or activation as earlier versions wrote it."""
         values = dataclasses.asdict(self)
         for name in ("range", "mean", "deviation"):
             if values[name] is None:
                 del values[name]
-        if self.central_crop == 1:
-            del values["central_crop"]
+        for name in (
+            "central_crop",
+            "activation",
+            "colour_order",
+            "resampling",
+            "transforms",
+            "fills_picture",
+        ):
+            if values[name] == getattr(type(self), name):
+                del values[name]
         return {"format": _FORMAT, **values}
 
     def to_json(self) -> str:
@@ -138,10 +208,10 @@ class Preprocessing:
         if self.mean is None and self.deviation is None:
             return
         mean, deviation = self.mean or (), self.deviation or ()
-        fits = len(mean) == len(deviation) == self.channels
+        fits = len(mean) == len(deviation) == self.model_channels
         if not (fits and all(map(math.isfinite, mean + deviation)) and min(deviation) > 0):
             raise ValueError(
-                f"Received: mean={self.mean} and deviation={self.deviation} for {self.channels} channels. Expected: "
+                f"Received: mean={self.mean}, deviation={self.deviation} for {self.model_channels} channels. Expected: "
                 "one finite number of each per channel, deviations above 0; or none."
             )
 

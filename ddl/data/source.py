@@ -73,6 +73,11 @@ class Source(ABC):
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Return the samples with these indices, in this order: an array of shape (len(indices), *shape) per field."""
 
+    def read_epoch(self, epoch: int, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Return samples as training has them in an epoch (counted from 0): by default as in any other."""
+        del epoch
+        return self.read(indices)
+
     def close(self) -> None:
         """Close open files. Closing twice is allowed; the next read opens them again."""
         return
@@ -207,6 +212,9 @@ class Subset(View):
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         return self.source.read(self.indices[checked_indices(indices, len(self))])
 
+    def read_epoch(self, epoch: int, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        return self.source.read_epoch(epoch, self.indices[checked_indices(indices, len(self))])
+
     def read_column(self, name: str) -> np.ndarray | None:
         column = self.source.read_column(name)
         return None if column is None else column[self.indices]
@@ -226,6 +234,13 @@ def origin_of(source: Source) -> Source:
     while source.source is not None:
         source = source.source
     return source
+
+
+def numbers_in_origin(source: Source) -> np.ndarray:
+    """Return the number that each sample has in the innermost source: those of a subset are changed, no others."""
+    if isinstance(source, Subset):
+        return numbers_in_origin(source.source)[source.indices]
+    return np.arange(len(source)) if source.source is None else numbers_in_origin(source.source)
 
 
 def empty_batch(fields: Mapping[str, Field], count: int) -> dict[str, np.ndarray]:

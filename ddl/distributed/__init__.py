@@ -42,6 +42,7 @@ _LAZY = {
     "broadcast_state": "state.model_state",
     "broadcast_variables": "state.variables",
     "find_desync": "state.model_state",
+    "gradient_norm_of": "keras_patches.optimizer",
     "is_distributed": "keras_patches.optimizer",
     "reduced_results": "state.reduced_metrics",
     "reduces_itself": "keras_patches.guard",

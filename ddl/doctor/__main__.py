@@ -2,6 +2,9 @@
 
     python -m ddl.doctor            as text; starts two ranks, takes about 15 s, on a busy machine at most 7 minutes
     python -m ddl.doctor --json     as JSON, for programs
+    python -m ddl.doctor --report runs/cells
+                                    pack a support ticket from a run directory: cells-report.tar.gz, without data,
+                                    weights and secrets
 
 The exit status is 0 if training works, 1 if not. Every failed check prints what to do.
 """
@@ -13,13 +16,17 @@ import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one
 # isort: split
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from ddl.doctor import checks, facts
+from ddl.doctor import checks, facts, report
+from ddl.doctor.masking import Mask
 from ddl.doctor.waiting import waiting_for
+from ddl.plain_text import escaped, escaped_lines, tell
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,12 +37,17 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--report", type=Path, metavar="RUN_DIR", help="pack a support ticket; starts no ranks"
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = build_parser().parse_args(argv)
+    if options.report is not None:
+        return pack_report(options.report)
     with waiting_for("importing TensorFlow and Horovod", facts.IMPORT_TIMEOUT_S):
         collected = facts.collect()
     results = checks.of_facts(collected)
@@ -49,6 +61,26 @@ def main(argv: list[str] | None = None) -> int:
     else:
         print("\n".join(verdict(results)))
     return 0 if works else 1
+
+
+def pack_report(run_dir: Path) -> int:
+    """Write a support ticket, and say what is in it; return the exit status: 2 for a folder that is no run."""
+    try:
+        report.check_report(run_dir)
+        with waiting_for("importing TensorFlow and Horovod", facts.IMPORT_TIMEOUT_S):
+            collected = facts.collect()
+        failed = [asdict(check) for check in checks.of_facts(collected) if not check.ok]
+        mask = Mask(os.environ, Path.home())
+        lines = report.write_report(run_dir, {**collected, "failed_checks": failed}, mask)
+    except ValueError as error:
+        tell(f"doctor: {error}")
+        return 2
+    except OSError as error:
+        tell(f"doctor: Could not write {report.report_path(run_dir)}: {error.strerror or error}.")
+        return 1
+    print(escaped_lines("\n".join(lines)))
+    print(escaped(f"{report.report_path(run_dir)} is written. Look at it before you send it."))
+    return 0
 
 
 def describe(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from ddl.data.summary import tell_summary
+from ddl.data.transforms.table import is_resize_to
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.export.export import Export
@@ -105,12 +106,29 @@ def check_export(export: Export) -> tuple[TrainedModel, Samples, Samples | None]
             "Received: fold_preprocessing for a model of volumes, which are stored as floats. Expected: the command "
             "without this flag."
         )
+    _check_prepared(model)
     _check_beside(export, model)
     checks = open_samples(model, "check", export.check_data, export.check_samples)
     if export.precision != "int8":
         return model, checks, None
     data, count = export.calibration_data, export.calibration_samples
     return model, checks, open_samples(model, "calibration", data, count)
+
+
+def _check_prepared(model: TrainedModel) -> None:
+    """Refuse models that the users of an export could not feed or judge alike."""
+    how = model.preprocessing
+    if how.target == "values":
+        raise ValueError(
+            f"Received: {model.file}, a model that predicts values. Expected: a model of masks or labels; "
+            "scripts/predict.py runs this one."
+        )
+    left = [text for text in how.transforms if not is_resize_to(text, how.image_size)]
+    if left:
+        raise ValueError(
+            f"Received: {model.file}, whose inputs go through {', '.join(left)}. Expected: a model without transforms, "
+            "which an export does not hold; scripts/predict.py runs this one."
+        )
 
 
 def _check_beside(export: Export, model: TrainedModel) -> None:

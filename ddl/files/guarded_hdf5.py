@@ -28,6 +28,9 @@ DAMAGE = (
 )
 """Errors of h5py for contents that are damaged or not as expected."""
 
+_MOST_CHUNKS = 1 << 28
+_MOST_CHUNK_BYTES = 1 << 30
+"""Limits of a file of which boxes are read: a byte per chunk, and a chunk or two, are held in memory."""
 _VARIABLE_BYTES = 16  # a value of variable length: its length, and where it is in the file
 _MOST_LINKS = 1_000_000
 _LINKS = {h5py.h5l.TYPE_SOFT: "a symbolic link", h5py.h5l.TYPE_EXTERNAL: "a link to another file"}
@@ -40,8 +43,8 @@ class Refusal(ValueError):
 class _Guard:
     """What is known about one open file, shared by the objects that are read from it."""
 
-    def __init__(self, origin: str, file_bytes: int) -> None:
-        self.origin, self.file_bytes = origin, file_bytes
+    def __init__(self, origin: str, file_bytes: int, reads_boxes: bool = False) -> None:
+        self.origin, self.file_bytes, self._reads_boxes = origin, file_bytes, reads_boxes
         self._chunks: dict[int, Chunks | None] = {}  # by the address of the data set
 
     def wrap(self, item: Any) -> Any:
@@ -85,14 +88,17 @@ class _Guard:
         except TypeError as error:
             raise self.refusal(name, f"has a type that NumPy does not have ({error})") from error
         array_bytes = math.prod(stored.shape or ()) * item_bytes
-        if exceeds_file(array_bytes, self.file_bytes):
+        if not self._reads_boxes and exceeds_file(array_bytes, self.file_bytes):
             raise self.refusal(
                 name, f"declares {array_bytes} bytes, which {self.file_bytes} bytes cannot hold"
             )
         if settings.get_layout() == h5py.h5d.CHUNKED:
             chunks = Chunks(stored, name, item_bytes, filters, self.file_bytes)
-            if chunks.count > self.file_bytes:
+            most = max(self.file_bytes, _MOST_CHUNKS) if self._reads_boxes else self.file_bytes
+            if chunks.count > most:
                 raise self.refusal(name, f"declares {chunks.count} chunks")
+            if self._reads_boxes and chunks.bytes > _MOST_CHUNK_BYTES:
+                raise self.refusal(name, f"has chunks of {chunks.bytes} bytes")
             return chunks
         if 0 < stored.get_storage_size() < array_bytes:
             raise self.refusal(
@@ -143,14 +149,25 @@ class GuardedDataset(h5py.Dataset):
         chunks = self._guard.chunks_of(self)
         if chunks is None:
             return
-        start, stop = 0, self.id.shape[0]
-        first = selection[0] if isinstance(selection, tuple) and selection else selection
-        if isinstance(first, int | np.integer) and not isinstance(first, bool):
-            row = int(first) + (stop if first < 0 else 0)
-            start, stop = max(row, 0), min(row + 1, stop)  # h5py refuses what is outside
-        elif isinstance(first, slice) and (first.step or 1) > 0:
-            start, stop, _ = first.indices(stop)
-        chunks.check(start, stop)
+        chunks.check(_ranges_of(selection, self.id.shape))
+
+
+def _ranges_of(selection: Any, shape: tuple[int, ...]) -> list[range]:
+    """Return the places that a selection reads along each axis; all where it is neither a number nor a plain slice."""
+    parts = selection if isinstance(selection, tuple) else (selection,)
+    ranges = [range(side) for side in shape]
+    for axis, (part, side) in enumerate(zip(parts, shape, strict=False)):
+        if isinstance(part, int | np.integer) and not isinstance(part, bool):
+            place = int(part) + (side if part < 0 else 0)
+            ranges[axis] = range(
+                max(place, 0), min(place + 1, side)
+            )  # h5py refuses what is outside
+        elif isinstance(part, slice) and (part.step or 1) > 0:
+            start, stop, _ = part.indices(side)
+            ranges[axis] = range(start, stop)
+        else:
+            break  # such as ..., which stands for several axes
+    return ranges
 
 
 class _GuardedItems:
@@ -178,12 +195,21 @@ class GuardedGroup(_GuardedItems, h5py.Group):
 class GuardedFile(_GuardedItems, h5py.File):
     """An HDF5 file, open for reading."""
 
-    def __init__(self, file: Path | bytes, origin: object = None, **options: Any) -> None:
+    def __init__(
+        self,
+        file: Path | bytes,
+        origin: object = None,
+        *,
+        reads_boxes: bool = False,
+        **options: Any,
+    ) -> None:
         """Open a file and look at all its names, but at no values.
 
         Args:
             file: its path, or its contents.
             origin: name for messages, if it is not the path.
+            reads_boxes: whether only boxes of its arrays are read, so that an array may be larger than what the file
+                could hold: places that were never written need no room.
             options: further arguments of `h5py.File`.
 
         Raises:
@@ -191,14 +217,14 @@ class GuardedFile(_GuardedItems, h5py.File):
             OSError: it is no HDF5 file, is damaged, or cannot be read.
         """
         if isinstance(file, bytes):
-            self._guard = _Guard(str(origin), len(file))
+            self._guard = _Guard(str(origin), len(file), reads_boxes)
             try:
                 super().__init__(h5py.h5f.open_file_image(file))
             except ValueError as error:  # h5py's for contents that are no HDF5
                 raise OSError(f"it is not an HDF5 file ({error})") from error
         else:
             check_regular(file)
-            self._guard = _Guard(str(origin or file), file.stat().st_size)
+            self._guard = _Guard(str(origin or file), file.stat().st_size, reads_boxes)
             super().__init__(file, "r", locking=False, **options)
         try:
             self._check_names()

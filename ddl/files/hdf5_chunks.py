@@ -49,7 +49,7 @@ class Chunks:
         self._id, self._name = stored, name
         self._filters, self._file_bytes = tuple(filters), file_bytes
         self._sides: tuple[int, ...] = stored.get_create_plist().get_chunk()
-        self._bytes = math.prod(self._sides) * item_bytes
+        self.bytes = math.prod(self._sides) * item_bytes
         self._grid = tuple(
             -(-side // chunk) for side, chunk in zip(stored.shape, self._sides, strict=True)
         )
@@ -59,19 +59,19 @@ class Chunks:
     def _checked(self) -> np.ndarray:
         return np.zeros(self._grid, bool)
 
-    def check(self, start: int, stop: int) -> None:
-        """Check the chunks of the rows from `start` to `stop`.
+    def check(self, ranges: Sequence[range]) -> None:
+        """Check the chunks of these places along each axis.
 
         Raises:
             DamagedChunk: one of them does not decode to the size of a chunk.
         """
-        if stop <= start:
+        if not all(ranges):
             return
-        first, last = start // self._sides[0], (stop - 1) // self._sides[0]
-        if self._checked[first : last + 1].all():
+        sides = zip(ranges, self._sides, strict=True)
+        parts = [range(part[0] // side, part[-1] // side + 1) for part, side in sides]
+        if self._checked[tuple(slice(part.start, part.stop) for part in parts)].all():
             return
-        rest = [range(count) for count in self._checked.shape[1:]]
-        for place in itertools.product(range(first, last + 1), *rest):
+        for place in itertools.product(*parts):
             if not self._checked[place]:
                 self._check_one(place)
                 self._checked[place] = True
@@ -82,13 +82,13 @@ class Chunks:
         if stored.byte_offset is None:
             return  # never written: HDF5 returns the fill value
         problem = ""
-        if stored.size > self._file_bytes or exceeds_file(self._bytes, stored.size):
-            problem = f"has {stored.size} bytes for {self._bytes}"
+        if stored.size > self._file_bytes or exceeds_file(self.bytes, stored.size):
+            problem = f"has {stored.size} bytes for {self.bytes}"
         elif self._is_decoded(stored.filter_mask):
             _, raw = self._id.read_direct_chunk(corner)
             problem = self._problem_of(raw, stored.filter_mask)
-        elif stored.size != self._bytes:
-            problem = f"has {stored.size} bytes instead of {self._bytes}"
+        elif stored.size != self.bytes:
+            problem = f"has {stored.size} bytes instead of {self.bytes}"
         if problem:
             raise DamagedChunk(f"the chunk at {corner} of {self._name} {problem}")
 
@@ -97,17 +97,17 @@ class Chunks:
 
     def _problem_of(self, data: bytes, mask: int) -> str:
         """Decode a chunk, and return what is wrong with it."""
-        limit = self._bytes + len(self._filters) * _CHECKSUM_BYTES
+        limit = self.bytes + len(self._filters) * _CHECKSUM_BYTES
         for place in reversed(range(len(self._filters))):
             if not mask >> place & 1:
                 try:
                     data = _DECODERS[self._filters[place]](data, limit)
                 except (zlib.error, ValueError, RuntimeError) as error:
                     return f"cannot be decoded: {error}"
-        if len(data) == self._bytes:
+        if len(data) == self.bytes:
             return ""
-        shown = "more" if len(data) > self._bytes else f"{len(data)} bytes"
-        return f"decodes to {shown} instead of {self._bytes} bytes"
+        shown = "more" if len(data) > self.bytes else f"{len(data)} bytes"
+        return f"decodes to {shown} instead of {self.bytes} bytes"
 
 
 def _inflate(data: bytes, limit: int) -> bytes:

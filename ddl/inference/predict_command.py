@@ -140,6 +140,7 @@ def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
     """
     model = find_model(prediction.model, prediction.checkpoint)
     check_backend(model.file, prediction.backend, prediction.inference_precision)
+    prediction = prediction.settled(model.preprocessing)
     prediction.check_model(model.preprocessing)
     check_cut(prediction.cut, model.preprocessing)
     if placement().rank == 0:
@@ -147,6 +148,6 @@ def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
     items = find_items(
         prediction.input, model.preprocessing, prediction.pixel_limit, prediction.keys
     )
-    if model.preprocessing.target == "mask":
+    if model.preprocessing.target != "label":
         check_result_names(prediction, items, FILES, ignores_case=False)
     return model, items

@@ -19,6 +19,7 @@ from ddl.training.checkpoint.find_trained import (
     read_preprocessing,
     stored_preprocessing,
 )
+from ddl.training.checkpoint.model_copy import read_notes, real_model_path
 from ddl.training.checkpoint.saved_model import read_architecture
 from ddl.training.data.plan_preprocessing import plan_preprocessing
 
@@ -56,7 +57,8 @@ def find_model(
     """Find the model of a path.
 
     Args:
-        path: run directory, checkpoint, or model file with NAME.preprocessing.json in the same folder.
+        path: run directory, checkpoint, model of `checkpoint_copies`, or model file with NAME.preprocessing.json in
+            the same folder.
         checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
             number.
         trained: the result of `find_trained` for the same arguments, if the caller already has it.
@@ -65,6 +67,7 @@ def find_model(
         ValueError: there is no such model, or its preprocessing is unknown.
     """
     check_regular(path)
+    path = real_model_path(path)
     beside = preprocessing_path(path)
     if (path.is_file() or path.suffix == SAVED_MODEL) and beside.is_file():
         _check_whole(path)
@@ -143,4 +146,6 @@ def _is_of_training(path: Path) -> bool:
     if path.name == FINAL:
         return (path.parent / "plan.json").is_file()
     with path.open("rb") as file:
-        return file.read(15) == b"ddl checkpoint "
+        if file.read(15) == b"ddl checkpoint ":
+            return True
+    return read_notes(path) is not None

@@ -99,19 +99,18 @@ def attention_gate(skip: KerasTensor, gate: KerasTensor, norm: str, name: str) -
     return keras.layers.Multiply(name=f"{name}_weighed")([skip, weight])
 
 
-def ending(scores: KerasTensor, output: str, name: str) -> KerasTensor:
-    """Return `probabilities` of the scores, or with `output` "linear" the scores themselves, in float32 too."""
-    if output == "probability":
-        return probabilities(scores, name)
-    dtype = "float64" if scores.dtype == "float64" else "float32"
-    return keras.layers.Activation("linear", dtype=dtype, name=name)(scores)
+OUTPUTS = ("auto", "sigmoid", "softmax", "linear")
 
 
-def probabilities(scores: KerasTensor, name: str) -> KerasTensor:
+def probabilities(scores: KerasTensor, name: str, output: str = "auto") -> KerasTensor:
     """Return the sigmoid of one channel or the softmax of several, in float32 also under mixed precision.
+
+    Another `output` than "auto" is the activation, for targets that are values.
 
     The loss takes their logarithm, for which half precision is too coarse. A model in float64 stays in it.
     """
-    activation = "sigmoid" if scores.shape[-1] == 1 else "softmax"
+    activation = output
+    if output == "auto":
+        activation = "sigmoid" if scores.shape[-1] == 1 else "softmax"
     dtype = "float64" if scores.dtype == "float64" else "float32"
     return keras.layers.Activation(activation, dtype=dtype, name=name)(scores)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ddl.models.aliases import ALIASES
+from ddl.models.network.file import summarize
+from ddl.models.network.kinds.shapes import by
 from ddl.models.published import PUBLISHED
 from ddl.ranges import did_you_mean
 
@@ -34,16 +36,16 @@ class Listed:
         classes: number of classes.
         parameters: as Keras's `count_params()`, moving statistics included.
         trainable: those that training changes.
-        multiply_adds: of one picture, forward.
+        multiply_adds: of one picture, forward; None where a side of a network file is open.
         target: "label" (a class per picture) or "mask" (a class per pixel).
     """
 
     name: str
-    input_shape: tuple[int, ...]
+    input_shape: tuple[int | None, ...]
     classes: int
     parameters: int
     trainable: int
-    multiply_adds: int
+    multiply_adds: int | None
     target: str
 
 
@@ -82,6 +84,38 @@ def find_models(like: Sequence[str]) -> list[Listed]:
             )
     fits = [name for name in found if any(fnmatch.fnmatchcase(name, p) for p in like)]
     return [found[name] for name in (fits if like else found)]
+
+
+def listed_networks(files: Sequence[Path]) -> list[Listed]:
+    """Return the networks in files, by the names of the files.
+
+    Raises:
+        ValueError: one of them cannot be built; the message names the file and the layer.
+    """
+    rows = []
+    for file in files:
+        told = summarize({"file": str(file)})
+        numbers = (told.parameters, told.trainable, told.multiply_adds)
+        rows.append(Listed(str(file), told.input_shape, told.classes, *numbers, told.target))
+    return rows
+
+
+def layers_as_table(file: Path) -> str:
+    """Return a line for each layer of a network file, and its remarks."""
+    told = summarize({"file": str(file)})
+    head = ("layer", "kind", "output shape", "parameters", "trainable", "multiply-adds")
+    rows = [
+        (
+            layer.node.name,
+            layer.node.kind,
+            by(layer.shape),
+            *(_count(number) for number in (layer.parameters, layer.trainable)),
+            _count(layer.multiply_adds),
+        )
+        for layer in told.layers
+    ]
+    notes = "".join(f"{note}\n" for note in told.notes)
+    return aligned([head, *rows], numbers=range(3, 6)) + notes
 
 
 def as_json(models: Sequence[Listed]) -> str:
@@ -131,12 +165,16 @@ def aligned(rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:
 
 def _cells(model: Listed) -> tuple[str, ...]:
     counts = (model.parameters, model.trainable, model.multiply_adds)
-    numbers = [str(model.classes), *(f"{count:,}" for count in counts)]
+    numbers = [str(model.classes), *map(_count, counts)]
     return (model.name, _sides(model), *numbers, model.target)
 
 
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
+
+
 def _sides(model: Listed) -> str:
-    return "x".join(map(str, model.input_shape))
+    return by(model.input_shape)
 
 
 def _options(options: Any) -> str:

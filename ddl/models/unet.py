@@ -24,7 +24,7 @@ def build_unet(
     attention: bool = False,
     deep_supervision: bool = False,
     transposed: bool = True,
-    output: str = "probability",
+    output: str = "auto",
 ) -> keras.Model:
     """Return a U-Net that predicts a probability per pixel: (N, H, W, C) -> (N, H, W, classes); volumes likewise.
 
@@ -41,8 +41,7 @@ def build_unet(
         deep_supervision: outputs {"mask", "mask_2", "mask_4", ...}: the latter are predicted at 1/2, 1/4, ... of the
             size and enlarged, so that each is compared with the same true mask. `main_output` keeps "mask" only.
         transposed: enlarge by transposed convolutions; otherwise by interpolation.
-        output: "probability" ends in a sigmoid or softmax, "linear" in the numbers themselves, such as the solution of
-            an equation.
+        output: activation of the output: "auto" (as `classes` says), "sigmoid", "softmax" or "linear".
     """
     check_model("unet", **locals())
     widths = _level_widths(width, depth)
@@ -74,7 +73,7 @@ def build_unet(
         if deep_supervision and level:
             outputs[f"mask_{2**level}"] = _coarse_mask(features, classes, 2**level, output)
     scores = layer_blocks.layer("Conv{}D", features)(classes, 1, name="scores")(features)
-    mask = layer_blocks.ending(scores, output, "mask")
+    mask = layer_blocks.probabilities(scores, "mask", output)
     # The finest first, so that output 0 is the prediction.
     outputs = {"mask": mask, **dict(reversed(outputs.items()))}
     return keras.Model(inputs, outputs if deep_supervision else mask, name="unet")

@@ -6,12 +6,13 @@ Every builder begins with `check_model`, so a direct call gets the same checks a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
 from ddl.models.encoders import find_encoder
+from ddl.models.from_file import FROM_FILE
+from ddl.models.network.file import AFFINE, summarize
 from ddl.models.norms import NORMS
 from ddl.models.published import (
     APPLICATIONS,
@@ -19,12 +20,13 @@ from ddl.models.published import (
     WITH_DROPOUT,
     WITHOUT_BATCH_NORM,
 )
+from ddl.models.sides import Sides
 from ddl.ranges import Range, check_choice
 
 if TYPE_CHECKING:
     import keras
 
-TARGETS = ("mask", "label")
+TARGETS = ("mask", "label", "values")
 _OWN_TARGETS: dict[str, str] = {}
 
 _ROOM = "ddl.models.classifiers"
@@ -40,23 +42,6 @@ _FAMILIES: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
 
 AS_KERAS = (50, 101, 152)
 """Depths of the residual networks that `keras.applications` has."""
-
-
-@dataclass(frozen=True)
-class Sides:
-    """The input sizes that a model accepts.
-
-    Attributes:
-        multiple: every side must be a multiple of this.
-        least: minimum length of every side in pixels.
-        axes: allowed numbers of sides: 2 for pictures, 3 for volumes.
-        is_fixed: whether the model is built for one size, which training and validation must then share.
-    """
-
-    multiple: int = 1
-    least: int = 1
-    axes: tuple[int, ...] = (2,)
-    is_fixed: bool = False
 
 
 _SIDES = {
@@ -81,6 +66,9 @@ _SIDES_OF_SMALL_INPUT = {
 
 def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
     """Refuse an unknown encoder, a missing file, and options that contradict each other."""
+    if owner == f"model {FROM_FILE}":
+        _check_network({**defaults, **given})
+        return
     values = {**defaults, **given}
     if "encoder" in given:
         find_encoder(given["encoder"])
@@ -106,6 +94,16 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
             "gamma; or zero_init_gamma=false."
         )
     _check_classifier(values, owner)
+
+
+def _check_network(values: Mapping[str, Any]) -> None:
+    """Refuse a network file that cannot be built."""
+    if values["norm"] not in ("sync", "batch"):
+        raise ValueError(
+            f"Received: norm={values['norm']} for model {FROM_FILE}, whose file says where it normalizes. Expected one "
+            "of: sync, batch."
+        )
+    summarize(values)
 
 
 def _check_classifier(values: Mapping[str, Any], owner: str) -> None:
@@ -179,6 +177,7 @@ MODELS = BuilderTable(
         "unet_seed": "ddl.models.unet:build_seed_unet",
         "unet_encoder": "ddl.models.unet_encoder:build_encoder_unet",
         **_builders(),
+        FROM_FILE: "ddl.models.network.build:build_network",
     },
     fixed=_fixed(),
     hidden=("classes",),
@@ -190,20 +189,30 @@ MODELS = BuilderTable(
         "dropout": Range(0, 1, below=True),
         "drop_path": Range(0, 1, below=True),
     },
-    choices={"norm": NORMS, "output": ("probability", "linear")},
+    choices={
+        "norm": NORMS,
+        "batch_norm_affine": AFFINE,
+        "output": ("auto", "sigmoid", "softmax", "linear"),
+    },
     rule=_check_together,
 )
 
 
+def named_models() -> list[str]:
+    """Return the names of models that are networks of their own, without that whose network is in a file."""
+    return [name for name in MODELS if name != FROM_FILE]
+
+
 def build_model(
-    name: str, input_shape: Sequence[int | None], classes: int, **options: Any
+    name: str, input_shape: Sequence[int | None] | None, classes: int | None, **options: Any
 ) -> keras.Model:
     """Return the model of this name. It predicts the probability of each class, per picture or per pixel.
 
     Args:
         name: one of `MODELS`.
-        input_shape: (height, width, channels); for a "unet" also (depth, height, width, channels).
-        classes: 1 for a sigmoid output; more for a softmax.
+        input_shape: (height, width, channels); for a "unet" also (depth, height, width, channels); None for a
+            "network", whose file gives it.
+        classes: 1 for a sigmoid output; more for a softmax; None for a "network".
         **options: those of `MODELS.options(name)`.
     """
     model: keras.Model = MODELS.build(name, input_shape, classes=classes, **options)
@@ -249,23 +258,35 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
     Args:
         name: a new name.
         builder: function of the input shape and the number of classes; its other keyword-only arguments are options.
-        target: what the model predicts: "mask" (a class per pixel) or "label" (a class per picture).
+        target: what the model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values" (numbers
+            of any shape).
     """
     check_choice("target", target, TARGETS)
     MODELS.add(name, builder)
     _OWN_TARGETS[name] = target
 
 
-def target_of(name: str) -> str:
-    """Return what a model predicts: "mask" (a class per pixel) or "label" (a class per picture)."""
+def target_of(name: str, options: Mapping[str, Any] | None = None) -> str:
+    """Return what a model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values"."""
+    if name == FROM_FILE:
+        return summarize(options or {}).target
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
+
+
+def is_classifier(name: str) -> bool:
+    """Return whether a model is one of the zoo's own classifiers, which end in the probabilities of classes."""
+    return name in _builders()
 
 
 def needed_sides(name: str, options: Mapping[str, Any]) -> Sides:
     """Return the input sizes that a model with these options accepts."""
+    if name == FROM_FILE:
+        return summarize(options).sides
     if name == "unet":  # halves every side `depth` times
         default = MODELS.options(name)["depth"].default
         return Sides(multiple=1 << options.get("depth", default), axes=(2, 3))
+    if name in _OWN_TARGETS:
+        return Sides(axes=(1, 2, 3))
     if options.get("small_input") and name in _SIDES_OF_SMALL_INPUT:
         return _SIDES_OF_SMALL_INPUT[name]
     return _SIDES.get(name, Sides())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +13,10 @@ import ddl.distributed as dist
 from ddl.data.central_crop import is_cropped
 from ddl.models.zoo import build_model
 from ddl.training.data.training_data import TrainingData
-from ddl.training.objectives.losses import build_loss
+from ddl.training.objectives.losses import LOSSES, build_loss
 from ddl.training.objectives.metrics import build_metric
+from ddl.training.objectives.network_end import settle_loss
+from ddl.training.objectives.sources import Settled, with_source
 from ddl.training.optimization.full_batch import check_full_batch
 from ddl.training.optimization.keras_schedule import build_schedule
 from ddl.training.optimization.monitor import plateau_factor
@@ -21,6 +25,8 @@ from ddl.training.optimization.schedules import Course
 from ddl.training.optimization.weight_decay import without_decay
 from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
+
+logger = logging.getLogger("ddl")
 
 
 def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
@@ -41,7 +47,7 @@ def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
 def _input_shape(plan: Plan, data: TrainingData) -> Sequence[int | None]:
     """Return the shape of the model's input, with None for sides that differ between training and validation."""
     *sides, channels = data.input_shape
-    held_out = [samples for samples in (data.validation, data.test) if samples is not None]
+    held_out = data.held_out or (data.training,)
     shapes = {next(iter(samples.fields.values())).shape for samples in held_out}
     augmentation = plan.augmentation()
     has_crops = "crop_size" in plan.augment
@@ -84,25 +90,56 @@ def compile_model(model: keras.Model, run: Run) -> Any:
     optimizer = dist.DistributedOptimizer(
         build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option),
         compression=plan.compression,
+        gradient_norm=plan.notes_batches,
     )
     if plan.no_decay_on:
         excluded = without_decay(model.trainable_variables, plan.no_decay_on)
         optimizer.exclude_from_weight_decay(var_list=excluded)
-    metrics = [build_metric(name, **plan.options_of_metric(name)) for name in plan.metric]
-    if len(model.outputs) == 1:
-        loss = build_loss(plan.loss, **plan.loss_option)
-        model.compile(optimizer, loss, metrics=metrics, jit_compile=False)  # the plan's jit decides
+    losses, settled = build_losses(model, plan)
+    metrics = build_metrics(plan, plan.metric, settled.activation)
+    _record(settled, run)
+    if len(losses) == 1:
+        model.compile(
+            optimizer, losses[0], metrics=metrics, jit_compile=False
+        )  # the plan's jit decides
         return learning_rate
     outputs = model.output_names
     run.main_output = outputs[0]
     model.compile(
         optimizer,
-        {name: build_loss(plan.loss, **plan.loss_option) for name in outputs},
+        dict(zip(outputs, losses, strict=True)),
         loss_weights={name: 0.5**level for level, name in enumerate(outputs)},
         metrics={outputs[0]: metrics},
         jit_compile=False,
     )
     return learning_rate
+
+
+def build_losses(model: keras.Model, plan: Plan) -> tuple[list[keras.losses.Loss], Settled]:
+    """Return the plan's loss for each output of a model, and what it takes the first one for.
+
+    Raises:
+        ValueError: the loss's option `source` contradicts the network.
+    """
+    known, options = LOSSES.options(plan.loss), plan.loss_option
+    settled = [
+        settle_loss(model, plan.loss, options, known, output)
+        for output in range(len(model.outputs))
+    ]
+    return [build_loss(plan.loss, **with_source(options, each)) for each in settled], settled[0]
+
+
+def build_metrics(plan: Plan, names: Sequence[str], activation: str) -> list[keras.metrics.Metric]:
+    """Return metrics with the plan's options, for outputs that become probabilities by `activation`."""
+    return [build_metric(name, activation, **plan.options_of_metric(name)) for name in names]
+
+
+def _record(settled: Settled, run: Run) -> None:
+    """Store with the model what makes probabilities of its output, and log what users should know."""
+    if settled.activation != "none":
+        run.preprocessing = dataclasses.replace(run.preprocessing, activation=settled.activation)
+    if settled.note and dist.is_root():
+        logger.info("%s", settled.note)
 
 
 def follow_plateau(run: Run, learning_rate: Any) -> None:

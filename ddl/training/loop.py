@@ -104,6 +104,7 @@ def train_epochs(
                 callbacks.end_step(taken.logs)
                 if consensus.is_due(taken.count):
                     steps.check_losses(saver.last_good)
+                    recorder.batches(steps.batches())
                     decision = consensus.reach(
                         first_step_s=steps.first_step_s, wants_end=callbacks.wants_end
                     )
@@ -118,7 +119,8 @@ def train_epochs(
                         break
 
             steps.check_losses(saver.last_good)
-            logs = steps.results()
+            recorder.batches(steps.batches())
+            logs = steps.results() | run.mean_gradient_norm()
             recorder.end_steps()
             if run.validates:
                 validated, stop = validate_epoch(steps, consensus, saver, recorder, callbacks)

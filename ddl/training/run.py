@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,22 @@ class Unsaved(Exception):
     """The run is finished, but its model could not be written. Raised on rank 0 only."""
 
 
+@dataclass(frozen=True)
+class Batch:
+    """The result of one batch over all ranks, for logs.
+
+    Attributes:
+        loss: mean over its samples.
+        gradient_norm: of the gradient that its update used, over all ranks; None where no update was made, because
+            gradients are accumulated or a loss scale has skipped the step.
+        accuracy: the run's first metric over the epoch so far; NaN without one.
+    """
+
+    loss: float
+    gradient_norm: float | None
+    accuracy: float
+
+
 @dataclass
 class Run:
     """The state of a run. Equal on all ranks except for the clocks."""
@@ -60,12 +76,14 @@ class Run:
     main_output: str = ""  # its name, for a model with several outputs
     batch_has_changed: bool = False  # the resumed checkpoint has another global batch size
     layers: str = ""  # the model's table of layers; on rank 0 only
+    graph: str = ""  # the model for Graphviz; on rank 0, if the plan asks for it
     ends_early: bool = False  # a callback has ended the run
     class_weights: np.ndarray | None = None  # in the training loss
     test_before: dict[str, float] = field(
         default_factory=dict
     )  # results on test data before training
     compiled: bool | None = None  # whether XLA compiles the steps; None: not decided yet
+    gradient_norms: tuple[float, int] = 0.0, 0  # sum and number of those of the current epoch
     _epoch_start: float | None = None
 
     @property
@@ -87,6 +105,8 @@ class Run:
     def validates(self) -> bool:
         """Whether the current epoch ends with a validation."""
         number, plan = self.position.epoch + 1, self.plan
+        if not plan.has_validation:
+            return False
         return number % plan.validate_every_epochs == 0 or number == plan.epochs
 
     @property
@@ -103,6 +123,17 @@ class Run:
         """Advance the position by the steps taken."""
         self.position = Position(self.position.epoch, self.position.step + steps)
 
+    def note_batches(self, batches: Sequence[Batch]) -> None:
+        """Add the norms of the gradients of the steps just taken."""
+        total, count = self.gradient_norms
+        norms = [batch.gradient_norm for batch in batches if batch.gradient_norm is not None]
+        self.gradient_norms = total + sum(norms), count + len(norms)
+
+    def mean_gradient_norm(self) -> dict[str, float]:
+        """Return the mean norm over the updates of the current epoch, where norms are noted."""
+        total, count = self.gradient_norms
+        return {"gradient_norm": total / count} if count else {}
+
     def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> None:
         """Add the finished epoch to the history; the first one has the results before training, too."""
         logs = dict(logs) if self.history else {**logs, **self.test_before}
@@ -115,7 +146,7 @@ class Run:
             }
         )
         self.position = Position(self.position.epoch + 1)
-        self.seconds_before = 0.0
+        self.seconds_before, self.gradient_norms = 0.0, (0.0, 0)
         self._epoch_start = time.monotonic()
 
     def named(self, logs: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,5 +177,6 @@ class Run:
             "preprocessing": self.preprocessing.to_dict(),
             "compiled": self.compiled,
             "seconds_before": self.epoch_seconds if self.position.step else 0.0,
+            **({"gradient_norms": list(self.gradient_norms)} if self.gradient_norms[1] else {}),
             "history": self.history,
         }

@@ -20,11 +20,15 @@ from ddl.training.checkpoint.checkpoint_file import Checkpoint, Snapshot
 from ddl.training.checkpoint.resume import check_data, find_start, resumed_run
 from ddl.training.checkpoint.saver import Saver
 from ddl.training.checkpoint.transfer import copy_weights, freeze_layers
+from ddl.training.data.outputs import check_outputs
 from ddl.training.data.plan_order import plan_order, reference_batch_size
 from ddl.training.data.plan_preprocessing import plan_preprocessing
 from ddl.training.data.shared_statistics import find_class_weights, find_normalization
 from ddl.training.data.training_data import TrainingData, open_data
 from ddl.training.ending import how_to_train_on
+from ddl.training.outputs.assembled import check_assembled
+from ddl.training.outputs.checks import check_predicted
+from ddl.training.outputs.graph_file import dot_text
 from ddl.training.plan.plan import Plan
 from ddl.training.precision import settle_precision
 from ddl.training.record.origin import hold_run_dir
@@ -95,14 +99,19 @@ def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.
     snapshot, run = _start(plan, data, find)
     plan, is_new = run.plan, run.position == Position()
     model = on_all(lambda: plan_model(plan, data))
+    check_outputs(plan, model.outputs[0].shape[1:], data.training)
     init_weights = plan.init_weights
     if is_new and init_weights is not None:
         on_root(lambda: copy_weights(model, init_weights))
     freeze_layers(model, plan.freeze)
     learning_rate = compile_model(model, run)
     check_compilable(model, plan.jit)
+    held_out = data.validation
+    if plan.assembled_output is not None and held_out is not None:
+        on_all(lambda: check_assembled(model.outputs[0].shape[1:], held_out))
     if dist.is_root():
         run.layers = layer_table(model)
+        run.graph = dot_text(model) if plan.graph else ""
     saver = Saver(model, run)
     if not is_new:
         saver.restore(snapshot)
@@ -119,7 +128,10 @@ def _check_stop(stop: StopRequest) -> None:
 def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | None, Run]:
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
     order = plan_order(plan, len(data.training), dist.size())
-    data.check_test(plan)
+    data.check_parts(plan)
+    held_out = data.validation
+    if held_out is not None:
+        on_root(lambda: check_predicted(plan, held_out))
     fingerprint = dist.broadcast(data.fingerprint)
     snapshots: list[Snapshot] = []
 
@@ -161,8 +173,9 @@ def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
         logger.info("%s.", line)
     for line in run.layers.splitlines() if plan.layer_table else ():
         logger.info("%s", line)
+    held_out = 0 if data.validation is None else len(data.validation)
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
-        len(data.training), len(data.validation), plan.model, f"{model.count_params():,}",
+        len(data.training), held_out, plan.model, f"{model.count_params():,}",
         dist.size(), run.steps_per_epoch, plan.run_dir,
     )  # fmt: skip

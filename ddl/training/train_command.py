@@ -23,10 +23,11 @@ from ddl.flags import BAD_INPUT, Parser, add_flags, given_flags
 from ddl.plain_text import tell
 from ddl.standard_streams import end_output
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
-from ddl.training.checkpoint.find_trained import find_model_file
+from ddl.training.checkpoint.find_trained import check_weights_file
 from ddl.training.checkpoint.resume import find_start
 from ddl.training.checkpoint.resumed_plan import resumed_values, train_ten_more
 from ddl.training.data.training_data import TrainingData, open_data
+from ddl.training.outputs.checks import check_outputs
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import NAMES, Plan, plan_from_dict
 from ddl.training.plan.plan_flags import plan_from_flags
@@ -63,7 +64,7 @@ logger = logging.getLogger("ddl")
 
 OPEN_DATA_FIELDS = (
     *("data", "data_option", "validation_data", "validation_part", "fold", "test_data"),
-    *("image_size", "classes", "cache"),
+    *("image_size", "classes", "cache", "slicer", "assembled_output", "assembled_precision"),
 )
 """Plan fields that only `open_data` reads. A script with its own opener has no flags for them."""
 
@@ -165,9 +166,10 @@ def _check(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: Opener
         return Order(plan, opener(plan))
     check_run_dir(plan.run_dir, resume=plan.resume is not None)
     check_log_file(plan)
+    check_outputs(plan)
     start = find_start(plan)
     if start is None and plan.init_weights is not None:
-        find_model_file(plan.init_weights)
+        check_weights_file(plan.init_weights)
     note = ""
     if "epochs" not in given and (longer := train_ten_more(plan, start)) != plan:
         note = f"All {plan.epochs} epochs are complete. The run trains to epoch {longer.epochs}."

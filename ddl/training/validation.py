@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from ddl.training.callbacks import UserCallbacks
@@ -18,7 +19,7 @@ def validate_epoch(
     recorder: Recorder,
     callbacks: UserCallbacks,
 ) -> tuple[dict[str, Any], str | None]:
-    """Evaluate all validation samples. All ranks must call it.
+    """Evaluate all validation samples, and write their predictions if the plan asks for it. All ranks must call it.
 
     Returns:
         Losses and metrics as "val_loss", ...; and the reason to stop before the end, after a checkpoint, or None.
@@ -28,13 +29,29 @@ def validate_epoch(
     for number, batch_logs in enumerate(steps.validate(), 1):
         recorder.validation(number, steps.validation_steps)
         callbacks.validation_step(number, batch_logs)
-        if consensus.is_due(1) and (decision := consensus.reach()):
-            if decision.stop or decision.save:
-                recorder.keep_folder()
-                saver.save_within_epoch(steps)
-                consensus.saved()
-            if decision.stop:
-                return {}, decision.stop
+        if stop := _decided(steps, consensus, saver, recorder):
+            return {}, stop
     logs = steps.results()
     callbacks.end_validation(logs)
+    if recorder.wants_predictions:
+        with contextlib.ExitStack() as opened:
+            writers = [opened.enter_context(writer) for writer in recorder.prediction_writers()]
+            for parts in steps.outputs():
+                for writer in writers:
+                    writer.write(parts)
+                if stop := _decided(steps, consensus, saver, recorder):
+                    return {}, stop
+            for writer in writers:
+                writer.finish()
     return {f"val_{name}": value for name, value in logs.items()}, None
+
+
+def _decided(steps: Steps, consensus: Consensus, saver: Saver, recorder: Recorder) -> str | None:
+    """Count a step, and save where it is due; return the reason to stop now, or None. All ranks must call it."""
+    if not (consensus.is_due(1) and (decision := consensus.reach())):
+        return None
+    if decision.stop or decision.save:
+        recorder.keep_folder()
+        saver.save_within_epoch(steps)
+        consensus.saved()
+    return decision.stop

@@ -44,6 +44,15 @@ def pairs(folder: Path, count: int = 5, **shape: int) -> Path:
     return folder
 
 
+def pictures(folder: Path, count: int = 5, *, deep: bool = False, **shape: int) -> Path:
+    """Write `cell-0.png` and so on, without masks; if `deep`, every other one in a folder below."""
+    for index in range(count):
+        place = folder / "more" if deep and index % 2 else folder
+        place.mkdir(parents=True, exist_ok=True)
+        iio.imwrite(place / f"cell-{index}.png", picture(index, **shape))
+    return folder
+
+
 def folders(folder: Path, count: int = 5) -> Path:
     """Write `images/0.tif` and `masks/0.png`, and so on."""
     for name in ("images", "masks"):

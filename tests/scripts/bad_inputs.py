@@ -18,8 +18,10 @@ from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
 from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import LIST_MODELS, TRAIN_RESNET, TRAIN_UNET
+from tests.scripts.bad_networks import NETWORKS
 from tests.scripts.bad_pydtnn import PYDTNN
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
+from tests.scripts.bad_slices import SLICES
 from tests.scripts.bad_sql import SQL
 from tests.scripts.in_process import Outcome, call
 from tests.scripts.spoiled import Row
@@ -30,6 +32,7 @@ EARLY = [
     *(Row(f"list_models {flags}", message) for flags, message in LIST_MODELS.items()),
     *DATA,
     *CLASSIFIER_DATA,
+    *SLICES,
     *RUNS,
     *EVALUATE,
     *PREPARE,
@@ -37,6 +40,7 @@ EARLY = [
     *EXPORT,
     *BENCHMARKS,
     *PYDTNN,
+    *NETWORKS,
 ]
 """Refused before TensorFlow loads."""
 

@@ -14,6 +14,7 @@ DEMANDS = {
     "walk": "walk through docs/walk.md at its full size, with a PostgreSQL server (8 minutes)",
     "zoo": "take a step of every model at its own size and load it in plain Keras (40 minutes)",
     "learns": "train the U-Net of `train_unet.py --help` until its promised Dice (2 minutes)",
+    "digits": "train resnet20 by its published recipe on real digits, beside plain Keras (6 minutes)",
     "mlperf": "judge the lines of --mlperf-log by MLPerf's own package, which it downloads (10 seconds)",
 }
 

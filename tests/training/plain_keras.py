@@ -23,7 +23,6 @@ from ddl.models.zoo import build_model
 from tests.data.make import microscope_pictures
 from tests.ranks.scripts import run_script
 
-BATCH_SIZE = 8
 VALIDATION_PART = 0.2
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -40,6 +39,8 @@ class Task:
         loss: of each sample.
         score: probabilities, targets -> a number.
         metric: what the script calls that.
+        batch_size: samples per step, over all ranks.
+        optimizer: steps per epoch -> an optimizer of Keras that the flags ask for, too.
     """
 
     script: str
@@ -49,6 +50,10 @@ class Task:
     loss: Callable[[Any, Any], Any]
     score: Callable[[np.ndarray, np.ndarray], float]
     metric: str
+    batch_size: int = 8
+    optimizer: Callable[[int], keras.optimizers.Optimizer] = lambda steps: keras.optimizers.Adam(
+        1e-3
+    )
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,12 @@ def train_plainly(task: Task, seed: int, epochs: int) -> Outcome:
     validation = [part[splits == 1] for part in (pictures, targets)]
     keras.utils.set_random_seed(seed)
     model = task.build()
-    model.compile(keras.optimizers.Adam(1e-3), task.loss)
+    steps = -(-len(training[0]) // task.batch_size)
+    model.compile(task.optimizer(steps), task.loss)
     weights, scores = [], []
     for epoch in range(epochs):
         order = epoch_order(len(training[0]), epoch, seed)
-        model.fit(*(part[order] for part in training), BATCH_SIZE, shuffle=False, verbose=0)
+        model.fit(*(part[order] for part in training), task.batch_size, shuffle=False, verbose=0)
         weights.append(model.get_weights())
         scores.append(task.score(np.asarray(model(validation[0], training=False)), validation[1]))
     return Outcome(weights[0], scores)
@@ -91,7 +97,7 @@ def train_with_ranks(
         "epochs": epochs,
         "seed": seed,
         "validation-part": VALIDATION_PART,
-        "per-rank-batch-size": BATCH_SIZE // ranks,
+        "per-rank-batch-size": task.batch_size // ranks,
         "learning-rate-scaling": "none",
         "keep-last": epochs,
         "tensorboard": "false",

@@ -52,11 +52,11 @@ def samples(count: int, seed: int) -> ArraySamples:
 def _train(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     if NAME not in MODELS:
         add_model(NAME, _build, "label")
-    plan = Plan(
-        run_dir=folder, model=NAME, data="arrays", loss="categorical_crossentropy",
-        metric=("top_1",), optimizer="sgd", optimizer_option={"momentum": 0.9},
-        learning_rate=0.05, tensorboard=False, **fields,
-    )  # fmt: skip
+    defaults: dict[str, Any] = {
+        "loss": "categorical_crossentropy", "metric": ("top_1",), "optimizer": "sgd",
+        "optimizer_option": {"momentum": 0.9}, "learning_rate": 0.05, "tensorboard": False,
+    }  # fmt: skip
+    plan = Plan(run_dir=folder, model=NAME, data="arrays", **{**defaults, **fields})
     history = train(plan, tiny_data())
     model = keras.models.load_model(folder / "model.keras") if dist.is_root() else None
     weights = [] if model is None else [np.ravel(weight) for weight in model.get_weights()]
@@ -66,9 +66,9 @@ def _train(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _build(input_shape: Any, *, classes: int) -> keras.Model:
+def _build(input_shape: Any, *, classes: int, ending: str = "softmax") -> keras.Model:
     inputs = keras.Input(input_shape)
     x = keras.layers.Conv2D(4, 3, padding="same")(inputs)
     x = dist.SyncBatchNormalization()(x)
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Activation("relu")(x))
-    return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax")(x))
+    return keras.Model(inputs, keras.layers.Dense(classes, activation=ending)(x))

@@ -21,6 +21,15 @@ CASES: dict[str, dict[str, Any]] = {
         "class_weight": "0=2,2=0.5",
         "learning_rate_scaling": "none",
     },
+    "torch": {
+        **BATCH,
+        "loss": "nll",
+        "loss_option": {"weight": (1.0, 0.5, 2.0)},
+        "model_option": {"ending": "log_softmax"},
+        "optimizer": "torch_sgd",
+        "optimizer_option": {"momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1},
+        "no_decay_on": ("bias", "norm"),
+    },
 }
 
 

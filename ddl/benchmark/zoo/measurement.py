@@ -62,7 +62,7 @@ def random_data(trial: Trial, plan: Plan) -> TrainingData:
     rng = np.random.default_rng(trial.seed)
     sides = (trial.samples, trial.image_size, trial.image_size)
     images = rng.integers(0, 256, (*sides, trial.channels), np.uint8)
-    masks = target_of(trial.model) == "mask"
+    masks = target_of(trial.model, trial.model_option) == "mask"
     shape, most = ((*sides, 1), 2) if masks else (sides[:1], trial.classes)
     targets = rng.integers(0, most, shape).astype(np.uint8 if masks else np.int64)
     whole: Source = Arrays(

@@ -14,7 +14,7 @@ from ddl.benchmark.trial import Trial
 from ddl.benchmark.zoo.results import Measured, report_models
 from ddl.machine import available_memory_bytes
 from ddl.models.listing import own_size
-from ddl.models.zoo import MODELS
+from ddl.models.zoo import named_models
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 
@@ -82,11 +82,12 @@ class ZooRequest:
         """The models that the patterns name, in the order of the patterns, each once."""
         found: dict[str, None] = {}
         for pattern in self.models:
-            matching = fnmatch.filter(MODELS, pattern)
+            matching = fnmatch.filter(named_models(), pattern)
             if not matching:
+                known = ", ".join(named_models())
                 raise ValueError(
-                    f"Received: models={pattern}, which no model is called. Expected some of: {', '.join(MODELS)}; "
-                    "* and ? are wildcards."
+                    f"Received: models={pattern}, which no model is called. Expected some of: {known}; * and ? are "
+                    "wildcards."
                 )
             found |= dict.fromkeys(matching)
         if not found:

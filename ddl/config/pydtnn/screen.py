@@ -29,7 +29,8 @@ class Screen(Frame):
 
     def before(self, setup: Setup) -> Callbacks:
         """Print layers and settings; the returned callback prints the results on test data before training."""
-        self._validation = len(setup.data.validation)
+        held_out = setup.data.validation
+        self._validation = 0 if held_out is None else len(held_out)
         if placement().rank:
             return ()
         _say(self._introduction, layer_lines(setup.model), settings_lines(self._settings))

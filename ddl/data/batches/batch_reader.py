@@ -24,6 +24,8 @@ class BatchReader:
         seed: int = 0,
         ignore_index: int | None = None,
         normalization: Normalization | None = None,
+        *,
+        trains: bool = False,
     ) -> None:
         """Refuse samples that are not pictures or cannot be augmented, before anything is read.
 
@@ -33,19 +35,27 @@ class BatchReader:
             seed: seed of the augmentation.
             ignore_index: number in masks that marks pixels to leave out.
             normalization: what inputs go through after the augmentation; None for nothing.
+            trains: whether samples are read as training has them in an epoch.
         """
+        self._trains = trains
         self._samples, self._augmentation, self._seed = scaled(samples), augmentation, seed
         self._ignored, self._normalization = ignore_index, normalization
         self.fields = tuple(self._samples.fields.values())
         if augmentation is None:
             return
         image, *targets = self.fields
+        self._is_values = "values" in self._samples.fields
         # A mask has a value per pixel; a label has not.
         self._has_mask = any(
             len(target.shape) > 1 and target.shape[:-1] == image.shape[:-1] for target in targets
         )
-        if self._has_mask:
+        if self._has_mask or self._is_values:
             augmentation.check_masks()
+        if self._is_values and not self._has_mask and len(targets[0].shape) > 1:
+            raise ValueError(
+                f"Received: augment for inputs of shape {image.shape} with targets of shape {targets[0].shape}. "
+                "Expected: targets with the sides of their inputs, or no augment."
+            )
         changed = 1 + self._has_mask
         crop = augmentation.crop_of(image.shape)
         cropped = (Field((*crop, f.shape[-1]), f.dtype) for f in self.fields[:changed])
@@ -59,7 +69,10 @@ class BatchReader:
         return inputs, *targets
 
     def _augmented(self, epoch: int, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        inputs, *targets = self._samples.read(indices).values()
+        if self._trains:
+            inputs, *targets = self._samples.read_epoch(epoch, indices).values()
+        else:
+            inputs, *targets = self._samples.read(indices).values()
         if self._augmentation is None:
             return inputs, *targets
         masks = targets.pop() if self._has_mask else [None] * len(indices)
@@ -70,7 +83,11 @@ class BatchReader:
         for row, index in enumerate(indices):
             drawn_from = {"seed": self._seed, "epoch": epoch, "index": int(index)}
             pair = self._augmentation(
-                inputs[row], masks[row], **drawn_from, ignore_index=self._ignored
+                inputs[row],
+                masks[row],
+                **drawn_from,
+                ignore_index=self._ignored,
+                smooth=self._is_values,
             )
             for batch, part in zip(augmented, pair, strict=False):
                 batch[row] = part

@@ -248,7 +248,7 @@ def training_batches(
         for position, indices in order.after(start, rank, paired=mixing is not None):
             yield position.epoch, position.step, indices
 
-    plain = BatchReader(samples, augmentation, order.seed, ignore_index, normalization)
+    plain = BatchReader(samples, augmentation, order.seed, ignore_index, normalization, trains=True)
     reader: BatchReader | MixedReader = plain
     if mixing is not None:
         reader = MixedReader(plain, mixing, classes=classes, seed=order.seed, epochs=epochs)

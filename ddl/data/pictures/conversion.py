@@ -10,11 +10,21 @@ import numpy as np
 
 from ddl.data.pictures.listing import Sample
 from ddl.data.pictures.picture_file import MASK_MODES, PIXEL_LIMIT, read_mask, read_picture
+from ddl.data.pictures.resizing import bilinear
 from ddl.data.value_range import ValueRange, scale_values
 from ddl.ranges import Range, check_choices, check_ranges
 
 CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}
+COLOUR_ORDERS = ("rgb", "bgr")
+RESAMPLINGS = ("area", "bilinear")
 DEPTHS: dict[int, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
+_CHOICES = {
+    "channels": CHANNELS,
+    "bits": DEPTHS,
+    "mask_mode": (*MASK_MODES, "grey"),
+    "colour_order": COLOUR_ORDERS,
+    "resampling": RESAMPLINGS,
+}
 _RANGES = {"image_size": Range(1, 65536), "pixel_limit": Range(1)}
 
 
@@ -26,10 +36,13 @@ class Conversion:
         image_size: height and width in pixels, or None for no resizing.
         channels: "grey", "rgb" or "rgba". Colours become grey by luminance; transparency is drawn over white.
         bits: 8 or 16 per channel; the range is scaled, so that white stays white.
-        mask_mode: "binary": 1 where not black. "classes": the grey value or palette index is the class.
+        mask_mode: "binary": 1 where not black. "classes": the grey value or palette index is the class. "grey": the
+            same, of masks in colours, whose luminance it is.
         pixel_limit: pictures with more pixels are refused before decoding.
         range: the stored values that become black and white; None for the whole range of a picture's own type.
         keeps_depth: refuse pictures of more than `bits`, instead of reducing them.
+        colour_order: "rgb", or "bgr" for blue before green and red.
+        resampling: how pictures are resized: "area" averages where it shrinks, "bilinear" never does.
     """
 
     image_size: tuple[int, int] | None = None
@@ -39,9 +52,11 @@ class Conversion:
     pixel_limit: int = PIXEL_LIMIT
     range: ValueRange | None = None
     keeps_depth: bool = False
+    colour_order: str = "rgb"
+    resampling: str = "area"
 
     def __post_init__(self) -> None:
-        check_choices(vars(self), {"channels": CHANNELS, "bits": DEPTHS, "mask_mode": MASK_MODES})
+        check_choices(vars(self), _CHOICES)
         check_ranges(vars(self), _RANGES, "pictures")
 
     def read(self, sample: Sample) -> dict[str, np.ndarray]:
@@ -54,7 +69,7 @@ class Conversion:
             )
         parts = {"image": self.convert(picture)}
         if sample.mask is not None:
-            mask = read_mask(sample.mask, self.mask_mode, self.pixel_limit)
+            mask = self._read_mask(sample.mask)
             if mask.shape[:2] != picture.shape[:2]:
                 raise ValueError(
                     f"Received: {sample.mask} of {_size(mask)} pixels for {sample.image} of {_size(picture)}. "
@@ -65,6 +80,14 @@ class Conversion:
             parts["label"] = np.asarray(sample.label, np.int64)
         return parts
 
+    def _read_mask(self, path: Path) -> np.ndarray:
+        """Return the mask of a file as class numbers, (height, width, 1) uint8."""
+        if self.mask_mode != "grey":
+            return read_mask(path, self.mask_mode, self.pixel_limit)
+        picture = read_picture(path, self.pixel_limit)
+        whole = picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+        return np.rint(_with_channels(whole, "grey") * 255).astype(np.uint8)
+
     def convert(self, picture: np.ndarray) -> np.ndarray:
         """Return a uint8 or uint16 picture (height, width, 1|3|4) in this form.
 
@@ -73,12 +96,19 @@ class Conversion:
         target = DEPTHS[self.bits]
         same_form = picture.shape[-1] == CHANNELS[self.channels] and picture.dtype == target
         if same_form and self.range is None and self.image_size in (None, picture.shape[:2]):
-            return picture
+            return self._ordered(picture)
         values = _with_channels(self._unit_values(picture), self.channels)
         if self.image_size is not None and values.shape[:2] != self.image_size:
-            values = _resized(values, self.image_size)
+            resized = bilinear if self.resampling == "bilinear" else _resized
+            values = resized(values, self.image_size)
         scaled = np.rint(np.clip(values, 0, 1) * np.iinfo(target).max)
-        return np.ascontiguousarray(scaled.astype(target))
+        return self._ordered(np.ascontiguousarray(scaled.astype(target)))
+
+    def _ordered(self, picture: np.ndarray) -> np.ndarray:
+        """Return a picture of red, green and blue in this order of colours."""
+        if self.colour_order == "rgb" or picture.shape[-1] == 1:
+            return picture
+        return np.ascontiguousarray(picture[..., [2, 1, 0, *range(3, picture.shape[-1])]])
 
     def _unit_values(self, picture: np.ndarray) -> np.ndarray:
         """Return a picture as floats from 0 to 1. A range does not apply to the transparency."""

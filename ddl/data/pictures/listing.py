@@ -150,7 +150,7 @@ def match(root: Path, images: Iterable[Path], masks: Iterable[Path]) -> Listing:
     for image in images:
         images_by_name[image.stem].append(image)
     for mask in masks:
-        masks_by_name[_picture_of(mask.stem, images_by_name)].append(mask)
+        masks_by_name[mask_name(mask.stem, images_by_name)].append(mask)
     samples, problems = [], []
     for name, same in images_by_name.items():
         theirs = masks_by_name.pop(name, [])
@@ -173,7 +173,7 @@ def match(root: Path, images: Iterable[Path], masks: Iterable[Path]) -> Listing:
     return Listing(root, tuple(samples), tuple(problems))
 
 
-def _picture_of(mask: str, pictures: Collection[str]) -> str:
+def mask_name(mask: str, pictures: Collection[str]) -> str:
     """Return the name of a mask's picture: its own, or the one without an ending such as `_mask` or `_gt`."""
     name, _, ending = mask.rpartition("_")
     if mask not in pictures and (ending.lower() == "mask" or name in pictures):

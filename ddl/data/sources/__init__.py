@@ -8,7 +8,7 @@ batch = source.read([0, 5, 7])          # {"image": (3, height, width, channels)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,23 @@ from typing import Any
 from ddl.builder_table import BuilderTable
 from ddl.data.source import Source
 from ddl.data.sources import equation_inputs, faces, synthetic, synthetic_labels
-from ddl.data.sources.array_files import cifar, hdf5, idx, npy, npz, npz_folder
-from ddl.data.sources.picture_folders import classes, folders, pairs, split_classes
+from ddl.data.sources.array_files import (
+    channels_first,
+    cifar,
+    hdf5,
+    idx,
+    npy,
+    npz,
+    npz_folder,
+)
+from ddl.data.sources.picture_folders import (
+    classes,
+    folders,
+    pairs,
+    pictures,
+    split_classes,
+    tagged,
+)
 from ddl.data.sources.records import tfrecord
 from ddl.files import check_regular
 from ddl.options import check_names, read_signature
@@ -114,6 +129,20 @@ FORMATS = {
         npz_folder.open_source,
         splits=npz_folder.splits,
     ),
+    "pictures": Format(
+        "pictures alone, in a folder at any depth", pictures.detect, pictures.open_source
+    ),
+    "tagged": Format(
+        "TAG/CLASS/name.jpg at any depth, with tag=TAG",
+        tagged.detect,
+        tagged.open_source,
+        splits=tagged.splits,
+    ),
+    "channels-first": Format(
+        "arrays (C, H, W) in .npy, .npz or .h5, with format=channels-first",
+        channels_first.detect,
+        channels_first.open_source,
+    ),
 }
 SOURCES = BuilderTable(
     "data format",
@@ -124,7 +153,8 @@ SOURCES = BuilderTable(
 )
 """The options that a plan's `data_option` can give to a format."""
 
-PICTURE_FILES = ("pairs", "folders", "classes", "split-classes", "tfrecord")
+PICTURE_FOLDERS = ("pairs", "folders", "classes", "split-classes", "pictures", "tagged")
+PICTURE_FILES = (*PICTURE_FOLDERS, "tfrecord")
 """Formats whose pictures may differ in size, and are resized to the requested size."""
 SEEDED = (
     *("synthetic", "synthetic-3d", "synthetic-labels"),
@@ -170,6 +200,43 @@ def detect_format(path: Path) -> str:
     raise ValueError(f"Received: {path}, {what}. Expected: {known}.")
 
 
+FORMAT_OPTION = "format"
+"""Name of the option that sets the format in place of what is detected."""
+
+
+def format_of(path: str | Path, options: Mapping[str, Any] | None = None) -> str:
+    """Return the format of data: that in their options ("tagged" where these have a tag), or the one detected."""
+    options = options or {}
+    given = options.get(FORMAT_OPTION, "tagged" if options.get("tag") else None)
+    if given is None:
+        return detect_format(Path(path))
+    check_choice("format", given, FORMATS)
+    if FORMATS[given].on_disk and not Path(path).exists():
+        raise _absent(Path(path))
+    return str(given)
+
+
+def parse_source_options(path: str | Path, texts: Iterable[str]) -> dict[str, Any]:
+    """Return the options of data from texts such as "keys=raw,seg"; one of them may be "format=NAME"."""
+    texts = list(texts)
+    pairs_given = [text.partition("=")[::2] for text in texts]
+    named = {name.strip(): value.strip() for name, value in pairs_given}
+    own = {name: named[name] for name in (FORMAT_OPTION,) if name in named}
+    rest = [text for text in texts if text.partition("=")[0].strip() not in own]
+    if len(texts) - len(rest) > len(own):
+        raise ValueError(f"Received: option {FORMAT_OPTION!r} of {path} twice. Expected: once.")
+    return {**own, **SOURCES.parse(format_of(path, named), rest)}
+
+
+def check_source_options(
+    path: str | Path, options: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return the format of data, and its options converted to their types."""
+    name = format_of(path, options)
+    rest = {key: value for key, value in options.items() if key != FORMAT_OPTION}
+    return name, SOURCES.check(name, **rest)
+
+
 def splits_of(path: str | Path, options: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """Return which of `ddl.data.splits.SPLITS` data have of their own.
 
@@ -178,19 +245,21 @@ def splits_of(path: str | Path, options: Mapping[str, Any] | None = None) -> tup
         options: options of their format; the names of data sets decide whether an HDF5 file can be read.
     """
     path = Path(path)
-    return FORMATS[detect_format(path)].splits(path, options or {})
+    return FORMATS[format_of(path, options)].splits(path, options or {})
 
 
-def held_out_split(path: str | Path, wanted: str) -> str | None:
+def held_out_split(
+    path: str | Path, wanted: str, options: Mapping[str, Any] | None = None
+) -> str | None:
     """Return the split that opens data given for validation or test: "validation" takes that of a test, too.
 
     None where the data have no splits, or are read whole unless a split is named, as HDF5 files are.
     """
-    name = detect_format(Path(path))
+    name = format_of(path, options)
     option = read_signature(FORMATS[name].open).get("split")
     if option is None or option.default is None:
         return None
-    there = splits_of(path)
+    there = splits_of(path, options)
     order = dict.fromkeys((wanted, "test", "validation", "train"))
     return next((split for split in order if split in there), None)
 

@@ -12,6 +12,7 @@ from ddl.distributed import runtime
 from ddl.distributed.gradients import compression as wire
 from ddl.distributed.gradients import step_share
 from ddl.distributed.gradients.buckets import bucket_bytes, in_buckets
+from ddl.distributed.gradients.gradient_norm import GradientNorm
 from ddl.distributed.timing.reduction_timer import timed
 
 Gradient: TypeAlias = Any  # tf.Tensor, tf.IndexedSlices or None
@@ -25,10 +26,12 @@ class Reduction:
         compression: gradient dtype on the wire: "none" (unchanged), "fp16" or "bf16".
         sparse_as_dense: whether sparse gradients are made dense first. Gathering sparse gradients needs memory for
             every row that any rank touched; a dense gradient needs that of the whole table.
+        norm: gets the norm of each update's gradient; None for none.
     """
 
     compression: str = "none"
     sparse_as_dense: bool = False
+    norm: GradientNorm | None = None
 
     def average(self, gradients: Sequence[Gradient]) -> list[Gradient]:
         """Return the mean over ranks; None stays None. All ranks must call it with the same variables."""

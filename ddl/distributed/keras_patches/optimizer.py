@@ -12,6 +12,7 @@ import tensorflow as tf
 from ddl.distributed import runtime
 from ddl.distributed.gradients import compression as wire
 from ddl.distributed.gradients import step_share
+from ddl.distributed.gradients.gradient_norm import GradientNorm
 from ddl.distributed.gradients.reduction import (
     Gradient,
     Reduction,
@@ -29,6 +30,7 @@ def DistributedOptimizer(  # noqa: N802
     *,
     compression: str = "none",
     sparse_as_dense: bool = False,
+    gradient_norm: bool = False,
 ) -> keras.optimizers.Optimizer:
     """Make an optimizer average its gradients over all ranks, and return it.
 
@@ -45,6 +47,7 @@ def DistributedOptimizer(  # noqa: N802
         optimizer: any Keras 3 optimizer, or its name.
         compression: gradient dtype on the wire: "none" (unchanged), "fp16" or "bf16".
         sparse_as_dense: convert sparse gradients of embeddings to dense ones before the reduction.
+        gradient_norm: compute the norm of each update's gradient, which `gradient_norm_of` returns.
 
     Raises:
         ValueError: for an optimizer or option that is not supported.
@@ -55,7 +58,8 @@ def DistributedOptimizer(  # noqa: N802
     _check(optimizer, compression)
     use_fused_operations()
     keras_data.install()
-    reduction = Reduction(compression, sparse_as_dense)
+    norm = GradientNorm() if gradient_norm else None
+    reduction = Reduction(compression, sparse_as_dense, norm)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         inner = optimizer.inner_optimizer
         if is_distributed(inner):
@@ -65,6 +69,15 @@ def DistributedOptimizer(  # noqa: N802
             _distribute(inner, _OnUpdate, reduction)
         return _distribute(optimizer, _OutsideLossScale, reduction)
     return _distribute(optimizer, _OnApply, reduction)
+
+
+def gradient_norm_of(optimizer: Any) -> GradientNorm | None:
+    """Return the holder of the norm of each update's gradient, None where the optimizer computes none."""
+    for part in (optimizer, getattr(optimizer, "inner_optimizer", None)):
+        if is_distributed(part):
+            norm: GradientNorm | None = part._ddl_reduction.norm
+            return norm
+    return None
 
 
 def use_fused_operations() -> None:
@@ -127,9 +140,11 @@ class _OnApply(_Distributed):
             super().apply(grads, trainable_variables)  # type: ignore[misc]
 
     def _clip_gradients(self, grads: list[Gradient]) -> list[Gradient]:
-        # With accumulation Keras calls this once per update, with the sum over micro-batches.
+        # Keras calls this once per update, without a loss scale; with accumulation, with the mean over micro-batches.
         if runtime.size() > 1 and self.gradient_accumulation_steps:  # type: ignore[attr-defined]
             grads = self._ddl_reduction.average(grads)
+        if self._ddl_reduction.norm is not None:
+            self._ddl_reduction.norm.note(grads)
         clipped: list[Gradient] = super()._clip_gradients(grads)  # type: ignore[misc]
         return clipped
 
@@ -159,6 +174,10 @@ class _OutsideLossScale(_Distributed):
                 grads = agreed_finite(times_ranks(grads))
             else:
                 grads = times_ranks(self._ddl_reduction.average(grads))
+        norm = self._ddl_reduction.norm
+        if norm is not None and not self.inner_optimizer.gradient_accumulation_steps:
+            built = self.built  # type: ignore[attr-defined]
+            norm.note(grads, self.dynamic_scale if built else self.initial_scale)  # type: ignore[attr-defined]
         with reducing:
             super().apply(grads, trainable_variables)  # type: ignore[misc]
 

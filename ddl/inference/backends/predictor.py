@@ -57,7 +57,7 @@ class Backend:
 
 
 BACKENDS: dict[str, Backend] = {
-    "keras": Backend("ddl.inference.backends.keras_backend", (".keras", ".h5", ".hdf5")),
+    "keras": Backend("ddl.inference.backends.keras_backend", (".keras", ".h5", ".hdf5", ".pt")),
     "openvino": Backend(
         "ddl.inference.backends.openvino_backend", (".xml",), ("openvino",), PRECISIONS
     ),

@@ -55,9 +55,19 @@ class Inspection(Evaluation):
         convert_fields(self)
         check_ranges(vars(self), _RANGES, "evaluation")
         check_choice("inference_precision", self.inference_precision, PRECISIONS)
+        if self.prediction_output is not None and self.looks_closer:
+            raise ValueError(
+                f"Received: prediction_output={self.prediction_output} with flags of an evaluation sample by sample. "
+                "Expected: prediction_output alone; it holds what the network gives for whole samples."
+            )
         if self.overlap is not None and self.tile is None:
             raise ValueError(
                 f"Received: overlap={self.overlap} without tile. Expected: both flags."
+            )
+        if self.assembled_output is not None and self.looks_closer:
+            raise ValueError(
+                "Received: assembled_output with flags for evaluation sample by sample or on another backend. "
+                "Expected: one of them; slices are predicted whole, by Keras."
             )
         for name, suffixes in _SUFFIXES.items():
             if name != "worst_sheet" or self.worst:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from ddl.inference.trained_model import TrainedModel
 from ddl.training.data.compatibility import check_agreement
 from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Subject
-from ddl.training.objectives.losses import LOSSES, build_loss
+from ddl.training.objectives.losses import LOSSES, loss_of_probabilities
 from ddl.training.objectives.metrics import build_metric
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation, mean_dice
+from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.steps.bad_data import BadData
 
 _MATRIX = "confusion_matrix"
@@ -58,11 +60,14 @@ class _Inspector:
 
     def __init__(self, inspection: Inspection, subject: Subject, model: TrainedModel) -> None:
         plan = subject.plan
-        self._inspection, self._subject, self._how = inspection, subject, model.preprocessing
+        self._inspection, self._subject = inspection, subject
         with loading_tensorflow():
             predictor = open_predictor(
                 model.file, backend=inspection.backend, precision=inspection.inference_precision
             )
+        # The samples have been through the plan's transforms.
+        own = {"transforms": (), "channels": predictor.input_shape[-1]}
+        self._how = dataclasses.replace(model.preprocessing, **own)
         self._predictor = normalizing(predictor, self._how)
         classes = self._predictor.classes
         self._samples: Source = as_samples(subject.source, plan, classes)
@@ -76,7 +81,7 @@ class _Inspector:
             for _ in range(2)
         )
         has_loss = plan.loss in LOSSES and plan.loss != "batch_dice"
-        self._loss = build_loss(plan.loss, **plan.loss_option) if has_loss else None
+        self._loss = loss_of_probabilities(plan.loss, **plan.loss_option) if has_loss else None
         self._mean_loss = keras.metrics.Mean(name="loss")
         self._rows: list[dict[str, Any]] = []
         self._matrix: np.ndarray | None = None
@@ -125,7 +130,7 @@ class _Inspector:
         yield from zip(indices, truths, self._probabilities(pictures), strict=True)
 
     def _probabilities(self, pictures: np.ndarray) -> list[np.ndarray]:
-        if self._how.target == "label":
+        if self._how.target == "label" or not self._how.fills_picture:
             return list(self._predictor.predict(pictures))
         prepared = [self._segmenter.begin(picture, is_file=False) for picture in pictures]
         if prepared[0].is_single:
@@ -166,6 +171,8 @@ class _Inspector:
             p_true = float(every[int(truth)])
             row |= {"true": int(truth), "found": int(every.argmax()), "p_true": round(p_true, 6)}
             row["_badness"] = -p_true
+        elif self._how.target == "values":
+            row["_badness"] = float(np.abs(truth - probabilities).mean())
         else:
             row.setdefault("dice", round(self._dice(truth, probabilities), 6))
             row["_badness"] = -row["dice"]
@@ -180,6 +187,9 @@ class _Inspector:
         if self._how.target == "label":
             names = self._how.class_names or None
             draw_classification(pictures, list(map(int, truths)), np.stack(predicted), path, names)
+        elif self._how.target == "values":
+            titles = [self._subject.source.name_of(index) for index in indices]
+            draw_values(pictures, truths, predicted, path, titles)
         else:
             titles = [self._subject.source.name_of(index) for index in indices]
             draw_segmentation(

@@ -52,6 +52,7 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
         ValueError: the model cannot be loaded or the folder cannot be written; raised on all ranks.
         OneRankError: a bad picture (with on_error="stop") or a full disk; raised only on the rank where it occurred.
     """
+    prediction = prediction.settled(model.preprocessing)
     facts = prediction.facts() | {"model": on_root(model.digest)}
     with contextlib.ExitStack() as stack:
         on_root(lambda: _hold(stack, prediction, model, items, facts))
@@ -75,7 +76,7 @@ def _hold(
     """Hold the output folder, and check the names again where its disk takes more of them for one."""
     stack.enter_context(hold_output(prediction.output, facts))
     record = prediction.output / output_folder.NAME
-    if model.preprocessing.target == "mask" and ignores_case(record):
+    if model.preprocessing.target != "label" and ignores_case(record):
         check_result_names(prediction, items, output_folder.FILES, ignores_case=True)
 
 
@@ -90,7 +91,7 @@ def _open_predictor(prediction: Prediction, model: TrainedModel) -> Predictor:
         )
     predictor = normalizing(predictor, model.preprocessing)
     if prediction.tta == "flips":
-        return Flipped(predictor, finds_masks=model.preprocessing.target == "mask")
+        return Flipped(predictor, finds_masks=model.preprocessing.target != "label")
     return predictor
 
 
@@ -107,7 +108,7 @@ class _Share:
         self._prediction, self._how = prediction, model.preprocessing
         self._predictor = predictor
         self._segmenter = Segmenter(predictor.input_shape, self._how, prediction.cut)
-        self._finds_masks = self._how.target == "mask"
+        self._finds_masks = self._how.target != "label"
         self._blocks = self._own_blocks(items)
         self.skipped: list[str] = []
 
@@ -170,7 +171,13 @@ class _Share:
 
     def _write(self, item: Item, rows: Rows, bands: Bands) -> None:
         output = self._prediction.output
-        files = MaskFiles(self._prediction, item.name, rows, self._predictor.classes)
+        files = MaskFiles(
+            self._prediction,
+            item.name,
+            rows,
+            self._predictor.classes,
+            holds_values=self._how.target == "values",
+        )
         with _naming_disk(output), files, self._progress_of(item, rows) as progress:
             for start, band in bands:
                 files.write(start, band)

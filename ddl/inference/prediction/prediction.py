@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Prediction:
         checkpoint: checkpoint of a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch
             number.
         keys: names of the pictures (and masks) in an HDF5 or .npz file, such as raw, where they are not the known ones.
-        format: file format of masks: "png", "tiff", "npy" or "hdf5".
+        format: file format of masks: "png", "tiff", "npy" or "hdf5"; of values "npy" (in place of "png") or "hdf5".
         tile: side of the tiles, such as 256 or 256x512; if not given, 512 for pictures above one megapixel and 96 for
             volumes above two megavoxels.
         overlap: overlap of neighbouring tiles in pixels; 128 (volumes: 32), at most half a tile, if not given.
@@ -99,6 +100,15 @@ class Prediction:
         """How pictures are scaled and cut into tiles."""
         return Cut(self.tile or (), self.overlap, self.scale)
 
+    def settled(self, how: Preprocessing) -> Prediction:
+        """Return it with a file format that the model's predictions fit: values are written as .npy by default."""
+        is_default = self.format == type(self).format
+        return (
+            dataclasses.replace(self, format="npy")
+            if how.target == "values" and is_default
+            else self
+        )
+
     def check_model(self, how: Preprocessing) -> None:
         """Refuse flags that do not apply to this model.
 
@@ -116,6 +126,10 @@ class Prediction:
                 )
         if how.target == "label":
             return
+        _ = how.pixel_transforms  # refuses those that move pixels
+        if how.target == "values":
+            self._check_values(how, given)
+            return
         if "threshold" in given and how.classes > 1:
             raise ValueError(
                 f"Received: threshold={self.threshold} for {how.classes} classes. Expected: no threshold; each pixel "
@@ -132,6 +146,24 @@ class Prediction:
             raise ValueError(
                 f"Received: tile={'x'.join(map(str, self.tile))} for a model trained on pictures resized to {by}. "
                 "Expected: no tile; or --scale native, which cuts tiles at the pictures' own size."
+            )
+
+    def _check_values(self, how: Preprocessing, given: Sequence[str]) -> None:
+        """Refuse flags for masks, and a model whose values are not those of a picture's pixels."""
+        if not how.fills_picture:
+            raise ValueError(
+                "Received: a model whose values have other sides than its inputs. Expected: a model of pictures; "
+                "scripts/evaluate.py tests this one."
+            )
+        for name in ("threshold", "probabilities", "overlay"):
+            if name in given:
+                raise ValueError(
+                    f"Received: {name} for a model that predicts values. Expected: the command without this flag, "
+                    "which applies only to masks."
+                )
+        if self.format not in ("npy", "hdf5"):
+            raise ValueError(
+                f"Received: format={self.format} for a model that predicts values. Expected: --format npy or hdf5."
             )
 
     def facts(self) -> dict[str, Any]:

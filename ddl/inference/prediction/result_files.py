@@ -25,14 +25,23 @@ WriteRows = Callable[[np.ndarray], None]
 
 
 class MaskFiles:
-    """Writes a picture's mask, probabilities and overlay.
+    """Writes a picture's mask, probabilities and overlay; of a model that predicts values these alone.
 
     The mask moves into place last: once it exists, the picture is done, and a later run skips it.
     """
 
-    def __init__(self, prediction: Prediction, name: str, rows: Rows, classes: int) -> None:
+    def __init__(
+        self,
+        prediction: Prediction,
+        name: str,
+        rows: Rows,
+        classes: int,
+        *,
+        holds_values: bool = False,
+    ) -> None:
         """Prepare the writers of a picture `rows`, whose name is a relative path; `with` opens the files."""
         self._prediction, self._rows, self._classes = prediction, rows, classes
+        self._holds_values = holds_values
         self._paths = result_paths(prediction.output, name, prediction.format)
         # A picture of 0 and 1 looks black, so foreground is written as 255. Training reads any value above 0 as 1.
         is_binary = classes == 1 and prediction.format in ("png", "tiff")
@@ -54,7 +63,10 @@ class MaskFiles:
         return self
 
     def write(self, start: int, probabilities: np.ndarray) -> None:
-        """Append rows of probabilities (rows, ..., classes); `start` is the number of the first."""
+        """Append rows of probabilities or values (rows, ..., classes); `start` is the number of the first."""
+        if self._holds_values:
+            self._write_mask(np.asarray(probabilities, np.float32))
+            return
         mask = decide(probabilities, self._prediction.threshold)
         self._write_mask(mask * self._white)
         if self._write_probabilities is not None:
@@ -80,6 +92,15 @@ class MaskFiles:
         """Open a file for the mask, and one for the probabilities; HDF5 holds both in one."""
         form, sides = self._prediction.format, self._rows.shape[:-1]
         path, hdf5 = self._partial(self._paths[0]), None
+        if self._holds_values:
+            shape = (*sides, self._classes)
+            if form == "hdf5":
+                hdf5 = self._files.enter_context(Hdf5Writer(path))
+                self._write_mask = hdf5.create("values", shape, np.float32)
+            else:
+                writer = PlainWriter(path, shape, np.float32, form)
+                self._write_mask = self._files.enter_context(writer).write
+            return
         if form == "hdf5":
             hdf5 = self._files.enter_context(Hdf5Writer(path))
             self._write_mask = hdf5.create("mask", sides, np.uint8)

@@ -163,6 +163,7 @@ def whole_picture(
     """
     pixels = np.asarray(rows[: rows.shape[0]])
     picture = how.model_input(pixels) if is_file else how.middle(unit_range(pixels))
+    picture = how.transformed(picture)
     check_shape(picture, input_shape)
     return picture
 

@@ -58,6 +58,15 @@ def _is_duration(value: Any) -> bool:
     return is_number and 0 <= value <= _MOST and math.isfinite(value)
 
 
+def _is_sum_and_count(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and _is_duration(value[0])
+        and _is_count(value[1])
+    )
+
+
 def _is_position(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_count(value.get(name)) for name in ("epoch", "step"))
 
@@ -116,4 +125,5 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
 _OPTIONAL: dict[str, Callable[[Any], bool]] = {
     "test_before": _is_results,
     "compiled": lambda value: value is None or isinstance(value, bool),
+    "gradient_norms": _is_sum_and_count,
 }

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.data.preprocessing import Preprocessing, preprocessing_from_json
 from ddl.files import check_regular, parse_json, read_text
+from ddl.models.from_file import FROM_FILE
+from ddl.models.network.file import digest_of
+from ddl.models.network.old_weights import is_old_weights, read_old_weights
 from ddl.training.checkpoint.checkpoint_file import Checkpoint, open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import FOLDER, find_checkpoint
+from ddl.training.checkpoint.model_copy import read_notes, real_model_path
 from ddl.training.checkpoint.saved_model import problem_of_model
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.stored_plan import plan_from_stored
 
 FINAL = "model.keras"
 PLAN_NAME = "plan.json"
+NETWORK = "network.json"
+"""The network file of a run whose model comes from one."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class Trained:
     file: Path
     plan: Plan
     checkpoint: Checkpoint | None = None  # if the file is one
+    notes: Mapping[str, Any] = field(default_factory=dict)  # in a model of `checkpoint_copies`
 
 
 def find_trained(path: Path, checkpoint: str = "final") -> Trained:
@@ -35,12 +44,13 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
         find_trained("runs/cells", checkpoint="best").file  # runs/cells/checkpoints/epoch-0031.h5
 
     Args:
-        path: a run directory, its model.keras, or a checkpoint.
+        path: a run directory, its model.keras, a checkpoint, or a model of `checkpoint_copies`.
         checkpoint: in a run directory: "final" (model.keras), "best", "auto" (the newest) or an epoch's number.
 
     Raises:
         ValueError: there is no such model, or it has no plan.
     """
+    path = real_model_path(path)
     if not path.exists():
         raise ValueError(
             f"Received: {path}, which does not exist. Expected: a run directory or a checkpoint."
@@ -52,9 +62,12 @@ def find_trained(path: Path, checkpoint: str = "final") -> Trained:
             )
         if path.name == FINAL:
             return Trained(find_model_file(path), read_plan(path.parent))
+        notes = read_notes(path)
+        if notes is not None:
+            target = _target_in(notes)
+            return Trained(find_model_file(path), _plan_in(path, notes, target), notes=notes)
         alone = open_checkpoint(path)
-        target = str(alone.facts.get("preprocessing", {}).get("target", ""))
-        return Trained(path, _plan_of(alone, target), alone)
+        return Trained(path, _plan_in(path, alone.facts, _target_in(alone.facts)), alone)
     plan = read_plan(path)
     if checkpoint == "final":
         if not (path / FINAL).exists():
@@ -75,8 +88,8 @@ def stored_preprocessing(trained: Trained) -> Preprocessing | None:
     run_dir = file.parent.parent if file.parent.name == FOLDER else file.parent
     if (run_dir / PREPROCESSING).is_file() and (run_dir / "plan.json").is_file():
         return read_preprocessing(run_dir / PREPROCESSING)
-    kept = trained.checkpoint.facts if trained.checkpoint else {}
-    if "preprocessing" in kept:  # a checkpoint that was taken out of its run
+    kept = trained.checkpoint.facts if trained.checkpoint else trained.notes
+    if "preprocessing" in kept:  # a model that was taken out of its run
         return preprocessing_from_json(json.dumps(kept["preprocessing"]), file)
     return None
 
@@ -103,7 +116,7 @@ def read_plan(run_dir: Path) -> Plan:
     """
     file = run_dir / PLAN_NAME
     try:
-        values = parse_json(read_text(file))
+        values = _with_network(parse_json(read_text(file)), run_dir)
         return plan_from_stored(values, _stored_target(run_dir))
     except OSError as error:
         raise ValueError(
@@ -116,14 +129,31 @@ def read_plan(run_dir: Path) -> Plan:
         ) from error
 
 
-def _plan_of(checkpoint: Checkpoint, target: str) -> Plan:
+def _with_network(values: Any, run_dir: Path) -> Any:
+    """Return the values of plan.json with the text of the network that the run directory keeps, if there is one."""
+    options = values.get("model_option") if isinstance(values, dict) else None
+    file = run_dir / NETWORK
+    if not (isinstance(options, dict) and file.is_file() and values.get("model") == FROM_FILE):
+        return values
+    text = read_text(file)
+    if options.get("layers") != digest_of(text):
+        raise ValueError(f"{file.name} is another network than that of the plan")
+    return {**values, "model_option": {**options, "layers": text}}
+
+
+def _plan_in(file: Path, facts: Mapping[str, Any], target: str) -> Plan:
     try:
-        return plan_from_stored(checkpoint.facts.get("plan"), target)
+        return plan_from_stored(facts.get("plan"), target)
     except ValueError as error:
         raise ValueError(
-            f"Received: {checkpoint.path}, whose plan is none ({str(error).rstrip('.')}). Expected: a checkpoint of a "
-            "training run."
+            f"Received: {file}, whose plan is none ({str(error).rstrip('.')}). Expected: a checkpoint of a training "
+            "run."
         ) from error
+
+
+def _target_in(facts: Mapping[str, Any]) -> str:
+    how = facts.get("preprocessing")
+    return str(how.get("target", "")) if isinstance(how, Mapping) else ""
 
 
 def _stored_target(run_dir: Path) -> str:
@@ -138,9 +168,12 @@ def _stored_target(run_dir: Path) -> str:
 def find_model_file(path: Path) -> Path:
     """Return the file of an intact saved model: `path` itself, or the final model of a run.
 
+    For a path that ends in .pt it is what `real_model_path` returns.
+
     Raises:
         ValueError: there is none, or it is damaged.
     """
+    path = real_model_path(path)
     file = path / FINAL if path.is_dir() else path
     check_regular(file)
     if not file.is_file():
@@ -155,3 +188,15 @@ def find_model_file(path: Path) -> Path:
             "model, or a checkpoint."
         )
     return file
+
+
+def check_weights_file(path: Path) -> None:
+    """Refuse a file or folder that weights cannot be taken from. No model is built.
+
+    Raises:
+        ValueError: it is no model, and no weights of Keras 2.
+    """
+    if is_old_weights(path):
+        read_old_weights(path)
+    else:
+        find_model_file(path)

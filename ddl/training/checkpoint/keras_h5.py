@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
 
 import h5py
 import numpy as np
+
+from ddl.files.hdf5_names import read_names
 
 Layers = list[tuple[str, list[tuple[str, np.ndarray]]]]
 """Each layer's name, and the paths and values of its weights."""
@@ -51,10 +52,10 @@ def read_layers(file: h5py.File) -> Layers:
             layer_name,
             [
                 (name.rpartition(":")[0], read_array(groups[layer_name][name]))
-                for name in _read_names(groups[layer_name], "weight_names")
+                for name in read_names(groups[layer_name], "weight_names")
             ],
         )
-        for layer_name in _read_names(groups, "layer_names")
+        for layer_name in read_names(groups, "layer_names")
     ]
 
 
@@ -99,20 +100,3 @@ def _write_names(group: h5py.Group, key: str, names: Sequence[str]) -> None:
         pieces = np.array_split(array, count)
     for number, piece in enumerate(pieces):
         group.attrs[key if count == 1 else f"{key}{number}"] = piece
-
-
-def _read_names(group: h5py.Group, key: str) -> list[str]:
-    if key in group.attrs:
-        return _decoded(group.attrs[key])
-    names: list[str] = []
-    number = 0
-    while f"{key}{number}" in group.attrs:
-        names += _decoded(group.attrs[f"{key}{number}"])
-        number += 1
-    if not number:
-        raise KeyError(f"no {key} in {group.name}")
-    return names
-
-
-def _decoded(stored: Any) -> list[str]:
-    return [name if isinstance(name, str) else name.decode() for name in np.atleast_1d(stored)]

@@ -9,6 +9,7 @@ from typing import Any
 from ddl.data.order import SampleOrder, order_from_state
 from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.job.launcher import placement
+from ddl.models.from_file import FROM_FILE, plan_options
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
 from ddl.training.checkpoint.facts import check_complete
@@ -35,6 +36,9 @@ FREE = frozenset(
         *("layer_table", "target", "validate_every_epochs", "restore_best", "mlperf_log", "jit"),
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
+        *("assembled_output", "assembled_precision"),
+        *("epoch_log", "gradient_norm", "prediction_output", "checkpoint_copies"),
+        *("copy_every_epochs", "graph"),
     }
 )
 
@@ -63,9 +67,9 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
     Raises:
         ValueError: names every field that differs, both values, and the remedy.
     """
-    now = plan.to_dict()
+    now = _without_paths(plan.to_dict())
     # A checkpoint of an earlier version lacks later fields, whose defaults keep what it did.
-    then = Plan(run_dir=plan.run_dir).to_dict() | facts.get("plan", {})
+    then = _without_paths(Plan(run_dir=plan.run_dir).to_dict() | facts.get("plan", {}))
     free = FREE - set(_decides_the_rate(plan))
     if plan.mixed_precision == AUTO_PRECISION:  # keeps the checkpoint's
         free = free | {"mixed_precision"}
@@ -85,6 +89,14 @@ def check_resume(plan: Plan, facts: Mapping[str, Any], source: object) -> None:
             f"Received: {plan.schedule_length} epochs for the schedule {plan.schedule!r}, which spans {length} in "
             f"{source}. Expected: --schedule-epochs {length}; after that epoch the learning rate stays constant."
         )
+
+
+def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan's values with the digest of a network in place of its text and of its file, which may move."""
+    options = plan_options(values["model"], values["model_option"])
+    if values["model"] == FROM_FILE:
+        options = {key: options[key] for key in options if key != "file"}
+    return {**values, "model_option": options}
 
 
 def _decides_the_rate(plan: Plan) -> Iterator[str]:
@@ -134,6 +146,7 @@ def resumed_run(
         test_before=dict(facts.get("test_before", {})),
         batch_has_changed=before.global_batch_size != order.global_batch_size,
         compiled=_compiled(plan, facts),
+        gradient_norms=_gradient_norms(facts),
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
@@ -148,6 +161,11 @@ def resumed_run(
             f" To keep the batch size, use {remedy}.",
         )
     return run
+
+
+def _gradient_norms(facts: Mapping[str, Any]) -> tuple[float, int]:
+    total, count = facts.get("gradient_norms", (0.0, 0))
+    return float(total), int(count)
 
 
 def _compiled(plan: Plan, facts: Mapping[str, Any]) -> bool | None:

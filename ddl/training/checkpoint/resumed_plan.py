@@ -16,6 +16,15 @@ from ddl.training.plan.stored_plan import plan_from_stored
 
 MORE_EPOCHS = 10
 _ONE_OF = ("per_rank_batch_size", "global_batch_size")
+_OUTPUTS = (
+    "mlperf_log",
+    "epoch_log",
+    "prediction_output",
+    "checkpoint_copies",
+    "copy_every_epochs",
+    "assembled_output",
+    "assembled_precision",
+)
 _NOT_TAKEN = ("run_dir", "resume", "profile")  # what this start does, not what the run is
 
 
@@ -33,7 +42,8 @@ def resumed_values(run_dir: Path, resume: str, given: Mapping[str, Any]) -> dict
     names = [field.name for field in dataclasses.fields(Plan) if field.name not in _NOT_TAKEN]
     values = {name: getattr(stored, name) for name in names}
     if not _is_own(resume):
-        values.pop("mlperf_log")  # a run does not continue the log of another
+        for name in _OUTPUTS:  # a run does not continue the log of another, nor replace its files
+            values.pop(name)
     if any(name in given for name in _ONE_OF):
         values = {name: value for name, value in values.items() if name not in _ONE_OF}
     for name in names:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ddl.data.source import Source
+from ddl.models.from_file import made_shape
 from ddl.models.zoo import needed_sides
 from ddl.training.objectives.losses import needs_input
+from ddl.training.plan.augmenting import PLURALS
 from ddl.training.plan.plan import Plan
 
 _TOP_K = {"top_1": 1, "top_5": 5}
@@ -37,17 +39,26 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
     if needs_input(plan.loss):
         _check_equation(plan, shape)
     elif plan.predicts == "label":
-        if len(shape) != 3:
+        axes = needed_sides(plan.model, plan.model_option).axes
+        if len(shape) - 1 not in axes:
+            expected = f"{axes[0]} sides" if axes != (2,) else "height x width"
             raise ValueError(
-                f"Received: samples of {_by(shape)} from {plan.data}, for model {plan.model}. Expected: height x width "
-                "x channels."
+                f"Received: samples of {_by(shape)} from {plan.data}, for model {plan.model}. Expected: {expected} x "
+                "channels."
             )
-    else:
+    elif plan.predicts == "mask":
         _check_masks(shape, target[0], plan.data)
         _check_masks(other, other_target[0], origin)
-    if plan.predicts != "label" or "crop_size" not in plan.augment:
+    elif len(other_target[0]) != len(target[0]) or other_target[0][-1:] != target[0][-1:]:
+        raise ValueError(
+            f"Received: training targets of {_by(target[0])}, {part} targets of {_by(other_target[0])}. Expected: "
+            "equally many sides and values."
+        )
+    if plan.predicts == "mask" or needs_input(plan.loss) or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
+    if plan.predicts == "mask":
+        _check_output(shape, plan)
     _check_crop(shape, other, plan, part)
 
 
@@ -63,10 +74,20 @@ def check_agreement(
         classes: number of classes that the model predicts.
     """
     names = (plan.loss, *metrics)
-    if plan.loss == "categorical_crossentropy" and classes == 1:
+    if plan.loss in ("categorical_crossentropy", "nll") and classes == 1:
         raise ValueError(
-            "Received: loss=categorical_crossentropy of one class, which is always 0. Expected: "
+            f"Received: loss={plan.loss} of one class, which is always 0. Expected: "
             "loss=binary_crossentropy, or 2 classes or more."
+        )
+    if plan.loss == "mse" and plan.predicts == "mask" and classes > 1:
+        raise ValueError(
+            f"Received: loss=mse for masks of {classes} classes, whose numbers are no values. Expected: one class, "
+            "values as targets, or another loss."
+        )
+    weight = plan.loss_option.get("weight") if plan.loss == "nll" else None
+    if weight is not None and len(weight) != classes:
+        raise ValueError(
+            f"Received: {len(weight)} weights in loss_option weight for {classes} classes. Expected: one per class."
         )
     if plan.loss == "focal" and plan.loss_option.get("alpha") is not None and classes > 1:
         raise ValueError(
@@ -74,10 +95,10 @@ def check_agreement(
             "foreground against background."
         )
     for name in ("boundary_crossentropy", "hausdorff_95"):
-        if name in names and plan.predicts == "label":
+        if name in names and plan.predicts != "mask":
             raise ValueError(
-                f"Received: {name} for model {plan.model}, which predicts labels. Expected: another loss or metric, "
-                "because this one needs the edges of masks."
+                f"Received: {name} for model {plan.model}, which predicts {PLURALS[plan.predicts]}. Expected: another "
+                "loss or metric, because this one needs the edges of masks."
             )
     for name in metrics:
         if max(2, classes) <= _TOP_K.get(name, 0):
@@ -109,16 +130,44 @@ def _check_equation(plan: Plan, shape: tuple[int, ...]) -> None:
 
 
 def _check_masks(shape: tuple[int, ...], mask: tuple[int, ...], origin: str) -> None:
-    if len(shape) not in (3, 4) or mask != (*shape[:-1], 1):
+    if len(shape) not in (2, 3, 4) or mask != (*shape[:-1], 1):
         raise ValueError(
             f"Received: pictures of {_by(shape)} with masks of {_by(mask)} from {origin}. Expected: height x width x "
             "channels with height x width x 1; volumes have a depth as well."
         )
 
 
+def check_own_classes(source: Source, plan: Plan, own: int) -> None:
+    """Refuse other classes than those that the plan's model has whatever the data."""
+    what = f"the network {plan.model_option.get('file') or 'in layers'} has outputs"
+    if plan.classes not in (0, own):
+        raise ValueError(f"Received: classes={plan.classes}. Expected: {own}, as {what}.")
+    names = source.class_names
+    if plan.predicts == "label" and names and len(names) != own:
+        raise ValueError(
+            f"Received: {len(names)} classes in {plan.data} ({', '.join(names[:6])}{', ...' * (len(names) > 6)}). "
+            f"Expected: {own}, as {what}."
+        )
+
+
+def _check_output(shape: tuple[int, ...], plan: Plan) -> None:
+    made = made_shape(plan.model, plan.model_option, shape)
+    if made is not None and made[:-1] != shape[:-1]:
+        raise ValueError(
+            f"Received: a network whose output is {_by(made)} for pictures of {_by(shape)}. Expected: an output of the "
+            "pictures' size, a class for each pixel."
+        )
+
+
 def check_sides(shape: tuple[int, ...], origin: str, plan: Plan, what: str = "pictures") -> None:
-    """Refuse sides that the plan's model does not accept."""
+    """Refuse sides, and channels, that the plan's model does not accept."""
     sides, needed = shape[:-1], needed_sides(plan.model, plan.model_option)
+    if needed.channels not in (None, shape[-1]) or needed.size not in (None, sides):
+        expected = (*(needed.size or ("height", "width", "depth")[: len(sides)]), needed.channels)
+        raise ValueError(
+            f"Received: {what} of {_by(shape)} from {origin}, for model {plan.model}. Expected: {_by(expected)}, for "
+            "which it is built."
+        )
     unit, least = needed.multiple, max(needed.multiple, needed.least)
     if len(sides) not in needed.axes:
         raise ValueError(
@@ -148,5 +197,5 @@ def _check_crop(shape: tuple[int, ...], other: tuple[int, ...], plan: Plan, part
         )
 
 
-def _by(sides: Sequence[int | None]) -> str:
+def _by(sides: Sequence[int | str | None]) -> str:
     return "x".join(map(str, sides))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ddl.data.relabelled import relabelled
 from ddl.data.source import Source, Subset
 from ddl.data.sources import (
-    PICTURE_FILES,
-    SEEDED,
     SOURCES,
-    detect_format,
+    format_of,
     held_out_split,
-    open_source,
     splits_of,
 )
 from ddl.data.splits import split_samples
+from ddl.training.data.opening import is_same, open_samples
+from ddl.training.data.sliced import open_sliced
 from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
@@ -54,44 +53,58 @@ def open_test(plan: Plan, training: Source) -> Source | None:
     return source
 
 
-def open_part(plan: Plan, part: str, training: Source | None = None) -> Source:
+def open_part(
+    plan: Plan, part: str, training: Source | None = None, *, needs_target: bool = True
+) -> Source:
     """Open one of `DATA_PARTS` of the plan's data, as stored.
 
     Args:
         plan: the plan; its `test_data` are the part "test".
         part: the part.
         training: the training samples as stored, if the caller has them already.
+        needs_target: whether to refuse data without the model's target.
 
     Raises:
         ValueError: there is no such part, or the data lack the model's target.
     """
     if part in ("train", "validation"):
-        source = split_sources(plan)[part == "validation"]
+        sources = split_sources(plan)
+        chosen = sources[part == "validation"]
+        source = _no_validation() if chosen is None else chosen
     elif part == "test" and plan.test_data is not None:
         training = training or split_sources(plan)[0]
         source = open_held_out(plan, plan.test_data, "test", training)
     elif part == "test":
         _check_test_split(plan)
-        source = _open(plan, plan.data, split="test")
+        source = open_samples(plan, plan.data, plan.target_data, split="test")
     else:
-        source = _open(plan, plan.data)
-    check_target(source, plan)
+        source = open_samples(plan, plan.data, plan.target_data)
+    if needs_target:
+        check_target(source, plan)
     return source
 
 
-def split_sources(plan: Plan) -> tuple[Source, Source]:
+def split_sources(plan: Plan) -> tuple[Source, Source | None]:
+    """Open the training and the validation samples of a plan, as stored; None in place of the latter for none."""
+    data, target = plan.data, plan.target_data
+    if not plan.has_validation:
+        split = {"split": "train"} if "validation" in _own_splits(plan) else {}
+        return open_samples(plan, data, target, **split), None
     if plan.validation_data is not None:
-        training = _open(plan, plan.data)
+        training = open_samples(plan, data, target)
         return training, open_held_out(plan, plan.validation_data, "validation", training)
-    if plan.fold is not None and detect_format(Path(plan.data)) != "hdf5":
+    if plan.fold is not None and format_of(plan.data, plan.data_option) != "hdf5":
         raise ValueError(
             f"Received: fold={plan.fold} of {plan.data}, which has no folds. Expected: a file that "
             "scripts/prepare_data.py --folds K made."
         )
     if plan.fold is not None or "validation" in _own_splits(plan):
         _check_no_validation_part(plan)
-        return _open(plan, plan.data, split="train"), _open(plan, plan.data, split="validation")
-    source = _open(plan, plan.data)
+        training, validation = (
+            open_samples(plan, data, target, split=split) for split in ("train", "validation")
+        )
+        return training, validation
+    source = open_samples(plan, data, target)
     splits = split_samples(len(source), plan.validation_part, 0, plan.seed)
     return Subset(source, np.flatnonzero(splits == 0)), Subset(source, np.flatnonzero(splits == 1))
 
@@ -111,71 +124,51 @@ def open_held_out(plan: Plan, data: str, part: str, training: Source) -> Source:
     Raises:
         ValueError: the plan trains on that split.
     """
-    split = held_out_split(data, part)
+    stated = plan.data_option
+    split = None if plan.slicer else held_out_split(data, part, stated)
     given = plan.data_option.get("split")
-    if split is not None and split == given and _is_same(data, plan.data):
+    if split is not None and split == given and is_same(data, plan.data):
         raise ValueError(
             f"Received: {data} for {part}, whose split={split} is trained on. Expected: split=train, or other data."
         )
     chosen = {} if split is None else {"split": split}
-    return _open(plan, data, **like(training, data, plan.classes or 1), **chosen)
+    target = plan.validation_target_data if part == "validation" else plan.test_target_data
+    if target is None and plan.target_data is not None:  # an autoencoder
+        target = data
+    if plan.slicer:
+        return open_sliced(plan, data, target, training.value_range)
+    how = like(training, data, plan.classes or 1, stated)
+    source = open_samples(plan, data, target, **how, **chosen)
+    return relabelled(source, training.class_names, data)
 
 
 def _own_splits(plan: Plan) -> tuple[str, ...]:
     """Return the splits of the plan's data; none where the plan names the one to train on, and holds a part out."""
+    if plan.slicer:
+        return ()
     return () if "split" in plan.data_option else splits_of(plan.data, plan.data_option)
 
 
-def _is_same(one: str, other: str) -> bool:
-    return one == other or os.path.realpath(one) == os.path.realpath(other)
-
-
-def like(training: Source, data: str, classes: int = 1) -> dict[str, Any]:
+def like(
+    training: Source, data: str, classes: int = 1, stated: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the options that open other data as those of a training run: its range, its depth, and class numbers."""
-    known = SOURCES.options(detect_format(Path(data)))
+    known = SOURCES.options(format_of(data, stated))
     options: dict[str, Any] = {}
     if training.value_range is not None and "range" in known:
         options["range"] = training.value_range
     depth = {"uint8": 8, "uint16": 16}.get(next(iter(training.fields.values())).dtype.name)
     if depth and "bits" in known:
         options["bits"] = depth
-    if "mask_mode" in known and (
-        training.mask_mode == "classes" or (not training.mask_mode and classes > 1)
-    ):
+    has_numbers = training.mask_mode == "classes" or (not training.mask_mode and classes > 1)
+    if "mask_mode" in known and has_numbers:
         options["mask_mode"] = "classes"
     return options
 
 
-def _open(plan: Plan, data: str, **options: Any) -> Source:
-    data_format = detect_format(Path(data))
-    given = dict(plan.data_option)
-    if data != plan.data:  # the split of the plan is that of its training data
-        given.pop("split", None)
-    options = SOURCES.check(data_format, **given) | options
-    if data_format in PICTURE_FILES and plan.image_size is not None:
-        options["image_size"] = plan.image_size
-    if data_format in SEEDED:
-        options.setdefault("seed", plan.seed)
-        if plan.image_size is not None and data_format != "burgers":  # whose domain_size it is
-            is_square = data_format != "synthetic-labels"
-            options["size"] = _equal_side(plan.image_size, data) if is_square else plan.image_size
-    if plan.fold is not None and data_format == "hdf5":
-        options["fold"] = plan.fold
-    return open_source(data, data_format, **options)
-
-
-def _equal_side(sides: tuple[int, ...], data: str) -> int:
-    if len(set(sides)) != 1:
-        raise ValueError(
-            f"Received: image_size={'x'.join(map(str, sides))} of {data} data. Expected: one number, because all "
-            "sides are equal."
-        )
-    return sides[0]
-
-
 def _check_test_split(plan: Plan) -> None:
     """Refuse data without samples to test on, and those whose test split is trained on."""
-    splits = splits_of(plan.data, plan.data_option)
+    splits = () if plan.slicer else splits_of(plan.data, plan.data_option)
     if "test" not in splits:
         has = f"whose splits are {', '.join(splits)}" if splits else "which has no splits"
         raise ValueError(
@@ -189,6 +182,13 @@ def _check_test_split(plan: Plan) -> None:
         )
 
 
+def _no_validation() -> Source:
+    raise ValueError(
+        "Received: part='validation' of a run without validation (validation_part=0). Expected: part=train or all, or "
+        "other data."
+    )
+
+
 def _check_no_validation_part(plan: Plan) -> None:
     if plan.validation_part != DataPlan.validation_part:
         raise ValueError(
@@ -199,6 +199,13 @@ def _check_no_validation_part(plan: Plan) -> None:
 
 def check_target(source: Source, plan: Plan) -> None:
     if needs_input(plan.loss):
+        return
+    if plan.predicts == "values":
+        if len(source.fields) != 2:
+            raise ValueError(
+                f"Received: data with {', '.join(source.fields)} from {plan.data}, for targets that are values. "
+                f"Expected: an input and a target; for an autoencoder set target_data={plan.data}."
+            )
         return
     if plan.predicts not in source.fields:
         script = "train_resnet.py" if plan.predicts == "mask" else "train_unet.py"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ import numpy as np
 from ddl.data.normalization import Normalization
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source, origin_of
-from ddl.data.sources import PICTURE_FILES, detect_format
+from ddl.data.sources import PICTURE_FILES, format_of
 from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
+from ddl.training.plan.transforms import input_size, input_transforms
 
 
 def plan_preprocessing(
@@ -32,19 +32,25 @@ def plan_preprocessing(
         source: the training data, if available. They know the names of classes and the options of a prepared file.
         normalization: mean and deviation of each channel, for a plan with `normalize`.
     """
+    transforms = input_transforms(plan)
     options: Mapping[str, Any] = {} if source is None else source.manifest.get("options", {})
-    if _reads_picture_files(plan):
-        options = {**plan.data_option, "image_size": plan.image_size}
+    stored = None if source is None else next(iter(origin_of(source).fields.values())).shape
+    reads_files = _reads_picture_files(plan)
+    resized = input_size(plan) if reads_files else None
+    if reads_files:
+        options = {**plan.data_option, "image_size": resized or plan.image_size}
     size, bits = options.get("image_size"), options.get("bits")
     if bits is None:
         bits = 8 if source is None else _depth_of(origin_of(source))
-    if plan.predicts == "label" and None not in input_shape[:-1]:
+    if plan.predicts == "label" and len(input_shape) == 3 and None not in input_shape[:-1]:
         size = input_shape[:-1]  # labels are predicted at the scale of training
+        if transforms and stored is not None:
+            size = stored[:-1]  # before the transforms
     sides = needed_sides(plan.model, plan.model_option)
     names = () if source is None else source.class_names
     return Preprocessing(
         target=plan.predicts,
-        channels=int(input_shape[-1] or 1),
+        channels=int((stored if stored and transforms else input_shape)[-1] or 1),
         classes=classes,
         axes=len(input_shape) - 1,
         bits=bits,
@@ -56,7 +62,20 @@ def plan_preprocessing(
         mean=None if normalization is None else normalization.mean,
         deviation=None if normalization is None else normalization.deviation,
         central_crop=plan.evaluation_crop,
+        colour_order=str(plan.data_option.get("colour_order", "rgb")),
+        resampling="area" if resized is None else "bilinear",
+        transforms=transforms,
+        fills_picture=_fills_picture(source),
     )
+
+
+def _fills_picture(source: Source | None) -> bool:
+    """Return whether targets that are values have the sides of their inputs; True for all others."""
+    fields = {} if source is None else dict(source.fields)
+    if "values" not in fields:
+        return True
+    image, values = (fields[name].shape for name in ("image", "values"))
+    return len(values) > 1 and values[:-1] == image[:-1]
 
 
 def _depth_of(source: Source) -> int:
@@ -66,6 +85,6 @@ def _depth_of(source: Source) -> int:
 
 def _reads_picture_files(plan: Plan) -> bool:
     try:
-        return detect_format(Path(plan.data)) in PICTURE_FILES
+        return format_of(plan.data, plan.data_option) in PICTURE_FILES
     except (ValueError, OSError):  # the data no longer exist
         return plan.image_size is not None or "channels" in plan.data_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from dataclasses import dataclass
@@ -10,20 +11,25 @@ import numpy as np
 
 from ddl.data.batches.sample_cache import cached
 from ddl.data.central_crop import CentrallyCropped
-from ddl.data.input_samples import InputSamples
+from ddl.data.equations.input_samples import InputSamples
 from ddl.data.inputs_and_targets import (
     LabelSamples,
     MaskSamples,
     count_classes,
     count_mask_classes,
+    scaled,
 )
 from ddl.data.source import Source
+from ddl.data.sources.two_paths import InputsOnly, Itself
 from ddl.data.summary import summary_lines
+from ddl.data.value_samples import ValueSamples
 from ddl.distributed.job.launcher import placement
+from ddl.models.from_file import model_lines, own_classes
 from ddl.training.data.class_weights import check_class_weight
-from ddl.training.data.compatibility import check_agreement, check_shapes
+from ddl.training.data.compatibility import check_agreement, check_own_classes, check_shapes
 from ddl.training.data.parts import check_target, open_test, split_sources
 from ddl.training.data.plan_order import plan_order
+from ddl.training.data.transforming import transformed, with_mask_numbers
 from ddl.training.objectives.losses import least_value, needs_input
 from ddl.training.plan.plan import Plan
 
@@ -33,21 +39,34 @@ class TrainingData:
     """Training, validation and test samples: first the input, then the target, which some losses do not need."""
 
     training: Source
-    validation: Source
-    classes: int  # that the model predicts; 1 for foreground and background
+    validation: Source | None  # None for a plan with `validation_part=0`
+    classes: (
+        int  # that the model predicts; 1 for foreground and background; of values their last axis
+    )
     test: Source | None = None  # for a plan with `evaluate`
 
     def __post_init__(self) -> None:
-        test = () if self.test is None else (self.test,)
-        for samples in (self.training, self.validation, *test):
+        for samples in (self.training, *self.held_out):
             if not isinstance(samples, Source):
                 raise ValueError(
                     f"Received: samples of class {type(samples).__name__}. Expected: a subclass of "
                     "ddl.data.source.Source."
                 )
 
-    def check_test(self, plan: Plan) -> None:
-        """Refuse a plan with `evaluate` without test samples."""
+    @property
+    def held_out(self) -> tuple[Source, ...]:
+        """The validation and the test samples that there are."""
+        return tuple(samples for samples in (self.validation, self.test) if samples is not None)
+
+    def check_parts(self, plan: Plan) -> None:
+        """Refuse a plan with `evaluate` without test samples, and one that expects a validation where there is none."""
+        if plan.has_validation != (self.validation is not None):
+            received, expected = (
+                ("no validation samples", "validation_part=0 in the plan, or samples")
+                if self.validation is None
+                else ("validation samples for a plan with validation_part=0", "validation=None")
+            )
+            raise ValueError(f"Received: {received}. Expected: {expected}.")
         if plan.evaluate and self.test is None:
             raise ValueError(
                 "Received: evaluate=true without test samples. Expected: TrainingData(training, validation, classes, "
@@ -62,19 +81,22 @@ class TrainingData:
     def describe(self, plan: Plan) -> list[str]:
         """Return lines on what was read. Reads a few samples."""
         lines = summary_lines(plan.data, self.training)
-        if plan.validation_data is not None:
+        if self.validation is None:
+            pass
+        elif plan.validation_data is not None:
             lines += summary_lines(plan.validation_data, self.validation)
         elif self.validation.describe() != self.training.describe():  # files of its own
             lines += summary_lines(f"{plan.data}, validation", self.validation)
         if plan.test_data is not None and self.test is not None:
             lines += summary_lines(plan.test_data, self.test)
-        return lines
+        return [*lines, *model_lines(plan.model, plan.model_option)]
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """A checksum of counts, shapes and three samples of each source, which is unlikely to match other data."""
         digest = hashlib.sha256()
-        for source in (self.training, self.validation):
+        validation = () if self.validation is None else (self.validation,)
+        for source in (self.training, *validation):
             digest.update(f"{len(source)} {dict(source.fields)}".encode())
             for part in source.read(np.unique([0, len(source) // 2, len(source) - 1])).values():
                 digest.update(np.ascontiguousarray(part).tobytes())
@@ -83,9 +105,12 @@ class TrainingData:
 
 def open_data(plan: Plan) -> TrainingData:
     """Open the plan's data, and check that they fit the model."""
-    training, validation = (_with_cache(source, plan) for source in split_sources(plan))
+    stored, held_out = split_sources(plan)
+    training = _with_cache(stored, plan)
+    validation = None if held_out is None else _with_cache(held_out, plan)
     for source in (training, validation):
-        check_target(source, plan)
+        if source is not None:
+            check_target(source, plan)
     test = open_test(plan, training)
     _check_counts(training, validation, plan)
     plan_order(plan, len(training), placement().size)  # refuses batches and epochs that do not fit
@@ -98,11 +123,13 @@ def open_data(plan: Plan) -> TrainingData:
     check_class_weight(plan.class_weight, classes)
     data = TrainingData(
         as_samples(training, plan, classes, trains=True),
-        as_samples(validation, plan, classes),
+        None if validation is None else as_samples(validation, plan, classes),
         classes,
         None if test is None else as_samples(test, plan, classes),
     )
-    check_shapes(data.training, data.validation, plan)
+    check_shapes(
+        data.training, data.validation if data.validation is not None else data.training, plan
+    )
     if data.test is not None:
         check_shapes(data.training, data.test, plan, "test")
     check_agreement(plan, plan.metric, data.input_shape, classes)
@@ -113,11 +140,18 @@ def open_data(plan: Plan) -> TrainingData:
 
 
 def classes_of(source: Source, plan: Plan) -> int:
-    """Return the number of classes that the plan's model predicts: the plan's, or that of the source."""
+    """Return the number of classes that the plan's model predicts: the model's, the plan's, or the source's."""
+    own = own_classes(plan.model, plan.model_option)
+    if own is not None:
+        check_own_classes(source, plan, own)
+        return own
     if plan.classes:
         return plan.classes
     if needs_input(plan.loss):
         return 1
+    if plan.predicts == "values":
+        (*_, target) = source.fields.values()
+        return target.shape[-1] if target.shape else 1
     if plan.predicts == "label":
         return count_classes(source, plan.ignore_index)
     if plan.data_option.get("mask_mode") == "classes":
@@ -134,17 +168,48 @@ def as_samples(source: Source, plan: Plan, classes: int, *, trains: bool = False
     Those of training are whole; evaluation takes the middle of pictures where the plan says so.
     """
     if needs_input(plan.loss):
-        return InputSamples(source, least=least_value(plan.loss))
-    if plan.predicts == "mask":
-        return MaskSamples(
-            source,
-            classes=classes,
-            ignore_index=plan.ignore_index,
-            any_foreground=plan.classes == 1,
-        )
-    samples = LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
+        samples: Source = InputSamples(_inputs(source, plan), least=least_value(plan.loss))
+    else:
+        samples = transformed(_targeted(source, plan, classes), plan)
     fraction = 1.0 if trains else plan.evaluation_crop
     return samples if fraction == 1 else CentrallyCropped(samples, fraction)
+
+
+def as_inputs(source: Source, plan: Plan) -> Source:
+    """Return a source without targets as inputs of the plan's model, for inference."""
+    samples = _inputs(source, plan)
+    fraction = plan.evaluation_crop
+    return samples if fraction == 1 else CentrallyCropped(samples, fraction)
+
+
+def _inputs(source: Source, plan: Plan) -> Source:
+    """Return the inputs of a source alone, with the plan's transforms."""
+    samples = scaled(source)
+    if plan.transform or plan.input_transform:
+        # Transforms are for pairs, and a target that is not there has none of its own.
+        pairs = transformed(Itself(samples), dataclasses.replace(plan, target_transform=()))
+        samples = InputsOnly(pairs)
+    return samples
+
+
+def _targeted(source: Source, plan: Plan, classes: int) -> Source:
+    """Return a source with the targets of the plan's model, checked."""
+    if plan.predicts == "values":
+        normalizes = any("normalize" in text for text in (*plan.transform, *plan.target_transform))
+        is_entropy = plan.loss == "binary_crossentropy" and not normalizes
+        return ValueSamples(source, from_0_to_1=is_entropy)
+    if plan.predicts == "label":
+        return LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
+    # A network with two outputs learns foreground masks as the class numbers 0 and 1.
+    own = own_classes(plan.model, plan.model_option)
+    is_pair = own == 2 and count_mask_classes(source, plan.ignore_index) == 1
+    return MaskSamples(
+        with_mask_numbers(source, plan),
+        classes=1 if is_pair else classes,
+        as_numbers=is_pair,
+        ignore_index=plan.ignore_index,
+        any_foreground=plan.classes == 1,
+    )
 
 
 def _with_cache(source: Source, plan: Plan) -> Source:
@@ -153,11 +218,11 @@ def _with_cache(source: Source, plan: Plan) -> Source:
     return cached(source, plan.cache, local_ranks=place.local_size, count=block)
 
 
-def _check_counts(training: Source, validation: Source, plan: Plan) -> None:
-    if not len(validation):
+def _check_counts(training: Source, validation: Source | None, plan: Plan) -> None:
+    if validation is not None and not len(validation):
         raise ValueError(
             f"Received: no validation samples in {plan.data}. Expected: at least one; make the file again with "
-            "prepare_data.py --validation, or set --validation-data."
+            "prepare_data.py --validation, or set --validation-data; validation_part=0 trains without."
         )
     if not len(training):
         raise ValueError(

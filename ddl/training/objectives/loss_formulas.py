@@ -1,4 +1,4 @@
-"""The loss functions, one value per sample: targets and predicted probabilities (N, ..., C) -> (N,).
+"""Losses of single pixels and labels, one value per sample: targets and probabilities (N, ..., C) -> (N,).
 
 Targets have the shape of the probabilities, or are class numbers without the last axis. The loss of a batch is the mean
 over samples, so it does not depend on how samples are distributed over batches and ranks.
@@ -9,15 +9,15 @@ sample without other pixels has a loss of 0, and counts as a sample.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import keras
 from keras import ops
 
+from ddl.training.objectives.overlap_formulas import dice
+from ddl.training.objectives.predictions import EPSILON, log_probabilities, probabilities
+from ddl.training.objectives.sources import AUTO, activation_of
 from ddl.training.objectives.targets import pixels, truth_and_weights, weighted_mean
-
-_EPSILON = 1e-7  # as in Keras; keeps the logarithm finite
 
 
 def binary_crossentropy(
@@ -31,7 +31,7 @@ def binary_crossentropy(
     """
     truth, weights = _truth_and_weights(y_true, y_pred, ignore_index)
     truth = truth * (1 - label_smoothing) + label_smoothing / 2
-    predicted = ops.clip(y_pred, _EPSILON, 1 - _EPSILON)
+    predicted = ops.clip(y_pred, EPSILON, 1 - EPSILON)
     entropy = -truth * ops.log(predicted) - (1 - truth) * ops.log(1 - predicted)
     return weighted_mean(pixels(entropy), weights)
 
@@ -51,15 +51,32 @@ def categorical_crossentropy(
     return weighted_mean(_entropy(pixels(truth), pixels(y_pred)), weights)
 
 
-def dice(y_true: Any, y_pred: Any, *, smooth: float = 1.0, ignore_index: int | None = None) -> Any:
-    """Return the Dice loss, 1 - (2|A and B| + smooth) / (|A| + |B| + smooth), averaged over classes.
+def nll(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    weight: tuple[float, ...] | None = None,
+    ignore_index: int | None = None,
+) -> Any:
+    """Return the negative log-likelihood of the true class, averaged over pixels. `y_pred` has log-probabilities.
+
+    The mean over pixels and samples is of weighted values, and is not divided by the sum of their weights: torch
+    divides by that of the whole batch, which differs from rank to rank.
 
     Args:
-        smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
+        weight: weight of each class, such as 1,3.5; none weighs all by 1.
         ignore_index: class number of pixels to leave out, such as 255 or -1.
     """
-    both, truth, predicted = _sums(y_true, y_pred, ignore_index)
-    return 1 - ops.mean((2 * both + smooth) / (truth + predicted + smooth), axis=1)
+    _need_several_classes(y_pred, "nll", "binary_crossentropy")
+    truth, counts = _truth_and_weights(y_true, y_pred, ignore_index)
+    likelihood = truth * y_pred
+    if weight is not None:
+        if len(weight) != y_pred.shape[-1]:
+            raise ValueError(
+                f"Received: {len(weight)} weights of loss nll for {y_pred.shape[-1]} classes. Expected: one per class."
+            )
+        likelihood *= ops.convert_to_tensor(weight, dtype=y_pred.dtype)
+    return weighted_mean(ops.sum(pixels(-likelihood), axis=2), counts)
 
 
 def dice_crossentropy(
@@ -83,41 +100,6 @@ def dice_crossentropy(
     return dice_weight * overlap + entropy
 
 
-def jaccard(
-    y_true: Any, y_pred: Any, *, smooth: float = 1.0, ignore_index: int | None = None
-) -> Any:
-    """Return the Jaccard (IoU) loss, 1 - (|A and B| + smooth) / (|A or B| + smooth), averaged over classes.
-
-    Args:
-        smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
-        ignore_index: class number of pixels to leave out, such as 255 or -1.
-    """
-    both, truth, predicted = _sums(y_true, y_pred, ignore_index)
-    return 1 - ops.mean((both + smooth) / (truth + predicted - both + smooth), axis=1)
-
-
-def tversky(
-    y_true: Any,
-    y_pred: Any,
-    *,
-    alpha: float = 0.3,
-    beta: float = 0.7,
-    smooth: float = 1.0,
-    ignore_index: int | None = None,
-) -> Any:
-    """Return 1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth), averaged over classes (Salehi et al. 2017).
-
-    Args:
-        alpha: weight of false positives.
-        beta: weight of false negatives; 0.5 for both gives Dice.
-        smooth: pixels added to numerator and denominator, so that two empty masks give a loss of 0.
-        ignore_index: class number of pixels to leave out, such as 255 or -1.
-    """
-    both, truth, predicted = _sums(y_true, y_pred, ignore_index)
-    whole = both + alpha * (predicted - both) + beta * (truth - both)
-    return 1 - ops.mean((both + smooth) / (whole + smooth), axis=1)
-
-
 def focal(
     y_true: Any,
     y_pred: Any,
@@ -137,7 +119,7 @@ def focal(
     """
     whole, weights = _truth_and_weights(y_true, y_pred, ignore_index)
     truth, predicted = pixels(whole), pixels(y_pred)
-    predicted = ops.clip(predicted, _EPSILON, 1 - _EPSILON)
+    predicted = ops.clip(predicted, EPSILON, 1 - EPSILON)
     if predicted.shape[-1] > 1:
         if alpha is not None:
             raise ValueError(
@@ -186,51 +168,33 @@ def boundary_crossentropy(
 
 
 class SampleLoss(keras.losses.Loss):
-    """A Keras loss: the mean over samples of one of the functions above."""
+    """A Keras loss: the mean over samples of a formula of probabilities, `nll` being one of their logarithms.
 
-    def __init__(self, name: str, formula: Any, options: dict[str, Any]) -> None:
+    Args:
+        name: name of the loss.
+        formula: targets and predictions -> one value per sample.
+        options: keyword arguments of the formula.
+        source: what the network ends in, see `ddl.training.objectives.sources`; None for a formula of its output.
+    """
+
+    def __init__(
+        self, name: str, formula: Any, options: dict[str, Any], source: str | None = AUTO
+    ) -> None:
         super().__init__(name=name, reduction="sum_over_batch_size")
-        self._formula = formula
-        self._options = options
+        self._formula, self._options, self._source = formula, options, source
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value per sample, (N,)."""
+        if self._source is not None:
+            activation = activation_of(self.name, self._source, y_pred.shape[-1])
+            convert = log_probabilities if self.name == "nll" else probabilities
+            y_pred = convert(y_pred, activation)
         return self._formula(y_true, y_pred, **self._options)
-
-
-class BatchDice(keras.losses.Loss):
-    """Dice over all pixels of a batch at once, as in many published scripts. Its value depends on the number of ranks.
-
-    Args:
-        smooth: pixels added to numerator and denominator.
-        ignore_index: class number of pixels to leave out, such as 255 or -1.
-    """
-
-    def __init__(self, *, smooth: float = 1.0, ignore_index: int | None = None) -> None:
-        super().__init__(name="batch_dice", reduction="none")
-        self._smooth, self._ignored = smooth, ignore_index
-        warnings.warn(
-            "Received: loss 'batch_dice', which is computed over a rank's whole batch. Results will depend on the "
-            "number of ranks. Expected: 'dice', a mean over samples, unless you must match old results.",
-            stacklevel=2,
-        )
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return a scalar; samples of weight 0 are left out."""
-        predicted = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
-        whole, weights = truth_and_weights(ops.convert_to_tensor(y_true), predicted, self._ignored)
-        truth = pixels(whole)
-        predicted = pixels(predicted if weights is None else predicted * weights)
-        if sample_weight is not None:
-            counts = ops.reshape(ops.cast(sample_weight, self.dtype), (-1, 1, 1)) > 0
-            truth, predicted = ops.where(counts, truth, 0.0), ops.where(counts, predicted, 0.0)
-        both, either = ops.sum(truth * predicted), ops.sum(truth) + ops.sum(predicted)
-        return 1 - (2 * both + self._smooth) / (either + self._smooth)
 
 
 def _entropy(truth: Any, predicted: Any) -> Any:
     """Return the cross-entropy of each pixel, binary for one channel: (N, pixels, C) -> (N, pixels)."""
-    predicted = ops.clip(predicted, _EPSILON, 1 - _EPSILON)
+    predicted = ops.clip(predicted, EPSILON, 1 - EPSILON)
     entropy = -truth * ops.log(predicted)
     if predicted.shape[-1] == 1:
         entropy -= (1 - truth) * ops.log(1 - predicted)
@@ -241,15 +205,6 @@ def _truth_and_weights(y_true: Any, y_pred: Any, ignore_index: int | None) -> tu
     """Return the targets like the predictions, and the weight of each pixel (N, pixels, 1) or None for 1."""
     truth, weights = truth_and_weights(y_true, y_pred, ignore_index)
     return truth, None if weights is None else pixels(weights)
-
-
-def _sums(y_true: Any, y_pred: Any, ignore_index: int | None) -> tuple[Any, Any, Any]:
-    """Return |A and B|, |A| and |B| of true and predicted masks, each (N, C)."""
-    whole, weights = _truth_and_weights(y_true, y_pred, ignore_index)
-    truth, predicted = pixels(whole), pixels(y_pred)
-    if weights is not None:
-        predicted *= weights
-    return ops.sum(truth * predicted, axis=1), ops.sum(truth, axis=1), ops.sum(predicted, axis=1)
 
 
 def _need_several_classes(y_pred: Any, name: str, other: str) -> None:

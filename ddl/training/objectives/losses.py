@@ -5,39 +5,63 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
+from ddl.options import Option, read_options
 from ddl.ranges import Range
+from ddl.training.objectives.sources import AUTO, OPTION, SOURCES
 
 if TYPE_CHECKING:
     import keras
 
-_FORMULAS = (
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "dice",
-    "dice_crossentropy",
-    "jaccard",
-    "tversky",
-    "focal",
-    "boundary_crossentropy",
-)
+_ROOM = "ddl.training.objectives"
+_FORMULAS = {
+    "binary_crossentropy": f"{_ROOM}.loss_formulas:binary_crossentropy",
+    "categorical_crossentropy": f"{_ROOM}.loss_formulas:categorical_crossentropy",
+    "nll": f"{_ROOM}.loss_formulas:nll",
+    "dice": f"{_ROOM}.overlap_formulas:dice",
+    "dice_crossentropy": f"{_ROOM}.loss_formulas:dice_crossentropy",
+    "jaccard": f"{_ROOM}.overlap_formulas:jaccard",
+    "tversky": f"{_ROOM}.overlap_formulas:tversky",
+    "lovasz": f"{_ROOM}.overlap_formulas:lovasz",
+    "focal": f"{_ROOM}.loss_formulas:focal",
+    "boundary_crossentropy": f"{_ROOM}.loss_formulas:boundary_crossentropy",
+    "batch_dice": f"{_ROOM}.overlap_formulas:BatchDice",
+}
+"""Losses of probabilities. They have the option `source`."""
+_VALUES = {
+    "mse": f"{_ROOM}.value_formulas:mse",
+    "wasserstein": f"{_ROOM}.value_formulas:wasserstein",
+}
+"""Losses of a network's output as it is."""
+
+
+def _read(builder: str) -> dict[str, Option]:
+    """Return the options of a loss; those of probabilities share `source`."""
+    options = read_options(builder)
+    return {**options, OPTION.name: OPTION} if builder in _FORMULAS.values() else options
+
 
 EQUATIONS = ("poisson_2d", "poisson_3d", "burgers")
 """Losses of a model's input and output, which need no target."""
 
 LOSSES = BuilderTable(
     "loss",
-    {name: f"ddl.training.objectives.loss_formulas:{name}" for name in _FORMULAS}
-    | {name: f"ddl.training.objectives.equation_losses:{name}" for name in EQUATIONS}
-    | {"batch_dice": "ddl.training.objectives.loss_formulas:BatchDice"},
+    {
+        **_FORMULAS,
+        **_VALUES,
+        **{name: f"{_ROOM}.equation_losses:{name}" for name in EQUATIONS},
+    },
     ranges={
         "label_smoothing": Range(0, 1),
-        "smooth": Range(1e-6),  # 0 would give 0/0 for two empty masks
+        "smooth": Range(1e-7),  # 0 would give 0/0 for two empty masks
         **dict.fromkeys(("dice_weight", "alpha", "beta", "gamma", "boundary_weight"), Range(0)),
         "focal.alpha": Range(0, 1),
         "radius": Range(1),
+        "weight": Range(0),
         **dict.fromkeys(("diffusion_coeff", "boundary_factor"), Range(0)),
         "end_time": Range(0, above=True),
     },
+    choices={OPTION.name: SOURCES},
+    read=_read,
 )
 """All are means over samples, except "batch_dice", which warns that it is not."""
 
@@ -56,9 +80,12 @@ def least_value(name: str) -> float | None:
 
 
 def build_loss(name: str, **options: Any) -> keras.losses.Loss:
-    """Return one of `LOSSES` with options from `LOSSES.options(name)`, for targets and probabilities (N, ..., C).
+    """Return one of `LOSSES` with options from `LOSSES.options(name)`, for targets and predictions (N, ..., C).
 
-    model.compile("adam", build_loss("dice_crossentropy", smooth=0.1))
+        model.compile("adam", build_loss("dice_crossentropy", smooth=0.1))
+
+    Predictions are probabilities, unless the option `source` says log_softmax or logits. "mse" and "wasserstein" take
+    any values.
     """
     if name == "batch_dice":
         loss: keras.losses.Loss = LOSSES.build(name, **options)
@@ -66,4 +93,12 @@ def build_loss(name: str, **options: Any) -> keras.losses.Loss:
     options, formula = LOSSES.check(name, **options), LOSSES.load(name)
     from ddl.training.objectives.loss_formulas import SampleLoss
 
-    return SampleLoss(name, formula, options)
+    source = options.pop("source", AUTO) if name in _FORMULAS else None
+    return SampleLoss(name, formula, options, source)
+
+
+def loss_of_probabilities(name: str, **options: Any) -> keras.losses.Loss:
+    """Return a loss of a trained model, whose outputs have been turned into probabilities already."""
+    if "source" in LOSSES.options(name):
+        options["source"] = "probability"
+    return build_loss(name, **options)

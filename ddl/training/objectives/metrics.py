@@ -25,9 +25,11 @@ METRICS = BuilderTable(
         "hausdorff_95": "ddl.training.objectives.hausdorff:Hausdorff95",
         "top_1": "ddl.training.objectives.confusion:TopK",
         "top_5": "ddl.training.objectives.confusion:TopK",
+        "mae": "ddl.training.objectives.value_metrics:MeanError",
+        "mse": "ddl.training.objectives.value_metrics:MeanError",
         "confusion_matrix": "ddl.training.objectives.confusion:ConfusionMatrix",
     },
-    fixed={"top_1": {"k": 1}, "top_5": {"k": 5}},
+    fixed={"top_1": {"k": 1}, "top_5": {"k": 5}, "mae": {"power": 1}, "mse": {"power": 2}},
     hidden=("name",),
     ranges={"spacing": Range(0, above=True)},
 )
@@ -41,10 +43,16 @@ def check_metric_names(names: Sequence[str]) -> None:
             raise ValueError(f"Received: metric {name!r} twice. Expected: once.")
 
 
-def build_metric(name: str, **options: Any) -> keras.metrics.Metric:
+def build_metric(name: str, activation: str = "none", **options: Any) -> keras.metrics.Metric:
     """Return one of `METRICS` with options from `METRICS.options(name)`, for targets and probabilities (N, ..., C).
 
-    model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
+        model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
+
+    With an `activation`, one of `ddl.data.activation.ACTIVATIONS`, it takes what becomes probabilities by it.
     """
     metric: keras.metrics.Metric = METRICS.build(name, name=name, **options)
-    return metric
+    if activation == "none":
+        return metric
+    from ddl.training.objectives.predictions import of_probabilities
+
+    return of_probabilities(metric, activation)

@@ -14,23 +14,31 @@ class _Overlap(keras.metrics.Mean):
     """Mean over samples of the overlap of masks (N, ..., C), averaged over classes without the background.
 
     Args:
+        background: with several classes, average over class 0, too.
         ignore_index: class number of pixels to leave out of the overlap; a sample without other pixels does not count.
     """
 
     def __init__(
-        self, name: str | None = None, *, ignore_index: int | None = None, **kwargs: Any
+        self,
+        name: str | None = None,
+        *,
+        background: bool = False,
+        ignore_index: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self._ignored = ignore_index
+        self._background, self._ignored = background, ignore_index
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments for `from_config`."""
-        return {**super().get_config(), "ignore_index": self._ignored}
+        own = {"background": self._background, "ignore_index": self._ignored}
+        return {**super().get_config(), **own}
 
     def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
         """Add a batch of masks of shape (N, H, W, C) or (N, D, H, W, C)."""
         y_pred = ops.convert_to_tensor(y_pred)
-        *masks, weights = hard_masks(ops.convert_to_tensor(y_true), y_pred, self._ignored)
+        y_true = ops.convert_to_tensor(y_true)
+        *masks, weights = hard_masks(y_true, y_pred, self._ignored, background=self._background)
         truth, predicted = (ops.cast(pixels(mask), self.dtype) for mask in masks)
         both, either = ops.sum(truth * predicted, axis=1), ops.sum(truth + predicted, axis=1)
         overlap = ops.where(either > 0, self._overlap(both, either), 1.0)

@@ -102,15 +102,17 @@ def decided(probabilities: Any) -> Any:
     return ops.one_hot(best, probabilities.shape[-1], dtype=probabilities.dtype)
 
 
-def hard_masks(y_true: Any, y_pred: Any, ignore_index: int | None = None) -> tuple[Any, Any, Any]:
+def hard_masks(
+    y_true: Any, y_pred: Any, ignore_index: int | None = None, *, background: bool = False
+) -> tuple[Any, Any, Any]:
     """Return true and predicted masks of 0 and 1, both (N, ..., C), and the weights of `truth_and_weights`.
 
-    Several classes lose class 0 (background). Pixels to leave out are 0 in both masks.
+    Several classes lose class 0, unless `background` is set. Pixels to leave out are 0 in both masks.
     """
     truth, weights = truth_and_weights(y_true, y_pred, ignore_index)
     predicted = decided(y_pred)
     if weights is not None:
         predicted *= weights
-    if y_pred.shape[-1] > 1:
+    if y_pred.shape[-1] > 1 and not background:
         truth, predicted = truth[..., 1:], predicted[..., 1:]
     return truth, predicted, weights

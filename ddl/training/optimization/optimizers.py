@@ -1,10 +1,12 @@
 """The table of optimizers: a name and its options -> a Keras optimizer. Listing and checking import no TensorFlow.
 
-The options are all those of Keras's constructors, with Keras's defaults.
+The options are all those of Keras's constructors, with Keras's defaults. "lars" and the names with "torch" are ours and
+follow PyTorch's formulas.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -24,12 +26,13 @@ _POSITIVE = Range(0, above=True)
 _NOT_NEGATIVE = Range(0)
 
 _RANGES = {
-    **dict.fromkeys(("momentum", "rho", "ema_momentum"), _FRACTION),
+    **dict.fromkeys(("momentum", "rho", "ema_momentum", "dampening"), _FRACTION),
     **dict.fromkeys(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2"), _FRACTION),
     **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm", "clip_threshold"), _POSITIVE),
     **dict.fromkeys(("epsilon", "epsilon_1", "epsilon_2"), _POSITIVE),
     **dict.fromkeys(("loss_scale_factor", "adam_lr_ratio", "rms_rate"), _POSITIVE),
-    **dict.fromkeys(("weight_decay", "adam_weight_decay"), _NOT_NEGATIVE),
+    **dict.fromkeys(("weight_decay", "adam_weight_decay", "lr_decay"), _NOT_NEGATIVE),
+    "eta": _POSITIVE,
     **dict.fromkeys(("initial_accumulator_value", "beta", "warmup_steps"), _NOT_NEGATIVE),
     "l1_regularization_strength": _NOT_NEGATIVE,
     "l2_regularization_strength": _NOT_NEGATIVE,
@@ -64,6 +67,12 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
         raise ValueError(
             f"Received: nesterov=true with momentum=0 for {owner}. Expected: a momentum, such as 0.9."
         )
+    if values.get("dampening") and (values["momentum"] == 0 or values["nesterov"]):
+        given_with = "nesterov=true" if values["nesterov"] else "momentum=0"
+        raise ValueError(
+            f"Received: dampening={values['dampening']} with {given_with} for {owner}. Expected: a momentum such as "
+            "0.9, and no nesterov; or no dampening."
+        )
     for pattern in values.get("exclude_layers") or ():
         try:
             re.compile(pattern)
@@ -92,18 +101,44 @@ _CLASSES = {
 }
 """Our name -> class of `keras.optimizers`. Keras defines each class in a module with our name."""
 
-_SECOND_ORDER = "ddl.training.optimization.second_order"
+_RULES = {
+    "torch_sgd": "torch_rules:TorchSGD",
+    "torch_adagrad": "torch_rules:TorchAdagrad",
+    "torch_adam": "torch_adam:TorchAdam",
+    "torch_adamw": "torch_adam:TorchAdamW",
+    "torch_rmsprop": "torch_rules:TorchRMSprop",
+    "torch_lamb": "torch_adam:TorchLamb",
+    "lars": "torch_rules:Lars",
+}
+"""Our own name -> module and class."""
+_SECOND_ORDER = "ddl.training.optimization.second_order:hessian"
+_SHARED = (
+    *(*_CLIPS, "use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"),
+    "gradient_accumulation_steps",
+)
+"""Options that the base class of all optimizers handles."""
 
 
-def _read(builder: str) -> Mapping[str, Option]:
-    """Return the options of an optimizer of Keras or of this package."""
-    return read_optimizer(builder) if builder.startswith("keras.") else read_options(builder)
+def _read(builder: str) -> dict[str, Option]:
+    """Return the options of an optimizer; those of ours are its own and what Keras's base class handles."""
+    if builder.startswith("keras."):
+        return read_optimizer(builder)
+    if builder == _SECOND_ORDER:
+        return read_options(builder)
+    shared = read_optimizer(f"keras.src.optimizers.sgd:{_CLASSES['sgd']}")
+    own = {
+        name: dataclasses.replace(option, help=option.help[:1].upper() + option.help[1:])
+        for name, option in read_options(builder).items()
+        if name != "learning_rate"
+    }
+    return own | {name: shared[name] for name in _SHARED}
 
 
 OPTIMIZERS = BuilderTable(
     "optimizer",
     {name: f"keras.src.optimizers.{name}:{class_name}" for name, class_name in _CLASSES.items()}
-    | {"hessian": f"{_SECOND_ORDER}:hessian"},
+    | {name: f"ddl.training.optimization.{place}" for name, place in _RULES.items()}
+    | {"hessian": _SECOND_ORDER},
     hidden=("learning_rate", "name"),
     ranges=_RANGES,
     choices={"method": METHODS},

@@ -93,10 +93,14 @@ def polynomial(
     return final_factor + (1 - final_factor) * left
 
 
-def exponential(steps: Any, course: Course, xp: ModuleType, *, factor: float = 0.95) -> Any:
-    """Return `factor` to the power of the epochs since the warm-up, decaying at every step.
+def exponential(
+    steps: Any, course: Course, xp: ModuleType, *, factor: float = 0.95, staircase: bool = False
+) -> Any:
+    """Return `factor` to the power of the epochs since the warm-up.
 
     Args:
         factor: multiplies the rate over each epoch.
+        staircase: multiply the rate at the end of each epoch, not a little at every step.
     """
-    return factor ** (course.after_warmup(steps, xp) / course.steps_per_epoch)
+    epochs = course.after_warmup(steps, xp) / course.steps_per_epoch
+    return factor ** (xp.floor(epochs) if staircase else epochs)

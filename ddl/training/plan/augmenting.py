@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from ddl.data.batches.mixing import Mixing
 
 
+PLURALS = {"mask": "masks", "label": "labels", "values": "values"}
+
+
 def check_augmenting(
     augmentation: Augmentation | None,
     mixing: Mixing | None,
@@ -19,14 +22,14 @@ def check_augmenting(
     epochs: int,
 ) -> None:
     """Refuse what needs labels where the model predicts masks, and mixing that would have no effect or no meaning."""
-    if augmentation is not None and predicts == "mask":
+    if augmentation is not None and predicts != "label":
         augmentation.check_masks()
     if mixing is None:
         return
     for wrong, received, expected in (
         (
             predicts != "label",
-            f"for model {model}, which predicts masks",
+            f"for model {model}, which predicts {PLURALS[predicts]}",
             "no mix, or a model that predicts labels",
         ),
         (

@@ -8,8 +8,9 @@ from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
 from ddl.training.plan.equations import check_equation
-from ddl.training.plan.fields import DataPlan, PlanFields, RunPlan
+from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan
 from ddl.training.plan.second_order import check_second_order
+from ddl.training.plan.targets import has_validation
 
 
 def check_together(plan: PlanFields) -> None:
@@ -24,6 +25,19 @@ def check_together(plan: PlanFields) -> None:
             plan.validation_data is not None and plan.validation_part != DataPlan.validation_part,
             f"validation_part={plan.validation_part} with validation_data={plan.validation_data}",
             "one of them; with validation_data nothing is held out of the training data",
+        ),
+        (
+            plan.fold is not None and not plan.validation_part,
+            f"fold={plan.fold} with validation_part=0",
+            "one of them; a fold is the validation data",
+        ),
+        *(
+            (
+                getattr(plan, name) is not None and not has_validation(plan),
+                f"{name}={getattr(plan, name)} with validation_part=0, which trains without validation",
+                "validation samples, because their predictions are written",
+            )
+            for name in ("prediction_output", "assembled_output")
         ),
         (
             plan.test_data is not None and not plan.evaluate,
@@ -46,11 +60,19 @@ def check_together(plan: PlanFields) -> None:
             "no class_weight, or another loss",
         ),
         (
-            plan.class_weight != "none"
-            and _predicts_masks(plan.model)
-            and not needs_input(plan.loss),
+            plan.class_weight != "none" and plan.loss_option.get("weight") is not None,
+            f"class_weight={plan.class_weight} with loss_option weight, which both weigh classes",
+            "one of them",
+        ),
+        (
+            plan.class_weight != "none" and _predicts_masks(plan) and not needs_input(plan.loss),
             f"class_weight={plan.class_weight} for model {plan.model}, which predicts masks",
             "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
+        ),
+        (
+            plan.loss == "wasserstein" and _predicts_classes(plan),
+            f"loss=wasserstein for model {plan.model}, whose targets are class numbers",
+            "targets of -1 and 1, which targets=values takes as they are; or another loss",
         ),
         (
             plan.schedule_epochs and not needs_length(plan.schedule),
@@ -86,6 +108,12 @@ def check_together(plan: PlanFields) -> None:
             "both, for example early_stopping_patience=10",
         ),
         (
+            plan.copy_every_epochs != CheckpointPlan.copy_every_epochs
+            and plan.checkpoint_copies is None,
+            f"copy_every_epochs={plan.copy_every_epochs} without checkpoint_copies",
+            "both; checkpoint_copies is the folder",
+        ),
+        (
             plan.mixed_precision == "float16" and "loss_scale_factor" in plan.optimizer_option,
             "optimizer_option loss_scale_factor with mixed_precision=float16",
             "one of them; with float16 Keras adapts the factor itself",
@@ -97,8 +125,12 @@ def check_together(plan: PlanFields) -> None:
     check_second_order(plan)
 
 
-def _predicts_masks(model: str) -> bool:
-    return model in MODELS and target_of(model) == "mask"
+def _predicts_classes(plan: PlanFields) -> bool:
+    return plan.model in MODELS and getattr(plan, "predicts", "") in ("mask", "label")
+
+
+def _predicts_masks(plan: PlanFields) -> bool:
+    return plan.model in MODELS and target_of(plan.model, plan.model_option) == "mask"
 
 
 def _every_value_has_a_checkpoint(plan: PlanFields) -> bool:

@@ -6,11 +6,28 @@ from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.fields import PlanFields
 
 
+def random_transforms(plan: PlanFields) -> list[str]:
+    """Return the transforms of a plan that draw something else in each epoch."""
+    texts = (*plan.transform, *plan.input_transform, *plan.target_transform)
+    return [text for text in texts if text.startswith(("random_", "jitter_"))]
+
+
 def check_equation(plan: PlanFields) -> None:
     """Refuse what needs a target, or would change the input that the loss computes with."""
     if not needs_input(plan.loss):
         return
     for wrong, received, expected in (
+        (
+            plan.targets in ("mask", "label"),
+            f"targets={plan.targets}",
+            "no targets; they are not used",
+        ),
+        (
+            random_transforms(plan),
+            f"transform {' '.join(random_transforms(plan))}",
+            "no transforms that are drawn; augment draws for such a loss",
+        ),
+        (plan.target_transform, "target_transform", "no target_transform; targets are not used"),
         (
             plan.metric,
             f"metric={' '.join(plan.metric)}",

@@ -12,12 +12,14 @@ from ddl.builder_table import BuilderTable
 from ddl.data.batches.sample_cache import CACHES
 from ddl.data.normalization import NORMALIZATIONS
 from ddl.data.order import ORDERS
+from ddl.data.slicing.assembly import PRECISIONS
 from ddl.distributed.learning_rate import RULES
-from ddl.models.zoo import MODELS, target_of
+from ddl.models.from_file import complete_options, plan_options
+from ddl.models.zoo import MODELS
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import Range, check_choice, check_choices, check_ranges
 from ddl.training.data.class_weights import class_weight_text, parse_class_weight
-from ddl.training.objectives.losses import LOSSES, needs_input
+from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.optimization.monitor import MODES, Plateau, better_is
 from ddl.training.optimization.optimizers import OPTIMIZERS
@@ -26,6 +28,15 @@ from ddl.training.optimization.target import Target, parse_target
 from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
 from ddl.training.plan.fields import PlanFields
+from ddl.training.plan.slicing import check_slicing
+from ddl.training.plan.targets import (
+    TARGETS,
+    check_targets,
+    has_validation,
+    predicted,
+    settled_monitor,
+)
+from ddl.training.plan.transforms import check_transforms
 
 if TYPE_CHECKING:
     from ddl.data.batches.augmentation import Augmentation
@@ -57,13 +68,26 @@ class Plan(PlanFields):
                 f"Received: image_size={self.image_size}. Expected: a height and a width in pixels."
             )
         self._convert_options()
+        object.__setattr__(self, "monitor", settled_monitor(self))
         self._check_metrics()
+        self._check_targets()
         check_together(self)
+        self._check_slicing()
 
     @property
     def predicts(self) -> str:
-        """What the model predicts: "mask", "label" or "values", such as the solution of an equation."""
-        return "values" if needs_input(self.loss) else target_of(self.model)
+        """What the model predicts: "mask", "label" or "values"."""
+        return predicted(self)
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether samples are held out of training."""
+        return has_validation(self)
+
+    @property
+    def notes_batches(self) -> bool:
+        """Whether the results of each batch are noted: its loss, the norm of its gradient, the accuracy so far."""
+        return self.gradient_norm or self.epoch_log is not None
 
     @property
     def ignore_index(self) -> int | None:
@@ -133,8 +157,10 @@ class Plan(PlanFields):
         return values
 
     def to_json(self) -> str:
-        """Return the plan as a JSON object."""
-        return json.dumps(self.to_dict(), indent=2) + "\n"
+        """Return the plan as a JSON object; a network's text is a file of its own in the run directory."""
+        values = self.to_dict()
+        values["model_option"] = plan_options(self.model, values["model_option"])
+        return json.dumps(values, indent=2) + "\n"
 
     def _convert_options(self) -> None:
         """Convert every option to its type, and refuse unknown ones."""
@@ -151,9 +177,21 @@ class Plan(PlanFields):
             given = getattr(self, f"{field}_option")
             name = getattr(self, field)
             converted[f"{field}_option"] = self._check_options(table, name, given)
+        if self.model in MODELS:
+            given = converted["model_option"]
+            converted["model_option"] = complete_options(self.model, given)
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self._check_augmenting()
+
+    def _check_slicing(self) -> None:
+        """Refuse slicers that fit neither each other nor the model."""
+        check_slicing(self, self.predicts)
+
+    def _check_targets(self) -> None:
+        """Refuse targets, paths and transforms that do not fit the model and each other."""
+        check_targets(self)
+        check_transforms(self, self.predicts)
 
     def _check_augmenting(self) -> None:
         """Refuse `augment` and `mix` that are out of range, or do not fit the model."""
@@ -231,13 +269,20 @@ _NOT_NEGATIVE = Range(0)
 _POSITIVE = Range(0, above=True)
 _RANGES = {
     "image_size": Range(1),
-    "validation_part": Range(0, 1, above=True, below=True),
+    "validation_part": Range(0, 1, below=True),
     **dict.fromkeys(("data_threads", "steps_per_execution", "profile"), Range(0, 1024)),
     "seed": Range(0, 2**32, below=True),
     "learning_rate": _POSITIVE,
     "warmup_from": _NOT_NEGATIVE,
     **dict.fromkeys(
-        ("epochs", "per_rank_batch_size", "keep_last", "validate_every_epochs"), Range(1)
+        (
+            "epochs",
+            "per_rank_batch_size",
+            "keep_last",
+            "validate_every_epochs",
+            "copy_every_epochs",
+        ),
+        Range(1),
     ),
     **dict.fromkeys(("steps_per_epoch", "global_batch_size"), _NOT_NEGATIVE),
     **dict.fromkeys(("fold", "classes", "warmup_epochs", "schedule_epochs"), _NOT_NEGATIVE),
@@ -247,6 +292,7 @@ _RANGES = {
 }
 CHOICES = {
     "order": ORDERS,
+    "targets": TARGETS,
     "cache": CACHES,
     "normalize": NORMALIZATIONS,
     "learning_rate_scaling": RULES,
@@ -254,6 +300,7 @@ CHOICES = {
     "compression": ("none", "fp16", "bf16"),
     "jit": ("auto", "true", "false"),
     "monitor_mode": MODES,
+    "assembled_precision": PRECISIONS,
     "warmup_shape": WARMUPS,
 }
 """Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""

@@ -5,27 +5,30 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from ddl.data.sources import SOURCES, detect_format
+from ddl.data.sources import parse_source_options
 from ddl.flags import default_of, given_flags
+from ddl.models.from_file import told_options
 from ddl.options import parse_options, read_options
 from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import AUGMENTATION, MIXING, TABLES, Plan
+from ddl.training.plan.targets import DEFAULTS_OF_VALUES
 
-_LISTS = ("metric", "freeze", "no_decay_on")
+_LISTS = (
+    *("metric", "freeze", "no_decay_on"),
+    *("transform", "input_transform", "target_transform", "slicer"),
+)
 _OPTIONS = (
-    *("augment", "mix", "plateau"),
+    *("augment", "mix", "plateau", "target_data_option"),
     *(f"{field}_option" for field in ("data", "metric", *TABLES)),
 )
 _ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
-_SCRIPTS = {
-    **dict.fromkeys(("mask", "values"), "scripts/train_unet.py"),
-    "label": "scripts/train_cnn.py",
+_SCRIPTS = dict.fromkeys(("mask", "values"), "scripts/train_unet.py") | {
+    "label": "scripts/train_cnn.py"
 }
 
 
@@ -41,13 +44,27 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
             f"Received: --global-batch-size {flags['global_batch_size']} with --per-rank-batch-size "
             f"{flags['per_rank_batch_size']}. Expected: one of them."
         )
-    given = dict(defaults) | flags
-    if "metric" not in flags and needs_input(given.get("loss", "")):
-        given["metric"] = ()  # the scripts' default is for targets
+    _check_monitor(flags)
+    # A run that resumes has its own loss and metrics.
+    is_new = flags.get("targets") == "values" != defaults.get("targets")
+    values = DEFAULTS_OF_VALUES if is_new else {}
+    if "metric" not in flags and needs_input(flags.get("loss", "")):
+        values = {**values, "metric": ()}  # the scripts' default is for targets
+    given = dict(defaults) | values | flags
     for name in _OPTIONS:
         if name in flags:
             given[name] = _parse_options(name, flags[name], given)
     return Plan(**given)
+
+
+def _check_monitor(flags: Mapping[str, Any]) -> None:
+    """Refuse a given --monitor of a validation that there is not; the default becomes the loss."""
+    monitor = flags.get("monitor", "")
+    if flags.get("validation_part") == 0 and monitor.startswith("val_"):
+        raise ValueError(
+            f"Received: monitor={monitor} with validation_part=0, which trains without validation. Expected: "
+            f"monitor={monitor.removeprefix('val_')}, or none of them."
+        )
 
 
 def plan_to_flags(plan: Plan) -> list[str]:
@@ -56,6 +73,8 @@ def plan_to_flags(plan: Plan) -> list[str]:
     for section in SECTIONS:
         for field in dataclasses.fields(section):
             value = getattr(plan, field.name)
+            if field.name == "model_option":
+                value = told_options(plan.model, value)
             if field.name in _ALWAYS_GIVEN or value != default_of(field):
                 flags += _flag_words(field.name, value)
     return flags
@@ -109,8 +128,10 @@ def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -
     if field == "metric_option":
         return _parse_metric_options(texts)
     name = given.get(owner, default_of(Plan.__dataclass_fields__[owner]))
-    if field == "data_option":
-        return SOURCES.parse(detect_format(Path(name)), texts)
+    if field in ("data_option", "target_data_option"):
+        if name is None:
+            raise ValueError(f"Received: {field} without {owner}. Expected: both.")
+        return parse_source_options(name, texts)
     return parse_options(texts, TABLES[owner].options(name), f"{owner} {name}")
 
 

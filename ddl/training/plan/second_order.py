@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddl.training.optimization.optimizers import is_full_batch
+from ddl.training.plan.equations import random_transforms
 from ddl.training.plan.fields import OptimizerPlan, PlanFields
 
 
@@ -12,6 +13,11 @@ def check_second_order(plan: PlanFields) -> None:
         return
     for wrong, received, expected in (
         (plan.augment, "augment", "no augment, which draws other samples in each epoch"),
+        (
+            random_transforms(plan),
+            f"transform {' '.join(random_transforms(plan))}",
+            "no transforms that are drawn",
+        ),
         (plan.mix, "mix", "no mix, which draws other samples in each epoch"),
         (
             plan.mixed_precision != "none",

@@ -11,6 +11,7 @@ from ddl.models.zoo import MODELS
 from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.plan.plan import TABLES, Plan, plan_from_dict
+from ddl.training.plan.targets import predicted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,10 @@ class StoredPlan(Plan):
         """What the model predicts: "mask", "label" or "values".
 
         Raises:
-            ValueError: neither the name of the model nor the run's preprocessing says it.
+            ValueError: neither the plan, the name of the model nor the run's preprocessing says it.
         """
-        if self.model in MODELS or needs_input(self.loss):
-            return super().predicts
+        if self.targets != "auto" or self.model in MODELS or needs_input(self.loss):
+            return predicted(self)
         if self.stored_target:
             return self.stored_target
         raise ValueError(
@@ -45,6 +46,12 @@ class StoredPlan(Plan):
 
     def _check_augmenting(self) -> None:
         """The run has checked them; its target may be unknown."""
+
+    def _check_slicing(self) -> None:
+        """The run has checked them; its target may be unknown."""
+
+    def _check_targets(self) -> None:
+        """The run has checked them."""
 
     def _check_metrics(self) -> None:
         """The run's script has checked them."""

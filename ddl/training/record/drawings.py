@@ -1,19 +1,25 @@
-"""The two pictures of a run: `curves.png` from its history, `samples.png` from its first validation samples."""
+"""The two pictures of a run: `curves.png` from its history, `samples.png` from its first validation samples.
+
+Without validation these are training samples.
+"""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
 
+from ddl.data.activation import activated
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.source import Source
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
 from ddl.training.record.curves import draw_curves
 from ddl.training.record.figure import draw_columns
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
+from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8
+_STRIP_PX = 16
 
 
 def draw_history(run: Run) -> None:
@@ -34,23 +40,31 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     pictures, *targets = BatchReader(samples)(0, indices)
     normalization = run.preprocessing.normalization
     inputs = pictures if normalization is None else normalization.apply(pictures)
-    probabilities = np.stack([_probabilities(model, sample) for sample in inputs])
+    outputs = np.stack([_output(model, sample) for sample in inputs])
+    probabilities = activated(outputs, run.preprocessing.activation)
     path = run.plan.run_dir / "samples.png"
     if not targets:
-        draw_columns({"input": pictures, "output": probabilities}, path)
+        draw_columns({"input": pictures, "output": outputs}, path)
+    elif run.plan.predicts == "values":
+        names = [samples.name_of(int(index)) for index in indices]
+        draw_values(pictures, targets[0], probabilities, path, names)
     elif run.plan.predicts == "mask":
-        draw_segmentation(
-            pictures, targets[0], probabilities, path, ignore_index=run.plan.ignore_index
-        )
+        pictures, truths, probabilities = map(_with_height, (pictures, targets[0], probabilities))
+        draw_segmentation(pictures, truths, probabilities, path, ignore_index=run.plan.ignore_index)
     else:
         names = samples.class_names or None
         draw_classification(pictures, targets[0], probabilities, path, class_names=names)
 
 
-def _probabilities(model: keras.Model, sample: np.ndarray) -> np.ndarray:
-    """Return what the model's first output predicts for a sample."""
+def _with_height(values: np.ndarray) -> np.ndarray:
+    """Return lines, (samples, length, channels), as strips that can be seen; pictures and volumes unchanged."""
+    return values if values.ndim > 3 else np.repeat(values[:, np.newaxis], _STRIP_PX, 1)
+
+
+def _output(model: keras.Model, sample: np.ndarray) -> np.ndarray:
+    """Return the model's first output for a sample."""
     outputs = model(sample[None], training=False)
     if isinstance(outputs, dict | list):
         outputs = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
-    probabilities: np.ndarray = np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)[0]
-    return probabilities
+    output: np.ndarray = np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)[0]
+    return output

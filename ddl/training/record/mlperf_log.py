@@ -141,9 +141,12 @@ class MLPerfLog:
 
 
 def accuracy_name(plan: Plan) -> str:
-    """Return the quantity that stands as eval_accuracy: that of the target, else the monitored one, of validation."""
+    """Return the quantity that stands as eval_accuracy: that of the target, else the monitored one, of validation.
+
+    Without validation it is that of training.
+    """
     watched = plan.goal.monitor if plan.goal is not None else plan.monitor
-    if watched.startswith("val_"):
+    if watched.startswith("val_") or not plan.has_validation:
         return watched
     return f"val_{plan.metric[0]}" if plan.metric else "val_loss"
 

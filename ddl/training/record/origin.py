@@ -10,6 +10,10 @@ from pathlib import Path
 
 from ddl.data.preprocessing import NAME as PREPROCESSING
 from ddl.files import read_text, write_whole
+from ddl.models.from_file import FROM_FILE
+from ddl.training.checkpoint.find_trained import NETWORK
+from ddl.training.outputs.checks import check_outputs
+from ddl.training.outputs.graph_file import NAME as GRAPH
 from ddl.training.record.history import write_history
 from ddl.training.record.mlperf_log import check_log_file
 from ddl.training.record.run_dir import claim_run_dir
@@ -28,6 +32,7 @@ def hold_run_dir(run: Run, hosts: Sequence[str]) -> Iterator[None]:
     """
     folder = run.plan.run_dir
     check_log_file(run.plan)
+    check_outputs(run.plan)
     with claim_run_dir(folder, resume=run.plan.resume is not None):
         try:
             write_origin(run, hosts)
@@ -74,7 +79,10 @@ def write_origin(run: Run, hosts: Sequence[str]) -> None:
         "plan.json": plan.to_json(),
         "model.txt": run.layers,
         PREPROCESSING: run.preprocessing.to_json(),
+        **({GRAPH: run.graph} if plan.graph else {}),
     }
+    if plan.model == FROM_FILE:
+        texts[NETWORK] = plan.model_option["layers"]
     for name, text in texts.items():
         write_whole(folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8"))
     append_start(folder, gather_facts(hosts))

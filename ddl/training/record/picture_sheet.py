@@ -101,7 +101,7 @@ def draw_classification(
             panel.remove()
         for index, panel in enumerate(sheet.flat[:shown]):
             true, predicted = int(labels[index]), int(np.argmax(chances[index]))
-            _show(panel, as_rgb(_middle(np.asarray(pictures[index]))))
+            _show(panel, as_rgb(middle(np.asarray(pictures[index]))))
             words = _both_names(true, predicted, class_names)
             colour = _RIGHT if true == predicted else _WRONG
             panel.set_title(f"{words} {chances[index, predicted]:.0%}", fontsize=8, color=colour)
@@ -160,10 +160,10 @@ def _draw_row(
     panels: Sequence[Axes], picture: np.ndarray, truth: np.ndarray, predicted: np.ndarray
 ) -> None:
     # Bytes, as in the file: every panel keeps a copy, which would be four times as large in floats.
-    rgb = np.rint(as_rgb(_smaller(_middle(picture))) * 255).astype(np.uint8)
-    chances = _smaller(_middle(predicted))
+    rgb = np.rint(as_rgb(smaller(middle(picture))) * 255).astype(np.uint8)
+    chances = smaller(middle(predicted))
     # Class numbers cannot be averaged: take every n-th pixel instead.
-    true_classes = _every(_middle(truth[..., None]), _factor(_middle(picture)))[..., 0]
+    true_classes = _every(middle(truth[..., None]), _factor(middle(picture)))[..., 0]
     predicted_classes = _predicted_classes(chances)
     several = chances.shape[-1] > 1
     for axes in (panels[0], panels[1], panels[3]):
@@ -237,7 +237,7 @@ def _predicted_classes(chances: np.ndarray) -> np.ndarray:
     return np.asarray(np.argmax(chances, axis=-1))
 
 
-def _middle(picture: np.ndarray) -> np.ndarray:
+def middle(picture: np.ndarray) -> np.ndarray:
     """Return the middle slice of a volume (depth, height, width, channels), or a picture unchanged."""
     return picture[len(picture) // 2] if picture.ndim == 4 else picture
 
@@ -247,7 +247,7 @@ def _factor(picture: np.ndarray) -> int:
     return max(math.ceil(side / _SHOWN_SIDE_PX), 1)
 
 
-def _smaller(picture: np.ndarray) -> np.ndarray:
+def smaller(picture: np.ndarray) -> np.ndarray:
     """Return a large picture averaged over squares, so that drawing it takes no longer than a small one."""
     n = _factor(picture)
     if n == 1 or min(picture.shape[:2]) < n:

@@ -14,6 +14,9 @@ import ddl.distributed as dist
 from ddl.files import write_whole
 from ddl.training.data.training_data import TrainingData
 from ddl.training.ending import why_over
+from ddl.training.outputs.epoch_logs import EpochLogs
+from ddl.training.outputs.model_copies import write_due_copy
+from ddl.training.outputs.prediction_files import Writer, prediction_writers, wants_predictions
 from ddl.training.record.drawings import draw_history, draw_samples
 from ddl.training.record.epoch_progress import TrainingProgress
 from ddl.training.record.history import append_epoch, write_history
@@ -29,7 +32,7 @@ from ddl.training.record.run_dir import (
     spare_training,
 )
 from ddl.training.record.tensorboard import EventWriter
-from ddl.training.run import Diverged, Interrupted, Run, Unsaved
+from ddl.training.run import Batch, Diverged, Interrupted, Run, Unsaved
 
 logger = logging.getLogger("ddl")
 
@@ -55,6 +58,7 @@ class Recorder:
         self._log: RunLog | None = None
         self._events: EventWriter | None = None
         self._mlperf: MLPerfLog | None = None
+        self._epoch_logs: EpochLogs | None = None
         self._rates = Rates(run.order.samples_per_epoch, run.order.global_batch_size)
 
     def __enter__(self) -> Recorder:
@@ -76,8 +80,13 @@ class Recorder:
         self._open_events()
         if plan.mlperf_log is not None:
             with spare_training("MLPerf's log"):
-                samples = len(self._data.training), len(self._data.validation)
+                held_out = self._data.validation
+                samples = len(self._data.training), 0 if held_out is None else len(held_out)
                 self._mlperf = MLPerfLog(plan.mlperf_log, run, *samples)
+        if plan.epoch_log is not None:
+            with spare_training("the logs of batches and epochs"):
+                self._epoch_logs = EpochLogs(plan.epoch_log, run)
+                self._open.callback(self._epoch_logs.close)
         return self
 
     def _open_events(self) -> None:
@@ -124,6 +133,22 @@ class Recorder:
         if self._progress is not None:
             self._progress.step(self._run.position.step, self._run.named(logs))
             self._rates.step(self._run.position.step)
+
+    def batches(self, results: Sequence[Batch]) -> None:
+        """Record the results of the steps just taken, if the plan notes them. All ranks call it."""
+        self._run.note_batches(results)
+        if self._epoch_logs is not None and results:
+            self._epoch_logs.batches(results)
+
+    @property
+    def wants_predictions(self) -> bool:
+        """Whether each validation is followed by the predictions of its samples. The same on all ranks."""
+        return wants_predictions(self._run.plan)
+
+    def prediction_writers(self) -> list[Writer]:
+        """Return what gets these predictions in the current epoch, to be entered; none but on rank 0."""
+        held_out = self._data.validation
+        return [] if held_out is None else prediction_writers(self._run, held_out)
 
     def end_steps(self) -> None:
         """Record that the epoch's steps have ended, and their losses were read."""
@@ -174,6 +199,10 @@ class Recorder:
             with spare_training("TensorBoard's events"):
                 self._events.write_epoch(epoch)
         self._log_mlperf(MLPerfLog.end_epoch)
+        if self._epoch_logs is not None:
+            self._epoch_logs.end_epoch()
+        with spare_training("the model of this epoch"):
+            write_due_copy(self._run, model)
         if time.monotonic() - self._drawn_at > DRAW_EVERY_S:
             self._draw(model)
         if self._run.is_over and len(self._run.history) < self._run.plan.epochs:
@@ -210,7 +239,8 @@ class Recorder:
     def _draw(self, model: keras.Model) -> None:
         with spare_training("curves and pictures"):
             draw_history(self._run)
-            draw_samples(self._run, self._data.validation, model)
+            held_out = self._data.validation
+            draw_samples(self._run, self._data.training if held_out is None else held_out, model)
             if self._events is not None and self._run.history:
                 picture = self._folder / "samples.png"
                 self._events.write_picture("samples", picture, len(self._run.history))

@@ -24,7 +24,7 @@ _TRACES = ("plan.json", "history.jsonl", "model.keras")
 
 _FILES = (
     *("curves.png", "facts.json", "history.csv", "history.jsonl", LOG_NAME, "model.keras"),
-    *("plan.json", "preprocessing.json", "samples.png"),
+    *("network.json", "plan.json", "preprocessing.json", "samples.png"),
 )
 
 logger = logging.getLogger("ddl")

@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed.gradients.step_share import even
+from ddl.training.steps.step_notes import StepNotes
 
 _BLOCK_S = 0.25
 """Approximate duration of a block. Stop requests and the progress display wait for its end."""
@@ -48,8 +49,11 @@ def single_step(model: keras.Model) -> Any:
     return single
 
 
-def several_steps(model: keras.Model) -> Any:
-    """Return a function of an iterator and a number of steps. It returns the last step's logs and all losses."""
+def several_steps(model: keras.Model, notes: StepNotes | None = None) -> Any:
+    """Return a function of an iterator and a number of steps.
+
+    It returns the last step's logs, all losses, and with `notes` each step's row of them, else no rows.
+    """
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
@@ -61,14 +65,18 @@ def several_steps(model: keras.Model) -> Any:
         outputs = step.get_concrete_function(iterator.element_spec).structured_outputs
         empty = tf.nest.map_structure(lambda log: tf.zeros(log.shape, log.dtype), outputs)
         losses = tf.TensorArray(outputs["loss"].dtype, size=count)
+        rows = tf.TensorArray(tf.float64, size=count)
 
-        def take_next(number: Any, losses: Any, _: Any) -> Any:
+        def take_next(number: Any, losses: Any, rows: Any, _: Any) -> Any:
+            if notes is not None:
+                notes.clear()
             logs = step(iterator.get_next())
-            return number + 1, losses.write(number, logs["loss"]), logs
+            rows = rows.write(number, tf.zeros(0, tf.float64) if notes is None else notes.row())
+            return number + 1, losses.write(number, logs["loss"]), rows, logs
 
-        _, losses, logs = tf.while_loop(
-            lambda number, *_: number < count, take_next, (tf.constant(0), losses, empty)
+        _, losses, rows, logs = tf.while_loop(
+            lambda number, *_: number < count, take_next, (tf.constant(0), losses, rows, empty)
         )
-        return logs, losses.stack()
+        return logs, losses.stack(), rows.stack()
 
     return several

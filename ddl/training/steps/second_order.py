@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import ddl.distributed as dist
+from ddl.data.batches import pipeline
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.distributed.state.variables import assign, flat, split_like
@@ -31,7 +32,7 @@ from ddl.training.optimization.second_order import (
     Search,
     SecondOrder,
 )
-from ddl.training.run import Run
+from ddl.training.run import Batch, Run
 from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.held_out import global_results, held_out_batches
 from ddl.training.steps.step import Taken
@@ -59,6 +60,7 @@ class SecondOrderSteps(SupervisedSteps):
         self._value: tuple[float, np.ndarray] = (0.0, np.zeros(0))  # loss and gradient there
         self._counts = {EVALUATIONS: 0, PRODUCTS: 0}
         self._rate = 0.0
+        self._noted: list[Batch] = []
 
     @property
     def learning_rate(self) -> float:
@@ -67,16 +69,17 @@ class SecondOrderSteps(SupervisedSteps):
 
     def __enter__(self) -> SecondOrderSteps:
         run, model = self._run, self.model
-        training = held_out_batches(run, self._data.training)
-        validation = held_out_batches(run, self._data.validation)
-        for context in (naming_bad_data(training, validation), training, validation):
+        training, held_out = self._open_batches()
+        for context in (naming_bad_data(training, *held_out), training, *held_out):
             self._open.enter_context(context)
         self._open.callback(self._close_search)
         from_input = needs_input(run.plan.loss)
         self._batches = for_outputs(
             model, training.dataset, run.class_weights, needs_input=from_input
         )
-        self._validation = for_outputs(model, validation.dataset, needs_input=from_input)
+        self._validation = [
+            for_outputs(model, part.dataset, needs_input=from_input) for part in held_out
+        ]
         build_metrics(model, self._batches.element_spec)
         model.make_test_function()
         model_state.broadcast_state(model)
@@ -106,8 +109,14 @@ class SecondOrderSteps(SupervisedSteps):
         if reason is not None:
             self._end(reason)
         self._losses.append(tf.constant(loss, tf.float64))
+        if self._run.plan.notes_batches:
+            self._noted.append(self._note(loss, gradient))
         self.first_step_s = self.first_step_s or time.perf_counter() - begin
         return Taken(1, {"loss": loss, **self._counts})
+
+    def batches(self) -> list[Batch]:
+        noted, self._noted = self._noted, []
+        return noted
 
     def results(self) -> dict[str, Any]:
         """Return losses and metrics of the final weights, and after an iteration what it has cost."""
@@ -117,6 +126,18 @@ class SecondOrderSteps(SupervisedSteps):
     def end_epoch(self) -> None:
         self._training_sums = []
         model_state.check_desync(self.model, f"at the end of epoch {self._run.position.epoch + 1}")
+
+    def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
+        held_out = self._data.validation
+        parts = [] if held_out is None else [held_out_batches(self._run, held_out)]
+        return held_out_batches(self._run, self._data.training), parts
+
+    def _note(self, loss: float, gradient: np.ndarray) -> Batch:
+        """Return the iteration for the logs: with the gradient's norm, and the first metric, of its final weights."""
+        name = next(iter(self._run.plan.metric), "loss")
+        values = self._run.named(global_results(self.model))
+        accuracy = float(values.get(name, np.nan)) if self._run.plan.metric else float("nan")
+        return Batch(loss, float(np.linalg.norm(gradient)), accuracy)
 
     def _so_far(self) -> tuple[int, int]:
         """Return the iterations and evaluations of the run, before this epoch and in it."""

@@ -1,8 +1,8 @@
 """The interface through which the training loop takes steps.
 
 The loop (`ddl.training.loop`) knows epochs, checkpoints, stop requests and progress. An object with the methods of
-`Steps` computes the steps: those of supervised training (`ddl.training.steps.supervised`), or those of an optimizer over
-all samples (`ddl.training.steps.second_order`). docs/decisions/0009-what-a-step-does.md shows how other kinds fit in.
+`Steps` computes the steps: those of supervised training (`ddl.training.steps.supervised`), or those of an optimizer
+over all samples (`ddl.training.steps.second_order`). docs/decisions/0009-what-a-step-does.md shows how others fit in.
 """
 
 from __future__ import annotations
@@ -13,6 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
+import numpy as np
+
+from ddl.training.run import Batch
+
+Part = tuple[np.ndarray, np.ndarray]
+"""Indices of samples (n,), and their predictions (n, ...), channel last, as the network's first output gives them."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,9 @@ class Steps(Protocol):
             Diverged: on all ranks, with the step, the rank and its samples.
         """
 
+    def batches(self) -> list[Batch]:
+        """Return the results of the steps since the last call, if the plan logs them. Call it after `check_losses`."""
+
     def results(self) -> dict[str, Any]:
         """Return losses and metrics since `begin_epoch` or `validate`, over the samples of all ranks."""
 
@@ -63,6 +72,12 @@ class Steps(Protocol):
         """Evaluate all validation samples once, and yield this rank's logs after each step.
 
         Weights that have a moving average are replaced by it meanwhile.
+        """
+
+    def outputs(self) -> Iterator[list[Part]]:
+        """Yield the raw predictions of all validation samples, as `ddl.training.steps.outputs.Outputs.in_order` does.
+
+        Weights are those of a validation.
         """
 
     def training_state(self) -> AbstractContextManager[None]:

@@ -22,7 +22,7 @@ from ddl.training.objectives.losses import needs_input
 from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
-from ddl.training.run import Run
+from ddl.training.run import Batch, Run
 from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.compilation import Compilation
@@ -33,7 +33,9 @@ from ddl.training.steps.held_out import (
     held_out_steps,
 )
 from ddl.training.steps.nonfinite import check_losses
-from ddl.training.steps.step import Taken
+from ddl.training.steps.outputs import Outputs
+from ddl.training.steps.step import Part, Taken
+from ddl.training.steps.step_notes import StepNotes
 from ddl.training.steps.weighed_batches import for_outputs
 
 CHECK_DESYNC_STEPS = 100
@@ -48,11 +50,15 @@ class SupervisedSteps:
         """Prepare training. The model's optimizer must be distributed; rank 0's weights count."""
         self.model = model
         self.first_step_s = 0.0
-        self.validation_steps = held_out_steps(run, data.validation)
+        held_out = data.validation
+        self.validation_steps = 0 if held_out is None else held_out_steps(run, held_out)
         self._run, self._data, self._profile = run, data, profile
         self._single_steps_left = profiled_steps(run.plan.profile)
         self._until_desync_check = CHECK_DESYNC_STEPS
         self._losses: list[Any] = []  # tensors with one value per step, not yet checked
+        self._notes: StepNotes | None = None
+        self._rows: list[Any] = []  # tensors of notes, (steps, numbers), not yet exchanged
+        self._outputs: Outputs | None = None
         self._training_sums: list[np.ndarray] = []  # metrics of training, during a validation
         self._average = WeightAverage(model)  # of an optimizer with `use_ema`
         self._open = contextlib.ExitStack()
@@ -62,17 +68,22 @@ class SupervisedSteps:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        training, validation = self._open_batches()
-        for context in (naming_bad_data(training, validation), training, validation):
+        training, held_out = self._open_batches()
+        for context in (naming_bad_data(training, *held_out), training, *held_out):
             self._open.enter_context(context)
         from_input = needs_input(self._run.plan.loss)
         batches = for_outputs(
             self.model, training.dataset, self._run.class_weights, needs_input=from_input
         )
-        self._validation = for_outputs(self.model, validation.dataset, needs_input=from_input)
+        self._validation = [
+            for_outputs(self.model, part.dataset, needs_input=from_input) for part in held_out
+        ]
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
         model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)
+        if self._run.plan.notes_batches:
+            self._notes = StepNotes(self.model, next(iter(self._run.plan.metric), None))
+            self._open.enter_context(self._notes.noting())
         self.model.make_train_function()
         self.model.make_test_function()
         model_state.broadcast_state(self.model)
@@ -102,11 +113,11 @@ class SupervisedSteps:
         begin = time.perf_counter()
         if count == 1 or self.model.run_eagerly:
             for _ in range(count):
-                logs = self._single(self._batches)
-                self._losses.append(tf.convert_to_tensor(logs["loss"]))
+                logs = self._take_single()
         else:
-            logs, losses = self._several(self._batches, tf.constant(count))
+            logs, losses, rows = self._several(self._batches, tf.constant(count))
             self._losses.append(losses)
+            self._rows += [] if self._notes is None else [rows]
         self._compilation.note(logs, begin)
         self.first_step_s = self.first_step_s or time.perf_counter() - begin
         self._single_steps_left -= count
@@ -116,10 +127,26 @@ class SupervisedSteps:
             model_state.check_desync(self.model, f"after batch {self._run.position.step + count}")
         return Taken(count, logs)
 
+    def _take_single(self) -> Mapping[str, Any]:
+        if self._notes is not None:
+            self._notes.clear()
+        logs: Mapping[str, Any] = self._single(self._batches)
+        self._losses.append(tf.convert_to_tensor(logs["loss"]))
+        if self._notes is not None:
+            self._rows.append(self._notes.row()[tf.newaxis])
+        return logs
+
     def check_losses(self, last_good: Callable[[], str]) -> None:
         losses = [float(loss) for part in self._losses for loss in part.numpy().ravel()]
         self._losses.clear()
         check_losses(losses, self._run, self._data.training, last_good)
+
+    def batches(self) -> list[Batch]:
+        if self._notes is None or not self._rows:
+            return []
+        rows = np.concatenate([part.numpy() for part in self._rows])
+        self._rows.clear()
+        return self._notes.batches(rows)
 
     def results(self) -> dict[str, Any]:
         return global_results(self.model)
@@ -128,10 +155,25 @@ class SupervisedSteps:
         average_moving_statistics(self.model)
         self._training_sums = self._sums()
         self.model.reset_metrics()
-        batches = iter(self._validation)
         with self._average.in_place():
-            for _ in range(self.validation_steps):
-                yield self.model.test_function(batches)
+            for dataset in self._validation:
+                batches = iter(dataset)
+                for _ in range(self.validation_steps):
+                    yield self.model.test_function(batches)
+
+    def outputs(self) -> Iterator[list[Part]]:
+        run, held_out = self._run, self._data.validation
+        if held_out is None:
+            return
+        if self._outputs is None:
+            self._outputs = Outputs(
+                self.model,
+                held_out,
+                normalization=run.preprocessing.normalization,
+                threads=data_threads(run),
+            )
+        with self._average.in_place():
+            yield from self._outputs.in_order()
 
     @contextlib.contextmanager
     def training_state(self) -> Iterator[None]:
@@ -156,7 +198,7 @@ class SupervisedSteps:
 
     def _use(self, single: Any) -> None:
         """Take the model's `train_step` from here on, alone with this function and in blocks."""
-        self._single, self._several = single, several_steps(self.model)
+        self._single, self._several = single, several_steps(self.model, self._notes)
         if self._profile is not None:
             self._single = self._profile.around(self.model, single)
 
@@ -172,7 +214,8 @@ class SupervisedSteps:
         left = self._run.steps_per_epoch - self._run.position.step
         return max(1, min(most, left - self._run.order.ends_unevenly))
 
-    def _open_batches(self) -> tuple[pipeline.Batches, pipeline.Batches]:
+    def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
+        """Return the training batches, and those of the validation, if there is one."""
         run = self._run
         training = pipeline.training_batches(
             self._data.training,
@@ -187,7 +230,8 @@ class SupervisedSteps:
             classes=self._data.classes,
             epochs=run.plan.epochs,
         )
-        return training, held_out_batches(run, self._data.validation)
+        held_out = self._data.validation
+        return training, [] if held_out is None else [held_out_batches(run, held_out)]
 
     def _sums(self) -> list[np.ndarray]:
         """Return this rank's metric variables."""

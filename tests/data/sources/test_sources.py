@@ -188,6 +188,17 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
 
 def test_every_format_has_a_test() -> None:
     tested = {name for name, _ in WITH_MASKS.values()} | {"idx", "classes"}
-    elsewhere = {"cifar", "npz-folder", "split-classes", "synthetic-labels", "tfrecord"}
-    elsewhere |= {"diffusion-maps", "diffusion-maps-3d", "burgers"}  # test_equation_inputs
+    elsewhere = {
+        "pictures",
+        "tagged",
+        "channels-first",
+        "cifar",
+        "npz-folder",
+        "split-classes",
+        "synthetic-labels",
+        "tfrecord",
+        "diffusion-maps",
+        "diffusion-maps-3d",
+        "burgers",
+    }
     assert set(FORMATS) == tested | elsewhere | {"synthetic", "synthetic-3d", "faces"}

@@ -16,7 +16,12 @@ from ddl.training.objectives.metrics import METRICS, build_metric
 from ddl.training.plan.plan import Plan
 
 MODELS = {"unet": (1, 2, 3), "resnet20": (2, 3, 6)}  # with numbers of classes
-OPTIONS = {"focal": {"alpha": 0.5}, "hausdorff_95": {"spacing": (1.0, 1.0, 1.0)}}
+OPTIONS = {
+    "focal": {"alpha": 0.5},
+    "nll": {"weight": (1.0, 2.0)},
+    "hausdorff_95": {"spacing": (1.0, 1.0, 1.0)},
+}
+OF_CLASSES = [name for name in LOSSES if name != "wasserstein"]
 
 
 def refuses(action: Any) -> bool:
@@ -44,7 +49,7 @@ def truth_and_found(model: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.filterwarnings("ignore:Received. loss 'batch_dice'")
-@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(LOSSES)))
+@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(OF_CLASSES)))
 def test_a_loss_is_refused_where_it_would_refuse(
     name: str, options: dict[str, Any], model: str, classes: int
 ) -> None:
@@ -65,3 +70,9 @@ def test_a_metric_is_refused_where_it_would_refuse(
     metric = build_metric(name, **options)
     truth, found = truth_and_found(model, classes)
     assert refused == refuses(lambda: metric.update_state(truth, found))
+
+
+def test_a_critics_loss_needs_values_as_targets() -> None:
+    for model in MODELS:
+        with pytest.raises(ValueError, match=r"loss=wasserstein for model .* class numbers"):
+            Plan(run_dir=Path("run"), model=model, loss="wasserstein")

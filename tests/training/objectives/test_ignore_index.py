@@ -18,7 +18,8 @@ from tests.training.steps.small_steps import make_steps
 
 Array = np.ndarray[Any, Any]
 SIDES = (6, 5)
-PIXELWISE = [name for name in LOSSES if name != "boundary_crossentropy"]
+OF_CLASSES = [name for name in LOSSES if "ignore_index" in LOSSES.options(name)]
+PIXELWISE = [name for name in OF_CLASSES if name != "boundary_crossentropy"]
 COUNTED = ("dice", "iou", "precision", "recall", "confusion_matrix", "top_1")
 NUMBERS = st.sampled_from([-1, 255])
 
@@ -36,7 +37,7 @@ def sample(seed: int, classes: int, ignored: int, count: int = 3) -> tuple[Array
 
 
 def classes_for(name: str) -> int:
-    return 3 if name in ("categorical_crossentropy", "focal", "top_1") else 1
+    return 3 if name in ("categorical_crossentropy", "nll", "focal", "top_1") else 1
 
 
 def without(truth: Array, found: Array, counts: Array) -> tuple[Array, Array]:
@@ -44,9 +45,10 @@ def without(truth: Array, found: Array, counts: Array) -> tuple[Array, Array]:
     return truth[counts][None], found[counts][None]
 
 
-def test_every_loss_and_every_metric_has_the_option() -> None:
-    for table in (LOSSES, METRICS):
-        for name in table:
+def test_every_loss_of_classes_and_every_metric_has_the_option() -> None:
+    assert set(LOSSES) - {*OF_CLASSES} == {"mse", "wasserstein"}
+    for table, names in ((LOSSES, OF_CLASSES), (METRICS, METRICS)):
+        for name in names:
             option = table.options(name)["ignore_index"]
             assert (option.default, option.type) == (None, "int | None"), name
             assert option.help, name
@@ -87,7 +89,7 @@ def test_boundaries_are_those_between_pixels_that_count(seed: int, ignored: int)
 
 
 @pytest.mark.filterwarnings("ignore:Received. loss 'batch_dice'")
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", OF_CLASSES)
 def test_without_a_pixel_to_ignore_a_loss_is_the_same(name: str) -> None:
     classes = classes_for(name)
     truth, found, _ = sample(1, classes, 0)
@@ -95,7 +97,7 @@ def test_without_a_pixel_to_ignore_a_loss_is_the_same(name: str) -> None:
     assert float(build_loss(name, ignore_index=255)(truth, found)) == pytest.approx(plain, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "batch_dice"])
+@pytest.mark.parametrize("name", [name for name in OF_CLASSES if name != "batch_dice"])
 def test_a_sample_without_a_pixel_that_counts_adds_0_to_the_mean(name: str) -> None:
     truth, found, _ = sample(2, classes_for(name), 255)
     loss = build_loss(name, ignore_index=255)
@@ -175,7 +177,8 @@ def test_one_hot_targets_have_no_number_to_ignore() -> None:
 
 
 def test_a_class_takes_its_options_from_the_class_that_it_extends() -> None:
-    assert list(read_options("ddl.training.objectives.overlap:IoU")) == ["name", "ignore_index"]
+    found = list(read_options("ddl.training.objectives.overlap:IoU"))
+    assert found == ["name", "background", "ignore_index"]
 
 
 # Runs on every rank.

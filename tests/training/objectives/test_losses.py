@@ -18,6 +18,8 @@ from ddl.training.objectives.losses import LOSSES, build_loss
 
 Array = np.ndarray[Any, Any]
 MEANS = [name for name in LOSSES if name != "batch_dice"]
+ONE_CHANNEL = ("binary_crossentropy", "batch_dice", "mse", "wasserstein")
+SEVERAL = ("categorical_crossentropy", "nll")
 
 
 def sample(seed: int, count: int = 3, classes: int = 1) -> tuple[Array, Array]:
@@ -45,6 +47,24 @@ def dice(t: Array, p: Array, s: float = 1.0) -> float:
 def jaccard(t: Array, p: Array, s: float = 1.0) -> float:
     both = (t * p).sum((0, 1))
     return 1 - np.mean((both + s) / (t.sum((0, 1)) + p.sum((0, 1)) - both + s))
+
+
+def lovasz(t: Array, p: Array, present_only: bool = True) -> float:
+    """Return Berman's Algorithm 1, pixel by pixel."""
+    losses = []
+    for truth, found in zip(
+        t.reshape(-1, t.shape[-1]).T, p.reshape(-1, p.shape[-1]).T, strict=True
+    ):
+        if present_only and t.shape[-1] > 1 and not truth.any():
+            continue
+        errors, wrong, before, total = np.abs(truth - found), np.zeros(len(truth)), 0.0, 0.0
+        for index in np.argsort(-errors):
+            wrong[index] = 1
+            mask = np.abs(truth - wrong)
+            now = 1 - (truth * mask).sum() / np.maximum(truth, mask).sum()
+            total, before = total + errors[index] * (now - before), now
+        losses.append(total)
+    return np.mean(losses)
 
 
 def tversky(t: Array, p: Array, a: float = 0.3, b: float = 0.7, s: float = 1.0) -> float:
@@ -83,7 +103,14 @@ FORMULAS: list[tuple[str, dict[str, Any], tuple[int, ...], Callable[[Array, Arra
         (3,),
         lambda t, p: entropy(t * 0.7 + 0.1, p).mean(),
     ),
+    ("nll", {}, (3,), lambda t, p: entropy(t, p).mean()),
+    ("nll", {"weight": (1.0, 0.5, 3.0)}, (3,), lambda t, p: entropy(t * [1, 0.5, 3], p).mean()),
+    ("mse", {}, (1,), lambda t, p: ((t - p) ** 2).mean()),
+    ("wasserstein", {}, (1,), lambda t, p: (-t * p).mean()),
+    ("lovasz", {}, (1, 3), lovasz),
+    ("lovasz", {"present_only": False}, (3,), lambda t, p: lovasz(t, p, False)),
     ("dice", {}, (1, 3), dice),
+    ("dice", {"smooth": 1e-7}, (1, 3), lambda t, p: dice(t, p, 1e-7)),
     ("dice", {"smooth": 0.5}, (1, 3), lambda t, p: dice(t, p, 0.5)),
     (
         "dice_crossentropy",
@@ -92,6 +119,7 @@ FORMULAS: list[tuple[str, dict[str, Any], tuple[int, ...], Callable[[Array, Arra
         lambda t, p: 2 * dice(t, p) + entropy(t, p).mean(),
     ),
     ("jaccard", {}, (1, 3), jaccard),
+    ("jaccard", {"smooth": 1e-7}, (1, 3), lambda t, p: jaccard(t, p, 1e-7)),
     ("tversky", {}, (1, 3), tversky),
     ("tversky", {"alpha": 0.5, "beta": 0.5, "smooth": 0.5}, (1, 3), lambda t, p: dice(t, p, 1.0)),
     ("focal", {}, (1, 3), focal),
@@ -123,7 +151,7 @@ def test_a_loss_is_its_formula(
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1000), count=st.integers(1, 4))
 def test_the_loss_of_a_batch_is_the_mean_of_its_samples(name: str, seed: int, count: int) -> None:
-    truth, found = sample(seed, count, 1 if name == "binary_crossentropy" else 3)
+    truth, found = sample(seed, count, 1 if name in ONE_CHANNEL else 3)
     loss = build_loss(name)
     alone = [float(loss(truth[i : i + 1], found[i : i + 1])) for i in range(count)]
     assert float(loss(truth, found)) == pytest.approx(np.mean(alone), rel=1e-4)
@@ -136,7 +164,7 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_samples(name: str, seed: int, co
 def test_volumes_and_labels_are_samples_too() -> None:
     random = np.random.default_rng(0)
     volume, truth = random.uniform(0.1, 0.9, (2, 3, 4, 5, 1)), random.integers(0, 2, (2, 3, 4, 5))
-    for name in [name for name in MEANS if name != "categorical_crossentropy"]:
+    for name in [name for name in MEANS if name not in SEVERAL]:
         assert np.isfinite(float(build_loss(name)(truth, volume)))
     found = np.asarray([[0.2, 0.8], [0.6, 0.4]])
     expected = -np.mean(np.log([0.8, 0.4]))
@@ -160,7 +188,7 @@ def test_batch_dice_is_of_the_whole_batch_and_says_so() -> None:
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.filterwarnings("ignore:Received. loss 'batch_dice'")
 def test_a_model_learns_with_it(name: str) -> None:
-    classes = 1 if name in ("binary_crossentropy", "batch_dice") else 2
+    classes = 1 if name in ONE_CHANNEL else 2
     truth, found = sample(0, classes=classes)
     inputs = keras.Input((6, 5, classes))
     activation = "sigmoid" if classes == 1 else "softmax"
@@ -183,6 +211,11 @@ def test_what_is_unknown_lists_what_is_known() -> None:
         build_loss("categorical_crossentropy")(*sample(0))
     with pytest.raises(ValueError, match="class numbers without the last axis"):
         build_loss("dice")(np.zeros((1, 4, 4, 2)), np.zeros((1, 4, 4, 3)))
+    for name in ("mse", "wasserstein"):
+        with pytest.raises(ValueError, match=f"loss {name} of targets .* equally many channels"):
+            build_loss(name)(*sample(0, classes=3))
+    with pytest.raises(ValueError, match="2 weights of loss nll for 3 classes"):
+        build_loss("nll", weight=(1, 2))(*sample(0, classes=3))
     with pytest.raises(ValueError, match="one channel, or no alpha"):
         build_loss("focal", alpha=0.5)(*sample(0, classes=3))
 
@@ -190,11 +223,13 @@ def test_what_is_unknown_lists_what_is_known() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("dice", "smooth=0", "smooth=0.0 for loss dice. Expected: at least 1e-06."),
+        ("dice", "smooth=0", "smooth=0.0 for loss dice. Expected: at least 1e-07."),
         ("binary_crossentropy", "label_smoothing=1.5", "Expected: at least 0, at most 1."),
         ("focal", "alpha=2", "Expected: at least 0, at most 1."),
         ("tversky", "beta=nan", "Expected: at least 0."),
         ("boundary_crossentropy", "radius=0", "Expected: at least 1."),
+        ("nll", "weight=1,-1", "Expected: at least 0."),
+        ("nll", "source=tanh", "Expected one of: auto, probability, sigmoid, softmax, log_softmax"),
     ],
 )
 def test_a_value_out_of_range_is_refused(name: str, text: str, message: str) -> None:

@@ -212,7 +212,9 @@ def test_metrics_survive_their_config() -> None:
 def test_what_is_unknown_lists_what_is_known() -> None:
     with pytest.raises(ValueError, match=r"'auc'. Expected one of: dice, iou, precision"):
         build_metric("auc")
-    with pytest.raises(ValueError, match=r"metric dice. Received: 'k'. Expected: ignore_index"):
+    with pytest.raises(
+        ValueError, match=r"metric dice. Received: 'k'. Expected: background, ignore"
+    ):
         build_metric("dice", k=3)
     with pytest.raises(ValueError, match=r"metric top_5. Received: 'k'"):
         build_metric("top_5", k=3)

@@ -20,7 +20,7 @@ def small_model() -> keras.Model:
     inputs = keras.Input((4, 4, 2))
     hidden = keras.layers.Conv2D(3, 3, name="body")(inputs)
     hidden = keras.layers.BatchNormalization(name="body_norm")(hidden)
-    return keras.Model(inputs, keras.layers.Conv2D(1, 1, name="head")(hidden))
+    return keras.Model(inputs, keras.layers.Conv2D(1, 1, activation="sigmoid", name="head")(hidden))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ def make_steps(
     batch_size: int,
     order_class: type[SampleOrder] = SampleOrder,
     jit: str = "false",
+    metric: tuple[str, ...] = (),
+    notes_batches: bool = False,
 ) -> tuple[SupervisedSteps, Run]:
     """Return steps that train a compiled model on these samples, and the run that they belong to."""
     samples = ArraySamples(inputs, targets)
@@ -42,6 +44,8 @@ def make_steps(
         jit=jit,
         epochs=2,
         ignore_index=None,
+        metric=metric,
+        notes_batches=notes_batches,
     )
     order = order_class("global", len(samples), batch_size, dist.size(), 0)
     how = Preprocessing(target="label", channels=1, classes=1)

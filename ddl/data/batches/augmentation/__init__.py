@@ -123,6 +123,8 @@ class Augmentation:
         epoch: int,
         index: int,
         ignore_index: int | None = None,
+        place: int = 0,
+        smooth: bool = False,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the sample as it looks in this epoch, with unchanged dtypes, and cropped if `crop_size` is given.
 
@@ -131,6 +133,8 @@ class Augmentation:
             mask: of the picture's size, (..., 1), any dtype; None for a sample with a label instead.
             index: index of the sample in its source.
             ignore_index: number in the mask that marks pixels to leave out: no crop is placed on them.
+            place: makes draws of its own for each of several augmentations of one sample.
+            smooth: whether `mask` holds values, which are interpolated as the picture is, in place of class numbers.
         """
         if picture.dtype.kind != "f":
             raise ValueError(
@@ -145,12 +149,12 @@ class Augmentation:
             self.check_masks()
         size = self.crop_of(picture.shape)
 
-        draws = _Draws(seed, epoch, index)
+        draws = _Draws(seed, epoch, index, place)
         parts = [picture] if mask is None else [picture, mask]
         # The order of draws is part of the result. Options that are off still draw from `draws.first`, so that turning
         # one on does not change the others.
-        parts = self._moved(draws, parts)
-        parts = self._cropped(draws, parts, size, ignore_index)
+        parts = self._moved(draws, parts, smooth)
+        parts = self._cropped(draws, parts, size, ignore_index, smooth)
         parts[0] = self._coloured(draws, parts[0]).astype(picture.dtype, copy=False)
         changed, *masks = map(np.ascontiguousarray, parts)
         return changed, masks[0] if masks else None
@@ -163,6 +167,14 @@ class Augmentation:
                     f"Received: {name} for samples with masks. Expected: samples with labels; for masks there are "
                     "rotation_degrees, zoom, brightness and others."
                 )
+
+    def check_channels(self, channels: int) -> None:
+        """Refuse options that need another number of channels."""
+        if (self.saturation or self.hue) and channels != 3:
+            raise ValueError(
+                f"Received: saturation={self.saturation:g} and hue={self.hue:g} for pictures of {channels} channels. "
+                "Expected: 3 channels, red, green and blue; or neither option."
+            )
 
     def _check_flips(self) -> None:
         """Refuse two ways to flip."""
@@ -228,18 +240,14 @@ class Augmentation:
                     raise ValueError(
                         f"Received: {name} for samples of shape {shape}. Expected: pictures (height, width, channels)."
                     )
-        if (self.saturation or self.hue) and shape[-1] != 3:
-            raise ValueError(
-                f"Received: saturation={self.saturation:g} and hue={self.hue:g} for pictures of {shape[-1]} channels. "
-                "Expected: 3 channels, red, green and blue; or neither option."
-            )
+        self.check_channels(shape[-1])
         if self.pad_crop >= min(shape[:-1]):
             raise ValueError(
                 f"Received: pad_crop={self.pad_crop} for pictures of shape {shape}. Expected: less than the shortest "
                 "side, so that some of the picture is left."
             )
 
-    def _moved(self, draws: _Draws, parts: Parts) -> Parts:
+    def _moved(self, draws: _Draws, parts: Parts, smooth: bool) -> Parts:
         """Flip, rotate, zoom and deform."""
         axes = AXES if self.flip else self.flip_axes or ()
         parts = turned(draws.first, parts, axes=axes, right_angles=self.right_angles)
@@ -253,10 +261,16 @@ class Augmentation:
             zoom=self.zoom,
             elastic_pixels=self.elastic_pixels,
             elastic_smoothness_pixels=self.elastic_smoothness_pixels,
+            smooth=smooth,
         )
 
     def _cropped(
-        self, draws: _Draws, parts: Parts, size: tuple[int, ...], ignore_index: int | None
+        self,
+        draws: _Draws,
+        parts: Parts,
+        size: tuple[int, ...],
+        ignore_index: int | None,
+        smooth: bool,
     ) -> Parts:
         """Crop to `size`, in one of three ways."""
         if self.pad_crop:
@@ -268,7 +282,7 @@ class Augmentation:
             return parts
         height, width = size
         scale, ratio = self.resized_scale, self.resized_ratio
-        return resized_crop(draws.of(_RESIZED), parts, (height, width), scale, ratio)
+        return resized_crop(draws.of(_RESIZED), parts, (height, width), scale, ratio, smooth=smooth)
 
     def _coloured(self, draws: _Draws, picture: np.ndarray) -> np.ndarray:
         """Change colours, light and noise, and erase; the result stays between 0 and 1."""
@@ -283,14 +297,15 @@ class Augmentation:
 class _Draws:
     """What is drawn for a sample in an epoch: the stream of the first options, and those of the later ones."""
 
-    def __init__(self, seed: int, epoch: int, index: int) -> None:
+    def __init__(self, seed: int, epoch: int, index: int, place: int) -> None:
         self._key = (seed, epoch, index)
+        self._place = (place,) if place else ()  # 0 gives the bits of an augmentation alone
         self.first = self.of(_STREAM)
         self.few = self.of(_FEW).random(8)
 
     def of(self, stream: int) -> np.random.Generator:
         """Return a generator at the start of a stream."""
-        return np.random.Generator(np.random.PCG64([*self._key, stream]))
+        return np.random.Generator(np.random.PCG64([*self._key, stream, *self._place]))
 
 
 def _text(numbers: tuple[float, ...]) -> str:

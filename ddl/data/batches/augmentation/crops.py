@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ddl.data.batches.augmentation.geometry import Parts
-from ddl.data.batches.augmentation.resizing import Box, nearest_part, resized_part
+from ddl.data.pictures.resizing import Box, nearest_part, resized_part
 
 _TRIES = 10
 
@@ -64,11 +64,17 @@ def resized_crop(
     size: tuple[int, int],
     scale: tuple[float, ...],
     ratio: tuple[float, ...],
+    *,
+    smooth: bool = False,
 ) -> Parts:
-    """Resize a random part of the picture to `size`: its share of the area is in `scale`, width / height in `ratio`."""
+    """Resize a random part of the picture to `size`: its share of the area is in `scale`, width / height in `ratio`.
+
+    `smooth` says whether the second part has values between those of two pixels, as a mask has not.
+    """
     box = draw_box(rng, (parts[0].shape[0], parts[0].shape[1]), scale, ratio)
-    picture, *masks = parts
-    return [resized_part(picture, box, size), *(nearest_part(mask, box, size) for mask in masks)]
+    picture, *others = parts
+    resized = resized_part if smooth else nearest_part
+    return [resized_part(picture, box, size), *(resized(other, box, size) for other in others)]
 
 
 def draw_box(

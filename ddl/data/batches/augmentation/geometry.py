@@ -51,23 +51,45 @@ def warped(
     zoom: float,
     elastic_pixels: float,
     elastic_smoothness_pixels: float,
+    smooth: bool = False,
 ) -> Parts:
-    """Rotate, zoom and deform in one pass, so that pixels are interpolated only once."""
+    """Rotate, zoom and deform in one pass, so that pixels are interpolated only once.
+
+    `smooth` says whether the second part has values between those of two pixels, as a mask has not.
+    """
     shape = parts[0].shape[:-1]
     angle = math.radians(rng.uniform(-1, 1) * rotation_degrees)
     factor = (1 + zoom) ** rng.uniform(-1, 1)
     elastic_seed = int(rng.integers(1 << 62))
     if not (rotation_degrees or zoom or elastic_pixels):
         return parts
-    centre = (np.array(shape) - 1) / 2
-    places = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) - centre
     turn = _rotation(angle) if len(shape) == 2 else _rotation_about(rng.normal(size=3), angle)
-    places = np.moveaxis(places @ turn.T / factor + centre, -1, 0)
+    places = _turned_places(shape, turn, factor)
     if elastic_pixels:
         elastic = np.random.Generator(np.random.PCG64(elastic_seed))
         places = places + displacement(elastic, shape, elastic_pixels, elastic_smoothness_pixels)
-    # Linear for the picture, nearest for the mask.
-    return [_sampled(part, places, order) for order, part in zip((1, 0), parts, strict=False)]
+    return _sampled_parts(parts, places, (True, smooth))
+
+
+def turned_by(parts: Parts, angle: float, *, smooth: Sequence[bool]) -> Parts:
+    """Rotate pictures (height, width, channels) clockwise by an angle in radians, each as `smooth` says."""
+    shape = parts[0].shape[:-1]
+    return _sampled_parts(parts, _turned_places(shape, _rotation(angle), 1.0), smooth)
+
+
+def _turned_places(shape: tuple[int, ...], turn: np.ndarray, factor: float) -> np.ndarray:
+    """Return where each pixel comes from, (axes, *shape): the picture is turned and enlarged about its centre."""
+    centre = (np.array(shape) - 1) / 2
+    places = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) - centre
+    return np.asarray(np.moveaxis(places @ turn.T / factor + centre, -1, 0))
+
+
+def _sampled_parts(parts: Parts, places: np.ndarray, smooth: Sequence[bool]) -> Parts:
+    """Return the values at these places: linear where values between pixels mean something, else nearest."""
+    return [
+        _sampled(part, places, 1 if linear else 0)
+        for part, linear in zip(parts, smooth, strict=False)
+    ]
 
 
 def displacement(

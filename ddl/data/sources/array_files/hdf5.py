@@ -93,7 +93,7 @@ class Hdf5(Source):
     def _read_form(self, keys: Sequence[str] | None) -> None:
         """Find inputs and targets, and the shape and dtype of their samples."""
         file, origin = self._open(), str(self.path)
-        datasets = _names(file)
+        datasets = dataset_names(file)
         stored = {key: file[key] for key in choose_keys(datasets, keys, origin).values()}
         self._count = check_lengths(stored, origin)
         *_, last = stored.values()
@@ -229,7 +229,7 @@ class Hdf5(Source):
             return self._file
 
 
-def _names(file: Any) -> list[str]:
+def dataset_names(file: Any) -> list[str]:
     """Return the names of the data sets of a file, those in groups as "group/name"."""
     names = [name for name in file if hasattr(file[name], "chunks")]
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ddl.data.source import Source
-from ddl.data.sources.array_files.npy_header import read_header
+from ddl.data.sources.array_files.npy_header import Header, read_header
 from ddl.data.sources.arrays import Arrays, name_fields
 from ddl.data.sources.ranged import with_range
 from ddl.files import check_regular
@@ -39,6 +39,16 @@ def open_source(
     return with_range(Arrays(name_fields(arrays), str(path)), range)
 
 
+def read_form(path: Path) -> Header:
+    """Return the header of a .npy file."""
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            return read_header(file)
+    except (ValueError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
 def map_array(path: Path) -> np.ndarray:
     """Return the array of a .npy file, mapped."""
     check_regular(path)
@@ -53,7 +63,11 @@ def map_array(path: Path) -> np.ndarray:
         order: Literal["F", "C"] = "F" if header.fortran else "C"
         return np.memmap(path, header.dtype, "r", header.start, header.shape, order)
     except (ValueError, OSError) as error:
-        why = " ".join(str(error).split())
-        raise ValueError(
-            f"Received: {path}, which is not an intact .npy array ({why}). Expected: numbers, written by numpy.save."
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    why = " ".join(str(error).split())
+    return ValueError(
+        f"Received: {path}, which is not an intact .npy array ({why}). Expected: numbers, written by numpy.save."
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,23 +53,50 @@ def read_arrays(
     path: Path, keys: tuple[str, ...] | None = None, memory_limit: int = MEMORY_LIMIT
 ) -> dict[str, np.ndarray]:
     """Return inputs and targets of an archive: mapped, or in memory where they are compressed."""
+    with _opened(path) as archive:
+        names = _members(archive)
+        chosen = choose_keys(names, keys, str(path))
+        return {
+            field: _array(path, archive, names[key], memory_limit) for field, key in chosen.items()
+        }
+
+
+def read_headers(path: Path) -> dict[str, Header]:
+    """Return the header of every array in an archive, by its name."""
+    with _opened(path) as archive:
+        headers = {}
+        for name, info in _members(archive).items():
+            with archive.open(info) as member:
+                headers[name] = _header(path, info, member)
+        return headers
+
+
+def read_member(path: Path, name: str, memory_limit: int = MEMORY_LIMIT) -> np.ndarray:
+    """Return one array of an archive: mapped, or in memory where it is compressed."""
+    with _opened(path) as archive:
+        return _array(path, archive, _members(archive)[name], memory_limit)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; what is wrong with it becomes a one-line ValueError."""
     check_regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {
-                info.filename.removesuffix(".npy"): info
-                for info in archive.infolist()
-                if info.filename.endswith(".npy")
-            }
-            chosen = choose_keys(names, keys, str(path))
-            return {
-                field: _array(path, archive, names[key], memory_limit)
-                for field, key in chosen.items()
-            }
+            yield archive
     except archives.DAMAGE as error:
         raise ValueError(
             f"Received: {path}, which is not an intact .npz archive ({error}). Expected: one written by numpy.savez."
         ) from error
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the arrays of an archive by their names."""
+    return {
+        info.filename.removesuffix(".npy"): info
+        for info in archive.infolist()
+        if info.filename.endswith(".npy")
+    }
 
 
 def _array(

@@ -54,7 +54,16 @@ def open_source(
     bits: int | None = None,
     range: str | None = None,  # noqa: A002
     pixel_limit: int = PIXEL_LIMIT,
+    colour_order: str = "rgb",
+    resampling: str = "area",
 ) -> Source:
     """Open the pictures of all classes."""
-    form = Conversion(image_size, channels, bits or 8, pixel_limit=pixel_limit)
+    form = Conversion(
+        image_size,
+        channels,
+        bits or 8,
+        pixel_limit=pixel_limit,
+        colour_order=colour_order,
+        resampling=resampling,
+    )
     return open_pictures(find(path), form, bits, range)

@@ -32,8 +32,18 @@ def mask_opener(find: Callable[[Path], Listing]) -> Callable[..., Source]:
         range: str | None = None,  # noqa: A002
         mask_mode: str = "binary",
         pixel_limit: int = PIXEL_LIMIT,
+        colour_order: str = "rgb",
+        resampling: str = "area",
     ) -> Source:
-        form = Conversion(image_size, channels, bits or 8, mask_mode, pixel_limit)
+        form = Conversion(
+            image_size,
+            channels,
+            bits or 8,
+            mask_mode,
+            pixel_limit,
+            colour_order=colour_order,
+            resampling=resampling,
+        )
         return open_pictures(find(path), form, bits, range)
 
     return open_source

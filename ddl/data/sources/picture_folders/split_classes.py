@@ -48,6 +48,8 @@ def open_source(
     bits: int | None = None,
     range: str | None = None,  # noqa: A002
     pixel_limit: int = PIXEL_LIMIT,
+    colour_order: str = "rgb",
+    resampling: str = "area",
 ) -> Source:
     """Open the pictures of a split. The class folders of `train`, sorted, or the class map give the labels.
 
@@ -62,8 +64,17 @@ def open_source(
         bits: 8 or 16 per channel; by default those of the first picture.
         range: the stored values that become 0 and 1, see `ddl.data.value_range`.
         pixel_limit: pictures with more pixels are refused before decoding.
+        colour_order: "rgb" or "bgr".
+        resampling: "area" averages where it shrinks, "bilinear" never does.
     """
-    form = Conversion(image_size, channels, bits or 8, pixel_limit=pixel_limit)
+    form = Conversion(
+        image_size,
+        channels,
+        bits or 8,
+        pixel_limit=pixel_limit,
+        colour_order=colour_order,
+        resampling=resampling,
+    )
     lists = (None if name is None else Path(name) for name in (class_map, picture_list))
     return open_pictures(find(path, split, *lists, label_base=label_base), form, bits, range)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ddl.data.batches.augmentation import Augmentation
 from ddl.data.batches.augmentation.crops import draw_box
-from ddl.data.batches.augmentation.resizing import Box, nearest_part, resized_part
+from ddl.data.pictures.resizing import Box, nearest_part, resized_part
 
 ROWS, COLUMNS = np.mgrid[0:12, 0:10]
 PLACES = (np.stack([ROWS, COLUMNS], -1) / 12 + 1 / 24).astype(

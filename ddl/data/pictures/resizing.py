@@ -1,4 +1,4 @@
-"""Resizes a part of a picture, with linear interpolation, in NumPy."""
+"""Resizes a picture or a part of it, with linear interpolation, in NumPy."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ def resized_part(picture: np.ndarray, box: Box, size: tuple[int, int]) -> np.nda
     return _along(rows, 1, box.left, box.width, size[1])
 
 
+def bilinear(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a picture (height, width, channels) at this size, interpolated between the nearest pixels alone.
+
+    Centres of pixels fall on centres of pixels, and shrinking does not average: as OpenCV and PyTorch do by default.
+    """
+    rows = _along(values, 0, 0, values.shape[0], size[0], averages=False)
+    return _along(rows, 1, 0, values.shape[1], size[1], averages=False)
+
+
+def nearest(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a mask (height, width, channels) at this size, by nearest neighbour."""
+    return nearest_part(mask, Box(0, 0, mask.shape[0], mask.shape[1]), size)
+
+
 def nearest_part(mask: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """Return a part of a mask (height, width, 1) at this size, by nearest neighbour."""
     rows = box.top + _centres(box.height, size[0])
@@ -39,9 +53,11 @@ def _centres(length: int, count: int) -> np.ndarray:
     return ((np.arange(count) + 0.5) * (length / count)).astype(int)
 
 
-def _along(picture: np.ndarray, axis: int, start: int, length: int, count: int) -> np.ndarray:
+def _along(
+    picture: np.ndarray, axis: int, start: int, length: int, count: int, *, averages: bool = True
+) -> np.ndarray:
     """Return `count` interpolated lines of the `length` lines from `start` on, along one axis."""
-    lines, weights = _taps(length, count)
+    lines, weights = _taps(length, count, averages=averages)
     shape = [1] * picture.ndim
     shape[axis] = count
     whole = list(picture.shape)
@@ -52,14 +68,14 @@ def _along(picture: np.ndarray, axis: int, start: int, length: int, count: int) 
     return total
 
 
-def _taps(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _taps(length: int, count: int, *, averages: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return the lines that each of `count` new lines is made of, and their weights: two arrays (taps, count).
 
-    A line's weight falls linearly with its distance: to 0 at the distance between lines, or between new lines where
-    that is longer.
+    A line's weight falls linearly with its distance: to 0 at the distance between lines, or, if it `averages`, between
+    new lines where that is longer.
     """
     step = length / count
-    reach = max(1.0, step)
+    reach = max(1.0, step) if averages else 1.0
     centres = (np.arange(count) + 0.5) * step - 0.5
     first = np.ceil(centres - reach).astype(int)
     lines = first + np.arange(math.ceil(2 * reach) + 1)[:, None]

@@ -1,0 +1,123 @@
+"""Builds the Keras model of a network, with the public constructors of Keras 3 only: nothing is deserialized."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from ddl.models.network.file import final_nodes, read_network
+from ddl.models.network.kinds.parts import Part
+from ddl.models.network.kinds.shapes import Shape, by
+from ddl.models.network.nodes import Network, Node
+from ddl.models.network.sizes import network_sides
+
+
+def build_network(
+    input_shape: Sequence[int | None] | None,
+    *,
+    classes: int | None = None,
+    file: str | None = None,
+    layers: str | None = None,
+    norm: str = "sync",
+    batch_norm_affine: str = "keras",
+) -> keras.Model:
+    """Return the model of a network file. Shape and classes come from the file.
+
+    Args:
+        input_shape: shape of the input with other sides, or open ones, if the network accepts them; None for the
+            file's.
+        classes: channels of its output, which must be those of the file; None for the file's.
+        file: network file: JSON that Keras's to_json() wrote (Keras 2 or 3), or a list of layers.
+        layers: the network itself as JSON text, in place of `file`; a run keeps the text of its file here.
+        norm: "sync" lets batch normalization span all ranks; "batch" is per rank.
+        batch_norm_affine: "keras" takes center=false and scale=false of batch normalizations as they are; "always"
+            trains both.
+    """
+    options = {"file": file, "layers": layers, "batch_norm_affine": batch_norm_affine}
+    network = read_network(options)
+    if input_shape is not None:
+        _check_input(network, tuple(input_shape))
+    model = build_nodes(network, input_shape, norm=norm)
+    if classes not in (None, model.output_shape[-1]):
+        raise ValueError(
+            f"Received: classes={classes} for model network. Expected: {model.output_shape[-1]}, as {network.origin} "
+            "has outputs."
+        )
+    return model
+
+
+def _check_input(network: Network, shape: Shape) -> None:
+    """Refuse an input that the network cannot take.
+
+    Raises:
+        ValueError: the message says what it takes.
+    """
+    needed = network_sides(network)
+    *sides, channels = shape
+    least, is_open = max(needed.multiple, needed.least), None in sides
+    fits = (
+        len(sides) in needed.axes
+        and channels == needed.channels
+        and not (is_open and needed.is_fixed)
+        and (needed.size is None or tuple(sides) == needed.size)
+        and all(side is None or (side >= least and side % needed.multiple == 0) for side in sides)
+    )
+    if not fits and shape != network.input_shape:
+        what = by((*needed.size, channels)) if needed.size else "other sides"
+        if needed.multiple > 1:
+            what = f"sides that {needed.multiple} divides, of at least {least}"
+        raise ValueError(
+            f"Received: input_shape={by(shape)} for {network.origin}, which is built for {by(network.input_shape)}. "
+            f"Expected: {what}, and {needed.channels} channels."
+        )
+
+
+def build_nodes(
+    network: Network, input_shape: Sequence[int | None] | None = None, *, norm: str = "sync"
+) -> keras.Model:
+    """Return the model of a network's nodes.
+
+    Args:
+        network: a checked network.
+        input_shape: another shape of the input, without the batch; by default the network's.
+        norm: "sync" or "batch".
+    """
+    inputs = keras.Input(tuple(input_shape or network.input_shape), name=network.input)
+    made, final = {network.input: inputs}, final_nodes(network)
+    for node in network.nodes:
+        taken = [made[name] for name in node.inputs]
+        layer = _layer(node, taken[0].shape[-1], norm, is_final=node in final)
+        made[node.name] = layer(taken if node.of_kind.merges and len(taken) > 1 else taken[0])
+    return keras.Model(inputs, made[network.output], name=network.name)
+
+
+def _layer(node: Node, channels: int, norm: str, *, is_final: bool) -> keras.layers.Layer:
+    kind = node.of_kind
+    settings = {key: _made(value) for key, value in node.settings.items() if key not in kind.unsent}
+    if node.kind in ("ZeroPadding1D", "Cropping1D"):  # Keras wants the ends of the only side
+        settings = {key: ends[0] for key, ends in settings.items()}
+    if node.kind == "DepthwiseConv3D":
+        settings = _as_groups(settings, channels)
+    if node.kind == "BatchNormalization":
+        settings["synchronized"] = norm == "sync"
+    if is_final:  # probabilities and losses need more precision than bfloat16
+        settings["dtype"] = "float32" if keras.config.floatx() != "float64" else "float64"
+    layer: keras.layers.Layer = getattr(keras.layers, kind.layer)(name=node.name, **settings)
+    layer.trainable = node.trains
+    return layer
+
+
+def _made(value: Any) -> Any:
+    """Return a setting as Keras takes it."""
+    if isinstance(value, Part):
+        return getattr(getattr(keras, value.family), value.name)(**value.config)
+    return value
+
+
+def _as_groups(settings: Mapping[str, Any], channels: int) -> dict[str, Any]:
+    """Return the settings of a convolution with a group for each channel, from those of a depthwise one."""
+    found = {key.replace("depthwise_", "kernel_"): value for key, value in settings.items()}
+    filters = channels * found.pop("depth_multiplier")
+    return {**found, "filters": filters, "groups": channels}

@@ -1,0 +1,1 @@
+"""Kinds of layers: their settings, the shapes that they make, and their weights."""

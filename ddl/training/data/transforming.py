@@ -1,0 +1,26 @@
+"""Puts the transforms of a plan onto its samples. No TensorFlow here."""
+
+from __future__ import annotations
+
+from ddl.data.source import Source
+from ddl.training.plan.plan import Plan
+from ddl.training.plan.transforms import mask_numbers, plan_chain
+
+
+def transformed(samples: Source, plan: Plan) -> Source:
+    """Return samples with inputs and targets of the plan's model after the plan's transforms."""
+    if not (plan.transform or plan.input_transform or plan.target_transform):
+        return samples
+    from ddl.data.transforms.transformed import Transformed
+
+    return Transformed(samples, plan_chain(plan), plan.seed)
+
+
+def with_mask_numbers(source: Source, plan: Plan) -> Source:
+    """Return a source whose masks are normalized as the plan says, if it does."""
+    pairs = mask_numbers(plan)
+    if not pairs:
+        return source
+    from ddl.data.transforms.transformed import MaskNumbers
+
+    return MaskNumbers(source, pairs)

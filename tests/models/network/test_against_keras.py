@@ -1,0 +1,34 @@
+"""Shapes and parameters that are inferred without TensorFlow are those of the built model, for every fixture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+
+from ddl.models.layer_table import total_multiply_adds, trainable_parameters
+from ddl.models.network.file import Summary, summarize
+from ddl.models.zoo import build_model
+from tests.models.network.fixtures import FIXTURES, write
+
+
+def built(name: str, **options: Any) -> tuple[keras.Model, Summary]:
+    options = {"layers": write(name), **options}
+    return build_model("network", None, None, **options), summarize(options)
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_the_built_model_has_the_inferred_shapes_and_parameters(name: str) -> None:
+    model, summary = built(name)
+    assert model.output_shape[1:] == summary.output_shape
+    assert len(model.layers) == len(summary.layers) + 1
+    for inferred in summary.layers:
+        layer = model.get_layer(inferred.node.name)
+        assert tuple(layer.output.shape[1:]) == inferred.shape, layer.name
+        weights = [(weight.name, tuple(weight.shape)) for weight in layer.weights]
+        weights = [pair for pair in weights if pair[0] != "seed_generator_state"]
+        assert weights == [(one.name, one.shape) for one in inferred.weights], layer.name
+    assert trainable_parameters(model) == summary.trainable
+    assert total_multiply_adds(model) == summary.multiply_adds
+    keras.backend.clear_session()

@@ -1,0 +1,1 @@
+"""Tests of the files that a run writes for readers of other programs."""
