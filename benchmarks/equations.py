@@ -41,6 +41,7 @@ _COMMON: dict[str, Any] = {
     "monitor": "loss",
     "checkpoint_every_epochs": 50,
 }
+_NETWORK = {"norm": "group", "transposed": False, "output": "linear"}
 CASES: dict[str, dict[str, Any]] = {
     "poisson_2d": _COMMON
     | {
@@ -49,9 +50,9 @@ CASES: dict[str, dict[str, Any]] = {
         "image_size": (32, 32),
         "validation_part": 0.2,
         "loss": "poisson_2d",
-        "learning_rate": 2e-3,
+        "learning_rate": 5e-3,
         "epochs": 300,
-        "model_option": {"depth": 3, "width": 16, "norm": "group", "output": "linear"},
+        "model_option": {**_NETWORK, "depth": 3, "width": 16},
     },
     "poisson_3d": _COMMON
     | {
@@ -60,9 +61,9 @@ CASES: dict[str, dict[str, Any]] = {
         "image_size": (16, 16),
         "validation_part": 0.25,
         "loss": "poisson_3d",
-        "learning_rate": 2e-3,
-        "epochs": 300,
-        "model_option": {"depth": 2, "width": 8, "norm": "group", "output": "linear"},
+        "learning_rate": 1e-2,
+        "epochs": 600,
+        "model_option": {**_NETWORK, "depth": 2, "width": 8},
     },
     "burgers": _COMMON
     | {
@@ -79,7 +80,7 @@ CASES: dict[str, dict[str, Any]] = {
         "loss_option": {"diffusion_coeff": 0.01, "boundary_factor": 64.0},
         "learning_rate": 2e-3,
         "epochs": 1500,
-        "model_option": {"depth": 3, "width": 16, "norm": "group", "output": "linear"},
+        "model_option": {**_NETWORK, "depth": 3, "width": 16},
     },
 }
 
@@ -170,7 +171,7 @@ SECOND_ORDER: dict[str, Any] = {
     "validation_part": 0.2,
     "loss": "poisson_2d",
     "keep_best": 0,
-    "model_option": {"depth": 2, "width": 4, "norm": "group", "output": "linear"},
+    "model_option": {**_NETWORK, "depth": 2, "width": 4},
 }
 """The small problem on which optimizers are compared: 8 maps of 16x16 nodes, and a network of some thousand weights."""
 
