@@ -60,7 +60,7 @@ LOSSES = BuilderTable(
         **dict.fromkeys(("diffusion_coeff", "boundary_factor"), Range(0)),
         "end_time": Range(0, above=True),
     },
-    choices={OPTION.name: SOURCES},
+    choices={OPTION.name: SOURCES, "residual": ("balance", "pointwise")},
     read=_read,
 )
 """All are means over samples, except "batch_dice", which warns that it is not."""

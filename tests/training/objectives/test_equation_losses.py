@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
@@ -39,7 +40,7 @@ def energy_by_hand(nu: np.ndarray, u: np.ndarray) -> float:
     return float(total)
 
 
-def values(name: str, inputs: np.ndarray, outputs: np.ndarray, **options: float) -> np.ndarray:
+def values(name: str, inputs: np.ndarray, outputs: np.ndarray, **options: Any) -> np.ndarray:
     """Return the loss of each sample, of arrays without the last axis."""
     loss = build_loss(name, **options)
     return np.asarray(
@@ -79,7 +80,9 @@ def test_the_energy_is_stationary_at_the_finite_element_solution(name: str) -> N
     assert (slope[[0, -1]] == 0).all()  # these faces are replaced
 
 
-def burgers_by_hand(b: np.ndarray, u: np.ndarray, nu: float, factor: float, end: float) -> float:
+def burgers_by_hand(
+    b: np.ndarray, u: np.ndarray, nu: float, factor: float, end: float, balance: bool = True
+) -> float:
     """Return the loss of one sample, (places, times), by loops."""
     places, times = u.shape
     h, dt = 1 / (places - 1), end / (times - 1)
@@ -94,10 +97,17 @@ def burgers_by_hand(b: np.ndarray, u: np.ndarray, nu: float, factor: float, end:
         return (flux(u[i, n], u[i + 1, n]) - flux(u[i - 1, n], u[i, n])) / h
 
     residuals = [
-        (u[i, n + 1] - u[i, n]) / dt + (space(i, n) + space(i, n + 1)) / 2
+        [
+            (u[i, n + 1] - u[i, n]) / dt + (space(i, n) + space(i, n + 1)) / 2
+            for n in range(times - 1)
+        ]
         for i in range(1, places)
-        for n in range(times - 1)
     ]
+    if balance:
+        residuals = [
+            [h * sum(r[n] for r in residuals[: i + 1]) for n in range(times - 1)]
+            for i in range(places - 1)
+        ]
     conditions = np.mean((u[:, 0] - b) ** 2) + np.mean(u[0] ** 2)
     return float(np.mean(np.square(residuals)) + factor * conditions)
 
@@ -105,9 +115,12 @@ def burgers_by_hand(b: np.ndarray, u: np.ndarray, nu: float, factor: float, end:
 @pytest.mark.parametrize(("nu", "factor", "end"), [(0.0, 1.0, 1.0), (0.3, 64.0, 0.5)])
 def test_burgers_is_the_mean_square_residual_by_hand(nu: float, factor: float, end: float) -> None:
     b, u = RANDOM.uniform(size=(2, 5)), RANDOM.normal(size=(2, 5, 4))
-    options = {"diffusion_coeff": nu, "boundary_factor": factor, "end_time": end}
+    options: dict[str, Any] = {"diffusion_coeff": nu, "boundary_factor": factor, "end_time": end}
     expected = [burgers_by_hand(*pair, nu, factor, end) for pair in zip(b, u, strict=True)]
     np.testing.assert_allclose(values("burgers", b, u, **options), expected, rtol=1e-10)
+    pointwise = [burgers_by_hand(*pair, nu, factor, end, False) for pair in zip(b, u, strict=True)]
+    found = values("burgers", b, u, **options, residual="pointwise")
+    np.testing.assert_allclose(found, pointwise, rtol=1e-10)
     repeated = np.repeat(b[:, :, None], 4, axis=2)
     np.testing.assert_allclose(values("burgers", repeated, u, **options), expected, rtol=1e-10)
 
