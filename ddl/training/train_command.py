@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,17 +21,12 @@ from ddl.distributed.timing.timeline import prepare_timeline
 from ddl.flags import BAD_INPUT, Parser, add_flags, given_flags
 from ddl.plain_text import tell
 from ddl.standard_streams import end_output
-from ddl.training.checkpoint.checkpoint_file import Checkpoint
-from ddl.training.checkpoint.find_trained import check_weights_file
-from ddl.training.checkpoint.resume import find_start
-from ddl.training.checkpoint.resumed_plan import resumed_values, train_ten_more
-from ddl.training.data.training_data import TrainingData, open_data
-from ddl.training.outputs.checks import check_outputs
+from ddl.training.checked_plan import Opener, Order, check_plan
+from ddl.training.checkpoint.resumed_plan import resumed_values
+from ddl.training.data.training_data import open_data
 from ddl.training.plan.fields import SECTIONS
-from ddl.training.plan.plan import NAMES, Plan, plan_from_dict
+from ddl.training.plan.plan import NAMES, plan_from_dict
 from ddl.training.plan.plan_flags import plan_from_flags
-from ddl.training.record.mlperf_log import check_log_file
-from ddl.training.record.run_dir import check_run_dir
 from ddl.training.run import Diverged, Interrupted, Unsaved
 from ddl.training.stop_request import StopRequest, ignore_signals
 
@@ -45,8 +39,6 @@ DIVERGED = 4
 REQUEUE = 75
 """EX_TEMPFAIL of sysexits.h: start the same command again with --resume auto."""
 AT_ONCE = 130
-
-Opener = Callable[[Plan], TrainingData]
 
 
 class Frame:
@@ -123,8 +115,39 @@ def train_from_flags(
     dry_run = arguments.pop("dry_run")
     given = given_flags(arguments)
     defaults = {"run_dir": default_run_dir(parser.name), **defaults}
-    # With --resume, only rank 0 reads the run's folder, which other machines may not see.
-    shares = root_decides or "resume" in given
+    return train_checked(
+        parser,
+        lambda: check_flags(given, defaults, opener),
+        opener,
+        # With --resume, only rank 0 reads the run's folder, which other machines may not see.
+        shares=root_decides or "resume" in given,
+        profiles=bool({**defaults, **given}.get("profile")),
+        dry_run=_print_plan if dry_run else None,
+        frame=frame,
+    )
+
+
+def train_checked(
+    parser: Parser,
+    check: Callable[[], Order],
+    opener: Opener = open_data,
+    *,
+    shares: bool = False,
+    profiles: bool = False,
+    dry_run: Callable[[str, Order], None] | None = None,
+    frame: Frame | None = None,
+) -> int:
+    """Check, and train; return the exit status, or exit the process with it, as `train_from_flags` does.
+
+    Args:
+        parser: names the script in messages, and the flags in their remedies.
+        check: returns the plan and its data, before TensorFlow is loaded. Its ValueErrors are the user's.
+        opener: opens the data of a plan on ranks that do not check.
+        shares: whether only rank 0 checks, and all ranks take its plan.
+        profiles: whether the plan may have `profile`.
+        dry_run: prints what was checked, on rank 0, in place of training.
+        frame: what to say before and after the training.
+    """
     waits = shares and placement().rank != 0
     order: Order | None = None
     silence_decoders()
@@ -132,13 +155,12 @@ def train_from_flags(
         try:
             if not waits:
                 with naming_files():
-                    order = _check(given, defaults, opener)
-            if dry_run:
+                    order = check()
+            if dry_run is not None:
                 if placement().rank == 0 and order:
-                    tell_summary(parser.name, order.data.describe(order.plan))
-                sys.stdout.write(order.plan.to_json() if order else "")
+                    dry_run(parser.name, order)
                 return end_output(parser.name)
-            _join({**defaults, **given})
+            _join(profiles)
         except ValueError as error:
             return parser.complain(error, lambda: stop.signal)
         except KeyboardInterrupt as end:
@@ -146,40 +168,23 @@ def train_from_flags(
         return _train(parser, order, shares, opener, stop, frame or Frame())
 
 
-@dataclass(frozen=True)
-class Order:
-    """A checked plan and its opened data."""
-
-    plan: Plan
-    data: TrainingData
-    checkpoint: Checkpoint | None = None  # to resume from; on rank 0 only
-    note: str = ""  # what the plan has that nobody asked for
+def _print_plan(name: str, order: Order) -> None:
+    """Print what was read to stderr, and the plan as JSON to stdout."""
+    tell_summary(name, order.data.describe(order.plan))
+    sys.stdout.write(order.plan.to_json())
 
 
-def _check(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: Opener) -> Order:
+def check_flags(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: Opener) -> Order:
     """Return the plan that flags describe, checked, and its opened data. TensorFlow is not loaded yet."""
     if "resume" in given:
         run_dir = given.get("run_dir", defaults["run_dir"])
         defaults = {**defaults, **resumed_values(run_dir, given["resume"], given)}
-    plan = plan_from_flags(given, defaults)
-    if placement().rank != 0:
-        return Order(plan, opener(plan))
-    check_run_dir(plan.run_dir, resume=plan.resume is not None)
-    check_log_file(plan)
-    check_outputs(plan)
-    start = find_start(plan)
-    if start is None and plan.init_weights is not None:
-        check_weights_file(plan.init_weights)
-    note = ""
-    if "epochs" not in given and (longer := train_ten_more(plan, start)) != plan:
-        note = f"All {plan.epochs} epochs are complete. The run trains to epoch {longer.epochs}."
-        plan = longer
-    return Order(plan, opener(plan), start, note)
+    return check_plan(plan_from_flags(given, defaults), opener, may_grow="epochs" not in given)
 
 
-def _join(settings: Mapping[str, Any]) -> None:
+def _join(profiles: bool) -> None:
     """Initialize Horovod and import TensorFlow, which takes seconds."""
-    if settings.get("profile"):
+    if profiles:
         prepare_timeline()
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     dist.init()

@@ -7,11 +7,22 @@ from ddl.training.optimization.optimizers import is_full_batch
 from ddl.training.plan.plan import Plan
 
 
+class BatchTooLarge(ValueError):
+    """A batch has more samples than the training data."""
+
+    def __init__(self, name: str, batch: int, plan: Plan, count: int) -> None:
+        super().__init__(
+            f"Received: {name}={batch} for {count} training samples in {plan.data}. Expected: at most {name}={count}."
+        )
+        self.count = count
+
+
 def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
     """Return which of `size` ranks reads which of `count` training samples when.
 
     Raises:
-        ValueError: a batch is larger than the data or smaller than the ranks, or an epoch has fewer steps than the plan
+        BatchTooLarge: a batch is larger than the data.
+        ValueError: a batch is smaller than the ranks, or an epoch has fewer steps than the plan
             asks for.
     """
     whole, per_rank = plan.global_batch_size, plan.per_rank_batch_size
@@ -24,10 +35,7 @@ def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
     is_given = bool(whole) or per_rank != Plan.per_rank_batch_size
     if is_given and (whole or per_rank) > count:
         name = "global_batch_size" if whole else "per_rank_batch_size"
-        raise ValueError(
-            f"Received: {name}={whole or per_rank} for {count} training samples in {plan.data}. Expected: at most "
-            f"{name}={count}."
-        )
+        raise BatchTooLarge(name, whole or per_rank, plan, count)
     if is_full_batch(plan.optimizer):  # an epoch is one step; each rank reads its own block
         return SampleOrder("global", count, -(-count // size), size, plan.seed, batch_size=count)
     return SampleOrder(

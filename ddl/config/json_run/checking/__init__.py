@@ -1,0 +1,1 @@
+"""Checks of a config: key by key, and keys together."""

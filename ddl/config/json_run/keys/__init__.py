@@ -1,0 +1,1 @@
+"""The table of keys, by section of a config."""

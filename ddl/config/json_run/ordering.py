@@ -1,0 +1,147 @@
+"""From settings to a plan with a run directory of its own, and to its opened data."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddl.config.json_run.checking.own_fields import SAID_ELSEWHERE
+from ddl.config.json_run.checking.settings import Settings
+from ddl.config.json_run.place import Problem
+from ddl.config.json_run.reading import BadConfig
+from ddl.config.json_run.translation.draft import NetworkForm
+from ddl.config.json_run.translation.run import translate
+from ddl.training.checked_plan import Order, check_plan
+from ddl.training.data.plan_order import BatchTooLarge
+from ddl.training.plan.plan import Plan
+from ddl.training.record.run_dir import holds_run
+
+_FIELD = re.compile(r"\b([a-z_]+)=")
+
+
+@dataclass
+class Ordered:
+    """A config as a plan.
+
+    Attributes:
+        settings: the values of the config.
+        plan: the plan that it stands for.
+        notes: a line on each key without effect.
+    """
+
+    settings: Settings
+    plan: Plan
+    notes: list[str]
+
+    def check(self) -> Order:
+        """Return the checked plan and its opened data. Reads, and writes nothing.
+
+        A batch that is larger than the training data becomes all of them, as a short last batch would be.
+        """
+        try:
+            return self._check()
+        except BatchTooLarge as error:
+            path = "data.batch_size"
+            text = f"{self.settings[path]}, but there are {error.count} training samples. A step takes all of them."
+            self.notes.append(str(self.settings.problem(path, text)))
+            self.plan = dataclasses.replace(self.plan, global_batch_size=error.count)
+        return self._check()
+
+    def _check(self) -> Order:
+        try:
+            return check_plan(self.plan)
+        except BatchTooLarge:
+            raise
+        except ValueError as error:
+            raise named_in_config(error, self.settings) from error
+
+
+def order_run(
+    settings: Settings, config: str, run_dir: Path | None = None, resume: str | None = None
+) -> Ordered:
+    """Return the plan of a config.
+
+    Args:
+        settings: its values.
+        config: its path, whose name the run directory has.
+        run_dir: the run directory that the command asks for.
+        resume: the value of --resume.
+
+    Raises:
+        BadConfig: values that contradict each other, or the network.
+    """
+    draft = translate(settings, network_form(settings))
+    if draft.problems:
+        raise BadConfig([str(problem) for problem in draft.problems])
+    base = draft.fields.pop("run_dir", Path(f"{Path(config).stem}.run"))
+    if run_dir is None:
+        run_dir = newest_run_dir(base) if resume else free_run_dir(base)
+    try:
+        plan = plan_of({**draft.fields, "run_dir": run_dir, "resume": resume})
+    except ValueError as error:
+        raise named_in_config(error, settings) from error
+    return Ordered(settings, plan, [str(note) for note in draft.notes])
+
+
+def plan_of(fields: Mapping[str, Any]) -> Plan:
+    """Return the plan with these fields."""
+    known = {field.name for field in dataclasses.fields(Plan)}
+    missing = [name for name in fields if name not in known]
+    if missing:
+        raise ValueError(f"Received: {', '.join(missing)}. Expected: fields of this version.")
+    return Plan(**fields)
+
+
+def network_form(settings: Settings) -> NetworkForm | None:
+    """Return the shapes of the network's input and output."""
+    return None
+
+
+def named_in_config(error: ValueError, settings: Settings) -> ValueError:
+    """Return an error with the place of the key that sets the first field that it names, if there is one."""
+    if isinstance(error, BadConfig):
+        return error
+    text = str(error)
+    received = text.partition("Expected:")[0]
+    for name in _FIELD.findall(received):
+        path = SAID_ELSEWHERE.get(name, f"ddl.{name}")
+        if path in settings.places:
+            return BadConfig([str(Problem(settings.places[path], path, text))])
+    for path, value in settings.given.items():  # a file or folder that the data room names
+        if isinstance(value, str) and len(value) > 1 and value.rstrip("/") in received:
+            return BadConfig([str(settings.problem(path, text))])
+    return BadConfig([str(Problem(settings.source, "", text))])
+
+
+def free_run_dir(base: Path) -> Path:
+    """Return the first of x.run, x-2.run, x-3.run, ... that is not there, or is an empty folder."""
+    return next(path for path in _numbered(base) if _is_free(path))
+
+
+def newest_run_dir(base: Path) -> Path:
+    """Return the last of x.run, x-2.run, x-3.run, ... that holds a run; x.run without any."""
+    last = base
+    for path in _numbered(base):
+        if _is_free(path):
+            return last
+        if holds_run(path):
+            last = path
+    raise AssertionError  # the names never end
+
+
+def _is_free(path: Path) -> bool:
+    if path.is_symlink() or path.is_file():
+        return False
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+
+
+def _numbered(base: Path) -> Iterator[Path]:
+    yield base
+    number = 2
+    while True:
+        yield base.with_name(f"{base.stem}-{number}{base.suffix}")
+        number += 1

@@ -1,0 +1,129 @@
+"""From a checked config to the fields of a plan, and a line on each key without effect. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ddl.config.json_run.checking.settings import Settings
+from ddl.config.json_run.grammar import sections
+from ddl.config.json_run.translation.data import translate_data
+from ddl.config.json_run.translation.draft import Draft, NetworkForm
+from ddl.config.json_run.translation.rules import translate_loss, translate_optimizer
+
+_OF_TRAINING = (
+    *("num_epochs", "optimizer", "checkpoints.save", "checkpoints.interval"),
+    *("data.batch_size", "data.training_tag", "debug"),
+)
+_NEEDS = {
+    "checkpoints.interval": "checkpoints.save",
+    "data.hdf5_precision": "data.hdf5_outfile",
+}
+_OF_TESTS = ("data.test_batch_size", "data.test_tag")
+
+
+def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
+    """Return what a config without problems stands for.
+
+    Args:
+        settings: the checked config.
+        form: the network's input and output, which decide the order of sides and what targets are.
+    """
+    draft = Draft()
+    _translate_run(settings, draft)
+    translate_data(settings, draft, form)
+    translate_loss(settings, draft)
+    if settings.trains:
+        translate_optimizer(settings, draft)
+    _translate_own(settings, draft)
+    _name_idle(settings, draft)
+    return draft
+
+
+def _translate_run(settings: Settings, draft: Draft) -> None:
+    fields = draft.fields
+    fields["model"] = "network"
+    layers = settings["layers.layers"]
+    draft.give_option(
+        "model_option",
+        file=settings["layers.file"],
+        layers=None if layers is None else json.dumps(layers, separators=(",", ":")),
+        batch_norm_affine=settings["layers.batch_norm_affine"],
+    )
+    if settings.has("outfile"):
+        fields["epoch_log"] = settings["outfile"]
+    if settings.has("checkpoints.load"):
+        fields["init_weights"] = settings["checkpoints.load"]
+    fields["epochs"] = settings["num_epochs"] if settings.trains else 0
+    if not settings.trains:
+        return
+    if settings["debug"]:
+        fields["graph"] = True
+    if settings.has("checkpoints.save"):
+        fields["checkpoint_copies"] = settings["checkpoints.save"]
+        fields["copy_every_epochs"] = settings["checkpoints.interval"]
+
+
+def _translate_own(settings: Settings, draft: Draft) -> None:
+    """Add the fields of the section `ddl`; options are added to those of other keys."""
+    for path, value in settings.given.items():
+        section, _, name = path.partition(".")
+        if section != "ddl":
+            continue
+        before = draft.fields.get(name)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            for option in sorted({*value} & {*before}):
+                text = f"{option}, which another key of the config sets. Expected: one of them."
+                draft.problems.append(settings.problem(path, text))
+            draft.give_option(name, **value)
+        else:
+            draft.fields[name] = value
+
+
+def _name_idle(settings: Settings, draft: Draft) -> None:
+    """Name the keys that are given and have no effect."""
+
+    def note(path: str, reason: str) -> None:
+        draft.notes.append(settings.problem(path, f"without effect: {reason}."))
+
+    for section in sections():
+        for key in section.keys:
+            path = section.path_of(key.name)
+            if key.idle and settings.has(path):
+                note(path, key.idle)
+    for path, needed in _NEEDS.items():
+        if settings.has(path) and not settings.has(needed):
+            note(path, f"there is no {needed}")
+    if not settings.trains:
+        for path in (path for path in _OF_TRAINING if settings.has(path)):
+            note(path, "without data.input_path nothing is trained")
+    elif not settings.tests:
+        for path in (path for path in _OF_TESTS if settings.has(path)):
+            note(path, "without data.test_input_path nothing is tested")
+    elif settings.has("data.test_batch_size"):
+        is_same = settings["data.test_batch_size"] == settings["data.batch_size"]
+        if not is_same:
+            note(
+                "data.test_batch_size",
+                "tests during training take data.batch_size, with the same results",
+            )
+    _name_idle_data(settings, note)
+
+
+def _name_idle_data(settings: Settings, note: Any) -> None:
+    if settings["data.preload"] and settings.input_type == "pde":
+        note("data.preload", "samples of type pde are made, not read")
+    if settings["data.target_is_mask"] and settings.target_type in ("labels", "mnist"):
+        note("data.target_is_mask", "targets are labels")
+    for name in ("grayscale", "input_grayscale"):
+        if settings[f"data.{name}"] and settings.input_type != "images":
+            note(f"data.{name}", f"inputs are {settings.input_type}")
+    for name in ("training_tag", "test_tag"):
+        if settings.has(f"data.{name}") and settings.target_type != "labels":
+            note(f"data.{name}", f"targets are {settings.target_type}, not labels")
+    for name in ("target_path", "test_target_path"):
+        if settings.has(f"data.{name}") and settings.target_type in ("labels", "mnist"):
+            note(f"data.{name}", "labels come with the inputs")
+    if settings.has("data.target_transforms") and settings.target_type in ("labels", "mnist"):
+        note("data.target_transforms", "targets are labels")

@@ -1,0 +1,141 @@
+"""Configs without a mistake, and the files that they name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ddl.config.json_run.checking.settings import Settings
+from ddl.config.json_run.reading import read_settings
+
+CLASSES = """{
+    "neural_network": {
+        "outfile": "out.txt",
+        "num_epochs": 3,
+        "layers": "net.json",
+        "checkpoints": {
+            "save": "models/",
+            "interval": 2
+        },
+        "data": {
+            "input_type": "images",
+            "target_type": "labels",
+            "input_path": "train/",
+            "test_input_path": "test/",
+            "test_output_path": "outputs/",
+            "batch_size": 16,
+            "preload": true,
+            "transforms": [
+                { "resize": [16, 16] },
+                { "normalize": { "mean": 0.5, "std": 0.25 } },
+                { "random_horizontal_flip": 0.5 }
+            ]
+        },
+        "loss": {
+            "function": "nll",
+            "source": "softmax"
+        },
+        "optimizer": {
+            "type": "sgd",
+            "learning_rate": 0.1,
+            "momentum": 0.9,
+            "lr_scheduler": {
+                "type": "Exponential",
+                "gamma": 0.5
+            }
+        }
+    }
+}
+"""
+"""Pictures in class folders."""
+
+BLOCKS = """{
+    "neural_network": {
+        "layers": "net.json",
+        "data": {
+            "type": "hdf5",
+            "input_path": "train/",
+            "target_path": "test/",
+            "test_input_path": "train/",
+            "test_target_path": "test/",
+            "hdf5_outfile": "all.h5",
+            "hdf5_precision": "half",
+            "slicers": [
+                {
+                    "name": "a",
+                    "sizes": [8, 8, 1],
+                    "strides": [4, 8, 1],
+                    "padding": [1, 1, 0],
+                    "transpose": true
+                },
+                { "name": "b", "sizes": [8, 8, 8], "padded_sizes": [9, 9, 9], "discard_remainders": true }
+            ]
+        },
+        "loss": { "function": "Dice" },
+        "optimizer": { "type": "Adam", "eps": 1e-7 }
+    }
+}
+"""
+"""Blocks of an array."""
+
+EQUATION = """{
+    "neural_network": {
+        "layers": "net.json",
+        "data": {
+            "type": "pde",
+            "domain_size": 32,
+            "num_examples": 8,
+            "num_test_examples": 4,
+            "bc_frequency": [1, 4],
+            "bc_type": "fixed_uniform"
+        },
+        "loss": { "function": "burgers_pde", "diffusion_coeff": 0.01, "boundary_factor": 64 },
+        "optimizer": { "type": "Hessian", "max_iterations": 20 }
+    }
+}
+"""
+"""An equation, with samples that ddl makes."""
+
+INFERENCE = """{
+    "neural_network": {
+        "layers": "net.json",
+        "checkpoints": { "load": "models/model_checkpoint_3.pt" },
+        "data": {
+            "type": "images",
+            "target_type": "labels",
+            "test_input_path": "test/",
+            "test_output_path": "outputs/",
+            "test_batch_size": 4
+        }
+    }
+}
+"""
+"""Test data alone."""
+
+ALL = {"classes": CLASSES, "blocks": BLOCKS, "equation": EQUATION, "inference": INFERENCE}
+
+
+def make_files(folder: Path) -> None:
+    """Make what the configs name. Nothing reads it."""
+    for name in ("train", "test"):
+        (folder / name).mkdir()
+    (folder / "net.json").write_text("[]")
+
+
+def settings_of(folder: Path, text: str, *changes: str, name: str = "x.json") -> Settings:
+    """Return the settings of a config in the working directory, which is `folder`."""
+    (folder / name).write_text(text, encoding="utf-8")
+    return read_settings([name], changes)
+
+
+def changed(text: str, **sections: Any) -> str:
+    """Return a config with other values of its outermost keys, in JSON; None takes a key away."""
+    values = json.loads(text)
+    network = values["neural_network"]
+    for name, value in sections.items():
+        if value is None:
+            del network[name]
+        else:
+            network[name] = value
+    return json.dumps(values, indent=4)
