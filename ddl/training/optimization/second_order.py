@@ -25,7 +25,7 @@ _LINE_SEARCH = 20  # most evaluations on one line: SciPy's default
 
 @dataclass(frozen=True)
 class SecondOrder:
-    """The options of the optimizer, with which a run ends before its last epoch.
+    """The options of the optimizer.
 
     Attributes:
         method: "newton-cg" or "l-bfgs".
