@@ -16,6 +16,7 @@ from ddl.ranges import Range
 from ddl.training.optimization.optimizers import (
     OPTIMIZERS,
     build_optimizer,
+    is_full_batch,
 )
 
 # What an option has no effect without, and is refused without.
