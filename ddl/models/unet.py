@@ -83,7 +83,7 @@ def _coarse_mask(features: KerasTensor, classes: int, factor: int, output: str) 
     """Return the mask predicted from features at 1/`factor` of the size, enlarged to the whole size."""
     scores = layer_blocks.layer("Conv{}D", features)(classes, 1, name=f"scores_{factor}")(features)
     enlarged = layer_blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
-    return layer_blocks.ending(enlarged, output, f"mask_{factor}")
+    return layer_blocks.probabilities(enlarged, f"mask_{factor}", output)
 
 
 def build_seed_unet(

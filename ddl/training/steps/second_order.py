@@ -70,8 +70,9 @@ class SecondOrderSteps(SupervisedSteps):
     def __enter__(self) -> SecondOrderSteps:
         run, model = self._run, self.model
         training, held_out = self._open_batches()
-        for context in (naming_bad_data(training, *held_out), training, *held_out):
-            self._open.enter_context(context)
+        self._open.enter_context(naming_bad_data(training, *held_out))
+        for batches in (training, *held_out):
+            self._open.enter_context(batches)
         self._open.callback(self._close_search)
         from_input = needs_input(run.plan.loss)
         self._batches = for_outputs(
