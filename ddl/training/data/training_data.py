@@ -188,8 +188,10 @@ def _inputs(source: Source, plan: Plan) -> Source:
     samples = scaled(source)
     if plan.transform or plan.input_transform:
         # Transforms are for pairs. Those that draw make targets, too, which are not asked for here.
-        own = {"transform": (), "target_transform": (), "input_transform": input_transforms(plan)}
-        samples = InputsOnly(transformed(Itself(samples), dataclasses.replace(plan, **own)))
+        own = dataclasses.replace(
+            plan, transform=(), target_transform=(), input_transform=input_transforms(plan)
+        )
+        samples = InputsOnly(transformed(Itself(samples), own))
     return samples
 
 
