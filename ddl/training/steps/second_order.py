@@ -35,7 +35,7 @@ from ddl.training.optimization.second_order import (
 )
 from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
-from ddl.training.steps.held_out import global_results, held_out_batches
+from ddl.training.steps.run_batches import global_results, held_out_batches
 from ddl.training.steps.step import Taken
 from ddl.training.steps.supervised import SupervisedSteps
 from ddl.training.steps.weighed_batches import for_outputs

@@ -11,8 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import ddl.distributed as dist
-from ddl.data.batches import pipeline
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.distributed.state.moving_statistics import average_moving_statistics
@@ -27,14 +25,13 @@ from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.compilation import Compilation
-from ddl.training.steps.held_out import (
-    data_threads,
-    global_results,
-    held_out_batches,
-    held_out_steps,
-)
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.outputs import Outputs, run_outputs
+from ddl.training.steps.run_batches import (
+    global_results,
+    held_out_steps,
+    open_batches,
+)
 from ddl.training.steps.step import Part, Taken
 from ddl.training.steps.step_notes import NoNotes, step_notes
 from ddl.training.steps.weighed_batches import for_outputs
@@ -68,7 +65,7 @@ class SupervisedSteps:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        training, held_out = self._open_batches()
+        training, held_out = open_batches(self._run, self._data)
         self._open.enter_context(naming_bad_data(training, *held_out))
         for part in (training, *held_out):
             self._open.enter_context(part)
@@ -195,25 +192,6 @@ class SupervisedSteps:
             return 1
         left = self._run.steps_per_epoch - self._run.position.step
         return max(1, min(most, left - self._run.order.ends_unevenly))
-
-    def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
-        """Return the training batches, and those of the validation, if there is one."""
-        run = self._run
-        training = pipeline.training_batches(
-            self._data.training,
-            order=run.order,
-            rank=dist.rank(),
-            start=run.position,
-            augmentation=run.plan.augmentation(),
-            ignore_index=run.plan.ignore_index,
-            threads=data_threads(run),
-            normalization=run.preprocessing.normalization,
-            mixing=run.plan.mixing(),
-            classes=self._data.classes,
-            epochs=run.plan.epochs,
-        )
-        held_out = self._data.validation
-        return training, [] if held_out is None else [held_out_batches(run, held_out)]
 
     def _sums(self) -> list[np.ndarray]:
         """Return this rank's metric variables."""
