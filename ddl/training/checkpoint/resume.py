@@ -24,6 +24,7 @@ logger = logging.getLogger("ddl")
 # Fields that may differ between a checkpoint and the plan that resumes from it. All others affect what is learned.
 FREE = frozenset(
     {
+        *("target_data", "validation_target_data", "test_target_data"),
         *("run_dir", "data", "validation_data", "cache", "data_threads", "init_weights"),
         *(
             "epochs",

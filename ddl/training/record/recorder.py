@@ -11,9 +11,9 @@ from typing import Any
 import keras
 
 import ddl.distributed as dist
-from ddl.files import write_whole
 from ddl.training.data.training_data import TrainingData
-from ddl.training.ending import why_over
+from ddl.training.ending import why_early
+from ddl.training.outputs.final_model import write_final_model
 from ddl.training.outputs.run_outputs import RunOutputs
 from ddl.training.record.drawings import draw_history, draw_samples
 from ddl.training.record.epoch_progress import TrainingProgress
@@ -30,7 +30,7 @@ from ddl.training.record.run_dir import (
     spare_training,
 )
 from ddl.training.record.tensorboard import EventWriter
-from ddl.training.run import Diverged, Interrupted, Run, Unsaved
+from ddl.training.run import Diverged, Interrupted, Run
 
 logger = logging.getLogger("ddl")
 
@@ -186,10 +186,7 @@ class Recorder:
         self.outputs.end_epoch(model)
         if time.monotonic() - self._drawn_at > DRAW_EVERY_S:
             self._draw(model)
-        if self._run.is_over and len(self._run.history) < self._run.plan.epochs:
-            reason = why_over(self._run.plan, self._run.history)
-            if self._run.ends_early:
-                reason = "a callback set model.stop_training"
+        if reason := why_early(self._run):
             logger.info("Training ends early: %s.", reason)
 
     def finish(self, model: keras.Model) -> None:
@@ -205,15 +202,7 @@ class Recorder:
             return
         self.keep_folder()
         report_run(self._run, self._rates, peaks_mb)
-        final = keras.Model(model.input, model.outputs[0], name=model.name)
-        path = self._folder / "model.keras"
-        try:
-            write_whole(path, lambda partial: final.save(partial))
-        except OSError as error:
-            raise Unsaved(
-                f"Could not write {path}: {error.strerror or error}. The training itself is complete: free some "
-                "space, and --resume auto writes the model."
-            ) from error
+        path = write_final_model(model, self._folder)
         self._draw(model)
         logger.info("The model is %s.", path)
 

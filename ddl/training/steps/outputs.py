@@ -28,7 +28,7 @@ from ddl.data.source import Source
 from ddl.distributed.state.variables import gather_bytes
 from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
-from ddl.training.steps.held_out import data_threads
+from ddl.training.steps.run_batches import data_threads
 from ddl.training.steps.step import Part
 
 MOST_TOGETHER = 8

@@ -11,14 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import ddl.distributed as dist
-from ddl.data.batches import pipeline
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.distributed.state.moving_statistics import average_moving_statistics
 from ddl.distributed.state.variables import assign
 from ddl.training.batch_results import Batch
 from ddl.training.data.training_data import TrainingData
+from ddl.training.objectives.losses import needs_input
 from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
@@ -26,14 +25,13 @@ from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.compilation import Compilation
-from ddl.training.steps.held_out import (
-    data_threads,
-    global_results,
-    held_out_batches,
-    held_out_steps,
-)
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.outputs import Outputs, run_outputs
+from ddl.training.steps.run_batches import (
+    global_results,
+    held_out_steps,
+    open_batches,
+)
 from ddl.training.steps.step import Part, Taken
 from ddl.training.steps.step_notes import NoNotes, step_notes
 from ddl.training.steps.weighed_batches import for_outputs
@@ -67,11 +65,17 @@ class SupervisedSteps:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        training, held_out = self._open_batches()
-        for context in (naming_bad_data(training, *held_out), training, *held_out):
-            self._open.enter_context(context)
-        batches = for_outputs(self.model, training.dataset, self._run.class_weights)
-        self._validation = [for_outputs(self.model, part.dataset) for part in held_out]
+        training, held_out = open_batches(self._run, self._data)
+        self._open.enter_context(naming_bad_data(training, *held_out))
+        for part in (training, *held_out):
+            self._open.enter_context(part)
+        from_input = needs_input(self._run.plan.loss)
+        batches = for_outputs(
+            self.model, training.dataset, self._run.class_weights, needs_input=from_input
+        )
+        self._validation = [
+            for_outputs(self.model, part.dataset, needs_input=from_input) for part in held_out
+        ]
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
         model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)
@@ -188,25 +192,6 @@ class SupervisedSteps:
             return 1
         left = self._run.steps_per_epoch - self._run.position.step
         return max(1, min(most, left - self._run.order.ends_unevenly))
-
-    def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
-        """Return the training batches, and those of the validation, if there is one."""
-        run = self._run
-        training = pipeline.training_batches(
-            self._data.training,
-            order=run.order,
-            rank=dist.rank(),
-            start=run.position,
-            augmentation=run.plan.augmentation(),
-            ignore_index=run.plan.ignore_index,
-            threads=data_threads(run),
-            normalization=run.preprocessing.normalization,
-            mixing=run.plan.mixing(),
-            classes=self._data.classes,
-            epochs=run.plan.epochs,
-        )
-        held_out = self._data.validation
-        return training, [] if held_out is None else [held_out_batches(run, held_out)]
 
     def _sums(self) -> list[np.ndarray]:
         """Return this rank's metric variables."""
