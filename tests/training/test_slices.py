@@ -112,7 +112,7 @@ def test_evaluate_assembles_other_data_without_targets(runs: Any, tmp_path: Path
     np.save(tmp_path / "y.npy", VALUES)
     arguments = ["--data", tmp_path / "y.npy", "--assembled-precision", "half"]
     outcome = call(
-        "evaluate", folder / "one", *arguments, "--slicer", "sizes=6,5,1",
+        "evaluate", folder / "one", *arguments, "--slicer", "sizes=8,8,1",
         "--assembled-output", tmp_path / "z.h5",
     )  # fmt: skip
     assert outcome.status == 0, outcome.told
@@ -163,14 +163,11 @@ def assemble_identity(folder: Path, output: Path) -> list[str]:
         return [str(error)]
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
-def test_an_identity_network_gives_the_array_back_on_any_number_of_ranks(
-    tmp_path: Path, ranks: int
-) -> None:
+def test_an_identity_network_gives_the_array_back_on_any_number_of_ranks(tmp_path: Path) -> None:
     write_array(tmp_path / "x.h5")
-    assemble_identity(tmp_path, tmp_path / "here.h5")
+    assemble_identity(tmp_path, tmp_path / "here.h5")  # one process
     path = tmp_path / "ranks.h5"
-    lines, *_ = call_ranks(assemble_identity, tmp_path, path, ranks=ranks)
+    lines, *_ = call_ranks(assemble_identity, tmp_path, path, ranks=3)
     assert lines == [f"{path}: predictions of 56 slices, in a (12x10x8x2), c (12x10x8x2)"]
     assert path.read_bytes() == (tmp_path / "here.h5").read_bytes()
     with h5py.File(path) as file:
