@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.data.pictures.conversion import central_sides
-from ddl.data.relabelled import relabelled
 from ddl.data.slicing.assembly import PRECISIONS
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, FORMATS, SOURCES, format_of
+from ddl.data.sources.relabelled import relabelled
 from ddl.data.summary import summary_lines, tell_summary
 from ddl.data.value_range import to_text
 from ddl.files import check_file, check_folder
@@ -22,7 +21,7 @@ from ddl.training.data.compatibility import check_agreement, check_sides
 from ddl.training.data.parts import DATA_PARTS, open_part
 from ddl.training.data.sliced import check_assembled_file
 from ddl.training.data.training_data import as_inputs, as_samples
-from ddl.training.objectives.losses import LOSSES
+from ddl.training.objectives.losses import LOSSES, needs_input
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
@@ -255,11 +254,13 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     from ddl.distributed.job.launcher import threads_per_rank
     from ddl.distributed.on_ranks import on_all
     from ddl.training.steps.bad_data import BadData
+    from ddl.training.steps.weighed_batches import for_outputs
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
     found = {"model": str(subject.file), "samples": len(samples)}
     _write_predictions(evaluation, subject, model, samples)
-    if len(samples.fields) < 2:  # no targets
+    from_input = needs_input(subject.plan.loss)
+    if len(samples.fields) < 2 and not from_input:  # no targets
         return found
     batch_size, how = evaluation.per_rank_batch_size, stored_preprocessing(subject.trained)
     batches = pipeline.evaluation_batches(
@@ -273,7 +274,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     try:
         with batches:
             values = model.evaluate(
-                batches.dataset,
+                for_outputs(model, batches.dataset, needs_input=from_input),
                 steps=sharding.evaluation_steps(len(samples), batch_size, dist.size()),
                 verbose=0,
                 callbacks=[dist.ReduceMetrics()],
@@ -300,7 +301,11 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     whole = load_model(subject.file)
     model = keras.Model(whole.input, whole.outputs[0], name=whole.name)
     names, classes = evaluation.metrics_for(plan), model.output_shape[-1]
-    _check_fit(subject, model.input_shape[1:])
+    if len(subject.source.fields) < 2 and not needs_input(plan.loss):
+        samples = as_inputs(subject.source, plan)
+    else:
+        samples = as_samples(subject.source, plan, classes)
+    _check_fit(subject, samples, model.input_shape[1:])
     check_agreement(plan, names, model.input_shape[1:], classes)
     how, loss = stored_preprocessing(subject.trained), _no_loss
     activation = "none" if how is None else how.activation
@@ -313,9 +318,7 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
-    if len(subject.source.fields) < 2:
-        return model, as_inputs(subject.source, plan)
-    return model, as_samples(subject.source, plan, classes)
+    return model, samples
 
 
 def _write_predictions(
@@ -351,11 +354,9 @@ def _no_loss(_: Any, probabilities: Any) -> Any:
     return probabilities[..., 0] * 0
 
 
-def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
+def _check_fit(subject: Subject, samples: Source, wanted: tuple[int | None, ...]) -> None:
     """Refuse samples whose shape the model does not accept; None in `wanted` accepts any length."""
-    plan, shape = subject.plan, subject.source.fields["image"].shape
-    if plan.predicts == "label":
-        shape = (*central_sides(shape[:-1], plan.evaluation_crop), shape[-1])
+    plan, shape = subject.plan, samples.fields["image"].shape
     fits = len(shape) == len(wanted) and all(
         allowed in (None, side) for allowed, side in zip(wanted, shape, strict=True)
     )

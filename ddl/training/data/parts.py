@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.relabelled import relabelled
 from ddl.data.source import Source, Subset
 from ddl.data.sources import (
     SOURCES,
@@ -15,9 +14,11 @@ from ddl.data.sources import (
     held_out_split,
     splits_of,
 )
+from ddl.data.sources.relabelled import relabelled
 from ddl.data.splits import split_samples
 from ddl.training.data.opening import is_same, open_samples
 from ddl.training.data.sliced import open_sliced
+from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
@@ -197,6 +198,8 @@ def _check_no_validation_part(plan: Plan) -> None:
 
 
 def check_target(source: Source, plan: Plan) -> None:
+    if needs_input(plan.loss):
+        return
     if plan.predicts == "values":
         if len(source.fields) != 2:
             raise ValueError(

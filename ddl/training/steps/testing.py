@@ -13,10 +13,11 @@ from ddl.data.source import Source
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.training.consensus import Consensus
+from ddl.training.objectives.losses import needs_input
 from ddl.training.record.recorder import Recorder
 from ddl.training.run_setup import Setup
 from ddl.training.steps.bad_data import naming_bad_data
-from ddl.training.steps.held_out import global_results, held_out_batches, held_out_steps
+from ddl.training.steps.run_batches import global_results, held_out_batches, held_out_steps
 from ddl.training.steps.weighed_batches import for_outputs
 
 logger = logging.getLogger("ddl")
@@ -81,4 +82,5 @@ class Testing:
     def _batches(self, samples: Source) -> Iterator[tf.data.Dataset]:
         opened = held_out_batches(self._run, samples)
         with naming_bad_data(opened), opened:
-            yield for_outputs(self._model, opened.dataset)
+            from_input = needs_input(self._run.plan.loss)
+            yield for_outputs(self._model, opened.dataset, needs_input=from_input)
