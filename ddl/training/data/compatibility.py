@@ -152,10 +152,17 @@ def check_own_classes(source: Source, plan: Plan, own: int) -> None:
 def _check_output(training: Source, plan: Plan) -> None:
     """Refuse a network from a file whose output has not the size of masks, or not the shape of values."""
     shape, *targets = (field.shape for field in training.fields.values())
+    is_equation = needs_input(plan.loss)
     is_cropped = plan.predicts == "values" and "crop_size" in plan.augment
-    if plan.predicts == "label" or not targets or is_cropped:
+    if is_cropped or not (targets or is_equation) or (plan.predicts == "label" and not is_equation):
         return
     made = made_shape(plan.model, plan.model_option, shape)
+    if is_equation:
+        if made is not None and made[-1] != 1:
+            raise ValueError(
+                f"Received: a network whose output is {_by(made)}, for loss {plan.loss}. Expected: one channel."
+            )
+        return
     if made is not None and plan.predicts == "values" and made != targets[0]:
         raise ValueError(
             f"Received: a network whose output is {_by(made)} for samples of {_by(shape)}, and targets of "
