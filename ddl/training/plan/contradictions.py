@@ -14,6 +14,21 @@ def check_together(plan: PlanFields) -> None:
     """Refuse settings that contradict each other, or that would be silently ignored."""
     for wrong, received, expected in (
         (
+            not plan.epochs and plan.init_weights is None,
+            "epochs=0 for training",
+            "at least 1. With init_weights, 0 validates that model once",
+        ),
+        (
+            not plan.epochs and not has_validation(plan),
+            "epochs=0 with validation_part=0, so that there is nothing to do",
+            "validation_data, on which the model of init_weights is evaluated",
+        ),
+        (
+            not plan.epochs and (plan.evaluate or plan.restore_best),
+            "epochs=0 with evaluate or restore_best",
+            "neither of them; the model does not change",
+        ),
+        (
             plan.validation_data is not None and plan.fold is not None,
             f"fold={plan.fold} with validation_data={plan.validation_data}",
             "one of them; a fold is itself the validation data",

@@ -234,5 +234,5 @@ def test_fields_of_a_plan_have_a_section_of_their_own(here: Path) -> None:
     draft = draft_of(here, CLASSES, "ddl.seed=3", 'ddl.loss_option={"source":"softmax"}')
     assert draft.fields["seed"] == 3
     assert [str(problem).split(": ", 2)[2] for problem in draft.problems] == [
-        "ddl.loss_option: source, which another key of the config sets. Expected: one of them."
+        "source, which another key of the config sets. Expected: one of them."
     ]
