@@ -71,7 +71,7 @@ def build_unet(
         features = keras.layers.Concatenate(name=f"{name}_skip")([skip, features])
         features = level_block(features, widths[level], name)
         if deep_supervision and level:
-            outputs[f"mask_{2**level}"] = _coarse_mask(features, classes, 2**level)
+            outputs[f"mask_{2**level}"] = _coarse_mask(features, classes, 2**level, output)
     scores = layer_blocks.layer("Conv{}D", features)(classes, 1, name="scores")(features)
     mask = layer_blocks.probabilities(scores, "mask", output)
     # The finest first, so that output 0 is the prediction.
@@ -79,11 +79,11 @@ def build_unet(
     return keras.Model(inputs, outputs if deep_supervision else mask, name="unet")
 
 
-def _coarse_mask(features: KerasTensor, classes: int, factor: int) -> KerasTensor:
+def _coarse_mask(features: KerasTensor, classes: int, factor: int, output: str) -> KerasTensor:
     """Return the mask predicted from features at 1/`factor` of the size, enlarged to the whole size."""
     scores = layer_blocks.layer("Conv{}D", features)(classes, 1, name=f"scores_{factor}")(features)
     enlarged = layer_blocks.enlarge(scores, factor, f"scores_{factor}_enlarged")
-    return layer_blocks.probabilities(enlarged, f"mask_{factor}")
+    return layer_blocks.probabilities(enlarged, f"mask_{factor}", output)
 
 
 def build_seed_unet(

@@ -17,9 +17,10 @@ from ddl.training.objectives.losses import LOSSES, build_loss
 from ddl.training.objectives.metrics import build_metric
 from ddl.training.objectives.network_end import settle_loss
 from ddl.training.objectives.sources import Settled, with_source
+from ddl.training.optimization.full_batch import check_full_batch
 from ddl.training.optimization.keras_schedule import build_schedule
 from ddl.training.optimization.monitor import plateau_factor
-from ddl.training.optimization.optimizers import build_optimizer
+from ddl.training.optimization.optimizers import build_optimizer, is_full_batch
 from ddl.training.optimization.schedules import Course
 from ddl.training.optimization.weight_decay import without_decay
 from ddl.training.plan.plan import Plan
@@ -71,6 +72,8 @@ def compile_model(model: keras.Model, run: Run) -> Any:
     of the one before. Metrics are computed on the first.
     """
     plan = run.plan
+    if is_full_batch(plan.optimizer):
+        check_full_batch(model)
     course = Course(
         plan.schedule,
         plan.learning_rate,

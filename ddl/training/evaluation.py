@@ -22,7 +22,7 @@ from ddl.training.data.compatibility import check_agreement, check_sides
 from ddl.training.data.parts import DATA_PARTS, open_part
 from ddl.training.data.sliced import check_assembled_file
 from ddl.training.data.training_data import as_inputs, as_samples
-from ddl.training.objectives.losses import LOSSES
+from ddl.training.objectives.losses import LOSSES, needs_input
 from ddl.training.objectives.metrics import METRICS, check_metric_names
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
@@ -255,11 +255,13 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     from ddl.distributed.job.launcher import threads_per_rank
     from ddl.distributed.on_ranks import on_all
     from ddl.training.steps.bad_data import BadData
+    from ddl.training.steps.weighed_batches import for_outputs
 
     model, samples = on_all(lambda: _compiled(evaluation, subject))
     found = {"model": str(subject.file), "samples": len(samples)}
     _write_predictions(evaluation, subject, model, samples)
-    if len(samples.fields) < 2:  # no targets
+    from_input = needs_input(subject.plan.loss)
+    if len(samples.fields) < 2 and not from_input:  # no targets
         return found
     batch_size, how = evaluation.per_rank_batch_size, stored_preprocessing(subject.trained)
     batches = pipeline.evaluation_batches(
@@ -273,7 +275,7 @@ def evaluate(evaluation: Evaluation, subject: Subject) -> dict[str, Any]:
     try:
         with batches:
             values = model.evaluate(
-                batches.dataset,
+                for_outputs(model, batches.dataset, needs_input=from_input),
                 steps=sharding.evaluation_steps(len(samples), batch_size, dist.size()),
                 verbose=0,
                 callbacks=[dist.ReduceMetrics()],
@@ -313,7 +315,7 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
-    if len(subject.source.fields) < 2:
+    if len(subject.source.fields) < 2 and not needs_input(plan.loss):
         return model, as_inputs(subject.source, plan)
     return model, as_samples(subject.source, plan, classes)
 

@@ -18,8 +18,8 @@ from ddl.training.profiling.profile import profiling
 from ddl.training.record.recorder import Recorder
 from ddl.training.run import Epoch, Run
 from ddl.training.run_setup import Setup, set_up
+from ddl.training.steps.kinds import make_steps
 from ddl.training.steps.step import Steps
-from ddl.training.steps.supervised import SupervisedSteps
 from ddl.training.steps.testing import Testing
 from ddl.training.stop_request import StopRequest
 from ddl.training.validation import validate_alone, validate_epoch
@@ -55,7 +55,7 @@ def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
     with setup.run_dir_lock, recorder, saver, profiling(run) as profile:
         hooks = UserCallbacks(callbacks, run)
         consensus = Consensus(run, setup.stop, every_step=hooks.every_step)
-        steps = SupervisedSteps(setup.model, run, setup.data, profile)
+        steps = make_steps(setup.model, run, setup.data, profile)
         rate, testing = setup.learning_rate, Testing(setup, recorder)
         testing.before()
         if not run.is_over:  # a complete run may lack only its final model

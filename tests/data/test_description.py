@@ -12,6 +12,7 @@ import pytest
 
 from ddl.data.batches.sample_cache import cached
 from ddl.data.description import describe_numbers
+from ddl.data.equations.input_samples import InputSamples
 from ddl.data.inputs_and_targets import LabelSamples, MaskSamples
 from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import FORMATS, detect_format, open_source
@@ -52,6 +53,12 @@ LINES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
     ),
     "synthetic": (lambda _: "synthetic", "256 pictures with masks, 96x96 RGB, float32"),
     "synthetic-3d": (lambda _: "synthetic-3d", "32 volumes with masks, 32x32x32 grey, float32"),
+    "diffusion-maps": (lambda _: "diffusion-maps", "64 maps of a diffusion coefficient, 32x32"),
+    "diffusion-maps-3d": (
+        lambda _: "diffusion-maps-3d",
+        "16 maps of a diffusion coefficient, 16x16x16",
+    ),
+    "burgers": (lambda _: "burgers", "64 waves for Burgers' equation, 64"),
     "faces": (
         lambda _: "faces",
         "2 classes: other (100), face (100); pictures of 25x25 grey, float32",
@@ -76,6 +83,8 @@ def test_what_was_read_is_said_in_one_line(tmp_path: Path, name: str) -> None:
 
 
 def samples(source: Source) -> Source:
+    if len(source.fields) == 1:
+        return InputSamples(source)
     return MaskSamples(source) if "mask" in source.fields else LabelSamples(source, 10)
 
 

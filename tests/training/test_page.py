@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ddl.options import Option
-from ddl.training.optimization.optimizers import OPTIMIZERS
+from ddl.training.optimization.optimizers import OPTIMIZERS, is_full_batch
 from ddl.training.optimization.schedules import SCHEDULES
 from tests.pages import find_row, read_page
 
@@ -27,7 +27,7 @@ def shown(option: Option) -> str:
 SHARED = {
     name: option
     for name, option in OPTIMIZERS.options("sgd").items()
-    if all(name in OPTIMIZERS.options(other) for other in OPTIMIZERS)
+    if all(name in OPTIMIZERS.options(other) for other in OPTIMIZERS if not is_full_batch(other))
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ddl.builder_table import BuilderTable
 from ddl.data.source import Source
-from ddl.data.sources import faces, synthetic, synthetic_labels
+from ddl.data.sources import equation_inputs, faces, synthetic, synthetic_labels
 from ddl.data.sources.array_files import (
     channels_first,
     cifar,
@@ -78,6 +78,19 @@ FORMATS = {
         splits=synthetic_labels.splits,
     ),
     "faces": Format("no file", faces.detect, faces.open_source, on_disk=False),
+    "diffusion-maps": Format(
+        "no file", equation_inputs.detect_maps, equation_inputs.open_maps, on_disk=False
+    ),
+    "diffusion-maps-3d": Format(
+        "no file", equation_inputs.detect_volumes, equation_inputs.open_volumes, on_disk=False
+    ),
+    "burgers": Format(
+        "no file",
+        equation_inputs.detect_burgers,
+        equation_inputs.open_burgers,
+        on_disk=False,
+        splits=equation_inputs.burgers_splits,
+    ),
     "hdf5": Format("NAME.h5", hdf5.detect, hdf5.open_source, splits=hdf5.splits),
     "npz": Format("NAME.npz", npz.detect, npz.open_source),
     "npy": Format("NAME.npy, or images.npy + masks.npy|labels.npy", npy.detect, npy.open_source),
@@ -143,7 +156,10 @@ SOURCES = BuilderTable(
 PICTURE_FOLDERS = ("pairs", "folders", "classes", "split-classes", "pictures", "tagged")
 PICTURE_FILES = (*PICTURE_FOLDERS, "tfrecord")
 """Formats whose pictures may differ in size, and are resized to the requested size."""
-SEEDED = ("synthetic", "synthetic-3d", "synthetic-labels")
+SEEDED = (
+    *("synthetic", "synthetic-3d", "synthetic-labels"),
+    *("diffusion-maps", "diffusion-maps-3d", "burgers"),
+)
 """Formats that generate pictures of the requested size."""
 SIZED = (*PICTURE_FILES, *SEEDED)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ddl.data.source import Source
 from ddl.models.from_file import made_shape
 from ddl.models.zoo import needed_sides
+from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.augmenting import PLURALS
 from ddl.training.plan.plan import Plan
 
@@ -22,8 +23,8 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
         plan: gives the model.
         part: "validation" or "test", what `held_out` is.
     """
-    shape, target = (field.shape for field in training.fields.values())
-    other, other_target = (field.shape for field in held_out.fields.values())
+    shape, *target = (field.shape for field in training.fields.values())
+    other, *other_target = (field.shape for field in held_out.fields.values())
     origin = (plan.validation_data if part == "validation" else plan.test_data) or plan.data
     if plan.image_size is not None and tuple(shape[: len(plan.image_size)]) != plan.image_size:
         raise ValueError(
@@ -35,7 +36,9 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
             f"Received: training samples of {_by(shape)}, {part} samples of {_by(other)}. Expected: equally many "
             "sides and channels; for picture files, set data_option channels=rgb or grey."
         )
-    if plan.predicts == "label":
+    if needs_input(plan.loss):
+        _check_equation(plan, shape)
+    elif plan.predicts == "label":
         axes = needed_sides(plan.model, plan.model_option).axes
         if len(shape) - 1 not in axes:
             expected = f"{axes[0]} sides" if axes != (2,) else "height x width"
@@ -44,14 +47,14 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
                 "channels."
             )
     elif plan.predicts == "mask":
-        _check_masks(shape, target, plan.data)
-        _check_masks(other, other_target, origin)
-    elif len(other_target) != len(target) or other_target[-1:] != target[-1:]:
+        _check_masks(shape, target[0], plan.data)
+        _check_masks(other, other_target[0], origin)
+    elif len(other_target[0]) != len(target[0]) or other_target[0][-1:] != target[0][-1:]:
         raise ValueError(
-            f"Received: training targets of {_by(target)}, {part} targets of {_by(other_target)}. Expected: equally "
-            "many sides and values."
+            f"Received: training targets of {_by(target[0])}, {part} targets of {_by(other_target[0])}. Expected: "
+            "equally many sides and values."
         )
-    if plan.predicts == "mask" or "crop_size" not in plan.augment:
+    if plan.predicts == "mask" or needs_input(plan.loss) or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
     if plan.predicts == "mask":
@@ -108,6 +111,21 @@ def check_agreement(
         raise ValueError(
             f"Received: hausdorff_95.spacing={','.join(f'{size:g}' for size in spacing)} for pictures of "
             f"{len(shape) - 1} axes. Expected: one number, or one per axis."
+        )
+
+
+def _check_equation(plan: Plan, shape: tuple[int, ...]) -> None:
+    """Refuse inputs that are not of the form that the plan's equation is for."""
+    wanted = {"poisson_2d": (3,), "poisson_3d": (4,), "burgers": (2, 3)}.get(plan.loss)
+    if wanted is not None and (len(shape) not in wanted or shape[-1] != 1):
+        form = {
+            "poisson_2d": "height x width x 1",
+            "poisson_3d": "depth x height x width x 1",
+            "burgers": "places x 1, or places x times x 1",
+        }[plan.loss]
+        raise ValueError(
+            f"Received: samples of {_by(shape)} from {plan.data}, for loss {plan.loss}. Expected: {form}; or another "
+            "loss."
         )
 
 

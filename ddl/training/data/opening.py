@@ -88,7 +88,7 @@ def _options_of(
         given.setdefault("mask_mode", "classes")
     if data_format in SEEDED:
         given.setdefault("seed", plan.seed)
-        if plan.image_size is not None:
+        if plan.image_size is not None and data_format != "burgers":  # whose domain_size it is
             is_square = data_format != "synthetic-labels"
             given["size"] = _equal_side(plan.image_size, data) if is_square else plan.image_size
     if plan.fold is not None and data_format == "hdf5":

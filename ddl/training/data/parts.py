@@ -18,6 +18,7 @@ from ddl.data.sources import (
 from ddl.data.splits import split_samples
 from ddl.training.data.opening import is_same, open_samples
 from ddl.training.data.sliced import open_sliced
+from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.fields import DataPlan
 from ddl.training.plan.plan import Plan
 
@@ -197,6 +198,8 @@ def _check_no_validation_part(plan: Plan) -> None:
 
 
 def check_target(source: Source, plan: Plan) -> None:
+    if needs_input(plan.loss):
+        return
     if plan.predicts == "values":
         if len(source.fields) != 2:
             raise ValueError(

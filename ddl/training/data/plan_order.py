@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddl.data.order import SampleOrder
+from ddl.training.optimization.optimizers import is_full_batch
 from ddl.training.plan.plan import Plan
 
 
@@ -35,6 +36,8 @@ def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
     if is_given and (whole or per_rank) > count:
         name = "global_batch_size" if whole else "per_rank_batch_size"
         raise BatchTooLarge(name, whole or per_rank, plan, count)
+    if is_full_batch(plan.optimizer):  # an epoch is one step; each rank reads its own block
+        return SampleOrder("global", count, -(-count // size), size, plan.seed, batch_size=count)
     return SampleOrder(
         plan.order,
         count,

@@ -11,6 +11,7 @@ import numpy as np
 
 from ddl.data.batches.sample_cache import cached
 from ddl.data.central_crop import CentrallyCropped
+from ddl.data.equations.input_samples import InputSamples
 from ddl.data.inputs_and_targets import (
     LabelSamples,
     MaskSamples,
@@ -29,12 +30,13 @@ from ddl.training.data.compatibility import check_agreement, check_own_classes, 
 from ddl.training.data.parts import check_target, open_test, split_sources
 from ddl.training.data.plan_order import plan_order
 from ddl.training.data.transforming import transformed, with_mask_numbers
+from ddl.training.objectives.losses import least_value, needs_input
 from ddl.training.plan.plan import Plan
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training, validation and test samples, whose first field is the input and whose second is the target."""
+    """Training, validation and test samples: first the input, then the target, which some losses do not need."""
 
     training: Source
     validation: Source | None  # None for a plan with `validation_part=0`
@@ -145,6 +147,8 @@ def classes_of(source: Source, plan: Plan) -> int:
         return own
     if plan.classes:
         return plan.classes
+    if needs_input(plan.loss):
+        return 1
     if plan.predicts == "values":
         (*_, target) = source.fields.values()
         return target.shape[-1] if target.shape else 1
@@ -163,20 +167,29 @@ def as_samples(source: Source, plan: Plan, classes: int, *, trains: bool = False
 
     Those of training are whole; evaluation takes the middle of pictures where the plan says so.
     """
-    samples = transformed(_targeted(source, plan, classes), plan)
+    if needs_input(plan.loss):
+        samples: Source = InputSamples(_inputs(source, plan), least=least_value(plan.loss))
+    else:
+        samples = transformed(_targeted(source, plan, classes), plan)
     fraction = 1.0 if trains else plan.evaluation_crop
     return samples if fraction == 1 else CentrallyCropped(samples, fraction)
 
 
 def as_inputs(source: Source, plan: Plan) -> Source:
     """Return a source without targets as inputs of the plan's model, for inference."""
+    samples = _inputs(source, plan)
+    fraction = plan.evaluation_crop
+    return samples if fraction == 1 else CentrallyCropped(samples, fraction)
+
+
+def _inputs(source: Source, plan: Plan) -> Source:
+    """Return the inputs of a source alone, with the plan's transforms."""
     samples = scaled(source)
     if plan.transform or plan.input_transform:
         # Transforms are for pairs, and a target that is not there has none of its own.
         pairs = transformed(Itself(samples), dataclasses.replace(plan, target_transform=()))
         samples = InputsOnly(pairs)
-    fraction = plan.evaluation_crop
-    return samples if fraction == 1 else CentrallyCropped(samples, fraction)
+    return samples
 
 
 def _targeted(source: Source, plan: Plan, classes: int) -> Source:

@@ -40,9 +40,16 @@ def _read(builder: str) -> dict[str, Option]:
     return {**options, OPTION.name: OPTION} if builder in _FORMULAS.values() else options
 
 
+EQUATIONS = ("poisson_2d", "poisson_3d", "burgers")
+"""Losses of a model's input and output, which need no target."""
+
 LOSSES = BuilderTable(
     "loss",
-    {**_FORMULAS, **_VALUES},
+    {
+        **_FORMULAS,
+        **_VALUES,
+        **{name: f"{_ROOM}.equation_losses:{name}" for name in EQUATIONS},
+    },
     ranges={
         "label_smoothing": Range(0, 1),
         "smooth": Range(1e-7),  # 0 would give 0/0 for two empty masks
@@ -50,11 +57,26 @@ LOSSES = BuilderTable(
         "focal.alpha": Range(0, 1),
         "radius": Range(1),
         "weight": Range(0),
+        **dict.fromkeys(("diffusion_coeff", "boundary_factor"), Range(0)),
+        "end_time": Range(0, above=True),
     },
-    choices={OPTION.name: SOURCES},
+    choices={OPTION.name: SOURCES, "residual": ("balance", "pointwise")},
     read=_read,
 )
 """All are means over samples, except "batch_dice", which warns that it is not."""
+
+
+def needs_input(name: str) -> bool:
+    """Return whether a loss is one of the model's input and output: the steps pass the input in place of a target.
+
+    A loss of your own says so by an attribute `needs_input = True`.
+    """
+    return name in EQUATIONS or bool(getattr(LOSSES.own.get(name), "needs_input", False))
+
+
+def least_value(name: str) -> float | None:
+    """Return the smallest input that a loss has a meaning for, or None."""
+    return 0.0 if name in ("poisson_2d", "poisson_3d") else None
 
 
 def build_loss(name: str, **options: Any) -> keras.losses.Loss:

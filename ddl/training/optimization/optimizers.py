@@ -15,6 +15,7 @@ from ddl.builder_table import BuilderTable
 from ddl.options import Option, read_options
 from ddl.ranges import Range
 from ddl.training.optimization.keras_options import read_optimizer
+from ddl.training.optimization.second_order import METHODS
 
 if TYPE_CHECKING:
     import keras
@@ -41,6 +42,8 @@ _RANGES = {
     **dict.fromkeys(("muon_a", "muon_b", "muon_c"), Range()),
     **dict.fromkeys(("ns_steps", "ema_overwrite_frequency"), Range(1)),
     "gradient_accumulation_steps": Range(2),
+    **dict.fromkeys(("max_iterations", "max_func_eval", "max_products"), Range(1)),
+    **dict.fromkeys(("absolute_tolerance", "relative_tolerance"), _NOT_NEGATIVE),
     "lion.beta_1": _FRACTION_ABOVE_0,  # Keras refuses 0
     "schedule_free_adamw.beta_1": _FRACTION_ABOVE_0,  # Keras divides by it
 }
@@ -50,6 +53,8 @@ _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner: str) -> None:
     """Refuse options that contradict each other, or that have no effect given the others."""
     values = {**defaults, **given}
+    if "use_ema" not in values:  # an optimizer without Keras's shared options
+        return
     clips = [f"{name}={values[name]}" for name in _CLIPS if values[name] is not None]
     if len(clips) > 1:
         raise ValueError(f"Received: {', '.join(clips)} for {owner}. Expected: one of them.")
@@ -106,6 +111,7 @@ _RULES = {
     "lars": "torch_rules:Lars",
 }
 """Our own name -> module and class."""
+_SECOND_ORDER = "ddl.training.optimization.second_order:hessian"
 _SHARED = (
     *(*_CLIPS, "use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"),
     "gradient_accumulation_steps",
@@ -117,6 +123,8 @@ def _read(builder: str) -> dict[str, Option]:
     """Return the options of an optimizer; those of ours are its own and what Keras's base class handles."""
     if builder.startswith("keras."):
         return read_optimizer(builder)
+    if builder == _SECOND_ORDER:
+        return read_options(builder)
     shared = read_optimizer(f"keras.src.optimizers.sgd:{_CLASSES['sgd']}")
     own = {
         name: dataclasses.replace(option, help=option.help[:1].upper() + option.help[1:])
@@ -129,12 +137,19 @@ def _read(builder: str) -> dict[str, Option]:
 OPTIMIZERS = BuilderTable(
     "optimizer",
     {name: f"keras.src.optimizers.{name}:{class_name}" for name, class_name in _CLASSES.items()}
-    | {name: f"ddl.training.optimization.{place}" for name, place in _RULES.items()},
+    | {name: f"ddl.training.optimization.{place}" for name, place in _RULES.items()}
+    | {"hessian": _SECOND_ORDER},
     hidden=("learning_rate", "name"),
     ranges=_RANGES,
+    choices={"method": METHODS},
     rule=_check_together,
     read=_read,
 )
+
+
+def is_full_batch(name: str) -> bool:
+    """Return whether an optimizer takes each step over all samples."""
+    return name == "hessian"
 
 
 def build_optimizer(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ddl.models.zoo import MODELS, target_of
+from ddl.training.objectives.losses import needs_input
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
+from ddl.training.plan.equations import check_equation
 from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan
+from ddl.training.plan.second_order import check_second_order
 from ddl.training.plan.targets import has_validation
 
 
@@ -77,7 +80,7 @@ def check_together(plan: PlanFields) -> None:
             "one of them",
         ),
         (
-            plan.class_weight != "none" and _predicts_masks(plan),
+            plan.class_weight != "none" and _predicts_masks(plan) and not needs_input(plan.loss),
             f"class_weight={plan.class_weight} for model {plan.model}, which predicts masks",
             "no class_weight, which is for labels; for rare foreground use loss=focal or tversky",
         ),
@@ -133,6 +136,8 @@ def check_together(plan: PlanFields) -> None:
     ):
         if wrong:
             raise ValueError(f"Received: {received}. Expected: {expected}.")
+    check_equation(plan)
+    check_second_order(plan)
 
 
 def _predicts_classes(plan: PlanFields) -> bool:

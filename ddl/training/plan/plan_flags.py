@@ -11,6 +11,7 @@ from ddl.data.sources import parse_source_options
 from ddl.flags import default_of, given_flags
 from ddl.models.from_file import told_options
 from ddl.options import parse_options, read_options
+from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.plan.fields import SECTIONS
@@ -47,6 +48,8 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
     # A run that resumes has its own loss and metrics.
     is_new = flags.get("targets") == "values" != defaults.get("targets")
     values = DEFAULTS_OF_VALUES if is_new else {}
+    if "metric" not in flags and needs_input(flags.get("loss", "")):
+        values = {**values, "metric": ()}  # the scripts' default is for targets
     given = dict(defaults) | values | flags
     for name in _OPTIONS:
         if name in flags:

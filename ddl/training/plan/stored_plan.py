@@ -8,6 +8,7 @@ from typing import Any
 
 from ddl.builder_table import BuilderTable
 from ddl.models.zoo import MODELS
+from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.plan.plan import TABLES, Plan, plan_from_dict
 from ddl.training.plan.targets import predicted
@@ -29,7 +30,7 @@ class StoredPlan(Plan):
         Raises:
             ValueError: neither the plan, the name of the model nor the run's preprocessing says it.
         """
-        if self.targets != "auto" or self.model in MODELS:
+        if self.targets != "auto" or self.model in MODELS or needs_input(self.loss):
             return predicted(self)
         if self.stored_target:
             return self.stored_target

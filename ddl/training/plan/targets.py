@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ddl.models.zoo import MODELS, is_classifier, target_of
 from ddl.ranges import expected_one_of
+from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.fields import PlanFields
 
 TARGETS = ("auto", "mask", "label", "values")
@@ -20,6 +21,8 @@ _NEEDS_CLASSES = (
 
 def predicted(plan: PlanFields) -> str:
     """Return what the model of a plan predicts: "mask", "label" or "values"."""
+    if needs_input(plan.loss):
+        return "values"
     if plan.targets != "auto":
         return plan.targets
     return target_of(plan.model, plan.model_option)
@@ -34,7 +37,9 @@ def check_targets(plan: PlanFields) -> None:
     """Refuse targets that the model cannot predict, a loss that does not take them, and paths without a partner."""
     if plan.model in MODELS:
         _check_model(plan)
-    if predicted(plan) == "values":
+    if needs_input(plan.loss):
+        pass  # `check_equation` tells what such a loss refuses
+    elif predicted(plan) == "values":
         _check_values(plan)
     elif some := [name for name in plan.metric if name in METRICS_OF_VALUES]:
         raise ValueError(

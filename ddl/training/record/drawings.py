@@ -13,6 +13,7 @@ from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.source import Source
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
 from ddl.training.record.curves import draw_curves
+from ddl.training.record.figure import draw_columns
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
 from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.run import Run
@@ -36,23 +37,23 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     every layer's output while it calls a model.
     """
     indices = np.arange(min(SHOWN_SAMPLES, len(samples)))
-    pictures, targets = BatchReader(samples)(0, indices)
+    pictures, *targets = BatchReader(samples)(0, indices)
     normalization = run.preprocessing.normalization
     inputs = pictures if normalization is None else normalization.apply(pictures)
     outputs = np.stack([_output(model, sample) for sample in inputs])
     probabilities = activated(outputs, run.preprocessing.activation)
     path = run.plan.run_dir / "samples.png"
-    if run.plan.predicts == "values":
+    if not targets:
+        draw_columns({"input": pictures, "output": outputs}, path)
+    elif run.plan.predicts == "values":
         names = [samples.name_of(int(index)) for index in indices]
-        draw_values(pictures, targets, probabilities, path, names)
+        draw_values(pictures, targets[0], probabilities, path, names)
     elif run.plan.predicts == "mask":
-        pictures, targets, probabilities = map(_with_height, (pictures, targets, probabilities))
-        draw_segmentation(
-            pictures, targets, probabilities, path, ignore_index=run.plan.ignore_index
-        )
+        pictures, truths, probabilities = map(_with_height, (pictures, targets[0], probabilities))
+        draw_segmentation(pictures, truths, probabilities, path, ignore_index=run.plan.ignore_index)
     else:
         names = samples.class_names or None
-        draw_classification(pictures, targets, probabilities, path, class_names=names)
+        draw_classification(pictures, targets[0], probabilities, path, class_names=names)
 
 
 def _with_height(values: np.ndarray) -> np.ndarray:

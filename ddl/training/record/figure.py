@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from ddl.files import write_whole
 from ddl.plain_text import escaped
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 100
 TRUTH, FOUND = "#2a6fbb", "#e07b00"
 """Blue and orange, which colour-blind readers can distinguish."""
+
+_ROWS, _PANEL_PX, _TITLE_PX = 8, 200, 24
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -85,3 +90,34 @@ def shortened(text: str, limit: int) -> str:
         return text
     end = (limit - 1) // 2
     return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"
+
+
+def draw_columns(columns: Mapping[str, Sequence[np.ndarray] | np.ndarray], path: Path) -> None:
+    """Draw one row per sample and one column per name, such as "input" and "output"; titles give each panel's range.
+
+    Args:
+        columns: name -> arrays of the samples: (height, width, 1) as a picture, (depth, height, width, 1) by the slice
+            in the middle of the last axis, (places, 1) as a line. Of several channels the first is drawn.
+        path: the PNG file.
+    """
+    rows = min(_ROWS, *(len(arrays) for arrays in columns.values()))
+    size = len(columns) * _PANEL_PX, rows * (_PANEL_PX + _TITLE_PX)
+    with new_figure(path, *size) as figure:
+        panels = figure.subplots(rows, len(columns), squeeze=False)
+        for panel_row, row in zip(panels, range(rows), strict=True):
+            for panel, (name, arrays) in zip(panel_row, columns.items(), strict=True):
+                _draw_panel(panel, name, np.asarray(arrays[row], np.float32)[..., 0])
+
+
+def _draw_panel(panel: Axes, name: str, values: np.ndarray) -> None:
+    if values.ndim == 3:
+        values = values[:, :, values.shape[2] // 2]
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    panel.set_title(f"{name}: {low:.3g} to {high:.3g}", fontsize=8)
+    look: dict[str, Any] = {"labelbottom": False, "labelleft": False, "length": 0}
+    panel.tick_params(**look)
+    if values.ndim == 1:
+        panel.plot(values, color=FOUND)
+        return
+    panel.grid(visible=False)
+    panel.imshow(values, cmap="viridis", aspect="auto")

@@ -12,24 +12,33 @@ from ddl.data.batches import pipeline
 from ddl.data.source import Source
 from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.state import reduced_metrics
+from ddl.training.optimization.optimizers import is_full_batch
 from ddl.training.run import Run
 
 
 def held_out_steps(run: Run, samples: Source) -> int:
     """Return the steps in which all ranks together see these samples once."""
-    return sharding.evaluation_steps(len(samples), run.order.per_rank_batch_size, dist.size())
+    return sharding.evaluation_steps(len(samples), samples_at_once(run), dist.size())
 
 
 def held_out_batches(run: Run, samples: Source) -> pipeline.Batches:
     """Return this rank's batches of these samples, each once, prepared as the run's inputs are."""
     return pipeline.evaluation_batches(
         samples,
-        per_rank_batch_size=run.order.per_rank_batch_size,
+        per_rank_batch_size=samples_at_once(run),
         rank=dist.rank(),
         size=dist.size(),
         threads=data_threads(run),
         normalization=run.preprocessing.normalization,
     )
+
+
+def samples_at_once(run: Run) -> int:
+    """Return how many samples of this rank pass through the model at once."""
+    if is_full_batch(run.plan.optimizer):  # the step has all samples, which memory may not
+        whole = run.plan.global_batch_size
+        return -(-whole // dist.size()) if whole else run.plan.per_rank_batch_size
+    return run.order.per_rank_batch_size
 
 
 def data_threads(run: Run) -> int:

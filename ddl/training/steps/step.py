@@ -1,8 +1,8 @@
 """The interface through which the training loop takes steps.
 
 The loop (`ddl.training.loop`) knows epochs, checkpoints, stop requests and progress. An object with the methods of
-`Steps` computes the steps. Supervised training (`ddl.training.steps.supervised`) is the only implementation today;
-docs/decisions/0009-what-a-step-does.md shows how other kinds of training fit in.
+`Steps` computes the steps: those of supervised training (`ddl.training.steps.supervised`), or those of an optimizer
+over all samples (`ddl.training.steps.second_order`). docs/decisions/0009-what-a-step-does.md shows how others fit in.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from ddl.distributed.state import model_state
 from ddl.distributed.state.moving_statistics import average_moving_statistics
 from ddl.distributed.state.variables import assign
 from ddl.training.data.training_data import TrainingData
+from ddl.training.objectives.losses import needs_input
 from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
@@ -70,8 +71,13 @@ class SupervisedSteps:
         training, held_out = self._open_batches()
         for context in (naming_bad_data(training, *held_out), training, *held_out):
             self._open.enter_context(context)
-        batches = for_outputs(self.model, training.dataset, self._run.class_weights)
-        self._validation = [for_outputs(self.model, part.dataset) for part in held_out]
+        from_input = needs_input(self._run.plan.loss)
+        batches = for_outputs(
+            self.model, training.dataset, self._run.class_weights, needs_input=from_input
+        )
+        self._validation = [
+            for_outputs(self.model, part.dataset, needs_input=from_input) for part in held_out
+        ]
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
         model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)

@@ -13,6 +13,7 @@ from ddl.data.source import Source
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.training.consensus import Consensus
+from ddl.training.objectives.losses import needs_input
 from ddl.training.record.recorder import Recorder
 from ddl.training.run_setup import Setup
 from ddl.training.steps.bad_data import naming_bad_data
@@ -81,4 +82,5 @@ class Testing:
     def _batches(self, samples: Source) -> Iterator[tf.data.Dataset]:
         opened = held_out_batches(self._run, samples)
         with naming_bad_data(opened), opened:
-            yield for_outputs(self._model, opened.dataset)
+            from_input = needs_input(self._run.plan.loss)
+            yield for_outputs(self._model, opened.dataset, needs_input=from_input)

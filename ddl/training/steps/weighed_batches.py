@@ -10,22 +10,30 @@ import tensorflow as tf
 
 
 def for_outputs(
-    model: keras.Model, batches: tf.data.Dataset, weights: np.ndarray | None = None
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    weights: np.ndarray | None = None,
+    *,
+    needs_input: bool = False,
 ) -> tf.data.Dataset:
     """Give every output of a deeply supervised model the same target, and every sample the weight of its class.
 
     Args:
         model: a compiled model.
-        batches: a dataset of (inputs, target).
+        batches: a dataset of (inputs, target), or of (inputs,) with `needs_input`.
         weights: weight of each class, (classes,); None for none.
+        needs_input: whether the loss is one of input and output: the inputs take the place of targets.
     """
     names = model.output_names if len(model.outputs) > 1 else []
 
-    def changed(inputs: Any, target: Any) -> Any:
+    def changed(inputs: Any, target: Any = None, *_: Any) -> Any:
+        if needs_input:
+            target = inputs
         parts = [target] if weights is None else [target, sample_weights(target, weights)]
         return inputs, *(dict.fromkeys(names, part) if names else part for part in parts)
 
-    return batches.map(changed) if names or weights is not None else batches
+    is_changed = bool(names) or weights is not None or needs_input
+    return batches.map(changed) if is_changed else batches
 
 
 def sample_weights(target: tf.Tensor, weights: np.ndarray) -> tf.Tensor:

@@ -197,5 +197,8 @@ def test_every_format_has_a_test() -> None:
         "split-classes",
         "synthetic-labels",
         "tfrecord",
+        "diffusion-maps",
+        "diffusion-maps-3d",
+        "burgers",
     }
     assert set(FORMATS) == tested | elsewhere | {"synthetic", "synthetic-3d", "faces"}

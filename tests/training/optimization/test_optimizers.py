@@ -16,6 +16,7 @@ from ddl.ranges import Range
 from ddl.training.optimization.optimizers import (
     OPTIMIZERS,
     build_optimizer,
+    is_full_batch,
 )
 
 # What an option has no effect without, and is refused without.
@@ -31,6 +32,10 @@ SHARED = (
     *("ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"),
 )
 """What a rule of ours leaves to the base class of all optimizers."""
+
+
+STEPWISE = [name for name in OPTIMIZERS if not is_full_batch(name)]
+"""Those that Keras's steps use."""
 
 
 def constructor(name: str) -> dict[str, Any]:
@@ -69,7 +74,7 @@ def test_every_optimizer_of_keras_is_there() -> None:
     } == classes - inside_others
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", STEPWISE)
 def test_the_options_are_those_of_the_constructor(name: str) -> None:
     options = OPTIMIZERS.options(name)
     assert {key: option.default for key, option in options.items()} == constructor(name)
@@ -78,7 +83,7 @@ def test_the_options_are_those_of_the_constructor(name: str) -> None:
         OPTIMIZERS.check(name, **{option.name: option.default})
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", STEPWISE)
 def test_every_option_has_a_help_without_its_type_and_default(name: str) -> None:
     for option in OPTIMIZERS.options(name).values():
         assert len(option.help) > 10, option
@@ -87,7 +92,7 @@ def test_every_option_has_a_help_without_its_type_and_default(name: str) -> None
             assert word not in option.help, option
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", STEPWISE)
 def test_every_option_reaches_the_optimizer(name: str) -> None:
     for option in OPTIMIZERS.options(name).values():
         value = another(option)
@@ -98,7 +103,7 @@ def test_every_option_reaches_the_optimizer(name: str) -> None:
         assert float(optimizer.learning_rate) == 0.5
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", STEPWISE)
 def test_it_moves_weights_and_names_its_variables(name: str) -> None:
     for _ in range(2):  # Keras itself would name those of the second "adam_1/..."
         weights = keras.Variable(np.ones((3, 2), "float32"))

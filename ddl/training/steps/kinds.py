@@ -1,0 +1,22 @@
+"""Which steps a plan takes."""
+
+from __future__ import annotations
+
+import keras
+
+from ddl.training.data.training_data import TrainingData
+from ddl.training.optimization.optimizers import is_full_batch
+from ddl.training.profiling.profile import Profile
+from ddl.training.run import Run
+from ddl.training.steps.second_order import SecondOrderSteps
+from ddl.training.steps.step import Steps
+from ddl.training.steps.supervised import SupervisedSteps
+
+
+def make_steps(
+    model: keras.Model, run: Run, data: TrainingData, profile: Profile | None = None
+) -> Steps:
+    """Return the steps of the run's plan. Every rank has them."""
+    if is_full_batch(run.plan.optimizer):
+        return SecondOrderSteps(model, run, data)
+    return SupervisedSteps(model, run, data, profile)
