@@ -8,6 +8,7 @@ from typing import Any
 from ddl.training.callbacks import UserCallbacks
 from ddl.training.checkpoint.saver import Saver
 from ddl.training.consensus import Consensus
+from ddl.training.objectives.losses import NONE
 from ddl.training.record.recorder import Recorder
 from ddl.training.run import Run
 from ddl.training.steps.step import Steps
@@ -68,6 +69,8 @@ def validate_alone(
         logs, stop = validate_epoch(steps, consensus, saver, recorder, callbacks)
         if stop:
             return stop
+        if run.plan.loss == NONE:  # its value says nothing
+            del logs["val_loss"]
         run.end_epoch(logs, steps.learning_rate)
         recorder.end_epoch(steps.model)
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ddl.models.zoo import MODELS, target_of
-from ddl.training.objectives.losses import needs_input
+from ddl.training.objectives.losses import NONE, needs_input
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
@@ -20,6 +20,11 @@ def check_together(plan: PlanFields) -> None:
             not plan.epochs and plan.init_weights is None,
             "epochs=0 for training",
             "at least 1. With init_weights, 0 validates that model once",
+        ),
+        (
+            plan.loss == NONE and plan.epochs,
+            f"loss={NONE} with epochs={plan.epochs}",
+            f"another loss; {NONE} is for a model's outputs alone, with epochs=0",
         ),
         (
             not plan.epochs and not has_validation(plan),
