@@ -152,6 +152,17 @@ def field_network(sides: tuple[int, ...] = (8, 8), channels: int = 1, out: int =
     return _functional(layers, "in", "out")
 
 
+def wave_network(places: int = 32, times: int = 8) -> str:
+    """Return a network from a wave to its course."""
+    layers = [
+        layer("InputLayer", "in", None, batch_input_shape=[None, places, 1]),
+        layer("Reshape", "line", "in", target_shape=[places, 1, 1]),
+        layer("UpSampling2D", "up", "line", size=[1, times]),
+        layer("Conv2D", "out", "up", filters=1, kernel_size=3, padding="same"),
+    ]
+    return _functional(layers, "in", "out")
+
+
 def _functional(layers: list[dict[str, Any]], first: str, last: str) -> str:
     config = {
         "name": "small",

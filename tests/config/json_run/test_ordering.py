@@ -9,31 +9,38 @@ from pathlib import Path
 
 import pytest
 
+from ddl.config.json_run.keys.optimizer import OPTIMIZER
 from ddl.config.json_run.ordering import free_run_dir, newest_run_dir, order_run
 from ddl.config.json_run.printing import config_text
 from ddl.config.json_run.reading import BadConfig
+from ddl.config.json_run.translation.rules import LOSSES, OPTIMIZERS
 from ddl.training.plan.plan_flags import plan_from_flags, plan_to_flags
 from ddl.training.train_command import training_parser
 from tests.config.json_run.good_configs import (
     BLOCKS,
     CLASSES,
+    EQUATION,
     INFERENCE,
     changed,
     classifier,
     field_network,
     make_pictures,
     settings_of,
+    wave_network,
 )
 from tests.launch import REPOSITORY
 from tests.scripts.in_process import call
 
-NETWORKS = {CLASSES: classifier(), INFERENCE: classifier(), BLOCKS: field_network((8, 8, 8))}
+NETWORKS = {
+    CLASSES: classifier(),
+    INFERENCE: classifier(),
+    BLOCKS: field_network((8, 8, 8)),
+    EQUATION: wave_network(),
+}
 ONE_SET = json.dumps([{"name": "a", "sizes": [8, 8, 8], "strides": [4, 4, 4]}])
 
 
-@pytest.mark.parametrize(
-    "text", [CLASSES, INFERENCE, BLOCKS], ids=["classes", "inference", "blocks"]
-)
+@pytest.mark.parametrize("text", NETWORKS, ids=["classes", "inference", "blocks", "equation"])
 def test_flags_and_the_printed_config_give_the_same_plan(here: Path, text: str) -> None:
     (here / "net.json").write_text(NETWORKS[text])
     changes = [f"data.slicers={ONE_SET}"] if text == BLOCKS else []
@@ -45,6 +52,51 @@ def test_flags_and_the_printed_config_give_the_same_plan(here: Path, text: str) 
     assert plan_from_flags(arguments, {}) == plan
     again = settings_of(here, config_text(settings), name="y.json")
     assert order_run(again, "y.json", Path("a.run")).plan == plan
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_each_optimizer_takes_all_that_its_keys_say(here: Path, name: str) -> None:
+    (here / "net.json").write_text(classifier())
+    text = changed(CLASSES, optimizer={"type": name.upper()})
+    plan = order_run(settings_of(here, text), "x.json").plan
+    assert plan.optimizer == OPTIMIZERS[name]
+    assert len(plan.optimizer_option) == sum(name in key.only for key in OPTIMIZER.keys) - (
+        0 if name == "Hessian" else 2  # the learning rate and its scheduler are fields
+    )
+
+
+ARRAYS = {
+    "type": "numpy", "input_path": "train", "target_path": "test",
+    "test_input_path": "train", "test_target_path": "test",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "targets", "metric"),
+    [
+        *((name, 1, "values", ()) for name in ("BCE", "MSE", "Wasserstein", "Poisson2D_PDE")),
+        *((name, 3, "mask", ("dice",)) for name in ("NLL", "Focal", "Jaccard", "Lovasz")),
+        ("Dice", 1, "mask", ("dice",)),
+    ],
+)
+def test_each_loss_becomes_a_plan(
+    here: Path, name: str, classes: int, targets: str, metric: tuple[str, ...]
+) -> None:
+    (here / "net.json").write_text(field_network((8, 8), 1, classes))
+    text = changed(BLOCKS, loss={"function": name.lower()}, data=ARRAYS)
+    plan = order_run(settings_of(here, text), "x.json").plan
+    assert (plan.loss, plan.targets, plan.metric) == (LOSSES[name], targets, metric)
+    assert plan.data_option == {"format": "channels-first"}
+
+
+def test_outputs_alone_need_no_targets(here: Path) -> None:
+    (here / "net.json").write_text(field_network((8, 8), 1, 3))
+    data = {"type": "numpy", "test_input_path": "test", "test_output_path": "out"}
+    text = changed(INFERENCE, data=data, loss={"function": "NLL"})
+    ordered = order_run(settings_of(here, text), "x.json")
+    assert (ordered.plan.loss, ordered.plan.epochs, ordered.plan.metric) == ("none", 0, ())
+    (note,) = ordered.notes
+    assert "loss: without effect: without data.test_target_path" in note
 
 
 def test_a_run_takes_the_next_free_directory(tmp_path: Path) -> None:
