@@ -58,7 +58,7 @@ def test_flags_and_the_printed_config_give_the_same_plan(here: Path, text: str) 
 def test_each_optimizer_takes_all_that_its_keys_say(here: Path, name: str) -> None:
     (here / "net.json").write_text(classifier())
     text = changed(CLASSES, optimizer={"type": name.upper()})
-    plan = order_run(settings_of(here, text), "x.json").plan
+    plan = order_run(settings_of(here, text, "data.transforms=[]"), "x.json").plan
     assert plan.optimizer == OPTIMIZERS[name]
     assert len(plan.optimizer_option) == sum(name in key.only for key in OPTIMIZER.keys) - (
         0 if name == "Hessian" else 2  # the learning rate and its scheduler are fields

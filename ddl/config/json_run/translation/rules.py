@@ -95,8 +95,6 @@ def translate_optimizer(settings: Settings, draft: Draft) -> None:
         if key.name in _OPTIONS and kind in key.only
     }
     draft.fields["optimizer_option"] = options
-    draft.fields["learning_rate_scaling"] = "none"
-    draft.fields["warmup_epochs"] = 0.0
     if kind != "Hessian":
         draft.fields["learning_rate"] = settings["optimizer.learning_rate"]
         _translate_schedule(settings, draft)

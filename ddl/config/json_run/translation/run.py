@@ -34,6 +34,7 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
     _translate_run(settings, draft)
     translate_data(settings, draft, form)
     translate_loss(settings, draft)
+    draft.fields["learning_rate_scaling"], draft.fields["warmup_epochs"] = "none", 0.0
     if settings.trains:
         translate_optimizer(settings, draft)
     _translate_own(settings, draft)
