@@ -34,7 +34,7 @@ def test_pictures_in_class_folders(here: Path) -> None:
     assert fields_of(here, CLASSES) == {
         "model": "network",
         "model_option": {"file": "net.json", "batch_norm_affine": "keras"},
-        "epoch_log": "out.txt",
+        "epoch_log": "out",
         "epochs": 3,
         "checkpoint_copies": "models/",
         "copy_every_epochs": 2,

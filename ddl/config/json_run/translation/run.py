@@ -47,7 +47,7 @@ def _translate_run(settings: Settings, draft: Draft) -> None:
     fields["model"] = "network"
     fields["model_option"] = network_options(settings)
     if settings.has("outfile"):
-        fields["epoch_log"] = settings["outfile"]
+        fields["epoch_log"] = settings["outfile"].removesuffix(".txt")
     if settings.has("checkpoints.load"):
         fields["init_weights"] = settings["checkpoints.load"]
     fields["epochs"] = settings["num_epochs"] if settings.trains else 0
