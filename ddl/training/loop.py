@@ -59,8 +59,10 @@ def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
         rate, testing = setup.learning_rate, Testing(setup, recorder)
         testing.before()
         if not run.is_over:  # a complete run may lack only its final model
-            work = train_epochs if run.plan.epochs else validate_alone
-            stop = work(run, steps, consensus, saver, recorder, hooks, rate)
+            if run.plan.epochs:
+                stop = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
+            else:
+                stop = validate_alone(steps, run, consensus, saver, recorder, hooks)
             if stop:
                 raise saver.interrupted(stop)
         if run.plan.restore_best:

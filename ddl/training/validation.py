@@ -46,13 +46,12 @@ def validate_epoch(
 
 
 def validate_alone(
-    run: Run,
     steps: Steps,
+    run: Run,
     consensus: Consensus,
     saver: Saver,
     recorder: Recorder,
     callbacks: UserCallbacks,
-    _: Any,
 ) -> str | None:
     """Evaluate a model that is not trained, as epoch 1, for a plan without epochs. All ranks must call it.
 
