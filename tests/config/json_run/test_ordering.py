@@ -66,8 +66,11 @@ def test_each_optimizer_takes_all_that_its_keys_say(here: Path, name: str) -> No
 
 
 ARRAYS = {
-    "type": "numpy", "input_path": "train", "target_path": "test",
-    "test_input_path": "train", "test_target_path": "test",
+    "type": "numpy",
+    "input_path": "train",
+    "target_path": "test",
+    "test_input_path": "train",
+    "test_target_path": "test",
 }
 
 
