@@ -1,8 +1,9 @@
-"""Write synthetic microscope pictures and their masks as PNG files, as example data.
+"""Write synthetic pictures or volumes as files, as example data.
 
     python scripts/make_example.py example/ --count 1000
+    python scripts/make_example.py shapes/ --kind classes --size 32
 
-The folder has images/ and masks/, as `--data` of a training script expects them; predict.py takes images/.
+By default the folder has images/ and masks/, as `--data` of a training script expects them; predict.py takes images/.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\nmake_example: interrupted; nothing was written.\n")
         sys.exit(130)
-    print(escaped(f"{example.output}: {example.count} pictures with masks"))
+    print(escaped(f"{example.output}: {example.count} samples of kind {example.kind}"))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ ACTIVATIONS = ("none", "exp", "sigmoid", "softmax")
 
 def activated(values: np.ndarray, activation: str) -> np.ndarray:
     """Return the probabilities of outputs (..., C), in their dtype; the same array for "none"."""
+    if activation == "none":
+        return values
     if activation == "exp":
-        return np.exp(values)
-    if activation == "sigmoid":
-        half: np.ndarray = values / 2  # tanh does not overflow
-        return ((1 + np.tanh(half)) / 2).astype(values.dtype)
-    if activation == "softmax":
-        powers = np.exp(values - values.max(axis=-1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=-1, keepdims=True), values.dtype)
-    return values
+        found = np.exp(values)
+    elif activation == "sigmoid":
+        found = (1 + np.tanh(values / 2)) / 2  # does not overflow
+    else:
+        found = np.exp(values - values.max(axis=-1, keepdims=True))
+        found /= found.sum(axis=-1, keepdims=True)
+    return np.asarray(found, values.dtype)

@@ -26,6 +26,11 @@ from ddl.ranges import Range, check_choice, check_ranges
 NAME = "preprocessing.json"
 TARGETS = ("mask", "label", "values")
 _FORMAT = 1
+_LATER = (
+    *("central_crop", "colour_order", "resampling", "transforms", "fills_picture"),
+    *("channels_first", "activation"),
+)
+"""Fields that are left out at their defaults, as earlier versions wrote it."""
 _RANGES = {
     "axes": Range(1, 3),
     **dict.fromkeys(("channels", "classes", "side_multiple", "least_side"), Range(1)),
@@ -60,6 +65,7 @@ class Preprocessing:
         transforms: what a picture goes through after it was scaled, before mean and deviation, in this order, such as
             "normalize=0.5,0.2".
         fills_picture: whether predictions have the sides of the model's input, as masks have.
+        channels_first: whether arrays in files have their channels first, as the training data.
     """
 
     target: str
@@ -81,6 +87,7 @@ class Preprocessing:
     resampling: str = "area"
     transforms: tuple[str, ...] = ()
     fills_picture: bool = True
+    channels_first: bool = False
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid values."""
@@ -187,14 +194,7 @@ class Preprocessing:
         for name in ("range", "mean", "deviation"):
             if values[name] is None:
                 del values[name]
-        for name in (
-            "central_crop",
-            "activation",
-            "colour_order",
-            "resampling",
-            "transforms",
-            "fills_picture",
-        ):
+        for name in _LATER:
             if values[name] == getattr(type(self), name):
                 del values[name]
         return {"format": _FORMAT, **values}

@@ -37,13 +37,15 @@ class ValueSamples(Scaled):
         )
         self.fields = {
             "image": self.fields[self._input],
-            "values": Field(field.shape, np.dtype(np.float32)),
+            "values": Field(field.shape or (1,), np.dtype(np.float32)),
         }
 
     def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         batch = super().read(indices)
         values = batch[self._target]
         values = unit_range(values) if self._is_picture else values.astype(np.float32, copy=False)
+        if values.ndim == 1:  # one number a sample
+            values = values[:, None]
         refuse_nan(values, indices, self.source, "target")
         if self._from_0_to_1:
             self._refuse_beyond(values, indices)

@@ -130,8 +130,11 @@ def spread(total: int, count: int) -> list[int]:
 def _has_truth(data: Path, model: TrainedModel) -> bool:
     """Return whether the data have masks or labels; a plain folder or list of pictures has neither."""
     try:
-        known = SOURCES.options(detect_format(data))
+        found = detect_format(data)
+        known = SOURCES.options(found)
     except ValueError:
+        return False
+    if found == "pictures":
         return False
     given = {} if model.trained is None else model.trained.plan.data_option
     source = open_source(

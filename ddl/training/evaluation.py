@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl.data.pictures.conversion import central_sides
-from ddl.data.relabelled import relabelled
 from ddl.data.slicing.assembly import PRECISIONS
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, FORMATS, SOURCES, format_of
+from ddl.data.sources.relabelled import relabelled
 from ddl.data.summary import summary_lines, tell_summary
 from ddl.data.value_range import to_text
 from ddl.files import check_file, check_folder
@@ -302,7 +301,11 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
     whole = load_model(subject.file)
     model = keras.Model(whole.input, whole.outputs[0], name=whole.name)
     names, classes = evaluation.metrics_for(plan), model.output_shape[-1]
-    _check_fit(subject, model.input_shape[1:])
+    if len(subject.source.fields) < 2 and not needs_input(plan.loss):
+        samples = as_inputs(subject.source, plan)
+    else:
+        samples = as_samples(subject.source, plan, classes)
+    _check_fit(subject, samples, model.input_shape[1:])
     check_agreement(plan, names, model.input_shape[1:], classes)
     how, loss = stored_preprocessing(subject.trained), _no_loss
     activation = "none" if how is None else how.activation
@@ -315,9 +318,7 @@ def _compiled(evaluation: Evaluation, subject: Subject) -> tuple[Any, Source]:
         # Keras uses XLA on GPUs, which cannot compile SciPy.
         jit_compile=False if "hausdorff_95" in names else "auto",
     )
-    if len(subject.source.fields) < 2 and not needs_input(plan.loss):
-        return model, as_inputs(subject.source, plan)
-    return model, as_samples(subject.source, plan, classes)
+    return model, samples
 
 
 def _write_predictions(
@@ -353,11 +354,9 @@ def _no_loss(_: Any, probabilities: Any) -> Any:
     return probabilities[..., 0] * 0
 
 
-def _check_fit(subject: Subject, wanted: tuple[int | None, ...]) -> None:
+def _check_fit(subject: Subject, samples: Source, wanted: tuple[int | None, ...]) -> None:
     """Refuse samples whose shape the model does not accept; None in `wanted` accepts any length."""
-    plan, shape = subject.plan, subject.source.fields["image"].shape
-    if plan.predicts == "label":
-        shape = (*central_sides(shape[:-1], plan.evaluation_crop), shape[-1])
+    plan, shape = subject.plan, samples.fields["image"].shape
     fits = len(shape) == len(wanted) and all(
         allowed in (None, side) for allowed, side in zip(wanted, shape, strict=True)
     )

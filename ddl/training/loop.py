@@ -104,7 +104,7 @@ def train_epochs(
                 callbacks.end_step(taken.logs)
                 if consensus.is_due(taken.count):
                     steps.check_losses(saver.last_good)
-                    recorder.batches(steps.batches())
+                    recorder.outputs.batches(steps.batches())
                     decision = consensus.reach(
                         first_step_s=steps.first_step_s, wants_end=callbacks.wants_end
                     )
@@ -119,8 +119,8 @@ def train_epochs(
                         break
 
             steps.check_losses(saver.last_good)
-            recorder.batches(steps.batches())
-            logs = steps.results() | run.mean_gradient_norm()
+            recorder.outputs.batches(steps.batches())
+            logs = steps.results() | run.gradient_norms.mean()
             recorder.end_steps()
             if run.validates:
                 validated, stop = validate_epoch(steps, consensus, saver, recorder, callbacks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from ddl.data.order import Position, SampleOrder
 from ddl.data.preprocessing import Preprocessing
+from ddl.training.batch_results import GradientNorms
 from ddl.training.ending import why_over
 from ddl.training.plan.plan import Plan
 
@@ -43,22 +44,6 @@ class Unsaved(Exception):
     """The run is finished, but its model could not be written. Raised on rank 0 only."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """The result of one batch over all ranks, for logs.
-
-    Attributes:
-        loss: mean over its samples.
-        gradient_norm: of the gradient that its update used, over all ranks; None where no update was made, because
-            gradients are accumulated or a loss scale has skipped the step.
-        accuracy: the run's first metric over the epoch so far; NaN without one.
-    """
-
-    loss: float
-    gradient_norm: float | None
-    accuracy: float
-
-
 @dataclass
 class Run:
     """The state of a run. Equal on all ranks except for the clocks."""
@@ -83,7 +68,7 @@ class Run:
         default_factory=dict
     )  # results on test data before training
     compiled: bool | None = None  # whether XLA compiles the steps; None: not decided yet
-    gradient_norms: tuple[float, int] = 0.0, 0  # sum and number of those of the current epoch
+    gradient_norms: GradientNorms = field(default_factory=GradientNorms)  # of the current epoch
     _epoch_start: float | None = None
 
     @property
@@ -123,17 +108,6 @@ class Run:
         """Advance the position by the steps taken."""
         self.position = Position(self.position.epoch, self.position.step + steps)
 
-    def note_batches(self, batches: Sequence[Batch]) -> None:
-        """Add the norms of the gradients of the steps just taken."""
-        total, count = self.gradient_norms
-        norms = [batch.gradient_norm for batch in batches if batch.gradient_norm is not None]
-        self.gradient_norms = total + sum(norms), count + len(norms)
-
-    def mean_gradient_norm(self) -> dict[str, float]:
-        """Return the mean norm over the updates of the current epoch, where norms are noted."""
-        total, count = self.gradient_norms
-        return {"gradient_norm": total / count} if count else {}
-
     def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> None:
         """Add the finished epoch to the history; the first one has the results before training, too."""
         logs = dict(logs) if self.history else {**logs, **self.test_before}
@@ -146,7 +120,7 @@ class Run:
             }
         )
         self.position = Position(self.position.epoch + 1)
-        self.seconds_before, self.gradient_norms = 0.0, (0.0, 0)
+        self.seconds_before, self.gradient_norms = 0.0, GradientNorms()
         self._epoch_start = time.monotonic()
 
     def named(self, logs: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,6 +151,6 @@ class Run:
             "preprocessing": self.preprocessing.to_dict(),
             "compiled": self.compiled,
             "seconds_before": self.epoch_seconds if self.position.step else 0.0,
-            **({"gradient_norms": list(self.gradient_norms)} if self.gradient_norms[1] else {}),
+            **self.gradient_norms.facts(),
             "history": self.history,
         }

@@ -25,7 +25,7 @@ from ddl.training.data.plan_order import plan_order, reference_batch_size
 from ddl.training.data.plan_preprocessing import plan_preprocessing
 from ddl.training.data.shared_statistics import find_class_weights, find_normalization
 from ddl.training.data.training_data import TrainingData, open_data
-from ddl.training.ending import how_to_train_on
+from ddl.training.outputs.announcement import announce
 from ddl.training.outputs.assembled import check_assembled
 from ddl.training.outputs.checks import check_predicted
 from ddl.training.outputs.graph_file import dot_text
@@ -86,7 +86,7 @@ def set_up(
     except BaseException:
         early_log.hand_over(None)
         raise
-    _describe(run, model, data)
+    announce(run, model, data)
     hosts, run_dir_lock = dist.allgather(socket.gethostname()), contextlib.ExitStack()
     on_root(lambda: run_dir_lock.enter_context(hold_run_dir(run, hosts)))
     return Setup(
@@ -106,9 +106,8 @@ def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.
     freeze_layers(model, plan.freeze)
     learning_rate = compile_model(model, run)
     check_compilable(model, plan.jit)
-    held_out = data.validation
-    if plan.assembled_output is not None and held_out is not None:
-        on_all(lambda: check_assembled(model.outputs[0].shape[1:], held_out))
+    if plan.assembled_output is not None:
+        on_all(lambda: check_assembled(model.outputs[0].shape[1:], data.validation))
     if dist.is_root():
         run.layers = layer_table(model)
         run.graph = dot_text(model) if plan.graph else ""
@@ -129,9 +128,7 @@ def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | 
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
     order = plan_order(plan, len(data.training), dist.size())
     data.check_parts(plan)
-    held_out = data.validation
-    if held_out is not None:
-        on_root(lambda: check_predicted(plan, held_out))
+    on_root(lambda: check_predicted(plan, data.validation))
     fingerprint = dist.broadcast(data.fingerprint)
     snapshots: list[Snapshot] = []
 
@@ -158,24 +155,3 @@ def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | 
         run = resumed_run(plan, order, preprocessing, facts)
     run.class_weights = find_class_weights(plan, data.training, data.classes)
     return (snapshots[0] if snapshots else None), run
-
-
-def _describe(run: Run, model: keras.Model, data: TrainingData) -> None:
-    """Log one line on the run that starts or resumes, or that it is complete."""
-    if not dist.is_root():
-        return
-    plan = run.plan
-    if run.is_over:
-        done, remedy = len(run.history), how_to_train_on(plan, run.history)
-        logger.info("%d of %d epochs are complete. To train on, %s.", done, plan.epochs, remedy)
-        return
-    for line in data.describe(plan):
-        logger.info("%s.", line)
-    for line in run.layers.splitlines() if plan.layer_table else ():
-        logger.info("%s", line)
-    held_out = 0 if data.validation is None else len(data.validation)
-    logger.info(
-        "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
-        len(data.training), held_out, plan.model, f"{model.count_params():,}",
-        dist.size(), run.steps_per_epoch, plan.run_dir,
-    )  # fmt: skip

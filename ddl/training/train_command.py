@@ -57,6 +57,8 @@ logger = logging.getLogger("ddl")
 OPEN_DATA_FIELDS = (
     *("data", "data_option", "validation_data", "validation_part", "fold", "test_data"),
     *("image_size", "classes", "cache", "slicer", "assembled_output", "assembled_precision"),
+    *("target_data", "target_data_option", "validation_target_data", "test_target_data"),
+    *("transform", "input_transform", "target_transform"),
 )
 """Plan fields that only `open_data` reads. A script with its own opener has no flags for them."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from ddl.training.callbacks import UserCallbacks
@@ -33,16 +32,14 @@ def validate_epoch(
             return {}, stop
     logs = steps.results()
     callbacks.end_validation(logs)
-    if recorder.wants_predictions:
-        with contextlib.ExitStack() as opened:
-            writers = [opened.enter_context(writer) for writer in recorder.prediction_writers()]
-            for parts in steps.outputs():
-                for writer in writers:
-                    writer.write(parts)
+    if recorder.outputs.wants_predictions:
+        with recorder.outputs.predictions() as writers:
+            for turn, parts in enumerate(steps.outputs(), 1):
+                recorder.predicting(turn)
+                writers.write(parts)
                 if stop := _decided(steps, consensus, saver, recorder):
                     return {}, stop
-            for writer in writers:
-                writer.finish()
+            writers.finish()
     return {f"val_{name}": value for name, value in logs.items()}, None
 
 

@@ -330,4 +330,7 @@ BRIEF = (
     "one sample in the last step, sync batch norm",
     "mixed_float16, overflow on one rank",
 )
-"""Rows of the first tier under launchers and numbers of ranks that differ in nothing but the transport."""
+"""Rows of the first tier on three ranks, under other launchers, and with the package broken."""
+
+FUSED = ("Adam", "convolution, sync batch norm")
+"""Rows that compute otherwise in float32 than in float64: the first tier has them in both."""

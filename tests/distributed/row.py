@@ -49,7 +49,7 @@ def _train(trainer: PlainKeras, case: Case, precision: str) -> Arrays:
     optimizer = trainer.optimizer(make_optimizer(trainer, case), case)
     model.compile(optimizer, **({"jit_compile": False} | losses_and_metrics(case) | case.fit))
     if case.name not in SUBSET and case.loop == "fit":
-        _build(model, train_data[1])
+        build(model, train_data[1])
     if case.loop.endswith("tape"):
         history = _tape_loop(trainer, case, model, train_data)
     else:
@@ -64,13 +64,14 @@ def _train(trainer: PlainKeras, case: Case, precision: str) -> Arrays:
     return {name: np.asarray(v.numpy()) for name, v in values.items()} | logs
 
 
-def _build(model: keras.Model, y: Any) -> None:
+def build(model: keras.Model, y: Any) -> None:
     """Build what `fit` would build in its first step: Keras then traces the step once, not twice.
 
     ScheduleFreeAdamW needs it: built inside the traced step, it copies weights that are still zero (Keras 3.15).
     """
     one = keras.tree.map_structure(lambda leaf: tf.constant(leaf[:1]), y)
-    model._compile_metrics.build(one, one)
+    if model._compile_metrics is not None:
+        model._compile_metrics.build(one, one)
     model._compile_loss.build(one, one)
     model.optimizer.build(model.trainable_variables)
 

@@ -1,7 +1,7 @@
 """N ranks equal one: every row of `cases`, under every launcher, against one process of plain Keras.
 
-`row` trains a row. The first tier has `FIRST` on two ranks, `SUBSET` on three, and `BRIEF` under every launcher;
-`--all` has every row in every precision. The same as a page: docs/numbers.md, see test_numbers_page.py.
+`row` trains a row. The first tier has `FIRST` on two ranks, `BRIEF` on three, and one of these or two under every
+other launcher; `--all` has every row in every precision. The same as a page: docs/numbers.md, see test_numbers_page.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.distributed import sabotage
-from tests.distributed.cases import BOUNDS, BRIEF, CASES, FIRST, OPTIMIZERS, SUBSET, Case
+from tests.distributed.cases import BOUNDS, BRIEF, CASES, FIRST, FUSED, OPTIMIZERS, SUBSET, Case
 from tests.ranks import call_plain_keras, call_ranks
 
 pytestmark = pytest.mark.timeout(900)
@@ -56,6 +56,8 @@ LAUNCHES = (
     Launch("mpirun", 3, SUBSET),
     Launch("mpirun", 1, SUBSET),
 )
+FIRST_TIER = dict(zip(LAUNCHES, (FIRST, (), BRIEF[:1], BRIEF[:2], BRIEF, BRIEF[:2]), strict=True))
+"""Launch -> rows. Launches differ in nothing but the transport."""
 BROKEN = Launch("mpirun", 2, ALL, ("float64", *MIXED))
 # What the tests run of it: one optimizer stands for all, which differ in what they do after a reduction.
 CONTROL = Launch(
@@ -131,9 +133,9 @@ def relative_difference(got: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _in_first_tier(job: Launch, case: Case, precision: str) -> bool:
-    if precision != case.precisions[0] and (job != LAUNCHES[0] or case.name not in SUBSET):
-        return False
-    return case.name in {LAUNCHES[0]: FIRST, LAUNCHES[1]: SUBSET}.get(job, BRIEF)
+    if precision != case.precisions[0]:
+        return job == LAUNCHES[0] and case.name in FUSED
+    return case.name in FIRST_TIER[job]
 
 
 def _rows() -> list[object]:
@@ -151,7 +153,7 @@ def _rows() -> list[object]:
 
 def _is_control_of_first_tier(kind: str, case: Case) -> bool:
     if kind == "reduction":
-        return case.name in SUBSET
+        return case.name in BRIEF
     return case.name == "one sample in the last step, sync batch norm"
 
 
@@ -215,7 +217,7 @@ def test_bounds_are_those_that_the_package_promises() -> None:
     assert all(not case.bounds for case in exact)
     assert BOUNDS["float64"] == 1e-10
     assert BOUNDS["float32"] == 1e-5
-    assert set(BRIEF) <= set(SUBSET) <= set(FIRST) <= set(CASES)
+    assert {*BRIEF, *FUSED} <= set(SUBSET) <= set(FIRST) <= set(CASES)
 
 
 def test_relative_difference_sees_what_it_must() -> None:

@@ -27,7 +27,7 @@ JOBS = [("mpirun", 3), ("horovodrun-mpi", 2), ("horovodrun-gloo", 2)]
 
 @pytest.mark.parametrize(
     ("launcher", "ranks"),
-    [JOBS[0], *(pytest.param(*job, marks=pytest.mark.proof) for job in JOBS[1:])],
+    [("mpirun", 2), *(pytest.param(*job, marks=pytest.mark.proof) for job in JOBS)],
 )
 def test_a_start_is_quiet_and_shares_the_cores(launcher: str, ranks: int) -> None:
     result = run_ranks(PROGRAM, ranks, launcher, timeout_s=90)

@@ -38,7 +38,7 @@ def make_run(folder: Path, *, shape: tuple[int, ...], classes: int = 1, **plan: 
     folder.mkdir(parents=True)
     model.save(folder / "model.keras")
     (folder / "plan.json").write_text(json.dumps(made.to_dict()))
-    is_mask = made.predicts == "mask"
+    is_mask = made.predicts != "label"
     facts = {"axes": len(shape) - 1, "side_multiple": 4 if is_mask else 1, **how}
     preprocessing = Preprocessing(
         target=made.predicts, channels=shape[-1], classes=classes, **facts

@@ -23,6 +23,12 @@ def predict(path: Path, images: np.ndarray) -> np.ndarray:
     return np.asarray(keras.models.load_model(path)(images, training=False))
 
 
+def weights_of(path: Path) -> list[np.ndarray]:
+    """Load a model and return its weights."""
+    found: list[np.ndarray] = keras.models.load_model(path).get_weights()
+    return found
+
+
 def predict_by_name(path: Path, inputs: np.ndarray) -> dict[str, np.ndarray]:
     """Load a checkpoint, which is not compiled, and return its named outputs in float32."""
     model = keras.models.load_model(path)

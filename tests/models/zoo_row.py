@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from tests.distributed.cases import Case
-from tests.distributed.row import Arrays, PlainKeras, Ranks
+from tests.distributed.row import Arrays, PlainKeras, Ranks, build
 
 CLASSES = 10
 LEARNING_RATE = 1e-4
@@ -59,6 +59,7 @@ def _train(trainer: PlainKeras, model: keras.Model) -> Arrays:
     targets = np.eye(CLASSES)[rng.integers(0, CLASSES, CASE.samples)]
     optimizer = keras.optimizers.SGD(LEARNING_RATE, momentum=0.9)
     model.compile(trainer.optimizer(optimizer, CASE), "categorical_crossentropy", jit_compile=False)
+    build(model, targets)
     fed = trainer.part.dataset(CASE, (pictures, targets, None))
     history = model.fit(fed, epochs=1, verbose=0, callbacks=trainer.callbacks())
     trainer.finish(model)

@@ -25,10 +25,12 @@ def pids() -> list[int]:
     return list(call_ranks(probes.pid))
 
 
-def failure(function: Callable[..., Any] | str, *args: Any, timeout_s: float = 60.0) -> str:
+def failure(
+    function: Callable[..., Any] | str, *args: Any, timeout_s: float = 60.0, **how: Any
+) -> str:
     """Return the message of a call that must fail, and check that the next one works."""
     with pytest.raises(RanksFailed) as caught:
-        call_ranks(function, *args, timeout_s=timeout_s)
+        call_ranks(function, *args, timeout_s=timeout_s, **how)
     assert call_ranks(probes.weighed_sum, np.ones(1), 1.0) == [3.0, 3.0]
     return str(caught.value)
 
@@ -95,11 +97,16 @@ def test_a_killed_rank_is_named() -> None:
     assert "rank 1 died" in text
 
 
-def test_a_deadline_names_the_rank_and_where_it_was() -> None:
-    before = pids()
-    text = failure(probes.sleep_on, 1, timeout_s=3)
-    assert "3 s): rank 0 returned, rank 1 did not answer in time." in text
-    assert re.search(r"rank 1 was here:\n(.*\n)*.*probes.py.* in sleep_on", text)
+@pytest.mark.parametrize(
+    ("ranks", "launcher"), [(1, "none"), pytest.param(2, "mpirun", marks=pytest.mark.proof)]
+)
+def test_a_deadline_names_the_rank_and_where_it_was(ranks: int, launcher: str) -> None:
+    how = {"ranks": ranks, "launcher": launcher}
+    before, victim = call_ranks(probes.pid, **how), ranks - 1
+    text = failure(probes.sleep_on, victim, timeout_s=3, **how)
+    others = "rank 0 returned, " * victim
+    assert f"3 s): {others}rank {victim} did not answer in time." in text
+    assert re.search(rf"rank {victim} was here:\n(.*\n)*.*probes.py.* in sleep_on", text)
     assert not any(psutil.pid_exists(number) for number in before)
 
 

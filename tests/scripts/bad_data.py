@@ -67,7 +67,7 @@ DATA = [
     Row(H5, "not an intact HDF5 file", file("a.h5")),
     Row(H5, "not an intact HDF5 file", then(h5(image=PICTURES, mask=MASKS), cut_file("a.h5"))),
     Row(H5, "a.h5 with nothing. Expected: image, mask or", h5()),
-    Row(H5, "a.h5 with foo. Expected: image, mask or", h5(foo=PICTURES)),
+    Row(H5, "a.h5 with foo, oof. Expected: image, mask or", h5(foo=PICTURES, oof=MASKS)),
     Row(
         H5,
         "data with image from a.h5, for model unet. Expected: image and mask",

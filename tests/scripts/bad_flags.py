@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TRAIN_UNET = {
     # Flags and their values.
-    "--epoch 3": "unknown flag --epoch. Expected: --epochs;",
+    "--epoch 3": "unknown flag --epoch. Expected: --epochs or --epoch-log;",
     "--per-rank 3": "unknown flag --per-rank",
     "--frobnicate": "unknown flag --frobnicate. Expected: a flag that --help lists",
     "runs/unet": "unknown argument runs/unet",
@@ -127,6 +127,11 @@ TRAIN_UNET = {
     "--plateau monitor=val_iou": "monitor='val_iou' for schedule plateau. Expected one of: val_loss",
     "--plateau patient=3": "Unknown option of schedule plateau. Received: 'patient'",
     "--mlperf-log /": "mlperf_log=/, which exists. Expected: a new file",
+    "--epoch-log ..": "epoch_log=... Expected: the start of a file name",
+    "--prediction-output /dev/null": "prediction_output=/dev/null, but /dev/null is not a folder",
+    "--checkpoint-copies /dev/null/x": "checkpoint_copies=/dev/null/x, but /dev/null is not a folder",
+    "--copy-every-epochs 0 --checkpoint-copies x": "copy_every_epochs=0 for training. Expected: at least 1",
+    "--copy-every-epochs 2": "without checkpoint_copies. Expected: both",
     # What contradicts itself, or the data.
     "--no-decay-on bias": "without weight decay. Expected: --optimizer-option weight_decay=0.01",
     "--warmup-epochs 0 --warmup-from 0": "without a warm-up. Expected: --warmup-epochs 5",

@@ -1,16 +1,19 @@
 """What people give scripts by mistake: all rows, and a program that tries those that need no TensorFlow.
 
-    python -m tests.scripts.bad_inputs FOLDER
+    python -m tests.scripts.bad_inputs FOLDER NUMBERS...
 
-It ends with status 1 and names the first row for which TensorFlow was loaded. A row runs in a folder of its own, in
-which `given` has made files.
+It prints how each of these early rows ended, a line of JSON each. A row runs in a folder of its own, in which `given`
+has made files.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import shlex
 import sys
+import traceback
 from pathlib import Path
 
 from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
@@ -23,6 +26,7 @@ from tests.scripts.bad_pydtnn import PYDTNN
 from tests.scripts.bad_runs import EVALUATE, MODELS, PREPARE, RUNS
 from tests.scripts.bad_slices import SLICES
 from tests.scripts.bad_sql import SQL
+from tests.scripts.bad_targets import TARGETS
 from tests.scripts.in_process import Outcome, call
 from tests.scripts.spoiled import Row
 
@@ -40,6 +44,7 @@ EARLY = [
     *EXPORT,
     *BENCHMARKS,
     *PYDTNN,
+    *TARGETS,
     *NETWORKS,
 ]
 """Refused before TensorFlow loads."""
@@ -68,15 +73,16 @@ def tree(here: Path) -> dict[str, str]:
     }
 
 
-def main() -> int:
-    """Try the early rows; return 1 where one of them has loaded TensorFlow."""
-    for number, row in enumerate(EARLY):
-        attempt(row, Path(sys.argv[1], str(number)))
-        if "tensorflow" in sys.modules:
-            print(row.command)
-            return 1
-    return 0
+def main() -> None:
+    """Try some of the early rows in this process."""
+    for number in map(int, sys.argv[2:]):
+        try:
+            outcome, changed = attempt(EARLY[number], Path(sys.argv[1], str(number)))
+        except Exception:  # a bug: the traceback is what the row says
+            outcome, changed = Outcome(1, "", traceback.format_exc()), []
+        ended = dataclasses.asdict(outcome) | {"changed": changed}
+        print(json.dumps(ended | {"tensorflow": "tensorflow" in sys.modules}))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -120,7 +120,9 @@ def _clear_keras() -> None:
 
         keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
-        keras.backend.clear_session()
+        keras.backend.clear_session(
+            free_memory=False
+        )  # collecting garbage takes a quarter of a second
     if "matplotlib.pyplot" in sys.modules:
         from matplotlib import pyplot as plt
 

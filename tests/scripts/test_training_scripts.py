@@ -17,7 +17,9 @@ import pytest
 
 from ddl.training.plan.plan import Plan
 from tests.launch import REPOSITORY, run_ranks
+from tests.models.plain import weights_of
 from tests.pages import RUN_FILES
+from tests.ranks import call_plain_keras
 from tests.ranks.scripts import run_script
 
 SCRIPTS = REPOSITORY / "scripts"
@@ -83,20 +85,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Trained]
     """Train the same on one rank and on two, side by side, at the same global batch."""
     folder = tmp_path_factory.mktemp("runs")
 
-    def train(ranks: int, launcher: str, batch: int) -> Trained:
+    def train(ranks: int, launcher: str, batch: int) -> Path:
         run_dir = folder / str(ranks)
         flags = ["--run-dir", run_dir, "--per-rank-batch-size", str(batch), *SMALL]
         flags += ["--layer-table"] if ranks > 1 else []
         result = run_ranks([SCRIPTS / "train_unet.py", *flags], ranks, launcher)
         assert result.returncode == 0, result.output
+        return run_dir
+
+    def look_at(run_dir: Path) -> Trained:
         lines = (run_dir / "history.jsonl").read_text().splitlines()
-        weights = load_weights(run_dir / "model.keras")
+        weights = call_plain_keras(weights_of, run_dir / "model.keras")
         return Trained(run_dir, [json.loads(line) for line in lines], weights)
 
     with ThreadPoolExecutor() as both:
         one = both.submit(train, 1, "none", 6)
         two = both.submit(train, 2, "horovodrun-gloo", 3)
-        return one.result(), two.result()
+        folders = one.result(), two.result()
+    return look_at(folders[0]), look_at(folders[1])
 
 
 def test_two_ranks_report_what_one_reports(trained: tuple[Trained, Trained]) -> None:
@@ -113,7 +119,7 @@ def test_two_ranks_learn_the_weights_that_one_learns(trained: tuple[Trained, Tra
 
 def test_a_run_leaves_its_files(trained: tuple[Trained, Trained]) -> None:
     for run_dir in (one.folder for one in trained):
-        left = {path.name for path in run_dir.iterdir()} - {"evaluation.json", "model.npz"}
+        left = {path.name for path in run_dir.iterdir()} - {"evaluation.json"}
         assert sorted(left) == RUN_FILES
         kept = sorted(path.name for path in (run_dir / "checkpoints").iterdir())
         assert kept == ["epoch-0001.h5", "epoch-0002.h5"]
@@ -145,16 +151,3 @@ def test_an_evaluation_finds_what_the_training_said_of_its_last_epoch(
     assert np.sum(found["confusion_matrix"]) == 5 * 32 * 32
     for name in ("loss", "dice"):
         assert np.isclose(found[name], last[f"val_{name}"], rtol=1e-5), name
-
-
-def load_weights(path: Path) -> list[np.ndarray]:
-    """Load the model where neither ddl nor Horovod can be imported."""
-    program = (
-        "import sys; sys.modules['ddl'] = sys.modules['horovod'] = None\n"
-        "import keras, numpy\n"
-        f"model = keras.models.load_model({str(path)!r})\n"
-        f"numpy.savez({str(path.with_suffix('.npz'))!r}, *model.get_weights())\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
-    with np.load(path.with_suffix(".npz")) as stored:
-        return [stored[name] for name in stored.files]

@@ -1,4 +1,4 @@
-"""With xdist, tests that call the pool of ranks are one worker's; a test that measures time has no company."""
+"""With xdist, one worker has what calls the pool of ranks, and none is idle; a test that measures time is alone."""
 
 from __future__ import annotations
 
@@ -12,27 +12,48 @@ from pathlib import Path
 import pytest
 
 from tests.tiers.alone import turn
-from tests.tiers.workers import POOL, ROOT, STARTERS, find_group, sources
+from tests.tiers.workers import (
+    POOL,
+    ROOT,
+    STARTERS,
+    choose,
+    find_group,
+    find_kind,
+    order,
+    sources,
+)
 
 PAUSE_S = 0.05
 
 
-def test_files_that_call_the_pool_are_one_group() -> None:
-    assert find_group("tests/distributed/test_numbers.py::test_a") == "pool"  # by itself
-    assert find_group("tests/training/test_interruptions.py::test_a") == "pool"  # by a helper
-    assert find_group("tests/ranks/test_pool.py::test_a") == "pool"
+def test_files_that_call_the_pool_are_known() -> None:
+    assert find_kind("tests/distributed/test_numbers.py") == "pool"  # by itself
+    assert find_kind("tests/training/test_interruptions.py") == "pool"  # by a helper
+    assert find_kind("tests/ranks/test_pool.py") == "pool"
 
 
-def test_files_that_start_ranks_of_their_own_are_another_group() -> None:
-    assert find_group("tests/test_launch.py::test_a[b::c]") == "ranks"  # by itself
-    assert find_group("tests/distributed/watch/test_failure.py::test_a") == "ranks"
-    assert find_group("tests/scripts/test_refusals_of_jobs.py::test_a") == "ranks"
+def test_files_that_start_ranks_of_their_own_are_known() -> None:
+    assert find_kind("tests/test_launch.py") == "ranks"  # by itself
+    assert find_kind("tests/distributed/watch/test_failure.py") == "ranks"
+    assert find_kind("tests/scripts/test_refusals_of_jobs.py") == "ranks"
+    assert find_kind("tests/test_notebooks.py") == "rest"  # uses a path of launch.py
 
 
-def test_other_files_stay_together_and_a_folder_with_a_server_too() -> None:
-    for file in ("tests/data/test_order.py", "tests/test_notebooks.py"):  # uses a path of launch.py
-        assert find_group(f"{file}::test_a") == file
+def test_a_file_stays_together_and_a_folder_with_a_server_too() -> None:
+    assert find_group("tests/data/test_order.py::test_a[b::c]") == "tests/data/test_order.py"
     assert find_group("tests/scoring/test_score.py::test_a") == "tests/scoring"
+    assert find_kind("tests/scoring") == "rest"
+
+
+def test_a_worker_takes_its_own_groups_and_then_helps_the_others() -> None:
+    pool = ["tests/distributed/test_numbers.py", "tests/ranks/test_pool.py"]
+    rest = ["tests/test_launch.py", "tests/scoring", "tests/data/test_order.py"]
+    waiting = [*pool, *rest]
+    assert choose(waiting, first_worker=True) == pool[0]
+    assert choose(waiting, first_worker=False) == rest[0]
+    assert choose(rest, first_worker=True) == rest[-1]
+    assert choose(pool, first_worker=False) == pool[-1]
+    assert sorted([*rest[::-1], *pool], key=order) == waiting
 
 
 def test_what_the_groups_are_found_by_is_still_called_so() -> None:

@@ -160,11 +160,11 @@ FACES = Task(
 CELLS = Task(
     script="scripts/train_unet",
     flags=(
-        *("--data-option", "count=94", "--image-size", "48"),
-        *("--model-option", "width=8", "depth=3"),
+        *("--data-option", "count=46", "--image-size", "32"),
+        *("--model-option", "width=4", "depth=2"),
     ),
-    read=lambda seed: microscope_pictures(94, 48, seed),
-    build=lambda: build_model("unet", (48, 48, 3), 1, norm="batch", width=8, depth=3),
+    read=lambda seed: microscope_pictures(46, 32, seed),
+    build=lambda: build_model("unet", (32, 32, 3), 1, norm="batch", width=4, depth=2),
     loss=_dice_and_crossentropy,
     score=_dice,
     metric="dice",

@@ -48,7 +48,7 @@ def plain_outcome(name: str) -> Outcome:
 def test_every_weight_is_that_of_plain_keras(name: str, ranks: int, tmp_path: Path) -> None:
     plain = plain_outcome(name)
     ours = train_with_ranks(TASKS[name], 0, EPOCHS, ranks, tmp_path / "run", "float64")
-    assert farthest(plain, ours) < 1e-9  # measured: 6e-16 to 3e-14, after 10 and 20 steps of Adam
+    assert farthest(plain, ours) < 1e-9  # measured: 6e-16 to 3e-14, after 5 and 20 steps of Adam
     assert np.allclose(ours.scores, plain.scores, atol=1e-6)
 
 

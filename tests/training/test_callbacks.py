@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 import ddl.distributed as dist
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
+from ddl.training.run import Epoch
 from tests.ranks import call_ranks
 
 
@@ -66,27 +67,41 @@ def plan(folder: Path, **fields: Any) -> Plan:
     return Plan(run_dir=folder, **small, **network, **{"epochs": 2, "tensorboard": False} | fields)
 
 
-def test_hooks_come_in_the_order_of_fit(tmp_path: Path) -> None:
-    hooks = Hooks()
-    train(plan(tmp_path), callbacks=[hooks])
+@dataclass(frozen=True)
+class Noted:
+    """What a callback has seen of a run of two epochs in blocks of steps, its history, and what was said."""
+
+    hooks: Hooks
+    history: list[Epoch]
+    said: str
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory: pytest.TempPathFactory) -> Noted:
+    hooks, folder = Hooks(), tmp_path_factory.mktemp("noted")
+    history = train(plan(folder, steps_per_execution=5), callbacks=[hooks])
+    return Noted(hooks, history, (folder / "log.txt").read_text())
+
+
+def test_hooks_come_in_the_order_of_fit(noted: Noted) -> None:
     epochs = [
         [f"epoch {n} begins", "test begins", "test ends", f"epoch {n} ends"] for n in range(2)
     ]
-    assert hooks.seen == ["train begins", *epochs[0], *epochs[1], "train ends"]
+    assert noted.hooks.seen == ["train begins", *epochs[0], *epochs[1], "train ends"]
 
 
-def test_logs_of_an_epoch_are_those_of_the_history(tmp_path: Path) -> None:
-    hooks = Hooks()
-    history = train(plan(tmp_path), callbacks=[hooks])
-    assert {"loss", "dice", "val_loss", "val_dice"} == set(hooks.logs[0])
-    for logs, epoch in zip(hooks.logs, history, strict=True):
+def test_logs_of_an_epoch_are_those_of_the_history(noted: Noted) -> None:
+    assert {"loss", "dice", "val_loss", "val_dice"} == set(noted.hooks.logs[0])
+    for logs, epoch in zip(noted.hooks.logs, noted.history, strict=True):
         assert logs == {name: epoch[name] for name in logs}
 
 
-def test_logs_at_the_end_are_those_of_the_last_epoch(tmp_path: Path) -> None:
-    hooks = Hooks()
-    train(plan(tmp_path), callbacks=[hooks])
-    assert hooks.last_logs == hooks.logs[-1]
+def test_logs_at_the_end_are_those_of_the_last_epoch(noted: Noted) -> None:
+    assert noted.hooks.last_logs == noted.hooks.logs[-1]
+
+
+def test_a_callback_without_a_hook_of_every_batch_leaves_blocks_alone(noted: Noted) -> None:
+    assert "one by one" not in noted.said
 
 
 @pytest.mark.parametrize("wrong", [[print], keras.callbacks.EarlyStopping(), [Hooks], None])
@@ -106,22 +121,12 @@ def test_a_callback_that_sets_the_learning_rate_is_refused(tmp_path: Path, sette
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hook_of_every_batch_takes_steps_one_by_one(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_hook_of_every_batch_takes_steps_one_by_one(tmp_path: Path) -> None:
     steps = Steps()
-    with caplog.at_level(logging.INFO, "ddl"):
-        train(plan(tmp_path, steps_per_execution=5), callbacks=[steps])
+    train(plan(tmp_path, steps_per_execution=5), callbacks=[steps])
     assert steps.steps == [*range(10), *range(10)]
-    assert "one by one, because Steps has a hook for every batch" in caplog.text
-
-
-def test_a_callback_without_such_a_hook_leaves_blocks_alone(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, "ddl"):
-        train(plan(tmp_path, steps_per_execution=5), callbacks=[Hooks()])
-    assert "one by one" not in caplog.text
+    said = (tmp_path / "log.txt").read_text()
+    assert "one by one, because Steps has a hook for every batch" in said
 
 
 def test_a_callback_ends_the_training_as_a_finished_one(tmp_path: Path) -> None:
@@ -130,10 +135,6 @@ def test_a_callback_ends_the_training_as_a_finished_one(tmp_path: Path) -> None:
     assert len(history) == 2  # the first epoch sets what later ones must improve by 1.0
     assert (tmp_path / "model.keras").exists()
     assert (tmp_path / "checkpoints" / "epoch-0002.h5").exists()
-
-
-def test_the_log_says_that_a_callback_ended_the_training(tmp_path: Path) -> None:
-    train(plan(tmp_path, epochs=9), callbacks=[Steps(last=3)])
     log = (tmp_path / "log.txt").read_text()
     assert log.count("Training ends early: a callback set model.stop_training.") == 1
 
@@ -154,3 +155,5 @@ def test_one_rank_ends_the_training_of_all(tmp_path: Path) -> None:
     first, second = call_ranks(ended_by_rank_1, str(tmp_path / "run"))
     assert first == second
     assert list(first[:2]) == [1, 3]
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert log.count("Training ends early: a callback set model.stop_training.") == 1

@@ -18,6 +18,7 @@ import pytest
 from ddl.data.order import Position
 from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import Job, Result
+from tests.scripts.in_process import call
 from tests.training.interrupted_runs import (
     EAGER,
     LOCAL,
@@ -168,7 +169,15 @@ def test_asked_to_stop_it_writes_a_checkpoint(how: str, stopped: Path) -> None:
     assert reached(stopped).step == STEPS or not eager
 
 
-def test_out_of_time_it_writes_a_checkpoint(stopped: Path) -> None:
+def test_out_of_time_it_writes_a_checkpoint(tmp_path: Path) -> None:
+    flags = ("--run-dir", tmp_path / "run", *UNTIL_IT_ENDS, "--time-limit-min", "1e-3")
+    outcome = call("train_unet", *flags)
+    result = Result(outcome.status, outcome.printed + outcome.told, 0.0)
+    check_stopped(result, tmp_path / "run", 75, "time_limit_min=0.001")
+
+
+@pytest.mark.proof
+def test_out_of_time_two_ranks_write_a_checkpoint(stopped: Path) -> None:
     result = start(stopped, *UNTIL_IT_ENDS, "--time-limit-min", "1e-3").wait()
     check_stopped(result, stopped, 75, "time_limit_min=0.001")
 

@@ -53,6 +53,10 @@ def plan(folder: Path, epochs: int, **fields: object) -> Plan:
     )  # fmt: skip
 
 
+def read_lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run of two epochs, the second of which resumed."""
@@ -70,8 +74,8 @@ def test_a_resumed_run_has_the_bits_of_one_that_was_not_stopped(run: Path, tmp_p
     models = [keras.models.load_model(path / "model.keras") for path in (run, tmp_path / "whole")]
     for mine, theirs in zip(*(model.get_weights() for model in models), strict=True):
         assert (mine == theirs).all()
-    rates = [json.loads(line)["learning_rate"] for line in (run / "history.jsonl").open()]
-    assert rates == pytest.approx([0.01, 0.005])
+    rates = [json.loads(line)["learning_rate"] for line in read_lines(run / "history.jsonl")]
+    assert rates == pytest.approx([0.005, 0.0025])  # after the last step of each epoch
 
 
 def test_the_run_knows_what_makes_probabilities(run: Path) -> None:
@@ -81,15 +85,15 @@ def test_the_run_knows_what_makes_probabilities(run: Path) -> None:
 
 
 def test_an_evaluation_gives_the_values_of_the_run(run: Path, tmp_path: Path) -> None:
-    last = json.loads((run / "history.jsonl").read_text().splitlines()[-1])
+    last = json.loads(read_lines(run / "history.jsonl")[-1])
     for flags in ([], ["--per-picture", tmp_path / "pictures.csv"]):
         outcome = call("evaluate", run, *flags)
         assert outcome.status == 0, outcome.told
         values = json.loads(outcome.printed)
         assert values["loss"] == pytest.approx(last["val_loss"], rel=1e-5)
         assert values["top_1"] == pytest.approx(last["val_top_1"])
-    rows = [*csv.DictReader((tmp_path / "pictures.csv").open())]
-    assert all(0 < float(row["probability"]) < 1 for row in rows)
+    rows = [*csv.DictReader(read_lines(tmp_path / "pictures.csv"))]
+    assert all(0 < float(row["p_true"]) < 1 for row in rows)
 
 
 def test_predictions_are_probabilities(run: Path, tmp_path: Path) -> None:
@@ -99,7 +103,7 @@ def test_predictions_are_probabilities(run: Path, tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "in" / "a.png")
     outcome = call("predict", run, tmp_path / "in", tmp_path / "out")
     assert outcome.status == 0, outcome.told
-    [row] = [*csv.reader((tmp_path / "out" / "predictions.csv").open())][1:]
+    [row] = [*csv.reader(read_lines(tmp_path / "out" / "predictions.csv"))][1:]
     outputs = keras.models.load_model(run / "model.keras")(np.float32(pixels[None] / 255))
     expected = np.exp(np.asarray(outputs)[0])
     np.testing.assert_allclose([float(cell) for cell in row[-3:]], expected, rtol=1e-4)
@@ -116,3 +120,18 @@ def test_a_contradiction_ends_before_anything_is_written(run: Path, tmp_path: Pa
     assert not (tmp_path / "wrong").exists()
     with pytest.raises(ValueError, match=r"class_weight=balanced with loss_option weight"):
         plan(tmp_path / "wrong", 1, class_weight="balanced")
+
+
+@pytest.mark.proof
+def test_an_export_keeps_the_network_s_output_and_says_what_makes_probabilities(
+    run: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "cells.savedmodel"
+    outcome = call("export", run, file)
+    assert outcome.status == 0, outcome.told
+    how = json.loads((tmp_path / "cells.preprocessing.json").read_text())
+    assert how["activation"] == "exp"
+    values = [
+        json.loads(call("evaluate", run, *flags).printed) for flags in ([], ["--exported", file])
+    ]
+    assert values[1]["loss"] == pytest.approx(values[0]["loss"], rel=1e-4)

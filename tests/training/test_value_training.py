@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.ranks import call_ranks
-from tests.training.value_run import COUNT, PATCHES, train_coder, write_data
+from tests.training.value_run import PATCHES, train_coder, write_data
 
 Result = dict[str, Any]
 
@@ -23,11 +23,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[Path, Result]:
-    """Train on patches on one rank, without validation."""
+    """Train on patches in this process, without validation."""
     run_dir = tmp_path_factory.mktemp("single") / "run"
     fields = {"transform": PATCHES, "restore_best": True, "early_stopping_patience": 9}
-    (result,) = call_ranks(train_coder, run_dir, data, fields, ranks=1)
-    return run_dir, result
+    return run_dir, train_coder(run_dir, data, fields)
 
 
 def assert_same(results: list[Result], reference: Result) -> None:
@@ -49,11 +48,9 @@ def test_random_patches_give_the_same_weights_on_two_ranks(
 def test_three_ranks_give_the_same_weights(
     tmp_path: Path, data: Path, transform: list[str]
 ) -> None:
-    one, three = (
-        call_ranks(train_coder, tmp_path / str(ranks), data, {"transform": transform}, ranks=ranks)
-        for ranks in (1, 3)
-    )
-    assert_same(three, one[0])
+    fields = {"transform": transform}
+    one = train_coder(tmp_path / "1", data, fields)
+    assert_same(call_ranks(train_coder, tmp_path / "3", data, fields, ranks=3), one)
 
 
 def test_it_learns_without_validation(single: tuple[Path, Result]) -> None:
@@ -73,7 +70,6 @@ def sizes(run: Path, *names: str) -> list[int]:
 CHECKS: dict[str, Callable[[Path], bool]] = {
     "the plan watches the loss": lambda run: read(run, "plan.json")["monitor"] == "loss",
     "it is drawn": lambda run: min(sizes(run, "curves.png", "samples.png")) > 5000,
-    "the log counts": lambda run: f"{COUNT} training and 0 val" in (run / "log.txt").read_text(),
     "the report is whole": lambda run: read(run, "report.json")["epochs"] == 3,
     "the best checkpoint stays": lambda run: any((run / "checkpoints").iterdir()),
     "the model predicts values": lambda run: read(run, "preprocessing.json")["target"] == "values",
@@ -90,6 +86,6 @@ def test_a_resumed_run_ends_with_the_same_weights(
     tmp_path: Path, data: Path, single: tuple[Path, Result]
 ) -> None:
     run_dir, fields = tmp_path / "run", {"transform": PATCHES}
-    call_ranks(train_coder, run_dir, data, {**fields, "epochs": 1}, ranks=1)
-    (resumed,) = call_ranks(train_coder, run_dir, data, {**fields, "resume": "auto"}, ranks=1)
+    train_coder(run_dir, data, {**fields, "epochs": 1})
+    resumed = train_coder(run_dir, data, {**fields, "resume": "auto"})
     np.testing.assert_array_equal(resumed["weights"], single[1]["weights"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}
 COLOUR_ORDERS = ("rgb", "bgr")
 RESAMPLINGS = ("area", "bilinear")
 DEPTHS: dict[int, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
-_CHOICES = {
+_CHOICES: dict[str, Iterable[Any]] = {
     "channels": CHANNELS,
     "bits": DEPTHS,
     "mask_mode": (*MASK_MODES, "grey"),
@@ -86,7 +87,7 @@ class Conversion:
             return read_mask(path, self.mask_mode, self.pixel_limit)
         picture = read_picture(path, self.pixel_limit)
         whole = picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
-        return np.rint(_with_channels(whole, "grey") * 255).astype(np.uint8)
+        return np.asarray(np.rint(_with_channels(whole, "grey") * 255), np.uint8)
 
     def convert(self, picture: np.ndarray) -> np.ndarray:
         """Return a uint8 or uint16 picture (height, width, 1|3|4) in this form.

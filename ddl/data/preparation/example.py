@@ -1,21 +1,27 @@
-"""Writes an example data set: synthetic microscope pictures and masks, in folders `images/` and `masks/`."""
+"""Writes an example data set of synthetic pictures, volumes or maps, for first runs without a download."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from ddl.data.pictures.synthetic_picture import microscope_picture
+from ddl.data.pictures.synthetic_shape import SHAPES, shape_picture
+from ddl.data.pictures.synthetic_volume import microscope_volume
 from ddl.files import check_file
 from ddl.options import convert_fields
 from ddl.progress import Progress
-from ddl.ranges import Range, check_ranges
+from ddl.ranges import Range, check_choices, check_ranges
 
 _RANGES = {"count": Range(1, 10**6), "size": Range(8, 4096), "seed": Range(0)}
+_MOST_NUMBERS = 1 << 30
+"""Of a block, which is made in memory."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,15 @@ class Example:
 
     Attributes:
         output: a new folder.
-        count: number of pictures.
-        size: height and width in pixels.
+        kind: "masks": pictures of cells and masks; "classes": a folder of pictures for each shape; "volumes": arrays of
+            tissue in .npy files, and masks; "block": one long array of tissue in input.h5, and its mask in target.h5.
+        count: number of pictures or volumes; of the volumes in a block.
+        size: height and width, of volumes also depth, in pixels.
         seed: another seed gives other pictures.
     """
 
     output: Path
+    kind: str = "masks"
     count: int = 100
     size: int = 128
     seed: int = 0
@@ -37,12 +46,18 @@ class Example:
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse an output that cannot be written."""
         convert_fields(self)
+        check_choices(vars(self), {"kind": KINDS})
         check_ranges(vars(self), _RANGES, "example pictures")
+        if self.kind == "block" and self.count * self.size**3 > _MOST_NUMBERS:
+            raise ValueError(
+                f"Received: count={self.count} and size={self.size} for kind=block, an array of "
+                f"{self.count * self.size**3:,} numbers. Expected: at most {_MOST_NUMBERS:,}."
+            )
         check_file("output", self.output)
 
 
 def write_example(example: Example) -> None:
-    """Write all pictures and masks. The folder appears when they are complete.
+    """Write all files. The folder appears when they are complete.
 
     Raises:
         ValueError: the disk is full or cannot be written. Nothing is left behind.
@@ -51,7 +66,9 @@ def write_example(example: Example) -> None:
         beside = example.output.absolute().parent
         with tempfile.TemporaryDirectory(prefix=".example-", dir=beside) as scratch:
             folder = Path(scratch, "example")
-            _fill(folder, example)
+            folder.mkdir()
+            with contextlib.closing(Progress("samples", example.count)) as progress:
+                KINDS[example.kind](folder, example, progress)
             folder.rename(example.output)
     except OSError as error:
         raise ValueError(
@@ -60,15 +77,60 @@ def write_example(example: Example) -> None:
         ) from error
 
 
-def _fill(folder: Path, example: Example) -> None:
+def _write_masks(folder: Path, example: Example, progress: Progress) -> None:
+    """Write images/00000.png, masks/00000.png, ..."""
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    for index in range(example.count):
+        picture, mask = microscope_picture(index, example.size, example.seed)
+        for name, values in (("images", picture), ("masks", mask[..., 0])):
+            pixels = np.rint(values * 255.0).astype(np.uint8)
+            _save_picture(pixels, folder / name / f"{index:05d}.png")
+        progress.show(index + 1)
+
+
+def _write_classes(folder: Path, example: Example, progress: Progress) -> None:
+    """Write disc/00001.png, ..."""
+    for name in SHAPES:
+        (folder / name).mkdir()
+    for index in range(example.count):
+        picture, shape = shape_picture(index, example.size, example.seed)
+        _save_picture(picture, folder / shape / f"{index:05d}.png")
+        progress.show(index + 1)
+
+
+def _write_volumes(folder: Path, example: Example, progress: Progress) -> None:
+    """Write inputs/00000.npy, targets/00000.npy, ..., each (1, depth, height, width)."""
+    for name in ("inputs", "targets"):
+        (folder / name).mkdir()
+    for index in range(example.count):
+        volume, mask = microscope_volume(index, example.size, example.seed)
+        for name, values in (("inputs", volume), ("targets", mask.astype(np.uint8))):
+            np.save(folder / name / f"{index:05d}.npy", np.moveaxis(values, -1, 0))
+        progress.show(index + 1)
+
+
+def _write_block(folder: Path, example: Example, progress: Progress) -> None:
+    """Write input.h5 and target.h5, each with an array (1, count * size, size, size)."""
+    volumes = []
+    for index in range(example.count):
+        volumes.append(microscope_volume(index, example.size, example.seed))
+        progress.show(index + 1)
+    inputs, targets = (np.concatenate(parts)[None, ..., 0] for parts in zip(*volumes, strict=True))
+    for name, array in (("input", inputs), ("target", targets.astype(np.uint8))):
+        with h5py.File(folder / f"{name}.h5", "w") as file:
+            file.create_dataset(name, data=array, chunks=(1, *[example.size] * 3))
+
+
+def _save_picture(pixels: np.ndarray, path: Path) -> None:
     from PIL import Image
 
-    for name in ("images", "masks"):
-        (folder / name).mkdir(parents=True)
-    with contextlib.closing(Progress("pictures", example.count)) as progress:
-        for index in range(example.count):
-            picture, mask = microscope_picture(index, example.size, example.seed)
-            for name, values in (("images", picture), ("masks", mask[..., 0])):
-                pixels = np.rint(values * 255.0).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / name / f"{index:05d}.png")
-            progress.show(index + 1)
+    Image.fromarray(pixels).save(path)
+
+
+KINDS: dict[str, Callable[[Path, Example, Progress], None]] = {
+    "masks": _write_masks,
+    "classes": _write_classes,
+    "volumes": _write_volumes,
+    "block": _write_block,
+}

@@ -90,6 +90,8 @@ def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:
 def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -> dict[str, str]:
     """Return field name -> stored name: `keys` if given, else the first known pair of names that is present."""
     names = list(names)
+    if keys is None and len(names) == 1:  # inputs alone, under any name
+        return {"image": names[0]}
     candidates = KNOWN_KEYS if keys is None else (tuple(keys),)
     for candidate in candidates:
         if 1 <= len(candidate) <= 2 and all(key in names for key in candidate):

@@ -192,7 +192,7 @@ def _check_unique(known: Mapping[str, int], inputs: Sequence[str]) -> None:
 
 
 def _check_complete(inputs: Sequence[str], places: np.ndarray, rest: Sequence[str]) -> None:
-    lonely = [inputs[place] for place in np.flatnonzero(places < 0)]
+    lonely = [inputs[place] for place in np.flatnonzero(places < 0).tolist()]
     for names, what, other in ((lonely, "input", "target"), (rest, "target", "input")):
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""

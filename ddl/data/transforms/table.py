@@ -17,8 +17,10 @@ from ddl.options import Option, parse_size, parse_value, read_options
 from ddl.ranges import Range, check_ranges, expected_one_of
 
 AUGMENTATION = "ddl.data.batches.augmentation:Augmentation"
-_NO_TRANSFORM = ("elastic_smoothness_pixels", "resized_scale", "resized_ratio", "central_crop")
-_NO_TRANSFORM_EITHER = ("crop_foreground",)  # change another option, or nothing alone
+_NO_TRANSFORM = (
+    *("elastic_smoothness_pixels", "resized_scale", "resized_ratio"),  # tune another option
+    *("crop_size", "crop_foreground", "central_crop"),  # give training samples another size
+)
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,10 @@ def is_resize_to(text: str, size: tuple[int, int] | None) -> bool:
 @functools.cache
 def augmentation_options() -> dict[str, Option]:
     """Return the options of the augmentation that are transforms."""
-    left_out = (*_NO_TRANSFORM, *_NO_TRANSFORM_EITHER)
     return {
-        name: option for name, option in read_options(AUGMENTATION).items() if name not in left_out
+        name: option
+        for name, option in read_options(AUGMENTATION).items()
+        if name not in _NO_TRANSFORM
     }
 
 

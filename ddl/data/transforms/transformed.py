@@ -10,6 +10,8 @@ from ddl.data.source import Field, Source, View
 from ddl.data.transforms.chain import Chain
 from ddl.data.transforms.parts import Drawn
 
+_ROUNDING = 0.01  # 0.003921568 for 1/255, as often written, makes 254.99997 of 255
+
 
 class Transformed(View):
     """Samples after the transforms that hold for all of them; `read_epoch` also applies those of training.
@@ -66,7 +68,7 @@ class Transformed(View):
 
 
 class MaskNumbers(View):
-    """Masks whose class numbers are made by normalizing what is stored: rounded to whole numbers.
+    """Masks whose class numbers are made by normalizing what is stored, or are stored as floats: rounded.
 
     Masks of picture files are divided by 255 before, as pictures are.
     """
@@ -83,7 +85,16 @@ class MaskNumbers(View):
         values = batch["mask"].astype(np.float64) / self._white
         for mean, deviation in self._pairs:
             values = (values - mean) / deviation
-        return {**batch, "mask": np.rint(values).astype(np.int32)}
+        numbers = np.rint(values)
+        wrong = np.argwhere(~(np.abs(values - numbers) < _ROUNDING))
+        if len(wrong):
+            row = tuple(wrong[0])
+            name = self.source.name_of(int(indices[row[0]]))
+            raise ValueError(
+                f"Received: {values[row]:g} in the mask of sample {name}. Expected: class numbers; another "
+                "normalize, or targets=values."
+            )
+        return {**batch, "mask": numbers.astype(np.int32)}
 
     def stored_mask(self, index: int) -> np.ndarray | None:
         del index

@@ -73,11 +73,9 @@ def DistributedOptimizer(  # noqa: N802
 
 def gradient_norm_of(optimizer: Any) -> GradientNorm | None:
     """Return the holder of the norm of each update's gradient, None where the optimizer computes none."""
-    for part in (optimizer, getattr(optimizer, "inner_optimizer", None)):
-        if is_distributed(part):
-            norm: GradientNorm | None = part._ddl_reduction.norm
-            return norm
-    return None
+    part = optimizer if is_distributed(optimizer) else getattr(optimizer, "inner_optimizer", None)
+    reduction: Reduction = getattr(part, "_ddl_reduction", Reduction())
+    return reduction.norm
 
 
 def use_fused_operations() -> None:

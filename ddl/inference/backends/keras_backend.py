@@ -77,7 +77,9 @@ def with_open_sides(model: keras.Model) -> keras.Model:
         return model
     channels = [layer.output.shape[-1] for layer in opened.layers if hasattr(layer.output, "shape")]
     same = [w.shape for w in opened.weights] == [w.shape for w in model.weights]
-    if not same or None in channels:
+    has_sides = len(opened.output_shape) == len(opened.input_shape)
+    is_fixed = has_sides and None not in opened.output_shape[1:-1]  # a layer reshapes to one size
+    if not same or None in channels or is_fixed:
         return model
     for target, source in zip(opened.weights, model.weights, strict=True):
         target.assign(source)

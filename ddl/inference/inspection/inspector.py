@@ -66,8 +66,8 @@ class _Inspector:
                 model.file, backend=inspection.backend, precision=inspection.inference_precision
             )
         # The samples have been through the plan's transforms.
-        own = {"transforms": (), "channels": predictor.input_shape[-1]}
-        self._how = dataclasses.replace(model.preprocessing, **own)
+        how = model.preprocessing
+        self._how = dataclasses.replace(how, transforms=(), channels=how.model_channels)
         self._predictor = normalizing(predictor, self._how)
         classes = self._predictor.classes
         self._samples: Source = as_samples(subject.source, plan, classes)

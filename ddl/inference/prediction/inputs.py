@@ -24,7 +24,10 @@ from ddl.data.pictures.picture_rows import open_rows
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import open_source
+from ddl.data.sources.array_files.channels_first import open_arrays
 from ddl.data.sources.array_files.npy import map_array
+from ddl.data.sources.array_files.single_arrays import SUFFIXES as ARRAY_SUFFIXES
+from ddl.data.sources.picture_folders.pictures import has_pictures
 from ddl.files import check_regular, read_text
 from ddl.inference.tiles.tiling import Rows
 
@@ -70,7 +73,9 @@ def find_items(
     check_regular(path)
     item = functools.partial(_item, how=preprocessing, pixel_limit=pixel_limit)
     suffix, options = path.suffix.lower(), _keys_of(path, keys)
-    if path.is_dir():
+    if preprocessing.channels_first and _holds_arrays(path):
+        items = _arrays(path, preprocessing)
+    elif path.is_dir():
         items = [item(file, file.relative_to(path)) for file in _files_in(path)]
     elif suffix in (".txt", ".lst"):
         items = [item(file, Path(file.name)) for file in _listed(path)]
@@ -99,6 +104,27 @@ def _item(path: Path, name: Path, how: Preprocessing, pixel_limit: int) -> Item:
     if how.axes == 3:
         return Item(stem, str(path), functools.partial(_open_stack, path, how), is_file=False)
     return Item(stem, str(path), functools.partial(open_rows, path, pixel_limit), is_file=True)
+
+
+def _holds_arrays(path: Path) -> bool:
+    """Return whether a path is a file of arrays, or a folder without pictures."""
+    if path.is_dir():
+        return not has_pictures(path)
+    return path.is_file() and path.suffix.lower() in ARRAY_SUFFIXES
+
+
+def _arrays(path: Path, how: Preprocessing) -> list[Item]:
+    """Return an item for each array with the channels first, under its own name."""
+    source = open_arrays(path, axes=how.axes)
+    return [
+        Item(
+            source.name_of(index),
+            f"{source.name_of(index)} of {path}",
+            functools.partial(_open_sample, source, index, how),
+            is_file=False,
+        )
+        for index in range(len(source))
+    ]
 
 
 def _keys_of(path: Path, keys: tuple[str, ...] | None) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def build_nodes(
 def _layer(node: Node, channels: int, norm: str, *, is_final: bool) -> keras.layers.Layer:
     kind = node.of_kind
     settings = {key: _made(value) for key, value in node.settings.items() if key not in kind.unsent}
-    if node.kind in ("ZeroPadding1D", "Cropping1D"):  # Keras wants the ends of the only side
+    if node.kind in _OF_THE_ONLY_SIDE:
         settings = {key: ends[0] for key, ends in settings.items()}
     if node.kind == "DepthwiseConv3D":
         settings = _as_groups(settings, channels)
@@ -107,6 +107,10 @@ def _layer(node: Node, channels: int, norm: str, *, is_final: bool) -> keras.lay
     layer: keras.layers.Layer = getattr(keras.layers, kind.layer)(name=node.name, **settings)
     layer.trainable = node.trains
     return layer
+
+
+_OF_THE_ONLY_SIDE = ("ZeroPadding1D", "Cropping1D", "UpSampling1D")
+"""Kinds of lines whose setting Keras takes without a list of sides."""
 
 
 def _made(value: Any) -> Any:

@@ -111,6 +111,7 @@ def _tensors(value: Any) -> Iterator[Any]:
         for item in value:
             yield from _tensors(item)
     elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-        yield (value.get("config") or {}).get("keras_history")
+        config = value.get("config")
+        yield config.get("keras_history") if isinstance(config, dict) else config
     elif value is not None:
         raise BadReference(f"the argument {value!r} in its call; Expected: tensors alone")

@@ -175,7 +175,8 @@ class Translation:
             raise self._wrong(name, kind, "dynamic", config["dynamic"], "false")
         dtype = config.get("dtype")
         if isinstance(dtype, dict):
-            dtype = (dtype.get("config") or {}).get("name")
+            policy = dtype.get("config")
+            dtype = policy.get("name") if isinstance(policy, dict) else policy
         if dtype not in (None, "float32"):
             self.note(f"dtype {dtype} is left to the run's precision.", name)
 

@@ -10,6 +10,7 @@ from ddl.data.order import SampleOrder, order_from_state
 from ddl.data.preprocessing import Preprocessing
 from ddl.distributed.job.launcher import placement
 from ddl.models.from_file import FROM_FILE, plan_options
+from ddl.training.batch_results import stored_norms
 from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
 from ddl.training.checkpoint.facts import check_complete
@@ -23,6 +24,7 @@ logger = logging.getLogger("ddl")
 # Fields that may differ between a checkpoint and the plan that resumes from it. All others affect what is learned.
 FREE = frozenset(
     {
+        *("target_data", "validation_target_data", "test_target_data"),
         *("run_dir", "data", "validation_data", "cache", "data_threads", "init_weights"),
         *(
             "epochs",
@@ -146,7 +148,7 @@ def resumed_run(
         test_before=dict(facts.get("test_before", {})),
         batch_has_changed=before.global_batch_size != order.global_batch_size,
         compiled=_compiled(plan, facts),
-        gradient_norms=_gradient_norms(facts),
+        gradient_norms=stored_norms(facts),
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
@@ -161,11 +163,6 @@ def resumed_run(
             f" To keep the batch size, use {remedy}.",
         )
     return run
-
-
-def _gradient_norms(facts: Mapping[str, Any]) -> tuple[float, int]:
-    total, count = facts.get("gradient_norms", (0.0, 0))
-    return float(total), int(count)
 
 
 def _compiled(plan: Plan, facts: Mapping[str, Any]) -> bool | None:

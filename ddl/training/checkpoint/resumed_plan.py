@@ -47,7 +47,9 @@ def resumed_values(run_dir: Path, resume: str, given: Mapping[str, Any]) -> dict
     if any(name in given for name in _ONE_OF):
         values = {name: value for name, value in values.items() if name not in _ONE_OF}
     for name in names:
-        is_other = name != "data" and given.get(name, values.get(name)) != values.get(name)
+        is_other = name not in ("data", "target_data") and given.get(
+            name, values.get(name)
+        ) != values.get(name)
         if is_other and f"{name}_option" not in given:
             values.pop(f"{name}_option", None)
     return values

@@ -57,8 +57,7 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
     if plan.predicts == "mask" or needs_input(plan.loss) or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
-    if plan.predicts == "mask":
-        _check_output(shape, plan)
+    _check_output(training, plan)
     _check_crop(shape, other, plan, part)
 
 
@@ -150,9 +149,19 @@ def check_own_classes(source: Source, plan: Plan, own: int) -> None:
         )
 
 
-def _check_output(shape: tuple[int, ...], plan: Plan) -> None:
+def _check_output(training: Source, plan: Plan) -> None:
+    """Refuse a network from a file whose output has not the size of masks, or not the shape of values."""
+    shape, *targets = (field.shape for field in training.fields.values())
+    is_cropped = plan.predicts == "values" and "crop_size" in plan.augment
+    if plan.predicts == "label" or not targets or is_cropped:
+        return
     made = made_shape(plan.model, plan.model_option, shape)
-    if made is not None and made[:-1] != shape[:-1]:
+    if made is not None and plan.predicts == "values" and made != targets[0]:
+        raise ValueError(
+            f"Received: a network whose output is {_by(made)} for samples of {_by(shape)}, and targets of "
+            f"{_by(targets[0])}. Expected: an output of the targets' shape."
+        )
+    if made is not None and plan.predicts == "mask" and made[:-1] != shape[:-1]:
         raise ValueError(
             f"Received: a network whose output is {_by(made)} for pictures of {_by(shape)}. Expected: an output of the "
             "pictures' size, a class for each pixel."

@@ -10,15 +10,18 @@ from typing import Any
 from ddl.data.pictures.conversion import Conversion
 from ddl.data.source import Source
 from ddl.data.sources import (
+    FORMAT_OPTION,
     PICTURE_FILES,
     PICTURE_FOLDERS,
     SEEDED,
     SOURCES,
     check_source_options,
+    format_of,
     open_source,
     splits_of,
 )
 from ddl.data.sources.array_files.channels_first import open_arrays
+from ddl.data.sources.array_files.target_arrays import open_targets
 from ddl.data.sources.picture_folders import classes, folders, pairs, pictures
 from ddl.data.sources.picture_folders.picture_files import open_pictures
 from ddl.data.sources.two_paths import InputsOnly, Itself, TwoPaths, alone, pair_files
@@ -41,13 +44,12 @@ def open_samples(plan: Plan, data: str, target: str | None = None, **options: An
     """
     if plan.slicer:
         return open_sliced(plan, data, target)
-    data_format, given = _options_of(plan, data, plan.data_option, options)
     if target is None:
+        data_format, given = _options_of(plan, data, plan.data_option, options)
         return open_source(data, data_format, **given)
+    data_format, given = _options_of(plan, data, _as_inputs(data, plan.data_option), options)
     if is_same(data, target) and not plan.target_data_option:
         return _open_itself(plan, data, data_format, given)
-    if data_format == "classes" and "format" not in plan.data_option:
-        data_format = "pictures"  # any folders: their names are no labels here
     if plan.predicts == "mask" and data_format in _FINDERS and _is_pictures(target, plan):
         return _open_masks(plan, Path(data), data_format, Path(target), given)
     inputs = _open_inputs(Path(data), data_format, given)
@@ -56,6 +58,19 @@ def open_samples(plan: Plan, data: str, target: str | None = None, **options: An
     except BaseException:
         inputs.close()
         raise
+
+
+def _as_inputs(data: str, stated: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options of inputs whose targets are elsewhere: names of folders are then no labels."""
+    if FORMAT_OPTION in stated or "tag" in stated or not pictures.has_pictures(Path(data)):
+        return stated
+    try:
+        found = format_of(data, stated)
+    except ValueError:  # pictures at some depth
+        found = "classes"
+    if found == "pairs" and not pairs.has_inputs(Path(data)):
+        found = "classes"
+    return {**stated, FORMAT_OPTION: "pictures"} if found == "classes" else stated
 
 
 def is_same(one: str, other: str) -> bool:
@@ -128,10 +143,10 @@ def _open_pictures(data: Path, data_format: str, given: Mapping[str, Any]) -> So
 
 def _is_pictures(target: str, plan: Plan) -> bool:
     """Return whether targets are picture files."""
-    stated = {name: value for name, value in plan.target_data_option.items() if name == "format"}
-    if stated:
-        return stated["format"] == "pictures"
-    return pictures.detect(Path(target))
+    stated = plan.target_data_option.get(FORMAT_OPTION)
+    if stated is not None:
+        return bool(stated == "pictures")
+    return pictures.has_pictures(Path(target))
 
 
 def _open_masks(
@@ -140,7 +155,7 @@ def _open_masks(
     """Open picture files whose masks are the pictures at another path."""
     options = dict(given)
     bits, value_range = options.pop("bits", None), options.pop("range", None)
-    stated = {k: v for k, v in plan.target_data_option.items() if k != "format"}
+    stated = {k: v for k, v in plan.target_data_option.items() if k != FORMAT_OPTION}
     unknown = [name for name in stated if name not in ("mask_mode", "channels")]
     if unknown or stated.get("channels", "grey") != "grey":
         name = unknown[0] if unknown else f"channels={stated['channels']}"
@@ -160,8 +175,8 @@ def _open_masks(
 def _open_targets(plan: Plan, target: str, options: Mapping[str, Any]) -> Source:
     """Open the targets as the first field of a source."""
     stated = dict(plan.target_data_option)
-    if "format" not in stated and pictures.detect(Path(target)):
-        stated["format"] = "pictures"
+    if FORMAT_OPTION not in stated and pictures.has_pictures(Path(target)):
+        stated[FORMAT_OPTION] = "pictures"
     known, given = check_source_options(target, stated)
     if known == "channels-first":
         given.pop("range", None)
@@ -170,6 +185,9 @@ def _open_targets(plan: Plan, target: str, options: Mapping[str, Any]) -> Source
     if split and options["split"] not in splits_of(target, stated):
         split = {}
     _, given = _options_of(plan, target, stated, split)
+    arrays = open_targets(Path(target), plan.predicts, known, given)
+    if arrays is not None:
+        return arrays
     if known in PICTURE_FOLDERS:
         return _open_inputs(Path(target), known, given)
     return InputsOnly(open_source(target, known, **given))

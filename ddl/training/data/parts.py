@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.relabelled import relabelled
 from ddl.data.source import Source, Subset
 from ddl.data.sources import (
     SOURCES,
@@ -15,6 +14,7 @@ from ddl.data.sources import (
     held_out_split,
     splits_of,
 )
+from ddl.data.sources.relabelled import relabelled
 from ddl.data.splits import split_samples
 from ddl.training.data.opening import is_same, open_samples
 from ddl.training.data.sliced import open_sliced

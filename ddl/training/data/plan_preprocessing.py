@@ -10,7 +10,7 @@ import numpy as np
 from ddl.data.normalization import Normalization
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source, origin_of
-from ddl.data.sources import PICTURE_FILES, format_of
+from ddl.data.sources import FORMAT_OPTION, PICTURE_FILES, format_of
 from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.transforms import input_size, input_transforms
@@ -66,6 +66,7 @@ def plan_preprocessing(
         resampling="area" if resized is None else "bilinear",
         transforms=transforms,
         fills_picture=_fills_picture(source),
+        channels_first=plan.data_option.get(FORMAT_OPTION) == "channels-first",
     )
 
 

@@ -32,6 +32,7 @@ from ddl.training.data.plan_order import plan_order
 from ddl.training.data.transforming import transformed, with_mask_numbers
 from ddl.training.objectives.losses import least_value, needs_input
 from ddl.training.plan.plan import Plan
+from ddl.training.plan.transforms import input_transforms
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,11 @@ def _inputs(source: Source, plan: Plan) -> Source:
     """Return the inputs of a source alone, with the plan's transforms."""
     samples = scaled(source)
     if plan.transform or plan.input_transform:
-        # Transforms are for pairs, and a target that is not there has none of its own.
-        pairs = transformed(Itself(samples), dataclasses.replace(plan, target_transform=()))
-        samples = InputsOnly(pairs)
+        # Transforms are for pairs. Those that draw make targets, too, which are not asked for here.
+        own = dataclasses.replace(
+            plan, transform=(), target_transform=(), input_transform=input_transforms(plan)
+        )
+        samples = InputsOnly(transformed(Itself(samples), own))
     return samples
 
 
@@ -204,7 +207,7 @@ def _targeted(source: Source, plan: Plan, classes: int) -> Source:
     own = own_classes(plan.model, plan.model_option)
     is_pair = own == 2 and count_mask_classes(source, plan.ignore_index) == 1
     return MaskSamples(
-        with_mask_numbers(source, plan),
+        with_mask_numbers(source, plan, classes),
         classes=1 if is_pair else classes,
         as_numbers=is_pair,
         ignore_index=plan.ignore_index,

@@ -16,10 +16,13 @@ def transformed(samples: Source, plan: Plan) -> Source:
     return Transformed(samples, plan_chain(plan), plan.seed)
 
 
-def with_mask_numbers(source: Source, plan: Plan) -> Source:
-    """Return a source whose masks are normalized as the plan says, if it does."""
+def with_mask_numbers(source: Source, plan: Plan, classes: int) -> Source:
+    """Return a source whose masks are normalized as the plan says, if it does; class numbers in floats are rounded."""
     pairs = mask_numbers(plan)
-    if not pairs:
+    if "mask" not in source.fields:
+        return source
+    has_floats = classes > 1 and source.fields["mask"].dtype.kind == "f"
+    if not (pairs or has_floats):
         return source
     from ddl.data.transforms.transformed import MaskNumbers
 

@@ -23,9 +23,10 @@ class MeanError(keras.metrics.Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions, both (N, ...)."""
         predicted = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
-        difference = ops.abs(ops.cast(ops.convert_to_tensor(y_true), self.dtype) - predicted)
-        errors = difference if self._power == 1 else ops.square(difference)
-        each = ops.mean(ops.reshape(errors, (ops.shape(errors)[0], -1)), axis=1)
+        true = ops.cast(ops.convert_to_tensor(y_true), self.dtype)
+        count = ops.shape(predicted)[0]
+        difference = ops.abs(ops.reshape(true, (count, -1)) - ops.reshape(predicted, (count, -1)))
+        each = ops.mean(difference if self._power == 1 else ops.square(difference), axis=1)
         super().update_state(each, sample_weight)
 
     def get_config(self) -> dict[str, Any]:

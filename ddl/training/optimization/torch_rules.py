@@ -82,7 +82,7 @@ class TorchRule(keras.optimizers.Optimizer):
 class _Momentum(TorchRule):
     """Rules with a buffer v = momentum v + (1 - dampening) d of directions d, which starts as the first d."""
 
-    own = ("momentum", "dampening", "nesterov")
+    own: ClassVar[tuple[str, ...]] = ("momentum", "dampening", "nesterov")
 
     def _slot_names(self) -> tuple[str, ...]:
         return ("momentum",) if self.momentum else ()

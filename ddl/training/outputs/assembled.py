@@ -71,13 +71,15 @@ class AssembledFile:
         self._assembly.__exit__(*error)
 
 
-def check_assembled(prediction: tuple[int | None, ...], samples: Source) -> None:
+def check_assembled(prediction: tuple[int | None, ...], samples: Source | None) -> None:
     """Refuse a model whose predictions do not have the sides of a slice.
 
     Args:
         prediction: shape of a prediction, with None for open sides.
-        samples: slices, or a view of slices.
+        samples: slices, or a view of slices; None without validation, in which nothing is predicted.
     """
+    if samples is None:
+        return
     slices, _ = slices_of(samples)
     check_predictions(prediction, slices.sample_sides)
 

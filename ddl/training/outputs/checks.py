@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ddl.data.sample_file import data_set_names
 from ddl.data.source import Source
 from ddl.files import check_folder
 from ddl.training.data.sliced import check_assembled_file
 from ddl.training.outputs.epoch_logs import check_epoch_log
+from ddl.training.outputs.sample_file import data_set_names
 from ddl.training.plan.plan import Plan
 
 

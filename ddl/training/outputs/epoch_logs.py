@@ -24,8 +24,9 @@ import numpy as np
 
 from ddl.data.order import Position
 from ddl.files import check_folder, open_to_append, write_whole
+from ddl.training.batch_results import Batch
 from ddl.training.plan.plan import Plan
-from ddl.training.run import Batch, Epoch, Run
+from ddl.training.run import Epoch, Run
 
 TRAIN, TEST = "_train.txt", "_test.txt"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import ddl.distributed as dist
-from ddl.data.sample_file import SampleFile, channel_first, data_set_names
 from ddl.data.source import Source
 from ddl.distributed.on_ranks import on_root
 from ddl.training.outputs.assembled import AssembledFile
+from ddl.training.outputs.sample_file import SampleFile, channel_first, data_set_names
 from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
 from ddl.training.steps.outputs import Outputs
@@ -104,6 +104,31 @@ class Writer(Protocol):
     def __enter__(self) -> Writer: ...
 
     def __exit__(self, *error: Any) -> None: ...
+
+
+class Writers:
+    """Several writers as one, in a `with` block. Ranks other than 0 have none."""
+
+    def __init__(self, writers: Sequence[Writer]) -> None:
+        self._writers, self._open = writers, contextlib.ExitStack()
+
+    def write(self, parts: Sequence[Part]) -> None:
+        """Pass the next predictions to all."""
+        for writer in self._writers:
+            writer.write(parts)
+
+    def finish(self) -> None:
+        """Complete all files."""
+        for writer in self._writers:
+            writer.finish()
+
+    def __enter__(self) -> Writers:
+        for writer in self._writers:
+            self._open.enter_context(writer)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.close()
 
 
 class PredictionFile:

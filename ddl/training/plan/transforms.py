@@ -17,6 +17,10 @@ def check_transforms(plan: PlanFields, predicts: str) -> None:
     if not any(lists):
         return
     plan_chain(plan).check(predicts)
+    if "central_crop" in plan.augment and (plan.transform or plan.input_transform):
+        raise ValueError(
+            "Received: augment central_crop with transform. Expected: transform center_crop in its place."
+        )
     resizes = any(stated.is_resize for texts in lists for stated in parse_transforms(texts))
     if resizes and plan.image_size is not None:
         size = "x".join(map(str, plan.image_size))

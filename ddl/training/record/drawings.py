@@ -46,8 +46,8 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     if not targets:
         draw_columns({"input": pictures, "output": outputs}, path)
     elif run.plan.predicts == "values":
-        names = [samples.name_of(int(index)) for index in indices]
-        draw_values(pictures, targets[0], probabilities, path, names)
+        titles = [samples.name_of(int(index)) for index in indices]
+        draw_values(pictures, targets[0], probabilities, path, titles)
     elif run.plan.predicts == "mask":
         pictures, truths, probabilities = map(_with_height, (pictures, targets[0], probabilities))
         draw_segmentation(pictures, truths, probabilities, path, ignore_index=run.plan.ignore_index)

@@ -82,6 +82,11 @@ class TrainingProgress:
         if self._line.is_due():
             self._line.show(f"{self._title}  validation {step}/{steps}")
 
+    def predict(self, turn: int) -> None:
+        """Report that so many turns of predictions after a validation are done."""
+        if self._line.is_due():
+            self._line.show(f"{self._title}  predictions {turn}")
+
     def test(self, step: int, steps: int, when: str) -> None:
         """Report that `step` of `steps` steps of a test `when` ("before training") are done."""
         if self._line.is_due():

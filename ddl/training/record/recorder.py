@@ -11,12 +11,10 @@ from typing import Any
 import keras
 
 import ddl.distributed as dist
-from ddl.files import write_whole
 from ddl.training.data.training_data import TrainingData
-from ddl.training.ending import why_over
-from ddl.training.outputs.epoch_logs import EpochLogs
-from ddl.training.outputs.model_copies import write_due_copy
-from ddl.training.outputs.prediction_files import Writer, prediction_writers, wants_predictions
+from ddl.training.ending import why_early
+from ddl.training.outputs.final_model import write_final_model
+from ddl.training.outputs.run_outputs import RunOutputs
 from ddl.training.record.drawings import draw_history, draw_samples
 from ddl.training.record.epoch_progress import TrainingProgress
 from ddl.training.record.history import append_epoch, write_history
@@ -32,7 +30,7 @@ from ddl.training.record.run_dir import (
     spare_training,
 )
 from ddl.training.record.tensorboard import EventWriter
-from ddl.training.run import Batch, Diverged, Interrupted, Run, Unsaved
+from ddl.training.run import Diverged, Interrupted, Run
 
 logger = logging.getLogger("ddl")
 
@@ -52,13 +50,13 @@ class Recorder:
         self._hosts, self._lock = hosts, lock_identity(run.plan.run_dir)
         self._run, self._data, self._folder = run, data, run.plan.run_dir
         self._early_log = early_log
+        self.outputs = RunOutputs(run, data.validation)
         self._drawn_at = time.monotonic()
         self._open = contextlib.ExitStack()
         self._progress: TrainingProgress | None = None  # on rank 0 only
         self._log: RunLog | None = None
         self._events: EventWriter | None = None
         self._mlperf: MLPerfLog | None = None
-        self._epoch_logs: EpochLogs | None = None
         self._rates = Rates(run.order.samples_per_epoch, run.order.global_batch_size)
 
     def __enter__(self) -> Recorder:
@@ -83,10 +81,7 @@ class Recorder:
                 held_out = self._data.validation
                 samples = len(self._data.training), 0 if held_out is None else len(held_out)
                 self._mlperf = MLPerfLog(plan.mlperf_log, run, *samples)
-        if plan.epoch_log is not None:
-            with spare_training("the logs of batches and epochs"):
-                self._epoch_logs = EpochLogs(plan.epoch_log, run)
-                self._open.callback(self._epoch_logs.close)
+        self._open.enter_context(self.outputs)
         return self
 
     def _open_events(self) -> None:
@@ -134,22 +129,6 @@ class Recorder:
             self._progress.step(self._run.position.step, self._run.named(logs))
             self._rates.step(self._run.position.step)
 
-    def batches(self, results: Sequence[Batch]) -> None:
-        """Record the results of the steps just taken, if the plan notes them. All ranks call it."""
-        self._run.note_batches(results)
-        if self._epoch_logs is not None and results:
-            self._epoch_logs.batches(results)
-
-    @property
-    def wants_predictions(self) -> bool:
-        """Whether each validation is followed by the predictions of its samples. The same on all ranks."""
-        return wants_predictions(self._run.plan)
-
-    def prediction_writers(self) -> list[Writer]:
-        """Return what gets these predictions in the current epoch, to be entered; none but on rank 0."""
-        held_out = self._data.validation
-        return [] if held_out is None else prediction_writers(self._run, held_out)
-
     def end_steps(self) -> None:
         """Record that the epoch's steps have ended, and their losses were read."""
         if self._progress is not None:
@@ -164,6 +143,11 @@ class Recorder:
         """Show that `step` of `steps` validation steps are done."""
         if self._progress is not None:
             self._progress.validate(step, steps)
+
+    def predicting(self, turn: int) -> None:
+        """Show that so many turns of predictions after a validation are done."""
+        if self._progress is not None:
+            self._progress.predict(turn)
 
     def testing(self, step: int, steps: int, when: str) -> None:
         """Show that `step` of `steps` steps of a test before or after training are done."""
@@ -199,16 +183,10 @@ class Recorder:
             with spare_training("TensorBoard's events"):
                 self._events.write_epoch(epoch)
         self._log_mlperf(MLPerfLog.end_epoch)
-        if self._epoch_logs is not None:
-            self._epoch_logs.end_epoch()
-        with spare_training("the model of this epoch"):
-            write_due_copy(self._run, model)
+        self.outputs.end_epoch(model)
         if time.monotonic() - self._drawn_at > DRAW_EVERY_S:
             self._draw(model)
-        if self._run.is_over and len(self._run.history) < self._run.plan.epochs:
-            reason = why_over(self._run.plan, self._run.history)
-            if self._run.ends_early:
-                reason = "a callback set model.stop_training"
+        if reason := why_early(self._run):
             logger.info("Training ends early: %s.", reason)
 
     def finish(self, model: keras.Model) -> None:
@@ -224,15 +202,7 @@ class Recorder:
             return
         self.keep_folder()
         report_run(self._run, self._rates, peaks_mb)
-        final = keras.Model(model.input, model.outputs[0], name=model.name)
-        path = self._folder / "model.keras"
-        try:
-            write_whole(path, lambda partial: final.save(partial))
-        except OSError as error:
-            raise Unsaved(
-                f"Could not write {path}: {error.strerror or error}. The training itself is complete: free some "
-                "space, and --resume auto writes the model."
-            ) from error
+        path = write_final_model(model, self._folder)
         self._draw(model)
         logger.info("The model is %s.", path)
 

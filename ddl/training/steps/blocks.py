@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed.gradients.step_share import even
-from ddl.training.steps.step_notes import StepNotes
+from ddl.training.steps.step_notes import NoNotes
 
 _BLOCK_S = 0.25
 """Approximate duration of a block. Stop requests and the progress display wait for its end."""
@@ -49,10 +49,10 @@ def single_step(model: keras.Model) -> Any:
     return single
 
 
-def several_steps(model: keras.Model, notes: StepNotes | None = None) -> Any:
+def several_steps(model: keras.Model, notes: NoNotes) -> Any:
     """Return a function of an iterator and a number of steps.
 
-    It returns the last step's logs, all losses, and with `notes` each step's row of them, else no rows.
+    It returns the last step's logs, all losses, and all rows of `notes`.
     """
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)
 
@@ -68,10 +68,8 @@ def several_steps(model: keras.Model, notes: StepNotes | None = None) -> Any:
         rows = tf.TensorArray(tf.float64, size=count)
 
         def take_next(number: Any, losses: Any, rows: Any, _: Any) -> Any:
-            if notes is not None:
-                notes.clear()
             logs = step(iterator.get_next())
-            rows = rows.write(number, tf.zeros(0, tf.float64) if notes is None else notes.row())
+            rows = rows.write(number, notes.row())
             return number + 1, losses.write(number, logs["loss"]), rows, logs
 
         _, losses, rows, logs = tf.while_loop(

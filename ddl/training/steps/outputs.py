@@ -26,11 +26,19 @@ from ddl.data.batches.pipeline import Batches
 from ddl.data.normalization import Normalization
 from ddl.data.source import Source
 from ddl.distributed.state.variables import gather_bytes
+from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
+from ddl.training.steps.run_batches import data_threads
 from ddl.training.steps.step import Part
 
 MOST_TOGETHER = 8
 _MOST_BYTES = 16 << 20
+
+
+def run_outputs(model: keras.Model, run: Run, samples: Source) -> Outputs:
+    """Return the predictions of held-out samples of a run, whose inputs are prepared as in training."""
+    how = run.preprocessing.normalization
+    return Outputs(model, samples, normalization=how, threads=data_threads(run))
 
 
 class Outputs:
@@ -115,7 +123,8 @@ class Outputs:
     @property
     def dtype(self) -> np.dtype:
         """The type of predictions: float32 also for a network that computes in 16 bits."""
-        return np.dtype(self._predict_traced.structured_outputs.dtype.as_numpy_dtype)
+        dtype: np.dtype = np.dtype(self._predict_traced.structured_outputs.dtype.as_numpy_dtype)
+        return dtype
 
     def _predict(self, inputs: Any) -> Any:
         return self._predict_traced(tf.cast(inputs, tf.float32))

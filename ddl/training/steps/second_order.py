@@ -21,6 +21,7 @@ from ddl.data.batches import pipeline
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.distributed.state.variables import assign, flat, split_like
+from ddl.training.batch_results import Batch
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import needs_input
 from ddl.training.optimization.second_order import (
@@ -32,9 +33,9 @@ from ddl.training.optimization.second_order import (
     Search,
     SecondOrder,
 )
-from ddl.training.run import Batch, Run
+from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
-from ddl.training.steps.held_out import global_results, held_out_batches
+from ddl.training.steps.run_batches import global_results, held_out_batches
 from ddl.training.steps.step import Taken
 from ddl.training.steps.supervised import SupervisedSteps
 from ddl.training.steps.weighed_batches import for_outputs

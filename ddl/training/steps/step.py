@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from ddl.training.run import Batch
+from ddl.training.batch_results import Batch
 
 Part = tuple[np.ndarray, np.ndarray]
 """Indices of samples (n,), and their predictions (n, ...), channel last, as the network's first output gives them."""

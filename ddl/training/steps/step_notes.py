@@ -7,6 +7,7 @@ taken in blocks. Ranks exchange them later, many steps at once.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,12 +19,40 @@ import ddl.distributed as dist
 from ddl.distributed.gradients import step_share
 from ddl.distributed.gradients.gradient_norm import NO_UPDATE
 from ddl.distributed.state.variables import assign
-from ddl.training.run import Batch
+from ddl.training.batch_results import Batch
+from ddl.training.plan.plan import Plan
 
 _OWN = 3  # numbers of a row before the metric's state
 
 
-class StepNotes:
+def step_notes(model: keras.Model, plan: Plan) -> NoNotes:
+    """Return the notes that a plan asks for, of a compiled model with built metrics."""
+    return StepNotes(model, next(iter(plan.metric), None)) if plan.notes_batches else NoNotes()
+
+
+class NoNotes:
+    """The notes of steps that leave nothing behind."""
+
+    def noting(self) -> contextlib.AbstractContextManager[None]:
+        """Inside this `with` block, the model's steps leave their loss behind. Enter it before they are traced."""
+        return contextlib.nullcontext()
+
+    def row(self) -> Any:
+        """Return this rank's numbers of the step just taken, float64 (numbers,), and forget it. In a graph."""
+        return tf.zeros(0, tf.float64)
+
+    def keep_step(self) -> None:
+        """Keep the row of the step just taken, outside of a graph."""
+
+    def keep(self, rows: Any) -> None:
+        """Keep rows of steps, (steps, numbers), for the next call of `batches`."""
+
+    def batches(self) -> list[Batch]:
+        """Return the results of the steps since the last call over all ranks. All ranks must call it."""
+        return []
+
+
+class StepNotes(NoNotes):
     """The notes of a compiled model's steps. Every rank has one."""
 
     def __init__(self, model: keras.Model, metric: str | None) -> None:
@@ -42,10 +71,10 @@ class StepNotes:
         self._loss = tf.Variable(0.0, dtype=tf.float64, trainable=False)  # times the samples
         self._samples = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self._metric = None if metric is None else _metric_of(model, metric)
+        self._rows: list[Any] = []
 
     @contextlib.contextmanager
     def noting(self) -> Iterator[None]:
-        """Inside this `with` block, the model's steps leave their loss behind. Enter it before they are traced."""
         tracker = self._model._loss_tracker
         update = tracker.update_state
 
@@ -63,21 +92,29 @@ class StepNotes:
         finally:
             tracker.__dict__.pop("update_state", None)
 
-    def clear(self) -> None:
-        """Forget the step before. Call it before each step, in a graph or outside."""
-        self._norm.clear()
-
     def row(self) -> Any:
-        """Return this rank's numbers of the step just taken, float64 (numbers,). In a graph or outside."""
         own = [self._loss.read_value(), self._samples.read_value(), self._norm.value.read_value()]
         state = [variable.value.read_value() for variable in self._state()]
         parts = [tf.reshape(tf.cast(part, tf.float64), [-1]) for part in (*own, *state)]
-        return tf.concat(parts, axis=0)
+        row = tf.concat(parts, axis=0)
+        self._norm.clear()
+        return row
 
-    def batches(self, rows: np.ndarray) -> list[Batch]:
-        """Return the results of steps over all ranks, given this rank's rows, (steps, numbers). All ranks call it."""
-        if not len(rows):
+    def keep_step(self) -> None:
+        self._rows.append(self._traced_row())
+
+    @functools.cached_property
+    def _traced_row(self) -> Any:  # one call in place of a dozen
+        return tf.function(lambda: self.row()[tf.newaxis], autograph=False)
+
+    def keep(self, rows: Any) -> None:
+        self._rows.append(rows)
+
+    def batches(self) -> list[Batch]:
+        if not self._rows:
             return []
+        rows = np.concatenate([part.numpy() for part in self._rows])
+        self._rows.clear()
         norms, own = rows[:, 2].copy(), rows.copy()
         own[:, 2] = 0
         totals = dist.allreduce(own, "sum") if dist.size() > 1 else own
@@ -96,10 +133,8 @@ class StepNotes:
         metric = self._metric
         if metric is None:
             return np.full(len(own), np.nan)
-        if isinstance(metric, keras.metrics.Mean) and totals.shape[1] == 2:  # in one go
-            return np.divide(
-                totals[:, 0], totals[:, 1], out=np.zeros(len(totals)), where=totals[:, 1] != 0
-            )
+        if type(metric).result is keras.metrics.Mean.result:  # all steps in one go
+            return np.asarray(totals[:, 0] / np.where(totals[:, 1] == 0, 1, totals[:, 1]))
         variables = list(metric.variables)
         kept = [variable.numpy() for variable in variables]
         roots = dist.broadcast(own) if dist.size() > 1 else own

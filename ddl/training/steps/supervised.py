@@ -11,31 +11,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import ddl.distributed as dist
-from ddl.data.batches import pipeline
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.distributed.state.moving_statistics import average_moving_statistics
 from ddl.distributed.state.variables import assign
+from ddl.training.batch_results import Batch
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import needs_input
 from ddl.training.optimization.weight_average import WeightAverage
 from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
-from ddl.training.run import Batch, Run
+from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.compilation import Compilation
-from ddl.training.steps.held_out import (
-    data_threads,
-    global_results,
-    held_out_batches,
-    held_out_steps,
-)
 from ddl.training.steps.nonfinite import check_losses
-from ddl.training.steps.outputs import Outputs
+from ddl.training.steps.outputs import Outputs, run_outputs
+from ddl.training.steps.run_batches import (
+    global_results,
+    held_out_steps,
+    open_batches,
+)
 from ddl.training.steps.step import Part, Taken
-from ddl.training.steps.step_notes import StepNotes
+from ddl.training.steps.step_notes import NoNotes, step_notes
 from ddl.training.steps.weighed_batches import for_outputs
 
 CHECK_DESYNC_STEPS = 100
@@ -56,8 +54,7 @@ class SupervisedSteps:
         self._single_steps_left = profiled_steps(run.plan.profile)
         self._until_desync_check = CHECK_DESYNC_STEPS
         self._losses: list[Any] = []  # tensors with one value per step, not yet checked
-        self._notes: StepNotes | None = None
-        self._rows: list[Any] = []  # tensors of notes, (steps, numbers), not yet exchanged
+        self._notes = NoNotes()
         self._outputs: Outputs | None = None
         self._training_sums: list[np.ndarray] = []  # metrics of training, during a validation
         self._average = WeightAverage(model)  # of an optimizer with `use_ema`
@@ -68,9 +65,10 @@ class SupervisedSteps:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        training, held_out = self._open_batches()
-        for context in (naming_bad_data(training, *held_out), training, *held_out):
-            self._open.enter_context(context)
+        training, held_out = open_batches(self._run, self._data)
+        self._open.enter_context(naming_bad_data(training, *held_out))
+        for part in (training, *held_out):
+            self._open.enter_context(part)
         from_input = needs_input(self._run.plan.loss)
         batches = for_outputs(
             self.model, training.dataset, self._run.class_weights, needs_input=from_input
@@ -81,9 +79,8 @@ class SupervisedSteps:
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
         model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)
-        if self._run.plan.notes_batches:
-            self._notes = StepNotes(self.model, next(iter(self._run.plan.metric), None))
-            self._open.enter_context(self._notes.noting())
+        self._notes = step_notes(self.model, self._run.plan)
+        self._open.enter_context(self._notes.noting())
         self.model.make_train_function()
         self.model.make_test_function()
         model_state.broadcast_state(self.model)
@@ -113,11 +110,13 @@ class SupervisedSteps:
         begin = time.perf_counter()
         if count == 1 or self.model.run_eagerly:
             for _ in range(count):
-                logs = self._take_single()
+                logs = self._single(self._batches)
+                self._losses.append(tf.convert_to_tensor(logs["loss"]))
+                self._notes.keep_step()
         else:
             logs, losses, rows = self._several(self._batches, tf.constant(count))
             self._losses.append(losses)
-            self._rows += [] if self._notes is None else [rows]
+            self._notes.keep(rows)
         self._compilation.note(logs, begin)
         self.first_step_s = self.first_step_s or time.perf_counter() - begin
         self._single_steps_left -= count
@@ -127,26 +126,13 @@ class SupervisedSteps:
             model_state.check_desync(self.model, f"after batch {self._run.position.step + count}")
         return Taken(count, logs)
 
-    def _take_single(self) -> Mapping[str, Any]:
-        if self._notes is not None:
-            self._notes.clear()
-        logs: Mapping[str, Any] = self._single(self._batches)
-        self._losses.append(tf.convert_to_tensor(logs["loss"]))
-        if self._notes is not None:
-            self._rows.append(self._notes.row()[tf.newaxis])
-        return logs
-
     def check_losses(self, last_good: Callable[[], str]) -> None:
         losses = [float(loss) for part in self._losses for loss in part.numpy().ravel()]
         self._losses.clear()
         check_losses(losses, self._run, self._data.training, last_good)
 
     def batches(self) -> list[Batch]:
-        if self._notes is None or not self._rows:
-            return []
-        rows = np.concatenate([part.numpy() for part in self._rows])
-        self._rows.clear()
-        return self._notes.batches(rows)
+        return self._notes.batches()
 
     def results(self) -> dict[str, Any]:
         return global_results(self.model)
@@ -162,18 +148,11 @@ class SupervisedSteps:
                     yield self.model.test_function(batches)
 
     def outputs(self) -> Iterator[list[Part]]:
-        run, held_out = self._run, self._data.validation
-        if held_out is None:
-            return
-        if self._outputs is None:
-            self._outputs = Outputs(
-                self.model,
-                held_out,
-                normalization=run.preprocessing.normalization,
-                threads=data_threads(run),
-            )
-        with self._average.in_place():
-            yield from self._outputs.in_order()
+        held_out = self._data.validation
+        if held_out is not None:
+            self._outputs = self._outputs or run_outputs(self.model, self._run, held_out)
+            with self._average.in_place():
+                yield from self._outputs.in_order()
 
     @contextlib.contextmanager
     def training_state(self) -> Iterator[None]:
@@ -213,25 +192,6 @@ class SupervisedSteps:
             return 1
         left = self._run.steps_per_epoch - self._run.position.step
         return max(1, min(most, left - self._run.order.ends_unevenly))
-
-    def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
-        """Return the training batches, and those of the validation, if there is one."""
-        run = self._run
-        training = pipeline.training_batches(
-            self._data.training,
-            order=run.order,
-            rank=dist.rank(),
-            start=run.position,
-            augmentation=run.plan.augmentation(),
-            ignore_index=run.plan.ignore_index,
-            threads=data_threads(run),
-            normalization=run.preprocessing.normalization,
-            mixing=run.plan.mixing(),
-            classes=self._data.classes,
-            epochs=run.plan.epochs,
-        )
-        held_out = self._data.validation
-        return training, [] if held_out is None else [held_out_batches(run, held_out)]
 
     def _sums(self) -> list[np.ndarray]:
         """Return this rank's metric variables."""

@@ -17,7 +17,7 @@ from ddl.training.objectives.losses import needs_input
 from ddl.training.record.recorder import Recorder
 from ddl.training.run_setup import Setup
 from ddl.training.steps.bad_data import naming_bad_data
-from ddl.training.steps.held_out import global_results, held_out_batches, held_out_steps
+from ddl.training.steps.run_batches import global_results, held_out_batches, held_out_steps
 from ddl.training.steps.weighed_batches import for_outputs
 
 logger = logging.getLogger("ddl")

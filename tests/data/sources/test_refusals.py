@@ -157,9 +157,9 @@ ROWS: dict[str, tuple[Callable[[Path], Path | str], dict[str, Any], str]] = {
     ),
     "hdf5: cut short": (lambda t: half(make.hdf5(t / "a.h5")), {}, "not an intact HDF5 file"),
     "hdf5: other names": (
-        lambda t: h5_file(t / "a.h5", foo=PICTURES),
+        lambda t: h5_file(t / "a.h5", foo=PICTURES, oof=MASKS),
         {},
-        "with foo. Expected: image, mask or",
+        "with foo, oof. Expected: image, mask or",
     ),
     "hdf5: empty": (lambda t: h5_file(t / "a.h5"), {}, "with nothing"),
     "hdf5: fewer masks": (

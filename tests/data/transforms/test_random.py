@@ -42,7 +42,7 @@ def apply(
         (["random_vertical_flip=0.7"], {"flip_vertical": 0.7}),
         (["random_rotate=20"], {"rotation_degrees": 20.0}),
         (["brightness=0.3"], {"brightness": 0.3}),
-        (["crop_size=8"], {"crop_size": 8}),
+        (["pad_crop=3"], {"pad_crop": 3}),
     ],
 )
 def test_two_spellings_give_the_same_bits(texts: list[str], options: dict[str, object]) -> None:
@@ -60,7 +60,10 @@ def test_two_spellings_give_the_same_bits(texts: list[str], options: dict[str, o
         "random_rotate=30",
         "jitter_crop=0.5",
         "random_zoom=0.5",
-        "crop_size=8",
+        "pad_crop=3",
+        "resized_crop=true",
+        "elastic_pixels=2",
+        "zoom=0.5",
     ],
 )
 def test_inputs_and_values_move_alike(text: str) -> None:

@@ -26,7 +26,7 @@ def test_every_transform_is_made_and_on_the_page() -> None:
 
 
 def test_options_of_the_augmentation_are_transforms() -> None:
-    assert {"brightness", "crop_size", "randaugment"} <= set(augmentation_options())
+    assert {"brightness", "pad_crop", "randaugment"} <= set(augmentation_options())
     (brightness,) = Chain(inputs=["brightness=0.2"]).steps
     assert brightness.transform.draws
 

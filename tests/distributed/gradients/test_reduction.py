@@ -8,7 +8,10 @@ import pytest
 from tests.distributed.gradients.reducer import averages, gradient, rows
 from tests.ranks import call_ranks
 
-JOBS = [("mpirun", 2), ("horovodrun-gloo", 3)]
+JOBS = [
+    *[("mpirun", 2), ("mpirun", 3), ("horovodrun-gloo", 2)],
+    pytest.param(("horovodrun-gloo", 3), marks=pytest.mark.proof),
+]
 
 
 @pytest.fixture(scope="module", params=JOBS, ids=str)

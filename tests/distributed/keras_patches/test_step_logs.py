@@ -11,7 +11,22 @@ from tests.ranks import call_ranks
 RANKS = 2
 
 
-@pytest.mark.parametrize("name", step_forms.FORMS)
+LIKE = {
+    "compiled_metrics_run_eagerly": "numbers_of_an_eager_step",
+    "sample_weights": "compiled_metrics_by_name",
+    "several_losses_with_trackers": "own_metrics",
+    "own_compute_loss": "keras_own_step",
+}
+"""Form -> the one in the first tier that takes the same way."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.proof) if name in LIKE else name
+        for name in step_forms.FORMS
+    ],
+)
 def test_logs_of_every_form_of_step_are_those_of_one_process(name: str) -> None:
     whole = step_forms.logs_of(name)
     first, *others = call_ranks(step_forms.logs_of, name, ranks=RANKS)

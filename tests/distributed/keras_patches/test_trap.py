@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 
 from tests.distributed.keras_patches import trap
 from tests.launch import run_ranks
 from tests.ranks import call_ranks
 
 
+@pytest.mark.proof
 def test_horovods_wrapper_lets_ranks_drift_apart_without_an_error() -> None:
     # If this ever fails, Horovod works with Keras 3 again, and docs/numbers.md must say so.
     result = run_ranks(

@@ -1,4 +1,4 @@
-"""Run on three ranks by test_failure.py: `failing_program.py HOW VICTIM FILE`.
+"""Run on some ranks by test_failure.py: `failing_program.py HOW VICTIM FILE`.
 
 The victim misbehaves in mid-training, and writes into the file when.
 """

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,10 @@ import pytest
 
 from ddl.training.checkpoint.checkpoint_file import open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
+from ddl.training.record.recorder import Recorder
 from tests.launch import Result
-from tests.training.interrupted_runs import (
-    SYNCED,
-    finish,
-    in_pool,
-    no_traceback_of_ours,
-    reached,
-    start,
-)
+from tests.scripts.in_process import call
+from tests.training.interrupted_runs import SYNCED, no_traceback_of_ours, reached, start
 
 pytestmark = pytest.mark.timeout(600)
 ALONE = {"ranks": 1, "launcher": "none"}
@@ -92,7 +87,7 @@ def test_a_full_disk_costs_checkpoints_and_nothing_else(trained: Trained) -> Non
 
 def test_a_start_on_a_full_disk_is_refused(copy: Path, disk: Path) -> None:
     fill(disk)
-    refused = check(in_pool(copy, *PLAN, "41", **ALONE), 2)
+    refused = check(go_on(copy), 2)
     free(disk)
     line = f"train_unet: Received: run_dir={copy}, which cannot be written ({FULL})."
     assert line in refused.output
@@ -101,18 +96,29 @@ def test_a_start_on_a_full_disk_is_refused(copy: Path, disk: Path) -> None:
 
 
 def test_a_model_that_cannot_be_written_is_written_by_the_next_start(
-    copy: Path, disk: Path
+    copy: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = start(copy, *PLAN, "41", **ALONE)
-    job.wait_for(r"epoch 41/41 +\d/")
-    fill(disk)
-    unsaved = check(job.wait(), 1)
+    begin: Callable[[Recorder], None] = Recorder.begin_epoch
+
+    def begin_and_fill(recorder: Recorder) -> None:
+        begin(recorder)
+        fill(disk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "begin_epoch", begin_and_fill)
+        unsaved = check(go_on(copy), 1)
     free(disk)
     assert f"train_unet: Could not write {copy}/model.keras: {FULL}." in unsaved.output
     assert no_trace(unsaved)
     check_whole(copy, 40)  # what there was is still there
-    finish(copy, *PLAN, "41", **ALONE)
+    check(go_on(copy), 0)
     check_whole(copy, 41)
+
+
+def go_on(run_dir: Path) -> Result:
+    """Resume a run for one epoch more, in this process."""
+    outcome = call("train_unet", "--run-dir", run_dir, *PLAN, "41", "--resume", "auto")
+    return Result(outcome.status, outcome.printed + outcome.told, 0.0)
 
 
 def check(result: Result, status: int) -> Result:

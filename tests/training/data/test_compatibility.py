@@ -14,6 +14,7 @@ from ddl.training.data.compatibility import check_agreement
 from ddl.training.objectives.losses import LOSSES, build_loss, needs_input
 from ddl.training.objectives.metrics import METRICS, build_metric
 from ddl.training.plan.plan import Plan
+from ddl.training.plan.targets import METRICS_OF_VALUES
 
 MODELS = {"unet": (1, 2, 3), "resnet20": (2, 3, 6)}  # with numbers of classes
 OPTIONS = {
@@ -22,6 +23,8 @@ OPTIONS = {
     "hausdorff_95": {"spacing": (1.0, 1.0, 1.0)},
 }
 OF_CLASSES = [name for name in LOSSES if name != "wasserstein" and not needs_input(name)]
+
+OF_CLASSES = [name for name in METRICS if name not in METRICS_OF_VALUES]
 
 
 def refuses(action: Any) -> bool:
@@ -59,7 +62,7 @@ def test_a_loss_is_refused_where_it_would_refuse(
     assert refused == refuses(lambda: loss(*truth_and_found(model, classes)))
 
 
-@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(METRICS)))
+@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(OF_CLASSES)))
 def test_a_metric_is_refused_where_it_would_refuse(
     name: str, options: dict[str, Any], model: str, classes: int
 ) -> None:
@@ -76,3 +79,9 @@ def test_a_critics_loss_needs_values_as_targets() -> None:
     for model in MODELS:
         with pytest.raises(ValueError, match=r"loss=wasserstein for model .* class numbers"):
             Plan(run_dir=Path("run"), model=model, loss="wasserstein")
+    values = {"targets": "values", "metric": ("mae",), "model_option": {"output": "linear"}}
+    assert Plan(run_dir=Path("run"), loss="wasserstein", **values).loss == "wasserstein"
+    with pytest.raises(
+        ValueError, match=r"loss=lovasz for targets that are values. Expected: loss=mse"
+    ):
+        Plan(run_dir=Path("run"), loss="lovasz", **values)

@@ -29,7 +29,11 @@ def files(tmp_path: Path) -> Path:
 
 
 def plan(folder: Path, **fields: Any) -> Plan:
-    paths = {name: str(folder / name_) for name, name_ in fields.items() if "data" in name and isinstance(name_, str)}  # fmt: skip
+    paths = {
+        name: str(folder / value)
+        for name, value in fields.items()
+        if name.endswith("data") and isinstance(value, str)
+    }
     options = {"model_option": {"depth": 2}, "slicer": SLICER, "run_dir": folder / "run"}
     return Plan(**{**options, **fields, **paths})
 

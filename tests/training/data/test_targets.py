@@ -82,6 +82,20 @@ def test_masks_are_normalized_on_what_is_stored_and_rounded(tmp_path: Path) -> N
     assert (batch["image"] != np.rint(batch["image"])).any()
 
 
+def test_class_numbers_in_floats_are_rounded_and_others_refused(tmp_path: Path) -> None:
+    paths = {"data": str(arrays(tmp_path / "in.h5", 2)), "target_data": str(tmp_path / "out.h5")}
+    for number in (1.9999, 1.5):
+        with h5py.File(paths["target_data"], "w") as file:
+            for index in range(5):
+                file[f"s{index}"] = np.full((1, 8, 4), number, np.float32)
+        if number == 1.5:
+            with pytest.raises(ValueError, match=r"1\.5 in the mask of sample s"):
+                opened(tmp_path, classes=3, **paths, **FIRST)
+        else:
+            batch = opened(tmp_path, classes=3, **paths, **FIRST).training.read([0])
+            assert (batch["mask"] == 2).all()
+
+
 def test_masks_in_colours_become_grey(tmp_path: Path) -> None:
     data = opened(
         tmp_path,
@@ -114,6 +128,43 @@ def test_arrays_with_channels_first(tmp_path: Path) -> None:
     batch = data.training.read([1])
     assert (batch["image"].shape, batch["values"].shape) == ((1, 8, 4, 2), (1, 8, 4, 1))
     np.testing.assert_allclose(batch["image"][..., :1], batch["values"])
+
+
+def test_pictures_have_arrays_of_their_names_as_targets(tmp_path: Path) -> None:
+    source = make.pictures(tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    for index in range(5):
+        np.save(tmp_path / "out" / f"cell-{index}", np.full((1, 12, 16), index / 10))
+    option = {"target_data_option": {"format": "channels-first"}}
+    fields = {"validation_part": 0, **option, **VALUES}
+    data = opened(tmp_path, data=str(source), target_data=str(tmp_path / "out"), **fields)
+    assert [float(data.training.read([i])["values"].max()) for i in (1, 3)] == [
+        np.float32(0.1),
+        np.float32(0.3),
+    ]
+
+
+def test_folders_of_inputs_at_any_depth_are_no_classes(tmp_path: Path) -> None:
+    source = str(make.pictures(tmp_path / "in", deep=True))
+    data = opened(tmp_path, data=source, target_data=source, **VALUES)
+    assert len(data.training) + len(data.held_out[0]) == 5
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+def test_one_array_holds_all_targets(tmp_path: Path, kind: str) -> None:
+    source = make.npy(tmp_path / "in") / "images.npy"
+    values, path = np.arange(10.0).reshape(5, 2), tmp_path / f"out.{kind}"
+    if kind == "npy":
+        np.save(path, values)
+    elif kind == "npz":
+        np.savez(path, anything=values)
+    else:
+        with h5py.File(path, "w") as file:
+            file["anything"] = values
+    fields = {**VALUES, "loss": "binary_crossentropy", "target_transform": ("normalize=0,10",)}
+    data = opened(tmp_path, data=str(source), target_data=str(path), validation_part=0, **fields)
+    np.testing.assert_allclose(data.training.read([1])["values"], [[0.2, 0.3]], rtol=1e-6)
+    assert data.classes == 2
 
 
 def test_mnist_is_its_own_target(tmp_path: Path) -> None:

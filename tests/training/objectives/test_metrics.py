@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl.training.objectives.metrics import METRICS, build_metric
+from ddl.training.plan.targets import METRICS_OF_VALUES
 
 Array = np.ndarray[Any, Any]
 MASKS = ("dice", "iou", "hausdorff_95", "precision", "recall")
@@ -185,18 +186,23 @@ def test_more_pixels_than_a_float32_can_count() -> None:
     assert np.asarray(metric.result())[1, 1] == 2**24 + 1
 
 
+OF_CLASSES = [name for name in METRICS if name not in METRICS_OF_VALUES]
+
+
 def test_all_of_them_inside_fit_and_evaluate() -> None:
     truth, found = masks(0, 6, classes=6)
     inputs = keras.Input((7, 6, 6))
     model = keras.Model(inputs, keras.layers.Conv2D(6, 1, activation="softmax")(inputs))
     model.compile(
-        "sgd", "sparse_categorical_crossentropy", metrics=[build_metric(name) for name in METRICS]
+        "sgd",
+        "sparse_categorical_crossentropy",
+        metrics=[build_metric(name) for name in OF_CLASSES],
     )
     history = model.fit(found, truth, batch_size=4, epochs=2, verbose=0).history
-    assert set(METRICS) < set(history)
+    assert set(OF_CLASSES) < set(history)
     shown = model.evaluate(found, truth, batch_size=4, verbose=0, return_dict=True)
     predicted = model.predict(found, verbose=0)
-    for name in METRICS:
+    for name in OF_CLASSES:
         alone = build_metric(name)
         alone.update_state(truth, predicted)
         assert np.allclose(shown[name], alone.result(), rtol=1e-5), name
@@ -228,3 +234,16 @@ def test_the_tables_load_no_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "keras", "numpy"} & set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("mae", 2.0), ("mse", 5.0)])
+@pytest.mark.parametrize("shape", [(2, 2), (2, 2, 1), (2, 1, 2)])
+def test_errors_of_values_are_means_over_samples(
+    name: str, expected: float, shape: tuple[int, ...]
+) -> None:
+    metric = build_metric(name)
+    metric.update_state(np.zeros(shape), np.reshape([1.0, -3.0, 5.0, 7.0], shape), np.array([1, 0]))
+    assert float(metric.result()) == expected
+    metric.reset_state()
+    metric.update_state(np.zeros((2,)), np.ones((2, 1)))  # one value a sample
+    assert float(metric.result()) == 1

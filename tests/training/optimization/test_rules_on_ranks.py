@@ -55,7 +55,8 @@ def train_all() -> dict[str, np.ndarray]:
 def test_two_ranks_take_the_steps_of_one_process() -> None:
     dist.init()
     two, one = call_ranks(train_all, ranks=2), train_all()
-    assert len({tuple(values.round(6)) for values in one.values()}) > 3 * len(RULES)
+    # A loss scale cancels out.
+    assert len({tuple(values.round(6)) for values in one.values()}) == 3 * len(RULES)
     for of_rank in two:
         for name, values in one.items():
             np.testing.assert_allclose(of_rank[name], values, rtol=1e-10, atol=1e-12, err_msg=name)

@@ -19,7 +19,11 @@ from ddl.training.plan.plan import Plan, plan_from_dict
         ("learning_rate", 0.0, r"learning_rate=0.0 for training. Expected: above 0"),
         ("learning_rate", float("nan"), r"learning_rate=nan for training. Expected: above 0"),
         ("learning_rate", float("inf"), r"learning_rate=inf"),
-        ("validation_part", 1.0, r"validation_part=1.0 for training. Expected: above 0, below 1"),
+        (
+            "validation_part",
+            1.0,
+            r"validation_part=1.0 for training. Expected: at least 0, below 1",
+        ),
         ("compression", "zip", r"Expected one of: none, fp16, bf16"),
         ("image_size", (64,), r"image_size=\(64,\). Expected: a height and a width"),
         ("model", "unets", r"Unknown model. Received: 'unets'. Expected one of: unet,"),

@@ -55,6 +55,7 @@ def test_targets_follow_the_model_unless_they_are_given(
         ({"transform": ("resize=8x8",), "image_size": (8, 8)}, "image_size=8x8 with a resize in transform"),
         ({"transform": ("shrink=8x8",)}, "Received: transform 'shrink'"),
         ({"transform": ("random_patches=1,2",)}, "Expected: in transform, with targets=values"),
+        ({**CNN, "augment": {"central_crop": 0.5}, "transform": ("rotate=5",)}, "augment central_crop with transform"),
         ({"validation_part": 0, "monitor": "val_dice"}, "monitor=val_dice with validation_part=0"),
         ({"validation_part": 0, "target": "val_dice=0.9"}, "target=val_dice=0.9 with validation_part=0"),
         ({"validation_part": 0, "validate_every_epochs": 2}, "validate_every_epochs=2 with validation_part=0"),

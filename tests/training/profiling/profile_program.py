@@ -31,7 +31,7 @@ from ddl.training.stop_request import StopRequest  # noqa: E402
 SLEEP_S = (
     0.2  # so long that reading ahead hides it for the first steps alone, on a busy machine, too
 )
-PROFILED = 8
+PROFILED = 4
 
 
 def main(folder: Path) -> None:
@@ -49,7 +49,7 @@ def main(folder: Path) -> None:
 
 def show(folder: Path, profile: int) -> None:
     plan = Plan(
-        run_dir=folder / f"run-{profile}", image_size=(16, 16), data_option={"count": 126}, epochs=1,
+        run_dir=folder / f"run-{profile}", image_size=(16, 16), data_option={"count": 90}, epochs=1,
         model_option={"depth": 1, "width": 2}, per_rank_batch_size=2, data_threads=1, profile=profile,
     )  # fmt: skip
     with StopRequest() as stop:

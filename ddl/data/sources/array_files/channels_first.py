@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ddl.data.source import Field, Source, checked_indices, empty_batch
+from ddl.data.source import Field, Source, View, checked_indices, empty_batch
 from ddl.data.sources.array_files.single_arrays import StoredArray, find_arrays
 from ddl.data.sources.arrays import checked_fields
 from ddl.data.sources.ranged import with_range
@@ -29,6 +29,7 @@ def open_source(
     *,
     axes: int | None = None,
     stacked: bool = False,
+    class_folders: bool = False,
     range: str | None = None,  # noqa: A002
 ) -> Source:
     """Open the arrays of a file or a folder, without targets; they are returned with channels last.
@@ -37,10 +38,12 @@ def open_source(
         path: the file or folder.
         axes: 2 for pictures, 3 for volumes: arrays of so many axes have one channel. By default those of 2 axes have.
         stacked: whether a file's only array holds many samples, along its first axis.
+        class_folders: whether folders in `path` are classes, whose names, sorted, are the labels 0, 1, ...
         range: the stored values that become 0 and 1, see `ddl.data.value_range`.
     """
     check_ranges({"axes": axes}, {"axes": Range(1, 3)}, "channels-first")
-    return with_range(open_arrays(path, axes=axes, stacked=stacked), range)
+    source = open_arrays(path, axes=axes, stacked=stacked)
+    return with_range(FolderLabels(source, path) if class_folders else source, range)
 
 
 def open_arrays(
@@ -82,6 +85,33 @@ class ChannelsFirst(Source):
         for row, index in enumerate(wanted):
             batch[self._name][row] = _channels_last(self._arrays[index].read(), self._axes)
         return batch
+
+
+class FolderLabels(View):
+    """Samples whose label is the first folder in their name."""
+
+    def __init__(self, source: Source, path: Path) -> None:
+        """Use the samples of `source`, which is closed with this one; `path` names them in an error."""
+        super().__init__(source)
+        names = [source.name_of(index).partition("/") for index in range(len(source))]
+        if not all(slash for _, slash, _ in names):
+            raise ValueError(
+                f"Received: class_folders=true for {path} with arrays in no folder. Expected: CLASS/name.npy."
+            )
+        classes, labels = np.unique([folder for folder, _, _ in names], return_inverse=True)
+        self.class_names = tuple(map(str, classes))
+        self._labels = labels.astype(np.int64)
+        self.fields = {**source.fields, "label": Field((), np.dtype(np.int64))}
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        wanted = checked_indices(indices, len(self))
+        return {**self.source.read(wanted), "label": self._labels[wanted]}
+
+    def read_column(self, name: str) -> np.ndarray | None:
+        return self._labels if name == "label" else None
+
+    def describe(self) -> str:
+        return Source.describe(self)
 
 
 class StackedArray(Source):

@@ -80,9 +80,11 @@ def splits(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
 class Hdf5(Source):
     """Pictures and targets in one HDF5 file. Holds only HDF5's chunk cache in memory (1 MiB per data set)."""
 
-    def __init__(self, path: Path, keys: tuple[str, ...] | None = None) -> None:
-        """Open the file and check its contents."""
-        self.path = path
+    def __init__(
+        self, path: Path, keys: tuple[str, ...] | None = None, first: str = "image"
+    ) -> None:
+        """Open the file and check its contents; `first` is the name of its first field."""
+        self.path, self._first = path, first
         self._file: Any = None
         self._process = 0
         try:
@@ -98,7 +100,7 @@ class Hdf5(Source):
         self._count = check_lengths(stored, origin)
         *_, last = stored.values()
         target = "label" if last.ndim == 1 else "mask"
-        self._keys = dict(zip(("image", target), stored, strict=False))
+        self._keys = dict(zip((self._first, target), stored, strict=False))
         self.fields = checked_fields(
             {name: stored[key] for name, key in self._keys.items()}, origin
         )

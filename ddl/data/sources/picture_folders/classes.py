@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.listing import Listing, subfolders, unread_pictures
-from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.pictures.picture_table import PictureTable, has_picture, picture_names
-from ddl.data.source import Source
-from ddl.data.sources.picture_folders.picture_files import open_pictures
+from ddl.data.sources.picture_folders.picture_files import plain_opener
 
 
 def detect(path: Path) -> bool:
@@ -46,24 +43,4 @@ def list_classes(root: Path, folders: Sequence[Path], names: Sequence[str]) -> L
     return Listing(root, table, problems, tuple(names), unread_pictures(place, folders))
 
 
-def open_source(
-    path: Path,
-    *,
-    image_size: tuple[int, int] | None = None,
-    channels: str = "rgb",
-    bits: int | None = None,
-    range: str | None = None,  # noqa: A002
-    pixel_limit: int = PIXEL_LIMIT,
-    colour_order: str = "rgb",
-    resampling: str = "area",
-) -> Source:
-    """Open the pictures of all classes."""
-    form = Conversion(
-        image_size,
-        channels,
-        bits or 8,
-        pixel_limit=pixel_limit,
-        colour_order=colour_order,
-        resampling=resampling,
-    )
-    return open_pictures(find(path), form, bits, range)
+open_source = plain_opener(find)

@@ -14,6 +14,11 @@ def detect(path: Path) -> bool:
     return path.is_dir() and any(picture.stem.endswith("_mask") for picture in pictures_in(path))
 
 
+def has_inputs(path: Path) -> bool:
+    """Return whether the folder has a picture that is no mask."""
+    return any(not picture.stem.endswith("_mask") for picture in pictures_in(path))
+
+
 def find(path: Path) -> Listing:
     """Return the folder's pairs."""
     pictures = pictures_in(path)

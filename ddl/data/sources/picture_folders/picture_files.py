@@ -49,6 +49,33 @@ def mask_opener(find: Callable[[Path], Listing]) -> Callable[..., Source]:
     return open_source
 
 
+def plain_opener(find: Callable[[Path], Listing]) -> Callable[..., Source]:
+    """Return the function that opens a layout of pictures without masks, given the function that finds them."""
+
+    def open_source(
+        path: Path,
+        *,
+        image_size: tuple[int, int] | None = None,
+        channels: str = "rgb",
+        bits: int | None = None,
+        range: str | None = None,  # noqa: A002
+        pixel_limit: int = PIXEL_LIMIT,
+        colour_order: str = "rgb",
+        resampling: str = "area",
+    ) -> Source:
+        form = Conversion(
+            image_size,
+            channels,
+            bits or 8,
+            pixel_limit=pixel_limit,
+            colour_order=colour_order,
+            resampling=resampling,
+        )
+        return open_pictures(find(path), form, bits, range)
+
+    return open_source
+
+
 def open_pictures(
     listing: Listing, form: Conversion, bits: int | None, value_range: Given | None
 ) -> Source:

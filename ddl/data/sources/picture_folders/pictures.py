@@ -6,20 +6,26 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.listing import Listing, Sample, is_picture
-from ddl.data.pictures.picture_file import PIXEL_LIMIT
-from ddl.data.source import Source
-from ddl.data.sources.picture_folders.picture_files import open_pictures
+from ddl.data.sources.picture_folders.picture_files import plain_opener
 
 _DEPTH = 4  # how deep a folder is searched for a first picture
 
 
 def detect(path: Path) -> bool:
+    """Return whether it is a picture, or a folder with a picture directly in it."""
+    return _has_pictures(path, 0)
+
+
+def has_pictures(path: Path) -> bool:
     """Return whether it is a picture, or a folder with a picture in it or not far below."""
+    return _has_pictures(path, _DEPTH)
+
+
+def _has_pictures(path: Path, depth: int) -> bool:
     if path.is_file():
         return is_picture(path)
-    return path.is_dir() and any(_pictures(path, _DEPTH))
+    return path.is_dir() and any(_pictures(path, depth))
 
 
 def find(path: Path) -> Listing:
@@ -29,27 +35,7 @@ def find(path: Path) -> Listing:
     return Listing(path, tuple(Sample(picture) for picture in sorted(_pictures(path))))
 
 
-def open_source(
-    path: Path,
-    *,
-    image_size: tuple[int, int] | None = None,
-    channels: str = "rgb",
-    bits: int | None = None,
-    range: str | None = None,  # noqa: A002
-    pixel_limit: int = PIXEL_LIMIT,
-    colour_order: str = "rgb",
-    resampling: str = "area",
-) -> Source:
-    """Open the pictures, without targets."""
-    form = Conversion(
-        image_size,
-        channels,
-        bits or 8,
-        pixel_limit=pixel_limit,
-        colour_order=colour_order,
-        resampling=resampling,
-    )
-    return open_pictures(find(path), form, bits, range)
+open_source = plain_opener(find)
 
 
 def _pictures(path: Path, depth: int | None = None) -> Iterator[Path]:

@@ -25,6 +25,11 @@ def open_stacks(
             f"Received: image_size={'x'.join(map(str, form.image_size))} for stacks such as "
             f"{listing.samples[0].image}. Expected: no image_size; volumes are not resized."
         )
+    if form.colour_order != "rgb":
+        raise ValueError(
+            f"Received: colour_order={form.colour_order} for stacks such as {listing.samples[0].image}. Expected: "
+            "pictures; the channels of volumes keep their order."
+        )
     stacks = StackFiles(listing, form)
     depth = 8 * stacks.fields["image"].dtype.itemsize
     if bits not in (None, depth):

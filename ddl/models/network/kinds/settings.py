@@ -39,9 +39,12 @@ def whole(least: int = 1) -> Converter:
 
 
 def _whole(value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
         raise Wrong(f"a whole number, at least {least}")
     return value
+
+
+_MOST = 2**31 - 1
 
 
 def number(low: float = -math.inf, high: float = math.inf) -> Converter:

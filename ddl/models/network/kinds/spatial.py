@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ddl.models.network.kinds import settings as to
 from ddl.models.network.kinds import shapes
 from ddl.models.network.kinds import weights as of
@@ -18,7 +20,26 @@ from ddl.models.network.kinds.kind import (
 )
 
 
-def _conv(axes: int) -> dict[str, Row]:
+def kinds_of(axes: int) -> dict[str, Kind]:
+    """Return the kinds for pictures of so many sides: 1, 2 or 3."""
+    found = {**_convolutions(axes), **_resizing(axes), **_poolings(axes)}
+    rate: dict[str, Row] = {"rate": (to.rate, REQUIRED), "seed": (SEED, KERAS)}
+    found["SpatialDropout"] = Kind(layer="SpatialDropout", rows=rate)
+    return {_named(name, axes): _sided(kind, axes) for name, kind in found.items()}
+
+
+def _named(name: str, axes: int) -> str:
+    """Return Conv3DTranspose for ConvTranspose."""
+    stem, is_transposed, _ = name.partition("Transpose")
+    return f"{stem}{axes}D{is_transposed}"
+
+
+def _sided(kind: Kind, axes: int) -> Kind:
+    return replace(kind, layer=_named(kind.layer, axes), axes=axes)
+
+
+def _window(axes: int) -> dict[str, Row]:
+    """Return the settings of every convolution."""
     paddings = ("valid", "same", "causal") if axes == 1 else ("valid", "same")
     return {
         "kernel_size": (to.sides(axes), REQUIRED),
@@ -29,42 +50,25 @@ def _conv(axes: int) -> dict[str, Row]:
     }
 
 
-def _by_depth(axes: int) -> dict[str, Row]:
-    return {
-        **_conv(axes),
-        "depth_multiplier": (to.whole(), 1),
-        **weighted("depthwise", "bias"),
-    }
+_FILTERS: dict[str, Row] = {"filters": (to.whole(), REQUIRED)}
+_UNUSED = {"groups": ONE_GROUP, **UNUSED_KERNEL}
 
 
-def kinds_of(axes: int) -> dict[str, Kind]:
-    """Return the kinds that exist for pictures of one, two and three sides."""
-    filters: dict[str, Row] = {"filters": (to.whole(), REQUIRED)}
-    pooling: dict[str, Row] = {
-        "pool_size": (to.sides(axes), (2,) * axes),
-        "strides": (to.optional(to.sides(axes)), None),
-        "padding": (to.one_of("valid", "same"), "valid"),
-    }
-    keepdims: dict[str, Row] = {"keepdims": (to.flag, False)}
-    dropout: dict[str, Row] = {"rate": (to.rate, REQUIRED), "seed": (SEED, KERAS)}
-    edges = to.edges(axes)
+def _convolutions(axes: int) -> dict[str, Kind]:
+    window = _window(axes)
+    by_depth = {**window, "depth_multiplier": (to.whole(), 1), **weighted("depthwise", "bias")}
     found = {
-        "Conv{}D": Kind(
-            layer="Conv{}D",
-            rows={
-                **filters,
-                **_conv(axes),
-                "groups": (to.whole(), 1),
-                **weighted("kernel", "bias"),
-            },
+        "Conv": Kind(
+            layer="Conv",
+            rows={**_FILTERS, **window, "groups": (to.whole(), 1), **weighted("kernel", "bias")},
             shape=shapes.convolved,
             weights=of.convolution,
         ),
-        "Conv{}DTranspose": Kind(
-            layer="Conv{}DTranspose",
+        "ConvTranspose": Kind(
+            layer="ConvTranspose",
             rows={
-                **filters,
-                **_conv(axes),
+                **_FILTERS,
+                **window,
                 "padding": (to.one_of("valid", "same"), "valid"),
                 "output_padding": (to.optional(to.sides(axes, 0)), None),
                 **weighted("kernel", "bias"),
@@ -74,63 +78,53 @@ def kinds_of(axes: int) -> dict[str, Kind]:
             weights=of.transposed,
             spreads=True,
         ),
-        "UpSampling{}D": Kind(
-            layer="UpSampling{}D",
-            rows={"size": (to.sides(axes), (2,) * axes)},
-            shape=shapes.enlarged,
-        ),
-        "ZeroPadding{}D": Kind(
-            layer="ZeroPadding{}D",
-            rows={"padding": (edges, ((1, 1),) * axes)},
-            shape=shapes.padded,
-        ),
-        "Cropping{}D": Kind(
-            layer="Cropping{}D",
-            rows={"cropping": (edges, ((1, 1) if axes != 2 else (0, 0),) * axes)},
-            shape=shapes.cropped,
-        ),
-        "SpatialDropout{}D": Kind(layer="SpatialDropout{}D", rows=dropout),
-        **{
-            f"{what}Pooling{{}}D": Kind(
-                layer=f"{what}Pooling{{}}D", rows=pooling, shape=shapes.pooled
-            )
-            for what in ("Max", "Average")
-        },
-        **{
-            f"Global{what}Pooling{{}}D": Kind(
-                layer=f"Global{what}Pooling{{}}D", rows=keepdims, shape=shapes.pooled_globally
-            )
-            for what in ("Max", "Average")
-        },
-        "DepthwiseConv{}D": Kind(
-            # Keras has none for volumes: a convolution with a group for each channel, see `for_keras`.
-            layer="DepthwiseConv{}D" if axes < 3 else "Conv3D",
-            rows=_by_depth(axes),
-            neutral={"groups": ONE_GROUP, **UNUSED_KERNEL},
+        # Keras has no depthwise convolution of volumes: the builder takes one with a group for each channel.
+        "DepthwiseConv": Kind(
+            layer="DepthwiseConv" if axes < 3 else "Conv",
+            rows=by_depth,
+            neutral=_UNUSED,
             shape=shapes.convolved_by_depth,
             weights=of.depthwise if axes < 3 else of.grouped,
         ),
     }
     if axes < 3:
-        found["SeparableConv{}D"] = Kind(
-            layer="SeparableConv{}D",
-            rows={**filters, **_by_depth(axes), **weighted("pointwise")},
-            neutral={"groups": ONE_GROUP, **UNUSED_KERNEL},
+        found["SeparableConv"] = Kind(
+            layer="SeparableConv",
+            rows={**_FILTERS, **by_depth, **weighted("pointwise")},
+            neutral=_UNUSED,
             shape=shapes.convolved,
             weights=of.separable,
         )
-    named = {name.format(axes): _formatted(kind, axes) for name, kind in found.items()}
+    return found
+
+
+def _resizing(axes: int) -> dict[str, Kind]:
+    edges, uncropped = to.edges(axes), (0, 0) if axes == 2 else (1, 1)
+    enlarging: dict[str, Row] = {"size": (to.sides(axes), (2,) * axes)}
     if axes == 2:
         modes = to.one_of("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
-        upsampling = named["UpSampling2D"]
-        named["UpSampling2D"] = Kind(
-            layer="UpSampling2D",
-            rows={**upsampling.rows, "interpolation": (modes, "nearest")},
-            axes=2,
-            shape=shapes.enlarged,
-        )
-    return named
+        enlarging["interpolation"] = (modes, "nearest")
+    return {
+        "UpSampling": Kind(layer="UpSampling", rows=enlarging, shape=shapes.enlarged),
+        "ZeroPadding": Kind(
+            layer="ZeroPadding", rows={"padding": (edges, ((1, 1),) * axes)}, shape=shapes.padded
+        ),
+        "Cropping": Kind(
+            layer="Cropping", rows={"cropping": (edges, (uncropped,) * axes)}, shape=shapes.cropped
+        ),
+    }
 
 
-def _formatted(kind: Kind, axes: int) -> Kind:
-    return Kind(**{**vars(kind), "layer": kind.layer.format(axes), "axes": axes})
+def _poolings(axes: int) -> dict[str, Kind]:
+    windowed: dict[str, Row] = {
+        "pool_size": (to.sides(axes), (2,) * axes),
+        "strides": (to.optional(to.sides(axes)), None),
+        "padding": (to.one_of("valid", "same"), "valid"),
+    }
+    keepdims: dict[str, Row] = {"keepdims": (to.flag, False)}
+    found = {}
+    for what in ("Max", "Average"):
+        name, whole = f"{what}Pooling", f"Global{what}Pooling"
+        found[name] = Kind(layer=name, rows=windowed, shape=shapes.pooled)
+        found[whole] = Kind(layer=whole, rows=keepdims, shape=shapes.pooled_globally)
+    return found

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ddl.models.network.kinds.any_sides import other_kinds
+from ddl.models.network.kinds.any_sides import OTHER_KINDS
 from ddl.models.network.kinds.kind import Kind
 from ddl.models.network.kinds.spatial import kinds_of
 
 KINDS: dict[str, Kind] = {
     **{name: kind for axes in (1, 2, 3) for name, kind in kinds_of(axes).items()},
-    **other_kinds(),
+    **OTHER_KINDS,
 }
 """Name of a kind -> what it is. `InputLayer` is none: it is the network's input."""
 

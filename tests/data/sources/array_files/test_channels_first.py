@@ -104,6 +104,20 @@ def test_other_files_are_refused(tmp_path: Path, files: dict[str, np.ndarray], p
     assert piece in str(raised.value)
 
 
+def test_folders_of_arrays_may_be_classes(tmp_path: Path) -> None:
+    for index, name in enumerate(("dog/a", "cat/b", "dog/more/c")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / name, SAMPLES[index])
+    source = open_source(tmp_path, "channels-first", class_folders=True)
+    assert (
+        source.describe() == "2 classes: cat (1), dog (2); pictures of 6x5 with 2 channels, float32"
+    )
+    assert source.read([0, 2])["label"].tolist() == [0, 1]
+    np.save(tmp_path / "alone", SAMPLES[0])
+    with pytest.raises(ValueError, match="arrays in no folder"):
+        open_source(tmp_path, "channels-first", class_folders=True)
+
+
 def test_several_arrays_are_not_stacked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"stacked=true for .* with 4 arrays"):
         open_source(npz(tmp_path / "data"), "channels-first", stacked=True)

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ddl.data.sample_file import SampleFile, channel_first, check_names, data_set_name
+from ddl.training.outputs.sample_file import SampleFile, channel_first, check_names, data_set_name
 
 
 @pytest.mark.parametrize(

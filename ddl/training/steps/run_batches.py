@@ -1,4 +1,4 @@
-"""What validation and tests share: batches of held-out samples, and the results of a model over all ranks."""
+"""The batches of a run, of training samples and of held-out ones; and a model's results over all ranks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,28 @@ from ddl.data.batches import pipeline
 from ddl.data.source import Source
 from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.state import reduced_metrics
+from ddl.training.data.training_data import TrainingData
 from ddl.training.optimization.optimizers import is_full_batch
 from ddl.training.run import Run
+
+
+def open_batches(run: Run, data: TrainingData) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
+    """Return this rank's training batches from the run's position on, and those of the validation, if there is one."""
+    training = pipeline.training_batches(
+        data.training,
+        order=run.order,
+        rank=dist.rank(),
+        start=run.position,
+        augmentation=run.plan.augmentation(),
+        ignore_index=run.plan.ignore_index,
+        threads=data_threads(run),
+        normalization=run.preprocessing.normalization,
+        mixing=run.plan.mixing(),
+        classes=data.classes,
+        epochs=run.plan.epochs,
+    )
+    held_out = data.validation
+    return training, [] if held_out is None else [held_out_batches(run, held_out)]
 
 
 def held_out_steps(run: Run, samples: Source) -> int:

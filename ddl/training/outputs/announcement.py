@@ -1,0 +1,35 @@
+"""The lines about a run that starts: what it reads, its size, and where its results are."""
+
+from __future__ import annotations
+
+import logging
+
+import keras
+
+import ddl.distributed as dist
+from ddl.training.data.training_data import TrainingData
+from ddl.training.ending import how_to_train_on
+from ddl.training.run import Run
+
+logger = logging.getLogger("ddl")
+
+
+def announce(run: Run, model: keras.Model, data: TrainingData) -> None:
+    """Log one line on the run that starts or resumes, or that it is complete."""
+    if not dist.is_root():
+        return
+    plan = run.plan
+    if run.is_over:
+        done, remedy = len(run.history), how_to_train_on(plan, run.history)
+        logger.info("%d of %d epochs are complete. To train on, %s.", done, plan.epochs, remedy)
+        return
+    for line in data.describe(plan):
+        logger.info("%s.", line)
+    for line in run.layers.splitlines() if plan.layer_table else ():
+        logger.info("%s", line)
+    held_out = 0 if data.validation is None else len(data.validation)
+    logger.info(
+        "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
+        len(data.training), held_out, plan.model, f"{model.count_params():,}",
+        dist.size(), run.steps_per_epoch, plan.run_dir,
+    )  # fmt: skip
