@@ -39,7 +39,9 @@ _COMMON: dict[str, Any] = {
     "warmup_epochs": 0,
     "schedule": "cosine",
     "monitor": "loss",
-    "checkpoint_every_epochs": 50,
+    "checkpoint_every_epochs": 0,
+    "keep_best": 0,
+    "validate_every_epochs": 50,
 }
 _NETWORK = {"norm": "group", "transposed": False, "output": "linear"}
 CASES: dict[str, dict[str, Any]] = {
@@ -62,7 +64,7 @@ CASES: dict[str, dict[str, Any]] = {
         "validation_part": 0.25,
         "loss": "poisson_3d",
         "learning_rate": 1e-2,
-        "epochs": 600,
+        "epochs": 2500,
         "model_option": {**_NETWORK, "depth": 2, "width": 8},
     },
     "burgers": _COMMON
