@@ -48,12 +48,12 @@ CASES: dict[str, dict[str, Any]] = {
     "poisson_2d": _COMMON
     | {
         "data": "diffusion-maps",
-        "data_option": {"count": 20},
+        "data_option": {"count": 5},
         "image_size": (32, 32),
         "validation_part": 0.2,
         "loss": "poisson_2d",
         "learning_rate": 5e-3,
-        "epochs": 300,
+        "epochs": 3000,
         "model_option": {**_NETWORK, "depth": 3, "width": 16},
     },
     "poisson_3d": _COMMON
