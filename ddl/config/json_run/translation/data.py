@@ -8,6 +8,7 @@ from typing import Any
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.keys.loss import PDE_LOSSES
 from ddl.config.json_run.translation.draft import Draft, NetworkForm
+from ddl.data.slicing.slicer import slicer_text
 
 CHANNELS_FIRST = "channels-first"
 BURGERS = "burgers"
@@ -187,18 +188,12 @@ def as_text(number: float) -> str:
 
 def _translate_slicers(settings: Settings, draft: Draft) -> None:
     """Add the sets of blocks, and the file that puts them together."""
-    texts = []
-    for slicer in settings["data.slicers"] or ():
-        words = [f"name={slicer['name']}"] if slicer["name"] else []
-        words += [
-            f"{name}={','.join(map(str, slicer[name]))}"
-            for name in ("sizes", "padding", "padded_sizes", "strides")
-            if slicer[name] is not None
-        ]
-        words += [f"{name}=true" for name in ("discard_remainders", "transpose") if slicer[name]]
-        texts.append(" ".join(words))
+    slicers = settings["data.slicers"] or ()
+    texts = tuple(
+        slicer_text(**{k: v for k, v in each.items() if v is not None}) for each in slicers
+    )
     if texts:
-        draft.fields["slicer"] = tuple(texts)
+        draft.fields["slicer"] = texts
     if settings.has("data.hdf5_outfile"):
         draft.fields["assembled_output"] = settings["data.hdf5_outfile"]
         draft.fields["assembled_precision"] = settings["data.hdf5_precision"]
