@@ -16,7 +16,7 @@ ALL_EPOCHS = "all epochs are complete"
 
 def why_over(plan: Plan, history: Sequence[Mapping[str, Any]]) -> str | None:
     """Return why no epoch follows those of the history; None if one does."""
-    if len(history) >= plan.epochs:
+    if len(history) >= (plan.epochs or 1):  # without epochs, one validation
         return ALL_EPOCHS
     if plan.goal is not None and (epoch := plan.goal.reached_in(history)) is not None:
         return f"the target {plan.goal} was reached in epoch {epoch}"

@@ -27,9 +27,16 @@ def announce(run: Run, model: keras.Model, data: TrainingData) -> None:
         logger.info("%s.", line)
     for line in run.layers.splitlines() if plan.layer_table else ():
         logger.info("%s", line)
+    size = f"{model.count_params():,}"
     held_out = 0 if data.validation is None else len(data.validation)
+    if not plan.epochs:
+        logger.info(
+            "%d samples to evaluate, %s with %s weights, %d rank(s); results in %s.",
+            held_out, plan.model, size, dist.size(), plan.run_dir,
+        )  # fmt: skip
+        return
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
-        len(data.training), held_out, plan.model, f"{model.count_params():,}",
+        len(data.training), held_out, plan.model, size,
         dist.size(), run.steps_per_epoch, plan.run_dir,
     )  # fmt: skip

@@ -68,7 +68,7 @@ class Recorder:
         self._log = self._open.enter_context(open_log(self._folder))
         self._early_log.hand_over(self._log)
         self._progress = TrainingProgress(
-            plan.epochs,
+            plan.epochs or 1,
             run.order.samples_per_epoch,
             run.order.global_batch_size,
             every_s=plan.log_every_s,
