@@ -10,6 +10,7 @@ import pytest
 from ddl.models.layer_table import total_multiply_adds, trainable_parameters
 from ddl.models.network.file import Summary, summarize
 from ddl.models.zoo import build_model
+from ddl.training.objectives.network_end import find_ending
 from tests.models.network.fixtures import FIXTURES, write
 
 
@@ -36,6 +37,7 @@ def test_the_built_model_has_the_inferred_shapes_and_parameters(name: str) -> No
         weights = [(weight.name, tuple(weight.shape)) for weight in layer.weights]
         weights = [pair for pair in weights if pair[0] != "seed_generator_state"]
         assert weights == [(one.name, one.shape) for one in inferred.weights], layer.name
+    assert find_ending(model.output)[0] == summary.last_activation
     assert trainable_parameters(model) == summary.trainable
     assert total_multiply_adds(model) == summary.multiply_adds
     keras.backend.clear_session()
