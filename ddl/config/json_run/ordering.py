@@ -50,9 +50,10 @@ class Ordered:
         try:
             return self._check()
         except BatchTooLarge as error:
-            path = "data.batch_size"
-            text = f"{self.settings[path]}, but there are {error.count} training samples. A step takes all of them."
-            self.notes.append(str(self.settings.problem(path, text)))
+            if self.settings.trains:
+                path = "data.batch_size"
+                text = f"{self.settings[path]}, but there are {error.count} training samples. A step takes all of them."
+                self.notes.append(str(self.settings.problem(path, text)))
             self.plan = dataclasses.replace(self.plan, global_batch_size=error.count)
         return self._check()
 

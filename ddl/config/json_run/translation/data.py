@@ -15,6 +15,11 @@ BURGERS = "burgers"
 
 _OF_VALUES = ("BCE", "MSE", "Wasserstein", *PDE_LOSSES)
 """Losses that take targets as they are, unless `target_is_mask` is given."""
+_OF_TRAINING = (
+    *("jitter_crop", "random_zoom", "random_horizontal_flip", "random_vertical_flip"),
+    "random_rotate",
+)
+"""Transforms that are drawn for training samples only."""
 _SIDES = ("resize", "center_crop")
 
 
@@ -144,7 +149,10 @@ def _transform_texts(
     sized = [number for number, step in enumerate(steps) if any(step[name] for name in _SIDES)]
     for number, step in enumerate(steps):
         name, value = next((name, value) for name, value in step.items() if value is not None)
-        if name in _SIDES:
+        if name in _OF_TRAINING and not settings.trains:
+            text = "without effect: it changes training samples only."
+            draft.notes.append(settings.problem(f"{path}.{number}.{name}", text))
+        elif name in _SIDES:
             is_last = number == sized[-1]
             sides = _sides(value, form if is_last else None)
             if sides is None:
