@@ -39,19 +39,21 @@ _COMMON: dict[str, Any] = {
     "warmup_epochs": 0,
     "schedule": "cosine",
     "monitor": "loss",
-    "checkpoint_every_epochs": 50,
+    "checkpoint_every_epochs": 0,
+    "keep_best": 0,
+    "validate_every_epochs": 50,
 }
 _NETWORK = {"norm": "group", "transposed": False, "output": "linear"}
 CASES: dict[str, dict[str, Any]] = {
     "poisson_2d": _COMMON
     | {
         "data": "diffusion-maps",
-        "data_option": {"count": 20},
+        "data_option": {"count": 5},
         "image_size": (32, 32),
         "validation_part": 0.2,
         "loss": "poisson_2d",
         "learning_rate": 5e-3,
-        "epochs": 300,
+        "epochs": 3000,
         "model_option": {**_NETWORK, "depth": 3, "width": 16},
     },
     "poisson_3d": _COMMON
@@ -62,7 +64,7 @@ CASES: dict[str, dict[str, Any]] = {
         "validation_part": 0.25,
         "loss": "poisson_3d",
         "learning_rate": 1e-2,
-        "epochs": 600,
+        "epochs": 2500,
         "model_option": {**_NETWORK, "depth": 2, "width": 8},
     },
     "burgers": _COMMON

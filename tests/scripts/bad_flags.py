@@ -169,6 +169,11 @@ TRAIN_UNET = {
     "--augment crop_size=32x32x32": "crop_size=(32, 32, 32) for a picture of shape",
     "--model unet_encoder --augment crop_size=64": "crops of 64x64, but whole pictures of 96x96",
     "--classes 3": "Expected: integer class numbers.",
+    "--loss poisson_3d": "samples of 96x96x3 from synthetic, for loss poisson_3d. Expected: depth x",
+    "--loss poisson_2d --metric dice": "metric=dice with loss=poisson_2d, a loss of the model's input",
+    "--loss burgers --data burgers --image-size 32": "image_size=32x32, but burgers holds samples of 64x1",
+    "--data diffusion-maps": "data with image from diffusion-maps, for model unet. Expected: image and mask",
+    "--optimizer hessian --learning-rate 0.1": "learning_rate=0.1 with optimizer=hessian. Expected: no",
     "--cache memory --data-option count=10000000": "of data to cache in memory. Expected: at most",
 }
 

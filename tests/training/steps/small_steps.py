@@ -45,6 +45,8 @@ def make_steps(
         epochs=2,
         ignore_index=None,
         metric=metric,
+        loss="mse",
+        optimizer="sgd",
         notes_batches=notes_batches,
     )
     order = order_class("global", len(samples), batch_size, dist.size(), 0)
