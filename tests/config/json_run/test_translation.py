@@ -215,8 +215,20 @@ def test_sides_that_fit_in_no_order_are_refused(here: Path, network: Any) -> Non
         ),
         (CLASSES, "data.test_batch_size=2", "data.test_batch_size: without effect: tests during"),
         (CLASSES, "data.test_tag=x", None),
-        (CLASSES, "data.target_is_mask=true", "data.target_is_mask: without effect: targets are"),
+        (
+            CLASSES,
+            "data.target_is_mask=true",
+            "data.target_is_mask: without effect: targets are no pictures",
+        ),
         (CLASSES, "checkpoints.save=null", "checkpoints.interval: without effect: there is no"),
+        (CLASSES, "data.target_path=train/", "data.target_path: without effect: labels come with"),
+        (
+            changed(BLOCKS, loss={"function": "Poisson3D_PDE"})
+            .replace('"target_path": "test/",', "")
+            .replace('"test_target_path": "test/",', ""),
+            'data.target_transforms=[{"rotate":5}]',
+            "data.target_transforms: without effect: Poisson3D_PDE has no targets",
+        ),
         (INFERENCE, "num_epochs=3", "num_epochs: without effect: without data.input_path nothing"),
         (INFERENCE, 'optimizer={"type":"sgd"}', "optimizer: without effect: without data.input"),
         (
