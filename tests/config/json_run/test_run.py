@@ -88,6 +88,20 @@ def test_an_inference_gives_the_outputs_of_the_training_run(runs: Runs) -> None:
         np.testing.assert_array_equal(values, trained[name])
 
 
+def test_outputs_alone_need_no_labels(runs: Runs) -> None:
+    text = SECOND.replace('"target_type": "labels",', "").replace("again/", "alone/")
+    (runs.folder / "z.json").write_text(text.replace('"layers"', '"outfile": "z.txt", "layers"'))
+    done = call("run", "--config=z.json", "--set=ddl.tensorboard=false", folder=runs.folder)
+    assert done.status == 0, done
+    again = outputs(runs.folder / "again" / "output_1.h5")
+    alone = outputs(runs.folder / "alone" / "output_1.h5")
+    assert set(alone) == set(again)
+    for name, values in alone.items():
+        np.testing.assert_array_equal(values, again[name])
+    (history,) = map(json.loads, (runs.folder / "z.run/history.jsonl").read_text().splitlines())
+    assert "val_loss" not in history
+
+
 def test_predict_gives_the_same(runs: Runs) -> None:
     done = call("predict", runs.folder / "x.run", runs.folder / "test", runs.folder / "labels")
     assert done.status == 0, done
