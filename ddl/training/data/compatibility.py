@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ddl.data.source import Source
 from ddl.models.from_file import made_shape
 from ddl.models.zoo import needed_sides
-from ddl.training.objectives.losses import needs_input
+from ddl.training.objectives.losses import NONE, needs_input
 from ddl.training.plan.augmenting import PLURALS
 from ddl.training.plan.plan import Plan
 
@@ -155,7 +155,7 @@ def _check_output(training: Source, plan: Plan) -> None:
     if "crop_size" in plan.augment and plan.predicts != "mask":
         return  # the network sees another size
     made = made_shape(plan.model, plan.model_option, shape)
-    if made is None:
+    if made is None or plan.loss == NONE:
         return
     fits, expected = True, ""
     if needs_input(plan.loss):
