@@ -24,7 +24,7 @@ OPTIONS = {
 }
 OF_CLASSES = [name for name in LOSSES if name != "wasserstein" and not needs_input(name)]
 
-OF_CLASSES = [name for name in METRICS if name not in METRICS_OF_VALUES]
+METRICS_OF_CLASSES = [name for name in METRICS if name not in METRICS_OF_VALUES]
 
 
 def refuses(action: Any) -> bool:
@@ -62,7 +62,7 @@ def test_a_loss_is_refused_where_it_would_refuse(
     assert refused == refuses(lambda: loss(*truth_and_found(model, classes)))
 
 
-@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(OF_CLASSES)))
+@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(METRICS_OF_CLASSES)))
 def test_a_metric_is_refused_where_it_would_refuse(
     name: str, options: dict[str, Any], model: str, classes: int
 ) -> None:
