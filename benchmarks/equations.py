@@ -221,7 +221,10 @@ def draw_comparison(
             panels[1].loglog(run["passes"], distance, label=name)
         panels[0].set(xlabel="epoch", ylabel="energy above the solver's")
         panels[1].set(xlabel="passes over all samples")
-        panels[0].legend()
+        for panel in panels:
+            panel.xaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_major_formatter("{x:g}")
+        panels[1].legend(loc="upper right")
 
 
 def least_energy(plan: Plan) -> float:
