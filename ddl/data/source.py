@@ -239,7 +239,8 @@ def origin_of(source: Source) -> Source:
 def numbers_in_origin(source: Source) -> np.ndarray:
     """Return the number that each sample has in the innermost source: those of a subset are changed, no others."""
     if isinstance(source, Subset):
-        return numbers_in_origin(source.source)[source.indices]
+        numbers: np.ndarray = numbers_in_origin(source.source)[source.indices]
+        return numbers
     return np.arange(len(source)) if source.source is None else numbers_in_origin(source.source)
 
 

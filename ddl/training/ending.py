@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ddl.training.optimization.monitor import should_stop
 from ddl.training.plan.plan import Plan
-
-if TYPE_CHECKING:
-    from ddl.training.run import Run
 
 ALL_EPOCHS = "all epochs are complete"
 
 
 def why_over(plan: Plan, history: Sequence[Mapping[str, Any]]) -> str | None:
     """Return why no epoch follows those of the history; None if one does."""
-    if len(history) >= plan.epochs:
+    if len(history) >= (plan.epochs or 1):  # without epochs, one validation
         return ALL_EPOCHS
     if plan.goal is not None and (epoch := plan.goal.reached_in(history)) is not None:
         return f"the target {plan.goal} was reached in epoch {epoch}"
@@ -39,12 +36,3 @@ def how_to_train_on(plan: Plan, history: Sequence[Mapping[str, Any]]) -> str:
     if plan.goal is not None and plan.goal.reached_in(history) is not None:
         return "set another --target"
     return "raise --early-stopping-patience"
-
-
-def why_early(run: Run) -> str | None:
-    """Return why a run is over before its last epoch; None if it is not over, or complete."""
-    if not run.is_over or len(run.history) >= run.plan.epochs:
-        return None
-    if run.ends_early:
-        return "a callback set model.stop_training"
-    return why_over(run.plan, run.history)

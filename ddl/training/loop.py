@@ -22,7 +22,7 @@ from ddl.training.steps.kinds import make_steps
 from ddl.training.steps.step import Steps
 from ddl.training.steps.testing import Testing
 from ddl.training.stop_request import StopRequest
-from ddl.training.validation import validate_epoch
+from ddl.training.validation import validate_alone, validate_epoch
 
 
 def train(plan: Plan, data: TrainingData | None = None, callbacks: Callbacks = ()) -> list[Epoch]:
@@ -59,7 +59,10 @@ def train_prepared(setup: Setup, callbacks: Callbacks = ()) -> list[Epoch]:
         rate, testing = setup.learning_rate, Testing(setup, recorder)
         testing.before()
         if not run.is_over:  # a complete run may lack only its final model
-            stop = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
+            if run.plan.epochs:
+                stop = train_epochs(run, steps, consensus, saver, recorder, hooks, rate)
+            else:
+                stop = validate_alone(steps, run, consensus, saver, recorder, hooks)
             if stop:
                 raise saver.interrupted(stop)
         if run.plan.restore_best:

@@ -1,4 +1,4 @@
-"""The validation at the end of an epoch, which may be stopped, and saved, after each of its steps."""
+"""Validation, at the end of an epoch or alone. It may be stopped, and saved, after each of its steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 from ddl.training.callbacks import UserCallbacks
 from ddl.training.checkpoint.saver import Saver
 from ddl.training.consensus import Consensus
+from ddl.training.objectives.losses import NONE
 from ddl.training.record.recorder import Recorder
+from ddl.training.run import Run
 from ddl.training.steps.step import Steps
 
 
@@ -41,6 +43,33 @@ def validate_epoch(
                     return {}, stop
             writers.finish()
     return {f"val_{name}": value for name, value in logs.items()}, None
+
+
+def validate_alone(
+    steps: Steps,
+    run: Run,
+    consensus: Consensus,
+    saver: Saver,
+    recorder: Recorder,
+    callbacks: UserCallbacks,
+) -> str | None:
+    """Evaluate a model that is not trained, as epoch 1, for a plan without epochs. All ranks must call it.
+
+    Returns:
+        The reason to stop before the end, or None.
+    """
+    with steps:
+        callbacks.begin(steps.model, steps.validation_steps)
+        run.begin_epoch()
+        recorder.begin_epoch()
+        logs, stop = validate_epoch(steps, consensus, saver, recorder, callbacks)
+        if stop:
+            return stop
+        if run.plan.loss == NONE:  # its value says nothing
+            del logs["val_loss"]
+        run.end_epoch(logs, steps.learning_rate)
+        recorder.end_epoch(steps.model)
+    return None
 
 
 def _decided(steps: Steps, consensus: Consensus, saver: Saver, recorder: Recorder) -> str | None:

@@ -1,4 +1,4 @@
-"""Reads all slices of a large array through the pipeline of a training, then prints the peak of memory in MiB.
+"""Reads 320 slices of a large array through the pipeline of a training, then prints the peak of memory in MiB.
 
 python -m tests.data.large_slices x.h5
 """
@@ -17,14 +17,13 @@ from ddl.data.sources.slices import open_slices
 
 
 def main() -> None:
-    """Take one epoch."""
-    source = open_slices(Path(sys.argv[1]), parse_slicers(["sizes=64,256,256"]))
+    """Take 160 steps of two slices."""
+    source = open_slices(Path(sys.argv[1]), parse_slicers(["sizes=32,256,256"]))
     order = SampleOrder("global", len(source), per_rank_batch_size=2, size=1, seed=0)
     with pipeline.training_batches(MaskSamples(source), order=order, rank=0, threads=2) as batches:
-        taken = batches.dataset.take(order.steps_per_epoch)
-        total = sum(float(images[:, ::16, ::16, ::16].numpy().sum()) for images, _ in taken)
+        read = sum(images.shape[0] for images, _ in batches.dataset.take(160))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    sys.stdout.write(f"{len(source)} {total:g} {peak}\n")
+    sys.stdout.write(f"{len(source)} {read} {peak}\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from tests.data import make
 from tests.models.network.fixtures import resnet, small_cnn, unet
 from tests.models.network.writer import Writer
 from tests.scripts.spoiled import Given, Row, file, run
@@ -45,6 +46,12 @@ def with_weights(cut: float) -> Given:
     return write
 
 
+def with_pictures(here: Path) -> None:
+    """Write net.json and five pictures."""
+    network()(here)
+    make.pictures(here / "in")
+
+
 NETWORKS = [
     Row(TRAIN, "model network without a network. Expected: --model-option file=NAME.json"),
     Row(FILE, "net.json, which cannot be read (No such file or directory)"),
@@ -67,7 +74,7 @@ NETWORKS = [
     ),
     Row(
         f"{FILE} {SMALL}16",
-        "a network whose output is 8x8x2 for pictures of 16x16x3. Expected: an output of the pictures' size",
+        "a network whose output is 8x8x2 for samples of 16x16x3. Expected: the pictures' size",
         network(strides=[2, 2]),
     ),
     Row(
@@ -75,6 +82,12 @@ NETWORKS = [
         "--model-option file=net.json",
         "24x24x3 from synthetic-labels, for model network. Expected: 16x16x3, for which it is built",
         network(small_cnn),
+    ),
+    Row(
+        "train_unet --run-dir run --data in --target-data in --image-size 16 --targets values --loss mse --metric mae "
+        "--model network --model-option file=net.json",
+        "whose output is 16x16x2 for samples of 16x16x3. Expected: 16x16x3, the shape of the targets.",
+        with_pictures,
     ),
     Row(
         "train_cnn --run-dir run --data faces --model network --model-option file=net.json",

@@ -54,17 +54,14 @@ def train_on_slices(folder: Path, **fields: Any) -> dict[str, Any]:
             tensorboard=False, **fields,
         )  # fmt: skip
         history = train(plan)
-        weights = keras.models.load_model(folder / "model.keras").get_weights()
+        # Only rank 0 has written it.
+        model = keras.models.load_model(folder / "model.keras") if dist.is_root() else None
+        weights = [] if model is None else model.get_weights()
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
-    return {"history": history, "weights": np.concatenate([np.ravel(part) for part in weights])}
-
-
-def on_ranks(folder: Path) -> dict[str, Any]:
-    result = train_on_slices(folder)
-    dist.allgather(0)
-    return result
+    flat = [np.ravel(part) for part in weights]
+    return {"history": history, "weights": np.concatenate([*flat, np.zeros(0)])}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +69,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a folder with runs of one process and of two ranks, and their results."""
     folder = tmp_path_factory.mktemp("slices")
     write_array(folder / "x.h5")
-    return folder, train_on_slices(folder / "one"), call_ranks(on_ranks, folder / "two", ranks=2)
+    return (
+        folder,
+        train_on_slices(folder / "one"),
+        call_ranks(train_on_slices, folder / "two", ranks=2),
+    )
 
 
 def test_two_ranks_learn_from_slices_what_one_process_learns(runs: Any) -> None:
@@ -95,7 +96,7 @@ def test_the_predictions_of_the_validation_are_put_together(runs: Any) -> None:
             assert 0 < np.count_nonzero(values) < values.size  # a part is held out
             assert np.abs(values - two[name][()]).max() < 1e-6
     log = (folder / "one/log.txt").read_text()
-    assert "assembled.h5: predictions of 22 slices, in a (12x10x8x1), b (12x10x8x1)." in log
+    assert "assembled.h5: predictions of 21 slices, in a (12x10x8x1), b (12x10x8x1)." in log
     assert "places of a are in no predicted slice and hold zeros, the first at" in log
 
 
@@ -111,7 +112,7 @@ def test_evaluate_assembles_other_data_without_targets(runs: Any, tmp_path: Path
     np.save(tmp_path / "y.npy", VALUES)
     arguments = ["--data", tmp_path / "y.npy", "--assembled-precision", "half"]
     outcome = call(
-        "evaluate", folder / "one", *arguments, "--slicer", "sizes=6,5,1",
+        "evaluate", folder / "one", *arguments, "--slicer", "sizes=8,8,1",
         "--assembled-output", tmp_path / "z.h5",
     )  # fmt: skip
     assert outcome.status == 0, outcome.told
@@ -149,7 +150,6 @@ def test_lines_of_one_axis_are_trained_on_and_put_together(tmp_path: Path) -> No
         assert {name: file[name].shape for name in file} == dict.fromkeys(
             ("c", "slices_1", "slices_2"), (12, 10, 8, 1)
         )
-    assert "lines with masks" in (tmp_path / "run/log.txt").read_text()
 
 
 def assemble_identity(folder: Path, output: Path) -> list[str]:
@@ -163,15 +163,12 @@ def assemble_identity(folder: Path, output: Path) -> list[str]:
         return [str(error)]
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
-def test_an_identity_network_gives_the_array_back_on_any_number_of_ranks(
-    tmp_path: Path, ranks: int
-) -> None:
+def test_an_identity_network_gives_the_array_back_on_any_number_of_ranks(tmp_path: Path) -> None:
     write_array(tmp_path / "x.h5")
-    assemble_identity(tmp_path, tmp_path / "here.h5")
+    assemble_identity(tmp_path, tmp_path / "here.h5")  # one process
     path = tmp_path / "ranks.h5"
-    lines, *_ = call_ranks(assemble_identity, tmp_path, path, ranks=ranks)
-    assert lines == [f"{path}: predictions of 96 slices, in a (12x10x8x2), c (12x10x8x2)"]
+    lines, *_ = call_ranks(assemble_identity, tmp_path, path, ranks=3)
+    assert lines == [f"{path}: predictions of 56 slices, in a (12x10x8x2), c (12x10x8x2)"]
     assert path.read_bytes() == (tmp_path / "here.h5").read_bytes()
     with h5py.File(path) as file:
         for name in file:

@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ddl.config.json_run.encoding import UnreadableError, read_config
 from ddl.config.json_run.place import UNREAD, Lines, Node, Place
-from ddl.files import check_regular
 from ddl.plain_text import escaped
 
 MOST_LEVELS = 64
 """Brackets within brackets. Configs have 6, networks 12."""
-MOST_BYTES = 64 << 20
 MOST_DIGITS = 400
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -31,10 +30,6 @@ _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 _ESCAPES = dict(zip('"\\/bfnrt', '"\\/\b\f\n\r\t', strict=True))
 _WORDS = {"true": True, "false": False, "null": None}
 _NO_NUMBERS = ("nan", "infinity", "inf")
-
-
-class UnreadableError(Exception):
-    """The text cannot be read any further."""
 
 
 @dataclass
@@ -50,7 +45,7 @@ def read_document(path: str) -> Document:
     """Return the document in a file. All that is wrong with it is in its `problems`."""
     document = Document(escaped(path))
     try:
-        text = _decoded(_read_bytes(Path(path)), document.file)
+        text = read_config(Path(path))
     except UnreadableError as error:
         document.problems.append(str(error))
         return document
@@ -61,40 +56,6 @@ def parse_document(text: str, document: Document) -> Document:
     """Return the document with the values of a text."""
     _Reader(text, document).read()
     return document
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        check_regular(path)
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        what = "does not exist" if isinstance(error, FileNotFoundError) else str(error.strerror)
-        raise UnreadableError(f"{escaped(path)}: {what}. Expected: a JSON file.") from None
-    except ValueError as error:
-        raise UnreadableError(f"{escaped(path)}: {error}") from None
-    if len(data) > MOST_BYTES:
-        raise UnreadableError(
-            f"{escaped(path)}: more than {MOST_BYTES >> 20} MiB. Expected: a config."
-        )
-    return data
-
-
-def _decoded(data: bytes, file: str) -> str:
-    """Return the text of UTF-8 bytes, with or without a byte order mark."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise UnreadableError(
-            f"{file}:1:1: UTF-16 text. Expected: UTF-8; save the file again as UTF-8."
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig")
-        place = Lines(before).place(file, len(before))
-        byte = data[error.start]
-        raise UnreadableError(
-            f"{place.exactly()}: byte 0x{byte:02x}, which is not UTF-8. Expected: a UTF-8 text."
-        ) from None
 
 
 class _Reader:

@@ -14,9 +14,12 @@ from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.place import Problem
 from ddl.config.json_run.reading import BadConfig
 from ddl.config.json_run.translation.draft import NetworkForm
-from ddl.config.json_run.translation.run import translate
+from ddl.config.json_run.translation.run import network_options, translate
+from ddl.models.network.file import Summary, summarize
 from ddl.training.checked_plan import Order, check_plan
 from ddl.training.data.plan_order import BatchTooLarge
+from ddl.training.objectives.losses import LOSSES
+from ddl.training.objectives.sources import AUTO, Settled, settle_source
 from ddl.training.plan.plan import Plan
 from ddl.training.record.run_dir import holds_run
 
@@ -30,11 +33,13 @@ class Ordered:
     Attributes:
         settings: the values of the config.
         plan: the plan that it stands for.
+        network: what its network is.
         notes: a line on each key without effect.
     """
 
     settings: Settings
     plan: Plan
+    network: Summary
     notes: list[str]
 
     def check(self) -> Order:
@@ -74,7 +79,12 @@ def order_run(
     Raises:
         BadConfig: values that contradict each other, or the network.
     """
-    draft = translate(settings, network_form(settings))
+    network = read_summary(settings)
+    draft = translate(settings, NetworkForm(network.input_shape, network.output_shape))
+    try:
+        settled_end(draft.fields, network)
+    except ValueError as error:
+        draft.problems.append(settings.problem("loss.source", str(error)))
     if draft.problems:
         raise BadConfig([str(problem) for problem in draft.problems])
     base = draft.fields.pop("run_dir", Path(f"{Path(config).stem}.run"))
@@ -84,7 +94,7 @@ def order_run(
         plan = plan_of({**draft.fields, "run_dir": run_dir, "resume": resume})
     except ValueError as error:
         raise named_in_config(error, settings) from error
-    return Ordered(settings, plan, [str(note) for note in draft.notes])
+    return Ordered(settings, plan, network, [str(note) for note in draft.notes])
 
 
 def plan_of(fields: Mapping[str, Any]) -> Plan:
@@ -96,9 +106,27 @@ def plan_of(fields: Mapping[str, Any]) -> Plan:
     return Plan(**fields)
 
 
-def network_form(settings: Settings) -> NetworkForm | None:
-    """Return the shapes of the network's input and output."""
-    return None
+def read_summary(settings: Settings) -> Summary:
+    """Return what the network is.
+
+    Raises:
+        BadConfig: it cannot be built.
+    """
+    try:
+        return summarize(network_options(settings))
+    except ValueError as error:
+        raise BadConfig([str(settings.problem("layers", str(error)))]) from error
+
+
+def settled_end(fields: Mapping[str, Any], network: Summary) -> Settled:
+    """Return what the loss of a plan's fields takes the network's output for.
+
+    Raises:
+        ValueError: the loss contradicts what the network ends in.
+    """
+    loss, options = fields["loss"], fields.get("loss_option", {})
+    given = options.get("source", AUTO) if "source" in LOSSES.options(loss) else None
+    return settle_source(loss, given, network.last_activation, network.classes, "its last layer")
 
 
 def named_in_config(error: ValueError, settings: Settings) -> ValueError:
@@ -111,9 +139,14 @@ def named_in_config(error: ValueError, settings: Settings) -> ValueError:
         path = SAID_ELSEWHERE.get(name, f"ddl.{name}")
         if path in settings.places:
             return BadConfig([str(Problem(settings.places[path], path, text))])
-    for path, value in settings.given.items():  # a file or folder that the data room names
-        if isinstance(value, str) and len(value) > 1 and value.rstrip("/") in received:
-            return BadConfig([str(settings.problem(path, text))])
+    named = {
+        value: path
+        for path, value in settings.given.items()
+        if isinstance(value, str)
+        and re.search(rf"(?<!\w){re.escape(value.rstrip('/'))}\b", received)
+    }
+    if named:  # a file or folder
+        return BadConfig([str(settings.problem(named[max(named, key=len)], text))])
     return BadConfig([str(Problem(settings.source, "", text))])
 
 

@@ -65,7 +65,8 @@ def section_lines(setup: Setup) -> Iterator[str]:
     yield from rule_lines(plan)
     order = setup.run.order
     shares = f"{order.global_batch_size} a step, at most {order.per_rank_batch_size} a rank"
-    yield f"Data: {len(data.training)} training samples, {shares}, {setup.run.steps_per_epoch} steps an epoch"
+    if plan.epochs:
+        yield f"Data: {len(data.training)} training samples, {shares}, {setup.run.steps_per_epoch} steps an epoch"
     yield f"Data: {len(data.validation) if data.validation is not None else 0} test samples"
     for name in ("transform", "input_transform", "target_transform", "slicer"):
         for text in getattr(plan, name, ()):
@@ -74,11 +75,14 @@ def section_lines(setup: Setup) -> Iterator[str]:
 
 def rule_lines(plan: Plan) -> Iterator[str]:
     """Yield lines on optimizer, schedule and loss."""
-    yield f"Optimizer: {plan.optimizer}, learning rate {plan.learning_rate:g}{_options(plan.optimizer_option)}"
+    if plan.epochs:
+        options = _options(plan.optimizer_option)
+        yield f"Optimizer: {plan.optimizer}, learning rate {plan.learning_rate:g}{options}"
     if plan.schedule != "constant":
         yield f"Schedule: {plan.schedule}{_options(plan.schedule_option)}"
-    if plan.warmup_epochs:
-        yield f"Schedule: warm-up of {plan.warmup_epochs:g} epochs from {plan.warmup_from:g}, {plan.warmup_shape}"
+    if plan.warmup_epochs and plan.warmup_from is not None:
+        rise = f"{plan.warmup_epochs:g} epochs from {plan.warmup_from:g}, {plan.warmup_shape}"
+        yield f"Schedule: warm-up of {rise}"
     yield f"Loss: {plan.loss}{_options(plan.loss_option)}"
 
 

@@ -58,16 +58,17 @@ class MappedArray(LargeArray):
         self.dtype = array.dtype.newbyteorder("=")
         self._stored = array.dtype
         self._held = None if isinstance(array, np.memmap) else array
-        self._file = getattr(array, "filename", None)
+        self._file: Any = getattr(array, "filename", None)
         self._offset: int = getattr(array, "offset", 0)
         self._order: Literal["F", "C"] = "C" if array.flags.c_contiguous else "F"
 
     def read(self, box: Box) -> np.ndarray:
         array = self._held
         if array is None:
-            place = (self._file, self._stored, "r", self._offset, self.shape, self._order)
             try:
-                array = np.memmap(*place)
+                array = np.memmap(
+                    self._file, self._stored, "r", self._offset, self.shape, self._order
+                )
             except (ValueError, OSError) as error:  # somebody cut the file short
                 raise _damaged(self.origin, error) from error
         return np.array(array[box], self.dtype)

@@ -150,21 +150,23 @@ def check_own_classes(source: Source, plan: Plan, own: int) -> None:
 
 
 def _check_output(training: Source, plan: Plan) -> None:
-    """Refuse a network from a file whose output has not the size of masks, or not the shape of values."""
+    """Refuse a network from a file whose output has not the form of the targets, or of an equation's solution."""
     shape, *targets = (field.shape for field in training.fields.values())
-    is_cropped = plan.predicts == "values" and "crop_size" in plan.augment
-    if plan.predicts == "label" or not targets or is_cropped:
-        return
+    if "crop_size" in plan.augment and plan.predicts != "mask":
+        return  # the network sees another size
     made = made_shape(plan.model, plan.model_option, shape)
-    if made is not None and plan.predicts == "values" and made != targets[0]:
+    if made is None:
+        return
+    fits, expected = True, ""
+    if needs_input(plan.loss):
+        fits, expected = made[-1] == 1, f"one channel, for loss {plan.loss}"
+    elif plan.predicts == "values":
+        fits, expected = made == targets[0], f"{_by(targets[0])}, the shape of the targets"
+    elif plan.predicts == "mask":
+        fits, expected = made[:-1] == shape[:-1], "the pictures' size, a class for each pixel"
+    if not fits:
         raise ValueError(
-            f"Received: a network whose output is {_by(made)} for samples of {_by(shape)}, and targets of "
-            f"{_by(targets[0])}. Expected: an output of the targets' shape."
-        )
-    if made is not None and plan.predicts == "mask" and made[:-1] != shape[:-1]:
-        raise ValueError(
-            f"Received: a network whose output is {_by(made)} for pictures of {_by(shape)}. Expected: an output of the "
-            "pictures' size, a class for each pixel."
+            f"Received: a network whose output is {_by(made)} for samples of {_by(shape)}. Expected: {expected}."
         )
 
 

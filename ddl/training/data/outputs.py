@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ddl.data.source import Source
+from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.plan import Plan
 
 
@@ -16,7 +17,7 @@ def check_outputs(plan: Plan, output: Sequence[int | None], training: Source) ->
         output: shape of the first output for one sample, None for open sides.
         training: the training samples.
     """
-    if plan.predicts != "values":
+    if plan.predicts != "values" or needs_input(plan.loss):
         return
     (*_, target) = training.fields.values()
     wanted = target.shape or (1,)

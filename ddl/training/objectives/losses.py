@@ -42,6 +42,8 @@ def _read(builder: str) -> dict[str, Option]:
 
 EQUATIONS = ("poisson_2d", "poisson_3d", "burgers")
 """Losses of a model's input and output, which need no target."""
+NONE = "none"
+"""No loss, and so no target either: for a model's outputs alone."""
 
 LOSSES = BuilderTable(
     "loss",
@@ -49,6 +51,7 @@ LOSSES = BuilderTable(
         **_FORMULAS,
         **_VALUES,
         **{name: f"{_ROOM}.equation_losses:{name}" for name in EQUATIONS},
+        NONE: f"{_ROOM}.value_formulas:none",
     },
     ranges={
         "label_smoothing": Range(0, 1),
@@ -71,7 +74,7 @@ def needs_input(name: str) -> bool:
 
     A loss of your own says so by an attribute `needs_input = True`.
     """
-    return name in EQUATIONS or bool(getattr(LOSSES.own.get(name), "needs_input", False))
+    return name in (*EQUATIONS, NONE) or bool(getattr(LOSSES.own.get(name), "needs_input", False))
 
 
 def least_value(name: str) -> float | None:

@@ -19,6 +19,11 @@ def wasserstein(y_true: Any, y_pred: Any) -> Any:
     return _means(-_values_like(y_true, y_pred, "wasserstein") * y_pred)
 
 
+def none(y_true: Any, y_pred: Any) -> Any:
+    """Return 0: nothing is compared, for outputs alone. It trains nothing; `epochs` must be 0."""
+    return ops.zeros_like(_means(y_pred))
+
+
 def _values_like(y_true: Any, y_pred: Any, name: str) -> Any:
     """Return the targets in the shape of the outputs; never one-hot targets of values with another channel count."""
     truth, outputs = y_true.shape[1:], y_pred.shape[1:]

@@ -1,4 +1,4 @@
-"""The lines about a run that starts: what it reads, its size, and where its results are."""
+"""The lines about a run that starts or ends early: what it reads, its size, where its results are; why it ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 
 import ddl.distributed as dist
 from ddl.training.data.training_data import TrainingData
-from ddl.training.ending import how_to_train_on
+from ddl.training.ending import how_to_train_on, why_over
 from ddl.training.run import Run
 
 logger = logging.getLogger("ddl")
@@ -27,9 +27,25 @@ def announce(run: Run, model: keras.Model, data: TrainingData) -> None:
         logger.info("%s.", line)
     for line in run.layers.splitlines() if plan.layer_table else ():
         logger.info("%s", line)
+    size = f"{model.count_params():,}"
     held_out = 0 if data.validation is None else len(data.validation)
+    if not plan.epochs:
+        logger.info(
+            "%d samples to evaluate, %s with %s weights, %d rank(s); results in %s.",
+            held_out, plan.model, size, dist.size(), plan.run_dir,
+        )  # fmt: skip
+        return
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
-        len(data.training), held_out, plan.model, f"{model.count_params():,}",
+        len(data.training), held_out, plan.model, size,
         dist.size(), run.steps_per_epoch, plan.run_dir,
     )  # fmt: skip
+
+
+def announce_early_end(run: Run) -> None:
+    """Log why a run is over before its last epoch, if it is."""
+    if run.is_over and len(run.history) < run.plan.epochs:
+        reason = why_over(run.plan, run.history)
+        if run.ends_early:
+            reason = "a callback set model.stop_training"
+        logger.info("Training ends early: %s.", reason)

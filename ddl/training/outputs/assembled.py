@@ -119,7 +119,7 @@ def assemble_predictions(
     else:
         for _ in outputs.in_order():  # each turn is a gathering
             pass
-    problem, lines = dist.broadcast((problem, lines))
+    problem, told = dist.broadcast((problem, lines))
     if problem:
         raise ValueError(problem)
-    return lines
+    return list(told)

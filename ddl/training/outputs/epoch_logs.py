@@ -36,8 +36,9 @@ logger = logging.getLogger("ddl")
 
 
 def log_paths(base: Path) -> tuple[Path, Path]:
-    """Return the paths of the log of batches and of that of validations."""
-    return base.with_name(f"{base.name}{TRAIN}"), base.with_name(f"{base.name}{TEST}")
+    """Return the paths of the log of batches and of that of validations. Of a name, the ending .txt is left out."""
+    name = base.name.removesuffix(".txt")
+    return base.with_name(f"{name}{TRAIN}"), base.with_name(f"{name}{TEST}")
 
 
 def check_epoch_log(plan: Plan) -> None:

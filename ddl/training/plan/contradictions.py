@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ddl.models.zoo import MODELS, target_of
-from ddl.training.objectives.losses import needs_input
+from ddl.training.objectives.losses import NONE, needs_input
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
@@ -16,6 +16,26 @@ from ddl.training.plan.targets import has_validation
 def check_together(plan: PlanFields) -> None:
     """Refuse settings that contradict each other, or that would be silently ignored."""
     for wrong, received, expected in (
+        (
+            not plan.epochs and plan.init_weights is None,
+            "epochs=0 for training",
+            "at least 1. With init_weights, 0 validates that model once",
+        ),
+        (
+            plan.loss == NONE and plan.epochs,
+            f"loss={NONE} with epochs={plan.epochs}",
+            f"another loss; {NONE} is for a model's outputs alone, with epochs=0",
+        ),
+        (
+            not plan.epochs and not has_validation(plan),
+            "epochs=0 with validation_part=0, so that there is nothing to do",
+            "validation_data, on which the model of init_weights is evaluated",
+        ),
+        (
+            not plan.epochs and (plan.evaluate or plan.restore_best),
+            "epochs=0 with evaluate or restore_best",
+            "neither of them; the model does not change",
+        ),
         (
             plan.validation_data is not None and plan.fold is not None,
             f"fold={plan.fold} with validation_data={plan.validation_data}",

@@ -160,7 +160,8 @@ class RunPlan:
         run_dir: directory for all outputs of this run; must not contain another run unless `resume` is given. Scripts
             take the environment variable RUN_DIR where the flag is missing.
         epochs: total number of epochs, including those before a resume; with `resume` alone the number that the run
-            has planned, and ten more where these are complete.
+            has planned, and ten more where these are complete; 0 trains nothing, and validates the model of
+            `init_weights` once.
         per_rank_batch_size: batch size per rank; the global batch size is N times this on N ranks.
         global_batch_size: batch size over all ranks, in place of `per_rank_batch_size`; shares may differ by one
             sample, and the learning rate is not scaled.

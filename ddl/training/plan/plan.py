@@ -104,7 +104,7 @@ class Plan(PlanFields):
     @property
     def schedule_length(self) -> int:
         """The length of the schedule in epochs."""
-        return self.schedule_epochs or self.epochs
+        return self.schedule_epochs or self.epochs or 1
 
     @property
     def mode(self) -> str:
@@ -276,7 +276,6 @@ _RANGES = {
     "warmup_from": _NOT_NEGATIVE,
     **dict.fromkeys(
         (
-            "epochs",
             "per_rank_batch_size",
             "keep_last",
             "validate_every_epochs",
@@ -284,7 +283,7 @@ _RANGES = {
         ),
         Range(1),
     ),
-    **dict.fromkeys(("steps_per_epoch", "global_batch_size"), _NOT_NEGATIVE),
+    **dict.fromkeys(("epochs", "steps_per_epoch", "global_batch_size"), _NOT_NEGATIVE),
     **dict.fromkeys(("fold", "classes", "warmup_epochs", "schedule_epochs"), _NOT_NEGATIVE),
     **dict.fromkeys(("early_stopping_patience", "early_stopping_min_delta"), _NOT_NEGATIVE),
     **dict.fromkeys(("time_limit_min", "log_every_s", "checkpoint_every_min"), _NOT_NEGATIVE),

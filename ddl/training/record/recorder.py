@@ -12,7 +12,7 @@ import keras
 
 import ddl.distributed as dist
 from ddl.training.data.training_data import TrainingData
-from ddl.training.ending import why_early
+from ddl.training.outputs.announcement import announce_early_end
 from ddl.training.outputs.final_model import write_final_model
 from ddl.training.outputs.run_outputs import RunOutputs
 from ddl.training.record.drawings import draw_history, draw_samples
@@ -68,7 +68,7 @@ class Recorder:
         self._log = self._open.enter_context(open_log(self._folder))
         self._early_log.hand_over(self._log)
         self._progress = TrainingProgress(
-            plan.epochs,
+            plan.epochs or 1,
             run.order.samples_per_epoch,
             run.order.global_batch_size,
             every_s=plan.log_every_s,
@@ -186,8 +186,7 @@ class Recorder:
         self.outputs.end_epoch(model)
         if time.monotonic() - self._drawn_at > DRAW_EVERY_S:
             self._draw(model)
-        if reason := why_early(self._run):
-            logger.info("Training ends early: %s.", reason)
+        announce_early_end(self._run)
 
     def finish(self, model: keras.Model) -> None:
         """Write the final model without its optimizer and the report, and draw curves and pictures a last time.

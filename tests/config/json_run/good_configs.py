@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from skimage.io import imsave
+
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.reading import read_settings
 
@@ -114,6 +117,73 @@ INFERENCE = """{
 """Test data alone."""
 
 ALL = {"classes": CLASSES, "blocks": BLOCKS, "equation": EQUATION, "inference": INFERENCE}
+
+
+def layer(kind: str, name: str, before: str | None, **config: Any) -> dict[str, Any]:
+    """Return a layer as Keras 2 writes it."""
+    inbound = [[[before, 0, 0, {}]]] if before else []
+    return {
+        "class_name": kind,
+        "name": name,
+        "config": {"name": name, **config},
+        "inbound_nodes": inbound,
+    }
+
+
+def classifier(sides: tuple[int, ...] = (16, 16), end: str = "softmax") -> str:
+    """Return a network of two classes."""
+    layers = [
+        layer("InputLayer", "in", None, batch_input_shape=[None, *sides, 3], dtype="float32"),
+        layer("Conv2D", "conv", "in", filters=4, kernel_size=[3, 3], activation="relu"),
+        layer("GlobalAveragePooling2D", "pool", "conv"),
+        layer("Dense", "out", "pool", units=2, activation=end),
+    ]
+    return _functional(layers, "in", "out")
+
+
+def field_network(sides: tuple[int, ...] = (8, 8), channels: int = 1, out: int = 1) -> str:
+    """Return a network from a picture or a volume to one of the same sides."""
+    kind = f"Conv{len(sides)}D"
+    end = "sigmoid" if out == 1 else "softmax"
+    layers = [
+        layer("InputLayer", "in", None, batch_input_shape=[None, *sides, channels]),
+        layer(kind, "out", "in", filters=out, kernel_size=3, padding="same", activation=end),
+    ]
+    return _functional(layers, "in", "out")
+
+
+def wave_network(places: int = 32, times: int = 8) -> str:
+    """Return a network from a wave to its course."""
+    layers = [
+        layer("InputLayer", "in", None, batch_input_shape=[None, places, 1]),
+        layer("Reshape", "line", "in", target_shape=[places, 1, 1]),
+        layer("UpSampling2D", "up", "line", size=[1, times]),
+        layer("Conv2D", "out", "up", filters=1, kernel_size=3, padding="same"),
+    ]
+    return _functional(layers, "in", "out")
+
+
+def _functional(layers: list[dict[str, Any]], first: str, last: str) -> str:
+    config = {
+        "name": "small",
+        "layers": layers,
+        "input_layers": [[first, 0, 0]],
+        "output_layers": [[last, 0, 0]],
+    }
+    return json.dumps({"class_name": "Functional", "config": config, "keras_version": "2.8.0"})
+
+
+def make_pictures(folder: Path, train: int = 24, test: int = 8) -> None:
+    """Make pictures of two classes that a small network tells apart, below train/ and test/."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", train), ("test", test)):
+        for number in range(count):
+            kind = number % 2
+            picture = rng.integers(0, 90, (16, 16, 3)).astype(np.uint8)
+            picture[..., 2 * kind] += 120
+            path = folder / part / "ab"[kind] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            imsave(path, picture, check_contrast=False)
 
 
 def make_files(folder: Path) -> None:

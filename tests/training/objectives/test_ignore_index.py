@@ -46,7 +46,7 @@ def without(truth: Array, found: Array, counts: Array) -> tuple[Array, Array]:
 
 
 def test_every_loss_of_classes_and_every_metric_has_the_option() -> None:
-    assert set(LOSSES) - {*OF_CLASSES} == {"mse", "wasserstein", *EQUATIONS}
+    assert set(LOSSES) - {*OF_CLASSES} == {"mse", "wasserstein", "none", *EQUATIONS}
     for table, names in ((LOSSES, OF_CLASSES), (METRICS, METRICS)):
         for name in names:
             option = table.options(name)["ignore_index"]

@@ -87,6 +87,14 @@ def test_a_reader_finds_the_epoch_first_and_the_accuracy_last(
         np.loadtxt([line])
 
 
+def test_a_name_may_end_as_the_logs_do() -> None:
+    for base in ("out/x", "out/x.txt"):
+        assert [str(p) for p in epoch_logs.log_paths(Path(base))] == [
+            "out/x_train.txt",
+            "out/x_test.txt",
+        ]
+
+
 def test_what_does_not_exist_is_0() -> None:
     assert train_line(1, 2, 0.5, Batch(0.25, None, math.nan)) == "1 2 0.500 0.25 0.0 0.0\n"
     assert number(1e-12) == "0.000000000001"

@@ -53,6 +53,26 @@ def test_what_cannot_be_trained_is_refused(
         Plan(run_dir=tmp_path, **{field: value})
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"validation_part": 0.0}, r"epochs=0 with validation_part=0.* Expected: validation_data"),
+        ({"restore_best": True}, r"epochs=0 with evaluate or restore_best"),
+        (
+            {"loss": "none", "metric": (), "epochs": 3},
+            r"loss=none with epochs=3. Expected: another",
+        ),
+    ],
+)
+def test_a_plan_without_epochs_validates_a_model_once(
+    tmp_path: Path, fields: dict[str, Any], message: str
+) -> None:
+    plan: dict[str, Any] = {"run_dir": tmp_path, "epochs": 0, "init_weights": "model.keras"}
+    assert Plan(**plan).schedule_length == 1
+    with pytest.raises(ValueError, match=message):
+        Plan(**plan | fields)
+
+
 def test_the_plan_says_everything_as_json(tmp_path: Path) -> None:
     plan = Plan(
         run_dir=tmp_path / "run",

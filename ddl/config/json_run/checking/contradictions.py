@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 
-from ddl.config.json_run.checking.settings import Settings
+from ddl.config.json_run.checking.settings import FILES, Settings
 from ddl.config.json_run.keys.loss import LATER_LOSSES, PDE_LOSSES
 from ddl.config.json_run.place import Place, Problem
 
@@ -152,13 +152,20 @@ def _of_types(settings: Settings, _: str | None) -> Iterator[Problem]:
                 "data.bc_frequency",
                 f"Received: {low:g} above {high:g}. Expected: least and largest.",
             )
-    needs_target = (
-        kinds[1] in ("images", "numpy", "hdf5") and settings["loss.function"] not in PDE_LOSSES
-    )
-    if needs_target and settings.has("data.input_path") and not settings.has("data.target_path"):
-        yield settings.problem(
-            "data.target_path", f"is missing, and needed for targets that are {kinds[1]}."
-        )
+    yield from _of_targets(settings)
+
+
+def _of_targets(settings: Settings) -> Iterator[Problem]:
+    """Training needs targets, and so does its test; of an autoencoder they are the inputs."""
+    if settings.target_type not in FILES or settings["loss.function"] in PDE_LOSSES:
+        return
+    data, target = settings["data.input_path"], settings["data.target_path"]
+    if data is not None and target is None:
+        text = f"is missing, and needed for targets that are {settings.target_type}."
+        yield settings.problem("data.target_path", text)
+    elif data != target and settings.tests and not settings.has("data.test_target_path"):
+        text = "is missing, and needed to test. Expected: the targets of data.test_input_path."
+        yield settings.problem("data.test_target_path", text)
 
 
 def _of_loss(settings: Settings, _: str | None) -> Iterator[Problem]:

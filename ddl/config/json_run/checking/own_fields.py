@@ -44,6 +44,9 @@ SAID_ELSEWHERE = {
 }
 """Field of a plan -> the key that says it."""
 
+_CONVERTED_BY_PLAN = ("jit", "class_weight")
+"""Fields that a plan takes in several forms: true or "true"; an object or a text."""
+
 
 def own_fields() -> dict[str, dataclasses.Field[Any]]:
     """Return the fields of a plan that the section `ddl` may have, by name."""
@@ -72,6 +75,8 @@ def _converted(name: str, member: Node, known: dict[str, dataclasses.Field[Any]]
             f"Did you mean {near[0]}?" if near else "Expected: a field that docs/training.md lists."
         )
         raise ValueError(f"no such key. {meant}")
+    if name in _CONVERTED_BY_PLAN:
+        return plain(member)
     return convert_value(plain(member), Option(name, str(known[name].type), None, ""))
 
 

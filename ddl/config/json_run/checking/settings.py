@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ddl.config.json_run.grammar import find_key
+from ddl.config.json_run.keys.loss import PDE_LOSSES
 from ddl.config.json_run.place import Place, Problem
+
+FILES = ("images", "numpy", "hdf5")
+"""Types of targets that are in files of their own."""
 
 
 @dataclass
@@ -61,6 +65,12 @@ class Settings:
         ):
             return self.has("data.num_examples")
         return self.has("data.input_path")
+
+    @property
+    def only_outputs(self) -> bool:
+        """Whether the run has no targets at all: then it writes the network's outputs alone."""
+        has_files = self.target_type in FILES and self["loss.function"] not in PDE_LOSSES
+        return not self.trains and has_files and not self.has("data.test_target_path")
 
     @property
     def tests(self) -> bool:

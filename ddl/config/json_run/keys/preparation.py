@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from ddl.config.json_run.keys.key import Key, Section
+from ddl.data.transforms.colour_codes import COLOUR_CODES
 from ddl.ranges import Range
 
 _FRACTION = Range(0, 1, below=True)
 _PROBABILITY = Range(0, 1)
 
-CONVERSIONS = (
-    *("BGR2RGB", "RGB2BGR", "BGR2GRAY", "RGB2GRAY", "GRAY2BGR", "GRAY2RGB"),
-    *("BGR2HSV", "RGB2HSV", "BGR2Lab", "RGB2Lab", "BGR2YCrCb", "RGB2YCrCb"),
-)
+CONVERSIONS = tuple(COLOUR_CODES)
 
 _NORMALIZE = Section(
     "data.transforms.normalize",

@@ -25,7 +25,7 @@ def translate_data(settings: Settings, draft: Draft, form: NetworkForm | None) -
     else:
         _translate_paths(settings, draft)
     fields = draft.fields
-    fields["targets"] = targets_of(settings, form)
+    fields["targets"] = "auto" if settings.only_outputs else targets_of(settings, form)
     fields["global_batch_size"] = settings[
         "data.batch_size" if settings.trains else "data.test_batch_size"
     ]

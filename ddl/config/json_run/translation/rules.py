@@ -7,6 +7,7 @@ from typing import Any
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.keys.optimizer import OPTIMIZER
 from ddl.config.json_run.translation.draft import Draft
+from ddl.training.objectives.losses import NONE
 
 LOSSES = {
     "NLL": "nll",
@@ -58,7 +59,13 @@ def translate_loss(settings: Settings, draft: Draft) -> None:
     draft.fields["metric"] = {"label": ("top_1",), "mask": ("dice",)}.get(targets, ())
     if targets == "mask":
         draft.fields["metric_option"] = {"dice": {"background": True}}
-    if function is None:  # an inference without one: any loss that takes such targets
+    if settings.only_outputs:
+        draft.fields["loss"] = NONE
+        if settings.has("loss"):
+            text = "without effect: without data.test_target_path there is nothing to compare with."
+            draft.notes.append(settings.problem("loss", text))
+        return
+    if function is None:  # an evaluation without one
         draft.fields["loss"] = {"values": "mse"}.get(targets, "nll")
         return
     draft.fields["loss"] = LOSSES[function]
@@ -88,8 +95,6 @@ def translate_optimizer(settings: Settings, draft: Draft) -> None:
         if key.name in _OPTIONS and kind in key.only
     }
     draft.fields["optimizer_option"] = options
-    draft.fields["learning_rate_scaling"] = "none"
-    draft.fields["warmup_epochs"] = 0.0
     if kind != "Hessian":
         draft.fields["learning_rate"] = settings["optimizer.learning_rate"]
         _translate_schedule(settings, draft)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from ddl.config.json_run.grammar import sections
 from ddl.config.json_run.translation.data import translate_data
 from ddl.config.json_run.translation.draft import Draft, NetworkForm
 from ddl.config.json_run.translation.rules import translate_loss, translate_optimizer
+from ddl.models.network.file import compact
 
 _OF_TRAINING = (
     *("num_epochs", "optimizer", "checkpoints.save", "checkpoints.interval"),
@@ -34,6 +34,7 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
     _translate_run(settings, draft)
     translate_data(settings, draft, form)
     translate_loss(settings, draft)
+    draft.fields["learning_rate_scaling"], draft.fields["warmup_epochs"] = "none", 0.0
     if settings.trains:
         translate_optimizer(settings, draft)
     _translate_own(settings, draft)
@@ -44,15 +45,9 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
 def _translate_run(settings: Settings, draft: Draft) -> None:
     fields = draft.fields
     fields["model"] = "network"
-    layers = settings["layers.layers"]
-    draft.give_option(
-        "model_option",
-        file=settings["layers.file"],
-        layers=None if layers is None else json.dumps(layers, separators=(",", ":")),
-        batch_norm_affine=settings["layers.batch_norm_affine"],
-    )
+    fields["model_option"] = network_options(settings)
     if settings.has("outfile"):
-        fields["epoch_log"] = settings["outfile"]
+        fields["epoch_log"] = settings["outfile"].removesuffix(".txt")
     if settings.has("checkpoints.load"):
         fields["init_weights"] = settings["checkpoints.load"]
     fields["epochs"] = settings["num_epochs"] if settings.trains else 0
@@ -63,6 +58,17 @@ def _translate_run(settings: Settings, draft: Draft) -> None:
     if settings.has("checkpoints.save"):
         fields["checkpoint_copies"] = settings["checkpoints.save"]
         fields["copy_every_epochs"] = settings["checkpoints.interval"]
+
+
+def network_options(settings: Settings) -> dict[str, Any]:
+    """Return the options of the model: the network's file, or its layers as JSON."""
+    layers = settings["layers.layers"]
+    options = {
+        "file": settings["layers.file"],
+        "layers": None if layers is None else compact(layers),
+        "batch_norm_affine": settings["layers.batch_norm_affine"],
+    }
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _translate_own(settings: Settings, draft: Draft) -> None:
