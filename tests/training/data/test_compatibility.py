@@ -22,7 +22,7 @@ OPTIONS = {
     "nll": {"weight": (1.0, 2.0)},
     "hausdorff_95": {"spacing": (1.0, 1.0, 1.0)},
 }
-OF_CLASSES = [name for name in LOSSES if name != "wasserstein" and not needs_input(name)]
+LOSSES_OF_CLASSES = [name for name in LOSSES if name != "wasserstein" and not needs_input(name)]
 METRICS_OF_CLASSES = [name for name in METRICS if name not in METRICS_OF_VALUES]
 
 
@@ -51,7 +51,7 @@ def truth_and_found(model: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.filterwarnings("ignore:Received. loss 'batch_dice'")
-@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(OF_CLASSES)))
+@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(LOSSES_OF_CLASSES)))
 def test_a_loss_is_refused_where_it_would_refuse(
     name: str, options: dict[str, Any], model: str, classes: int
 ) -> None:
