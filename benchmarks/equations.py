@@ -72,17 +72,18 @@ CASES: dict[str, dict[str, Any]] = {
         "data": "burgers",
         "data_option": {
             "domain_size": 32,
-            "time_steps": 32,
-            "count": 32,
-            "validation_count": 4,
+            "count": 64,
+            "validation_count": 8,
             "bc_frequency": (1.0, 2.0),
             "waves": 2,
         },
         "loss": "burgers",
         "loss_option": {"diffusion_coeff": 0.01, "boundary_factor": 8.0},
-        "learning_rate": 5e-3,
-        "epochs": 800,
-        "model_option": {**_NETWORK, "depth": 3, "width": 16},
+        "per_rank_batch_size": 16,
+        "learning_rate": 2e-3,
+        "epochs": 1500,
+        "model": "network",
+        "model_option": {"file": str(Path(__file__).with_name("burgers_network.json"))},
     },
 }
 
@@ -106,7 +107,9 @@ def judge(plan: Plan) -> dict[str, Any]:
     errors = {}
     for name, samples in (("training", data.training), ("validation", data.validation)):
         inputs = samples.read(np.arange(len(samples)))["image"]
-        pairs = list(zip(inputs, outputs_of(plan, inputs), solutions(plan, inputs), strict=True))
+        outputs = outputs_of(plan, inputs)
+        solved = solutions(plan, inputs, outputs.shape[-1])
+        pairs = list(zip(inputs, outputs, solved, strict=True))
         errors[name] = [_error(plan, *pair) for pair in pairs]
     return {name: [round(error, 5) for error in found] for name, found in errors.items()}
 
@@ -122,21 +125,21 @@ def outputs_of(plan: Plan, inputs: np.ndarray) -> np.ndarray:
     return outputs[..., 0]
 
 
-def solutions(plan: Plan, inputs: np.ndarray) -> list[np.ndarray]:
-    """Return the solver's solution for each input."""
+def solutions(plan: Plan, inputs: np.ndarray, times: int = 0) -> list[np.ndarray]:
+    """Return the solver's solution for each input; of a wave at so many times."""
     if plan.loss != "burgers":
         return [solve_poisson(nu[..., 0].astype(np.float64)) for nu in inputs]
     nu = plan.loss_option["diffusion_coeff"]
-    return [_fine_wave(wave[..., 0], nu) for wave in inputs]
+    return [_fine_wave(wave.reshape(len(wave), -1)[:, 0], nu, times) for wave in inputs]
 
 
-def _fine_wave(start: np.ndarray, nu: float) -> np.ndarray:
+def _fine_wave(start: np.ndarray, nu: float, times: int) -> np.ndarray:
     """Return the solution at the network's places and times; what lies between the places of b is a cubic spline."""
     from scipy.interpolate import CubicSpline
 
-    places, times = start.shape
+    places = len(start)
     fine = np.linspace(0, 1, (places - 1) * _FINER + 1)
-    between = CubicSpline(np.linspace(0, 1, places), start[:, 0])(fine)
+    between = CubicSpline(np.linspace(0, 1, places), start)(fine)
     return solve_burgers(between, nu, np.linspace(0, 1, times))[::_FINER]
 
 
@@ -156,7 +159,7 @@ def draw_case(plan: Plan, path: Path) -> None:
     ]
     inputs = np.concatenate([part["image"] for part in parts])
     outputs = outputs_of(plan, inputs)
-    solved = np.stack(solutions(plan, inputs))
+    solved = np.stack(solutions(plan, inputs, outputs.shape[-1]))
     columns = {"input": inputs[..., 0], "network": outputs, "solver": solved}
     columns["difference"] = outputs - solved
     draw_columns({name: values[..., None] for name, values in columns.items()}, path)
@@ -166,6 +169,7 @@ SECOND_ORDER: dict[str, Any] = {
     "metric": (),
     "tensorboard": False,
     "checkpoint_every_epochs": 0,
+    "validate_every_epochs": 100,
     "monitor": "loss",
     "data": "diffusion-maps",
     "data_option": {"count": 10},
@@ -217,7 +221,10 @@ def draw_comparison(
             panels[1].loglog(run["passes"], distance, label=name)
         panels[0].set(xlabel="epoch", ylabel="energy above the solver's")
         panels[1].set(xlabel="passes over all samples")
-        panels[0].legend()
+        for panel in panels:
+            panel.xaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_major_formatter("{x:g}")
+        panels[1].legend(loc="upper right")
 
 
 def least_energy(plan: Plan) -> float:
@@ -246,7 +253,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _run(case: str, folder: Path, epochs: int | None, pictures: Path | None) -> dict[str, Any]:
     if case == "second_order":
-        found = compare_optimizers(folder, epochs or 400, (1e-2, 3e-3, 1e-3))
+        found = compare_optimizers(folder, epochs or 600, (3e-2, 1e-2, 3e-3))
         least = least_energy(Plan(run_dir=folder, **SECOND_ORDER))
         if pictures is not None:
             draw_comparison(found, least, pictures / "second_order.png")

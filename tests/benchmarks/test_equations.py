@@ -32,10 +32,10 @@ def test_the_solver_has_no_error_and_a_straight_line_has_one(tmp_path: Path) -> 
 
 def test_a_fine_wave_begins_as_the_sample_does(tmp_path: Path) -> None:
     plan = plan_of("burgers", tmp_path)
-    [wave] = open_source("burgers", count=1, domain_size=32, time_steps=16).read([0])["image"]
-    [found] = equations.solutions(plan, wave[None])
+    [wave] = open_source("burgers", count=1, domain_size=32).read([0])["image"]
+    [found] = equations.solutions(plan, wave[None], 16)
     assert found.shape == (32, 16)
-    np.testing.assert_allclose(found[:, 0], wave[:, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(found[:, 0], wave[:, 0], atol=1e-6)
     assert 0 < found[:, -1].max() < wave.max()
 
 
@@ -48,7 +48,7 @@ def test_a_network_comes_close_to_the_solver(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.long("equations")
 def test_second_order_methods_need_a_tenth_of_the_epochs(tmp_path: Path) -> None:
-    found: dict[str, Any] = equations.compare_optimizers(tmp_path, 400, (1e-2, 3e-3))
+    found: dict[str, Any] = equations.compare_optimizers(tmp_path, 600, (3e-2, 1e-2))
     adam = min(run["loss"][-1] for name, run in found.items() if name.startswith("adam"))
-    assert len(found["l-bfgs"]["loss"]) <= 40
+    assert len(found["l-bfgs"]["loss"]) <= 60
     assert found["l-bfgs"]["loss"][-1] <= adam

@@ -22,9 +22,8 @@ OPTIONS = {
     "nll": {"weight": (1.0, 2.0)},
     "hausdorff_95": {"spacing": (1.0, 1.0, 1.0)},
 }
-OF_CLASSES = [name for name in LOSSES if name != "wasserstein" and not needs_input(name)]
-
-OF_CLASSES = [name for name in METRICS if name not in METRICS_OF_VALUES]
+LOSSES_OF_CLASSES = [name for name in LOSSES if name != "wasserstein" and not needs_input(name)]
+METRICS_OF_CLASSES = [name for name in METRICS if name not in METRICS_OF_VALUES]
 
 
 def refuses(action: Any) -> bool:
@@ -52,7 +51,7 @@ def truth_and_found(model: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.filterwarnings("ignore:Received. loss 'batch_dice'")
-@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(OF_CLASSES)))
+@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(LOSSES_OF_CLASSES)))
 def test_a_loss_is_refused_where_it_would_refuse(
     name: str, options: dict[str, Any], model: str, classes: int
 ) -> None:
@@ -62,7 +61,7 @@ def test_a_loss_is_refused_where_it_would_refuse(
     assert refused == refuses(lambda: loss(*truth_and_found(model, classes)))
 
 
-@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(OF_CLASSES)))
+@pytest.mark.parametrize(("name", "options", "model", "classes"), list(cases(METRICS_OF_CLASSES)))
 def test_a_metric_is_refused_where_it_would_refuse(
     name: str, options: dict[str, Any], model: str, classes: int
 ) -> None:
