@@ -59,12 +59,12 @@ CASES: dict[str, dict[str, Any]] = {
     "poisson_3d": _COMMON
     | {
         "data": "diffusion-maps-3d",
-        "data_option": {"count": 4},
+        "data_option": {"count": 3},
         "image_size": (16, 16),
-        "validation_part": 0.25,
+        "validation_part": 0.3,
         "loss": "poisson_3d",
         "learning_rate": 1e-2,
-        "epochs": 2500,
+        "epochs": 3500,
         "model_option": {**_NETWORK, "depth": 2, "width": 8},
     },
     "burgers": _COMMON
