@@ -3,12 +3,14 @@
 #
 #   worker           wait for a master: runs sshd on port 12345 as this user; only the shared key may log in
 #   train [FLAGS]    wait for the workers in HOSTS, then run run_unet.sh with these flags on NP ranks
+#   run [FLAGS]      run a JSON file with scripts/run.py: run --config=x.json, on NP ranks of this container
 #   make-key         create a key in /keys for master and workers to share
 #   COMMAND ...      run any other command: python -m ddl.doctor, mpirun ..., bash
 #
 # HOSTS=a:2,b:2    machines and their slots (default: this container alone)
 # SSH_PORT=12345   port of the workers
 # WAIT_S=60        seconds that train waits for them
+# NP=2             ranks of run (default: 1) and train
 # RUN_DIR=...      folder for the results of train (default: /workspace/runs/unet)
 set -euo pipefail
 
@@ -24,6 +26,7 @@ refuse() {
 
 check_settings() {
     [[ "$port" =~ ^[1-9][0-9]{0,4}$ ]] || refuse "Received: SSH_PORT=$port. Expected: a port, such as 12345."
+    [[ "${NP:-1}" =~ ^[1-9][0-9]{0,5}$ ]] || refuse "Received: NP=$NP. Expected: a number of ranks, such as 2."
     [[ "${WAIT_S:-60}" =~ ^[0-9]+$ ]] || refuse "Received: WAIT_S=$WAIT_S. Expected: whole seconds, such as 60."
 }
 
@@ -95,6 +98,13 @@ train() {
     exec "$home/../run_unet.sh" "$@"
 }
 
+# run_json: what relative paths are relative to stays the working directory.
+run_json() {
+    local program=(python -u "$home/../scripts/run.py" "$@")
+    ((${NP:-1} > 1)) || exec "${program[@]}"
+    exec mpirun -np "$NP" --bind-to none --oversubscribe "${program[@]}"
+}
+
 make_key() {
     [[ ! -e "$key" ]] || { echo "ddl: $key exists already"; exit 0; }
     [[ -w "$(dirname "$key")" ]] || refuse "Received: $(dirname "$key"), where user $(id -u) cannot write." \
@@ -109,6 +119,7 @@ case "$command" in
     help | -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     worker) work ;;
     train) train "${@:2}" ;;
+    run) run_json "${@:2}" ;;
     make-key) make_key ;;
     *)
         [[ ! -e "$key" ]] || prepare_ssh

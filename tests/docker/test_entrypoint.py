@@ -61,6 +61,20 @@ def test_any_other_command_runs_unchanged(start):
     assert (result.returncode, result.stdout) == (7, "a b\n")
 
 
+def test_run_starts_a_json_file_on_np_ranks(start, tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("python", "mpirun"):
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        (programs / name).chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    script = f"{ENTRYPOINT.parent}/../scripts/run.py --config=x.json"
+    assert start("run", "--config=x.json", PATH=path).stdout == f"python -u {script}\n"
+    ranks = start("run", "--config=x.json", PATH=path, NP="3").stdout
+    assert ranks == f"mpirun -np 3 --bind-to none --oversubscribe python -u {script}\n"
+    assert "NP=none" in refusal(start("run", "--config=x.json", PATH=path, NP="none"))
+
+
 def test_no_key(start):
     assert "no file" in refusal(start("train", HOSTS="a:1"))
 

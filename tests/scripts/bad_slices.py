@@ -41,7 +41,7 @@ SLICES = [
     Row(RUN + PLAIN + "--assembled-output a.h5/b.h5", "but a.h5 is not a folder", GOOD),
     Row(RUN + PLAIN + "--assembled-precision half", "half without assembled_output", GOOD),
     Row(RUN + PLAIN + "--assembled-output o.h5 --assembled-precision double", "Expected one of: single, half", GOOD),
-    Row(RUN + PLAIN + "--assembled-output o.h5 --transform rotate=30", "with the transform rotate=30. Expected: one", GOOD),
+    Row(RUN + PLAIN + "--assembled-output o.h5 --transform rotate=30", "transform rotate=30. Expected: one", GOOD),
     Row(RUN + PLAIN + "--assembled-output o.h5 --validation-part 0", "o.h5 with validation_part=0", GOOD),
     Row(RUN + "--assembled-output o.h5", "assembled_output=o.h5 without slicer. Expected: both", GOOD),
     Row("train_cnn --run-dir run --data a.h5 " + PLAIN, "which predicts labels. Expected: a model", GOOD),

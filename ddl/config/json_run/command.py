@@ -128,7 +128,7 @@ def _print_config(ordered: Ordered) -> int:
     tell(f"{NAME}: in flags: {command_line(ordered.plan, placement().size)}")
     for line in origin_lines(ordered.settings):
         tell(f"{NAME}: {line}")
-    return _show(config_text(ordered.settings))
+    return _show(config_text(ordered.settings, ordered.base))
 
 
 def _show(text: str) -> int:

@@ -37,7 +37,8 @@ def dry_run_lines(ordered: Ordered, order: Order) -> Iterator[str]:
     ranks = placement().size
     steps = plan_order(plan, len(data.training), ranks).steps_per_epoch
     if plan.epochs:
-        yield f"Data: {_samples(data.training)} for training, {data.classes} classes"
+        classes = "" if plan.predicts == "values" else f", {data.classes} class(es)"
+        yield f"Data: {_samples(data.training)} for training{classes}"
         yield f"Data: {steps} steps an epoch on {ranks} rank(s)"
     if data.validation is not None:
         yield f"Data: {_samples(data.validation)} for test"

@@ -34,12 +34,14 @@ class Ordered:
         settings: the values of the config.
         plan: the plan that it stands for.
         network: what its network is.
+        base: the run directory that was asked for, of which the next free one is taken.
         notes: a line on each key without effect.
     """
 
     settings: Settings
     plan: Plan
     network: Summary
+    base: Path
     notes: list[str]
 
     def check(self) -> Order:
@@ -50,9 +52,10 @@ class Ordered:
         try:
             return self._check()
         except BatchTooLarge as error:
-            path = "data.batch_size"
-            text = f"{self.settings[path]}, but there are {error.count} training samples. A step takes all of them."
-            self.notes.append(str(self.settings.problem(path, text)))
+            if self.settings.trains:
+                path = "data.batch_size"
+                text = f"{self.settings[path]}, but there are {error.count} training samples. A step takes all of them."
+                self.notes.append(str(self.settings.problem(path, text)))
             self.plan = dataclasses.replace(self.plan, global_batch_size=error.count)
         return self._check()
 
@@ -88,13 +91,14 @@ def order_run(
     if draft.problems:
         raise BadConfig([str(problem) for problem in draft.problems])
     base = draft.fields.pop("run_dir", Path(f"{Path(config).stem}.run"))
+    base = base if run_dir is None else run_dir
     if run_dir is None:
         run_dir = newest_run_dir(base) if resume else free_run_dir(base)
     try:
         plan = plan_of({**draft.fields, "run_dir": run_dir, "resume": resume})
     except ValueError as error:
         raise named_in_config(error, settings) from error
-    return Ordered(settings, plan, network, [str(note) for note in draft.notes])
+    return Ordered(settings, plan, network, base, [str(note) for note in draft.notes])
 
 
 def plan_of(fields: Mapping[str, Any]) -> Plan:

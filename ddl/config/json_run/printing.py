@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ddl.config.json_run.checking.settings import Settings
@@ -16,13 +17,19 @@ _WIDTH = 200
 _ONLY_IN_TESTS = ("data.test_batch_size",)
 
 
-def config_text(settings: Settings) -> str:
+def config_text(settings: Settings, run_dir: Path | None = None) -> str:
     """Return the config with every value that has a meaning, defaults included, in the table's order.
 
     Read again, it gives the same plan, and the same text.
+
+    Args:
+        settings: the values of the config.
+        run_dir: the run directory, of which the next free one is taken.
     """
     values = _object(settings, ROOT, "")
-    return json.dumps({NETWORK: values}, indent=4, ensure_ascii=False) + "\n"
+    if run_dir is not None:
+        values["ddl"] = {**values.get("ddl", {}), "run_dir": str(run_dir)}
+    return json.dumps({NETWORK: values}, indent=4, ensure_ascii=False, default=str) + "\n"
 
 
 def _object(settings: Settings, section: Section, path: str) -> dict[str, Any]:

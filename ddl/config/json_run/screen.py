@@ -39,10 +39,9 @@ class Screen(Frame):
             return ()
         for line in (*self._ordered.notes, *section_lines(setup)):
             logger.info("%s", line)
+        text = config_text(self._ordered.settings, self._ordered.base)
         with spare_training("the config"):
-            write = functools.partial(
-                Path.write_text, data=config_text(self._ordered.settings), encoding="utf-8"
-            )
+            write = functools.partial(Path.write_text, data=text, encoding="utf-8")
             write_whole(setup.run.plan.run_dir / CONFIG, write)
         return ()
 

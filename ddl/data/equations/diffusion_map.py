@@ -22,7 +22,7 @@ def diffusion_map(
     rng = np.random.Generator(np.random.PCG64([seed, index]))
     logarithm = np.zeros(sides)
     for _ in range(modes):
-        wave = rng.normal()
+        wave: np.ndarray = np.full((1,) * len(sides), rng.normal())
         for axis, side in enumerate(sides):
             turns, phase = rng.uniform(0.25, 2.0), rng.uniform(0, 2 * np.pi)
             cosine = np.cos(2 * np.pi * turns * np.linspace(0, 1, side) + phase)

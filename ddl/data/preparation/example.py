@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ddl.data.equations.diffusion_map import diffusion_map
 from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.pictures.synthetic_shape import SHAPES, shape_picture
 from ddl.data.pictures.synthetic_volume import microscope_volume
@@ -31,9 +32,10 @@ class Example:
     Attributes:
         output: a new folder.
         kind: "masks": pictures of cells and masks; "classes": a folder of pictures for each shape; "volumes": arrays of
-            tissue in .npy files, and masks; "block": one long array of tissue in input.h5, and its mask in target.h5.
+            tissue in .npy files, and masks; "block": one long array of tissue in input.h5, and its mask in target.h5;
+            "maps": maps of a diffusion coefficient in .npy files, for equations.
         count: number of pictures or volumes; of the volumes in a block.
-        size: height and width, of volumes also depth, in pixels.
+        size: height and width, of volumes also depth, in pixels, or nodes of a map.
         seed: another seed gives other pictures.
     """
 
@@ -122,6 +124,14 @@ def _write_block(folder: Path, example: Example, progress: Progress) -> None:
             file.create_dataset(name, data=array, chunks=(1, *[example.size] * 3))
 
 
+def _write_maps(folder: Path, example: Example, progress: Progress) -> None:
+    """Write 00000.npy, ..., each (1, size, size)."""
+    for index in range(example.count):
+        values = diffusion_map(index, (example.size, example.size), example.seed)
+        np.save(folder / f"{index:05d}.npy", np.moveaxis(values, -1, 0))
+        progress.show(index + 1)
+
+
 def _save_picture(pixels: np.ndarray, path: Path) -> None:
     from PIL import Image
 
@@ -133,4 +143,5 @@ KINDS: dict[str, Callable[[Path, Example, Progress], None]] = {
     "classes": _write_classes,
     "volumes": _write_volumes,
     "block": _write_block,
+    "maps": _write_maps,
 }

@@ -104,13 +104,12 @@ class _Document:
         if not isinstance(values, dict):
             raise refusal(origin, f"{type(values).__name__} as a network", _FORMS)
         kind = values.get("class_name")
+        config: Any = values.get("config")
         if kind is None and isinstance(values.get("layers"), list):
             config = values
         elif kind not in TOP_LEVEL:
             what = "an object without class_name" if kind is None else f"class_name={kind!r}"
             raise refusal(origin, what, _FORMS)
-        else:
-            config = values.get("config")
         if isinstance(config, list):
             config = {"layers": config}
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):

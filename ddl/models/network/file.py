@@ -23,8 +23,23 @@ AFFINE = ("keras", "always")
 DIGEST = "sha256:"
 """In place of a text: that of a file which must have this digest."""
 
-_TRANSPARENT = ("Reshape", "Flatten", "Permute", "Dropout", "RepeatVector")
-_NAMES = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu"}
+UNKNOWN = "unknown"
+"""Last activation of a network that ends in a layer without one, such as a sum."""
+
+_TRANSPARENT = (
+    *("Reshape", "Flatten", "Permute", "Cropping1D", "Cropping2D", "Cropping3D"),
+    *("UpSampling1D", "UpSampling2D", "UpSampling3D", "Dropout", "SpatialDropout2D"),
+)
+"""Layers that leave values, or what they stand for, as they are."""
+
+_BY_CLASS = {
+    "Softmax": "softmax",
+    "ReLU": "relu",
+    "LeakyReLU": "leaky_relu",
+    "PReLU": "prelu",
+    "ELU": "elu",
+    "BatchNormalization": "linear",
+}
 
 
 def read_network(options: Mapping[str, Any], origin: str = "") -> Network:
@@ -109,7 +124,8 @@ class Summary:
         output_shape: shape of the output.
         target: "label" for an output (classes,), "mask" for one with sides.
         classes: channels of the output.
-        last_activation: activation that the output comes out of; "linear" for none.
+        last_activation: activation that the output comes out of, such as "softmax"; "linear" for a weighted sum; else
+            `UNKNOWN`.
         layers: its layers with shapes, weights and parameters.
         sides: the input sizes that it accepts.
         notes: lines about what is not as the file says it.
@@ -190,18 +206,25 @@ def _summary(network: Network) -> Summary:
     )
 
 
-def _last_activation(network: Network) -> str:
-    node = final_nodes(network)[-1]
-    return _NAMES.get(node.kind) or str(node.settings.get("activation", "linear"))
-
-
 def final_nodes(network: Network) -> list[Node]:
-    """Return the node whose values are the output, last, and before it those that only arrange them, output first."""
+    """Return the nodes after which the values of the output only change their places, from the output on."""
     known = {node.name: node for node in network.nodes}
     found = [known[network.output]]
-    while found[-1].kind in _TRANSPARENT and found[-1].inputs[0] in known:
+    while _passes(found[-1]) and found[-1].inputs[0] in known:
         found.append(known[found[-1].inputs[0]])
     return found
+
+
+def _last_activation(network: Network) -> str:
+    node = final_nodes(network)[-1]
+    if _passes(node):  # the input itself
+        return UNKNOWN
+    return _BY_CLASS.get(node.of_kind.layer) or node.settings.get("activation", UNKNOWN)
+
+
+def _passes(node: Node) -> bool:
+    is_linear = node.of_kind.layer == "Activation" and node.settings["activation"] == "linear"
+    return (node.of_kind.layer in _TRANSPARENT or is_linear) and len(node.inputs) == 1
 
 
 def describe(options: Mapping[str, Any], origin: str = "") -> list[str]:

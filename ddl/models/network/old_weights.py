@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from ddl.files import check_regular
-from ddl.files.guarded_hdf5 import GuardedFile, GuardedGroup, naming_damage
+from ddl.files.guarded_hdf5 import GuardedFile, naming_damage
 from ddl.files.hdf5_names import read_names
 from ddl.models.network.translation import plain_name
 
@@ -89,7 +89,7 @@ def _name(path: str) -> str:
     return _OLD_NAMES.get(name, name)
 
 
-def _root(stored: GuardedFile) -> GuardedGroup:
+def _root(stored: GuardedFile) -> h5py.Group:
     if "model_weights" in stored and "layer_names" not in stored.attrs:
         group = stored["model_weights"]
         if isinstance(group, h5py.Group):

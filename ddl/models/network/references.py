@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-_NEUTRAL = (None, False, [], {}, "")
+_NEUTRAL: tuple[Any, ...] = (None, False, [], {}, "")
 
 
 class BadReference(ValueError):

@@ -26,6 +26,10 @@ _NESTED = ("Functional", "Model", "Sequential")
 _MOST_NAMES = 8
 
 
+_Helper = tuple[str, str, dict[str, Any]]
+"""A layer beside that of the file: what is put behind its name, its kind and its settings."""
+
+
 @dataclass
 class Translation:
     """What is known while the layers of a file are translated.
@@ -87,16 +91,11 @@ class Translation:
         trains = config.get("trainable", True)
         if not isinstance(trains, bool):
             raise self._wrong(name, kind, "trainable", trains, "true or false")
-        chain = [
-            *((f"_{tag}", *made) for tag, *made in before),
-            ("", kind, settings),
-            *((f"_{tag}", *made) for tag, *made in after),
-        ]
         found: list[Node] = []
-        for ending, of_kind, values in chain:
+        for tag, of_kind, values in [*before, ("", kind, settings), *after]:
             taken = (found[-1].name,) if found else ()
-            new = plain_name(name) + ending
-            old = name if not ending and new != name else ""
+            new = plain_name(name) + (f"_{tag}" if tag else "")
+            old = name if not tag and new != name else ""
             found.append(Node(new, of_kind, values, taken, trains, old))
         return found
 
@@ -182,7 +181,7 @@ class Translation:
 
     def _separate_padding(
         self, name: str, kind: str, config: dict[str, Any]
-    ) -> tuple[list[tuple[str, str, dict[str, Any]]], dict[str, Any]]:
+    ) -> tuple[list[_Helper], dict[str, Any]]:
         """Return padding in numbers, as torch has it, as a layer of its own; and the other settings.
 
         In torch, padding of a transposed convolution is what its output loses.
@@ -207,9 +206,7 @@ class Translation:
             self.note("padding as a number puts zeros around the input of a maximum.", name)
         return [("pad", f"ZeroPadding{axes}D", {"padding": pairs})], config
 
-    def _separate_activation(
-        self, settings: dict[str, Any]
-    ) -> list[tuple[str, str, dict[str, Any]]]:
+    def _separate_activation(self, settings: dict[str, Any]) -> list[_Helper]:
         """Return layers for an activation that Keras 3 has another function for; `settings` then has none."""
         if self.is_keras_3 or settings.get("activation") != "hard_sigmoid":
             return []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ddl.data.source import Source
 from ddl.models.from_file import made_shape
 from ddl.models.zoo import needed_sides
-from ddl.training.objectives.losses import needs_input
+from ddl.training.objectives.losses import NONE, needs_input
 from ddl.training.plan.augmenting import PLURALS
 from ddl.training.plan.plan import Plan
 
@@ -155,7 +155,7 @@ def _check_output(training: Source, plan: Plan) -> None:
     if "crop_size" in plan.augment and plan.predicts != "mask":
         return  # the network sees another size
     made = made_shape(plan.model, plan.model_option, shape)
-    if made is None:
+    if made is None or plan.loss == NONE:
         return
     fits, expected = True, ""
     if needs_input(plan.loss):
@@ -174,16 +174,19 @@ def check_sides(shape: tuple[int, ...], origin: str, plan: Plan, what: str = "pi
     """Refuse sides, and channels, that the plan's model does not accept."""
     sides, needed = shape[:-1], needed_sides(plan.model, plan.model_option)
     if needed.channels not in (None, shape[-1]) or needed.size not in (None, sides):
-        expected = (*(needed.size or ("height", "width", "depth")[: len(sides)]), needed.channels)
+        built = (*(needed.size or ["any"] * needed.axes[0]), needed.channels)
         raise ValueError(
-            f"Received: {what} of {_by(shape)} from {origin}, for model {plan.model}. Expected: {_by(expected)}, for "
+            f"Received: {what} of {_by(shape)} from {origin}, for model {plan.model}. Expected: {_by(built)}, for "
             "which it is built."
         )
     unit, least = needed.multiple, max(needed.multiple, needed.least)
     if len(sides) not in needed.axes:
+        expected = "pictures; only model unet accepts volumes"
+        if 2 not in needed.axes:
+            expected = f"samples of {needed.axes[0]} sides"
         raise ValueError(
-            f"Received: volumes of {_by(sides)} from {origin}, for model {plan.model}. Expected: pictures; only model "
-            "unet accepts volumes."
+            f"Received: {what if len(sides) < 3 else 'volumes'} of {_by(sides)} from {origin}, for model {plan.model}. "
+            f"Expected: {expected}."
         )
     if any(side % unit or side < least for side in sides):
         good = _by([max(least, side // unit * unit) for side in sides])

@@ -50,8 +50,11 @@ def test_flags_and_the_printed_config_give_the_same_plan(here: Path, text: str) 
     arguments = vars(parser.parse_args(plan_to_flags(plan)))
     del arguments["dry_run"]
     assert plan_from_flags(arguments, {}) == plan
-    again = settings_of(here, config_text(settings), name="y.json")
-    assert order_run(again, "y.json", Path("a.run")).plan == plan
+    ordered = order_run(settings, "x.json")
+    printed = config_text(settings, ordered.base)
+    again = order_run(settings_of(here, printed, name="y.json"), "y.json")
+    assert (again.plan, again.base) == (ordered.plan, Path("x.run"))
+    assert config_text(again.settings, again.base) == printed
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -166,7 +169,7 @@ def test_a_dry_run_opens_data_and_network_without_tensorflow(pictures: Path) -> 
     for line in (
         "Network: 3 layers, 122 parameters, 122 of them trainable; input 16x16x3, output 2 (softmax)",
         "Data: train/: 2 classes: a (12), b (12); pictures of 16x16 RGB",
-        "Data: 24 samples (image 16x16x3 float32, label a number int64) for training, 2 classes",
+        "Data: 24 samples (image 16x16x3 float32, label a number int64) for training, 2 class(es)",
         "Data: 2 steps an epoch on 1 rank(s)",
         "Run directory: x.run",
     ):

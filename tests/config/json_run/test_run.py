@@ -75,7 +75,8 @@ def test_training_leaves_what_the_config_names(runs: Runs) -> None:
     ]
     assert len(history) == 3
     assert history[-1]["val_top_1"] == 1.0
-    assert history[1]["learning_rate"] == pytest.approx(0.05)
+    # The rate of the step that would follow: the first fall is at the end of epoch 1.
+    assert [epoch["learning_rate"] for epoch in history] == pytest.approx([0.05, 0.025, 0.0125])
 
 
 def test_an_inference_gives_the_outputs_of_the_training_run(runs: Runs) -> None:
@@ -85,6 +86,20 @@ def test_an_inference_gives_the_outputs_of_the_training_run(runs: Runs) -> None:
     assert set(again) == set(trained)
     for name, values in again.items():
         np.testing.assert_array_equal(values, trained[name])
+
+
+def test_outputs_alone_need_no_labels(runs: Runs) -> None:
+    text = SECOND.replace('"target_type": "labels",', "").replace("again/", "alone/")
+    (runs.folder / "z.json").write_text(text.replace('"layers"', '"outfile": "z.txt", "layers"'))
+    done = call("run", "--config=z.json", "--set=ddl.tensorboard=false", folder=runs.folder)
+    assert done.status == 0, done
+    again = outputs(runs.folder / "again" / "output_1.h5")
+    alone = outputs(runs.folder / "alone" / "output_1.h5")
+    assert set(alone) == set(again)
+    for name, values in alone.items():
+        np.testing.assert_array_equal(values, again[name])
+    (history,) = map(json.loads, (runs.folder / "z.run/history.jsonl").read_text().splitlines())
+    assert "val_loss" not in history
 
 
 def test_predict_gives_the_same(runs: Runs) -> None:

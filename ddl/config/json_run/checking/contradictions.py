@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 
-from ddl.config.json_run.checking.settings import FILES, Settings
+from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.keys.loss import LATER_LOSSES, PDE_LOSSES
 from ddl.config.json_run.place import Place, Problem
 
@@ -157,7 +157,7 @@ def _of_types(settings: Settings, _: str | None) -> Iterator[Problem]:
 
 def _of_targets(settings: Settings) -> Iterator[Problem]:
     """Training needs targets, and so does its test; of an autoencoder they are the inputs."""
-    if settings.target_type not in FILES or settings["loss.function"] in PDE_LOSSES:
+    if not settings.has_target_files:
         return
     data, target = settings["data.input_path"], settings["data.target_path"]
     if data is not None and target is None:

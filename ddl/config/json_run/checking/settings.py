@@ -67,10 +67,15 @@ class Settings:
         return self.has("data.input_path")
 
     @property
+    def has_target_files(self) -> bool:
+        """Whether targets are in files of their own: no labels, and a loss that needs targets."""
+        return self.target_type in FILES and self["loss.function"] not in PDE_LOSSES
+
+    @property
     def only_outputs(self) -> bool:
         """Whether the run has no targets at all: then it writes the network's outputs alone."""
-        has_files = self.target_type in FILES and self["loss.function"] not in PDE_LOSSES
-        return not self.trains and has_files and not self.has("data.test_target_path")
+        has_any = self.trains or self.has("data.test_target_path")
+        return self.has_target_files and not has_any
 
     @property
     def tests(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.keys.loss import PDE_LOSSES
 from ddl.config.json_run.translation.draft import Draft, NetworkForm
+from ddl.data.slicing.slicer import slicer_text
 
 CHANNELS_FIRST = "channels-first"
 BURGERS = "burgers"
@@ -15,6 +16,11 @@ BURGERS = "burgers"
 
 _OF_VALUES = ("BCE", "MSE", "Wasserstein", *PDE_LOSSES)
 """Losses that take targets as they are, unless `target_is_mask` is given."""
+_OF_TRAINING = (
+    *("jitter_crop", "random_zoom", "random_horizontal_flip", "random_vertical_flip"),
+    "random_rotate",
+)
+"""Transforms that are drawn for training samples only."""
 _SIDES = ("resize", "center_crop")
 
 
@@ -33,7 +39,8 @@ def translate_data(settings: Settings, draft: Draft, form: NetworkForm | None) -
     _translate_formats(settings, draft, form)
     for name in ("transforms", "input_transforms", "target_transforms"):
         steps = settings[f"data.{name}"] or ()
-        if steps:
+        has_any = settings.has_target_files and not settings.only_outputs
+        if steps and (name != "target_transforms" or has_any):
             texts = _transform_texts(settings, draft, f"data.{name}", steps, form)
             fields[name.removesuffix("s")] = tuple(texts)
     _translate_slicers(settings, draft)
@@ -58,10 +65,7 @@ def targets_of(settings: Settings, form: NetworkForm | None) -> str:
 def _translate_paths(settings: Settings, draft: Draft) -> None:
     """Add where samples come from. Without training, the test data are what is opened."""
     fields = draft.fields
-    has_files = (
-        settings.target_type not in ("labels", "mnist")
-        and settings["loss.function"] not in PDE_LOSSES
-    )
+    has_files = settings.has_target_files
     if settings.trains:
         fields["data"] = settings["data.input_path"]
         if has_files and settings.has("data.target_path"):
@@ -89,8 +93,8 @@ def _translate_generated(settings: Settings, draft: Draft) -> None:
         bc_frequency=settings["data.bc_frequency"],
         bc_type=settings["data.bc_type"],
     )
-    if tests is None or count is None:
-        fields["validation_part"] = 0.0 if tests is None else fields.get("validation_part", 0.1)
+    if tests is None:
+        fields["validation_part"] = 0.0
     else:
         draft.give_option("data_option", validation_count=tests)
 
@@ -144,7 +148,10 @@ def _transform_texts(
     sized = [number for number, step in enumerate(steps) if any(step[name] for name in _SIDES)]
     for number, step in enumerate(steps):
         name, value = next((name, value) for name, value in step.items() if value is not None)
-        if name in _SIDES:
+        if name in _OF_TRAINING and not settings.trains:
+            text = "without effect: it changes training samples only."
+            draft.notes.append(settings.problem(f"{path}.{number}.{name}", text))
+        elif name in _SIDES:
             is_last = number == sized[-1]
             sides = _sides(value, form if is_last else None)
             if sides is None:
@@ -187,18 +194,12 @@ def as_text(number: float) -> str:
 
 def _translate_slicers(settings: Settings, draft: Draft) -> None:
     """Add the sets of blocks, and the file that puts them together."""
-    texts = []
-    for slicer in settings["data.slicers"] or ():
-        words = [f"name={slicer['name']}"] if slicer["name"] else []
-        words += [
-            f"{name}={','.join(map(str, slicer[name]))}"
-            for name in ("sizes", "padding", "padded_sizes", "strides")
-            if slicer[name] is not None
-        ]
-        words += [f"{name}=true" for name in ("discard_remainders", "transpose") if slicer[name]]
-        texts.append(" ".join(words))
+    slicers = settings["data.slicers"] or ()
+    texts = tuple(
+        slicer_text(**{k: v for k, v in each.items() if v is not None}) for each in slicers
+    )
     if texts:
-        draft.fields["slicer"] = tuple(texts)
+        draft.fields["slicer"] = texts
     if settings.has("data.hdf5_outfile"):
         draft.fields["assembled_output"] = settings["data.hdf5_outfile"]
         draft.fields["assembled_precision"] = settings["data.hdf5_precision"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.grammar import sections
+from ddl.config.json_run.keys.loss import PDE_LOSSES
 from ddl.config.json_run.translation.data import translate_data
 from ddl.config.json_run.translation.draft import Draft, NetworkForm
 from ddl.config.json_run.translation.rules import translate_loss, translate_optimizer
@@ -120,16 +121,26 @@ def _name_idle(settings: Settings, draft: Draft) -> None:
 def _name_idle_data(settings: Settings, note: Any) -> None:
     if settings["data.preload"] and settings.input_type == "pde":
         note("data.preload", "samples of type pde are made, not read")
-    if settings["data.target_is_mask"] and settings.target_type in ("labels", "mnist"):
-        note("data.target_is_mask", "targets are labels")
+    if settings["data.target_is_mask"] and not settings.has_target_files:
+        note("data.target_is_mask", "targets are no pictures")
     for name in ("grayscale", "input_grayscale"):
         if settings[f"data.{name}"] and settings.input_type != "images":
             note(f"data.{name}", f"inputs are {settings.input_type}")
     for name in ("training_tag", "test_tag"):
         if settings.has(f"data.{name}") and settings.target_type != "labels":
             note(f"data.{name}", f"targets are {settings.target_type}, not labels")
-    for name in ("target_path", "test_target_path"):
-        if settings.has(f"data.{name}") and settings.target_type in ("labels", "mnist"):
-            note(f"data.{name}", "labels come with the inputs")
-    if settings.has("data.target_transforms") and settings.target_type in ("labels", "mnist"):
-        note("data.target_transforms", "targets are labels")
+    if settings.only_outputs and settings.has("data.target_transforms"):
+        note("data.target_transforms", "there is no data.test_target_path")
+    if not settings.has_target_files:
+        _name_idle_targets(settings, note)
+
+
+def _name_idle_targets(settings: Settings, note: Any) -> None:
+    """Name keys about targets where these are labels, or where there are none."""
+    function = settings["loss.function"]
+    reason = (
+        f"{function} has no targets" if function in PDE_LOSSES else "labels come with the inputs"
+    )
+    for name in ("target_path", "test_target_path", "target_transforms", "target_grayscale"):
+        if settings.has(f"data.{name}"):
+            note(f"data.{name}", reason)
