@@ -61,8 +61,8 @@ def burgers(
         boundary_factor: weight of the conditions against the equation; 64 is a good start.
         end_time: time of the output's last step.
         residual: "balance" integrates the residual from 0 to each x: what is there, what flows in, and what flows out
-            must balance; the last place balances alone. "pointwise" takes it at each x, where the steep fronts weigh so much that networks flatten
-            them.
+            must balance; the last place balances alone. "pointwise" takes it at each x, where the steep fronts weigh so
+            much that networks flatten them.
     """
     start, solution = _checked_waves(y_true, y_pred)
     spacing, step = 1 / _elements(solution, 1), end_time / _elements(solution, 2)
