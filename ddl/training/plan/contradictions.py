@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ddl.models.zoo import MODELS, target_of
 from ddl.training.objectives.losses import NONE, needs_input
 from ddl.training.optimization.optimizers import OPTIMIZERS
@@ -12,10 +14,29 @@ from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPl
 from ddl.training.plan.second_order import check_second_order
 from ddl.training.plan.targets import has_validation
 
+_Rule = tuple[Any, str, str]
+"""Whether a plan is wrong, what was received, and what is expected."""
+
 
 def check_together(plan: PlanFields) -> None:
     """Refuse settings that contradict each other, or that would be silently ignored."""
-    for wrong, received, expected in (
+    for rules in (
+        _about_no_epochs,
+        _about_data,
+        _about_the_loss,
+        _about_the_optimizer,
+        _about_checkpoints,
+    ):
+        for wrong, received, expected in rules(plan):
+            if wrong:
+                raise ValueError(f"Received: {received}. Expected: {expected}.")
+    check_equation(plan)
+    check_second_order(plan)
+
+
+def _about_no_epochs(plan: PlanFields) -> list[_Rule]:
+    """Return the rules of a plan that validates alone."""
+    return [
         (
             not plan.epochs and plan.init_weights is None,
             "epochs=0 for training",
@@ -36,6 +57,12 @@ def check_together(plan: PlanFields) -> None:
             "epochs=0 with evaluate or restore_best",
             "neither of them; the model does not change",
         ),
+    ]
+
+
+def _about_data(plan: PlanFields) -> list[_Rule]:
+    """Return the rules of data and batches."""
+    return [
         (
             plan.validation_data is not None and plan.fold is not None,
             f"fold={plan.fold} with validation_data={plan.validation_data}",
@@ -74,6 +101,12 @@ def check_together(plan: PlanFields) -> None:
             f"learning_rate_scaling=linear with global_batch_size={plan.global_batch_size}",
             "no learning_rate_scaling; the learning rate is that of the global batch, on any number of ranks",
         ),
+    ]
+
+
+def _about_the_loss(plan: PlanFields) -> list[_Rule]:
+    """Return the rules of loss and targets."""
+    return [
         (
             plan.class_weight != "none" and plan.loss == "batch_dice",
             "class_weight with loss=batch_dice, which has no loss of a single sample",
@@ -94,6 +127,12 @@ def check_together(plan: PlanFields) -> None:
             f"loss=wasserstein for model {plan.model}, whose targets are class numbers",
             "targets of -1 and 1, which targets=values takes as they are; or another loss",
         ),
+    ]
+
+
+def _about_the_optimizer(plan: PlanFields) -> list[_Rule]:
+    """Return the rules of optimizer and learning rate."""
+    return [
         (
             plan.schedule_epochs and not needs_length(plan.schedule),
             f"schedule_epochs={plan.schedule_epochs} with schedule={plan.schedule!r}, which does not depend on it",
@@ -118,6 +157,17 @@ def check_together(plan: PlanFields) -> None:
             "warmup_epochs=5 as well, or neither of them",
         ),
         (
+            plan.mixed_precision == "float16" and "loss_scale_factor" in plan.optimizer_option,
+            "optimizer_option loss_scale_factor with mixed_precision=float16",
+            "one of them; with float16 Keras adapts the factor itself",
+        ),
+    ]
+
+
+def _about_checkpoints(plan: PlanFields) -> list[_Rule]:
+    """Return the rules of checkpoints and the end of a run."""
+    return [
+        (
             plan.restore_best and not (plan.keep_best and _every_value_has_a_checkpoint(plan)),
             f"restore_best with keep_best={plan.keep_best} and checkpoint_every_epochs={plan.checkpoint_every_epochs}",
             "keep_best=1, and checkpoint_every_epochs=1, so that each epoch with a value has a checkpoint",
@@ -133,16 +183,7 @@ def check_together(plan: PlanFields) -> None:
             f"copy_every_epochs={plan.copy_every_epochs} without checkpoint_copies",
             "both; checkpoint_copies is the folder",
         ),
-        (
-            plan.mixed_precision == "float16" and "loss_scale_factor" in plan.optimizer_option,
-            "optimizer_option loss_scale_factor with mixed_precision=float16",
-            "one of them; with float16 Keras adapts the factor itself",
-        ),
-    ):
-        if wrong:
-            raise ValueError(f"Received: {received}. Expected: {expected}.")
-    check_equation(plan)
-    check_second_order(plan)
+    ]
 
 
 def _predicts_classes(plan: PlanFields) -> bool:
