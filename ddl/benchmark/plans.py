@@ -120,9 +120,10 @@ def make_samples(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     if target_of(trial.model, trial.model_option) == "mask":
         return _pictures(trial)
     rng = np.random.default_rng(trial.seed)
-    labels = rng.integers(0, trial.classes, trial.samples)
+    classes = trial.model_classes
+    labels = rng.integers(0, classes, trial.samples)
     shape = (trial.image_size, trial.image_size, trial.channels)
-    patterns = rng.random((trial.classes, *shape), dtype=np.float32)
+    patterns = rng.random((classes, *shape), dtype=np.float32)
     images = np.empty((trial.samples, *shape), np.uint8)
     for first in range(0, trial.samples, 4096):  # noise makes learning take a while
         part = labels[first : first + 4096]

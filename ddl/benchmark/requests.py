@@ -13,6 +13,7 @@ from ddl.benchmark.comparison import Comparison, draw_comparison, measure, table
 from ddl.benchmark.reports import report
 from ddl.benchmark.runner import Setup
 from ddl.benchmark.trial import Trial, Workload
+from ddl.models.from_file import check_input_shape
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 
@@ -59,6 +60,9 @@ class Request(Workload):
         check_ranges(vars(self), _RANGES, "a benchmark")
         check_choices(vars(self), _CHOICES)
         plan_of(self.trial(1, data=None), Path(), "synthetic")
+        if getattr(self, "data", None) is None:
+            shape = (self.image_size, self.image_size, self.channels)
+            check_input_shape(self.model, self.model_option, shape)
 
     def comparison(self) -> Comparison:
         """Return the setups to compare."""

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ddl.models.network.file import describe, digest_of, network_text, output_shape, summarize
+from ddl.models.network.file import (
+    describe,
+    digest_of,
+    network_text,
+    output_shape,
+    read_network,
+    summarize,
+)
 from ddl.models.network.kinds.shapes import Shape
+from ddl.models.network.sizes import check_input
 
 FROM_FILE = "network"
 """The name of that model."""
@@ -42,6 +50,16 @@ def plan_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 def model_lines(name: str, options: Mapping[str, Any]) -> list[str]:
     """Return lines on the network of a file, for people; none for the other models."""
     return describe(options) if name == FROM_FILE else []
+
+
+def check_input_shape(name: str, options: Mapping[str, Any], shape: Shape) -> None:
+    """Refuse an input that the network of a file does not take; other models say it themselves.
+
+    Raises:
+        ValueError: the message says what it takes.
+    """
+    if name == FROM_FILE:
+        check_input(read_network(options), shape)
 
 
 def made_shape(name: str, options: Mapping[str, Any], shape: Sequence[int]) -> Shape | None:

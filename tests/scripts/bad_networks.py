@@ -104,6 +104,11 @@ NETWORKS = [
         "old.h5, whose weights cannot be read (",
         with_weights(1),
     ),
+    Row(
+        "benchmark train --model network --model-option file=net.json --image-size 18",
+        "input_shape=18x18x3 for net.json, which is built for 16x16x3. Expected: sides that 4 divides",
+        network(),
+    ),
     Row("list_models --network net.json", "net.json, which cannot be read"),
     Row("list_models --network net.json --like vgg*", "network with like or aliases"),
     Row("list_models --layers", "layers without network, or with csv or json"),

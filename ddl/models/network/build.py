@@ -9,9 +9,8 @@ import keras
 
 from ddl.models.network.file import final_nodes, read_network
 from ddl.models.network.kinds.parts import Part
-from ddl.models.network.kinds.shapes import Shape, by
 from ddl.models.network.nodes import Network, Node
-from ddl.models.network.sizes import network_sides
+from ddl.models.network.sizes import check_input
 
 
 def build_network(
@@ -38,7 +37,7 @@ def build_network(
     options = {"file": file, "layers": layers, "batch_norm_affine": batch_norm_affine}
     network = read_network(options)
     if input_shape is not None:
-        _check_input(network, tuple(input_shape))
+        check_input(network, tuple(input_shape))
     model = build_nodes(network, input_shape, norm=norm)
     if classes not in (None, model.output_shape[-1]):
         raise ValueError(
@@ -46,32 +45,6 @@ def build_network(
             "has outputs."
         )
     return model
-
-
-def _check_input(network: Network, shape: Shape) -> None:
-    """Refuse an input that the network cannot take.
-
-    Raises:
-        ValueError: the message says what it takes.
-    """
-    needed = network_sides(network)
-    *sides, channels = shape
-    least, is_open = max(needed.multiple, needed.least), None in sides
-    fits = (
-        len(sides) in needed.axes
-        and channels == needed.channels
-        and not (is_open and needed.is_fixed)
-        and (needed.size is None or tuple(sides) == needed.size)
-        and all(side is None or (side >= least and side % needed.multiple == 0) for side in sides)
-    )
-    if not fits and shape != network.input_shape:
-        what = by((*needed.size, channels)) if needed.size else "other sides"
-        if needed.multiple > 1:
-            what = f"sides that {needed.multiple} divides, of at least {least}"
-        raise ValueError(
-            f"Received: input_shape={by(shape)} for {network.origin}, which is built for {by(network.input_shape)}. "
-            f"Expected: {what}, and {needed.channels} channels."
-        )
 
 
 def build_nodes(

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from ddl.models.network.inference import infer
+from ddl.models.network.kinds.shapes import Shape, by
 from ddl.models.network.nodes import Network
 from ddl.models.sides import Sides
 
@@ -32,6 +33,32 @@ def network_sides(network: Network) -> Sides:
     unit, least = found
     is_fixed = any(node.settings.get("interpolation") in _NEEDS_SIZE for node in network.nodes)
     return Sides(unit, least, (len(sides),), is_fixed, channels=channels)
+
+
+def check_input(network: Network, shape: Shape) -> None:
+    """Refuse an input that the network cannot take.
+
+    Raises:
+        ValueError: the message says what it takes.
+    """
+    needed = network_sides(network)
+    *sides, channels = shape
+    least, is_open = max(needed.multiple, needed.least), None in sides
+    fits = (
+        len(sides) in needed.axes
+        and channels == needed.channels
+        and not (is_open and needed.is_fixed)
+        and (needed.size is None or tuple(sides) == needed.size)
+        and all(side is None or (side >= least and side % needed.multiple == 0) for side in sides)
+    )
+    if not fits and shape != network.input_shape:
+        what = by((*needed.size, channels)) if needed.size else "other sides"
+        if needed.multiple > 1:
+            what = f"sides that {needed.multiple} divides, of at least {least}"
+        raise ValueError(
+            f"Received: input_shape={by(shape)} for {network.origin}, which is built for {by(network.input_shape)}. "
+            f"Expected: {what}, and {needed.channels} channels."
+        )
 
 
 @dataclass(frozen=True)
