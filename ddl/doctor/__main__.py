@@ -36,8 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--json", action="store_true", help="print one JSON object")
+    ways.add_argument(
         "--report", type=Path, metavar="RUN_DIR", help="pack a support ticket; starts no ranks"
     )
     return parser

@@ -17,11 +17,15 @@ def transformed(samples: Source, plan: Plan) -> Source:
 
 
 def with_mask_numbers(source: Source, plan: Plan, classes: int) -> Source:
-    """Return a source whose masks are normalized as the plan says, if it does; class numbers in floats are rounded."""
+    """Return a source whose masks are normalized as the plan says, if it does.
+
+    Class numbers in floats, as files of targets alone often have them, are rounded.
+    """
     pairs = mask_numbers(plan)
     if "mask" not in source.fields:
         return source
-    has_floats = classes > 1 and source.fields["mask"].dtype.kind == "f"
+    is_alone = classes > 1 and plan.target_data is not None
+    has_floats = is_alone and source.fields["mask"].dtype.kind == "f"
     if not (pairs or has_floats):
         return source
     from ddl.data.transforms.transformed import MaskNumbers

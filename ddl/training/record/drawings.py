@@ -44,7 +44,8 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     probabilities = activated(outputs, run.preprocessing.activation)
     path = run.plan.run_dir / "samples.png"
     if not targets:
-        draw_columns({"input": pictures, "output": outputs}, path)
+        lines = outputs[..., np.newaxis] if outputs.ndim == 2 else outputs  # a value for each class
+        draw_columns({"input": pictures, "output": lines}, path)
     elif run.plan.predicts == "values":
         titles = [samples.name_of(int(index)) for index in indices]
         draw_values(pictures, targets[0], probabilities, path, titles)
