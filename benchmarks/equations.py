@@ -80,7 +80,7 @@ CASES: dict[str, dict[str, Any]] = {
         "loss_option": {"diffusion_coeff": 0.01, "boundary_factor": 8.0},
         "per_rank_batch_size": 16,
         "learning_rate": 2e-3,
-        "epochs": 1500,
+        "epochs": 3000,
         "model": "network",
         "model_option": {"file": str(Path(__file__).with_name("burgers_network.json"))},
     },
