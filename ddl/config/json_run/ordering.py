@@ -24,6 +24,9 @@ from ddl.training.plan.plan import Plan
 from ddl.training.record.run_dir import holds_run
 
 _FIELD = re.compile(r"\b([a-z_]+)=")
+_WORD = re.compile(r"[a-z_]{5,}")
+"""Names of keys in a message. Shorter ones are words, such as type."""
+_SAMPLE = re.compile(r"\b(?:samples?|pictures?|masks?|targets?|inputs?)\b")
 
 
 @dataclass
@@ -134,7 +137,7 @@ def settled_end(fields: Mapping[str, Any], network: Summary) -> Settled:
 
 
 def named_in_config(error: ValueError, settings: Settings) -> ValueError:
-    """Return an error with the place of the key that sets the first field that it names, if there is one."""
+    """Return an error with the place of the key that it is about: of the first field, file or key that it names."""
     if isinstance(error, BadConfig):
         return error
     text = str(error)
@@ -143,15 +146,36 @@ def named_in_config(error: ValueError, settings: Settings) -> ValueError:
         path = SAID_ELSEWHERE.get(name, f"ddl.{name}")
         if path in settings.places:
             return BadConfig([str(Problem(settings.places[path], path, text))])
-    named = {
-        value: path
-        for path, value in settings.given.items()
-        if isinstance(value, str)
-        and re.search(rf"(?<!\w){re.escape(value.rstrip('/'))}\b", received)
-    }
-    if named:  # a file or folder
-        return BadConfig([str(settings.problem(named[max(named, key=len)], text))])
+    path = _path_in(received, settings) or _key_in(received, settings)
+    if path is not None:
+        return BadConfig([str(settings.problem(path, text))])
     return BadConfig([str(Problem(settings.source, "", text))])
+
+
+def _path_in(text: str, settings: Settings) -> str | None:
+    """Return the key whose value, a file or folder, stands in a text; the first one of the longest values."""
+    named: dict[str, str] = {}
+    for key, value in settings.given.items():
+        if isinstance(value, str) and re.search(rf"(?<!\w){re.escape(_plain_path(value))}\b", text):
+            named.setdefault(_plain_path(value), key)
+    return named[max(named, key=len)] if named else None
+
+
+def _plain_path(value: str) -> str:
+    """Return a path as messages write it: "m/" and "./m" are "m"."""
+    return str(Path(value))
+
+
+def _key_in(text: str, settings: Settings) -> str | None:
+    """Return the key whose own name stands in a text: "data.transforms.1.center_crop" for "center_crop=64x64".
+
+    A text about a sample that names no key is about the data.
+    """
+    words = set(_WORD.findall(text))
+    named = [key for key in settings.places if key.rpartition(".")[2] in words]
+    if not named:
+        return "data" if _SAMPLE.search(text) else None
+    return max(named, key=lambda key: len(key.rpartition(".")[2]))
 
 
 def free_run_dir(base: Path) -> Path:

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from ddl.config.json_run.keys.optimizer import OPTIMIZER
-from ddl.config.json_run.ordering import free_run_dir, newest_run_dir, order_run
+from ddl.config.json_run.ordering import (
+    free_run_dir,
+    named_in_config,
+    newest_run_dir,
+    order_run,
+)
 from ddl.config.json_run.printing import config_text
 from ddl.config.json_run.reading import BadConfig
 from ddl.config.json_run.translation.rules import LOSSES, OPTIMIZERS
@@ -132,6 +137,31 @@ def test_what_a_plan_refuses_has_the_place_of_its_key(here: Path) -> None:
     text = changed(CLASSES, ddl={"seed": -1})
     with pytest.raises(BadConfig, match=r"^x\.json:\d+: ddl\.seed: Received: seed=-1"):
         order_run(settings_of(here, text), "x.json")
+
+
+@pytest.mark.parametrize(
+    ("message", "key"),
+    [
+        ("Received: test, which has no pictures.", "data.test_input_path"),  # test/ in the config
+        ("Received: one class in train. Expected: no test.", "data.input_path"),
+        ("Received: random_horizontal_flip of lines.", "data.transforms.2.random_horizontal_flip"),
+        ("Received: batch_size=16 for 3 samples.", "data.batch_size"),
+        ("Received: momentum below 0.", "optimizer.momentum"),
+        ("Received: NaN in the picture of sample 3.", "data"),
+    ],
+)
+def test_a_problem_is_told_at_the_key_that_it_is_about(
+    here: Path, message: str, key: str
+) -> None:
+    settings = settings_of(here, CLASSES)
+    line = f"{settings.places[key]}: {key}: {message}"
+    assert str(named_in_config(ValueError(message), settings)) == line
+
+
+def test_of_keys_with_one_path_the_first_is_named(here: Path) -> None:
+    settings = settings_of(here, CLASSES, "data.test_input_path=./train")
+    error = named_in_config(ValueError("Received: train, which has no pictures."), settings)
+    assert str(error).startswith("x.json:13: data.input_path: ")
 
 
 @pytest.fixture
