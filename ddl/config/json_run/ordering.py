@@ -142,6 +142,8 @@ def named_in_config(error: ValueError, settings: Settings) -> ValueError:
         return error
     text = str(error)
     received = text.partition("Expected:")[0]
+    if "--resume" in received or ("run_dir=" in received and "ddl.run_dir" not in settings.places):
+        return error  # of the command, not of the config
     for name in _FIELD.findall(received):
         path = SAID_ELSEWHERE.get(name, f"ddl.{name}")
         if path in settings.places:

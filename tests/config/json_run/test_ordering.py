@@ -164,6 +164,12 @@ def test_of_keys_with_one_path_the_first_is_named(here: Path) -> None:
     assert str(error).startswith("x.json:13: data.input_path: ")
 
 
+@pytest.mark.parametrize("received", ["--resume 7", "run_dir=data, which holds a run"])
+def test_a_problem_of_the_command_has_no_place_in_the_config(here: Path, received: str) -> None:
+    error = ValueError(f"Received: {received}. Expected: checkpoints.")
+    assert named_in_config(error, settings_of(here, CLASSES)) is error
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Return a folder with a config, its network and its pictures."""
