@@ -90,7 +90,12 @@ def order_run(
     try:
         settled_end(draft.fields, network)
     except ValueError as error:
-        draft.problems.append(settings.problem("loss.source", str(error)))
+        text = str(error)
+        if settings.has("loss.source"):  # flags have more names for it
+            received = text.partition(" Expected:")[0]
+            text = f"{received} Expected: what it ends in; or no source, by which it is read off the network."
+        draft.problems.append(settings.problem("loss.source", text))
+    draft.problems += _unsteady(settings, network)
     if draft.problems:
         raise BadConfig([str(problem) for problem in draft.problems])
     base = draft.fields.pop("run_dir", Path(f"{Path(config).stem}.run"))
@@ -102,6 +107,21 @@ def order_run(
     except ValueError as error:
         raise named_in_config(error, settings) from error
     return Ordered(settings, plan, network, base, [str(note) for note in draft.notes])
+
+
+def _unsteady(settings: Settings, network: Summary) -> Iterator[Problem]:
+    """Yield a problem where Hessian would meet a layer whose statistics or draws change between two evaluations."""
+    if settings["optimizer.type"] != "Hessian" or not settings.trains:
+        return
+    for node in (layer.node for layer in network.layers):
+        draws = "Dropout" in node.kind or "Noise" in node.kind
+        if draws or (node.kind == "BatchNormalization" and node.trains):
+            yield settings.problem(
+                "optimizer.type",
+                f"Hessian for a network with layer {node.name} ({node.kind}), whose statistics or draws change from "
+                "one evaluation to the next. Expected: a network without dropout and batch normalization, or another type.",
+            )
+            return
 
 
 def plan_of(fields: Mapping[str, Any]) -> Plan:
@@ -148,9 +168,9 @@ def named_in_config(error: ValueError, settings: Settings) -> ValueError:
         path = SAID_ELSEWHERE.get(name, f"ddl.{name}")
         if path in settings.places:
             return BadConfig([str(Problem(settings.places[path], path, text))])
-    path = _path_in(received, settings) or _key_in(received, settings)
-    if path is not None:
-        return BadConfig([str(settings.problem(path, text))])
+    key = _path_in(received, settings) or _key_in(received, settings)
+    if key is not None:
+        return BadConfig([str(settings.problem(key, text))])
     return BadConfig([str(Problem(settings.source, "", text))])
 
 

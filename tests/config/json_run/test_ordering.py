@@ -132,6 +132,17 @@ def test_what_the_network_contradicts_is_refused_with_its_key(here: Path) -> Non
         order_run(settings_of(here, CLASSES), "x.json")
 
 
+def test_hessian_needs_a_steady_network(here: Path) -> None:
+    layers = [
+        {"class_name": "Flatten", "config": {"batch_input_shape": [None, 16, 16, 3]}},
+        {"class_name": "BatchNormalization", "config": {"name": "norm"}},
+        {"class_name": "Dense", "config": {"units": 2, "activation": "softmax"}},
+    ]
+    text = changed(CLASSES, layers=layers, optimizer={"type": "hessian"})
+    with pytest.raises(BadConfig, match=r": optimizer\.type: Hessian for .* layer norm \(Batch"):
+        order_run(settings_of(here, text), "x.json")
+
+
 def test_what_a_plan_refuses_has_the_place_of_its_key(here: Path) -> None:
     (here / "net.json").write_text(classifier())
     text = changed(CLASSES, ddl={"seed": -1})
@@ -150,9 +161,7 @@ def test_what_a_plan_refuses_has_the_place_of_its_key(here: Path) -> None:
         ("Received: NaN in the picture of sample 3.", "data"),
     ],
 )
-def test_a_problem_is_told_at_the_key_that_it_is_about(
-    here: Path, message: str, key: str
-) -> None:
+def test_a_problem_is_told_at_the_key_that_it_is_about(here: Path, message: str, key: str) -> None:
     settings = settings_of(here, CLASSES)
     line = f"{settings.places[key]}: {key}: {message}"
     assert str(named_in_config(ValueError(message), settings)) == line

@@ -110,6 +110,12 @@ def test_formats_follow_from_type_and_network(
         assert fields["target_data_option"] == options
 
 
+def test_labels_of_arrays_are_their_folders(here: Path) -> None:
+    changes = ("data.input_type=numpy", "data.transforms=null")
+    options = fields_of(here, CLASSES, *changes)["data_option"]
+    assert options == {"format": "channels-first", "class_folders": True}
+
+
 def test_the_axes_of_arrays_can_be_said(here: Path) -> None:
     data = {"type": "numpy", "input_path": "train/", "target_path": "test/"}
     own = {"data_option": {"axes": 2}, "target_data_option": {"axes": 2}}
