@@ -119,7 +119,7 @@ def _unsteady(settings: Settings, network: Summary) -> Iterator[Problem]:
             yield settings.problem(
                 "optimizer.type",
                 f"Hessian for a network with layer {node.name} ({node.kind}), whose statistics or draws change from "
-                "one evaluation to the next. Expected: a network without dropout and batch normalization, or another type.",
+                "one evaluation to the next. Expected: no dropout, no trained batch normalization; or another type.",
             )
             return
 
