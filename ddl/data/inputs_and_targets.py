@@ -110,6 +110,7 @@ class MaskSamples(Scaled):
             )
         self.classes = classes
         self._ignored, self._any_foreground = ignore_index, any_foreground
+        self._as_numbers = as_numbers
         mask_dtype = np.dtype(np.float32 if classes == 1 and not as_numbers else np.int32)
         mask = Field(source.fields["mask"].shape, mask_dtype)
         self.fields = {"image": self.fields["image"], "mask": mask}
@@ -141,10 +142,16 @@ class MaskSamples(Scaled):
                 values = np.unique(mask[row])
                 shown = ", ".join(f"{value:g}" for value in values[:6])
                 more = ", ..." if len(values) > 6 else ""
+                count = int(most[row]) + 1
+                remedy = (
+                    f"for classes a network of {count} outputs"
+                    if self._as_numbers
+                    else f"for classes set classes={count}; or set classes=1 to take all but 0 as foreground"
+                )
+                what = "a network of two outputs" if self._as_numbers else "one class"
                 raise ValueError(
-                    f"Received: values {shown}{more} in the mask of {_sample(self.source, indices[row])}, for one "
-                    f"class. Expected: 0 and one other value; for classes set classes={int(most[row]) + 1}; or set "
-                    "classes=1 to take all but 0 as foreground."
+                    f"Received: values {shown}{more} in the mask of {_sample(self.source, indices[row])}, for {what}. "
+                    f"Expected: 0 and one other value; {remedy}."
                 )
 
 

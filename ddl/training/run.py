@@ -41,7 +41,7 @@ class Diverged(Exception):
 
 
 class Unsaved(Exception):
-    """The run is finished, but its model could not be written. Raised on rank 0 only."""
+    """The run is finished, but what it is for could not be written. Raised on rank 0 only."""
 
 
 @dataclass

@@ -58,6 +58,9 @@ def test_several_values_in_masks_of_one_class_are_refused_unless_classes_is_1() 
         ValueError, match=r"values 0, 1, 2 in the mask of sample 2.*set classes=3; or"
     ):
         strict.read([2])
+    numbers = MaskSamples(source, any_foreground=False, as_numbers=True)
+    with pytest.raises(ValueError, match=r"of two outputs.*for classes a network of 3 outputs\.$"):
+        numbers.read([2])
     assert MaskSamples(source).read([2])["mask"][0, :, :8].min() == 1
 
 

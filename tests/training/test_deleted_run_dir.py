@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from ddl.training.run import Run, Unsaved
 from tests.pages import RUN_FILES
 from tests.scripts.in_process import call
 
-NO_DATA: Any = None
+NO_DATA: Any = SimpleNamespace(validation=None)
 
 
 @pytest.fixture

@@ -24,6 +24,9 @@ from ddl.training.plan.plan import Plan
 from ddl.training.record.run_dir import holds_run
 
 _FIELD = re.compile(r"\b([a-z_]+)=")
+_WORD = re.compile(r"[a-z_]{5,}")
+"""Names of keys in a message. Shorter ones are words, such as type."""
+_SAMPLE = re.compile(r"\b(?:samples?|pictures?|masks?|targets?|inputs?)\b")
 
 
 @dataclass
@@ -87,7 +90,12 @@ def order_run(
     try:
         settled_end(draft.fields, network)
     except ValueError as error:
-        draft.problems.append(settings.problem("loss.source", str(error)))
+        text = str(error)
+        if settings.has("loss.source"):  # flags have more names for it
+            received = text.partition(" Expected:")[0]
+            text = f"{received} Expected: what it ends in; or no source, by which it is read off the network."
+        draft.problems.append(settings.problem("loss.source", text))
+    draft.problems += _unsteady(settings, network)
     if draft.problems:
         raise BadConfig([str(problem) for problem in draft.problems])
     base = draft.fields.pop("run_dir", Path(f"{Path(config).stem}.run"))
@@ -99,6 +107,21 @@ def order_run(
     except ValueError as error:
         raise named_in_config(error, settings) from error
     return Ordered(settings, plan, network, base, [str(note) for note in draft.notes])
+
+
+def _unsteady(settings: Settings, network: Summary) -> Iterator[Problem]:
+    """Yield a problem where Hessian would meet a layer whose statistics or draws change between two evaluations."""
+    if settings["optimizer.type"] != "Hessian" or not settings.trains:
+        return
+    for node in (layer.node for layer in network.layers):
+        draws = "Dropout" in node.kind or "Noise" in node.kind
+        if draws or (node.kind == "BatchNormalization" and node.trains):
+            yield settings.problem(
+                "optimizer.type",
+                f"Hessian for a network with layer {node.name} ({node.kind}), whose statistics or draws change from "
+                "one evaluation to the next. Expected: no dropout, no trained batch normalization; or another type.",
+            )
+            return
 
 
 def plan_of(fields: Mapping[str, Any]) -> Plan:
@@ -134,24 +157,47 @@ def settled_end(fields: Mapping[str, Any], network: Summary) -> Settled:
 
 
 def named_in_config(error: ValueError, settings: Settings) -> ValueError:
-    """Return an error with the place of the key that sets the first field that it names, if there is one."""
+    """Return an error with the place of the key that it is about: of the first field, file or key that it names."""
     if isinstance(error, BadConfig):
         return error
     text = str(error)
     received = text.partition("Expected:")[0]
+    if "--resume" in received or ("run_dir=" in received and "ddl.run_dir" not in settings.places):
+        return error  # of the command, not of the config
     for name in _FIELD.findall(received):
         path = SAID_ELSEWHERE.get(name, f"ddl.{name}")
         if path in settings.places:
             return BadConfig([str(Problem(settings.places[path], path, text))])
-    named = {
-        value: path
-        for path, value in settings.given.items()
-        if isinstance(value, str)
-        and re.search(rf"(?<!\w){re.escape(value.rstrip('/'))}\b", received)
-    }
-    if named:  # a file or folder
-        return BadConfig([str(settings.problem(named[max(named, key=len)], text))])
+    key = _path_in(received, settings) or _key_in(received, settings)
+    if key is not None:
+        return BadConfig([str(settings.problem(key, text))])
     return BadConfig([str(Problem(settings.source, "", text))])
+
+
+def _path_in(text: str, settings: Settings) -> str | None:
+    """Return the key whose value, a file or folder, stands in a text; the first one of the longest values."""
+    named: dict[str, str] = {}
+    for key, value in settings.given.items():
+        if isinstance(value, str) and re.search(rf"(?<!\w){re.escape(_plain_path(value))}\b", text):
+            named.setdefault(_plain_path(value), key)
+    return named[max(named, key=len)] if named else None
+
+
+def _plain_path(value: str) -> str:
+    """Return a path as messages write it: "m/" and "./m" are "m"."""
+    return str(Path(value))
+
+
+def _key_in(text: str, settings: Settings) -> str | None:
+    """Return the key whose own name stands in a text: "data.transforms.1.center_crop" for "center_crop=64x64".
+
+    A text about a sample that names no key is about the data.
+    """
+    words = set(_WORD.findall(text))
+    named = [key for key in settings.places if key.rpartition(".")[2] in words]
+    if not named:
+        return "data" if _SAMPLE.search(text) else None
+    return max(named, key=lambda key: len(key.rpartition(".")[2]))
 
 
 def free_run_dir(base: Path) -> Path:

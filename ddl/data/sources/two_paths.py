@@ -156,7 +156,11 @@ def pair_files(inputs: Listing, targets: Listing) -> Listing:
         [sample.image.relative_to(listing.root).as_posix() for sample in listing.samples]
         for listing in (inputs.refuse_problems(), targets.refuse_problems())
     ]
-    places = pair_places(*names)
+    try:
+        places = pair_places(*names)
+    except ValueError as error:
+        _, _, text = str(error).partition("Received: ")
+        raise ValueError(f"Received: in {inputs.root} and {targets.root}, {text}") from error
     samples = tuple(
         Sample(sample.image, mask=targets.samples[int(place)].image)
         for sample, place in zip(inputs.samples, places, strict=True)
@@ -196,7 +200,8 @@ def _check_complete(inputs: Sequence[str], places: np.ndarray, rest: Sequence[st
     for names, what, other in ((lonely, "input", "target"), (rest, "target", "input")):
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            an_other = "an input" if other == "input" else "a target"
             raise ValueError(
-                f"Received: {what} {names[0]}{more} without a {other} of that name. Expected: one {other} for each "
+                f"Received: {what} {names[0]}{more} without {an_other} of that name. Expected: one {other} for each "
                 f"{what}, with the same name or that name and _mask; add it, or remove the {what}."
             )

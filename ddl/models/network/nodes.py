@@ -73,7 +73,8 @@ class Network:
 
 def refusal(origin: str, received: str, expected: str) -> ValueError:
     """Return the error about a network file."""
-    return ValueError(f"Received: {origin}, {received}. Expected: {expected}.")
+    end = "" if expected.endswith("?") else "."  # of "Did you mean X?"
+    return ValueError(f"Received: {origin}, {received}. Expected: {expected}{end}")
 
 
 def make_network(

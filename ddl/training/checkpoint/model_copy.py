@@ -109,7 +109,7 @@ def real_model_path(path: Path) -> Path:
     if not beside.is_file():
         raise ValueError(
             f"Received: {path}, which does not exist, nor does {beside.name} beside it. Expected: a model that "
-            "checkpoint_copies wrote."
+            "ddl wrote, such as by checkpoints.save or --checkpoint-copies."
         )
     if placement().rank == 0 and path not in _told:
         _told.add(path)

@@ -82,8 +82,8 @@ class TrainingData:
     def describe(self, plan: Plan) -> list[str]:
         """Return lines on what was read. Reads a few samples."""
         lines = summary_lines(plan.data, self.training)
-        if self.validation is None:
-            pass
+        if self.validation is None or (not plan.epochs and plan.validation_data == plan.data):
+            pass  # an inference opens its samples as both
         elif plan.validation_data is not None:
             lines += summary_lines(plan.validation_data, self.validation)
         elif self.validation.describe() != self.training.describe():  # files of its own

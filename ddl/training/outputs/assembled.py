@@ -25,7 +25,9 @@ class AssembledFile:
     """The file while predictions arrive on rank 0, in a `with` block. Without `finish`, nothing of it stays.
 
     Attributes:
+        path: its path.
         count: predictions that have arrived.
+        problem: why it could not be written, "" if it could.
     """
 
     def __init__(self, path: Path, samples: Source, precision: str) -> None:
@@ -37,7 +39,7 @@ class AssembledFile:
             precision: one of `ddl.data.slicing.assembly.PRECISIONS`.
         """
         slices, numbers = slices_of(samples)
-        self._path, self.count = path, 0
+        self.path, self.count, self.problem = path, 0, ""
         self._assembly = Assembly(path, slices, numbers, precision)
 
     def write(self, parts: Sequence[Part]) -> None:
@@ -48,8 +50,13 @@ class AssembledFile:
 
     def finish(self) -> None:
         """Write the file, and log what is in it. A failed write is a warning, so that training continues."""
-        with spare_training(str(self._path)):
-            for line in self.write_file():
+        with spare_training(str(self.path)):
+            try:
+                lines = self.write_file()
+            except OSError as error:
+                self.problem = error.strerror or str(error)
+                raise
+            for line in lines:
                 logger.info("%s.", line)
 
     def write_file(self) -> list[str]:
@@ -62,7 +69,7 @@ class AssembledFile:
         shapes = ", ".join(f"{one.name} ({'x'.join(map(str, one.shape))})" for one in results)
         notes = [note for one in results for note in one.notes()]
         first = f"predictions of {self.count} slices, in {shapes}"
-        return [f"{self._path}: {line}" for line in (first, *notes)]
+        return [f"{self.path}: {line}" for line in (first, *notes)]
 
     def __enter__(self) -> AssembledFile:
         return self

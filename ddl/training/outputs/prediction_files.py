@@ -93,7 +93,14 @@ class Writer(Protocol):
     """Takes the predictions of all samples in order, in a `with` block, and keeps them where `finish` is called.
 
     A failed write is a warning, not an error.
+
+    Attributes:
+        path: the file.
+        problem: why it could not be written, "" if it could.
     """
+
+    path: Path
+    problem: str
 
     def write(self, parts: Sequence[Part]) -> None:
         """Take the next predictions."""
@@ -137,12 +144,13 @@ class PredictionFile:
     A failed write raises nothing: the ranks that gather predictions must not wait for each other in vain.
 
     Attributes:
+        path: its path.
         problem: why it could not be written, "" if it could.
     """
 
     def __init__(self, path: Path, samples: Source, *, quiet: bool = False) -> None:
         """Begin the file, with a data set for each of the samples, named as it is. `quiet` leaves the warning out."""
-        self._path, self._names, self._quiet = path, data_set_names(samples), quiet
+        self.path, self._names, self._quiet = path, data_set_names(samples), quiet
         self.problem = ""
         self._file: SampleFile | None = None
         with self._noting_problem():
@@ -178,7 +186,7 @@ class PredictionFile:
             self.problem = error.strerror or str(error)
             if not self._quiet:
                 logger.warning(
-                    "Could not write %s: %s. Training continues without it; free some space.",
-                    self._path,
+                    "Could not write %s: %s. The run continues without it; check the disk.",
+                    self.path,
                     self.problem,
                 )

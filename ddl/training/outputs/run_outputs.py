@@ -11,21 +11,27 @@ from ddl.data.source import Source
 from ddl.training.batch_results import Batch
 from ddl.training.outputs.epoch_logs import EpochLogs
 from ddl.training.outputs.model_copies import write_due_copy
-from ddl.training.outputs.prediction_files import Writers, prediction_writers, wants_predictions
+from ddl.training.outputs.prediction_files import (
+    Writer,
+    Writers,
+    prediction_writers,
+    wants_predictions,
+)
 from ddl.training.record.run_dir import spare_training
-from ddl.training.run import Run
+from ddl.training.run import Run, Unsaved
 
 
 class RunOutputs:
     """The outputs that the plan asks for. Every rank has one; rank 0 writes, inside a `with` block.
 
-    A failed write is a warning, and training continues.
+    A failed write is a warning, and training continues. An inference, whose predictions are all that it is for, fails.
     """
 
     def __init__(self, run: Run, validation: Source | None) -> None:
         self._run, self._validation = run, validation
         self._logs: EpochLogs | None = None
         self._writes = False
+        self._writers: Sequence[Writer] = ()
 
     def __enter__(self) -> RunOutputs:
         """Begin or continue the logs. Only rank 0 enters."""
@@ -52,7 +58,20 @@ class RunOutputs:
 
     def predictions(self) -> Writers:
         """Return what gets these predictions in the current epoch."""
-        return Writers(prediction_writers(self._run, self._validation))
+        self._writers = prediction_writers(self._run, self._validation)
+        return Writers(self._writers)
+
+    def check_written(self) -> None:
+        """Refuse to end an inference well whose predictions could not be written.
+
+        Raises:
+            Unsaved: names the first file, and why.
+        """
+        for writer in self._writers:
+            if writer.problem and not self._run.plan.epochs:
+                raise Unsaved(
+                    f"Could not write {writer.path}: {writer.problem}. Check the disk, and start again."
+                )
 
     def end_epoch(self, model: keras.Model) -> None:
         """Write what is due after the last epoch of the history."""

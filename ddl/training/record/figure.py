@@ -97,7 +97,7 @@ def draw_columns(columns: Mapping[str, Sequence[np.ndarray] | np.ndarray], path:
 
     Args:
         columns: name -> arrays of the samples: (height, width, 1) as a picture, (depth, height, width, 1) by the slice
-            in the middle of the last axis, (places, 1) as a line. Of several channels the first is drawn.
+            in the middle of the last axis, (places, 1) or (classes,) as a line. Of several channels the first is drawn.
         path: the PNG file.
     """
     rows = min(_ROWS, *(len(arrays) for arrays in columns.values()))
@@ -106,7 +106,8 @@ def draw_columns(columns: Mapping[str, Sequence[np.ndarray] | np.ndarray], path:
         panels = figure.subplots(rows, len(columns), squeeze=False)
         for panel_row, row in zip(panels, range(rows), strict=True):
             for panel, (name, arrays) in zip(panel_row, columns.items(), strict=True):
-                _draw_panel(panel, name, np.asarray(arrays[row], np.float32)[..., 0])
+                values = np.asarray(arrays[row], np.float32)
+                _draw_panel(panel, name, values if values.ndim == 1 else values[..., 0])
 
 
 def _draw_panel(panel: Axes, name: str, values: np.ndarray) -> None:

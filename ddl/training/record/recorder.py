@@ -194,7 +194,7 @@ class Recorder:
         All ranks must call it.
 
         Raises:
-            Unsaved: the model cannot be written, for example because the disk is full.
+            Unsaved: the model, or an inference's predictions, cannot be written, for example because the disk is full.
         """
         peaks_mb = dist.allgather(peak_memory_mb())
         if self._progress is None:
@@ -204,6 +204,7 @@ class Recorder:
         path = write_final_model(model, self._folder)
         self._draw(model)
         logger.info("The model is %s.", path)
+        self.outputs.check_written()
 
     def _draw(self, model: keras.Model) -> None:
         with spare_training("curves and pictures"):

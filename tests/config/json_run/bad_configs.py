@@ -490,6 +490,17 @@ VALUES = [
 
 TOGETHER = [
     Row(
+        '"source": "softmax"',
+        '"weight": [0, 0]',
+        "x.json:26: loss.weight: Received: zeros alone. Expected: one above 0.",
+    ),
+    Row(
+        '"test_input_path": "train/"',
+        '"test_input_path": "a.npy"',
+        "x.json:8: data.test_input_path: a.npy, but its type is hdf5. Expected: a file of that type.",
+        BLOCKS,
+    ),
+    Row(
         '"layers": "net.json",',
         "",
         "x.json:2: layers: is missing. Expected: the path of a network file, or a list of layers.",

@@ -191,6 +191,7 @@ def make_files(folder: Path) -> None:
     for name in ("train", "test"):
         (folder / name).mkdir()
     (folder / "net.json").write_text("[]")
+    (folder / "a.npy").touch()
 
 
 def settings_of(folder: Path, text: str, *changes: str, name: str = "x.json") -> Settings:

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from ddl.config.json_run.keys.optimizer import OPTIMIZER
-from ddl.config.json_run.ordering import free_run_dir, newest_run_dir, order_run
+from ddl.config.json_run.ordering import (
+    free_run_dir,
+    named_in_config,
+    newest_run_dir,
+    order_run,
+)
 from ddl.config.json_run.printing import config_text
 from ddl.config.json_run.reading import BadConfig
 from ddl.config.json_run.translation.rules import LOSSES, OPTIMIZERS
@@ -127,11 +132,51 @@ def test_what_the_network_contradicts_is_refused_with_its_key(here: Path) -> Non
         order_run(settings_of(here, CLASSES), "x.json")
 
 
+def test_hessian_needs_a_steady_network(here: Path) -> None:
+    layers = [
+        {"class_name": "Flatten", "config": {"batch_input_shape": [None, 16, 16, 3]}},
+        {"class_name": "BatchNormalization", "config": {"name": "norm"}},
+        {"class_name": "Dense", "config": {"units": 2, "activation": "softmax"}},
+    ]
+    text = changed(CLASSES, layers=layers, optimizer={"type": "hessian"})
+    with pytest.raises(BadConfig, match=r": optimizer\.type: Hessian for .* layer norm \(Batch"):
+        order_run(settings_of(here, text), "x.json")
+
+
 def test_what_a_plan_refuses_has_the_place_of_its_key(here: Path) -> None:
     (here / "net.json").write_text(classifier())
     text = changed(CLASSES, ddl={"seed": -1})
     with pytest.raises(BadConfig, match=r"^x\.json:\d+: ddl\.seed: Received: seed=-1"):
         order_run(settings_of(here, text), "x.json")
+
+
+@pytest.mark.parametrize(
+    ("message", "key"),
+    [
+        ("Received: test, which has no pictures.", "data.test_input_path"),  # test/ in the config
+        ("Received: one class in train. Expected: no test.", "data.input_path"),
+        ("Received: random_horizontal_flip of lines.", "data.transforms.2.random_horizontal_flip"),
+        ("Received: batch_size=16 for 3 samples.", "data.batch_size"),
+        ("Received: momentum below 0.", "optimizer.momentum"),
+        ("Received: NaN in the picture of sample 3.", "data"),
+    ],
+)
+def test_a_problem_is_told_at_the_key_that_it_is_about(here: Path, message: str, key: str) -> None:
+    settings = settings_of(here, CLASSES)
+    line = f"{settings.places[key]}: {key}: {message}"
+    assert str(named_in_config(ValueError(message), settings)) == line
+
+
+def test_of_keys_with_one_path_the_first_is_named(here: Path) -> None:
+    settings = settings_of(here, CLASSES, "data.test_input_path=./train")
+    error = named_in_config(ValueError("Received: train, which has no pictures."), settings)
+    assert str(error).startswith("x.json:13: data.input_path: ")
+
+
+@pytest.mark.parametrize("received", ["--resume 7", "run_dir=data, which holds a run"])
+def test_a_problem_of_the_command_has_no_place_in_the_config(here: Path, received: str) -> None:
+    error = ValueError(f"Received: {received}. Expected: checkpoints.")
+    assert named_in_config(error, settings_of(here, CLASSES)) is error
 
 
 @pytest.fixture

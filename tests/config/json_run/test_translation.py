@@ -88,6 +88,44 @@ def test_without_test_data_nothing_is_validated(here: Path) -> None:
     assert "validation_data" not in fields
 
 
+@pytest.mark.parametrize(
+    ("kind", "sides", "options"),
+    [
+        ("numpy", (8, 8, 8), {"format": "channels-first", "axes": 3}),
+        ("numpy", (8, 8), {"format": "channels-first"}),
+        ("mnist", (28, 28), {"format": "idx"}),
+    ],
+)
+def test_formats_follow_from_type_and_network(
+    here: Path, kind: str, sides: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    data = {"type": kind, "input_path": "train/", "target_path": "test/"}
+    text = json.dumps({"neural_network": {**json.loads(BLOCKS)["neural_network"], "data": data}})
+    if kind == "mnist":
+        text = text.replace('"target_path": "test/"', '"preload": true').replace('"Dice"', '"NLL"')
+    form = NetworkForm((*sides, 1), (*sides, 1))
+    fields = fields_of(here, text, form=form)
+    assert fields["data_option"] == options
+    if kind == "numpy":
+        assert fields["target_data_option"] == options
+
+
+def test_labels_of_arrays_are_their_folders(here: Path) -> None:
+    changes = ("data.input_type=numpy", "data.transforms=null")
+    options = fields_of(here, CLASSES, *changes)["data_option"]
+    assert options == {"format": "channels-first", "class_folders": True}
+
+
+def test_the_axes_of_arrays_can_be_said(here: Path) -> None:
+    data = {"type": "numpy", "input_path": "train/", "target_path": "test/"}
+    own = {"data_option": {"axes": 2}, "target_data_option": {"axes": 2}}
+    run = {**json.loads(BLOCKS)["neural_network"], "data": data, "ddl": own}
+    form = NetworkForm((8, 8, 8, 1), (8, 8, 8, 1))
+    draft = draft_of(here, json.dumps({"neural_network": run}), form=form)
+    assert draft.problems == []
+    assert draft.fields["data_option"]["axes"] == draft.fields["target_data_option"]["axes"] == 2
+
+
 def test_blocks_of_an_array(here: Path) -> None:
     fields = fields_of(here, BLOCKS)
     assert fields["slicer"] == (

@@ -34,16 +34,25 @@ def test_names_decide(inputs: list[str], targets: list[str], places: list[int]) 
     [
         (["a.jpg", "b.jpg"], ["a.png"], "input b.jpg without a target of that name"),
         (["a.jpg", "b.jpg", "c.jpg"], ["c.png"], "input a.jpg and 1 more without a target"),
-        (["a.jpg"], ["a.png", "b.png"], "target b.png without a input of that name"),
+        (["a.jpg"], ["a.png", "b.png"], "target b.png without an input of that name"),
         (["a.jpg", "b.jpg"], ["a.png", "a_mask.png"], "a.png and a_mask.png, two targets of a.jpg"),
         (["a.jpg", "a.png"], ["a.gif", "b.gif"], "two inputs of one name"),
-        (["0", "1"], ["0", "1", "2"], "target 2 without a input"),
+        (["0", "1"], ["0", "1", "2"], "target 2 without an input"),
     ],
 )
 def test_a_rest_is_refused(inputs: list[str], targets: list[str], piece: str) -> None:
     with pytest.raises(ValueError, match="Received: ") as raised:
         pair_places(inputs, targets)
     assert piece in str(raised.value)
+
+
+def test_a_rest_names_its_folders() -> None:
+    listings = (
+        Listing(Path(root), tuple(Sample(Path(root, name)) for name in names))
+        for root, names in (("in", ["a.png", "b.png"]), ("out", ["b.png"]))
+    )
+    with pytest.raises(ValueError, match=r"^Received: in in and out, input a\.png without a tar"):
+        pair_files(*listings)
 
 
 def test_samples_are_read_in_the_order_of_the_inputs(tmp_path: Path) -> None:

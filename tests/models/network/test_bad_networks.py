@@ -199,6 +199,7 @@ def refused(values: Any, message: str) -> None:
     assert told.startswith("Received: net.json")
     assert "\n" not in told
     assert told.endswith((".", "?"))
+    assert not told.endswith("?.")
 
 
 @pytest.mark.parametrize("name", SEQUENTIAL)

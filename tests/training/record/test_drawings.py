@@ -11,6 +11,7 @@ import numpy as np
 
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.sources.synthetic import open_source
+from ddl.data.sources.two_paths import InputsOnly
 from ddl.training.record.drawings import draw_samples
 
 
@@ -35,4 +36,15 @@ def test_the_model_computes_one_sample_at_a_time(tmp_path: Path) -> None:
     )
     draw_samples(run, open_source(Path("synthetic"), count=3, size=64), model)
     assert model.sizes == (1, 1, 1)
+    assert (tmp_path / "samples.png").is_file()
+
+
+def test_outputs_without_targets_are_drawn_though_they_are_classes(tmp_path: Path) -> None:
+    layers = [keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(4)]
+    run: Any = SimpleNamespace(
+        plan=SimpleNamespace(run_dir=tmp_path, predicts="mask", ignore_index=None),
+        preprocessing=Preprocessing(target="mask", channels=3, classes=1),
+    )
+    pictures = InputsOnly(open_source(Path("synthetic"), count=2, size=16))
+    draw_samples(run, pictures, keras.Sequential(layers))
     assert (tmp_path / "samples.png").is_file()

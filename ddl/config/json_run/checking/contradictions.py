@@ -12,6 +12,8 @@ from ddl.config.json_run.place import Place, Problem
 APPS = ("dnn", "pde", "gan", "obj")
 LATER_APPS = ("gan", "obj")
 _PATHS = ("data.input_path", "data.target_path", "data.test_input_path", "data.test_target_path")
+_OF_OTHER = {"numpy": (".h5", ".hdf5"), "hdf5": (".npy", ".npz")}
+"""Type of arrays -> endings of files of the other type."""
 _OF_MASKS = ("Dice", "Jaccard", "Lovasz")
 
 
@@ -111,8 +113,14 @@ def _of_parts(settings: Settings, _: str | None) -> Iterator[Problem]:
 def _of_paths(settings: Settings, _: str | None) -> Iterator[Problem]:
     for path in _PATHS:
         place = settings.given.get(path)
-        if place is not None and not os.path.lexists(place):
+        kind = settings.target_type if "target" in path else settings.input_type
+        if place is None:
+            continue
+        if not os.path.lexists(place):
             yield settings.problem(path, f"{place} does not exist. Expected: a file or folder.")
+        elif str(place).lower().endswith(_OF_OTHER.get(kind or "", ())):
+            text = f"{place}, but its type is {kind}. Expected: a file of that type."
+            yield settings.problem(path, text)
     network = settings.given.get("layers.file")
     if network is not None and not os.path.isfile(network):  # noqa: PTH113
         what = "is no file" if os.path.lexists(network) else "does not exist"
@@ -186,6 +194,8 @@ def _of_loss(settings: Settings, _: str | None) -> Iterator[Problem]:
         yield settings.problem(
             "loss.function", f"{function} for data of type pde. Expected: Burgers_PDE."
         )
+    if settings["loss.weight"] and not any(settings["loss.weight"]):
+        yield settings.problem("loss.weight", "Received: zeros alone. Expected: one above 0.")
     if function == "NLL" and settings["loss.source"] == "sigmoid":
         yield settings.problem(
             "loss.source", "sigmoid for NLL. Expected: softmax or log_softmax; or the loss BCE."

@@ -112,7 +112,11 @@ def _translate_formats(settings: Settings, draft: Draft, form: NetworkForm | Non
         if tag and settings.trains:
             draft.give_option("data_option", test_tag=test_tag)
     elif settings.input_type in ("numpy", "hdf5") and not settings["data.slicers"]:
-        draft.give_option("data_option", format=CHANNELS_FIRST)
+        labelled = True if settings.target_type == "labels" else None
+        axes = _axes(settings, "data_option", form)
+        draft.give_option("data_option", format=CHANNELS_FIRST, axes=axes, class_folders=labelled)
+    elif settings.input_type == "mnist":
+        draft.give_option("data_option", format="idx")
     _translate_target_format(settings, draft, form)
 
 
@@ -122,7 +126,8 @@ def _translate_target_format(settings: Settings, draft: Draft, form: NetworkForm
     if fields.get("target_data") in (None, fields["data"]):
         return
     if settings.target_type in ("numpy", "hdf5") and not settings["data.slicers"]:
-        draft.give_option("target_data_option", format=CHANNELS_FIRST)
+        axes = _axes(settings, "target_data_option", form)
+        draft.give_option("target_data_option", format=CHANNELS_FIRST, axes=axes)
     elif settings.target_type == "images" and fields["targets"] == "mask":
         has_numbers = form is not None and (form.output_shape[-1] or 0) > 1
         mode = "classes" if has_numbers else None
@@ -130,6 +135,13 @@ def _translate_target_format(settings: Settings, draft: Draft, form: NetworkForm
     elif settings.target_type == "images":
         is_grey = settings["data.grayscale"] or settings["data.target_grayscale"]
         draft.give_option("target_data_option", format="pictures", **_pictures(is_grey))
+
+
+def _axes(settings: Settings, field: str, form: NetworkForm | None) -> int | None:
+    """Return 3 for a network of volumes: an array of three axes then has one channel, not one a plane."""
+    own = settings["ddl." + field] if settings.has("ddl." + field) else None
+    is_said = isinstance(own, Mapping) and "axes" in own
+    return 3 if form is not None and len(form.input_shape) == 4 and not is_said else None
 
 
 def _pictures(is_grey: bool) -> dict[str, str]:
