@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-ACTIVATIONS = ("none", "exp", "sigmoid", "softmax")
-"""For outputs that are probabilities, log-probabilities, and logits of separate channels or of classes."""
-
 
 def activated(values: np.ndarray, activation: str) -> np.ndarray:
-    """Return the probabilities of outputs (..., C), in their dtype; the same array for "none"."""
+    """Return the probabilities of outputs (..., C), in their dtype; the same array for "none".
+
+    Args:
+        values: outputs.
+        activation: one of `ddl.data.preprocessing.ACTIVATIONS`.
+    """
     if activation == "none":
         return values
     if activation == "exp":

@@ -14,10 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ddl.data.activation import ACTIVATIONS
 from ddl.data.normalization import Normalization
 from ddl.data.pictures.conversion import CHANNELS, Conversion, central_crop, unit_range
-from ddl.data.transforms.table import is_resize_to, parse_transforms
 from ddl.data.value_range import check_range, scale_values
 from ddl.files import parse_json
 from ddl.options import convert_fields
@@ -25,6 +23,8 @@ from ddl.ranges import Range, check_choice, check_ranges
 
 NAME = "preprocessing.json"
 TARGETS = ("mask", "label", "values")
+ACTIVATIONS = ("none", "exp", "sigmoid", "softmax")
+"""For outputs that are probabilities, log-probabilities, and logits of separate channels or of classes."""
 _FORMAT = 1
 _LATER = (
     *("central_crop", "colour_order", "resampling", "transforms", "fills_picture"),
@@ -95,7 +95,10 @@ class Preprocessing:
         check_ranges(vars(self), _RANGES, "preprocessing")
         check_choice("target", self.target, TARGETS)
         check_choice("activation", self.activation, ACTIVATIONS)
-        parse_transforms(self.transforms)
+        if self.transforms:  # rarely: PostgreSQL loads as little as it can
+            from ddl.data.transforms.table import parse_transforms
+
+            parse_transforms(self.transforms)
         check_range(self.range)
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(
@@ -157,6 +160,7 @@ class Preprocessing:
         if not self.transforms:
             return ()
         from ddl.data.transforms.chain import moves_pixels
+        from ddl.data.transforms.table import is_resize_to
 
         kept = []
         for text in self.transforms:

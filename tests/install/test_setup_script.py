@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,9 @@ def test_commands_die_with_setup(tmp_path):
     )
     subprocess.run([sys.executable, "-c", code], check=False, timeout=30)
     child = int((tmp_path / "log").read_text().splitlines()[-1])
+    deadline = time.monotonic() + 10
+    while _runs(child) and time.monotonic() < deadline:  # the kernel's signal is on its way
+        time.sleep(0.05)
     assert not _runs(child)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from ddl.data.pictures.listing import Sample
 from ddl.data.pictures.picture_file import MASK_MODES, PIXEL_LIMIT, read_mask, read_picture
-from ddl.data.pictures.resizing import bilinear
 from ddl.data.value_range import ValueRange, scale_values
 from ddl.ranges import Range, check_choices, check_ranges
 
@@ -100,10 +99,16 @@ class Conversion:
             return self._ordered(picture)
         values = _with_channels(self._unit_values(picture), self.channels)
         if self.image_size is not None and values.shape[:2] != self.image_size:
-            resized = bilinear if self.resampling == "bilinear" else _resized
-            values = resized(values, self.image_size)
+            values = self._resize(values, self.image_size)
         scaled = np.rint(np.clip(values, 0, 1) * np.iinfo(target).max)
         return self._ordered(np.ascontiguousarray(scaled.astype(target)))
+
+    def _resize(self, values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        if self.resampling == "area":
+            return _resized(values, size)
+        from ddl.data.pictures.resizing import bilinear
+
+        return bilinear(values, size)
 
     def _ordered(self, picture: np.ndarray) -> np.ndarray:
         """Return a picture of red, green and blue in this order of colours."""

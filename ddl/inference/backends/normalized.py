@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-from ddl.data.activation import activated
 from ddl.data.preprocessing import Preprocessing
 from ddl.inference.backends.predictor import Predictor
 
@@ -46,12 +47,17 @@ class Activated:
 
     def __init__(self, predictor: Predictor, activation: str) -> None:
         """Wrap a predictor; closing this one closes it too."""
-        self._predictor, self._activation = predictor, activation
+        from ddl.data.activation import activated  # PostgreSQL loads as little as it can
+
+        self._predictor, self._activated = (
+            predictor,
+            functools.partial(activated, activation=activation),
+        )
         self.input_shape, self.classes = predictor.input_shape, predictor.classes
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Predict pictures (N, ..., C), float32 from 0 to 1."""
-        return activated(self._predictor.predict(batch), self._activation)
+        return self._activated(self._predictor.predict(batch))
 
     def close(self) -> None:
         """Close the predictor."""

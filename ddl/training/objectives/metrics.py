@@ -48,7 +48,7 @@ def build_metric(name: str, activation: str = "none", **options: Any) -> keras.m
 
         model.compile("adam", loss, metrics=[build_metric("dice"), build_metric("hausdorff_95", spacing=(1.0, 0.5))])
 
-    With an `activation`, one of `ddl.data.activation.ACTIVATIONS`, it takes what becomes probabilities by it.
+    With an `activation`, one of `ddl.data.preprocessing.ACTIVATIONS`, it takes what becomes probabilities by it.
     """
     metric: keras.metrics.Metric = METRICS.build(name, name=name, **options)
     if activation == "none":

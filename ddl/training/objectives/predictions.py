@@ -11,7 +11,7 @@ EPSILON = 1e-7  # as in Keras; keeps the logarithm finite
 
 
 def probabilities(outputs: Any, activation: str) -> Any:
-    """Return the probabilities of outputs (N, ..., C), by one of `ddl.data.activation.ACTIVATIONS`."""
+    """Return the probabilities of outputs (N, ..., C), by one of `ddl.data.preprocessing.ACTIVATIONS`."""
     if activation == "exp":
         return ops.exp(outputs)
     if activation == "sigmoid":

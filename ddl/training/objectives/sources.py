@@ -34,7 +34,7 @@ class Settled:
 
     Attributes:
         source: one of `SOURCES` but "auto"; None for a loss without this option.
-        activation: one of `ddl.data.activation.ACTIVATIONS`: what makes probabilities of the output.
+        activation: one of `ddl.data.preprocessing.ACTIVATIONS`: what makes probabilities of the output.
         note: what users should know, as a sentence; empty for the plain case.
     """
 

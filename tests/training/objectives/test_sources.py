@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddl.data.activation import ACTIVATIONS, activated
+from ddl.data.activation import activated
+from ddl.data.preprocessing import ACTIVATIONS
 from ddl.training.objectives.losses import LOSSES, build_loss, loss_of_probabilities
 from ddl.training.objectives.metrics import build_metric
 from ddl.training.objectives.network_end import find_ending, settle_loss
