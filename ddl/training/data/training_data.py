@@ -75,6 +75,11 @@ class TrainingData:
             )
 
     @property
+    def counts(self) -> tuple[int, int]:
+        """Numbers of training and validation samples."""
+        return len(self.training), 0 if self.validation is None else len(self.validation)
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of a training sample before augmentation, which may crop it."""
         return next(iter(self.training.fields.values())).shape

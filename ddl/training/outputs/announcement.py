@@ -28,16 +28,15 @@ def announce(run: Run, model: keras.Model, data: TrainingData) -> None:
     for line in run.layers.splitlines() if plan.layer_table else ():
         logger.info("%s", line)
     size = f"{model.count_params():,}"
-    held_out = 0 if data.validation is None else len(data.validation)
     if not plan.epochs:
         logger.info(
             "%d samples to evaluate, %s with %s weights, %d rank(s); results in %s.",
-            held_out, plan.model, size, dist.size(), plan.run_dir,
+            data.counts[1], plan.model, size, dist.size(), plan.run_dir,
         )  # fmt: skip
         return
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
-        len(data.training), held_out, plan.model, size,
+        *data.counts, plan.model, size,
         dist.size(), run.steps_per_epoch, plan.run_dir,
     )  # fmt: skip
 

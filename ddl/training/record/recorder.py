@@ -78,9 +78,7 @@ class Recorder:
         self._open_events()
         if plan.mlperf_log is not None:
             with spare_training("MLPerf's log"):
-                held_out = self._data.validation
-                samples = len(self._data.training), 0 if held_out is None else len(held_out)
-                self._mlperf = MLPerfLog(plan.mlperf_log, run, *samples)
+                self._mlperf = MLPerfLog(plan.mlperf_log, run, *self._data.counts)
         self._open.enter_context(self.outputs)
         return self
 
@@ -209,8 +207,7 @@ class Recorder:
     def _draw(self, model: keras.Model) -> None:
         with spare_training("curves and pictures"):
             draw_history(self._run)
-            held_out = self._data.validation
-            draw_samples(self._run, self._data.training if held_out is None else held_out, model)
+            draw_samples(self._run, self._data.validation or self._data.training, model)
             if self._events is not None and self._run.history:
                 picture = self._folder / "samples.png"
                 self._events.write_picture("samples", picture, len(self._run.history))
