@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -188,8 +189,9 @@ def test_after_stops_it_ends_with_the_same_bits(stopped: Path, tmp_path: Path) -
     finish(reference, *UNTIL_IT_ENDS)
     job = start(stopped, *UNTIL_IT_ENDS)
     job.wait_until(lambda: (stopped / "model.keras").exists())
-    to_rank(0, signal.SIGTERM)(job)  # too late to matter
-    to_rank(1, signal.SIGUSR1)(job)
+    with contextlib.suppress(KeyError):  # too late to matter, or even for a rank to be there
+        to_rank(0, signal.SIGTERM)(job)
+        to_rank(1, signal.SIGUSR1)(job)
     result = job.wait()
     assert result.returncode == 0, result.output
     assert differences(stopped, reference) == []

@@ -30,6 +30,7 @@ def write_data(folder: Path) -> Path:
 
 def train_coder(run_dir: Path, data: Path, fields: dict[str, Any]) -> dict[str, Any]:
     """Train, and return the history, and on rank 0 all weights in one array."""
+    keras.backend.clear_session()  # names of layers begin anew, as in a process of its own
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
