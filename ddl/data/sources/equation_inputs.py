@@ -161,16 +161,7 @@ def open_burgers(
     check_ranges(given, _RANGES, "burgers data")
     check_choice("bc_type", bc_type, ("random_uniform", "fixed_uniform"), "burgers data")
     check_choice("split", split, (None, "train", "validation"), "burgers data")
-    if len(bc_frequency) != 2 or bc_frequency[0] > bc_frequency[1]:
-        raise ValueError(
-            f"Received: bc_frequency={','.join(f'{c:g}' for c in bc_frequency)} of burgers data. Expected: a smallest "
-            "and a largest frequency, such as 1,4."
-        )
-    if bc_type == "fixed_uniform" and waves not in (None, 1):
-        raise ValueError(
-            f"Received: waves={waves} with bc_type=fixed_uniform of burgers data. Expected: one of them; evenly spaced "
-            "frequencies make samples of one wave."
-        )
+    _check_waves(bc_frequency, bc_type, waves)
     if split == "validation" and not validation_count:
         raise ValueError(
             "Received: split=validation of burgers data with validation_count=0. Expected: a number of waves."
@@ -190,3 +181,17 @@ def open_burgers(
         return np.repeat(b[:, None], time_steps, axis=1) if time_steps else b
 
     return EquationInputs(make, length, "waves for Burgers' equation")
+
+
+def _check_waves(bc_frequency: tuple[float, ...], bc_type: str, waves: int | None) -> None:
+    """Refuse frequencies that are no range, and sums of waves that are evenly spaced."""
+    if len(bc_frequency) != 2 or bc_frequency[0] > bc_frequency[1]:
+        raise ValueError(
+            f"Received: bc_frequency={','.join(f'{c:g}' for c in bc_frequency)} of burgers data. Expected: a smallest "
+            "and a largest frequency, such as 1,4."
+        )
+    if bc_type == "fixed_uniform" and waves not in (None, 1):
+        raise ValueError(
+            f"Received: waves={waves} with bc_type=fixed_uniform of burgers data. Expected: one of them; evenly spaced "
+            "frequencies make samples of one wave."
+        )

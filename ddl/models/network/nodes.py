@@ -105,7 +105,28 @@ def make_network(
         raise refusal(origin, "an input without a layer", "at least one layer")
     known = {node.name: node for node in nodes}
     _check_names(input_name, nodes, origin)
-    for node in nodes:
+    _check_inputs(input_name, known, origin)
+    ends = [output] if output else _unused(nodes) or [nodes[-1].name]
+    if len(ends) > 1:
+        raise refusal(
+            origin, f"several layers that no other takes ({', '.join(ends)})", "one output"
+        )
+    if ends[0] not in known:
+        raise refusal(origin, f"an output {ends[0]!r} that is no layer", "the name of a layer")
+    order = _sorted(known, ends[0], origin)
+    left = [node.name for node in nodes if node.name not in order]
+    if left:
+        notes = [*notes, f"Left out, because they do not lead to the output: {', '.join(left)}."]
+    if not any(input_name in known[name].inputs for name in order):
+        raise refusal(origin, f"an output {ends[0]} that does not depend on the input", "a path")
+    return Network(
+        name, origin, input_name, input_shape, tuple(known[name] for name in order), tuple(notes)
+    )
+
+
+def _check_inputs(input_name: str, known: Mapping[str, Node], origin: str) -> None:
+    """Refuse a layer that takes what is no layer, or as many inputs as its kind does not."""
+    for node in known.values():
         for taken in node.inputs:
             if taken not in known and taken != input_name:
                 raise refusal(
@@ -119,28 +140,6 @@ def make_network(
                 f"layer {node.name} ({node.kind}) with {len(node.inputs)} inputs",
                 "one input" if not node.of_kind.merges else "at least one input",
             )
-    ends = [output] if output else _unused(nodes) or [nodes[-1].name]
-    if len(ends) > 1:
-        raise refusal(
-            origin, f"several layers that no other takes ({', '.join(ends)})", "one output"
-        )
-    if ends[0] not in known:
-        raise refusal(origin, f"an output {ends[0]!r} that is no layer", "the name of a layer")
-    order = _sorted(known, ends[0], origin)
-    left = [node.name for node in nodes if node.name not in order]
-    notes = [
-        *notes,
-        *(
-            [f"Left out, because they do not lead to the output: {', '.join(left)}."]
-            if left
-            else []
-        ),
-    ]
-    if not any(input_name in known[name].inputs for name in order):
-        raise refusal(origin, f"an output {ends[0]} that does not depend on the input", "a path")
-    return Network(
-        name, origin, input_name, input_shape, tuple(known[name] for name in order), tuple(notes)
-    )
 
 
 def _check_names(input_name: str, nodes: Sequence[Node], origin: str) -> None:
