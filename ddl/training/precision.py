@@ -10,7 +10,8 @@ from typing import Any
 
 import ddl.distributed as dist
 from ddl import machine
-from ddl.training.plan.plan import AUTO_PRECISION, Plan
+from ddl.training.plan.field_limits import AUTO_PRECISION
+from ddl.training.plan.plan import Plan
 
 logger = logging.getLogger("ddl")
 

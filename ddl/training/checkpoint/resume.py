@@ -15,7 +15,8 @@ from ddl.training.checkpoint.checkpoint_file import Checkpoint
 from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
 from ddl.training.checkpoint.facts import check_complete
 from ddl.training.optimization.schedules import needs_length
-from ddl.training.plan.plan import AUTO_PRECISION, Plan
+from ddl.training.plan.field_limits import AUTO_PRECISION
+from ddl.training.plan.plan import Plan
 from ddl.training.record.run_dir import check_origin
 from ddl.training.run import Run
 

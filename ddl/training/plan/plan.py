@@ -9,28 +9,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
-from ddl.data.batches.sample_cache import CACHES
-from ddl.data.normalization import NORMALIZATIONS
-from ddl.data.order import ORDERS
-from ddl.data.slicing.assembly import PRECISIONS
-from ddl.distributed.learning_rate import RULES
 from ddl.models.from_file import complete_options, plan_options
 from ddl.models.zoo import MODELS
 from ddl.options import convert_fields, convert_values, read_options
-from ddl.ranges import Range, check_choice, check_choices, check_ranges
+from ddl.ranges import check_choice, check_choices, check_ranges
 from ddl.training.data.class_weights import class_weight_text, parse_class_weight
 from ddl.training.objectives.losses import LOSSES
 from ddl.training.objectives.metrics import METRICS, check_metric_names
-from ddl.training.optimization.monitor import MODES, Plateau, better_is
+from ddl.training.optimization.monitor import Plateau, better_is
 from ddl.training.optimization.optimizers import OPTIMIZERS
-from ddl.training.optimization.schedules import SCHEDULES, WARMUPS
+from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.optimization.target import Target, parse_target
 from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
+from ddl.training.plan.field_limits import CHOICES, RANGES
 from ddl.training.plan.fields import PlanFields
 from ddl.training.plan.slicing import check_slicing
 from ddl.training.plan.targets import (
-    TARGETS,
     check_targets,
     has_validation,
     predicted,
@@ -60,7 +55,7 @@ class Plan(PlanFields):
             object.__setattr__(self, "jit", str(jit).lower())
         object.__setattr__(self, "class_weight", class_weight_text(self.class_weight))
         convert_fields(self)
-        check_ranges(vars(self), _RANGES, "training")
+        check_ranges(vars(self), RANGES, "training")
         check_choices(vars(self), CHOICES)
         parse_class_weight(self.class_weight)
         if self.image_size is not None and len(self.image_size) not in (2, 3):
@@ -261,48 +256,6 @@ def plan_from_dict(values: Mapping[str, Any], kind: type[Plan] = Plan) -> Plan:
         )
     return kind(**values)
 
-
-AUTO_PRECISION = "auto"
-"""Value of `mixed_precision` that a run replaces when it starts, by what the hardware of all ranks can do."""
-
-_NOT_NEGATIVE = Range(0)
-_POSITIVE = Range(0, above=True)
-_RANGES = {
-    "image_size": Range(1),
-    "validation_part": Range(0, 1, below=True),
-    **dict.fromkeys(("data_threads", "steps_per_execution", "profile"), Range(0, 1024)),
-    "seed": Range(0, 2**32, below=True),
-    "learning_rate": _POSITIVE,
-    "warmup_from": _NOT_NEGATIVE,
-    **dict.fromkeys(
-        (
-            "per_rank_batch_size",
-            "keep_last",
-            "validate_every_epochs",
-            "copy_every_epochs",
-        ),
-        Range(1),
-    ),
-    **dict.fromkeys(("epochs", "steps_per_epoch", "global_batch_size"), _NOT_NEGATIVE),
-    **dict.fromkeys(("fold", "classes", "warmup_epochs", "schedule_epochs"), _NOT_NEGATIVE),
-    **dict.fromkeys(("early_stopping_patience", "early_stopping_min_delta"), _NOT_NEGATIVE),
-    **dict.fromkeys(("time_limit_min", "log_every_s", "checkpoint_every_min"), _NOT_NEGATIVE),
-    **dict.fromkeys(("checkpoint_every_epochs", "keep_best", "keep_every_epochs"), _NOT_NEGATIVE),
-}
-CHOICES = {
-    "order": ORDERS,
-    "targets": TARGETS,
-    "cache": CACHES,
-    "normalize": NORMALIZATIONS,
-    "learning_rate_scaling": RULES,
-    "mixed_precision": ("none", AUTO_PRECISION, "bfloat16", "float16"),
-    "compression": ("none", "fp16", "bf16"),
-    "jit": ("auto", "true", "false"),
-    "monitor_mode": MODES,
-    "assembled_precision": PRECISIONS,
-    "warmup_shape": WARMUPS,
-}
-"""Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""
 
 TABLES = {"model": MODELS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 """Field -> its table. The field `model_option` holds the options of `model`, and so on."""
