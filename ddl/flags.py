@@ -23,6 +23,8 @@ from ddl.standard_streams import secure_streams
 
 BAD_INPUT = 2
 NONE: Mapping[str, Any] = {}
+ARGUMENT = {"argument": True}
+"""Metadata of a dataclass's field that is a list of positional arguments."""
 _ROOT_SPEAKS_S = 5.0
 _LOOK_EVERY_S = 0.05
 _UNITS = {"_min": "MINUTES", "_s": "SECONDS", "epochs": "EPOCHS"}
@@ -179,8 +181,9 @@ def add_flags(
 ) -> None:
     """Add a flag for every field of some dataclasses, one group per dataclass, with the help in their docstrings.
 
-    A field without a default that is not keyword-only becomes a positional argument. `defaults` override those of the
-    fields. `known` has the names that a field allows, to append to its help. Fields in `without` get no flag.
+    A field without a default that is not keyword-only becomes a positional argument, and so does a list of texts made
+    by `field(metadata=ARGUMENT)`; with a default, it may be empty. `defaults` override those of the fields. `known`
+    has the names that a field allows, to append to its help. Fields in `without` get no flag.
     """
     for part in parts:
         doc = inspect.getdoc(part) or ""
@@ -226,6 +229,10 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
     several = {"action": "extend", "help": help_text}
     if kind.startswith("Mapping"):
         group.add_argument(flag, nargs="+", metavar="NAME=VALUE", **several)
+        return
+    if field.metadata.get("argument"):
+        least = "+" if default is dataclasses.MISSING else "*"
+        group.add_argument(field.name, nargs=least, metavar=field.name.upper(), help=help_text)
         return
     if kind == "tuple[str, ...]":  # `--metric` alone means no metric
         metavar = _WORDS_OF_LISTS.get(field.name, "NAME")

@@ -28,6 +28,7 @@ BELOW = {
     "install": GROUND | {"distributed"},
     "doctor": GROUND | {"distributed", "install"},
     "benchmark": HALL | {"inference", "export", "doctor"},
+    "experiments": HALL,
 }
 """Room -> the rooms that it may import, besides itself."""
 

@@ -1,0 +1,1 @@
+"""What is wrong with a training run, by its history, its probe and its resources."""

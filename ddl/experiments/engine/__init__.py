@@ -1,0 +1,1 @@
+"""What brings the store and the machines together: submit, sync, manage, stop."""

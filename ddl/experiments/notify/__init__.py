@@ -1,0 +1,1 @@
+"""Events become mails or calls of a command, each once."""

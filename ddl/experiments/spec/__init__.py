@@ -1,0 +1,1 @@
+"""From a text of a user (YAML, JSON, CSV) to experiments with names, each checked."""

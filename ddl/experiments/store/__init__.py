@@ -1,0 +1,1 @@
+"""The folders and files of experiments: written, read, selected. Files are the truth."""
