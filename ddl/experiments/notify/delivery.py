@@ -1,4 +1,4 @@
-"""Delivers what waits in the outbox: one process at a time, with growing waits, and a digest where there is too much."""
+"""Delivers what waits in the outbox: one process at a time, with growing waits, and a digest of what is too much."""
 
 from __future__ import annotations
 

@@ -133,13 +133,13 @@ def _of_all(
 
 
 def _connect(settings: ServerSettings) -> smtplib.SMTP:
-    where = {"host": settings.host.strip("[]"), "port": settings.port, "timeout": TIMEOUT_S}
+    host, port = settings.host.strip("[]"), settings.port
     context = ssl.create_default_context()
-    server: smtplib.SMTP
-    if settings.security == "ssl":
-        server = smtplib.SMTP_SSL(**where, context=context)  # type: ignore[arg-type]
-    else:
-        server = smtplib.SMTP(**where)  # type: ignore[arg-type]
+    server = (
+        smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
+        if settings.security == "ssl"
+        else smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+    )
     try:
         if settings.security == "starttls":
             server.starttls(context=context)

@@ -46,7 +46,7 @@ class Message:
 
     event: Event
     channel: str = MAIL
-    wishes: Mapping[str, Any] = field(default_factory=dict)
+    wishes: Any = field(default_factory=dict)
     created: float = 0.0
     tries: int = 0
     tried: float = 0.0
@@ -66,7 +66,7 @@ class Message:
             "format": 1,
             "event": self.event.to_json(),
             "channel": self.channel,
-            "wishes": dict(self.wishes),
+            "wishes": self.wishes,
             "created": self.created,
             "tries": self.tries,
             "tried": self.tried,
@@ -82,11 +82,11 @@ def read_message(value: Mapping[str, Any]) -> Message | None:
     event = read_event(value.get("event"))
     if event is None:
         return None
-    wishes, left = value.get("wishes"), value.get("left")
+    left = value.get("left")
     return Message(
         event=event,
         channel=COMMAND if value.get("channel") == COMMAND else MAIL,
-        wishes=wishes if isinstance(wishes, Mapping) else {},
+        wishes=value.get("wishes") or {},
         created=_number(value, "created"),
         tries=int(_number(value, "tries")),
         tried=_number(value, "tried"),

@@ -74,27 +74,28 @@ def _from_file(path: Path) -> Secret:
         raise ValueError(
             f"Received: password_file: {path}: {error.strerror}. Expected: a file with the password."
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        # The open file is asked, not its name: the name may be another file's by now.
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise ValueError(
-                f"Received: password_file: {path}, which is no regular file. Expected: a file."
-            )
-        if facts.st_uid != os.geteuid():
-            raise ValueError(
-                f"Received: password_file: {path}, which belongs to another user. Expected: a file of your own."
-            )
-        mode = stat.S_IMODE(facts.st_mode)
-        if mode & 0o077:
-            raise ValueError(
-                f"Received: password_file: {path}, which others can read (mode {mode:04o}). "
-                f"Expected: chmod 600 {path}"
-            )
-        data = file.read(_MOST_BYTES)
+    try:
+        data = _checked(path, descriptor)
+    finally:
+        os.close(descriptor)
     text = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
     if not text or "\n" in text or len(data) == _MOST_BYTES:
         raise ValueError(
             f"Received: password_file: {path}, which holds no password. Expected: one line."
         )
     return Secret(text)
+
+
+def _checked(path: Path, descriptor: int) -> bytes:
+    """Return the contents of an open file that is the user's own. Its name may be another file's by now."""
+    facts = os.fstat(descriptor)
+    mode = stat.S_IMODE(facts.st_mode)
+    if not stat.S_ISREG(facts.st_mode):
+        problem, remedy = "is no regular file", "a file."
+    elif facts.st_uid != os.geteuid():
+        problem, remedy = "belongs to another user", "a file of your own."
+    elif mode & 0o077:
+        problem, remedy = f"others can read (mode {mode:04o})", f"chmod 600 {path}"
+    else:
+        return os.read(descriptor, _MOST_BYTES)
+    raise ValueError(f"Received: password_file: {path}, which {problem}. Expected: {remedy}")

@@ -53,6 +53,22 @@ def notify(store_path: Path, view: Any, now: float, *, by_hand: bool = False) ->
     return (*lines, *deliver(outbox, view, now, by_hand=by_hand))
 
 
+def problems(store_path: Path) -> list[str]:
+    """Return what the user must see to, a line each: refused mails, settings that do not work. Reads only."""
+    outbox = Outbox(store_path)
+    lines = [about_refused(message) for message in outbox.waiting() if message.refused]
+    server = outbox.server
+    return [*lines, str(server.get("error"))] if server.get("needs_user") else lines
+
+
+def about_refused(message: Message) -> str:
+    """Return the line about a message that was refused for good."""
+    event = message.event
+    about = f"{event.experiment or event.details.get('node', '')} {event.kind}".strip()
+    what = "mail" if message.channel == MAIL else "command"
+    return f"{what} about {about} was refused: {message.error}"
+
+
 def fill(outbox: Outbox, view: Any, now: float) -> Iterator[str]:
     """Put the events that somebody wants to know into the outbox; yield what the user's settings have wrong."""
     known = outbox.known()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from ddl.experiments.notify.password import VARIABLE, Secret, read_password
 from ddl.experiments.notify.wishes import read_addresses

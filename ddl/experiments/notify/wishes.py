@@ -98,10 +98,13 @@ def read_command_wishes(value: Any) -> CommandWishes:
         value = {"command": value}
     given = _mapping("notify", value, ("command", "on", "limit"))
     command = given.get("command")
-    if isinstance(command, str) and command.strip():
+    if isinstance(command, str):
         command = [command]  # one word: the name of a program, no shell
-    is_list = isinstance(command, list | tuple) and bool(command)
-    if not is_list or not all(isinstance(word, str) and word for word in command):
+    if (
+        not isinstance(command, list | tuple)
+        or not command
+        or not all(isinstance(word, str) and word.strip() for word in command)
+    ):
         raise _bad("notify: command", command, "a list of words, such as [python3, tell.py]")
     return CommandWishes(
         command=tuple(command),
