@@ -149,6 +149,7 @@ class Code:
     Attributes:
         policy: "frozen": a copy made when it was added; "live": the user's own folder, as it is when it starts.
         commit: Commit of the folder's repository, None without one.
+        branch: Branch of that repository, None without one.
         dirty: Whether files differed from that commit.
         patch: Name below the store's code/ of what differed, None if nothing did.
         snapshot: Name below the store's code/ of the frozen copy, None with "live".
@@ -157,6 +158,7 @@ class Code:
 
     policy: str = FROZEN
     commit: str | None = None
+    branch: str | None = None
     dirty: bool = False
     patch: str | None = None
     snapshot: str | None = None
