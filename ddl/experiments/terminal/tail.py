@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ddl.plain_text import escaped
@@ -12,17 +13,16 @@ _MOST_BYTES = 8 << 20
 """Most that is read for the last lines: a line may be as long as the file."""
 
 
-def last_lines(path: Path, count: int | None) -> tuple[list[str], int]:
-    """Return the last lines of a log, escaped, and the position behind them; all lines for None. [] without a file.
+def last_lines(path: Path, count: int) -> tuple[list[str], int]:
+    """Return the last lines of a log, escaped, and the position behind them. [] without a file.
 
     Only the end of the file is read, at most 8 MiB. A last line without its end is left to the next reading.
     """
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            start = 0 if count is None else _start_of(file.fileno(), size, count)
-            file.seek(start)
-            data = file.read(min(size - start, _MOST_BYTES) if count is not None else _MOST_BYTES)
+            start = _start_of(file.fileno(), size, count)
+            data = os.pread(file.fileno(), size - start, start)
     except FileNotFoundError:
         return [], 0
     whole = data.rfind(b"\n") + 1 or len(data)
@@ -80,15 +80,19 @@ class Follower:
         except FileNotFoundError:
             return []
         whole = data.rfind(b"\n") + 1
-        if at_end or len(data) == _MOST_BYTES:
-            whole = whole or len(data)
-        if at_end and len(data) < _MOST_BYTES:
+        is_block = len(data) == _MOST_BYTES
+        if (is_block and not whole) or (at_end and not is_block):
             whole = len(data)
         self._position += whole
         return split(data[:whole])
 
-    def has_more(self) -> bool:
-        """Return whether a whole block is waiting."""
+    def drain(self, *, at_end: bool = False) -> Iterator[str]:
+        """Yield all lines that are new."""
+        while self._has_block():
+            yield from self.poll()
+        yield from self.poll(at_end=at_end)
+
+    def _has_block(self) -> bool:
         try:
             return self._path.stat().st_size - self._position >= _MOST_BYTES
         except FileNotFoundError:
