@@ -25,6 +25,8 @@ BAD_INPUT = 2
 NONE: Mapping[str, Any] = {}
 ARGUMENT = {"argument": True}
 """Metadata of a dataclass's field that is a list of positional arguments."""
+SHORT = "short"
+"""Key of the metadata of a field whose flag has a second name of one letter, such as "-f"."""
 _ROOT_SPEAKS_S = 5.0
 _LOOK_EVERY_S = 0.05
 _UNITS = {"_min": "MINUTES", "_s": "SECONDS", "epochs": "EPOCHS"}
@@ -245,7 +247,7 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
         return
     alone = {"nargs": "?", "const": True} if kind == "bool" else {}
     group.add_argument(
-        flag,
+        *filter(None, (field.metadata.get(SHORT), flag)),
         type=reader,
         action=_Once,
         required=required,

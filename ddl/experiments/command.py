@@ -7,6 +7,7 @@ prints and returns the exit status. Only the module of the verb that is called g
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 from importlib import import_module
 from typing import Any
@@ -74,14 +75,14 @@ def main(doc: str, argv: list[str] | None) -> int:
     except (ValueError, OSError) as error:
         return parser.complain(_in_words(error))
     except KeyboardInterrupt:
-        tell(f"\n{NAME} {verb}: stopped by Ctrl-C.")
+        tell(f"{NAME} {verb}: stopped by Ctrl-C.")
         return INTERRUPTED
     return end_output(NAME) or status
 
 
 def verb_parser(verb: str, settings: type) -> Parser:
     """Return the parser of a verb's settings."""
-    doc = (settings.__doc__ or "").partition("Attributes:")[0]
+    doc = (inspect.getdoc(settings) or "").partition("Attributes:")[0]
     parser = Parser(f"{NAME} {verb}", doc, "[arguments] [flags]")
     parser.prog = f"{NAME}.py {verb}"
     add_flags(parser, (settings,))
