@@ -180,8 +180,9 @@ def _check_different(
     for block, experiment in zip(owners, experiments, strict=True):
         other = first.setdefault(experiment.id, experiment)
         if other is not experiment and len(problems) < _MOST_PROBLEMS:
+            place = next(iter(block.parameters.places.values()), block.place)
             problems.add(
-                f"{block.place}: Received: {other.name} and {experiment.name} with the same parameters "
+                f"{place}: Received: {other.name} and {experiment.name} with the same parameters "
                 f"{canonical(dict(experiment.parameters))[:200]}. Expected: each once; exclude one."
             )
 

@@ -42,10 +42,10 @@ def differing(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def labels(settings: Sequence[Mapping[str, Any]], heads: Sequence[str], alone: str) -> list[str]:
-    """Return a label for each setting; all differ.
+    """Return a label for each setting. Different settings have different ones.
 
     Args:
-        settings: the parameters of each experiment.
+        settings: the parameters of each experiment; the same ones get the same label.
         heads: what each label begins with: the block's name where a spec has several, else "".
         alone: the label where nothing differs and nothing begins it.
     """
@@ -56,13 +56,7 @@ def labels(settings: Sequence[Mapping[str, Any]], heads: Sequence[str], alone: s
         parts = [head] if head else []
         parts += [keys[name] + value_text(value) for name, value in setting.items()]
         made.append(_shortened("-".join(parts) or alone, setting))
-    counts = Counter(made)
-    return [
-        label
-        if counts[label] == 1
-        else f"{label[: MOST_CHARACTERS - 7]}-{digest(canonical(dict(setting)))}"
-        for label, setting in zip(made, settings, strict=True)
-    ]
+    return _told_apart(made, settings)
 
 
 def short_keys(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -157,8 +151,10 @@ def _flat(setting: Mapping[str, Any], opened: set[str]) -> dict[str, Any]:
 
 
 def _differ(one: Any, other: Any) -> bool:
+    if one is other or (type(one) is type(other) and isinstance(one, (str, int, float))):
+        return bool(one != other)
     if one is _MISSING or other is _MISSING:
-        return one is not other
+        return True
     return canonical(one) != canonical(other)
 
 
@@ -181,6 +177,21 @@ def _forms(name: str, before_text: bool) -> list[str]:
             [*short, "_".join(words), "_".join(every), f"{'_'.join(every)}_{digest(name)[:4]}"]
         )
     )
+
+
+def _told_apart(made: list[str], settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return labels with a digest where the same one stands for different settings."""
+    counts = Counter(made)
+    texts: dict[str, set[str]] = {label: set() for label in made if counts[label] > 1}
+    for label, setting in zip(made, settings, strict=True):
+        if label in texts:
+            texts[label].add(canonical(dict(setting)))
+    return [
+        f"{label[: MOST_CHARACTERS - 7]}-{digest(canonical(dict(setting)))}"
+        if len(texts.get(label, ())) > 1
+        else label
+        for label, setting in zip(made, settings, strict=True)
+    ]
 
 
 def _shortened(label: str, setting: Mapping[str, Any]) -> str:

@@ -179,7 +179,9 @@ def _unknown_variables(block: Block) -> Iterator[str]:
         return
     parse = import_module("ddl.experiments.watching.rule_text").parse_rule
     names_of = import_module("ddl.experiments.watching.condition.tree").variables_of
-    columns = [name for variable in block.variables for name in variable.columns]
+    columns = [
+        name.partition("=")[0].strip() for variable in block.variables for name in variable.columns
+    ]
     for rule in block.watch:
         for name in names_of(parse(rule.name, rule.text)):
             if name not in columns:
