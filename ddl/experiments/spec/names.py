@@ -19,25 +19,33 @@ _OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*=[^=]*")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+=_-]+")
 _ENDING = re.compile(r"\.(?:yaml|yml|json|csv|h5|hdf5|npz|npy|txt|py)$")
 
-_MISSING = object()
-
 
 def full_name(number: int, label: str) -> str:
     """Return the name of an experiment: 003-lr0.001-w32. It is the name of its folder."""
     return f"{number:03d}-{label}"
 
 
-def differing(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what differs of each setting, one level deep: model_option: width=16 becomes model_option.width: 16."""
+def differing(
+    settings: Sequence[Mapping[str, Any]], heads: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return what differs of each setting, one level deep: model_option: width=16 becomes model_option.width: 16.
+
+    A parameter differs where it has two values, or where one setting has it and another of the same head has it not.
+    """
     opened = set(_options_of(settings))
     flat = [_flat(setting, opened) for setting in settings]
-    names = list(dict.fromkeys(name for setting in flat for name in setting))
-    first = flat[0] if flat else {}
-    varied = {
-        name
-        for name in names
-        if any(_differ(setting.get(name, _MISSING), first.get(name, _MISSING)) for setting in flat)
-    }
+    owners: dict[str, set[str]] = {}
+    first: dict[str, Any] = {}
+    varied: dict[str, None] = {}
+    for setting, head in zip(flat, heads or [""] * len(flat), strict=True):
+        for name, value in setting.items():
+            owners.setdefault(name, set()).add(head)
+            if _differ(value, first.setdefault(name, value)):
+                varied[name] = None
+    for setting, head in zip(flat, heads or [""] * len(flat), strict=True):
+        for name in owners:
+            if name not in setting and head in owners[name]:
+                varied[name] = None
     return [{name: value for name, value in setting.items() if name in varied} for setting in flat]
 
 
@@ -49,7 +57,7 @@ def labels(settings: Sequence[Mapping[str, Any]], heads: Sequence[str], alone: s
         heads: what each label begins with: the block's name where a spec has several, else "".
         alone: the label where nothing differs and nothing begins it.
     """
-    differences = differing(settings)
+    differences = differing(settings, heads)
     keys = short_keys(differences)
     made = []
     for setting, head in zip(differences, heads, strict=True):
@@ -153,8 +161,6 @@ def _flat(setting: Mapping[str, Any], opened: set[str]) -> dict[str, Any]:
 def _differ(one: Any, other: Any) -> bool:
     if one is other or (type(one) is type(other) and isinstance(one, (str, int, float))):
         return bool(one != other)
-    if one is _MISSING or other is _MISSING:
-        return True
     return canonical(one) != canonical(other)
 
 

@@ -70,7 +70,8 @@ def plan_of(spec: Spec, experiments: Sequence[Experiment], store: Path) -> Plan:
     number = int(read_store(store).get("next_number", 1)) if exists else 1
     number = max([number, *(known.number + 1 for known in before.values())])
     rows = []
-    differences = differing([experiment.parameters for experiment in experiments])
+    blocks = [experiment.block for experiment in experiments]
+    differences = differing([experiment.parameters for experiment in experiments], blocks)
     for experiment, differs in zip(experiments, differences, strict=True):
         known = before.get(experiment.id)
         name = known.name if known else full_name(number, experiment.label)
