@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from ddl.experiments.agent.layout import EXPERIMENT_NAME, STORE_NAME
 from ddl.experiments.agent.whole import read_json, write_json
 from ddl.experiments.spec.records import Experiment
-from ddl.experiments.store.code import Frozen, freeze
+from ddl.experiments.store.code.freeze import Frozen, freeze
 from ddl.experiments.store.folder import TEMPORARY, StoreFolder
 from ddl.files import write_whole
 from ddl.files.locks import Held, hold_lock
@@ -74,7 +74,7 @@ def add(store: StoreFolder, spec: SpecFile, experiments: Sequence[Experiment]) -
         new = [experiment for experiment in experiments if experiment.id not in before]
         frozen = _frozen(store, new)
         text = spec.path.read_bytes() if spec.path.is_file() else None
-        records = _numbered(store, before.values(), new, frozen)
+        records = _numbered(store, spec, before.values(), new, frozen)
         _write(store, records)
         if text is not None:
             write_whole(store.path / f"spec{spec.path.suffix}", lambda path: path.write_bytes(text))
@@ -150,6 +150,7 @@ def _frozen(store: StoreFolder, new: Iterable[Experiment]) -> dict[tuple[str, st
 
 def _numbered(
     store: StoreFolder,
+    spec: SpecFile,
     before: Iterable[Experiment],
     new: Iterable[Experiment],
     frozen: Mapping[tuple[str, str], Frozen],
@@ -161,22 +162,27 @@ def _numbered(
     facts = read_json(store.path / STORE_NAME)
     highest = max((record.number for record in before), default=0)
     start = max(int(facts.get("next_number", 1)), highest + 1)
-    records, now = [], time.time()
-    for number, experiment in enumerate(new, start):
-        code = frozen[experiment.run.folder, experiment.code.policy]
-        records.append(
-            dataclasses.replace(
-                experiment,
-                number=number,
-                name=f"{number:03d}-{experiment.label}" if experiment.label else f"{number:03d}",
-                added=now,
-                run=dataclasses.replace(experiment.run, folder=str(code.folder)),
-                code=code.code,
-            )
-        )
-    if records:
-        write_json(store.path / STORE_NAME, {**facts, "next_number": start + len(records)})
+    now = time.time()
+    records = [
+        _as_stored(experiment, number, frozen[experiment.run.folder, experiment.code.policy], now)
+        for number, experiment in enumerate(new, start)
+    ]
+    specs = sorted({*facts.get("specs", ()), spec.path.name})
+    changed = {**facts, "spec": spec.path.name, "specs": specs, "next_number": start + len(records)}
+    if changed != facts:
+        write_json(store.path / STORE_NAME, changed)
     return records
+
+
+def _as_stored(experiment: Experiment, number: int, code: Frozen, now: float) -> Experiment:
+    return dataclasses.replace(
+        experiment,
+        number=number,
+        name=f"{number:03d}-{experiment.label or 'experiment'}",
+        added=now,
+        run=dataclasses.replace(experiment.run, folder=code.run_folder),
+        code=code.code,
+    )
 
 
 def _write(store: StoreFolder, records: Sequence[Experiment]) -> None:

@@ -144,6 +144,31 @@ def find_store(store: Path | None, cwd: Path) -> StoreFolder:
     )
 
 
+def store_of_spec(spec: Path) -> StoreFolder:
+    """Return the store beside a spec's file to which the spec was added. The file may have changed meanwhile.
+
+    Raises:
+        ValueError: There is none, or several.
+    """
+    stores = spec.parent / STORES
+    found = [
+        entry.parent
+        for entry in sorted(stores.glob(f"*/{STORE_NAME}"))
+        if spec.name in read_store(entry.parent).get("specs", ())
+    ]
+    if len(found) == 1:
+        return open_store(found[0])
+    if found:
+        names = ", ".join(folder.name for folder in found[:5])
+        raise ValueError(
+            f"Received: {spec}, which was added to several stores ({names}). Expected: one; give store."
+        )
+    raise ValueError(
+        f"Received: {spec}, which is in no store of {stores}. Expected: a spec that was added; run `add {spec}` first, "
+        "or give store."
+    )
+
+
 def is_experiment(folder: Path) -> bool:
     """Return whether a folder is an experiment's."""
     return bool(number_of(folder.name)) and (folder / EXPERIMENT_NAME).is_file()

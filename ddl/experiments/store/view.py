@@ -98,6 +98,15 @@ def read_view(path: Path, now: float | None = None, files: Files | None = None) 
     return StoreView(store=store, experiments=found, nodes_seen=seen, damaged=damaged, now=now)
 
 
+def read_again(store: StoreFolder, folder: ExperimentFolder, files: Files) -> ExperimentView:
+    """Read one experiment of a store as it is now.
+
+    Raises:
+        OSError, ValueError: What it is cannot be read.
+    """
+    return read_experiment(folder, _read_seen(store, files), time.time(), files)
+
+
 def read_experiment(
     folder: ExperimentFolder, seen: Mapping[str, Mapping[str, Any]], now: float, files: Files
 ) -> ExperimentView:

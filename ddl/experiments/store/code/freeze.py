@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddl.experiments.spec.records import FROZEN, Code
-from ddl.experiments.store.code_files import code_files
+from ddl.experiments.spec.records import FROZEN, Code, Experiment
+from ddl.experiments.store.code.files import code_files
+from ddl.experiments.store.code.snapshot import take_snapshot
 from ddl.experiments.store.folder import StoreFolder
-from ddl.experiments.store.snapshot import take_snapshot
 from ddl.files import write_whole
 from ddl.git import ask_git, git_text
 
@@ -31,8 +32,8 @@ _DIFF = (
 class Frozen:
     """Code that experiments of one folder run."""
 
-    folder: Path
-    """Where the command runs: in the frozen copy, or in the user's own folder."""
+    run_folder: str
+    """Where the command runs: in the frozen copy, or in the user's own folder. {store_dir} is the store on the node."""
     code: Code
     lines: tuple[str, ...]
     """What was found and copied, for the user."""
@@ -79,13 +80,14 @@ def freeze(store: StoreFolder, folder: Path, policy: str, words: Iterable[str] =
     lines = (_told(repository, folder), *note)
     if policy != FROZEN:
         live = f"Runs the files in {folder} as they are when it starts (code: live)."
-        return Frozen(folder, code, (*lines, live))
+        return Frozen(_braced(folder), code, (*lines, live))
     top = repository.top if repository else folder
     files = code_files(top, repository is not None, store.path, folder, words)
     snapshot = take_snapshot(store, top, files)
     copied = f"{snapshot.files} files of code, {_size(snapshot.bytes)}: {snapshot.path}"
     code = dataclasses.replace(code, snapshot=snapshot.path.name)
-    return Frozen(snapshot.path / folder.relative_to(top), code, (*lines, copied))
+    place = Path("code", snapshot.path.name, folder.relative_to(top))
+    return Frozen(f"{{store_dir}}/{_braced(place)}", code, (*lines, copied))
 
 
 def find_repository(folder: Path, store: Path) -> Repository | None:
@@ -123,6 +125,19 @@ def _save_diff(
     if not (store.code / name).exists():
         write_whole(store.code / name, lambda path: path.write_bytes(diff))
     return name, ()
+
+
+def folder_of(store: Path, record: Experiment) -> Path:
+    """Return the folder that an experiment's command runs in, for a store in this place."""
+    values = {"{{": "{", "}}": "}", "{store_dir}": str(store)}
+    return Path(
+        re.sub(r"\{\{|\}\}|\{store_dir\}", lambda found: values[found[0]], record.run.folder)
+    )
+
+
+def _braced(path: Path) -> str:
+    """Return a path whose braces are no placeholders."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _told(repository: Repository | None, folder: Path) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddl.experiments.store.code_files import is_store
+from ddl.experiments.store.code.files import is_store
 from ddl.experiments.store.folder import TEMPORARY, StoreFolder
 
 MOST_FILES = 20_000
