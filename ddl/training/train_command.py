@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -39,6 +40,17 @@ DIVERGED = 4
 REQUEUE = 75
 """EX_TEMPFAIL of sysexits.h: start the same command again with --resume auto."""
 AT_ONCE = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Trial.
+
+    Attributes:
+        dry_run: validate flags and data, print the plan as JSON, and exit.
+    """
+
+    dry_run: bool = False
 
 
 class Frame:
@@ -76,11 +88,7 @@ def training_parser(
     """
     parser = Parser(name, doc, "[flags]")
     add_flags(parser, SECTIONS, {"run_dir": default_run_dir(name), **defaults}, NAMES, without)
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="validate flags and data, print the plan as JSON, and exit",
-    )
+    add_flags(parser, (Trial,))
     return parser
 
 
