@@ -12,6 +12,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
 from ddl.flags import BAD_INPUT, Parser, add_flags, given_flags
 from ddl.plain_text import tell
@@ -54,6 +55,7 @@ VERBS = {
 
 def main(doc: str, argv: list[str] | None) -> int:
     """Run a verb. Return the exit status: 0, 2 for bad input, 3 where something wanted has failed, 130 for Ctrl-C."""
+    take_from_environment()  # no job that a verb starts inherits the mail server's password
     words = sys.argv[1:] if argv is None else list(argv)
     if not words or words[0] in ("-h", "--help"):
         sys.stdout.write(_overview(doc))

@@ -11,9 +11,9 @@ from typing import Any
 from ddl.experiments.notify.curve import picture_of
 from ddl.experiments.notify.digest import decide, digest_of
 from ddl.experiments.notify.letter import fields_of, write_letter
-from ddl.experiments.notify.mail import Outcome, ServerProblem, build_mail, connected, send
 from ddl.experiments.notify.outbox import COMMAND, MAIL, Message, Outbox
-from ddl.experiments.notify.server_settings import (
+from ddl.experiments.notify.smtp.sending import Outcome, ServerProblem, build_mail, connected, send
+from ddl.experiments.notify.smtp.server_settings import (
     ServerSettings,
     read_server_settings,
     settings_path,
@@ -32,6 +32,14 @@ BUDGET_S = 60.0
 def wait_s(tries: int) -> float:
     """Return how long to wait after so many failed tries: twice as long each time, an hour at most."""
     return min(FIRST_WAIT_S * 2.0 ** min(max(tries, 1) - 1, 10), LONGEST_WAIT_S)
+
+
+def about_refused(message: Message) -> str:
+    """Return the line about a message that was refused for good."""
+    event = message.event
+    about = f"{event.experiment or event.details.get('node', '')} {event.kind}".strip()
+    what = "mail" if message.channel == MAIL else "command"
+    return f"{what} about {about} was refused: {message.error}"
 
 
 def deliver(outbox: Outbox, view: Any, now: float, *, by_hand: bool = False) -> tuple[str, ...]:
@@ -192,8 +200,7 @@ class _Round:
             self.outbox.update(message, left=outcome.left, error=outcome.error)
             return f"mail about {about} goes again later: {outcome.error}"
         if len(outcome.refused) == len(to):
-            self.outbox.update(message, refused=True, error=outcome.error)
-            return f"mail about {about} was refused: {outcome.error}"
+            return about_refused(self.outbox.update(message, refused=True, error=outcome.error))
         if outcome.refused:
             self.outbox.update(message, error=outcome.error)
         members = message.event.details.get("members", ())

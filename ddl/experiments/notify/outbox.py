@@ -152,6 +152,13 @@ class Outbox:
         write_json(self.new / message.file_name, changed.to_json())
         return changed
 
+    def forgive(self) -> None:
+        """Let what was refused be tried once more."""
+        with self.hold() as holder:
+            for message in () if holder else self.waiting():
+                if message.refused:
+                    self.update(message, refused=False, tries=0, next_try=0.0)
+
     def move_to_sent(self, file_name: str) -> None:
         """Note that the message in a file was sent."""
         with contextlib.suppress(FileNotFoundError):  # another process did

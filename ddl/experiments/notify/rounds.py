@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ddl.experiments.notify.collect import collect
-from ddl.experiments.notify.delivery import deliver
+from ddl.experiments.notify.delivery import about_refused, deliver
 from ddl.experiments.notify.events import Event
 from ddl.experiments.notify.outbox import COMMAND, MAIL, Message, Outbox
-from ddl.experiments.notify.password import take_from_environment
+from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.notify.wishes import read_command_wishes, read_mail_wishes
 
 
@@ -59,14 +59,6 @@ def problems(store_path: Path) -> list[str]:
     lines = [about_refused(message) for message in outbox.waiting() if message.refused]
     server = outbox.server
     return [*lines, str(server.get("error"))] if server.get("needs_user") else lines
-
-
-def about_refused(message: Message) -> str:
-    """Return the line about a message that was refused for good."""
-    event = message.event
-    about = f"{event.experiment or event.details.get('node', '')} {event.kind}".strip()
-    what = "mail" if message.channel == MAIL else "command"
-    return f"{what} about {about} was refused: {message.error}"
 
 
 def fill(outbox: Outbox, view: Any, now: float) -> Iterator[str]:

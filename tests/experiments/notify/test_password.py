@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from ddl.experiments.notify import after_sync, password
-from ddl.experiments.notify.mail import ServerProblem, connected
-from ddl.experiments.notify.password import Secret, read_password
-from ddl.experiments.notify.server_settings import read_server_settings
+from ddl.experiments.notify import after_sync
+from ddl.experiments.notify.smtp import password
+from ddl.experiments.notify.smtp.password import Secret, read_password
+from ddl.experiments.notify.smtp.sending import ServerProblem, connected
+from ddl.experiments.notify.smtp.server_settings import read_server_settings
 from tests.experiments.notify.sink import PASSWORD, Sink, certificate, login, running
 from tests.experiments.notify.stores import made_experiment, made_view
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ddl.experiments.notify.server_settings import read_server_settings
+from ddl.experiments.notify.smtp.server_settings import read_server_settings
 from ddl.experiments.notify.templates import Template, read_template
 from ddl.experiments.notify.wishes import read_command_wishes, read_mail_wishes
 

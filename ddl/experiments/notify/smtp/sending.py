@@ -16,7 +16,7 @@ from email.policy import SMTP
 from email.utils import formatdate
 
 from ddl.experiments.notify.letter import Letter
-from ddl.experiments.notify.server_settings import ServerSettings
+from ddl.experiments.notify.smtp.server_settings import ServerSettings
 from ddl.plain_text import encodable, escaped
 
 TIMEOUT_S = 20.0

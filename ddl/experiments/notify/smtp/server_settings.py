@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from ddl.experiments.notify.password import VARIABLE, Secret, read_password
+from ddl.experiments.notify.smtp.password import VARIABLE, Secret, read_password
 from ddl.experiments.notify.wishes import read_addresses
 
 PORTS = {"starttls": 587, "ssl": 465, "none": 25}
