@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ddl.experiments.engine.nodes_file import keep_nodes
 from ddl.experiments.spec.expand import experiments_of
 from ddl.experiments.spec.planning import files_of
 from ddl.experiments.spec.spec_file import read_spec
@@ -48,6 +49,7 @@ def run(settings: Settings) -> int:
         return tell_problems("add", error)
     store = create_store(settings.store or spec.store, spec.name)
     added = add(store, spec, experiments)
+    keep_nodes(store, spec.nodes, spec.path)
     if settings.json:
         text = json_text.dumps(_as_json(store, added), indent=1, ensure_ascii=True, allow_nan=False)
     else:
