@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl.experiments.spec.identity import canonical, identity
@@ -114,6 +114,7 @@ SETTINGS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(SETTINGS)
 def test_different_settings_have_different_names_that_every_file_system_takes(settings):
     found = named(*settings)
@@ -121,22 +122,26 @@ def test_different_settings_have_different_names_that_every_file_system_takes(se
     assert all(re.fullmatch(r"[A-Za-z0-9.+=_-]{1,80}", label) for label in found)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_becomes_a_safe_part_of_a_name(text):
     assert re.fullmatch(r"[A-Za-z0-9.+=_-]+", safe_text(text))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, SCALARS, min_size=1, max_size=5))
 def test_the_order_of_parameters_does_not_matter(setting):
     turned = dict(reversed(setting.items()))
     assert identity(setting, {"words": []}) == identity(turned, {"words": []})
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**53) + 1, 2**53 - 1))
 def test_a_whole_number_is_the_same_with_and_without_a_point(number):
     assert canonical({"a": [number]}) == canonical({"a": [float(number)]})
 
 
+@settings(deadline=None)
 @given(SCALARS, SCALARS)
 def test_different_values_have_different_identities(one, other):
     same = canonical(one) == canonical(other)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 from ddl.experiments.spec.parameter.draws import parse_draw
@@ -99,6 +100,7 @@ RANGES = st.tuples(
 )
 
 
+@trying(deadline=None)
 @given(RANGES, st.floats(0, 1, exclude_max=True))
 def test_a_draw_is_within_its_range(text, part):
     kind, low, width = text
@@ -108,6 +110,7 @@ def test_a_draw_is_within_its_range(text, part):
     assert isinstance(value, int) == ("int" in kind)
 
 
+@trying(deadline=None)
 @given(RANGES)
 def test_both_ends_can_be_drawn_and_the_middle_is_by_the_kind(text):
     kind, low, width = text
@@ -119,6 +122,7 @@ def test_both_ends_can_be_drawn_and_the_middle_is_by_the_kind(text):
         assert draw.at(0.5) == pytest.approx(middle, rel=1e-3)
 
 
+@trying(deadline=None)
 @given(st.integers(1, 30), st.integers(0, 2**40))
 def test_draws_differ_and_their_first_ones_do_not_depend_on_n(count, seed):
     draws = {"a": parse_draw("int 1..40"), "b": parse_draw("log 1e-5..1e-1")}
@@ -132,6 +136,7 @@ LISTS = st.lists(
 )
 
 
+@trying(deadline=None)
 @given(LISTS)
 def test_the_number_of_settings_is_the_product_and_all_differ(lists):
     names = [f"p{number}" for number in range(len(lists))]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl.experiments.spec.text import yaml_strict
@@ -73,17 +73,20 @@ def test_scalars_are_those_of_yaml_1_2(text, value):
     assert (found, type(found)) == (value, type(value))
 
 
+@settings(deadline=None)
 @given(FINITE)
 def test_a_number_written_by_python_is_read_back(number):
     assert read_scalar(repr(number)) == number
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**200), 10**200))
 def test_a_whole_number_is_read_back(number):
     found = read_scalar(str(number))
     assert (found, type(found)) == (number, int)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_a_scalar_is_a_json_value_or_refused(text):
     try:
@@ -93,6 +96,7 @@ def test_a_scalar_is_a_json_value_or_refused(text):
     assert value is None or isinstance(value, (bool, int, str)) or math.isfinite(value)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_json_is_read_as_python_reads_it(value):
     text = json.dumps(value, ensure_ascii=False)
@@ -100,6 +104,7 @@ def test_json_is_read_as_python_reads_it(value):
     assert plain(json.dumps(value, indent=1), "s.json") == value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_json_for_us_only_if_it_is_for_python(text):
     try:
@@ -109,11 +114,13 @@ def test_any_text_is_json_for_us_only_if_it_is_for_python(text):
     assert found == (json.loads(text) if text.strip() else None)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(PRINTED.filter(bool), PRINTED | st.lists(FINITE) | st.booleans()))
 def test_yaml_is_a_superset_of_json(value):
     assert plain(json.dumps(value, ensure_ascii=False)) == value
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab:-[]{}#&*!|>'\"%@` \n\t0.,?~\\ud8"), max_size=40))
 def test_any_text_gets_a_value_or_lines_with_places(text):
     lines = _problems(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl.experiments.spec.text.units import in_bytes, in_time, parse_bytes, parse_duration
@@ -57,6 +57,7 @@ def test_other_texts_are_no_sizes(text):
         parse_bytes(text)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**7))
 def test_a_duration_that_is_shown_can_be_read(seconds):
     shown = parse_duration(in_time(seconds))
