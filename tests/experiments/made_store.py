@@ -55,7 +55,8 @@ class MadeStore:
         self._count += 1
         number = self._count
         given = {"seed": number} if parameters is None else parameters
-        label = "-".join(f"{name}{value}" for name, value in given.items()) or "base"
+        differs = "-".join(f"{name}{value}" for name, value in given.items()) or "base"
+        label = fields.get("label", differs.replace("/", "_"))
         run = Run(argv=argv, folder=str(self.path))
         known = {
             "number": number,
