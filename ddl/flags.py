@@ -25,6 +25,8 @@ BAD_INPUT = 2
 NONE: Mapping[str, Any] = {}
 ARGUMENT = {"argument": True}
 """Metadata of a dataclass's field that is a list of positional arguments."""
+SHORT = "short"
+"""Key of the metadata of a field whose flag has a second name of one letter, such as "-f"."""
 _ROOT_SPEAKS_S = 5.0
 _LOOK_EVERY_S = 0.05
 _UNITS = {"_min": "MINUTES", "_s": "SECONDS", "epochs": "EPOCHS"}
@@ -109,7 +111,7 @@ class Parser(argparse.ArgumentParser):
         switches = {
             word
             for action in self._actions
-            if action.nargs == "?"
+            if action.nargs == "?" and action.const is True
             for word in action.option_strings
         }
         if all(action.option_strings for action in self._actions):  # there are no arguments
@@ -243,9 +245,12 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
     if required and not field.kw_only:
         group.add_argument(field.name, type=reader, help=help_text)
         return
-    alone = {"nargs": "?", "const": True} if kind == "bool" else {}
+    value = (
+        True if kind == "bool" else field.metadata.get("alone")
+    )  # what the flag means without a value
+    alone = {} if value is None else {"nargs": "?", "const": value}
     group.add_argument(
-        flag,
+        *filter(None, (field.metadata.get(SHORT), flag)),
         type=reader,
         action=_Once,
         required=required,

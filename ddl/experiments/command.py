@@ -7,10 +7,12 @@ prints and returns the exit status. Only the module of the verb that is called g
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 from importlib import import_module
 from typing import Any
 
+from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
 from ddl.flags import BAD_INPUT, Parser, add_flags, given_flags
 from ddl.plain_text import tell
@@ -53,6 +55,7 @@ VERBS = {
 
 def main(doc: str, argv: list[str] | None) -> int:
     """Run a verb. Return the exit status: 0, 2 for bad input, 3 where something wanted has failed, 130 for Ctrl-C."""
+    take_from_environment()  # no job that a verb starts inherits the mail server's password
     words = sys.argv[1:] if argv is None else list(argv)
     if not words or words[0] in ("-h", "--help"):
         sys.stdout.write(_overview(doc))
@@ -72,14 +75,14 @@ def main(doc: str, argv: list[str] | None) -> int:
     except (ValueError, OSError) as error:
         return parser.complain(_in_words(error))
     except KeyboardInterrupt:
-        tell(f"\n{NAME} {verb}: stopped by Ctrl-C.")
+        tell(f"{NAME} {verb}: stopped by Ctrl-C.")
         return INTERRUPTED
     return end_output(NAME) or status
 
 
 def verb_parser(verb: str, settings: type) -> Parser:
     """Return the parser of a verb's settings."""
-    doc = (settings.__doc__ or "").partition("Attributes:")[0]
+    doc = (inspect.getdoc(settings) or "").partition("Attributes:")[0]
     parser = Parser(f"{NAME} {verb}", doc, "[arguments] [flags]")
     parser.prog = f"{NAME}.py {verb}"
     add_flags(parser, (settings,))

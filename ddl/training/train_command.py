@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,7 +28,7 @@ from ddl.training.checkpoint.resumed_plan import resumed_values
 from ddl.training.data.training_data import open_data
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import NAMES, plan_from_dict
-from ddl.training.plan.plan_flags import plan_from_flags
+from ddl.training.plan.plan_flags import alias_note, plan_from_flags
 from ddl.training.run import Diverged, Interrupted, Unsaved
 from ddl.training.stop_request import StopRequest, ignore_signals
 
@@ -39,6 +41,17 @@ DIVERGED = 4
 REQUEUE = 75
 """EX_TEMPFAIL of sysexits.h: start the same command again with --resume auto."""
 AT_ONCE = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Trial.
+
+    Attributes:
+        dry_run: validate flags and data, print the plan as JSON, and exit.
+    """
+
+    dry_run: bool = False
 
 
 class Frame:
@@ -76,11 +89,7 @@ def training_parser(
     """
     parser = Parser(name, doc, "[flags]")
     add_flags(parser, SECTIONS, {"run_dir": default_run_dir(name), **defaults}, NAMES, without)
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="validate flags and data, print the plan as JSON, and exit",
-    )
+    add_flags(parser, (Trial,))
     return parser
 
 
@@ -173,6 +182,8 @@ def train_checked(
 def _print_plan(name: str, order: Order) -> None:
     """Print what was read to stderr, and the plan as JSON to stdout."""
     tell_summary(name, order.data.describe(order.plan))
+    if order.note:
+        tell(f"{name}: {order.note}")
     sys.stdout.write(order.plan.to_json())
 
 
@@ -181,7 +192,9 @@ def check_flags(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: O
     if "resume" in given:
         run_dir = given.get("run_dir", defaults["run_dir"])
         defaults = {**defaults, **resumed_values(run_dir, given["resume"], given)}
-    return check_plan(plan_from_flags(given, defaults), opener, may_grow="epochs" not in given)
+    order = check_plan(plan_from_flags(given, defaults), opener, may_grow="epochs" not in given)
+    notes = alias_note(given.get("model")), order.note
+    return dataclasses.replace(order, note=" ".join(filter(None, notes)))
 
 
 def _join(profiles: bool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddl.config.json_run.checking.named_files import missing_data
 from ddl.config.json_run.checking.own_fields import SAID_ELSEWHERE
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.place import Problem
@@ -97,6 +98,7 @@ def order_run(
         draft.problems.append(settings.problem("loss.source", text))
     draft.problems += _unsteady(settings, network)
     if draft.problems:
+        draft.problems += missing_data(settings, {problem.path for problem in draft.problems})
         raise BadConfig([str(problem) for problem in draft.problems])
     base = draft.fields.pop("run_dir", Path(f"{Path(config).stem}.run"))
     base = base if run_dir is None else run_dir
@@ -142,7 +144,8 @@ def read_summary(settings: Settings) -> Summary:
     try:
         return summarize(network_options(settings))
     except ValueError as error:
-        raise BadConfig([str(settings.problem("layers", str(error)))]) from error
+        problems = [settings.problem("layers", str(error)), *missing_data(settings)]
+        raise BadConfig([str(problem) for problem in problems]) from error
 
 
 def settled_end(fields: Mapping[str, Any], network: Summary) -> Settled:
@@ -167,11 +170,21 @@ def named_in_config(error: ValueError, settings: Settings) -> ValueError:
     for name in _FIELD.findall(received):
         path = SAID_ELSEWHERE.get(name, f"ddl.{name}")
         if path in settings.places:
-            return BadConfig([str(Problem(settings.places[path], path, text))])
+            return _with_missing(Problem(settings.places[path], path, text), settings)
     key = _path_in(received, settings) or _key_in(received, settings)
     if key is not None:
-        return BadConfig([str(settings.problem(key, text))])
-    return BadConfig([str(Problem(settings.source, "", text))])
+        return _with_missing(settings.problem(key, text), settings)
+    return _with_missing(Problem(settings.source, "", text), settings)
+
+
+def _with_missing(problem: Problem, settings: Settings) -> BadConfig:
+    """Return the error about a problem and about data that are not there, the same data once."""
+    others = [
+        other
+        for other in missing_data(settings, {problem.path})
+        if settings.given[other.path] not in problem.text
+    ]
+    return BadConfig([str(problem), *map(str, others)])
 
 
 def _path_in(text: str, settings: Settings) -> str | None:

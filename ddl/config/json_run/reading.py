@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ddl.config.json_run.checking.check import check
 from ddl.config.json_run.checking.contradictions import LATER_APPS, find_contradictions
+from ddl.config.json_run.checking.named_files import bad_network, missing_data
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.document import Document, read_document
 from ddl.config.json_run.overrides import merge
@@ -46,6 +47,10 @@ def read_settings(
     problems = [*merged.problems, *problems]
     problems += find_contradictions(settings, app, {problem.path for problem in problems})
     if lines or problems:
+        told = {problem.path for problem in problems}
+        problems += missing_data(settings, told)
+        if not lines:  # a text with errors may have lost a part of the network
+            problems += bad_network(settings, told)
         raise BadConfig([*lines, *map(str, sorted(problems, key=_Order(documents)))])
     return settings
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -18,11 +17,11 @@ import ddl
 from ddl import machine
 from ddl.distributed.job.launcher import placement, usable_cores
 from ddl.files import parse_json, read_text, write_whole
+from ddl.git import git_text
 
 FACTS_NAME = "facts.json"
 
 _SETTINGS = re.compile(r"(OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|SLURM_JOB_ID)$|HOROVOD_|DDL_")
-_GIT_TIMEOUT_S = 10.0
 
 
 def gather_facts(hosts: Sequence[str] = ()) -> dict[str, Any]:
@@ -76,26 +75,11 @@ def find_commit(folder: Path = Path(ddl.__file__).parent) -> dict[str, Any]:
         benchmark writes one before the next starts.
     """
     # A virtual environment may lie inside another repository, which does not track its files.
-    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
+    if git_text(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return {}
-    commit = _git(folder, "rev-parse", "HEAD")
+    commit = git_text(folder, "rev-parse", "HEAD")
     tracked = "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks/results"
-    changes = _git(folder, "status", "--porcelain", *tracked)
+    changes = git_text(folder, "status", "--porcelain", *tracked)
     if commit is None or changes is None:
         return {}
     return {"commit": commit.strip(), "dirty": bool(changes.strip())}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """Return git's output, None if it fails or is missing."""
-    # A git hook's variables would select another repository. No locks: others may use this one.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    env["GIT_OPTIONAL_LOCKS"] = "0"
-    command = ["git", "-C", str(folder), *arguments]
-    try:
-        result = subprocess.run(
-            command, capture_output=True, text=True, env=env, timeout=_GIT_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return result.stdout if result.returncode == 0 else None

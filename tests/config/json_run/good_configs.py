@@ -187,10 +187,10 @@ def make_pictures(folder: Path, train: int = 24, test: int = 8) -> None:
 
 
 def make_files(folder: Path) -> None:
-    """Make what the configs name. Nothing reads it."""
+    """Make what the configs name: a network, folders and a file without samples."""
     for name in ("train", "test"):
         (folder / name).mkdir()
-    (folder / "net.json").write_text("[]")
+    (folder / "net.json").write_text(classifier())
     (folder / "a.npy").touch()
 
 

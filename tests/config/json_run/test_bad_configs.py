@@ -46,6 +46,27 @@ def test_all_mistakes_are_told_at_once_in_their_order(here: Path) -> None:
     ]
 
 
+def test_missing_data_and_a_bad_network_are_told_beside_a_mistake(here: Path) -> None:
+    (here / "net.json").write_text('{"class_name": "Functional"}')
+    text = CLASSES.replace('"num_epochs"', '"num_epoch"').replace('"test/"', '"tset/"')
+    assert [line.split(": ")[:2] for line in lines_about(here, text)] == [
+        ["x.json:4", "num_epoch"],
+        ["x.json:5", "layers"],
+        ["x.json:14", "data.test_input_path"],
+    ]
+
+
+def test_all_missing_data_are_told_at_once(here: Path) -> None:
+    text = CLASSES.replace('"train/"', '"trian/"').replace('"test/"', '"tset/"')
+    (here / "x.json").write_text(text)
+    outcome = call("run", "--config=x.json", "--dry-run")
+    assert outcome.status == 2
+    assert [line.split(": ")[:2] for line in outcome.told.splitlines()] == [
+        ["x.json:13", "data.input_path"],
+        ["x.json:14", "data.test_input_path"],
+    ]
+
+
 def test_what_follows_from_a_mistake_is_not_told(here: Path) -> None:
     text = CLASSES.replace('"nll"', '"Poisson2D_PDF"').replace('"labels"', '"image"')
     lines = lines_about(here, text)

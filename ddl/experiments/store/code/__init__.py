@@ -1,0 +1,1 @@
+"""The code that experiments run: commit, differences, and a frozen copy."""

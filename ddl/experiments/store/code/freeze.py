@@ -1,0 +1,153 @@
+"""The code of an experiment: commit and differences of its own folder's repository, and a frozen copy."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddl.experiments.spec.records import FROZEN, Code, Experiment
+from ddl.experiments.store.code.files import code_files
+from ddl.experiments.store.code.snapshot import take_snapshot
+from ddl.experiments.store.folder import StoreFolder
+from ddl.files import write_whole
+from ddl.git import ask_git, git_text
+
+_DIFF_TIMEOUT_S = 60.0
+_LARGEST_DIFF_BYTES = 64 << 20
+_DIFF = (
+    "--binary",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Code that experiments of one folder run."""
+
+    run_folder: str
+    """Where the command runs: in the frozen copy, or in the user's own folder. {store_dir} is the store on the node."""
+    code: Code
+    lines: tuple[str, ...]
+    """What was found and copied, for the user."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """State of the git repository that tracks a folder."""
+
+    top: Path
+    commit: str | None
+    branch: str | None
+    diff: bytes
+    """What differs from the commit, in git's binary form; b"" if nothing does."""
+
+
+def freeze(store: StoreFolder, folder: Path, policy: str, words: Iterable[str] = ()) -> Frozen:
+    """Record the code of a folder; with the policy "frozen", copy it into the store.
+
+    Args:
+        store: where the copy and the differences go.
+        folder: the folder that the command runs in.
+        policy: "frozen" or "live".
+        words: words of commands: small files that they name are copied, whatever their suffix.
+
+    Raises:
+        ValueError: It is no folder, or its code is too large.
+    """
+    if not folder.is_dir():
+        raise ValueError(
+            f"Received: folder={folder}, which is no folder. Expected: that of the command."
+        )
+    folder = folder.resolve()
+    repository = find_repository(folder, store.path)
+    patch, note = _save_diff(store, repository)
+    code = Code(
+        policy=policy,
+        commit=repository.commit if repository else None,
+        branch=repository.branch if repository else None,
+        dirty=bool(repository and repository.diff),
+        patch=patch,
+        source=str(folder),
+    )
+    lines = (_told(repository, folder), *note)
+    if policy != FROZEN:
+        live = f"Runs the files in {folder} as they are when it starts (code: live)."
+        return Frozen(_braced(folder), code, (*lines, live))
+    top = repository.top if repository else folder
+    files = code_files(top, repository is not None, store.path, folder, words)
+    snapshot = take_snapshot(store, top, files)
+    copied = f"{snapshot.files} files of code, {_size(snapshot.bytes)}: {snapshot.path}"
+    code = dataclasses.replace(code, snapshot=snapshot.path.name)
+    place = Path("code", snapshot.path.name, folder.relative_to(top))
+    return Frozen(f"{{store_dir}}/{_braced(place)}", code, (*lines, copied))
+
+
+def find_repository(folder: Path, store: Path) -> Repository | None:
+    """Return the repository that tracks files of a folder, None without one. The store's own files do not count.
+
+    A repository further up may track nothing here, such as one of a home's settings.
+    """
+    top = git_text(folder, "rev-parse", "--show-toplevel")
+    if not top or not git_text(folder, "ls-files", "--", "."):
+        return None
+    root = Path(top).resolve()
+    own = [f":(top,exclude,literal){store.relative_to(root)}"] if store.is_relative_to(root) else []
+    commit = git_text(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    branch = git_text(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
+    diff = b""
+    if commit:
+        command = ("diff", *_DIFF, "HEAD", "--", ":/", *own)
+        diff = ask_git(folder, *command, timeout_s=_DIFF_TIMEOUT_S) or b""
+    return Repository(root, commit, branch, diff)
+
+
+def _save_diff(
+    store: StoreFolder, repository: Repository | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """Write what differs from the commit. Return the file's name, and a line where it is not written."""
+    if repository is None or not repository.diff or repository.commit is None:
+        return None, ()
+    diff = repository.diff
+    if len(diff) > _LARGEST_DIFF_BYTES:
+        most = _size(_LARGEST_DIFF_BYTES)
+        return None, (
+            f"The differences are not saved as a patch: {_size(len(diff))}, above {most}.",
+        )
+    name = f"{repository.commit[:12]}-{hashlib.sha256(diff).hexdigest()[:8]}.patch"
+    if not (store.code / name).exists():
+        write_whole(store.code / name, lambda path: path.write_bytes(diff))
+    return name, ()
+
+
+def folder_of(store: Path, record: Experiment) -> Path:
+    """Return the folder that an experiment's command runs in, for a store in this place."""
+    values = {"{{": "{", "}}": "}", "{store_dir}": str(store)}
+    return Path(
+        re.sub(r"\{\{|\}\}|\{store_dir\}", lambda found: values[found[0]], record.run.folder)
+    )
+
+
+def _braced(path: Path) -> str:
+    """Return a path whose braces are no placeholders."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _told(repository: Repository | None, folder: Path) -> str:
+    if repository is None:
+        return f"No git repository tracks {folder}."
+    if repository.commit is None:
+        return f"The git repository in {repository.top} has no commit yet."
+    changed = ", with changes" if repository.diff else ""
+    return f"Commit {repository.commit[:12]} ({repository.branch or 'no branch'}){changed}."
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e5 else f"{size_bytes / 1e3:.1f} kB"

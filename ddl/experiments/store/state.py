@@ -1,0 +1,219 @@
+"""The state of an experiment, from what its files say and from what `sync` saw last. Pure: it reads nothing.
+
+What an agent wrote counts more than what a scheduler says, and that more than silence. Silence is never taken for an
+end: it is "unknown", and the state before is named beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ddl.experiments.store.attempts import AttemptView, number
+from ddl.progress import duration
+
+SILENT_S = 90.0
+"""An agent writes its heartbeat every 10 s, and ends its command after 60 s without."""
+
+TRIES_WITHOUT_PROGRESS = 3
+
+_CONTINUED = frozenset({"time limit", "preempted", "crash", "node lost"})
+"""Reasons of an attempt that goes on with what another one began."""
+
+_ENDS = {"finished": "finished", "diverged": "diverged", "refused": "refused", "paused": "paused"}
+"""Outcomes after which no further attempt follows by itself -> the state."""
+
+_ASKED = {"pause": "paused", "stop": "stopped", "remove": "stopped"}
+"""What a user wants -> the state in which it is fulfilled."""
+
+
+class Rules(Protocol):
+    """What the state needs to know of an experiment's record."""
+
+    @property
+    def retries(self) -> int:
+        """How many crashes are followed by another attempt."""
+
+    @property
+    def added(self) -> float:
+        """When it was put into the store."""
+
+
+def state_of(
+    record: Rules,
+    wanted: Mapping[str, Any],
+    attempts: Sequence[AttemptView],
+    seen: Mapping[str, Mapping[str, Any]],
+    now: float,
+) -> tuple[str, str, float]:
+    """Return the state of an experiment, why it is so in one line, and since when.
+
+    Args:
+        record: the experiment.
+        wanted: what wanted.json says; {} means nothing.
+        attempts: all attempts, oldest first.
+        seen: node -> what `sync` saw there last, as in seen/NODE.json.
+        now: the time, in seconds since the epoch.
+    """
+    live = [attempt for attempt in attempts if not attempt.has_ended]
+    if live:
+        return _of_live(_leading(live, seen), wanted, seen, now)
+    want = str(wanted.get("want", "nothing"))
+    since = number(wanted.get("since")) or record.added
+    counted = counted_attempts(wanted, attempts)
+    if not counted and want == "nothing" and attempts:  # begun by hand, or no longer wanted
+        counted = list(attempts)
+    if not counted:
+        state = _ASKED.get(want, "queued" if want == "run" else "planned")
+        why = f"{want} wanted by {wanted['by']}" if want != "nothing" and wanted.get("by") else ""
+        return state, why, since if want != "nothing" else record.added
+    state, why, ended = _of_ended(record, counted)
+    if state in ("requeued", "stopped", "paused") and want in _ASKED:
+        return _ASKED[want], why, ended or since
+    if state == "requeued" and want == "nothing":
+        return "stopped", why, ended or since
+    return state, why, ended or since
+
+
+def counted_attempts(
+    wanted: Mapping[str, Any], attempts: Sequence[AttemptView]
+) -> list[AttemptView]:
+    """Return the attempts since the user last said `submit`, `resume` or `retry`: only their ends count."""
+    first = number(wanted.get("first_attempt"))
+    return [attempt for attempt in attempts if attempt.number >= first]
+
+
+def is_silent(attempt: AttemptView, seen: Mapping[str, Any], now: float) -> bool:
+    """Return whether a claimed attempt that has not ended gave no sign of life for 90 s.
+
+    Where its files are copies, they are compared with the time of copying: what came later cannot stand in them.
+    """
+    if not attempt.heartbeat:  # a script that reports by itself has no heartbeat
+        return False
+    is_copy = str(attempt.intent.get("root", "")) not in ("", str(attempt.folder.experiment.store))
+    until = min(now, number(seen.get("time")) or now) if is_copy else now
+    return until - attempt.sign_of_life > SILENT_S
+
+
+def _leading(live: Sequence[AttemptView], seen: Mapping[str, Mapping[str, Any]]) -> AttemptView:
+    """Return the attempt that tells most: one that runs (a successor may wait beside it), else the newest."""
+    running = [attempt for attempt in live if _phase(attempt, seen) == "running"]
+    return (running or live)[-1]
+
+
+def _jobs(attempt: AttemptView, seen: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    jobs = seen.get(attempt.node, {}).get("jobs", {})
+    found = jobs.get(attempt.name, []) if isinstance(jobs, Mapping) else []
+    return [job for job in found if isinstance(job, Mapping)] if isinstance(found, list) else []
+
+
+def _phase(attempt: AttemptView, seen: Mapping[str, Mapping[str, Any]]) -> str:
+    states = {job.get("state") for job in _jobs(attempt, seen)}
+    if attempt.claims or "running" in states:
+        return "running"
+    if attempt.is_submitted or "waiting" in states:
+        return "waiting"
+    return "submitting"
+
+
+def _of_live(
+    attempt: AttemptView,
+    wanted: Mapping[str, Any],
+    seen: Mapping[str, Mapping[str, Any]],
+    now: float,
+) -> tuple[str, str, float]:
+    """Return the state of an experiment whose attempt has not ended as far as its files say."""
+    phase = _phase(attempt, seen)
+    since = _since(attempt, phase)
+    state, why = _asked(attempt, wanted) or _going(attempt, phase, seen)
+    node = seen.get(attempt.node, {})
+    silent = is_silent(attempt, node, now)
+    heard = number(attempt.heartbeat.get("time"))
+    if node.get("reachable") is False and (silent or now - heard > SILENT_S):
+        gone = number(node.get("since_unreachable")) or number(node.get("time")) or now
+        told = f" ({node['error']})" if node.get("error") else ""
+        return "unknown", f"{attempt.node} does not answer{told}; was {state}", gone
+    if silent:
+        quiet = duration(now - attempt.sign_of_life)
+        return "unknown", f"no sign of life for {quiet}; was {state}", attempt.sign_of_life
+    if "unknown" in {job.get("state") for job in _jobs(attempt, seen)} and not attempt.claims:
+        return "unknown", f"{attempt.node} cannot tell; was {state}", since
+    return state, why, since
+
+
+def _since(attempt: AttemptView, phase: str) -> float:
+    times = {
+        "running": attempt.started,
+        "waiting": number(attempt.submitted.get("time")),
+        "submitting": 0.0,
+    }
+    return times[phase] or number(attempt.submitted.get("time")) or attempt.created
+
+
+def _asked(attempt: AttemptView, wanted: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return "stopping" where the attempt was asked to end, or shall be."""
+    stop = attempt.stop
+    if stop:
+        how, by, why = (str(stop.get(key) or "") for key in ("how", "by", "why"))
+        told = f"{how or 'stop'} by {by}" if by else how or "stop"
+        return "stopping", f"{told}: {why}" if why else told
+    want = str(wanted.get("want", "nothing"))
+    if want in _ASKED:
+        by = str(wanted.get("by") or "")
+        return "stopping", f"{want} by {by}" if by else want
+    return None
+
+
+def _going(
+    attempt: AttemptView, phase: str, seen: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, str]:
+    reason = str(attempt.intent.get("reason", "first"))
+    jobs = _jobs(attempt, seen)
+    notes = [str(job["reason"]) for job in jobs if job.get("reason") not in (None, "", "None")]
+    if phase == "running":
+        if jobs and all(job.get("state") == "ended" for job in jobs):
+            return phase, "its job has ended; sync looks after it"
+        return phase, ""
+    if reason in _CONTINUED:
+        return "requeued", ": ".join([f"after {reason}", *notes[:1]])
+    return phase, notes[0] if notes else ""
+
+
+def _of_ended(record: Rules, counted: Sequence[AttemptView]) -> tuple[str, str, float]:
+    """Return the state after the last of attempts that have all ended."""
+    told = [attempt for attempt in counted if attempt.outcome != "superseded"] or list(counted)
+    last = told[-1]
+    why, ended = str(last.status.get("why") or ""), last.ended
+    outcome = last.outcome
+    if outcome in _ENDS:
+        return _ENDS[outcome], why, ended
+    if outcome == "stopped":
+        by = str(last.status.get("by") or "")
+        return "stopped", why or (f"by {by}" if by else ""), ended
+    if outcome == "out of memory":
+        return "failed", why or "out of memory", ended
+    if _without_progress(told) >= TRIES_WITHOUT_PROGRESS:
+        return (
+            "failed",
+            f"no progress in {TRIES_WITHOUT_PROGRESS} attempts; {why or outcome}",
+            ended,
+        )
+    if outcome == "crashed":
+        crashes = sum(attempt.outcome == "crashed" for attempt in told)
+        if crashes > record.retries:
+            return "failed", why or f"status {last.status.get('returncode')}", ended
+        return "requeued", f"crash {crashes}, {record.retries} allowed; {why}".rstrip("; "), ended
+    if outcome == "never started":
+        starts = sum(attempt.outcome == "never started" for attempt in told)
+        return ("lost" if starts > record.retries else "requeued"), why or "it never started", ended
+    return "requeued", why, ended  # "continue", or an outcome of a newer version
+
+
+def _without_progress(attempts: Sequence[AttemptView]) -> int:
+    """Return how many attempts at the end of the row made no progress."""
+    count = 0
+    for attempt in reversed(attempts):
+        if attempt.status.get("progressed") is not False:
+            break
+        count += 1
+    return count

@@ -1,0 +1,1 @@
+"""What verbs print: columns that fit the terminal, colours, ages, tails of logs. All texts of users are escaped."""

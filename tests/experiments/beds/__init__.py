@@ -1,0 +1,1 @@
+"""Real servers on loopback that tests of experiments start and stop."""

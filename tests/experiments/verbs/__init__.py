@@ -1,0 +1,1 @@
+"""Tests of the verbs of scripts/experiments.py."""
