@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import pytest
 
@@ -233,8 +234,6 @@ def test_steps_are_those_of_the_rows():
 
 
 def test_ten_thousand_rows_one_after_the_other_take_less_than_two_seconds():
-    import time
-
     rules = watch(
         "loss > 3 * best(loss) for 3 epochs -> stop", "no best(loss) in 9999 epochs -> warn"
     )

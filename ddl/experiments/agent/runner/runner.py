@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ddl.experiments.agent import pace
-from ddl.experiments.agent.attempt import ending, successor
+from ddl.experiments.agent.attempt import closing, ending
 from ddl.experiments.agent.attempt.claim import newest_identity
-from ddl.experiments.agent.attempt.launch import outer_environment, record_of
+from ddl.experiments.agent.attempt.launch import outer_environment
 from ddl.experiments.agent.attempt.signals import Signals
 from ddl.experiments.agent.attempt.stopping import Stopper
 from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.node import facts, memory, processes
 from ddl.experiments.agent.outcome import Outcome, outcome_of
 from ddl.experiments.agent.runner.choice import Free, Waiting, next_start
-from ddl.experiments.agent.runner.queue import NodeHome, enqueue, node_home
+from ddl.experiments.agent.runner.queue import NodeHome, node_home
 from ddl.experiments.agent.whole import read_json, write_json
 
 _EMPTY_S = 3.0
@@ -90,7 +90,7 @@ class Runner:
             why = (
                 " ".join(ending.tail(attempt.path / "agent.log", 1)) or "its agent could not start"
             )
-            follow(attempt, Outcome("refused", why), "runner")
+            closing.close(attempt, Outcome("refused", why), "runner", None)
             self._forget(name)
             return
         stopper = self._stoppers.get(name)
@@ -104,7 +104,8 @@ class Runner:
         rebooted = started.get("boot_id") != processes.boot_id()
         stop = read_json(attempt.stop).get("how")
         outcome = outcome_of(None, stop or ("node lost" if rebooted else None))
-        follow(attempt, outcome, "runner")
+        claim = max(attempt.claim_numbers(), default=None)
+        closing.close(attempt, outcome, "runner", claim, tail=ending.tail_of(attempt))
         self._forget(name)
 
     def _forget(self, name: str) -> None:
@@ -158,39 +159,6 @@ class Runner:
             self._home.started_job(name), {**identity, "gpus": list(gpus), "time": time.time()}
         )
         self._children[name] = child
-
-
-def follow(attempt: AttemptFolder, outcome: Outcome, by: str) -> None:
-    """Write the status of an attempt in place of its agent, and queue the next attempt where one is due."""
-    status = {
-        "outcome": outcome.outcome,
-        "why": outcome.why,
-        "cause": outcome.cause,
-        "by": by,
-        "returncode": None,
-        "signal": None,
-        "attempt": attempt.number,
-        "claim": max(attempt.claim_numbers(), default=None),
-        "epochs": 0,
-        "progressed": True,  # unknown
-        "peak_memory_bytes": 0,
-        "tail": ending.tail_of(attempt),
-        "started": None,
-        "ended": time.time(),
-        "seconds": None,
-    }
-    retries = int(record_of(attempt).get("retries") or 0)
-    step = successor.step_after(attempt, retries, status)
-    name = str(read_json(attempt.intent).get("name"))
-    kind = ending.event_of(name, outcome.outcome, final=step.step == "failed")
-    if kind:
-        ending.append_event(attempt, name, kind, outcome.why, {"by": by, "tail": status["tail"]})
-    chain = read_json(attempt.intent).get("chain")
-    due = step.step == "again" and chain == "runner"
-    following = successor.create_next(attempt, step.reason) if due else None
-    ending.write_status(attempt, status)
-    if following is not None:
-        enqueue([following.path], None, None)
 
 
 def main(detach: bool) -> int:
