@@ -111,7 +111,7 @@ class Parser(argparse.ArgumentParser):
         switches = {
             word
             for action in self._actions
-            if action.nargs == "?"
+            if action.nargs == "?" and action.const is True
             for word in action.option_strings
         }
         if all(action.option_strings for action in self._actions):  # there are no arguments
@@ -245,7 +245,10 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], help_text: str, default
     if required and not field.kw_only:
         group.add_argument(field.name, type=reader, help=help_text)
         return
-    alone = {"nargs": "?", "const": True} if kind == "bool" else {}
+    value = (
+        True if kind == "bool" else field.metadata.get("alone")
+    )  # what the flag means without a value
+    alone = {} if value is None else {"nargs": "?", "const": value}
     group.add_argument(
         *filter(None, (field.metadata.get(SHORT), flag)),
         type=reader,

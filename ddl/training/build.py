@@ -24,6 +24,7 @@ from ddl.training.optimization.optimizers import build_optimizer, is_full_batch
 from ddl.training.optimization.schedules import Course
 from ddl.training.optimization.weight_decay import without_decay
 from ddl.training.plan.plan import Plan
+from ddl.training.probing.layers import check_probed
 from ddl.training.run import Run
 
 logger = logging.getLogger("ddl")
@@ -72,6 +73,7 @@ def compile_model(model: keras.Model, run: Run) -> Any:
     of the one before. Metrics are computed on the first.
     """
     plan = run.plan
+    check_probed(model, plan.probe)
     if is_full_batch(plan.optimizer):
         check_full_batch(model)
     course = Course(

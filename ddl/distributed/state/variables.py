@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -40,6 +41,16 @@ def assign(variables: Iterable[keras.Variable], values: Iterable[np.ndarray]) ->
     """Set each variable to its value."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+@contextlib.contextmanager
+def restored(variables: Sequence[keras.Variable]) -> Iterator[None]:
+    """Give the variables at the end of the `with` block the values that they have now."""
+    values = [keras.ops.convert_to_numpy(variable) for variable in variables]
+    try:
+        yield
+    finally:
+        assign(variables, values)
 
 
 def gather_bytes(payload: np.ndarray) -> np.ndarray:

@@ -22,6 +22,16 @@ def write_json(path: Path, value: Any) -> None:
     _sync_folder(path.parent)
 
 
+def replace_text(path: Path, text: bytes) -> None:
+    """Write a file whole, without waiting for the disk: for what nobody needs after a power cut."""
+    partial = path.with_name(f".{os.getpid()}.{uuid.uuid4().hex[:8]}.{path.name}")
+    try:
+        partial.write_bytes(text)
+        partial.replace(path)
+    finally:
+        _remove(partial)
+
+
 def create_json(path: Path, value: Any) -> bool:
     """Write a JSON file that must not exist yet. Return whether this call made it: of several callers one wins.
 

@@ -12,8 +12,6 @@ A new run replaces both files. A run that resumes keeps the lines up to where it
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
 import os
 import re
@@ -23,16 +21,15 @@ from pathlib import Path
 import numpy as np
 
 from ddl.data.order import Position
-from ddl.files import check_folder, open_to_append, write_whole
+from ddl.files import check_folder
 from ddl.training.batch_results import Batch
+from ddl.training.outputs.line_file import LineFile
 from ddl.training.plan.plan import Plan
 from ddl.training.run import Epoch, Run
 
 TRAIN, TEST = "_train.txt", "_test.txt"
 
 _LINE = re.compile(r"(\d+) (\d+)( -?[0-9.]+| nan| inf){3} [0-9.]+\n")
-
-logger = logging.getLogger("ddl")
 
 
 def log_paths(base: Path) -> tuple[Path, Path]:
@@ -107,8 +104,8 @@ class EpochLogs:
             with train.open(encoding="utf-8", errors="replace", newline="") as lines:
                 kept = kept_lines(lines, run.position)
         self._run = run
-        self._train = _Log(train, "".join(kept))
-        self._test = _Log(test, "".join(self._validations(run.history)))
+        self._train = LineFile(train, "".join(kept))
+        self._test = LineFile(test, "".join(self._validations(run.history)))
         self._seconds = self._run_seconds()
 
     def batches(self, results: Sequence[Batch]) -> None:
@@ -146,34 +143,3 @@ class EpochLogs:
     def _run_seconds(self) -> float:
         done = sum(epoch["seconds"] for epoch in self._run.history)
         return float(done + self._run.epoch_seconds)
-
-
-class _Log:
-    """A file that lines are appended to, and that holds whole lines only."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
-        self._path, self._size = path, len(text)
-        self._waiting, self._failed = "", False
-
-    def append(self, text: str) -> None:
-        """Write the lines, with those that could not be written before."""
-        self._waiting += text
-        if not self._waiting:
-            return
-        try:
-            with open_to_append(self._path) as file:
-                self._size = os.fstat(file.fileno()).st_size  # somebody may have deleted it
-                file.write(self._waiting)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.truncate(self._path, self._size)
-            if not self._failed:
-                self._failed = True
-                logger.warning(
-                    "Could not write %s: %s. Training continues; the lines are written later, if that is possible.",
-                    self._path,
-                    error.strerror or error,
-                )
-            return
-        self._waiting = ""

@@ -53,6 +53,11 @@ def _about_no_epochs(plan: PlanFields) -> list[_Rule]:
             "validation_data, on which the model of init_weights is evaluated",
         ),
         (
+            not plan.epochs and plan.probe,
+            f"epochs=0 with probe={plan.probe}",
+            "no probe; nothing is trained",
+        ),
+        (
             not plan.epochs and (plan.evaluate or plan.restore_best),
             "epochs=0 with evaluate or restore_best",
             "neither of them; the model does not change",

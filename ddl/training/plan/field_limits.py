@@ -21,6 +21,7 @@ RANGES = {
     "image_size": Range(1),
     "validation_part": Range(0, 1, below=True),
     **dict.fromkeys(("data_threads", "steps_per_execution", "profile"), Range(0, 1024)),
+    "probe": Range(0, 65536),
     "seed": Range(0, 2**32, below=True),
     "learning_rate": _POSITIVE,
     "warmup_from": _NOT_NEGATIVE,

@@ -194,6 +194,9 @@ class RunPlan:
         graph: write the model's layers and connections to RUN_DIR/network.dot, for Graphviz.
         profile: number of steps to profile after a warm-up; 0 disables it. RUN_DIR/profile gets Horovod's timeline and
             a TensorFlow trace of three more steps.
+        probe: number of training samples on which to measure each layer after each epoch: norms of gradient and
+            weights, last update, dead units, outputs; 0 disables it, the flag alone takes 64. RUN_DIR/probe.jsonl gets
+            a line an epoch, and RUN_DIR/probe.png shows them.
         assembled_output: HDF5 file for the predictions of all slices of the validation data, put together after each
             validation; channels last, in place of the file before.
         assembled_precision: its type: "single" (float32) or "half" (float16).
@@ -224,6 +227,7 @@ class RunPlan:
     prediction_output: Path | None = None
     graph: bool = False
     profile: int = 0
+    probe: int = field(default=0, metadata={"alone": 64})
     assembled_output: Path | None = None
     assembled_precision: str = "single"
 

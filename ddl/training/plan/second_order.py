@@ -46,6 +46,7 @@ def check_second_order(plan: PlanFields) -> None:
             "no steps_per_execution; each epoch is one iteration over all samples",
         ),
         (plan.profile, f"profile={plan.profile}", "no profile"),
+        (plan.probe, f"probe={plan.probe}", "no probe; an iteration has no steps of a rate"),
         (plan.jit == "true", "jit=true", "jit=auto or false"),
         (plan.loss == "batch_dice", "loss=batch_dice", "loss=dice, a mean over samples"),
     ):

@@ -25,6 +25,7 @@ _TRACES = ("plan.json", "history.jsonl", "model.keras")
 _FILES = (
     *("curves.png", "facts.json", "history.csv", "history.jsonl", LOG_NAME, "model.keras"),
     *("network.json", "plan.json", "preprocessing.json", "samples.png"),
+    *("probe.jsonl", "probe.png"),
 )
 
 logger = logging.getLogger("ddl")

@@ -13,7 +13,7 @@ import logging
 import re
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -24,7 +24,7 @@ import ddl.distributed as dist
 from ddl.data.sharding import shard_bounds
 from ddl.distributed.keras_patches import guard, jit
 from ddl.distributed.keras_patches.xla_draws import other_draw
-from ddl.distributed.state.variables import assign
+from ddl.distributed.state.variables import restored
 from ddl.training.run import Run
 from ddl.training.steps.blocks import single_step
 
@@ -224,15 +224,9 @@ class Compilation:
 
         return tf.nest.map_structure(made, self._spec)
 
-    @contextlib.contextmanager
-    def _untouched(self) -> Iterator[None]:
+    def _untouched(self) -> contextlib.AbstractContextManager[None]:
         """Restore what a forward pass changes in the model: moving statistics, states of random generators."""
-        changing = [variable for variable in self._model.variables if not variable.trainable]
-        values = [keras.ops.convert_to_numpy(variable) for variable in changing]
-        try:
-            yield
-        finally:
-            assign(changing, values)
+        return restored([variable for variable in self._model.variables if not variable.trainable])
 
     def _steps_done(self) -> int:
         position = self._run.position

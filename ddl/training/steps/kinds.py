@@ -6,6 +6,7 @@ import keras
 
 from ddl.training.data.training_data import TrainingData
 from ddl.training.optimization.optimizers import is_full_batch
+from ddl.training.probing.probed_steps import ProbedSteps
 from ddl.training.profiling.profile import Profile
 from ddl.training.run import Run
 from ddl.training.steps.second_order import SecondOrderSteps
@@ -19,4 +20,6 @@ def make_steps(
     """Return the steps of the run's plan. Every rank has them."""
     if is_full_batch(run.plan.optimizer):
         return SecondOrderSteps(model, run, data)
+    if run.plan.probe:
+        return ProbedSteps(model, run, data, profile)
     return SupervisedSteps(model, run, data, profile)

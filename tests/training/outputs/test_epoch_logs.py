@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ddl.data.order import Position, SampleOrder
 from ddl.training.batch_results import Batch
-from ddl.training.outputs import epoch_logs
+from ddl.training.outputs import epoch_logs, line_file
 from ddl.training.outputs.epoch_logs import (
     EpochLogs,
     check_epoch_log,
@@ -147,20 +147,20 @@ def test_a_full_disk_is_one_warning_and_lines_are_written_later(
     run = make_run(tmp_path)
     assert run.plan.epoch_log is not None
     logs = EpochLogs(run.plan.epoch_log, run)
-    opened = epoch_logs.open_to_append
+    opened = line_file.open_to_append
 
     def full(path: Path) -> Any:
         with opened(path) as file:
             file.write("1 1 0.")  # a part of what was to be written
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(epoch_logs, "open_to_append", full)
+    monkeypatch.setattr(line_file, "open_to_append", full)
     with caplog.at_level(logging.WARNING, "ddl"):
         for _ in range(3):
             run.advance(1)
             logs.batches([Batch(1.0, 1.0, 1.0)])
     assert [record.getMessage().count("No space left") for record in caplog.records] == [1]
-    monkeypatch.setattr(epoch_logs, "open_to_append", opened)
+    monkeypatch.setattr(line_file, "open_to_append", opened)
     logs.close()
     assert [line.split()[1] for line in lines(run)[0]] == ["1", "2", "3"]
 
