@@ -86,6 +86,7 @@ def read_mail(item: Item, context: Context) -> dict[str, Any]:
                 item.place,
                 f"Received: template {template}, which is no file. Expected: a file beside the spec.",
             )
+        _ask(item, "notify.templates", "read_template", path)
         value["template"] = str(path.resolve())
     _ask(item, "notify.wishes", "read_mail_wishes", value)
     return dict(value)
