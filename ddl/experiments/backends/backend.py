@@ -27,8 +27,8 @@ ENDED = "ended"
 UNKNOWN = "unknown"
 
 BACKENDS = {
-    "local": "ddl.experiments.backends.local:LocalBackend",
-    "ssh": "ddl.experiments.backends.ssh:SshBackend",
+    "local": "ddl.experiments.backends.queue:QueueBackend",
+    "ssh": "ddl.experiments.backends.queue:QueueBackend",
     "slurm": "ddl.experiments.backends.slurm:SlurmBackend",
 }
 """Type of a node -> module:Class(node, transport)."""

@@ -1,0 +1,1 @@
+"""Commands: templates with placeholders, and the words that run."""

@@ -1,0 +1,1 @@
+"""Parameters: lists of settings, random draws, and the reader of the key `parameters`."""
