@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -27,7 +28,7 @@ from ddl.training.checkpoint.resumed_plan import resumed_values
 from ddl.training.data.training_data import open_data
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import NAMES, plan_from_dict
-from ddl.training.plan.plan_flags import plan_from_flags
+from ddl.training.plan.plan_flags import alias_note, plan_from_flags
 from ddl.training.run import Diverged, Interrupted, Unsaved
 from ddl.training.stop_request import StopRequest, ignore_signals
 
@@ -181,6 +182,8 @@ def train_checked(
 def _print_plan(name: str, order: Order) -> None:
     """Print what was read to stderr, and the plan as JSON to stdout."""
     tell_summary(name, order.data.describe(order.plan))
+    if order.note:
+        tell(f"{name}: {order.note}")
     sys.stdout.write(order.plan.to_json())
 
 
@@ -189,7 +192,9 @@ def check_flags(given: Mapping[str, Any], defaults: Mapping[str, Any], opener: O
     if "resume" in given:
         run_dir = given.get("run_dir", defaults["run_dir"])
         defaults = {**defaults, **resumed_values(run_dir, given["resume"], given)}
-    return check_plan(plan_from_flags(given, defaults), opener, may_grow="epochs" not in given)
+    order = check_plan(plan_from_flags(given, defaults), opener, may_grow="epochs" not in given)
+    notes = alias_note(given.get("model")), order.note
+    return dataclasses.replace(order, note=" ".join(filter(None, notes)))
 
 
 def _join(profiles: bool) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ddl.models.aliases import ALIASES, OUT_OF_SCOPE, find_alias
 from ddl.models.zoo import MODELS
+from ddl.training.plan.plan_flags import plan_from_flags
+from tests.scripts.in_process import call
 
 SMALL = "simplecnn simplemlp vgg1 vgg2 vgg3 vgg3do vgg3do2 vgg3dobn"
 OF_1 = (
@@ -62,3 +66,17 @@ def test_other_names_are_refused() -> None:
         find_alias("bert")
     with pytest.raises(ValueError, match=r"model='vgg15'. Expected one of: .* Did you mean"):
         find_alias("vgg15")
+
+
+def test_the_classifier_script_takes_them_and_says_what_each_stands_for() -> None:
+    flags = ("--data", "synthetic-labels", "--model", "densenet121_imagenet", "--dry-run")
+    outcome = call("train_cnn", *flags, "--model-option", "dropout=0.1")
+    plan = json.loads(outcome.printed)
+    assert (plan["model"], plan["model_option"]) == ("densenet121", {"dropout": 0.1})
+    assert "Model densenet121_imagenet is densenet121. The original's stem" in outcome.told
+
+
+def test_an_option_of_the_user_wins_over_that_of_an_alias() -> None:
+    given = {"model": "vgg16bn", "model_option": ("norm=group",), "run_dir": "none", "data": "x"}
+    plan = plan_from_flags(given, {"loss": "categorical_crossentropy", "metric": ("top_1",)})
+    assert plan.model_option == {"norm": "group", "bias": True}

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ddl.experiments.agent.attempt import ending
+from ddl.experiments.agent.attempt import closing
 from ddl.experiments.agent.attempt.claim import Claim, newest_identity
 from ddl.experiments.agent.attempt.requests import RANKS, write_stop
 from ddl.experiments.agent.layout import AttemptFolder
@@ -74,7 +74,7 @@ def stop(folder: Path, how: str, by: str, why: str) -> dict[str, Any]:
         return {name: {"state": "ended", "changed": False}}
     changed = write_stop(attempt, how, by, why)
     home = node_home()
-    if not attempt.claim_numbers() and _end_unclaimed(attempt, name, how, by):
+    if not attempt.claim_numbers() and _end_unclaimed(attempt, how, by):
         for path in (home.job(name), home.started_job(name)):
             if path.exists():
                 path.unlink()
@@ -82,30 +82,9 @@ def stop(folder: Path, how: str, by: str, why: str) -> dict[str, Any]:
     return {name: {"state": "ended" if attempt.status.exists() else "stopping", "changed": changed}}
 
 
-def _end_unclaimed(attempt: AttemptFolder, name: str, how: str, by: str) -> bool:
+def _end_unclaimed(attempt: AttemptFolder, how: str, by: str) -> bool:
     """End an attempt that nobody runs: claim it, so that nobody can start it any more. Return whether that worked."""
     claim = Claim(attempt, 0)
     if claim.take():
         return False
-    outcome = outcome_of(None, how)
-    ending.append_event(attempt, name, "stopped", outcome.why, {"by": by})
-    return ending.write_status(
-        attempt,
-        {
-            "outcome": outcome.outcome,
-            "why": outcome.why,
-            "cause": "",
-            "by": by,
-            "returncode": None,
-            "signal": None,
-            "attempt": attempt.number,
-            "claim": 0,
-            "epochs": 0,
-            "progressed": False,
-            "peak_memory_bytes": 0,
-            "tail": [],
-            "started": None,
-            "ended": time.time(),
-            "seconds": 0,
-        },
-    )
+    return closing.close(attempt, outcome_of(None, how), by, claim.number, progressed=False)

@@ -21,6 +21,7 @@ _SCHEDULER_GO_ON = {
     "NODE_FAIL": "node lost",
     "BOOT_FAIL": "node lost",
 }
+_RETRIED = ("crashed", "never started")
 _FAILED = ("diverged", "refused", "out of memory")
 _ENDS = ("finished", "stopped", "paused")
 
@@ -109,7 +110,7 @@ def _why_on(requested: str | None, last_log_line: str) -> str:
         "preempted": "the scheduler or the system asked it to end",
         "node lost": "the machine was restarted",
         "lease lost": "no heartbeat could be written for a minute",
-    }[requested]
+    }.get(requested, f"asked to end: {requested}")
 
 
 def _in_words(returncode: int) -> str:
@@ -139,6 +140,7 @@ def next_step(
         return Step("end", f"wanted: {want}")
     first = int((wanted or {}).get("first_attempt") or 1)
     counted = [status for status in statuses if int(status.get("attempt") or 1) >= first]
+    counted = [status for status in counted if status.get("outcome") != "superseded"]
     if not counted:
         return Step("again", "first")
     last = counted[-1]
@@ -147,20 +149,19 @@ def next_step(
         return Step("end", str(outcome))
     if outcome in _FAILED:
         return Step("failed", str(outcome))
-    if outcome == "crashed":
-        crashes = sum(status.get("outcome") == "crashed" for status in counted)
-        return Step("again", "crash") if crashes <= retries else Step("failed", "crashed")
     if _idle_in_a_row(counted) >= MOST_IDLE:
         return Step("failed", f"{MOST_IDLE} attempts in a row made no progress")
+    if outcome in _RETRIED:
+        times = sum(status.get("outcome") == outcome for status in counted)
+        return Step("again", "crash") if times <= retries else Step("failed", str(outcome))
     return Step("again", str(last.get("cause") or "time limit"))
 
 
 def _idle_in_a_row(statuses: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many of the last attempts are known to have made no progress."""
     count = 0
     for status in reversed(statuses):
-        if status.get("outcome") in ("superseded", "never started"):
-            continue
-        if status.get("outcome") != "continue" or status.get("progressed"):
+        if status.get("progressed") is not False:
             break
         count += 1
     return count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -9,7 +10,6 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,6 +68,7 @@ def add(store: StoreFolder, spec: SpecFile, experiments: Sequence[Experiment]) -
         ValueError: Their code is too large to be frozen, another call holds the store, or an experiment is unreadable.
         OSError: The store cannot be written.
     """
+    given = _by_identity(experiments)
     with _held(store):
         _clear(store)
         before = _records(store)
@@ -78,7 +79,6 @@ def add(store: StoreFolder, spec: SpecFile, experiments: Sequence[Experiment]) -
         _write(store, records)
         if text is not None:
             write_whole(store.path / f"spec{spec.path.suffix}", lambda path: path.write_bytes(text))
-    given = {experiment.id: experiment for experiment in experiments}
     kept = [record for record in before.values() if record.id in given]
     return Added(
         new=tuple(records),
@@ -95,7 +95,18 @@ def add(store: StoreFolder, spec: SpecFile, experiments: Sequence[Experiment]) -
     )
 
 
-@contextmanager
+def _by_identity(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
+    given: dict[str, Experiment] = {}
+    for experiment in experiments:
+        other = given.setdefault(experiment.id, experiment)
+        if other is not experiment:
+            raise ValueError(
+                f"Received: {other.label} and {experiment.label}, which have the same settings. Expected: each once."
+            )
+    return given
+
+
+@contextlib.contextmanager
 def _held(store: StoreFolder) -> Iterator[None]:
     """Keep other calls of `add` out, after waiting for one that is at work."""
     deadline = time.monotonic() + _WAIT_S
@@ -118,6 +129,10 @@ def _clear(store: StoreFolder) -> None:
     """Remove what calls that were killed have left half-made."""
     for leftover in store.path.glob(f"{TEMPORARY}*"):
         shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in store.path.glob(f".*.{STORE_NAME}"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > _WAIT_S:
+                leftover.unlink()
 
 
 def _records(store: StoreFolder) -> dict[str, Experiment]:

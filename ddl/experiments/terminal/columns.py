@@ -36,7 +36,7 @@ def width_of(stream: TextIO) -> int | None:
     try:
         if not stream.isatty():
             return None
-        return max(os.get_terminal_size(stream.fileno()).columns, 40)
+        return max(os.get_terminal_size(stream.fileno()).columns or 80, 40)
     except (OSError, ValueError):
         return None
 

@@ -19,10 +19,11 @@ class Screen:
     gets nothing more.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        """Show on a stream."""
+    def __init__(self, stream: TextIO, *, redraws: bool | None = None) -> None:
+        """Show on a stream. Without `redraws` a terminal that can is redrawn."""
         self._stream = stream
-        self.redraws = stream.isatty() and os.environ.get("TERM") != "dumb"
+        can = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.redraws = can if redraws is None else redraws
         self.has_colours = self.redraws and has_colours(stream)
         self._height = 0
 
@@ -53,7 +54,7 @@ class Screen:
 
     def _rows(self) -> int:
         try:
-            return max(os.get_terminal_size(self._stream.fileno()).lines, _LEAST_LINES + 1)
+            return max(os.get_terminal_size(self._stream.fileno()).lines or 24, _LEAST_LINES + 1)
         except (OSError, ValueError):
             return 24
 

@@ -9,7 +9,7 @@ from ddl.experiments.results import main_variable
 from ddl.experiments.store.attempts import number as number_in
 from ddl.experiments.store.plain import in_order, totals
 from ddl.experiments.store.view import ExperimentView, StoreView
-from ddl.experiments.terminal.columns import Column, draw
+from ddl.experiments.terminal.columns import Column, cut, draw
 from ddl.experiments.terminal.words import age, number, painted
 from ddl.plain_text import escaped
 
@@ -43,7 +43,8 @@ def status_lines(
         return painted(text, ordered[row].state) if coloured and column == _STATE else text
 
     lines = draw(columns, rows, width, paint) if rows else []
-    return [*lines, *node_lines(view), total_line(view, chosen)]
+    below = [*node_lines(view), total_line(view, chosen)]
+    return [*lines, *(line if width is None else cut(line, width) for line in below)]
 
 
 def total_line(view: StoreView, chosen: list[ExperimentView]) -> str:

@@ -2,7 +2,7 @@
 
     reader = Reader([{"from": "stdout", "pattern": "{name} {value}"}], [run_dir], out_log=..., err_log=...)
     rows = reader.poll()            # new and changed rows
-    rows = reader.poll(ended=True)  # the program has ended: a last line without an end counts, too
+    rows = reader.poll(ended=True)  # the program has ended; again while reader.is_behind
     for note in reader.take_notes():
         ...
 
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
-from ddl.experiments.watching.reading.patterns import REGEX, LineReader, compile_pattern, read_pairs
+from ddl.experiments.watching.reading.patterns import LineReader, compile_pattern, read_pairs
 from ddl.experiments.watching.reading.sources import (
     Csv,
     Document,
@@ -25,15 +25,20 @@ from ddl.experiments.watching.reading.sources import (
     Source,
     parse_object,
 )
-from ddl.experiments.watching.values import AXES, RESERVED, Row, key_of
+from ddl.experiments.watching.values import AXES, COUNTED, EPOCH, RESERVED, STEP, Row, key_of
 
 AUTO, STDOUT, STDERR = "auto", "stdout", "stderr"
 DDL_HISTORY = "history.jsonl"
 MOST_NAMES = 256
 """Variables of one experiment; more are left out, with a note."""
 
-SLOW_S = 2.0
-"""Seconds that the lines of one poll may take by a regular expression; it is not used after that."""
+MOST_ROWS = 5000
+"""Rows of one poll, about; the next one continues."""
+
+SLOW_S, SLOW_LINE_S = 2.0, 0.001
+"""Seconds that the lines of one poll may take by a pattern, all together and each; it is not used after that."""
+
+_MOST_READS = 32
 
 _CSV_ENDINGS = (".csv", ".tsv")
 
@@ -107,26 +112,27 @@ class Reader:
         self._names: set[str] = set()
         self._notes: list[str] = []
         self._told: set[str] = set()
+        self.is_behind = False
         self._entries = [_Entry(source) for source in sources or [{"from": AUTO}]]
         if record is not None:
-            entry = _Entry({"from": "agent record"})
-            entry.source = Lines(record, lambda line: parse_object(line) or {}, rows_before)
-            self._entries.append(entry)
+            self._entries.append(_of_record(record, rows_before))
 
     def poll(self, ended: bool = False) -> list[Row]:
         """Return new and changed rows, in order; rows of a file that was begun anew come again.
 
-        With `ended` all is read to its end, and rows that waited for more come as they are.
+        A long file takes several polls: `is_behind` says whether there is more. With `ended` rows that waited for more
+        come as they are.
         """
         rows: dict[Any, Row] = {}
+        self.is_behind = False
         for entry in self._entries:
             self._open(entry)
-            is_behind = True
-            while entry.source is not None and is_behind:
+            for _ in range(_MOST_READS):
                 for row in self._read(entry, ended):
                     rows.setdefault(key_of(row), {}).update(row)
-                tail = getattr(entry.source, "tail", None)
-                is_behind = ended and tail is not None and tail.is_behind
+                if not entry.is_behind or len(rows) > MOST_ROWS:
+                    break
+            self.is_behind |= entry.is_behind
         return list(rows.values())
 
     def take_notes(self) -> list[str]:
@@ -141,12 +147,12 @@ class Reader:
 
     def _open(self, entry: _Entry) -> None:
         """Find the file of an entry; for a path with stars that is the newest one."""
-        if entry.is_closed:
+        if entry.is_fixed:
             return
         path = self._path(entry.origin)
         if path is not None and path != entry.path:
             entry.path = path
-            entry.source = _source(path, entry.read, self._before)
+            entry.source = _source(path, entry, self._before)
 
     def _path(self, origin: str) -> Path | None:
         if origin != AUTO:
@@ -167,25 +173,21 @@ class Reader:
 
     def _read(self, entry: _Entry, ended: bool) -> list[Row]:
         source = entry.source
-        assert source is not None  # noqa: S101
-        begin = time.perf_counter()
+        if source is None:
+            return []
+        begin, lines = time.process_time(), entry.lines
         rows = [self._kept(row, entry) for row in source.poll(self._clock(), ended)]
-        if entry.is_regex and time.perf_counter() - begin > SLOW_S:
+        took_s = time.process_time() - begin
+        if entry.read and took_s > SLOW_S and took_s > SLOW_LINE_S * (entry.lines - lines):
             entry.close()
-            self._note(
-                f"{entry.origin}: its regular expression is too slow, it is not read any more"
-            )
+            self._note(f"{entry.origin}: its pattern is too slow, it is not read any more")
         self._note_problems(entry, source)
         return [row for row in rows if len(row) > 1 and key_of(row)]
 
     def _kept(self, row: Row, entry: _Entry) -> Row:
         """Return the columns of a row that are wanted, up to the number of names that an experiment may have."""
         if entry.columns:
-            row = {
-                entry.columns.get(name, name): value
-                for name, value in row.items()
-                if name in entry.columns or name in (*AXES, *RESERVED)
-            }
+            row = _chosen(row, entry.columns)
         new = [name for name in row if name not in self._names and name not in (*AXES, *RESERVED)]
         room = MOST_NAMES - len(self._names)
         self._names.update(new[: max(room, 0)])
@@ -215,33 +217,73 @@ class _Entry:
         self.origin = str(source.get("from", AUTO)).strip()
         pattern = source.get("pattern")
         self.read: LineReader | None = compile_pattern(pattern) if pattern else None
-        self.is_regex = str(pattern or "").strip().startswith(REGEX)
         self.columns = _columns_of(source)
         self.path: Path | None = None
         self.source: Source | None = None
-        self.is_closed = False
+        self.is_fixed = False
+
+    def renamed(self, line: str) -> dict[str, Any]:
+        """Return the values of a line by their new names."""
+        values = (self.read or read_pairs)(line)
+        return {self.columns.get(name, name): value for name, value in values.items()}
 
     @property
     def kind(self) -> str:
         """Return what its lines should be."""
         return "rows of its columns" if self.origin.endswith(_CSV_ENDINGS) else "JSON objects"
 
+    @property
+    def lines(self) -> int:
+        """Return how many lines were read."""
+        return (
+            0
+            if self.source is None or isinstance(self.source, Document)
+            else self.source.tail.lines
+        )
+
+    @property
+    def is_behind(self) -> bool:
+        """Return whether there is more to read."""
+        if self.source is None or isinstance(self.source, Document):
+            return False
+        return self.source.tail.is_behind
+
     def close(self) -> None:
         """Read nothing more."""
-        self.source, self.is_closed = None, True
+        self.source, self.is_fixed = None, True
 
 
-def _source(path: Path, read: LineReader | None, rows_before: int) -> Source:
+def _of_record(path: Path, rows_before: int) -> _Entry:
+    """Return the entry of what a program records by the agent: JSON objects, several of which make a row."""
+    entry = _Entry({"from": "agent record"})
+    entry.source, entry.is_fixed = Lines(path, _record, rows_before), True
+    return entry
+
+
+def _record(line: str) -> dict[str, Any]:
+    return parse_object(line) or {}
+
+
+def _source(path: Path, entry: _Entry, rows_before: int) -> Source:
     """Return the reader of a file: by a pattern, or by the ending of its name."""
-    if read is not None:
-        return Lines(path, read, rows_before)
+    if entry.read is not None:
+        return Lines(path, entry.renamed, rows_before)
     if path.suffix == ".json":
         return Document(path)
     if path.suffix in _CSV_ENDINGS:
         return Csv(path)
     if path.suffix in (".jsonl", ".ndjson"):
         return JsonLines(path)
-    return Lines(path, read_pairs, rows_before)
+    return Lines(path, entry.renamed, rows_before)
+
+
+def _chosen(row: Row, columns: Mapping[str, str]) -> Row:
+    """Return the columns of a row that are wanted, by their new names, and what it is known by."""
+    wanted = {*columns.values(), *AXES, *RESERVED}
+    renamed = {columns.get(name, name): value for name, value in row.items()}
+    if EPOCH in renamed or STEP in renamed:
+        renamed.pop(COUNTED, None)
+    return {name: value for name, value in renamed.items() if name in wanted}
 
 
 def _changed(path: Path) -> float:

@@ -9,7 +9,9 @@ from typing import Any
 
 from ddl.data.sources import parse_source_options
 from ddl.flags import default_of, given_flags
+from ddl.models.aliases import ALIASES, Alias
 from ddl.models.from_file import told_options
+from ddl.models.zoo import MODELS
 from ddl.options import parse_options, read_options
 from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
@@ -51,10 +53,31 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
     if "metric" not in flags and needs_input(flags.get("loss", "")):
         values = {**values, "metric": ()}  # the scripts' default is for targets
     given = dict(defaults) | values | flags
+    alias = _alias_of(given.get("model"))
+    if alias is not None:
+        given["model"] = alias.model
     for name in _OPTIONS:
         if name in flags:
             given[name] = _parse_options(name, flags[name], given)
+    if alias is not None:
+        own = given["model_option"] if "model_option" in flags else {}
+        given["model_option"] = {**alias.options, **own}
     return Plan(**given)
+
+
+def alias_note(model: str | None) -> str:
+    """Return a line on what a name of the PyDTNN launcher's zoo stands for; "" for a model's own name."""
+    alias = _alias_of(model)
+    if alias is None:
+        return ""
+    options = " ".join(f"{name}={_as_text(value)}" for name, value in alias.options.items())
+    with_options = f" with {options}" if options else ""
+    return f"Model {model} is {alias.model}{with_options}. {alias.note}".rstrip()
+
+
+def _alias_of(model: str | None) -> Alias | None:
+    """Return what a name of the PyDTNN launcher's zoo stands for, unless a model of ours has the name."""
+    return None if model is None or model in MODELS else ALIASES.get(model)
 
 
 def _check_monitor(flags: Mapping[str, Any]) -> None:

@@ -17,7 +17,13 @@ from typing import Any, Callable
 from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.node.processes import is_gone, own_identity
 from ddl.experiments.agent.pace import LEASE_S, SILENCE_S, now_s, paced
-from ddl.experiments.agent.whole import create_json, make_folder, read_json, write_json
+from ddl.experiments.agent.whole import (
+    create_json,
+    make_folder,
+    read_json,
+    replace_text,
+    write_json,
+)
 
 IDENTITY_NAME = "identity.json"
 
@@ -77,13 +83,9 @@ class Claim:
         """
         self._count += 1
         beat = {"count": self._count, "time": time.time(), "claim": self.number, "doing": doing}
-        partial = self.attempt.path / f".heartbeat.{self.number}.{os.getpid()}"
         try:
-            partial.write_text(json.dumps(beat), encoding="utf-8")
-            partial.replace(self.attempt.heartbeat)
+            replace_text(self.attempt.heartbeat, json.dumps(beat).encode())
         except OSError:
-            with contextlib.suppress(OSError):
-                partial.unlink()
             return False
         self._written_s = now_s()
         return True

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import glob
+import itertools
 import os
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping, Sequence
 
 from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.pace import now_s, paced
-from ddl.experiments.agent.whole import write_json
+from ddl.experiments.agent.whole import append_line, write_json
 
 TAIL_LINES = 40
 
@@ -64,10 +65,10 @@ def tail_of(attempt: AttemptFolder) -> list[str]:
 class Before:
     """The state of an experiment's files before its command starts, to tell afterwards whether it made progress."""
 
-    def __init__(self, attempt: AttemptFolder, outputs: list[Path]) -> None:
-        """Note sizes and times of what training writes, and the log."""
+    def __init__(self, attempt: AttemptFolder, folder: Path, outputs: Sequence[str]) -> None:
+        """Note sizes and times of what training writes, and the log. `outputs` are patterns below `folder`."""
         self._log = attempt.experiment.run_dir / "log.txt"
-        self._places = [attempt.experiment.run_dir, *outputs]
+        self._run_dir, self._folder, self._outputs = attempt.experiment.run_dir, folder, outputs
         self._state, self._log_state = self._look(), _state_of(self._log)
 
     def last_log_line(self) -> str:
@@ -82,18 +83,15 @@ class Before:
         return self._look() != self._state
 
     def _look(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for place in self._places:
-            for path, _, names in (
-                os.walk(str(place)) if place.is_dir() else [(str(place.parent), (), [place.name])]
-            ):
-                for name in names:
-                    file = Path(path) / name
-                    if file != self._log and not name.startswith((".", "events.out.")):
-                        found[str(file)] = _state_of(file)
-                if len(found) > _MOST_FILES:
-                    return found
-        return found
+        return {str(path): _state_of(path) for path in itertools.islice(self._files(), _MOST_FILES)}
+
+    def _files(self) -> Iterator[Path]:
+        for path, _, names in os.walk(str(self._run_dir)):
+            for name in sorted(names):
+                if not name.startswith((".", "events.out.")) and Path(path, name) != self._log:
+                    yield Path(path, name)
+        for pattern in self._outputs:
+            yield from map(Path, glob.iglob(str(self._folder / pattern)))  # noqa: PTH207 (may be absolute)
 
 
 def _state_of(path: Path) -> tuple[int, int, int] | None:
@@ -118,7 +116,7 @@ def write_status(attempt: AttemptFolder, status: Mapping[str, Any]) -> bool:
             return True
 
 
-def event_of(name: str, outcome: str, final: bool) -> str:
+def event_of(outcome: str, final: bool) -> str:
     """Return the kind of event that an outcome is, "" for none. `final` says whether no attempt follows."""
     if outcome in _EVENTS:
         return _EVENTS[outcome]
@@ -128,25 +126,6 @@ def event_of(name: str, outcome: str, final: bool) -> str:
 def event_id(name: str, kind: str) -> str:
     """Return the id of an event: `ddl-1f2e3d4c-003-a1` -> `1f2e3d4c/003/a1/KIND`."""
     return f"{name[4:] if name.startswith('ddl-') else name}".replace("-", "/") + f"/{kind}"
-
-
-def append_line(path: Path, value: Mapping[str, Any]) -> bool:
-    """Append a line of JSON. Return whether that worked: on a full disk nobody's training ends for it."""
-    try:
-        line = json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n"
-        with path.open("ab") as file:
-            if file.tell() and not _ends_with_newline(path):
-                line = f"\n{line}"  # what a full disk cut off stays a line of its own
-            file.write(line.encode())
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
 
 
 def append_event(

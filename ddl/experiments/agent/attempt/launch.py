@@ -21,7 +21,7 @@ _PLACE = re.compile(
     r"\{\{|\}\}|\{(run_dir|experiment_dir|store_dir|attempt_dir|attempt|agent|number|name)\}"
 )
 _PYTHON = re.compile(r"python[0-9.]*")
-_OWN_SCRIPTS = ("train_unet.py", "train_cnn.py", "train_resnet.py", "train_custom.py", "run.py")
+_PYTHON_SWITCHES = ("-u", "-O", "-OO", "-B", "-E", "-s", "-I")
 _PROFILED_STEPS = "20"
 _GRACE_S = 120.0
 _KEPT = ("DDL_NODE_HOME", "DDL_AGENT_PACE", "DDL_FAULT", "SLURM_CONF")
@@ -60,7 +60,8 @@ def words_of(run: Mapping[str, Any], values: Mapping[str, str], profile: bool = 
     is_shell = bool(run.get("shell"))
     words = [filled(str(word), values, quote=is_shell) for word in run["argv"]]
     if profile and not is_shell:
-        words = profiled(words, str(Path(values["attempt_dir"]) / PROFILE_NAME))
+        path = str(Path(values["attempt_dir"]) / PROFILE_NAME)
+        words = profiled(words, path, str(run.get("own") or ""))
     setup = str(run.get("setup") or "").strip()
     if not is_shell and not setup:
         return words
@@ -70,23 +71,33 @@ def words_of(run: Mapping[str, Any], values: Mapping[str, str], profile: bool = 
     return [shell, "-c", f'{setup}\nexec "$@"', shell, *words]
 
 
-def profiled(words: list[str], path: str) -> list[str]:
+def profiled(words: list[str], path: str, own: str = "") -> list[str]:
     """Return the words of a Python command with its profiler: ddl's own scripts have one, others get cProfile.
 
     Commands that are no `python SCRIPT` stay as they are: only their author knows where their time goes.
     """
+    if own:
+        has_flag = any(word.partition("=")[0] == "--profile" for word in words)
+        return words if has_flag else [*words, "--profile", _PROFILED_STEPS]
     for place, word in enumerate(words):
         if not _PYTHON.fullmatch(Path(word).name):
             continue
         script = place + 1
-        while script < len(words) and words[script] in ("-u", "-O", "-OO", "-B", "-E", "-s", "-I"):
+        while script < len(words) and words[script] in _PYTHON_SWITCHES:
             script += 1
         if script >= len(words) or (words[script].startswith("-") and words[script] != "-m"):
             return words
-        if Path(words[script]).name in _OWN_SCRIPTS:
-            return words if "--profile" in words else [*words, "--profile", _PROFILED_STEPS]
         return [*words[:script], "-m", "cProfile", "-o", path, *words[script:]]
     return words
+
+
+def record_with_node(record: dict[str, Any], intent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record whose command has what the intent says of its node: `setup` and `env`."""
+    run = dict(record["run"])
+    setups = [str(part) for part in (intent.get("setup"), run.get("setup")) if part]
+    run["setup"] = "\n".join(dict.fromkeys(setups))
+    run["env"] = {**(intent.get("env") or {}), **(run.get("env") or {})}
+    return {**record, "run": run}
 
 
 def environment(
@@ -173,4 +184,18 @@ def grace_s(run: Mapping[str, Any]) -> float:
 
 def says_75(run: Mapping[str, Any], attempt: AttemptFolder) -> bool:
     """Return whether the command tells by its status whether it was stopped early, as ddl's own scripts do."""
-    return run.get("stop_signal") == "USR1" or (attempt.experiment.run_dir / "plan.json").exists()
+    is_own = bool(run.get("own")) or run.get("stop_signal") == "USR1"
+    return is_own or (attempt.experiment.run_dir / "plan.json").exists()
+
+
+def limit_s(intent: Mapping[str, Any], record: Mapping[str, Any]) -> float | None:
+    """Return after how many seconds the command is to stop for its successor, None for never.
+
+    A scheduler ends the job itself, and warns by a signal: then this is for the case that the warning is lost.
+    """
+    limit = intent.get("time_limit_s") or (record.get("needs") or {}).get("time_s")
+    if not limit:
+        return None
+    if intent.get("chain") != "agent":
+        return float(limit)
+    return float(limit) - min(grace_s(record["run"]) + 30, float(limit) / 4)

@@ -58,20 +58,36 @@ def disk(folder: Path) -> dict[str, Any]:
 
 def gpus() -> list[dict[str, Any]]:
     """Return the GPUs as `nvidia-smi` tells them, [] where there is none or it does not answer."""
-    if shutil.which(_SMI) is None:
+    process = start_smi()
+    if process is None:
         return []
     try:
-        done = subprocess.run(
+        text = process.communicate(timeout=_SMI_WAIT_S)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return []
+    return parse_gpus(text.decode("utf-8", "replace")) if process.returncode == 0 else []
+
+
+def start_smi() -> subprocess.Popen[bytes] | None:
+    """Start nvidia-smi with its output in a pipe; None where there is none."""
+    if shutil.which(_SMI) is None:
+        return None
+    try:
+        return subprocess.Popen(
             [_SMI, _QUERY, "--format=csv,noheader,nounits"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=_SMI_WAIT_S,
-            check=True,
         )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    rows = [line.split(",") for line in done.stdout.decode("utf-8", "replace").splitlines()]
+    except OSError:
+        return None
+
+
+def parse_gpus(text: str) -> list[dict[str, Any]]:
+    """Return the GPUs of nvidia-smi's lines."""
+    rows = [line.split(",") for line in text.splitlines()]
     return [_gpu([word.strip() for word in row]) for row in rows if len(row) == 5]
 
 

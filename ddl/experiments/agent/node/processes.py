@@ -16,7 +16,10 @@ _DEAD = ("Z", "X", "x")  # a zombie runs no code
 
 @dataclass(frozen=True)
 class Process:
-    """What /proc/PID/stat says. `start_ticks` tells a process from a later one with the same number."""
+    """What /proc/PID/stat says. `start_ticks` tells a process from a later one with the same number.
+
+    `cpu_ticks` counts its own time, and that of children that it has waited for.
+    """
 
     pid: int
     name: str
@@ -44,7 +47,7 @@ def parse_stat(text: str) -> Process:
         state=fields[0],
         parent=int(fields[1]),
         session=int(fields[3]),
-        cpu_ticks=int(fields[11]) + int(fields[12]),
+        cpu_ticks=sum(int(field) for field in fields[11:15]),
         start_ticks=int(fields[19]),
         resident_pages=int(fields[21]),
     )
@@ -90,6 +93,31 @@ def tree_of(pid: int, among: dict[int, Process]) -> list[Process]:
             found.append(among[number])
         waiting.extend(sorted(children.get(number, ())))
     return found
+
+
+def family(pid: int) -> list[Process]:
+    """Return a process and its descendants, without a look at all processes where Linux lists the children of each."""
+    if not (PROC / str(os.getpid()) / "task" / str(os.getpid()) / "children").exists():
+        return tree_of(pid, living())
+    found, waiting = [], [pid]
+    while waiting:
+        number = waiting.pop()
+        process = find(number)
+        if process is not None:
+            found.append(process)
+            waiting += _children_of(number)
+    return found
+
+
+def _children_of(pid: int) -> list[int]:
+    """Return the children of all threads of a process."""
+    numbers: list[int] = []
+    try:
+        for thread in (PROC / str(pid) / "task").iterdir():
+            numbers += [int(word) for word in (thread / "children").read_bytes().split()]
+    except OSError:  # gone meanwhile
+        return numbers
+    return numbers
 
 
 def ancestors_of(pid: int, among: dict[int, Process]) -> list[int]:

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ddl.experiments.agent import pace
-from ddl.experiments.agent.attempt import ending, successor
+from ddl.experiments.agent.attempt import closing, ending
 from ddl.experiments.agent.attempt.claim import newest_identity
-from ddl.experiments.agent.attempt.launch import outer_environment, record_of
+from ddl.experiments.agent.attempt.launch import outer_environment
 from ddl.experiments.agent.attempt.signals import Signals
 from ddl.experiments.agent.attempt.stopping import Stopper
 from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.node import facts, memory, processes
 from ddl.experiments.agent.outcome import Outcome, outcome_of
 from ddl.experiments.agent.runner.choice import Free, Waiting, next_start
-from ddl.experiments.agent.runner.queue import NodeHome, enqueue, node_home
+from ddl.experiments.agent.runner.queue import NodeHome, node_home
 from ddl.experiments.agent.whole import read_json, write_json
 
 _EMPTY_S = 3.0
@@ -44,7 +44,7 @@ class Runner:
     def run(self, signals: Signals) -> None:
         """Start and reap attempts until the queue has been empty for a while."""
         empty_s = pace.now_s()
-        while pace.now_s() - empty_s < _EMPTY_S:
+        while pace.now_s() - empty_s < pace.paced(_EMPTY_S):
             names = self._home.names()
             for name in names:
                 self._see(name)
@@ -55,7 +55,7 @@ class Runner:
                 "preempted" in signals.take()
             ):  # the machine shuts down; agents hear of it themselves
                 return
-            signals.wait(pace.TICK_S)
+            signals.wait(pace.paced(pace.TICK_S))
 
     def _see(self, name: str) -> None:
         """Reap an attempt whose agent has ended, and take over one that another runner has started."""
@@ -87,10 +87,8 @@ class Runner:
     def _end_for_agent(self, name: str, attempt: AttemptFolder, started: dict[str, Any]) -> None:
         """Write the status of an attempt whose agent was killed, once nothing of it is left."""
         if not attempt.claim_numbers():  # its agent ended before it began
-            why = (
-                " ".join(ending.tail(attempt.path / "agent.log", 1)) or "its agent could not start"
-            )
-            follow(attempt, Outcome("refused", why), "runner")
+            why = " ".join(ending.tail(attempt.agent_log, 1)) or "its agent could not start"
+            closing.close(attempt, Outcome("refused", why), "runner", None)
             self._forget(name)
             return
         stopper = self._stoppers.get(name)
@@ -104,7 +102,8 @@ class Runner:
         rebooted = started.get("boot_id") != processes.boot_id()
         stop = read_json(attempt.stop).get("how")
         outcome = outcome_of(None, stop or ("node lost" if rebooted else None))
-        follow(attempt, outcome, "runner")
+        claim = max(attempt.claim_numbers(), default=None)
+        closing.close(attempt, outcome, "runner", claim, tail=ending.tail_of(attempt))
         self._forget(name)
 
     def _forget(self, name: str) -> None:
@@ -141,7 +140,7 @@ class Runner:
         if restricts:
             environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         attempt_dir = Path(job["attempt_dir"])
-        with (attempt_dir / "agent.log").open("ab") as log:
+        with AttemptFolder(attempt_dir).agent_log.open("ab") as log:
             child = subprocess.Popen(
                 [*job["agent"], "run", str(attempt_dir)],
                 stdin=subprocess.DEVNULL,
@@ -158,39 +157,6 @@ class Runner:
             self._home.started_job(name), {**identity, "gpus": list(gpus), "time": time.time()}
         )
         self._children[name] = child
-
-
-def follow(attempt: AttemptFolder, outcome: Outcome, by: str) -> None:
-    """Write the status of an attempt in place of its agent, and queue the next attempt where one is due."""
-    status = {
-        "outcome": outcome.outcome,
-        "why": outcome.why,
-        "cause": outcome.cause,
-        "by": by,
-        "returncode": None,
-        "signal": None,
-        "attempt": attempt.number,
-        "claim": max(attempt.claim_numbers(), default=None),
-        "epochs": 0,
-        "progressed": True,  # unknown
-        "peak_memory_bytes": 0,
-        "tail": ending.tail_of(attempt),
-        "started": None,
-        "ended": time.time(),
-        "seconds": None,
-    }
-    retries = int(record_of(attempt).get("retries") or 0)
-    step = successor.step_after(attempt, retries, status)
-    name = str(read_json(attempt.intent).get("name"))
-    kind = ending.event_of(name, outcome.outcome, final=step.step == "failed")
-    if kind:
-        ending.append_event(attempt, name, kind, outcome.why, {"by": by, "tail": status["tail"]})
-    chain = read_json(attempt.intent).get("chain")
-    due = step.step == "again" and chain == "runner"
-    following = successor.create_next(attempt, step.reason) if due else None
-    ending.write_status(attempt, status)
-    if following is not None:
-        enqueue([following.path], None, None)
 
 
 def main(detach: bool) -> int:

@@ -27,7 +27,9 @@ LineReader = Callable[[str], Dict[str, Any]]
 """A line -> name -> text of a number; empty if the pattern does not fit."""
 
 _EXAMPLE = "{name} {value}"
-_MOST_STARS = 4
+_CHARACTERS = {0: LONGEST_LINE, 1: LONGEST_LINE, 2: LONGEST_LINE, 3: 600, 4: 300}
+"""Stars of a pattern -> characters of a line that it sees: each star more multiplies the ways to divide a line."""
+
 _NUMBER = r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?|(?i:nan|inf(?:inity)?))"
 _VALUE = rf"['\"]?({_NUMBER})['\"]?(?!\w|\.\w)%?"
 _NAME = rf"(?<![\w./@-])([^\W\d][\w./@-]{{0,{LONGEST_NAME - 1}}})"
@@ -55,17 +57,18 @@ def compile_pattern(text: str) -> LineReader:
     if text.startswith(REGEX):
         return _by_regex(text[len(REGEX) :].strip())
     tokens = _TOKEN.findall(text)
-    if tokens.count("*") > _MOST_STARS:
-        raise _wrong(text, f"at most {_MOST_STARS} stars")
+    if tokens.count("*") not in _CHARACTERS:
+        raise _wrong(text, f"at most {max(_CHARACTERS)} stars")
     if "{name}" in tokens or "{value}" in tokens:
         return _by_pairs(text, tokens)
     names = _places(text, tokens)
     if not names:
         raise _wrong(text, f"a place such as {{loss}} in it, or {_EXAMPLE}")
     regex = re.compile(_translated(tokens))
+    characters = _CHARACTERS[tokens.count("*")]
 
     def read(line: str) -> dict[str, Any]:
-        found = regex.fullmatch(_cut(line))
+        found = regex.fullmatch(line.strip()[:characters])
         return dict(zip(names, found.groups())) if found else {}
 
     return read
@@ -140,9 +143,10 @@ def _by_pairs(text: str, tokens: list[str]) -> LineReader:
         before = []
     names = _places(text, before)
     start = re.compile(_translated(before))
+    characters = _CHARACTERS[tokens.count("*")]
 
     def read(line: str) -> dict[str, Any]:
-        line = _cut(line)
+        line = line.strip()[:characters]
         found = start.match(line)
         if not found:
             return {}
@@ -186,7 +190,8 @@ def _past_blank(line: str, at: int) -> int:
 
 def _by_regex(text: str) -> LineReader:
     """Read lines by a regular expression with named groups; `name` and `value` together mean pairs."""
-    regex = check_regex(text)
+    safe = check_regex(text)
+    regex = safe.regex
     groups = set(regex.groupindex)
     if not groups:
         raise _wrong(text, "a named group such as (?P<loss>[0-9.]+)")
@@ -195,7 +200,7 @@ def _by_regex(text: str) -> LineReader:
     places = groups - {"name", "value"}
 
     def read(line: str) -> dict[str, Any]:
-        return dict(_items(regex, places, _cut(line)))
+        return dict(_items(regex, places, line.strip()[: safe.characters]))
 
     return read
 

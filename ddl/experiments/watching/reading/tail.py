@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 LONGEST_LINE = 1 << 20
-MOST_BYTES = 32 << 20
-"""Bytes that one poll reads; the next one continues."""
+MOST_BYTES = 1 << 20
+"""Bytes that one poll reads; the next one continues. A list of their lines takes some times as much memory."""
 
 _CHUNK = 1 << 18
 _HEAD, _FOOT = 256, 64
@@ -28,6 +28,7 @@ class Tail:
         """Read nothing yet. Lines longer than `longest_line` bytes are left out and counted."""
         self.path, self.longest = path, longest_line
         self.left_out = 0
+        self.lines = 0
         self.error: str | None = None
         self._forget()
 
@@ -53,12 +54,13 @@ class Tail:
                 lines = self._read(file)
             self.error = None
         except OSError as error:
-            anew, lines = False, []
+            anew, lines, self.is_behind = False, [], False
             missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
             self.error = None if missing else error.strerror or str(error)
         if ended and not self.is_behind and self._rest and not self._is_skipping:
             lines.append(_text(self._rest))
             self._rest = b""
+        self.lines += len(lines)
         return anew, lines
 
     def _is_other(self, file: BinaryIO) -> bool:
