@@ -23,6 +23,12 @@ def keep_nodes(store: StoreFolder, nodes: Nodes, spec: Path) -> None:
         write_json(store.path / NODES_NAME, value)
 
 
+def keep_here(store: StoreFolder, nodes: Nodes) -> None:
+    """Write down the nodes for a manager elsewhere, which may have no spec and no YAML."""
+    kept = read_json(store.path / NODES_NAME)
+    keep_nodes(store, nodes, Path(str(kept.get("spec") or store.path / "spec.yaml")))
+
+
 def nodes_of(store: StoreFolder) -> tuple[Nodes, str]:
     """Return the nodes of a store, and a line about why those of an earlier time count, "" if they do not.
 
@@ -34,10 +40,12 @@ def nodes_of(store: StoreFolder) -> tuple[Nodes, str]:
         spec = next((path for path in _guesses(store) if path.is_file()), Path())
     if not spec.is_file():
         return from_json(kept), ""
-    from ddl.experiments.spec.read_nodes import read_nodes
-
     try:
+        from ddl.experiments.spec.read_nodes import read_nodes
+
         nodes = read_nodes(spec)
+    except ImportError:  # a manager elsewhere, without YAML
+        return from_json(kept), ""
     except (ValueError, OSError) as error:
         return from_json(
             kept
