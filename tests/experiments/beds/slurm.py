@@ -189,7 +189,9 @@ class SlurmBed:
     def log(self) -> str:
         """Return the ends of the servers' logs."""
         paths = sorted((self.folder / "log").glob("*.log"))
-        return "".join(f"{path.name}:\n{path.read_text(errors='replace')[-2000:]}\n" for path in paths)
+        return "".join(
+            f"{path.name}:\n{path.read_text(errors='replace')[-2000:]}\n" for path in paths
+        )
 
     def stop(self) -> None:
         """End all jobs and servers, and remove the folder. A second call does nothing."""
@@ -222,7 +224,9 @@ class SlurmBed:
         text = _CONF.format(**names, user=pwd.getpwuid(os.geteuid()).pw_name)
         for node, node_port in zip(self.nodes, ports, strict=True):
             size = f"CPUs={cores} RealMemory={memory_mb} State=UNKNOWN"
-            text += f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_port} {size}\n"
+            text += (
+                f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_port} {size}\n"
+            )
         values = {"SlurmdTimeout": 60, **settings}
         text += "".join(f"{name}={value}\n" for name, value in values.items())
         (self.folder / "slurm.conf").write_text(text)
@@ -237,8 +241,15 @@ class SlurmBed:
 
     def _start_munge(self) -> None:
         folder = self.folder / "munge"
-        places = [f"--key-file={folder}/key", f"--socket={folder}/socket", f"--seed-file={folder}/seed"]
-        files = [f"--pid-file={self.folder}/run/munged.pid", f"--log-file={self.folder}/log/munged.log"]
+        places = [
+            f"--key-file={folder}/key",
+            f"--socket={folder}/socket",
+            f"--seed-file={folder}/seed",
+        ]
+        files = [
+            f"--pid-file={self.folder}/run/munged.pid",
+            f"--log-file={self.folder}/log/munged.log",
+        ]
         self._start("munged", "munged", "--force", "--foreground", *places, *files)
         deadline = time.monotonic() + START_S
         while not (folder / "socket").exists():
