@@ -145,6 +145,7 @@ def _made(name: str, item: Item, values: dict[str, Any], spec_folder: Path) -> B
         folder=folder,
         folder_text=text,
         priorities=priorities,
+        node_place=item.value["node"].place if values.get("node") else None,
         stop=Stop(**stop),
         **values,
     )

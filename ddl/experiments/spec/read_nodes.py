@@ -10,7 +10,8 @@ from typing import Any
 
 from ddl.experiments.spec.context import NAME
 from ddl.experiments.spec.node import HERE, LOCAL, NODE_TYPES, SLURM, SSH, Node, Nodes
-from ddl.experiments.spec.text.item import Item, MisfitError, Place, Problems
+from ddl.experiments.spec.text.csv_rows import read_head
+from ddl.experiments.spec.text.item import Item, MisfitError, Problems
 from ddl.experiments.spec.text.reading import CSV_ENDINGS, read_document
 from ddl.experiments.spec.text.shape import (
     choice_of,
@@ -60,11 +61,8 @@ def read_nodes(spec_path: Path) -> Nodes:
     Raises:
         SpecError: all that is wrong with them.
     """
-    document = (
-        Item({}, Place(str(spec_path), 1, 1))
-        if spec_path.suffix.lower() in CSV_ENDINGS
-        else read_document(spec_path)
-    )
+    is_table = spec_path.suffix.lower() in CSV_ENDINGS
+    document = read_head(spec_path) if is_table else read_document(spec_path)
     problems = Problems()
     nodes = nodes_of(document, spec_path.parent, problems)
     problems.raise_any()
