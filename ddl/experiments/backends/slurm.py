@@ -33,7 +33,10 @@ _ASK = (
     "env",
     "LC_ALL=C",
     "SLURM_TIME_FORMAT=%s",
-    *(f"-uSQUEUE_{name}" for name in "PARTITION STATES USERS NAMES ACCOUNT QOS ARRAY SORT".split()),
+    *(
+        f"-uSQUEUE_{name}"
+        for name in ["PARTITION", "STATES", "USERS", "NAMES", "ACCOUNT", "QOS", "ARRAY", "SORT"]
+    ),
     "-uSLURM_STEP_FORMAT",
 )
 
