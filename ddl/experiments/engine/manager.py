@@ -25,7 +25,8 @@ from ddl.files.locks import Held, hold_lock
 
 _LOCK = ".manage.lock"
 _ROOMS = ("ddl/experiments", "ddl/files", "ddl/distributed/job")
-_MODULES = ("ddl/*.py", "ddl/distributed/__init__.py", "scripts/experiments.py")
+_MODULES = ("ddl/*.py", "scripts/experiments.py")
+_EMPTY = {"ddl/distributed/__init__.py": b'"""Left out: a manager trains nothing."""\n'}
 _LEFT_OUT = ("ddl/experiments/server", "ddl/experiments/diagnosis")
 _TIME = (2020, 1, 1, 0, 0, 0)
 # The folder gets its name last, so one with the right name is whole.
@@ -35,7 +36,7 @@ _UNPACK = (
     's=$?; rm -rf "$1.$$"; test -d "$1" || exit $s'
 )
 _START = (
-    'cd "$1" && nohup setsid "$2" "$3/scripts/experiments.py" manage --store "$1" --every "$4" '
+    'cd "$1" && DDL_MANAGER_NODE="$5" nohup setsid "$2" "$3/scripts/experiments.py" manage --store "$1" --every "$4" '
     ">> .manage.log 2>&1 < /dev/null & echo $!"
 )
 _OLDEST = (3, 10)
@@ -82,7 +83,7 @@ def send_manager(store: StoreFolder, name: str, every: str) -> str:
     sha, data = packed()
     folder = f"{transport.home()}/.ddl/managers/{sha}"
     _run(transport, ["sh", "-c", _UNPACK, "sh", folder, python], data)
-    words = ["sh", "-c", _START, "sh", str(store.path), python, folder, every]
+    words = ["sh", "-c", _START, "sh", str(store.path), python, folder, every, name]
     pid = _run(transport, words, b"").strip()
     where = transport.host or "this machine"
     return (
@@ -130,8 +131,8 @@ def packed() -> tuple[str, bytes]:
     kept = [name for name in kept if not name.startswith(_LEFT_OUT)]
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in kept:
+        for name in sorted([*kept, *_EMPTY]):
             entry = zipfile.ZipInfo(name, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, (root / name).read_bytes())
+            archive.writestr(entry, _EMPTY.get(name) or (root / name).read_bytes())
     return hashlib.sha256(data.getvalue()).hexdigest()[:16], data.getvalue()

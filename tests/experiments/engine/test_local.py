@@ -121,3 +121,30 @@ def test_an_agent_that_was_killed_gets_a_successor_and_its_command_is_ended(lab)
     assert first.how == "stopped"
     assert first.end is not None
     assert first.end <= second.start
+
+
+_HOPELESS = """\
+echo "start $DDL_ATTEMPT $(date +%s.%N)" >> "$LOG"
+trap 'echo "stopped $DDL_ATTEMPT $(date +%s.%N)" >> "$LOG"; exit 75' TERM
+for epoch in 1 2 3 4 5 6; do echo "epoch $epoch val_dice 0.1"; sleep 0.2; done
+while :; do sleep 0.2; done
+"""
+
+
+def test_a_hopeless_run_is_stopped_on_its_node_and_told_at_the_next_sync(lab, capsys):
+    (lab.path / "hopeless.sh").write_text(_HOPELESS)
+    lab.submit(
+        command="sh hopeless.sh {lr}",
+        variables={"from": "stdout", "pattern": "epoch {epoch} val_dice {val_dice}"},
+        watch={"hopeless": "val_dice < 0.6 after 3 epochs -> stop"},
+    )
+    lab.wait(lambda: [one.how for one in lab.trained()] == ["stopped"])  # no manager is at work
+    lab.wait(lab.quiet)
+    capsys.readouterr()
+    assert lab.do("sync") == 0
+    assert "001-cells: stopped by rule hopeless" in capsys.readouterr().out
+    one = lab.one()
+    assert (one.state, one.attempts[0].status["by"]) == ("stopped", "rule hopeless")
+    finding = json.loads(one.attempts[0].folder.findings.read_text().splitlines()[0])
+    assert finding["rule"] == "hopeless"
+    assert finding["time"] < one.attempts[0].ended
