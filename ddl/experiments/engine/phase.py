@@ -169,9 +169,7 @@ def _returncode(text: str) -> int | None:
     return int(status) if status.isdecimal() else None
 
 
-def tidy(
-    experiment: ExperimentView, attempt: AttemptView, phase: Phase, now: float
-) -> Iterator[Action]:
+def tidy(experiment: ExperimentView, attempt: AttemptView, phase: Phase) -> Iterator[Action]:
     """Yield what puts the papers of an attempt in order, whatever is wanted of it."""
     if phase.kind == LIVE:
         kept, others = _kept(attempt, phase.live)
@@ -192,10 +190,16 @@ def tidy(
         found = phase.outcome
         yield finished(experiment, attempt, found.outcome, found.why, found.cause, phase.returncode)
         return
-    taken = max((later.started for later in successors), default=0.0)
-    if taken and now - taken > Limits.lease_s:
+    # A successor starts its command only when it is sure that this one has ended: no clock has to agree with another.
+    if any(_has_begun(later) for later in successors):
         why = "its machine was lost, and a newer attempt took over"
         yield finished(experiment, attempt, "superseded", why)
+
+
+def _has_begun(attempt: AttemptView) -> bool:
+    return bool(attempt.status.get("started")) or any(
+        claim.get("command") for claim in attempt.claims
+    )
 
 
 def _kept(attempt: AttemptView, live: Sequence[Seen]) -> tuple[Seen, list[Seen]]:
