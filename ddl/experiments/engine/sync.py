@@ -15,9 +15,10 @@ from ddl.experiments.engine import faults
 from ddl.experiments.engine.act import Hands
 from ddl.experiments.engine.actions import Action, Nothing
 from ddl.experiments.engine.decide import decide
+from ddl.experiments.engine.delegation import mirror, own_part, read_delegation
 from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
-from ddl.experiments.engine.observe import Observer, OpenBackend, questions
+from ddl.experiments.engine.observe import Observer, OpenBackend, questions, remember
 from ddl.experiments.engine.seen import Limits, NodeSeen
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Nodes
@@ -73,7 +74,9 @@ def sync(
         teller.tell(f"{name} cannot be read. {reason}")
     observer = Observer(view.store, open_node)
     told: dict[str, NodeSeen] = {}
-    for answers in observer.ask(questions(view, nodes)):
+    elsewhere = threading.Thread(target=_mirror, args=(view, teller, open_node), daemon=True)
+    elsewhere.start()
+    for answers in observer.ask(questions(own_part(view), nodes)):
         faults.point("after observation")
         told |= answers
         _round(
@@ -87,7 +90,8 @@ def sync(
         )
     if not told:
         _round(report, nodes, {}, teller, clock(), limits, open_node)
-    report.unreachable = {
+    elsewhere.join()
+    report.unreachable |= {
         name: answer.error for name, answer in told.items() if not answer.reachable
     }
     for name, error in report.unreachable.items():
@@ -97,6 +101,20 @@ def sync(
         teller.tell(line)
     _after(report, teller)
     return report
+
+
+def _mirror(view: StoreView, teller: _Teller, open_node: OpenBackend) -> None:
+    """See to what a manager elsewhere looks after."""
+    delegation = read_delegation(view.store)
+    if delegation is None:
+        return
+    try:
+        for line in mirror(view.store, delegation, open_node):
+            teller.tell(line)
+    except (Unreachable, ValueError, OSError) as error:
+        teller.lost(delegation.node, str(error))
+        answer = NodeSeen(reachable=False, error=str(error))
+        remember(view.store, delegation.node, answer, time.time())
 
 
 def _earlier() -> NodeSeen:
@@ -113,7 +131,7 @@ def _round(
     open_node: OpenBackend,
 ) -> None:
     """Decide and act by the answers of some nodes. The store is read after they came."""
-    view = read_view(report.view.store.path, now=now)
+    view = own_part(read_view(report.view.store.path, now=now))
     work: dict[str, list[Action]] = {}
     for action in decide(view, nodes, seen, now, limits):
         if not isinstance(action, Nothing):
@@ -192,6 +210,11 @@ class _Teller:
         """Keep why nothing is done for an experiment."""
         with self._lock:
             self._report.waits[experiment] = why
+
+    def lost(self, node: str, error: str) -> None:
+        """Keep that a node did not answer."""
+        with self._lock:
+            self._report.unreachable[node] = error
 
     def did(self, action: Action, line: str) -> None:
         """Keep what was done, and show it."""
