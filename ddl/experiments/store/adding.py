@@ -25,6 +25,8 @@ from ddl.files.locks import Held, hold_lock
 _LOCK = ".add.lock"
 _WAIT_S = 60.0
 _LOOK_EVERY_S = 0.05
+_FROZEN = "{store_dir}/"
+"""Start of the folder of an experiment whose code this store has frozen already."""
 
 _MAY_DIFFER = frozenset({"number", "name", "label", "id", "added", "code", "run", "search"})
 """What differs between two records of the same settings by itself."""
@@ -153,14 +155,18 @@ def _records(store: StoreFolder) -> dict[str, Experiment]:
 def _frozen(store: StoreFolder, new: Iterable[Experiment]) -> dict[tuple[str, str], Frozen]:
     """Freeze each folder that commands run in, once for each policy."""
     words: dict[tuple[str, str], dict[str, None]] = {}
+    frozen: dict[tuple[str, str], Frozen] = {}
     for experiment in new:
+        folder, policy = experiment.run.folder, experiment.code.policy
+        if folder.startswith(_FROZEN):  # a later trial of a search runs what the first one froze
+            frozen[folder, policy] = Frozen(folder, experiment.code, ())
+            continue
         named = words.setdefault((experiment.run.folder, experiment.code.policy), {})
         for word in experiment.run.argv:
             named.update(dict.fromkeys(word.split() if experiment.run.shell else [word]))
-    return {
-        (folder, policy): freeze(store, Path(folder), policy, named)
-        for (folder, policy), named in words.items()
-    }
+    for (folder, policy), named in words.items():
+        frozen[folder, policy] = freeze(store, Path(folder), policy, named)
+    return frozen
 
 
 def _numbered(
