@@ -8,11 +8,12 @@ from typing import Any
 
 from ddl.experiments.agent.layout import ExperimentFolder
 from ddl.experiments.agent.whole import read_json
+from ddl.experiments.watching.condition.directions import direction_of
+from ddl.experiments.watching.condition.tree import SMALL
 
 _NO_RESULTS = frozenset({"epoch", "step", "time", "attempt", "seconds", "samples_per_s"})
 _SETTINGS = frozenset({"learning_rate", "lr", "momentum", "weight_decay"})
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_SMALL = ("loss", "error", "mse", "mae", "rmse", "perplexity", "distance", "divergence")
 
 
 def read_rows(folder: ExperimentFolder) -> list[dict[str, Any]]:
@@ -31,6 +32,14 @@ def value_of(row: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
+def with_numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row whose NaN and infinities, texts in our files, are numbers."""
+    return {
+        name: _SPECIAL.get(value, value) if isinstance(value, str) else value
+        for name, value in row.items()
+    }
+
+
 def result_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the variables of rows that are results, in the order in which they appear."""
     names = dict.fromkeys(name for row in rows for name in row)
@@ -39,7 +48,7 @@ def result_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def is_low_good(name: str) -> bool:
     """Return whether small values of a variable are good ones, by its name: losses and errors."""
-    return any(word in name.lower() for word in _SMALL)
+    return direction_of(name) == SMALL
 
 
 def main_variable(lasts: Sequence[Mapping[str, Any]]) -> str | None:
