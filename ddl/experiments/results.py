@@ -11,7 +11,7 @@ from ddl.experiments.agent.whole import read_json
 from ddl.experiments.watching.condition.directions import direction_of
 from ddl.experiments.watching.condition.tree import SMALL
 
-_NO_RESULTS = frozenset({"epoch", "step", "time", "attempt", "seconds", "samples_per_s"})
+_NO_RESULTS = frozenset({"epoch", "step", "row", "time", "attempt", "seconds", "samples_per_s"})
 _SETTINGS = frozenset({"learning_rate", "lr", "momentum", "weight_decay"})
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
