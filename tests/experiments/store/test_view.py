@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ddl.experiments.agent.hand.made import begin, make_experiment
 from ddl.experiments.spec.records import Run
 from ddl.experiments.store import view as views
 from ddl.experiments.store.files import Files
@@ -166,6 +167,17 @@ def test_names_of_strangers_in_the_store_are_no_experiments(made):
     (made.path / "12").mkdir()
     (made.path / "experiments.csv").write_text("")
     assert made.view().experiments == ()
+
+
+def test_a_script_that_was_submitted_by_hand_is_an_experiment(tmp_path):
+    folder = make_experiment(tmp_path / "store", "trial", {"lr": 0.1})
+    attempt = begin(folder, os.getpid())
+    (found,) = read_view(tmp_path / "store").experiments
+    assert (found.name, found.state, found.node) == ("001-trial", "running", "here")
+    write(folder.history, {"rows": [{"epoch": 1, "loss": 1.0, "time": 2e9}]})
+    assert read_view(tmp_path / "store", 2e9 + 7).experiments[0].seen_age_s == 7
+    write(attempt.status, {"outcome": "finished", "ended": 1.0, "attempt": 1})
+    assert read_view(tmp_path / "store").experiments[0].state == "finished"
 
 
 PROGRAM = """
