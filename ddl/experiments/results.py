@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +21,16 @@ _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 def read_rows(folder: ExperimentFolder) -> list[dict[str, Any]]:
     """Return the rows of an experiment's history, by epoch; [] without one."""
     rows = read_json(folder.history).get("rows")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def rows_in(file: int, size: int) -> list[dict[str, Any]]:
+    """Return the rows of an open history.json."""
+    try:
+        history = json.loads(os.pread(file, size, 0))
+    except (ValueError, RecursionError):
+        return []
+    rows = history.get("rows") if isinstance(history, dict) else None
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
