@@ -16,6 +16,7 @@ from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
 from ddl.experiments.engine.observe import Observer, OpenBackend, questions
 from ddl.experiments.engine.seen import Limits, NodeSeen
+from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Nodes
 from ddl.experiments.store.view import StoreView, read_view
@@ -60,6 +61,7 @@ def sync(
         limits: how long to wait before something is certain.
         open_node: opens the backend of a node.
     """
+    take_from_environment()  # no job inherits the mail server's password
     view = read_view(store_path)
     nodes, note = nodes_of(view.store)
     report = Report(view)
