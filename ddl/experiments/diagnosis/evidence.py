@@ -126,7 +126,7 @@ def read_lines(path: Path) -> list[Row]:
         lines = path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return []
-    found = []
+    found: list[Row] = []
     for line in lines:
         try:
             value = json.loads(line)

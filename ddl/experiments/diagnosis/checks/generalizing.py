@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from ddl.experiments.diagnosis.finding import LIKELY, POSSIBLE, Finding
 from ddl.experiments.diagnosis.remedies import advise
@@ -86,7 +85,7 @@ def _finds_nothing(view: View) -> Finding | None:
             continue
         if tail(values) > 1.5 * median(values[:3]) > 0:  # it rises
             continue
-        since = _since(held or train, lambda value: value <= NOTHING_FOUND)
+        since = _since(held or train, -math.inf, NOTHING_FOUND)
         text = f"{name} is {tail(values):.3g}: the model finds nothing that is there."
         remedy = advise(view, "--loss dice", "Use a loss or weights that count rare classes more.")
         numbers = {name: tail(values)}
@@ -109,7 +108,7 @@ def _constant(view: View) -> Finding | None:
             continue
         last = recent[-1]
         if max(last, tail(list(train.values()))) < PERFECT if train else last < PERFECT:
-            since = _since(held or train, lambda value, last=last: abs(value - last) <= SAME)
+            since = _since(held or train, last - SAME, last + SAME)
             text = (
                 f"{name} is {last:.4g} in epoch after epoch, as of one answer to everything, and the loss stays at "
                 f"{tail(loss):.3g}."
@@ -194,11 +193,11 @@ def _sure(epochs: int) -> str:
     return LIKELY if epochs >= 5 else POSSIBLE
 
 
-def _since(series: Series, holds: Callable[[float], bool]) -> int:
-    """Return the epoch from which on a condition has held for all values."""
+def _since(series: Series, low: float, high: float) -> int:
+    """Return the epoch from which on all values are between two numbers."""
     since = list(series)[-1]
     for epoch in reversed(series):
-        if not holds(series[epoch]):
+        if not low <= series[epoch] <= high:
             break
         since = epoch
     return since
