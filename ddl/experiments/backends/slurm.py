@@ -13,9 +13,10 @@ from typing import Any
 from ddl.experiments.backends import slurm_text
 from ddl.experiments.backends.backend import Attempt, Seen, Submitted
 from ddl.experiments.backends.cluster import cluster_facts
+from ddl.experiments.backends.processes import Completed, brief
 from ddl.experiments.backends.remote_agent import RemoteAgent
 from ddl.experiments.backends.slurm_job import filled, script_of, signal_before_s, words_of
-from ddl.experiments.backends.transport import Completed, Transport, brief
+from ddl.experiments.backends.transport import Transport
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
 from ddl.experiments.spec.records import Experiment
@@ -33,7 +34,10 @@ _ASK = (
     "env",
     "LC_ALL=C",
     "SLURM_TIME_FORMAT=%s",
-    *(f"-uSQUEUE_{name}" for name in "PARTITION STATES USERS NAMES ACCOUNT QOS ARRAY SORT".split()),
+    *(
+        f"-uSQUEUE_{name}"
+        for name in ["PARTITION", "STATES", "USERS", "NAMES", "ACCOUNT", "QOS", "ARRAY", "SORT"]
+    ),
     "-uSLURM_STEP_FORMAT",
 )
 

@@ -17,7 +17,7 @@ from ddl.experiments.diagnosis.evidence import (
 from ddl.experiments.diagnosis.finding import Finding
 from ddl.experiments.store.view import read_view
 from ddl.experiments.store.which import select
-from ddl.experiments.verbs.of_store import OfStore, find, say_json, say_text
+from ddl.experiments.verbs.of_store import OfStore, find, say, say_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def run(settings: Settings) -> int:
     if settings.json:
         say_json([_as_json(*one) for one in found])
         return 0
-    say_text("\n".join(line for one in found for line in _lines(*one)) + "\n" if found else "")
+    say([line for one in found for line in _lines(*one)])
     return 0
 
 
