@@ -13,9 +13,10 @@ from typing import Any
 from ddl.experiments.backends import slurm_text
 from ddl.experiments.backends.backend import Attempt, Seen, Submitted
 from ddl.experiments.backends.cluster import cluster_facts
+from ddl.experiments.backends.processes import Completed, brief
 from ddl.experiments.backends.remote_agent import RemoteAgent
 from ddl.experiments.backends.slurm_job import filled, script_of, signal_before_s, words_of
-from ddl.experiments.backends.transport import Completed, Transport, brief
+from ddl.experiments.backends.transport import Transport
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
 from ddl.experiments.spec.records import Experiment
@@ -29,12 +30,12 @@ _SINCE_S = 3 * 86400.0  # clocks and time zones of the cluster may differ from o
 _NO_PROGRAM = 127
 
 # The user's own settings for looking at the queue would hide jobs from us. Times come as seconds since the epoch.
+_HIDING = ("PARTITION", "STATES", "USERS", "NAMES", "ACCOUNT", "QOS", "ARRAY", "SORT")
 _ASK = (
     "env",
+    *(f"-uSQUEUE_{name}" for name in _HIDING),
     "LC_ALL=C",
     "SLURM_TIME_FORMAT=%s",
-    *(f"-uSQUEUE_{name}" for name in "PARTITION STATES USERS NAMES ACCOUNT QOS ARRAY SORT".split()),
-    "-uSLURM_STEP_FORMAT",
 )
 
 
@@ -109,7 +110,7 @@ class SlurmBackend:
     def intent_parts(self, record: Experiment, attempt_dir: str) -> dict[str, Any]:
         """Return how the attempt is submitted, and how it submits its successor from within the job."""
         script = script_of(self.node, self.agent.python(), self.agent.path(), attempt_dir)
-        words = words_of(record, self.node)
+        words = words_of(record, self.node, attempt_dir)
         successor = None
         if self.node.submits:
             argv = [*words, "--dependency=afterany:{after}"]

@@ -31,7 +31,7 @@ _NOT_OURS = ("array", "wrap", "wait", "test-only", "dependency")
 _NOT_OURS_SHORT = {"-a": "array", "-W": "wait", "-d": "dependency"}
 
 
-def words_of(record: Experiment, node: Node) -> list[str]:
+def words_of(record: Experiment, node: Node, attempt_dir: str) -> list[str]:
     """Return the command that submits the job; its script comes from standard input.
 
     Resources come first, then the node's own words, which change them, then what the fence and the chain need.
@@ -52,7 +52,7 @@ def words_of(record: Experiment, node: Node) -> list[str]:
         "--no-requeue",
         f"--signal=B:{_SIGNAL}@{signal_before_s(record, node)}",
         "--open-mode=append",
-        f"--output={{attempt_dir}}/{LOG_NAME}",
+        f"--output={_log_of(attempt_dir)}",
     ]
 
 
@@ -98,6 +98,11 @@ def filled(template: Mapping[str, Any], name: str, attempt_dir: str, after: str)
         "argv": [fill(str(word), attempt_dir) for word in template["argv"]],
         "stdin": fill(str(template.get("stdin") or ""), attempt_dir),
     }
+
+
+def _log_of(attempt_dir: str) -> str:
+    """Return where Slurm puts its own log: not into a folder whose name it would read as a pattern (%j)."""
+    return "/dev/null" if set("%\\") & set(attempt_dir) else f"{{attempt_dir}}/{LOG_NAME}"
 
 
 def _resources(record: Experiment, node: Node) -> list[str]:

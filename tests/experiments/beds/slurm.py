@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.experiments.beds.sweep import GUARD, end_all
+from tests.experiments.beds.sweep import GUARD, end_all, marked
 from tests.packages import find_program, require_programs
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
@@ -61,7 +61,8 @@ ReturnToService=2
 MessageTimeout=10
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-SlurmctldParameters=preempt_send_user_signal,config_overrides
+SlurmctldParameters=preempt_send_user_signal
+SlurmdParameters=config_overrides
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
 PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 PartitionName=short Nodes=ALL MaxTime=10 DefaultTime=5 State=UP PriorityTier=1 PreemptMode=OFF
@@ -140,10 +141,13 @@ class SlurmBed:
             time.sleep(0.1)
 
     def cancel_all(self) -> None:
-        """Cancel all jobs, and wait until none is left."""
-        self.run("scancel", "-u", pwd.getpwuid(os.geteuid()).pw_name)
+        """Cancel all jobs, kill what they run, and wait until none is left."""
         deadline = time.monotonic() + START_S
         while self.run("squeue", "-h"):
+            self.run("scancel", "-u", pwd.getpwuid(os.geteuid()).pw_name)
+            for pid in marked(self._mark, "SLURM_JOB_ID="):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             assert time.monotonic() < deadline, self.run("squeue")
             time.sleep(0.1)
 
@@ -189,7 +193,9 @@ class SlurmBed:
     def log(self) -> str:
         """Return the ends of the servers' logs."""
         paths = sorted((self.folder / "log").glob("*.log"))
-        return "".join(f"{path.name}:\n{path.read_text(errors='replace')[-2000:]}\n" for path in paths)
+        return "".join(
+            f"{path.name}:\n{path.read_text(errors='replace')[-2000:]}\n" for path in paths
+        )
 
     def stop(self) -> None:
         """End all jobs and servers, and remove the folder. A second call does nothing."""
@@ -222,7 +228,9 @@ class SlurmBed:
         text = _CONF.format(**names, user=pwd.getpwuid(os.geteuid()).pw_name)
         for node, node_port in zip(self.nodes, ports, strict=True):
             size = f"CPUs={cores} RealMemory={memory_mb} State=UNKNOWN"
-            text += f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_port} {size}\n"
+            text += (
+                f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_port} {size}\n"
+            )
         values = {"SlurmdTimeout": 60, **settings}
         text += "".join(f"{name}={value}\n" for name, value in values.items())
         (self.folder / "slurm.conf").write_text(text)
@@ -237,8 +245,15 @@ class SlurmBed:
 
     def _start_munge(self) -> None:
         folder = self.folder / "munge"
-        places = [f"--key-file={folder}/key", f"--socket={folder}/socket", f"--seed-file={folder}/seed"]
-        files = [f"--pid-file={self.folder}/run/munged.pid", f"--log-file={self.folder}/log/munged.log"]
+        places = [
+            f"--key-file={folder}/key",
+            f"--socket={folder}/socket",
+            f"--seed-file={folder}/seed",
+        ]
+        files = [
+            f"--pid-file={self.folder}/run/munged.pid",
+            f"--log-file={self.folder}/log/munged.log",
+        ]
         self._start("munged", "munged", "--force", "--foreground", *places, *files)
         deadline = time.monotonic() + START_S
         while not (folder / "socket").exists():

@@ -1,0 +1,90 @@
+"""A store on a real Slurm, used by one test: experiments, attempts, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ddl.experiments.agent.layout import AttemptFolder, ExperimentFolder
+from ddl.experiments.agent.whole import read_json
+from ddl.experiments.backends.backend import Attempt, Seen
+from ddl.experiments.backends.slurm import SlurmBackend
+from ddl.experiments.backends.transport import open_transport
+from ddl.experiments.spec.node import Node
+from ddl.experiments.spec.records import Experiment, Run
+from tests.experiments.beds.slurm import SlurmBed
+from tests.experiments.made_store import MadeStore, write
+
+
+class SlurmStore:
+    """A store whose experiments run on a bed of Slurm."""
+
+    def __init__(self, bed: SlurmBed, folder: Path, **node: Any) -> None:
+        """Create the store. `node` are fields of `Node`."""
+        self.bed = bed
+        self.made = MadeStore(folder)
+        self.node = Node(name="cluster", type="slurm", shared=True, **node)
+        self.backend = SlurmBackend(self.node, open_transport(None))
+
+    def experiment(self, script: str, **fields: Any) -> ExperimentFolder:
+        """Make a wanted experiment whose command is a script of sh. `fields` are those of Experiment and Run."""
+        run_names = ("stop_signal", "stop_grace_s", "ranks", "env", "own")
+        run_fields = {name: fields.pop(name) for name in run_names if name in fields}
+        argv = ("sh", "-c", script.replace("{", "{{").replace("}", "}}"))
+        run = Run(argv=argv, folder=str(self.made.path), **run_fields)
+        folder = self.made.plain(run=run, node="cluster", **fields)
+        self.made.want(folder)
+        return folder
+
+    def attempt(self, folder: ExperimentFolder, **changes: Any) -> Attempt:
+        """Write the intent of its next attempt, as the engine does. Hands nothing over."""
+        numbers = folder.attempt_numbers()
+        attempt = folder.attempt(numbers[-1] + 1 if numbers else 1)
+        record = Experiment.from_json(json.loads(folder.experiment.read_text()))
+        intent = {
+            "format": 1,
+            "name": f"ddl-{self.made.store.id}-{record.number:03d}-a{attempt.number}",
+            "number": attempt.number,
+            "node": "cluster",
+            "backend": "slurm",
+            "created": time.time(),
+            "by": "manager",
+            "reason": "first",
+            "root": str(self.made.path),
+            **self.backend.intent_parts(record, str(attempt.path)),
+            **changes,
+        }
+        write(attempt.intent, intent)
+        return Attempt.read(attempt)
+
+    def submit(self, script: str, **fields: Any) -> Attempt:
+        """Make an experiment and hand its first attempt over."""
+        attempt = self.attempt(self.experiment(script, **fields))
+        submitted = self.backend.hand_over(attempt)
+        write(attempt.folder.submitted, {"id": submitted.id, "where": submitted.where, "time": 0})
+        return Attempt.read(attempt.folder)
+
+    def seen(self, attempt: Attempt) -> list[Seen]:
+        """Return the jobs of an attempt."""
+        return self.backend.observe([attempt])[attempt.name]
+
+    def wait_for_end(self, folder: AttemptFolder, timeout_s: float = 30) -> Mapping[str, Any]:
+        """Wait for the status of an attempt, and return it."""
+        self.wait(lambda: folder.status.exists(), f"no {folder.status}", timeout_s)
+        return read_json(folder.status)
+
+    def wait(self, is_true: Callable[[], Any], what: str, timeout_s: float = 30) -> None:
+        """Wait until something is true."""
+        deadline = time.monotonic() + timeout_s
+        while not is_true():
+            assert time.monotonic() < deadline, f"{what}\n{self.story()}"
+            time.sleep(0.05)
+
+    def story(self) -> str:
+        """Return what the jobs and Slurm wrote."""
+        logs = sorted(self.made.path.glob("*/attempts/*/*.log"))
+        texts = [f"{path}:\n{path.read_text(errors='replace')[-500:]}\n" for path in logs]
+        return "".join([self.bed.run("squeue", "-t", "all"), *texts, self.bed.log()])
