@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 STATES = {
-    "failed": "its command crashed, refused its input, or made no progress in three attempts",
+    "failed": "its command crashed, or made no progress in three attempts",
     "diverged": "its loss became NaN or infinite",
-    "refused": "the preflight or the scheduler says that it can never start as it is",
+    "refused": "the preflight, the scheduler or its command (status 2) says that it cannot run as it is",
     "lost": "its node forgot it, and no retry is left",
     "unknown": "its node cannot be reached; the state before is named beside",
     "running": "an attempt trains",

@@ -55,7 +55,8 @@ class MadeStore:
         self._count += 1
         number = self._count
         given = {"seed": number} if parameters is None else parameters
-        label = "-".join(f"{name}{value}" for name, value in given.items()) or "base"
+        differs = "-".join(f"{name}{value}" for name, value in given.items()) or "base"
+        label = fields.get("label", differs.replace("/", "_"))
         run = Run(argv=argv, folder=str(self.path))
         known = {
             "number": number,
@@ -219,7 +220,9 @@ class MadeStore:
             self.attempt(folder, "running", node="away", beat_age_s=400)
             self.seen("away", reachable=False, age_s=300)
         else:
-            self.attempt(folder, *_ENDS[state][:1], node=node, why=_ENDS[state][1])
+            outcome, why = _ENDS[state]
+            lost = {"returncode": None, "by": "manager"} if state == "lost" else {}
+            self.attempt(folder, outcome, node=node, why=why, **lost)
         return folder
 
     def all_states(self) -> dict[str, ExperimentFolder]:
@@ -235,7 +238,7 @@ _ENDS = {
     "failed": ("crashed", "status 1: ValueError: no such file"),
     "diverged": ("diverged", "the loss became NaN"),
     "refused": ("refused", "status 2: Received: a bad flag"),
-    "lost": ("never started", "the node forgot it"),
+    "lost": ("crashed", "the node forgot it"),
     "requeued": ("continue", "time limit"),
     "paused": ("paused", "paused by ada"),
     "stopped": ("stopped", "stopped by ada"),

@@ -5,9 +5,11 @@ python3 agent.pyz enqueue ATTEMPT_DIR... [--slots N] [--priority P]    put attem
 python3 agent.pyz stop ATTEMPT_DIR [--how stop|pause|kill] [--by WHO] [--why TEXT]
 python3 agent.pyz look ATTEMPT_DIR...                  what is known of attempts, as JSON
 python3 agent.pyz node [FOLDER]                        what this machine has, as JSON
-python3 agent.pyz started                              a script submitted by hand begins
+python3 agent.pyz started [NAME=VALUE...] [--pid N]    a script submitted by hand begins; prints its folder
 python3 agent.pyz record NAME=NUMBER...                it reports values, such as epoch=3 loss=0.31
 python3 agent.pyz finished [--status N]                it has ended
+
+The last three find their experiment by $DDL_EXPERIMENT_DIR, or by --store STORE --name NAME.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _FLAGS = {
     "stop": ("how", "by", "why"),
     "look": (),
     "node": (),
-    "started": ("store", "name"),
+    "started": ("store", "name", "pid"),
     "record": ("store", "name"),
     "finished": ("store", "name", "status"),
     "runner": ("detach",),
@@ -143,8 +145,22 @@ def _runner(places: list[str], flags: dict[str, str], agent: str, sha: str) -> i
     return run_queue("detach" in flags)
 
 
-def _report(places: list[str], flags: dict[str, str], agent: str, sha: str) -> int:
-    raise ValueError("Received: a report. Expected: a later version of this agent.")
+def _started(places: list[str], flags: dict[str, str], agent: str, sha: str) -> int:
+    from ddl.experiments.agent.reports import started
+
+    return started(places, flags)
+
+
+def _record(places: list[str], flags: dict[str, str], agent: str, sha: str) -> int:
+    from ddl.experiments.agent.reports import record
+
+    return record(places, flags)
+
+
+def _finished(places: list[str], flags: dict[str, str], agent: str, sha: str) -> int:
+    from ddl.experiments.agent.reports import finished
+
+    return finished(places, flags)
 
 
 _VERBS: dict[str, Callable[[list[str], dict[str, str], str, str], int]] = {
@@ -153,9 +169,9 @@ _VERBS: dict[str, Callable[[list[str], dict[str, str], str, str], int]] = {
     "stop": _stop,
     "look": _look,
     "node": _node,
-    "started": _report,
-    "record": _report,
-    "finished": _report,
+    "started": _started,
+    "record": _record,
+    "finished": _finished,
     "runner": _runner,
 }
 

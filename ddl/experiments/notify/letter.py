@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import math
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ddl.experiments.agent.whole import read_json
 from ddl.experiments.notify.events import KINDS, Event
 from ddl.experiments.notify.templates import FIELDS, Template
+from ddl.experiments.pages.page_details import command_of
+from ddl.experiments.pages.rows import results_of
+from ddl.experiments.results import read_rows
+from ddl.experiments.store.findings import read_findings
+from ddl.experiments.terminal.details import finding_line
 from ddl.plain_text import escaped
 
 _MOST_SUBJECT = 160
@@ -21,7 +22,6 @@ _MOST_LINE = 500
 _MOST_RESULTS = 60
 _MOST_FINDINGS = 20
 _TAIL_KINDS = frozenset({"failed", "diverged", "refused", "lost"})
-_NO_RESULTS = frozenset({"epoch", "time", "attempt"})
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,14 @@ def _of_experiment(view: Any, experiment: Any, event: Event) -> dict[str, str]:
         "node": experiment.node or event.details.get("node") or "",
         "attempt": attempt.folder.number if attempt else "",
         "epochs": " of ".join(epochs),
-        "command": _words_of(record.run),
+        "command": command_of(experiment),
         "remedy": _command(view, "show", record.name),
     }
     tail = status.get("tail")
     return {key: _line(value) for key, value in lines.items()} | {
         "parameters": _table(record.parameters.items()),
-        "results": _results(read_json(experiment.folder.history)),
-        "findings": _findings(attempt.folder.findings) if attempt else "",
+        "results": _results(read_rows(experiment.folder)),
+        "findings": _findings(experiment),
         "tail": "\n".join(map(_line, tail)) if isinstance(tail, list) else "",
     }
 
@@ -119,35 +119,22 @@ def _own_body(fields: Mapping[str, str], event: Event, who: str) -> str:
     return "\n\n".join([*parts, f"More: {fields['remedy']}"]) + "\n"
 
 
-def _results(history: Mapping[str, Any]) -> str:
-    """Return the last value of each variable, and between which it lay."""
-    rows = history.get("rows")
-    rows = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+def _results(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the last and the best value of each variable. Validation and test stand first: training was for them."""
+    ordered = sorted(
+        results_of(rows).items(), key=lambda pair: not pair[0].startswith(("val", "test_"))
+    )
     lines = []
-    names = dict.fromkeys(name for row in rows for name in row if name not in _NO_RESULTS)
-    # Validation and test first: they are what the training was for.
-    ordered = sorted(names, key=lambda name: not name.startswith(("val_", "test_")))
-    for name in ordered[:_MOST_RESULTS]:
-        values = [row[name] for row in rows if name in row]
-        finite = [float(value) for value in values if _is_number(value)]
-        between = f" ({_short(min(finite))} to {_short(max(finite))})" if len(finite) > 1 else ""
-        lines.append((name, f"{_short(values[-1])}{between}"))
+    for name, result in ordered[:_MOST_RESULTS]:
+        is_best = result.best is None or result.best == result.last
+        best = "" if is_best else f" (best {_short(result.best)} at epoch {result.best_epoch})"
+        lines.append((name, f"{_short(result.last)}{best}"))
     return _table(lines)
 
 
-def _findings(path: Path) -> str:
-    try:
-        text = path.read_bytes().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    lines = []
-    for line in text.splitlines()[-_MOST_FINDINGS:]:
-        try:
-            found = json.loads(line)
-            lines.append(f"{found['rule']} at epoch {found.get('epoch')}: {found.get('text')}")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-    return "\n".join(map(_line, lines))
+def _findings(experiment: Any) -> str:
+    found = read_findings(experiment.attempts)[-_MOST_FINDINGS:]
+    return "\n".join(finding_line(finding) for finding in found)
 
 
 def _table(rows: Any) -> str:
@@ -163,15 +150,6 @@ def _indented(text: str) -> str:
 def _command(view: Any, *words: str) -> str:
     command = ["python", "scripts/experiments.py", *words, "--store", str(view.store.path)]
     return _line(shlex.join(command))
-
-
-def _words_of(run: Any) -> str:
-    words: Sequence[str] = run.argv
-    return " ".join(words) if run.shell else shlex.join(words)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _short(value: Any) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddl.experiments.notify.events import KINDS
+from ddl.experiments.spec.text.units import parse_duration
 
 DEFAULT_ON = ("failed", "diverged", "refused", "lost", "finished", "rule")
 """Kinds that are told where `on` is not given."""
@@ -20,8 +21,6 @@ COMMAND_LIMIT_S = 30.0
 _ADDRESS = re.compile(
     r"[^\s<>@,;:\"\\()\[\]\x00-\x20\x7f]+@[A-Za-z0-9._-]+|[^\s<>@,;]+@\[[0-9A-Fa-f.:]+\]"
 )
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|sec|min|m|h|d)?")
-_UNITS_S = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, None: 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,10 +158,10 @@ def _kinds(name: str, value: Any) -> tuple[str, ...]:
 def _seconds(name: str, value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9:
         return float(value)
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not match or not float(match[1]):
-        raise _bad(name, value, "a duration such as 30s, 10min or 1h")
-    return float(match[1]) * _UNITS_S[match[2]]
+    try:
+        return parse_duration(str(value))
+    except ValueError:
+        raise _bad(name, value, "a duration such as 30s, 10min or 1h") from None
 
 
 def _bad(name: str, value: Any, expected: str) -> ValueError:

@@ -12,7 +12,11 @@ from ddl.experiments.spec.command.commands import argv_of, check_command
 from ddl.experiments.spec.command.template import placeholders
 from ddl.experiments.spec.identity import canonical, identity
 from ddl.experiments.spec.names import full_name, labels
-from ddl.experiments.spec.parameter.settings import MOST_EXPERIMENTS, draw_settings
+from ddl.experiments.spec.parameter.settings import (
+    MOST_EXPERIMENTS,
+    Parameters,
+    draw_settings,
+)
 from ddl.experiments.spec.records import Code, Experiment, Run
 from ddl.experiments.spec.text.item import Problems
 from ddl.experiments.spec.text.scalars import read_scalar
@@ -99,13 +103,17 @@ def _settings(block: Block, problems: Problems) -> list[Mapping[str, Any]]:
         return []
     try:
         found: list[Mapping[str, Any]] = [*parameters.settings(block.seed)]
-        if block.search:
+        if block.search and found:
             drawn = draw_settings(parameters.search, _trials(block), block.seed)
-            found = [{**setting, **trial} for setting in found for trial in drawn]
+            found = [_ordered(parameters, {**found[0], **trial}) for trial in drawn]
     except ValueError as error:
         problems.add(f"{block.place}: {error}")
         return []
     return found
+
+
+def _ordered(parameters: Parameters, setting: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: setting[name] for name in parameters.places if name in setting}
 
 
 def _experiment(
@@ -128,6 +136,7 @@ def _experiment(
         label=label,
         id=identity(setting, _command_identity(block)),
         spec_name=spec.name,
+        block=block.name,
         author=block.author,
         subject=block.subject,
         group=block.group or spec.name,
@@ -180,8 +189,9 @@ def _check_different(
     for block, experiment in zip(owners, experiments, strict=True):
         other = first.setdefault(experiment.id, experiment)
         if other is not experiment and len(problems) < _MOST_PROBLEMS:
+            place = next(iter(block.parameters.places.values()), block.place)
             problems.add(
-                f"{block.place}: Received: {other.name} and {experiment.name} with the same parameters "
+                f"{place}: Received: {other.name} and {experiment.name} with the same parameters "
                 f"{canonical(dict(experiment.parameters))[:200]}. Expected: each once; exclude one."
             )
 

@@ -19,50 +19,52 @@ _OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*=[^=]*")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+=_-]+")
 _ENDING = re.compile(r"\.(?:yaml|yml|json|csv|h5|hdf5|npz|npy|txt|py)$")
 
-_MISSING = object()
-
 
 def full_name(number: int, label: str) -> str:
     """Return the name of an experiment: 003-lr0.001-w32. It is the name of its folder."""
     return f"{number:03d}-{label}"
 
 
-def differing(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what differs of each setting, one level deep: model_option: width=16 becomes model_option.width: 16."""
+def differing(
+    settings: Sequence[Mapping[str, Any]], heads: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return what differs of each setting, one level deep: model_option: width=16 becomes model_option.width: 16.
+
+    A parameter differs where it has two values, or where one setting has it and another of the same head has it not.
+    """
     opened = set(_options_of(settings))
     flat = [_flat(setting, opened) for setting in settings]
-    names = list(dict.fromkeys(name for setting in flat for name in setting))
-    first = flat[0] if flat else {}
-    varied = {
-        name
-        for name in names
-        if any(_differ(setting.get(name, _MISSING), first.get(name, _MISSING)) for setting in flat)
-    }
+    owners: dict[str, set[str]] = {}
+    first: dict[str, Any] = {}
+    varied: dict[str, None] = {}
+    for setting, head in zip(flat, heads or [""] * len(flat), strict=True):
+        for name, value in setting.items():
+            owners.setdefault(name, set()).add(head)
+            if _differ(value, first.setdefault(name, value)):
+                varied[name] = None
+    for setting, head in zip(flat, heads or [""] * len(flat), strict=True):
+        for name in owners:
+            if name not in setting and head in owners[name]:
+                varied[name] = None
     return [{name: value for name, value in setting.items() if name in varied} for setting in flat]
 
 
 def labels(settings: Sequence[Mapping[str, Any]], heads: Sequence[str], alone: str) -> list[str]:
-    """Return a label for each setting; all differ.
+    """Return a label for each setting. Different settings have different ones.
 
     Args:
-        settings: the parameters of each experiment.
+        settings: the parameters of each experiment; the same ones get the same label.
         heads: what each label begins with: the block's name where a spec has several, else "".
         alone: the label where nothing differs and nothing begins it.
     """
-    differences = differing(settings)
+    differences = differing(settings, heads)
     keys = short_keys(differences)
     made = []
     for setting, head in zip(differences, heads, strict=True):
         parts = [head] if head else []
         parts += [keys[name] + value_text(value) for name, value in setting.items()]
         made.append(_shortened("-".join(parts) or alone, setting))
-    counts = Counter(made)
-    return [
-        label
-        if counts[label] == 1
-        else f"{label[: MOST_CHARACTERS - 7]}-{digest(canonical(dict(setting)))}"
-        for label, setting in zip(made, settings, strict=True)
-    ]
+    return _told_apart(made, settings)
 
 
 def short_keys(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -157,8 +159,8 @@ def _flat(setting: Mapping[str, Any], opened: set[str]) -> dict[str, Any]:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    if one is _MISSING or other is _MISSING:
-        return one is not other
+    if one is other or (type(one) is type(other) and isinstance(one, (str, int, float))):
+        return bool(one != other)
     return canonical(one) != canonical(other)
 
 
@@ -181,6 +183,21 @@ def _forms(name: str, before_text: bool) -> list[str]:
             [*short, "_".join(words), "_".join(every), f"{'_'.join(every)}_{digest(name)[:4]}"]
         )
     )
+
+
+def _told_apart(made: list[str], settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return labels with a digest where the same one stands for different settings."""
+    counts = Counter(made)
+    texts: dict[str, set[str]] = {label: set() for label in made if counts[label] > 1}
+    for label, setting in zip(made, settings, strict=True):
+        if label in texts:
+            texts[label].add(canonical(dict(setting)))
+    return [
+        f"{label[: MOST_CHARACTERS - 7]}-{digest(canonical(dict(setting)))}"
+        if len(texts.get(label, ())) > 1
+        else label
+        for label, setting in zip(made, settings, strict=True)
+    ]
 
 
 def _shortened(label: str, setting: Mapping[str, Any]) -> str:

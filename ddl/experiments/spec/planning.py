@@ -70,7 +70,8 @@ def plan_of(spec: Spec, experiments: Sequence[Experiment], store: Path) -> Plan:
     number = int(read_store(store).get("next_number", 1)) if exists else 1
     number = max([number, *(known.number + 1 for known in before.values())])
     rows = []
-    differences = differing([experiment.parameters for experiment in experiments])
+    blocks = [experiment.block for experiment in experiments]
+    differences = differing([experiment.parameters for experiment in experiments], blocks)
     for experiment, differs in zip(experiments, differences, strict=True):
         known = before.get(experiment.id)
         name = known.name if known else full_name(number, experiment.label)
@@ -179,7 +180,9 @@ def _unknown_variables(block: Block) -> Iterator[str]:
         return
     parse = import_module("ddl.experiments.watching.rule_text").parse_rule
     names_of = import_module("ddl.experiments.watching.condition.tree").variables_of
-    columns = [name for variable in block.variables for name in variable.columns]
+    columns = [
+        name.partition("=")[0].strip() for variable in block.variables for name in variable.columns
+    ]
     for rule in block.watch:
         for name in names_of(parse(rule.name, rule.text)):
             if name not in columns:

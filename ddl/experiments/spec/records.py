@@ -184,6 +184,7 @@ class Experiment:
         label: What differs from its siblings: "lr0.001-w32".
         id: 16 hex digits of its parameters, command and code policy: the same settings have the same id.
         spec_name: The spec's name.
+        block: Its block below `experiments` in the spec, "" without.
         author: Who wants it.
         subject: What it is about, a free text.
         group: Experiments to compare it with; rules' `median(group, x)` are over them.
@@ -210,6 +211,7 @@ class Experiment:
     label: str = ""
     id: str = ""
     spec_name: str = ""
+    block: str = ""
     author: str = ""
     subject: str = ""
     group: str = ""

@@ -5,7 +5,6 @@ The rooms that use these values check them: a rule is parsed, addresses and kind
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,8 +14,6 @@ from ddl.experiments.spec.context import NAME, Context
 from ddl.experiments.spec.records import Rule, Variable
 from ddl.experiments.spec.text.item import Item, MisfitError
 from ddl.experiments.spec.text.shape import mapping_of, misfit, read_members, text_of, texts_of
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 
 
 def read_watch(item: Item, context: Context) -> tuple[Rule, ...]:
@@ -54,7 +51,7 @@ def read_variables(item: Item, context: Context) -> tuple[Variable, ...]:
     readers: dict[str, Callable[[Item], Any]] = {
         "from": text_of,
         "pattern": text_of,
-        "columns": _columns_of,
+        "columns": texts_of,
     }
     found = []
     for each in items:
@@ -62,16 +59,10 @@ def read_variables(item: Item, context: Context) -> tuple[Variable, ...]:
             found.append(Variable(source=text_of(each)))
             continue
         given = read_members(each, readers, "variables", context.problems)
-        found.append(Variable.from_json(given))
+        variable = Variable.from_json(given)
+        _ask(each, "watching.variables", "check_source", variable.to_json())
+        found.append(variable)
     return tuple(found)
-
-
-def _columns_of(item: Item) -> tuple[str, ...]:
-    names = texts_of(item)
-    for name in names:
-        if not _VARIABLE.fullmatch(name):
-            raise misfit(item, "names of variables, such as [loss, val_loss]")
-    return names
 
 
 def read_mail(item: Item, context: Context) -> dict[str, Any]:
@@ -95,6 +86,7 @@ def read_mail(item: Item, context: Context) -> dict[str, Any]:
                 item.place,
                 f"Received: template {template}, which is no file. Expected: a file beside the spec.",
             )
+        _ask(item, "notify.templates", "read_template", path)
         value["template"] = str(path.resolve())
     _ask(item, "notify.wishes", "read_mail_wishes", value)
     return dict(value)

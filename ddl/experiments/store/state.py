@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from ddl.experiments.agent.outcome import next_step
 from ddl.experiments.store.attempts import AttemptView, number
 from ddl.progress import duration
 
 SILENT_S = 90.0
 """An agent writes its heartbeat every 10 s, and ends its command after 60 s without."""
 
-TRIES_WITHOUT_PROGRESS = 3
-
 _CONTINUED = frozenset({"time limit", "preempted", "crash", "node lost"})
 """Reasons of an attempt that goes on with what another one began."""
-
-_ENDS = {"finished": "finished", "diverged": "diverged", "refused": "refused", "paused": "paused"}
-"""Outcomes after which no further attempt follows by itself -> the state."""
 
 _ASKED = {"pause": "paused", "stop": "stopped", "remove": "stopped"}
 """What a user wants -> the state in which it is fulfilled."""
@@ -57,7 +53,7 @@ def state_of(
     """
     live = [attempt for attempt in attempts if not attempt.has_ended]
     if live:
-        return _of_live(_leading(live, seen), wanted, seen, now)
+        return _of_live(_leading(live, seen, now), wanted, seen, now)
     want = str(wanted.get("want", "nothing"))
     since = number(wanted.get("since")) or record.added
     counted = counted_attempts(wanted, attempts)
@@ -95,9 +91,16 @@ def is_silent(attempt: AttemptView, seen: Mapping[str, Any], now: float) -> bool
     return until - attempt.sign_of_life > SILENT_S
 
 
-def _leading(live: Sequence[AttemptView], seen: Mapping[str, Mapping[str, Any]]) -> AttemptView:
+def _leading(
+    live: Sequence[AttemptView], seen: Mapping[str, Mapping[str, Any]], now: float
+) -> AttemptView:
     """Return the attempt that tells most: one that runs (a successor may wait beside it), else the newest."""
-    running = [attempt for attempt in live if _phase(attempt, seen) == "running"]
+    running = [
+        attempt
+        for attempt in live
+        if _phase(attempt, seen) == "running"
+        and not is_silent(attempt, seen.get(attempt.node, {}), now)
+    ]
     return (running or live)[-1]
 
 
@@ -108,7 +111,7 @@ def _jobs(attempt: AttemptView, seen: Mapping[str, Mapping[str, Any]]) -> list[M
 
 
 def _phase(attempt: AttemptView, seen: Mapping[str, Mapping[str, Any]]) -> str:
-    states = {job.get("state") for job in _jobs(attempt, seen)}
+    states = {str(job.get("state")) for job in _jobs(attempt, seen)}
     if attempt.claims or "running" in states:
         return "running"
     if attempt.is_submitted or "waiting" in states:
@@ -136,7 +139,7 @@ def _of_live(
     if silent:
         quiet = duration(now - attempt.sign_of_life)
         return "unknown", f"no sign of life for {quiet}; was {state}", attempt.sign_of_life
-    if "unknown" in {job.get("state") for job in _jobs(attempt, seen)} and not attempt.claims:
+    if "unknown" in {str(job.get("state")) for job in _jobs(attempt, seen)} and not attempt.claims:
         return "unknown", f"{attempt.node} cannot tell; was {state}", since
     return state, why, since
 
@@ -180,40 +183,25 @@ def _going(
 
 
 def _of_ended(record: Rules, counted: Sequence[AttemptView]) -> tuple[str, str, float]:
-    """Return the state after the last of attempts that have all ended."""
-    told = [attempt for attempt in counted if attempt.outcome != "superseded"] or list(counted)
-    last = told[-1]
-    why, ended = str(last.status.get("why") or ""), last.ended
-    outcome = last.outcome
-    if outcome in _ENDS:
-        return _ENDS[outcome], why, ended
-    if outcome == "stopped":
+    """Return the state after the last of attempts that have all ended. Agents and manager follow the same step."""
+    last = next((one for one in reversed(counted) if one.outcome != "superseded"), counted[-1])
+    why = str(last.status.get("why") or "")
+    statuses = [{**one.status, "attempt": one.number} for one in counted]
+    step = next_step(statuses, record.retries)
+    if step.step == "again":
+        told = why if step.reason in ("first", why) else f"{step.reason}: {why}".rstrip(": ")
+        return "requeued", told, last.ended
+    if step.step == "end":
         by = str(last.status.get("by") or "")
-        return "stopped", why or (f"by {by}" if by else ""), ended
-    if outcome == "out of memory":
-        return "failed", why or "out of memory", ended
-    if _without_progress(told) >= TRIES_WITHOUT_PROGRESS:
         return (
-            "failed",
-            f"no progress in {TRIES_WITHOUT_PROGRESS} attempts; {why or outcome}",
-            ended,
+            step.reason,
+            why or (f"by {by}" if step.reason != "finished" and by else ""),
+            last.ended,
         )
-    if outcome == "crashed":
-        crashes = sum(attempt.outcome == "crashed" for attempt in told)
-        if crashes > record.retries:
-            return "failed", why or f"status {last.status.get('returncode')}", ended
-        return "requeued", f"crash {crashes}, {record.retries} allowed; {why}".rstrip("; "), ended
-    if outcome == "never started":
-        starts = sum(attempt.outcome == "never started" for attempt in told)
-        return ("lost" if starts > record.retries else "requeued"), why or "it never started", ended
-    return "requeued", why, ended  # "continue", or an outcome of a newer version
-
-
-def _without_progress(attempts: Sequence[AttemptView]) -> int:
-    """Return how many attempts at the end of the row made no progress."""
-    count = 0
-    for attempt in reversed(attempts):
-        if attempt.status.get("progressed") is not False:
-            break
-        count += 1
-    return count
+    if last.outcome in ("diverged", "refused"):
+        return last.outcome, why, last.ended
+    unseen = last.status.get("returncode") is None and last.status.get("by") == "manager"
+    if last.outcome == "never started" or (last.outcome == "crashed" and unseen):
+        return "lost", why or last.outcome, last.ended
+    told = why if step.reason in ("crashed", why) else f"{step.reason}: {why}".rstrip(": ")
+    return "failed", told or step.reason, last.ended

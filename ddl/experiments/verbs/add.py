@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ddl.experiments.engine.nodes_file import keep_nodes
 from ddl.experiments.spec.expand import experiments_of
 from ddl.experiments.spec.planning import files_of
 from ddl.experiments.spec.spec_file import read_spec
@@ -41,22 +42,35 @@ class Settings:
 def run(settings: Settings) -> int:
     """Add, and say what was added."""
     try:
-        spec = read_spec(settings.spec, settings.command)
-        experiments = experiments_of(spec)
-        files_of(spec)
+        store, added = add_spec(settings.spec, settings.store, settings.command)
     except SpecError as error:
         return tell_problems("add", error)
-    store = create_store(settings.store or spec.store, spec.name)
-    added = add(store, spec, experiments)
     if settings.json:
         text = json_text.dumps(_as_json(store, added), indent=1, ensure_ascii=True, allow_nan=False)
     else:
-        text = "\n".join(escaped(line) for line in _lines(store, added))
+        text = "\n".join(escaped(line) for line in lines_of(store, added))
     sys.stdout.write(text + "\n")
     return 0
 
 
-def _lines(store: StoreFolder, added: Added) -> Iterator[str]:
+def add_spec(path: Path, folder: Path | None, command: str = "") -> tuple[StoreFolder, Added]:
+    """Put the experiments of a spec into its store, or the one in `folder`, with the nodes that it names.
+
+    Raises:
+        SpecError: All that is wrong with the spec.
+        ValueError: The store cannot take them.
+    """
+    spec = read_spec(path, command)
+    experiments = experiments_of(spec)
+    files_of(spec)
+    store = create_store(folder or spec.store, spec.name)
+    added = add(store, spec, experiments)
+    keep_nodes(store, spec.nodes, spec.path)
+    return store, added
+
+
+def lines_of(store: StoreFolder, added: Added) -> Iterator[str]:
+    """Yield what was added, a line each."""
     for record in added.new:
         yield f"added {record.name}"
     yield from added.lines

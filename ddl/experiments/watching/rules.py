@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
 from ddl.experiments.watching.condition.columns import Columns
-from ddl.experiments.watching.condition.evaluation import Group, Moment, holds, is_past
+from ddl.experiments.watching.condition.evaluation import Clock, Group, Moment, holds, is_past
 from ddl.experiments.watching.condition.series import Place
 from ddl.experiments.watching.condition.tree import (
     EPOCHS,
@@ -56,16 +56,6 @@ class Firing:
     epoch: float | None
     time: float
     values: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Clock:
-    """What rules are evaluated with, besides rows."""
-
-    now: float
-    started: float
-    last_progress: float
-    group: Group
 
 
 class _State:
@@ -148,7 +138,7 @@ class Watch:
             group: the last values of a variable in the other experiments of the group.
             ended: the program has ended, so the last row gets no more variables.
         """
-        clock = _Clock(now, started, last_progress, group)
+        clock = Clock(now, started, last_progress, group)
         firings = self._unknown_names(rows, now, ended)
         for row, place, is_last in self._columns.walk(rows):
             for rule in self.rules:
@@ -158,7 +148,7 @@ class Watch:
                 firings += self._at_clock(clock)
         return firings if rows else firings + self._at_clock(clock)
 
-    def _at_row(self, rule: Rule, row: Row, place: Place, clock: _Clock) -> list[Firing]:
+    def _at_row(self, rule: Rule, row: Row, place: Place, clock: Clock) -> list[Firing]:
         """Evaluate a rule at a row that it has not seen yet."""
         state = self._states[rule.name]
         kind, number = key_of(row) or ("", 0)
@@ -174,7 +164,7 @@ class Watch:
             rule, value, moment, replace(clock, now=max(place.time, clock.started))
         )
 
-    def _at_clock(self, clock: _Clock) -> list[Firing]:
+    def _at_clock(self, clock: Clock) -> list[Firing]:
         """Evaluate the rules that can become true without a new row, at the last row that each has seen."""
         firings: list[Firing] = []
         for rule in self.rules:
@@ -183,12 +173,11 @@ class Watch:
                 firings += self._changed(rule, holds(rule.condition, moment), moment, clock)
         return firings
 
-    def _moment(self, state: _State, clock: _Clock) -> Moment:
-        series = self._columns.series
-        return Moment(state.row, state.place, series, clock.now, clock.last_progress, clock.group)
+    def _moment(self, state: _State, clock: Clock) -> Moment:
+        return Moment(state.row, state.place, self._columns.series, clock)
 
     def _changed(
-        self, rule: Rule, value: bool | None, moment: Moment, clock: _Clock
+        self, rule: Rule, value: bool | None, moment: Moment, clock: Clock
     ) -> list[Firing]:
         """Take note of whether the condition holds; return the firing that this makes, if any."""
         state = self._states[rule.name]
@@ -200,7 +189,7 @@ class Watch:
             return []
         if state.since is None:
             state.since = place if rule.lasting is None else place._replace(time=clock.now)
-        if state.has_fired or not _has_lasted(rule.lasting, state.since, place, clock.now):
+        if state.has_fired or not _has_lasted(rule.lasting, state.since, place, clock):
             return []
         state.has_fired = True
         state.count += 1
@@ -212,7 +201,9 @@ class Watch:
         shown = ", ".join(f"{name} {_short(value)}" for name, value in values.items())
         at = f" at {key[0]} {_short(key[1])}" if key else ""
         text = f"{rule.name}{at}: {rule.text}" + (f" ({shown})" if shown else "")
-        return Firing(rule.name, text, rule.actions, key[1] if key else None, moment.now, values)
+        return Firing(
+            rule.name, text, rule.actions, key[1] if key else None, moment.clock.now, values
+        )
 
     def _unknown_names(self, rows: Sequence[Row], now: float, ended: bool) -> list[Firing]:
         """Say once, at the first row, which names of rules no variable has, and which one is near."""
@@ -233,7 +224,7 @@ class Watch:
         return firings
 
 
-def _is_after(after: Span | None, place: Place, clock: _Clock) -> bool:
+def _is_after(after: Span | None, place: Place, clock: Clock) -> bool:
     """Return whether what stands after `after` has passed."""
     if after is None:
         return True
@@ -243,13 +234,13 @@ def _is_after(after: Span | None, place: Place, clock: _Clock) -> bool:
     return done is not None and done >= after.amount
 
 
-def _has_lasted(lasting: Span | None, since: Place, place: Place, now: float) -> bool:
+def _has_lasted(lasting: Span | None, since: Place, place: Place, clock: Clock) -> bool:
     """Return whether a condition has held as long as stands after `for`. Three epochs are those of three rows."""
     if lasting is None:
         return True
     if lasting.unit == EPOCHS:
         return place.epochs - since.epochs + 1 >= lasting.amount
-    return is_past(lasting, since, place, now) is True
+    return is_past(lasting, since, place, clock) is True
 
 
 def _not_there(unknown: Sequence[str], known: Sequence[str]) -> str:

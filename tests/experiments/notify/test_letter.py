@@ -13,8 +13,8 @@ from tests.experiments.notify.stores import made_experiment, made_view
 pytestmark = pytest.mark.usefixtures("configured")
 
 ROWS = [
-    {"epoch": 1, "time": 1.0, "attempt": 1, "loss": 0.9, "val_dice": 0.3, "test_dice": 0.1},
-    {"epoch": 2, "time": 2.0, "attempt": 1, "loss": "NaN", "val_dice": 0.61, "test_dice": 0.2},
+    {"epoch": 1, "time": 1.0, "attempt": 1, "loss": 0.9, "val_dice": 0.3, "test_dice": 0.2},
+    {"epoch": 2, "time": 2.0, "attempt": 1, "loss": "NaN", "val_dice": 0.61, "test_dice": 0.1},
 ]
 
 
@@ -22,15 +22,15 @@ def text_of(sink: Sink) -> str:
     return str(sink.mails[-1].get_body().get_content()).replace("\r\n", "\n")  # type: ignore[attr-defined]
 
 
-def test_validation_and_test_results_stand_first_with_their_range(store: Path, sink: Sink) -> None:
+def test_validation_and_test_results_stand_first_with_their_best(store: Path, sink: Sink) -> None:
     run = made_experiment(store, state="finished", rows=ROWS)
     after_sync(store, made_view(store, run))
     lines = text_of(sink).splitlines()
     first = lines.index("Results") + 1
     assert lines[first : first + 3] == [
-        "  val_dice   0.61 (0.3 to 0.61)",
-        "  test_dice  0.2 (0.1 to 0.2)",
-        "  loss       NaN",
+        "  val_dice   0.61",
+        "  test_dice  0.1 (best 0.2 at epoch 1)",
+        "  loss       NaN (best 0.9 at epoch 1)",
     ]
 
 

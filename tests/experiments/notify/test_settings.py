@@ -20,6 +20,7 @@ GOOD = "host: mail.example.org\nfrom: a@b.org\n"
         ("", "without settings"),
         ("- a", "without settings"),
         ("host: [", "no YAML"),
+        ("host: a\nhost: hunter2", "each key once"),
         ("from: a@b.org", "host"),
         ("host: a b\nfrom: a@b.org", "host"),
         ("host: mail.example.org", "from: you@example.org"),
@@ -34,7 +35,8 @@ GOOD = "host: mail.example.org\nfrom: a@b.org\n"
         ("host: mail.example.org\nfrom: 'a@b.org\\nBcc: x@y.org'", "an address"),
         ('host: mail.example.org\nfrom: "a@b.org\\nBcc: x@y.org"', "an address"),
         (GOOD + "to: [a@b.org, nobody]", "an address"),
-        (GOOD + "port: [1]", "one text"),
+        (GOOD + "port: [1]", "a number from 1"),
+        (GOOD + "user: [1]", "one text"),
     ],
 )
 def test_mail_yaml(home: Path, text: str, told: str) -> None:

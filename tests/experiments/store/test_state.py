@@ -27,7 +27,7 @@ def attempt(number: int = 1, phase: str = "running", **changes) -> AttemptView:
         values |= {"submitted": {"id": "7", "time": NOW - 990}, "is_submitted": True}
     if phase not in ("submitting", "waiting"):
         beat_age_s = changes.pop("beat_age_s", 5)
-        values["claims"] = ({"number": 0, "started": NOW - 900},)
+        values["claims"] = ({"number": 0, "started": NOW - max(900, beat_age_s or 0)},)
         values["heartbeat"] = {} if beat_age_s is None else {"count": 9, "time": NOW - beat_age_s}
     if phase not in ("submitting", "waiting", "running"):
         known = {"outcome": phase, "ended": NOW - 10, "progressed": True, "returncode": 1}
@@ -238,6 +238,13 @@ TABLE = {
         [attempt(1, "crashed", **CRASH)],
         {},
     ),
+    "it never started, and no retry is left": (
+        "lost",
+        "never started",
+        RUN,
+        [attempt(n, "never started") for n in (1, 2)],
+        {},
+    ),
     "the last try after a crash runs": (
         "running",
         "",
@@ -272,6 +279,13 @@ TABLE = {
         "",
         RUN,
         [attempt(1), attempt(2, "waiting", intent={"reason": "time limit"})],
+        {},
+    ),
+    "a node was lost, and the next one waits": (
+        "requeued",
+        "after node lost",
+        RUN,
+        [attempt(1, beat_age_s=400), attempt(2, "waiting", intent={"reason": "node lost"})],
         {},
     ),
     "two of three attempts without progress": (

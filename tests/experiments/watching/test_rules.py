@@ -172,6 +172,17 @@ def test_a_restored_rule_goes_on_counting_its_epochs():
     assert fired(later, rows_of([1, 4, 4, 4])) == [("r0", 4)]
 
 
+@pytest.mark.parametrize("text", ["loss > 3 for 10 min", "no best(loss) in 10 min"])
+def test_time_between_attempts_does_not_count(text):
+    rows = rows_of([4, 4])
+    first, later = watch(f"{text} -> stop"), watch(f"{text} -> stop")
+    assert fired(first, rows) == []
+    later.from_json(first.to_json())
+    again = START + 50_000  # hours in a queue
+    assert later.evaluate(rows, again + 590, again, again) == []
+    assert len(later.evaluate(rows, again + 601, again, again)) == 1
+
+
 @pytest.mark.parametrize(
     "state",
     [{}, {"rules": 3, "told": 3}, {"rules": {"r0": {"text": "loss > 3 -> stop", "seen": 3}}}],

@@ -38,7 +38,7 @@ class Job:
         self.attempt, self.claim = attempt, claim
         self.intent = read_json(attempt.intent)
         self.name = str(self.intent["name"])
-        self.record = launch.record_of(attempt)
+        self.record = launch.record_with_node(launch.record_of(attempt), self.intent)
         self.run_part = self.record["run"]
         values = launch.places(attempt, self.record, self.name, agent)
         self.environ = launch.environment(attempt, self.record, self.name, agent, values)

@@ -91,6 +91,15 @@ def profiled(words: list[str], path: str, own: str = "") -> list[str]:
     return words
 
 
+def record_with_node(record: dict[str, Any], intent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record whose command has what the intent says of its node: `setup` and `env`."""
+    run = dict(record["run"])
+    setups = [str(part) for part in (intent.get("setup"), run.get("setup")) if part]
+    run["setup"] = "\n".join(dict.fromkeys(setups))
+    run["env"] = {**(intent.get("env") or {}), **(run.get("env") or {})}
+    return {**record, "run": run}
+
+
 def environment(
     attempt: AttemptFolder,
     record: Mapping[str, Any],

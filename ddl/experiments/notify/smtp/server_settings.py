@@ -20,16 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from ddl.experiments.notify.smtp.password import VARIABLE, Secret, read_password
 from ddl.experiments.notify.wishes import read_addresses
+from ddl.experiments.spec.text.item import SpecError
+from ddl.experiments.spec.text.reading import read_document
 
 PORTS = {"starttls": 587, "ssl": 465, "none": 25}
 
 _KEYS = ("host", "port", "security", "user", "password_file", "from", "to")
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
-_MOST_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,24 +108,18 @@ def is_loopback(host: str) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode("utf-8")
-    except FileNotFoundError:
+    if not path.exists():
         raise ValueError(
             f"Received: no {path}. Expected: a file with host, from, user and password_file of your mail server."
-        ) from None
-    except UnicodeDecodeError:
-        raise ValueError(f"Received: {path}, which is not UTF-8. Expected: YAML.") from None
+        )
     try:
-        # BaseLoader gives texts and makes no objects.
-        given = yaml.load(text, Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
-        # The error quotes the file, which may hold what nobody should see.
+        given = read_document(path).plain()
+    except SpecError as error:
+        # The error quotes the file, which may hold what nobody should see: its place is enough.
+        place = error.problems[0].partition(": Received")[0]
+        where = place if place.startswith(str(path)) else str(path)
         raise ValueError(
-            f"Received: {path}, which is no YAML{where}. Expected: KEY: VALUE lines."
+            f"Received: {where}, which is no YAML in UTF-8. Expected: KEY: VALUE lines, each key once."
         ) from None
     if not isinstance(given, Mapping):
         raise ValueError(f"Received: {path} without settings. Expected: host: smtp.example.org")
@@ -144,17 +137,19 @@ def _checked(path: Path, key: str, value: Any) -> Any:
         raise ValueError(
             f"Received: {path}: unknown key {key!r}. Expected: one of {', '.join(_KEYS)}{hint}"
         )
-    if not isinstance(value, str) and key != "to":
-        raise _bad(path, key, "a list or a mapping", "one text")
+    if key in ("to", "port"):
+        return value
+    if not isinstance(value, str):
+        raise _bad(path, key, value, "one text")
     return value
 
 
-def _port(path: Path, text: str | None, default: int) -> int:
-    if text is None:
+def _port(path: Path, value: Any, default: int) -> int:
+    if value is None:
         return default
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:6]) < 65536:
-        raise _bad(path, "port", text, "a number from 1 to 65535")
-    return int(text)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
+        raise _bad(path, "port", value, "a number from 1 to 65535")
+    return value
 
 
 def _bad(path: Path, key: str, value: object, expected: str) -> ValueError:

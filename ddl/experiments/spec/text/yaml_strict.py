@@ -53,6 +53,10 @@ def _check_characters(text: str, file: str) -> None:
 
 def _as_misfit(error: Any, text: str, file: str) -> MisfitError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if "flow" in str(
+        getattr(error, "context", "")
+    ):  # a bracket that nothing closes: where it was opened
+        mark = getattr(error, "context_mark", None) or mark
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
     what = " ".join(str(getattr(error, "problem", None) or error).split())
     context = getattr(error, "context", None)

@@ -7,6 +7,7 @@ what is true whatever the unknown part may be.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Sequence
 
 from ddl.experiments.watching.condition.series import Place, Series, mean, median, slope
@@ -41,20 +42,31 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-class Moment:
-    """What a condition is computed from: a row, all rows up to it, and the clock."""
+@dataclass(frozen=True)
+class Clock:
+    """What conditions are computed with, besides rows.
 
-    def __init__(
-        self,
-        row: Mapping[str, Any],
-        place: Place | None,
-        series: Mapping[str, Series],
-        now: float,
-        last_progress: float,
-        group: Group,
-    ) -> None:
-        self.row, self.place, self.series = row, place, series
-        self.now, self.last_progress, self.group = now, last_progress, group
+    Attributes:
+        now: seconds since 1970.
+        started: when the attempt started; time before it, such as that in a queue, does not count.
+        last_progress: when something new was written last.
+        group: the last values of the others of the group.
+    """
+
+    now: float
+    started: float
+    last_progress: float
+    group: Group
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a condition is computed from: a row, its place, all values up to it, and the clock."""
+
+    row: Mapping[str, Any]
+    place: Place | None
+    series: Mapping[str, Series]
+    clock: Clock
 
 
 def holds(node: Node, moment: Moment) -> bool | None:
@@ -68,7 +80,7 @@ def holds(node: Node, moment: Moment) -> bool | None:
         value = moment.row.get(node.name)
         return None if value is None else math.isfinite(value)
     if isinstance(node, NoProgress):
-        return moment.now - moment.last_progress >= node.span.amount
+        return moment.clock.now - moment.clock.last_progress >= node.span.amount
     assert isinstance(node, NoBest)  # noqa: S101
     return _no_best(node, moment)
 
@@ -91,10 +103,10 @@ def _no_best(node: NoBest, moment: Moment) -> bool | None:
     best = series.extreme_place(node.wants) if series else None
     if series is None or best is None or moment.place is None:
         return None
-    return is_past(node.span, best, series.places[-1], moment.now)
+    return is_past(node.span, best, series.places[-1], moment.clock)
 
 
-def is_past(span: Span, since: Place, place: Place, now: float) -> bool | None:
+def is_past(span: Span, since: Place, place: Place, clock: Clock) -> bool | None:
     """Return whether a span has passed from one place to another, or to now."""
     if span.unit == EPOCHS:
         return place.epochs - since.epochs >= span.amount
@@ -102,7 +114,7 @@ def is_past(span: Span, since: Place, place: Place, now: float) -> bool | None:
         if place.steps is None or since.steps is None:
             return None
         return place.steps - since.steps >= span.amount
-    return now - since.time >= span.amount
+    return clock.now - max(since.time, clock.started) >= span.amount
 
 
 def number(node: Node, moment: Moment) -> float | None:
@@ -117,7 +129,7 @@ def number(node: Node, moment: Moment) -> float | None:
     if isinstance(node, Statistic):
         return _statistic(node, moment.series.get(node.name))
     assert isinstance(node, OfGroup)  # noqa: S101
-    others = [float(value) for value in moment.group(node.name) if not math.isnan(value)]
+    others = [float(value) for value in moment.clock.group(node.name) if not math.isnan(value)]
     return _COMPUTE[node.kind](others) if others else None
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 
 from ddl.experiments.backends.transport import Transport
-from ddl.experiments.engine.there import folder_there
+from ddl.experiments.engine.files.sending import escaped_name, folder_there
 from ddl.experiments.states import ON_A_NODE
 from ddl.experiments.store.folder import StoreFolder
 from ddl.experiments.store.view import ExperimentView
@@ -49,7 +49,7 @@ def rules_of(experiments: Sequence[ExperimentView]) -> list[str]:
     """Return rsync's rules for what comes back: the first that fits a name counts."""
     rules = []
     for experiment in experiments:
-        name = _escaped(experiment.folder.path.name)
+        name = escaped_name(experiment.folder.path.name)
         rules.append(f"+ /{name}/")
         for pattern in experiment.record.outputs:
             rules += [
@@ -92,7 +92,3 @@ def _with_parents(pattern: str) -> list[str]:
     parents = ["/" + "/".join(parts[:count]) + "/" for count in range(1, len(parts))]
     whole = "/" + "/".join(parts)
     return [*parents, whole, f"{whole}/***"]
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"\\{letter}" if letter in "*?[\\" else letter for letter in name)

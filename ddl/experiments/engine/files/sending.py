@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ddl.experiments.agent.layout import AttemptFolder, ExperimentFolder
+from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.whole import read_json
 from ddl.experiments.backends.transport import Transport
 from ddl.experiments.problem import Unreachable
@@ -129,11 +129,20 @@ class Sender:
             self._transport.send(inside, there, ("--ignore-existing",), timeout_s=_RECORDS_S)
 
 
-def send_wanted(transport: Transport, root: str, experiment: ExperimentFolder) -> None:
-    """Send what is wanted of an experiment, where it is on the node already."""
-    there = f"{root}/{experiment.path.name}"
-    if transport.run(["test", "-d", there]).returncode == 0:
-        transport.send(experiment.wanted, f"{there}/", ("--checksum",), timeout_s=_RECORDS_S)
+def send_wanted(transport: Transport, root: str, store: StoreFolder, names: Sequence[str]) -> None:
+    """Send what is wanted of experiments of these names, where they are on the node already."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as rules:
+        for name in names:
+            rules.write(f"+ /{escaped_name(name)}/\n+ /{escaped_name(name)}/wanted.json\n")
+        rules.write("- *\n")
+        rules.flush()
+        words = ("--existing", "--checksum", f"--filter=merge {rules.name}")
+        transport.send(store.path, root, words, timeout_s=_RECORDS_S)
+
+
+def escaped_name(name: str) -> str:
+    """Return a name as a pattern of rsync that means just this name."""
+    return "".join(f"\\{letter}" if letter in "*?[\\" else letter for letter in name)
 
 
 def create_there(transport: Transport, path: str, value: dict[str, Any]) -> None:

@@ -1,0 +1,250 @@
+"""Carries out what was decided. Between any two steps this process may die; the next sync goes on from the files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ddl.experiments.agent.layout import AttemptFolder, ExperimentFolder
+from ddl.experiments.agent.whole import create_json, make_folder, read_json, write_json
+from ddl.experiments.backends.backend import Attempt, Backend, folder_there, open_backend
+from ddl.experiments.engine import faults
+from ddl.experiments.engine.actions import (
+    Action,
+    Adopt,
+    Cancel,
+    Finish,
+    HandOver,
+    NewAttempt,
+    Nothing,
+    Remove,
+    Stop,
+)
+from ddl.experiments.engine.decide import priority_of
+from ddl.experiments.engine.files.removal import take_away
+from ddl.experiments.engine.files.sending import Say, Sender, create_there, root_of
+from ddl.experiments.spec.node import Node, Nodes
+from ddl.experiments.store.folder import StoreFolder
+from ddl.experiments.store.view import ExperimentView, StoreView
+from ddl.experiments.store.wanted import read_wanted
+
+FORMAT = 1
+_STALE_S = 15.0
+"""An intent that is older than this when its hand-over begins was held up (the machine slept): another manager may
+hand it over soon, so it is left to the next sync."""
+
+OpenBackend = Callable[[Node], Backend]
+
+
+class Hands:
+    """Does what is due in a store. It opens each node once."""
+
+    def __init__(
+        self, view: StoreView, nodes: Nodes, say: Say, open_node: OpenBackend = open_backend
+    ) -> None:
+        """Remember the store and the nodes. Does nothing yet."""
+        self._store: StoreFolder = view.store
+        self._views = {experiment.name: experiment for experiment in view.experiments}
+        self._nodes = nodes
+        self._say = say
+        self._open = open_node
+        self._backends: dict[str, Backend] = {}
+        self._senders: dict[str, Sender] = {}
+
+    def do(self, action: Action) -> str:
+        """Do one thing. Return what was done, in one line; "" where another manager was quicker.
+
+        Raises:
+            Unreachable: It is not known whether it was done.
+        """
+        experiment = self._views[action.experiment]
+        if isinstance(action, Nothing):
+            return f"waits: {action.why}"
+        if isinstance(action, NewAttempt):
+            return self._begin(experiment, action)
+        if isinstance(action, HandOver):
+            return self._again(experiment, action)
+        if isinstance(action, Adopt):
+            return self._adopt(experiment, action)
+        if isinstance(action, Cancel):
+            self._backend(action.node).cancel(action.job)
+            return f"attempt {action.attempt}: cancelled job {action.job}, one of two"
+        if isinstance(action, Stop):
+            return self._stop(experiment, action)
+        if isinstance(action, Finish):
+            return self._finish(experiment, action)
+        assert isinstance(action, Remove)  # noqa: S101
+        return self._remove(experiment)
+
+    def _backend(self, name: str) -> Backend:
+        if name not in self._backends:
+            self._backends[name] = self._open(self._nodes.nodes[name])
+        return self._backends[name]
+
+    def _begin(self, experiment: ExperimentView, action: NewAttempt) -> str:
+        """Write an intent and hand it over: the intent is on disk before anything happens on the node."""
+        if read_wanted(experiment.folder)["want"] != "run":
+            return ""
+        node = self._nodes.nodes[action.node]
+        attempt = experiment.folder.attempt(action.attempt)
+        intent = self._intent(experiment, action, node, attempt)
+        experiment.folder.attempts.mkdir(exist_ok=True)
+        make_folder(attempt.path)
+        faults.point("after attempt folder")
+        if not create_json(attempt.intent, intent):
+            return ""
+        faults.point("after intent")
+        return self._hand_over(experiment, attempt, action.reason)
+
+    def _intent(
+        self, experiment: ExperimentView, action: NewAttempt, node: Node, attempt: AttemptFolder
+    ) -> dict[str, Any]:
+        backend = self._backend(node.name)
+        root = root_of(node, self._store, backend.transport)
+        parts = backend.intent_parts(experiment.record, folder_there(root, attempt))
+        return {
+            "format": FORMAT,
+            "name": f"ddl-{self._store.id}-{experiment.number:03d}-a{action.attempt}",
+            "number": action.attempt,
+            "node": node.name,
+            "backend": node.type,
+            "created": time.time(),
+            "by": "manager",
+            "reason": action.reason,
+            "slots": node.slots,
+            "priority": priority_of(experiment),
+            "root": root,
+            "setup": node.setup,
+            "env": dict(node.env),
+            **parts,
+        }
+
+    def _hand_over(self, experiment: ExperimentView, attempt: AttemptFolder, reason: str) -> str:
+        given = Attempt.read(attempt)
+        node = self._nodes.nodes[str(given.intent["node"])]
+        backend = self._backend(node.name)
+        try:
+            self._send(experiment, attempt, node, backend)
+            faults.point("after files")
+            submitted = backend.hand_over(given)
+        except ValueError as error:
+            self._refuse(attempt, str(error))
+            return f"attempt {attempt.number}: refused by {node.name}: {error}"
+        faults.point("after hand-over")
+        acknowledgement = {"id": submitted.id, "where": submitted.where, "time": time.time()}
+        write_json(attempt.submitted, acknowledgement)
+        faults.point("after acknowledgement")
+        job = f", job {submitted.id}" if submitted.id else ""
+        return f"attempt {attempt.number}: handed over to {node.name}{job} ({reason})"
+
+    def _send(
+        self, experiment: ExperimentView, attempt: AttemptFolder, node: Node, backend: Backend
+    ) -> None:
+        if node.shared:
+            return
+        self._sender(node, backend).send(attempt, experiment.record)
+
+    def _sender(self, node: Node, backend: Backend) -> Sender:
+        if node.name not in self._senders:
+            root = root_of(node, self._store, backend.transport)
+            self._senders[node.name] = Sender(self._store, backend.transport, root, self._say)
+        return self._senders[node.name]
+
+    def _refuse(self, attempt: AttemptFolder, why: str) -> None:
+        create_json(
+            attempt.status,
+            self._status(
+                attempt, Finish(experiment="", attempt=attempt.number, outcome="refused", why=why)
+            ),
+        )
+
+    def _again(self, experiment: ExperimentView, action: HandOver) -> str:
+        attempt = experiment.folder.attempt(action.attempt)
+        node = self._nodes.nodes[action.node]
+        if node.type == "slurm":
+            # Slurm takes the same name twice. So of several managers one may try, and each try is on disk before.
+            tries = len(list(attempt.path.glob("again-*.json"))) + 1
+            if not create_json(attempt.path / f"again-{tries}.json", {"time": time.time()}):
+                return ""
+        return self._hand_over(experiment, attempt, "again")
+
+    def _adopt(self, experiment: ExperimentView, action: Adopt) -> str:
+        attempt = experiment.folder.attempt(action.attempt)
+        found = {"id": action.job, "where": action.where, "time": time.time(), "by": "adoption"}
+        write_json(attempt.submitted, found)
+        job = f" as job {action.job}" if action.job else ""
+        return f"attempt {action.attempt}: found{job}"
+
+    def _stop(self, experiment: ExperimentView, action: Stop) -> str:
+        attempt = experiment.folder.attempt(action.attempt)
+        node = self._nodes.nodes[action.node]
+        backend = self._backend(action.node)
+        if not node.shared:
+            # What is on its way there must find the request, so the attempt goes there first.
+            self._sender(node, backend).send(attempt, experiment.record, with_files=False)
+        backend.stop(Attempt.read(attempt), action.how, action.by, action.why)
+        faults.point("after stop")
+        request = {"how": action.how, "by": action.by, "time": time.time(), "why": action.why}
+        if attempt.path.is_dir() and not create_json(attempt.stop, request):
+            before = read_json(attempt.stop)
+            kept = {} if action.how == "kill" else {"how": before.get("how", action.how)}
+            write_json(attempt.stop, {**request, **before, **kept, "time": time.time()})
+        return f"attempt {action.attempt}: asked to {action.how}"
+
+    def _finish(self, experiment: ExperimentView, action: Finish) -> str:
+        attempt = experiment.folder.attempt(action.attempt)
+        status = self._status(attempt, action)
+        intent = read_json(attempt.intent)
+        node = self._nodes.nodes.get(str(intent.get("node")))
+        if node is not None and not node.shared:
+            backend = self._backend(node.name)
+            there = folder_there(str(intent["root"]), attempt)
+            if backend.transport.run(["test", "-d", there]).returncode == 0:
+                create_there(backend.transport, f"{there}/status.json", status)
+        if not create_json(attempt.status, status):
+            return ""
+        faults.point("after finish")
+        return f"attempt {action.attempt}: {action.outcome}: {action.why}"
+
+    def _status(self, attempt: AttemptFolder, action: Finish) -> dict[str, Any]:
+        claims = attempt.claim_numbers()
+        identity = read_json(attempt.claim(claims[-1]) / "identity.json") if claims else {}
+        rows = read_json(attempt.experiment.history).get("rows") or []
+        progressed = any(
+            isinstance(row, dict) and row.get("attempt") == attempt.number for row in rows
+        )
+        return {
+            "format": FORMAT,
+            "outcome": action.outcome,
+            "why": action.why,
+            "cause": action.cause,
+            "by": "manager",
+            "returncode": action.returncode,
+            "signal": None,
+            "attempt": attempt.number,
+            "claim": claims[-1] if claims else None,
+            "epochs": 0,
+            "progressed": progressed,
+            "peak_memory_bytes": 0,
+            "tail": [],
+            "started": identity.get("started"),
+            "ended": time.time(),
+            "seconds": None,
+        }
+
+    def _remove(self, experiment: ExperimentView) -> str:
+        for attempt in experiment.attempts:
+            self._remove_there(experiment.folder, attempt.node, str(attempt.intent.get("root", "")))
+        return take_away(self._store, experiment.folder)
+
+    def _remove_there(self, folder: ExperimentFolder, name: str, root: str) -> None:
+        """Remove the copy on a node that does not see the store."""
+        node = self._nodes.nodes.get(name)
+        if node is None or node.shared or not root.startswith("/"):
+            return
+        there = f"{root}/{folder.path.name}"
+        transport = self._backend(name).transport
+        found = transport.run(["cat", f"{there}/experiment.json"]).stdout
+        if folder.path.name in found:  # ours, and no folder of a stranger
+            transport.run(["rm", "-rf", "--", there], timeout_s=300)

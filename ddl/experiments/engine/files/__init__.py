@@ -1,0 +1,1 @@
+"""Files of experiments between the store and nodes that do not see it, and their removal."""

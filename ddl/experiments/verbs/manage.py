@@ -1,0 +1,61 @@
+"""`manage`: repeat sync until all have ended, here or on a node that stays on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from ddl.experiments.engine.manager import is_done, lock, send_manager
+from ddl.experiments.engine.sync import Report, sync
+from ddl.experiments.spec.text.units import parse_duration
+from ddl.experiments.store.folder import StoreFolder
+from ddl.experiments.verbs.of_engine import as_json, summary, teller
+from ddl.experiments.verbs.of_store import OfStore, exit_status, find, say, say_json
+from ddl.plain_text import escaped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(OfStore):
+    """Repeat sync until all experiments have ended: what has no room in a queue yet goes when there is.
+
+    It may end at any time, and start again anywhere: all it knows is in files. Two at once are safe. Ends with status
+    3 where an experiment has failed. --on starts it on a node that sees the store, and returns.
+
+    Attributes:
+        every: time between two syncs, such as 30s or 5 min
+        on: node on which to start it, in place of this machine
+    """
+
+    every: str = "30s"
+    on: str | None = None
+
+
+def run(settings: Settings) -> int:
+    """Sync until all have ended."""
+    every_s = parse_duration(settings.every)
+    store, _ = find(settings)
+    if settings.on is not None:
+        line = send_manager(store, settings.on, settings.every)
+        say_json({"manager": line}) if settings.json else say([escaped(line)])
+        return 0
+    with lock(store) as is_alone:
+        if not is_alone and not settings.json:
+            say(["Another manager is at work on this store; that is safe, and not needed."])
+        report = _repeat(settings, store, every_s)
+    if settings.json:
+        say_json(as_json(report, report.view.experiments))
+    return exit_status(report.view, report.view.experiments)
+
+
+def _repeat(settings: Settings, store: StoreFolder, every_s: float) -> Report:
+    last: list[str] = []
+    while True:
+        began = time.monotonic()
+        report = sync(store.path, say=teller(settings))
+        lines = summary(report, report.view.experiments)
+        if lines != last and not settings.json:
+            say(lines)
+        last = lines
+        if is_done(report.view):
+            return report
+        time.sleep(max(0.0, every_s - (time.monotonic() - began)))

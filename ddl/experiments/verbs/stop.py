@@ -1,0 +1,28 @@
+"""`stop WHICH`: end experiments with a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ddl.experiments.engine import wishes
+from ddl.experiments.verbs.of_engine import ask, carry_out
+from ddl.experiments.verbs.of_store import OfStore
+from ddl.flags import ARGUMENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(OfStore):
+    """End experiments, each with a checkpoint where its command writes one.
+
+    A queued one is taken out of its queue. `resume` continues later.
+
+    Attributes:
+        which: names, numbers, globs, or conditions such as state=failed or lr=0.001
+    """
+
+    which: tuple[str, ...] = field(kw_only=False, metadata=ARGUMENT)
+
+
+def run(settings: Settings) -> int:
+    """Ask for it, and sync once."""
+    return carry_out(settings, ask(settings, settings.which, wishes.stop))
