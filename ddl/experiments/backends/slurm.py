@@ -82,6 +82,11 @@ class SlurmBackend:
             "for by its name."
         )
 
+    def hand_over_all(self, attempts: Sequence[Attempt]) -> list[Submitted] | None:
+        """Return None: each `sbatch` makes one job, and after an error each has to be looked for."""
+        del attempts
+        return None
+
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:
         """Ask an attempt to end. A job that still waits is taken out of the queue."""
         words = ["stop", attempt.there, f"--how={how}", f"--by={by}", f"--why={why}"]
@@ -109,7 +114,7 @@ class SlurmBackend:
 
     def intent_parts(self, record: Experiment, attempt_dir: str) -> dict[str, Any]:
         """Return how the attempt is submitted, and how it submits its successor from within the job."""
-        script = script_of(self.node, self.agent.python(), self.agent.path(), attempt_dir)
+        script = script_of(self.agent.python(), self.agent.path(), attempt_dir)
         words = words_of(record, self.node, attempt_dir)
         successor = None
         if self.node.submits:

@@ -1,7 +1,7 @@
 """The job of an attempt: the words for `sbatch` and the script. Pure.
 
-No text of a user reaches a shell unquoted, besides `setup` of the node, which is shell text. Words and script are
-templates: {name} and {attempt_dir} are filled at the hand-over, {after} by an agent that submits its successor.
+No text of a user reaches a shell unquoted. Words and script are templates: {name} and {attempt_dir} are filled at the
+hand-over, {after} by an agent that submits its successor.
 """
 
 from __future__ import annotations
@@ -67,22 +67,18 @@ def signal_before_s(record: Experiment, node: Node) -> int:
     return max(1, min(_LONGEST_SIGNAL_S, math.ceil(wanted)))
 
 
-def script_of(node: Node, python: str, agent: str, attempt_dir: str) -> str:
+def script_of(python: str, agent: str, attempt_dir: str) -> str:
     """Return the script of an attempt and of its successors, whose folders stand beside `attempt_dir`.
 
-    The echo comes before `setup`: Slurm reads lines that begin with #SBATCH only before the first command.
+    It becomes the agent, so Slurm's signals reach it; the agent runs the node's `setup` before each command.
     """
     attempts = posixpath.dirname(attempt_dir)
-    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in node.env.items())
-    setup = f"{node.setup.strip()}\n" if node.setup.strip() else ""
     return (
         "#!/bin/bash\n"
         'echo "Job $SLURM_JOB_ID of {name} starts on $(hostname)."\n'
-        f"{exports}"
-        f"{setup}"
-        "ddl_name={name}\n"
+        "name={name}\n"
         f"exec {shlex.quote(python)} {shlex.quote(agent)} run "
-        f'{shlex.quote(attempts)}/"${{ddl_name##*-a}}"\n'
+        f'{shlex.quote(attempts)}/"${{name##*-a}}"\n'
     )
 
 

@@ -13,8 +13,11 @@ from ddl.experiments.agent.whole import read_json
 from ddl.experiments.backends.backend import Attempt, Seen
 from ddl.experiments.backends.slurm import SlurmBackend
 from ddl.experiments.backends.transport import open_transport
-from ddl.experiments.spec.node import Node
+from ddl.experiments.engine.nodes_file import NODES_NAME, to_json
+from ddl.experiments.engine.sync import Report, sync
+from ddl.experiments.spec.node import Node, Nodes
 from ddl.experiments.spec.records import Experiment, Run
+from ddl.experiments.store.view import read_view
 from tests.experiments.beds.slurm import SlurmBed
 from tests.experiments.made_store import MadeStore, write
 
@@ -28,6 +31,8 @@ class SlurmStore:
         self.made = MadeStore(folder)
         self.node = Node(name="cluster", type="slurm", shared=True, **node)
         self.backend = SlurmBackend(self.node, open_transport(None))
+        nodes = Nodes(nodes={"cluster": self.node}, default="cluster")
+        write(self.made.path / NODES_NAME, to_json(nodes))
 
     def experiment(self, script: str, **fields: Any) -> ExperimentFolder:
         """Make a wanted experiment whose command is a script of sh. `fields` are those of Experiment and Run."""
@@ -54,6 +59,8 @@ class SlurmStore:
             "by": "manager",
             "reason": "first",
             "root": str(self.made.path),
+            "setup": self.node.setup,
+            "env": dict(self.node.env),
             **self.backend.intent_parts(record, str(attempt.path)),
             **changes,
         }
@@ -66,6 +73,15 @@ class SlurmStore:
         submitted = self.backend.hand_over(attempt)
         write(attempt.folder.submitted, {"id": submitted.id, "where": submitted.where, "time": 0})
         return Attempt.read(attempt.folder)
+
+    def sync(self, **arguments: Any) -> Report:
+        """Reconcile the store once, as the verb does."""
+        return sync(self.made.path, **arguments)
+
+    def state(self, folder: ExperimentFolder) -> str:
+        """Return the state of an experiment."""
+        views = read_view(self.made.path).experiments
+        return next(view.state for view in views if view.folder.path == folder.path)
 
     def seen(self, attempt: Attempt) -> list[Seen]:
         """Return the jobs of an attempt."""

@@ -161,7 +161,7 @@ def test_no_text_of_a_user_is_read_by_a_shell(slurm: Slurm, tmp_path: Path):
     assert not list(tmp_path.rglob(mark.name))
 
 
-def test_setup_of_a_node_is_shell_text_and_no_directive(slurm: Slurm):
+def test_setup_of_a_node_is_run_before_the_command(slurm: Slurm):
     store = slurm(setup="#SBATCH --job-name=other\nexport COLOUR=$((40 + 2))")
     attempt = store.submit("echo $COLOUR")
     store.wait_for_end(attempt.folder)

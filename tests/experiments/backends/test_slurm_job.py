@@ -84,17 +84,10 @@ def test_a_pattern_in_the_folders_name_is_not_given_to_slurm():
 
 def test_a_script_runs_the_folder_of_its_own_name(tmp_path):
     odd = tmp_path / "a b'c$(x)" / "attempts"
-    script = script_of(node(), "echo", "agent.pyz", str(odd / "1"))
+    script = script_of("echo", "agent.pyz", str(odd / "1"))
     ready = filled({"argv": ["--after={after}"], "stdin": script}, "ddl-0-003-a12", "", "77")
     assert ready["argv"] == ["--after=77"]
     done = subprocess.run(
         ["bash"], input=ready["stdin"], capture_output=True, text=True, check=True, timeout=10
     )
     assert done.stdout.splitlines()[1] == f"agent.pyz run {odd}/12"
-
-
-def test_no_directive_can_stand_before_the_first_command():
-    script = script_of(node(setup="#SBATCH --array=1-9"), "python3", "agent.pyz", FOLDER)
-    lines = script.splitlines()
-    assert lines[1].startswith("echo ")
-    assert lines.index("#SBATCH --array=1-9") > 1
