@@ -25,7 +25,7 @@ _LONGEST_SIGNAL_S = 65535
 _UNSET = (
     *("SBATCH_ARRAY_INX", "SBATCH_WAIT", "SBATCH_HINT", "SLURM_RESTART_COUNT", "SLURM_JOB_ID"),
     *("DDL_ATTEMPT", "DDL_ATTEMPT_DIR", "DDL_EXPERIMENT", "DDL_EXPERIMENT_DIR", "DDL_RUN_DIR"),
-    *("DDL_MAIL_PASSWORD",),
+    *("DDL_SMTP_PASSWORD",),
 )
 _NOT_OURS = ("array", "wrap", "wait", "test-only", "dependency")
 _NOT_OURS_SHORT = {"-a": "array", "-W": "wait", "-d": "dependency"}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +23,8 @@ from ddl.experiments.spec.records import Experiment, Run
 from ddl.experiments.store.view import read_view
 from tests.experiments.beds.slurm import SlurmBed
 from tests.experiments.made_store import MadeStore, write
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class SlurmStore:
@@ -77,6 +82,29 @@ class SlurmStore:
     def sync(self, **arguments: Any) -> Report:
         """Reconcile the store once, as the verb does."""
         return sync(self.made.path, **arguments)
+
+    def manager(self, verb: str, *words: str, fault: str = "") -> int:
+        """Run a verb in a process of its own, which dies at a fault point. Return its status."""
+        script = str(ROOT / "scripts/experiments.py")
+        done = subprocess.run(
+            [sys.executable, script, verb, "--store", str(self.made.path), *words],
+            env=os.environ | {"DDL_FAULT": fault},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode in (0, 3, -9), done.stderr
+        return done.returncode
+
+    def gaps_s(self, folder: ExperimentFolder) -> list[float]:
+        """Return the seconds from the end of each attempt to the claim of the next one."""
+        gaps = []
+        for number in folder.attempt_numbers()[:-1]:
+            ended = read_json(folder.attempt(number).status)["ended"]
+            following = folder.attempt(number + 1).claim(0) / "identity.json"
+            gaps.append(read_json(following)["started"] - ended)
+        return gaps
 
     def state(self, folder: ExperimentFolder) -> str:
         """Return the state of an experiment."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from ddl.experiments.agent.layout import ExperimentFolder
 from ddl.experiments.agent.whole import read_json
 from ddl.experiments.backends.backend import ENDED, RUNNING, WAITING
 from ddl.experiments.backends.slurm_text import never_starts
@@ -137,18 +136,8 @@ def test_an_attempt_hands_over_to_its_successors_without_a_manager(slurm: Slurm)
     assert experiment.attempt_numbers() == [1, 2, 3]
     assert [read_json(experiment.attempt(n).status)["outcome"] for n in (1, 2)] == ["continue"] * 2
     assert read_json(experiment.attempt(3).intent)["name"] == attempt.name[:-1] + "3"
-    for gap_s in _gaps_s(experiment):
+    for gap_s in store.gaps_s(experiment):
         assert gap_s < 20
-
-
-def _gaps_s(experiment: ExperimentFolder) -> list[float]:
-    """Return the seconds from the end of each attempt to the claim of the next one."""
-    gaps = []
-    for number in experiment.attempt_numbers()[:-1]:
-        ended = read_json(experiment.attempt(number).status)["ended"]
-        following = experiment.attempt(number + 1).claim(0) / "identity.json"
-        gaps.append(read_json(following)["started"] - ended)
-    return gaps
 
 
 def test_no_text_of_a_user_is_read_by_a_shell(slurm: Slurm, tmp_path: Path):

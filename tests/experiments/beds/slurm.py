@@ -160,6 +160,13 @@ class SlurmBed:
         self._processes[server].kill()
         self._processes.pop(server).wait()
 
+    def lose(self, node: str) -> None:
+        """Kill -9 a node's slurmd and all that runs on it, as a power cut does."""
+        self.kill(node)
+        for pid in marked(self._mark, f"SLURMD_NODENAME={node}"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     @contextlib.contextmanager
     def hung_controller(self) -> Iterator[None]:
         """Stop the controller so that it keeps connections and answers nothing; it goes on afterwards."""
