@@ -9,7 +9,7 @@ from typing import Any
 from ddl.experiments.agent.layout import ExperimentFolder
 from ddl.experiments.agent.whole import read_json
 
-_NO_RESULTS = frozenset({"epoch", "step", "time", "attempt", "seconds", "samples_per_s"})
+_NO_RESULTS = frozenset({"epoch", "step", "row", "time", "attempt", "seconds", "samples_per_s"})
 _SETTINGS = frozenset({"learning_rate", "lr", "momentum", "weight_decay"})
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _SMALL = ("loss", "error", "mse", "mae", "rmse", "perplexity", "distance", "divergence")

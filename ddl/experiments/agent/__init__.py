@@ -2,6 +2,7 @@
 
     attempt/   one attempt, from its claim to its status
     runner/    the queue of a machine without a scheduler
+    hand/      scripts that were submitted by hand and report themselves
     node/      processes, memory, disk and GPUs of the machine
 
 `pack` makes `agent.pyz` of them and of what they import from ddl, so nothing of ddl is needed on a node. `outcome`,

@@ -16,6 +16,9 @@
                          claims/0000/identity.json    who runs it: made by `mkdir`, which only one can win
                          heartbeat      a number that grows
                          out.log err.log resources.jsonl findings.jsonl events.jsonl
+                         record.jsonl   what `agent record` was told
+                         watch.json     what its rules have seen, for the next attempt
+                         agent.log      errors of the agent itself, where a runner has started it
                          status.json    how it ended
 
 Each file has one writer, and appears whole: experiment, wanted, submitted by the manager; what stands in an attempt's
@@ -52,6 +55,9 @@ class AttemptFolder:
         self.findings = path / "findings.jsonl"
         self.events = path / "events.jsonl"
         self.status = path / "status.json"
+        self.record = path / "record.jsonl"
+        self.watch = path / "watch.json"
+        self.agent_log = path / "agent.log"
 
     def claim(self, number: int) -> Path:
         """Return the folder of the claim with this number: how often the scheduler restarted the job."""

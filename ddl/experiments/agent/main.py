@@ -146,7 +146,7 @@ def _runner(places: list[str], flags: dict[str, str], agent: str, sha: str) -> i
 
 
 def _started(places: list[str], flags: dict[str, str], agent: str, sha: str) -> int:
-    from ddl.experiments.agent.reports import started
+    from ddl.experiments.agent.hand.script import started
 
     return started(places, flags)
 
@@ -158,7 +158,7 @@ def _record(places: list[str], flags: dict[str, str], agent: str, sha: str) -> i
 
 
 def _finished(places: list[str], flags: dict[str, str], agent: str, sha: str) -> int:
-    from ddl.experiments.agent.reports import finished
+    from ddl.experiments.agent.hand.script import finished
 
     return finished(places, flags)
 

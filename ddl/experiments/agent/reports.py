@@ -1,7 +1,6 @@
-"""What a script tells of itself: `started`, `record epoch=3 loss=0.31`, `finished`, from any language.
+"""What a script tells of itself: `record epoch=3 loss=0.31`, from any language. `by_hand` has the rest.
 
-Beside an agent, `record` adds a line that the agent reads, and the other two say nothing new. A script that was
-submitted by hand has no agent: then these keep its history and its status themselves.
+Beside an agent, `record` adds a line that the agent reads. It is called at every epoch, so it imports little.
 """
 
 from __future__ import annotations
@@ -9,141 +8,50 @@ from __future__ import annotations
 import math
 import os
 import re
-import sys
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Mapping
 
-from ddl.experiments.agent import by_hand
-from ddl.experiments.agent.attempt import closing, ending
-from ddl.experiments.agent.attempt.beside import RECORD_NAME
-from ddl.experiments.agent.attempt.claim import newest_identity
-from ddl.experiments.agent.layout import EXPERIMENT_NAME, AttemptFolder, ExperimentFolder
-from ddl.experiments.agent.node.processes import is_gone
-from ddl.experiments.agent.outcome import Outcome, outcome_of
-from ddl.experiments.agent.whole import read_json
-from ddl.experiments.watching.history import History
+from ddl.experiments.agent.layout import AttemptFolder
+from ddl.experiments.agent.whole import append_line
 from ddl.experiments.watching.values import json_number, number_of
-from ddl.experiments.watching.variables import Reader
 from ddl.plain_text import tell
 
 _NAME = re.compile(r"[A-Za-z_][\w./:-]*")
 _LONGEST_NAME = 100
-_AGAIN_S = 2.0  # a script that records every step has its history written this often
-
-
-def started(words: list[str], flags: Mapping[str, str]) -> int:
-    """Begin an attempt of a script that runs by itself; print the folder of its experiment."""
-    if _is_beside_agent():
-        return 0
-    parameters = {name: _parameter(value) for name, value in map(_pair, words)}
-    if "store" in flags and "name" in flags:
-        store = Path(flags["store"]).absolute()
-        experiment = by_hand.make_experiment(store, flags["name"], parameters)
-    else:
-        experiment = _experiment(flags)
-    newest = _newest(experiment)
-    if newest is not None and not newest.status.exists():
-        identity = newest_identity(newest) or {}
-        if not identity or not is_gone(identity):
-            name = read_json(newest.intent).get("name")
-            raise ValueError(
-                f"Received: started, but {name} has not ended. Expected: `finished` first."
-            )
-        _close(newest, Outcome("crashed", "its script ended without `finished`"))
-    attempt = by_hand.begin(experiment, _pid(flags))
-    name = str(read_json(attempt.intent)["name"])
-    ending.append_event(attempt, name, "started", "started", {"pid": _pid(flags)})
-    sys.stdout.write(f"{experiment.path}\n")
-    return 0
 
 
 def record(words: list[str], flags: Mapping[str, str]) -> int:
     """Add values to the history of an experiment."""
-    values = dict(map(_pair, words))
+    values = dict(map(pair_of, words))
     if not values:
         raise ValueError("Received: no value. Expected: NAME=NUMBER, such as epoch=3 loss=0.31.")
-    row = {name: _number(name, text) for name, text in values.items()}
-    attempt = _attempt(flags)
-    line = {**{name: json_number(value) for name, value in row.items()}, "time": time.time()}
-    if not ending.append_line(attempt.path / RECORD_NAME, line):
-        tell(f"agent: could not write to {attempt.path}; the training continues.")
+    row = {name: json_number(_number(name, text)) for name, text in values.items()}
+    line = {**row, "time": time.time()}
+    if is_beside_agent() and "store" not in flags:
+        write(AttemptFolder(Path(os.environ["DDL_ATTEMPT_DIR"])), line)
         return 0
-    if not _is_beside_agent() and _is_by_hand(attempt):
-        _keep_history(attempt, at_once=False)
-    return 0
+    from ddl.experiments.agent.hand.script import record_by_hand
+
+    return record_by_hand(line, flags)
 
 
-def finished(words: list[str], flags: Mapping[str, str]) -> int:
-    """End the attempt of a script that runs by itself."""
-    if words:
-        raise ValueError(f"Received: {words[0]}. Expected: finished [--status N].")
-    if _is_beside_agent():
-        return 0
-    text = flags.get("status", "0")
-    if not re.fullmatch(r"-?[0-9]{1,3}", text):
-        raise ValueError(f"Received: --status {text}. Expected: a whole number.")
-    attempt = _attempt(flags)
-    if attempt.status.exists():
-        return 0
-    if not _is_by_hand(attempt):
-        raise ValueError(
-            f"Received: finished for {attempt.path}. Expected: one that `started` has begun."
-        )
-    outcome = outcome_of(int(text), ending_of(attempt))
-    return 0 if _close(attempt, outcome, int(text)) else 1
+def write(attempt: AttemptFolder, line: Mapping[str, object]) -> bool:
+    """Add a line. Return whether that worked: no training ends because a disk is full."""
+    if append_line(attempt.record, line):
+        return True
+    tell(f"agent: could not write to {attempt.record}; the training continues.")
+    return False
 
 
-def ending_of(attempt: AttemptFolder) -> str | None:
-    """Return what an attempt was asked to do, None if nothing."""
-    return str(read_json(attempt.stop).get("how") or "") or None
+def is_beside_agent() -> bool:
+    """Return whether an agent runs the script, which then sees to everything."""
+    folder = os.environ.get("DDL_ATTEMPT_DIR")
+    return bool(folder) and bool(os.environ.get("DDL_ATTEMPT")) and Path(str(folder)).is_dir()
 
 
-def _close(attempt: AttemptFolder, outcome: Outcome, status: int | None = None) -> bool:
-    rows = _keep_history(attempt, at_once=True)
-    own = [row for row in rows if row.get("attempt") == attempt.number]
-    began = (newest_identity(attempt) or {}).get("started")
-    return closing.close(
-        attempt,
-        outcome,
-        "script",
-        0,
-        returncode=status,
-        epochs=max((int(row.get("epoch", 0)) for row in own), default=0),
-        progressed=bool(own),
-        started=began,
-        seconds=time.time() - began if began else None,
-    )
-
-
-def _keep_history(attempt: AttemptFolder, at_once: bool) -> list[Any]:
-    """Bring history.json up to date with what was recorded. Return its rows."""
-    path = attempt.experiment.history
-    if not at_once and _age_s(path) < _AGAIN_S:
-        return []
-    history = History(path)
-    reader = Reader(
-        [],
-        [attempt.experiment.run_dir],
-        record=attempt.path / RECORD_NAME,
-        rows_before=history.counted(attempt.number),
-    )
-    if history.merge(reader.poll(ended=True), attempt.number):
-        try:
-            history.write()
-        except OSError:
-            tell(f"agent: could not write {path}; the training continues.")
-    return list(history.rows)
-
-
-def _age_s(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return math.inf
-
-
-def _pair(word: str) -> tuple[str, str]:
+def pair_of(word: str) -> tuple[str, str]:
+    """Return name and value of a word."""
     name, equals, value = word.partition("=")
     if not equals or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise ValueError(f"Received: {word[:100]}. Expected: NAME=NUMBER, such as loss=0.31.")
@@ -157,68 +65,3 @@ def _number(name: str, text: str) -> int | float:
     if name in ("epoch", "step") and not math.isfinite(number):
         raise ValueError(f"Received: {name}={text[:100]}. Expected: a finite number.")
     return number
-
-
-def _parameter(text: str) -> Any:
-    number = number_of(text)
-    return text if number is None or not math.isfinite(number) else number
-
-
-def _pid(flags: Mapping[str, str]) -> int:
-    """Return the process of the script: the one that called, unless it says another."""
-    text = flags.get("pid", str(os.getppid()))
-    if not text.isdigit():
-        raise ValueError(f"Received: --pid {text}. Expected: the number of a process.")
-    return int(text)
-
-
-def _is_beside_agent() -> bool:
-    """Return whether an agent runs the script, which then sees to everything."""
-    folder = os.environ.get("DDL_ATTEMPT_DIR")
-    return bool(folder) and bool(os.environ.get("DDL_ATTEMPT")) and Path(str(folder)).is_dir()
-
-
-def _is_by_hand(attempt: AttemptFolder) -> bool:
-    return read_json(attempt.intent).get("chain") == by_hand.CHAIN
-
-
-def _attempt(flags: Mapping[str, str]) -> AttemptFolder:
-    """Return the attempt that a script means."""
-    given = os.environ.get("DDL_ATTEMPT_DIR")
-    if given and "store" not in flags and Path(given).is_dir():
-        return AttemptFolder(Path(given))
-    experiment = _experiment(flags)
-    newest = _newest(experiment)
-    if newest is None:
-        raise ValueError(
-            f"Received: {experiment.path.name}, of which no attempt has begun. Expected: `started` first."
-        )
-    return newest
-
-
-def _newest(experiment: ExperimentFolder) -> AttemptFolder | None:
-    numbers = experiment.attempt_numbers()
-    return experiment.attempt(numbers[-1]) if numbers else None
-
-
-def _experiment(flags: Mapping[str, str]) -> ExperimentFolder:
-    if "store" in flags or "name" in flags:
-        if not ("store" in flags and "name" in flags):
-            raise ValueError("Received: one of --store and --name. Expected: both.")
-        experiment = by_hand.experiment_of(Path(flags["store"]).absolute(), flags["name"])
-        if experiment is None:
-            raise ValueError(
-                f"Received: --name {flags['name']}. Expected: an experiment of {flags['store']}; `started` makes it."
-            )
-        return experiment
-    given = os.environ.get("DDL_EXPERIMENT_DIR")
-    if not given:
-        raise ValueError(
-            "Received: no experiment. Expected: --store STORE --name NAME, or DDL_EXPERIMENT_DIR."
-        )
-    folder = Path(given)
-    if not (folder / EXPERIMENT_NAME).exists():
-        raise ValueError(
-            f"Received: DDL_EXPERIMENT_DIR={given}. Expected: the folder of an experiment."
-        )
-    return ExperimentFolder(folder)

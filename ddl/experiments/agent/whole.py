@@ -9,7 +9,7 @@ import os
 import socket
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -52,6 +52,25 @@ def create_json(path: Path, value: Any) -> bool:
         return True
     finally:
         _remove(partial)
+
+
+def append_line(path: Path, value: Mapping[str, Any]) -> bool:
+    """Append a line of JSON. Return whether that worked: on a full disk nobody's training ends for it."""
+    try:
+        line = json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n"
+        with path.open("ab") as file:
+            if file.tell() and not _ends_with_newline(path):
+                line = f"\n{line}"  # what a full disk cut off stays a line of its own
+            file.write(line.encode())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -142,6 +142,14 @@ class Backend(Protocol):
             ValueError: The node refused it for certain: it never starts there as it is.
         """
 
+    def hand_over_all(self, attempts: Sequence[Attempt]) -> list[Submitted] | None:
+        """Give several attempts to the node in one call; None where it takes them one by one only.
+
+        Raises:
+            Unreachable: Nobody knows which it has taken.
+            ValueError: It refused one of them; it may have taken others. Hand them over one by one.
+        """
+
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:
         """Ask an attempt to end: `how` is "stop" or "pause" (both with a checkpoint) or "kill". Twice is no error."""
 

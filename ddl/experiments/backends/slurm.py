@@ -36,6 +36,14 @@ _ASK = (
     *(f"-uSQUEUE_{name}" for name in _HIDING),
     "LC_ALL=C",
     "SLURM_TIME_FORMAT=%s",
+<<<<<<< HEAD
+=======
+    *(
+        f"-uSQUEUE_{name}"
+        for name in ["PARTITION", "STATES", "USERS", "NAMES", "ACCOUNT", "QOS", "ARRAY", "SORT"]
+    ),
+    "-uSLURM_STEP_FORMAT",
+>>>>>>> main
 )
 
 

@@ -111,27 +111,28 @@ def _round(
     hands = Hands(view, nodes, teller.tell, open_node)
     lost: dict[str, str] = {}
     for action in decide(view, nodes, seen, now, limits):
-        node = str(getattr(action, "node", ""))
         if isinstance(action, Nothing):
             if _SEEN_TO not in action.why:
                 report.waits[action.experiment] = action.why
             continue
+        node = str(getattr(action, "node", ""))
         if node in lost:  # it has just stopped answering: the others need not wait for it again
             report.waits[action.experiment] = lost[node]
             continue
         try:
-            line = hands.do(action)
+            if line := hands.do(action):
+                teller.did(action, line)
         except Unreachable as error:
             lost[node] = str(error)
-            teller.tell(f"{action.experiment}: unknown whether it was handed over: {error}")
-            continue
+            teller.tell(f"{action.experiment}: unknown whether it was done: {error}")
         except (OSError, ValueError) as error:
             teller.tell(f"{action.experiment}: {error}")
-            continue
-        if line:
-            report.actions.append(action)
-            report.waits.pop(action.experiment, None)
-            teller.tell(f"{action.experiment}: {line}")
+    for node in nodes.nodes:
+        try:
+            for done, line in hands.hand_over(node) if node not in lost else ():
+                teller.did(done, line)
+        except Unreachable as error:
+            teller.tell(f"{node}: unknown what was handed over; the next sync looks. {error}")
 
 
 class _Teller:
@@ -143,6 +144,12 @@ class _Teller:
         """Keep a line, and show it."""
         self._report.lines.append(line)
         self._say(line)
+
+    def did(self, action: Action, line: str) -> None:
+        """Keep what was done, and show it."""
+        self._report.actions.append(action)
+        self._report.waits.pop(action.experiment, None)
+        self.tell(f"{action.experiment}: {line}")
 
 
 def _after(report: Report, teller: _Teller) -> None:

@@ -9,17 +9,13 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple
 from ddl.experiments.agent.attempt import ending
 from ddl.experiments.agent.attempt.rule_commands import RuleCommands
 from ddl.experiments.agent.layout import AttemptFolder, ExperimentFolder
-from ddl.experiments.agent.whole import read_json, write_json
+from ddl.experiments.agent.whole import append_line, read_json, write_json
 from ddl.experiments.watching.group import Group
 from ddl.experiments.watching.history import History
 from ddl.experiments.watching.rule_text import parse_rule
 from ddl.experiments.watching.rules import Firing, Watch
 from ddl.experiments.watching.variables import Reader
 
-RECORD_NAME = "record.jsonl"
-"""Where `agent record` puts values, in the attempt's folder."""
-
-WATCH_NAME = "watch.json"
 _ORDERS = ("stop", "pause", "kill")
 _CLOCK_EVERY_S = 5.0
 _SAVE_EVERY_S = 15.0
@@ -115,9 +111,7 @@ class Beside:
         self._problems += 1
         if self._problems <= _MOST_LINES:
             line = {"time": self._clock(), "rule": rule, "text": text, "action": action}
-            ending.append_line(
-                self._attempt.findings, {"epoch": None, "values": {}, **line, **more}
-            )
+            append_line(self._attempt.findings, {"epoch": None, "values": {}, **line, **more})
 
     def _write_history(self) -> None:
         try:
@@ -133,7 +127,7 @@ class Beside:
         if state == self._saved:
             return
         try:
-            write_json(self._attempt.path / WATCH_NAME, state)
+            write_json(self._attempt.watch, state)
         except OSError:
             return
         self._saved, self._save_at = state, now + _SAVE_EVERY_S
@@ -141,7 +135,7 @@ class Beside:
     def _earlier_state(self) -> dict[str, Any]:
         experiment = self._attempt.experiment
         for number in reversed(experiment.attempt_numbers()):
-            state = read_json(experiment.attempt(number).path / WATCH_NAME)
+            state = read_json(experiment.attempt(number).watch)
             if number <= self._attempt.number and state:
                 return state
         return {}
@@ -162,7 +156,7 @@ class Beside:
         more: dict[str, Any] = {
             "out_log": attempt.out_log,
             "err_log": attempt.err_log,
-            "record": attempt.path / RECORD_NAME,
+            "record": attempt.record,
             "rows_before": self.history.counted(attempt.number),
         }
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import itertools
-import json
 import os
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.pace import now_s, paced
-from ddl.experiments.agent.whole import write_json
+from ddl.experiments.agent.whole import append_line, write_json
 
 TAIL_LINES = 40
 
@@ -127,25 +126,6 @@ def event_of(outcome: str, final: bool) -> str:
 def event_id(name: str, kind: str) -> str:
     """Return the id of an event: `ddl-1f2e3d4c-003-a1` -> `1f2e3d4c/003/a1/KIND`."""
     return f"{name[4:] if name.startswith('ddl-') else name}".replace("-", "/") + f"/{kind}"
-
-
-def append_line(path: Path, value: Mapping[str, Any]) -> bool:
-    """Append a line of JSON. Return whether that worked: on a full disk nobody's training ends for it."""
-    try:
-        line = json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n"
-        with path.open("ab") as file:
-            if file.tell() and not _ends_with_newline(path):
-                line = f"\n{line}"  # what a full disk cut off stays a line of its own
-            file.write(line.encode())
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
 
 
 def append_event(

@@ -44,7 +44,7 @@ class Runner:
     def run(self, signals: Signals) -> None:
         """Start and reap attempts until the queue has been empty for a while."""
         empty_s = pace.now_s()
-        while pace.now_s() - empty_s < _EMPTY_S:
+        while pace.now_s() - empty_s < pace.paced(_EMPTY_S):
             names = self._home.names()
             for name in names:
                 self._see(name)
@@ -55,7 +55,7 @@ class Runner:
                 "preempted" in signals.take()
             ):  # the machine shuts down; agents hear of it themselves
                 return
-            signals.wait(pace.TICK_S)
+            signals.wait(pace.paced(pace.TICK_S))
 
     def _see(self, name: str) -> None:
         """Reap an attempt whose agent has ended, and take over one that another runner has started."""
@@ -87,9 +87,7 @@ class Runner:
     def _end_for_agent(self, name: str, attempt: AttemptFolder, started: dict[str, Any]) -> None:
         """Write the status of an attempt whose agent was killed, once nothing of it is left."""
         if not attempt.claim_numbers():  # its agent ended before it began
-            why = (
-                " ".join(ending.tail(attempt.path / "agent.log", 1)) or "its agent could not start"
-            )
+            why = " ".join(ending.tail(attempt.agent_log, 1)) or "its agent could not start"
             closing.close(attempt, Outcome("refused", why), "runner", None)
             self._forget(name)
             return
@@ -142,7 +140,7 @@ class Runner:
         if restricts:
             environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         attempt_dir = Path(job["attempt_dir"])
-        with (attempt_dir / "agent.log").open("ab") as log:
+        with AttemptFolder(attempt_dir).agent_log.open("ab") as log:
             child = subprocess.Popen(
                 [*job["agent"], "run", str(attempt_dir)],
                 stdin=subprocess.DEVNULL,
