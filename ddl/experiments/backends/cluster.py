@@ -73,11 +73,7 @@ def _machine(line: str) -> dict[str, Any]:
         return {}
     name, partition, cores, memory, given, free, state, used, gres = words
     counts = [int(word) for word in cores.split("/") if word.isdecimal()]
-<<<<<<< HEAD
     idle, total = (counts[1], counts[3]) if len(counts) == 4 else (0, 0)
-=======
-    _, idle, _, total = counts if len(counts) == 4 else (0, 0, 0, 0)
->>>>>>> main
     gpus, total_bytes = gpus_in(gres), mib_of(memory)
     return {
         "name": name,

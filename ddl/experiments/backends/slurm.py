@@ -15,7 +15,13 @@ from ddl.experiments.backends.backend import Attempt, Seen, Submitted
 from ddl.experiments.backends.cluster import cluster_facts
 from ddl.experiments.backends.processes import Completed, brief
 from ddl.experiments.backends.remote_agent import RemoteAgent
-from ddl.experiments.backends.slurm_job import filled, script_of, signal_before_s, words_of
+from ddl.experiments.backends.slurm_job import (
+    check_words,
+    filled,
+    script_of,
+    signal_before_s,
+    words_of,
+)
 from ddl.experiments.backends.transport import Transport
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
@@ -36,14 +42,6 @@ _ASK = (
     *(f"-uSQUEUE_{name}" for name in _HIDING),
     "LC_ALL=C",
     "SLURM_TIME_FORMAT=%s",
-<<<<<<< HEAD
-=======
-    *(
-        f"-uSQUEUE_{name}"
-        for name in ["PARTITION", "STATES", "USERS", "NAMES", "ACCOUNT", "QOS", "ARRAY", "SORT"]
-    ),
-    "-uSLURM_STEP_FORMAT",
->>>>>>> main
 )
 
 
@@ -72,6 +70,7 @@ class SlurmBackend:
             raise ValueError(
                 f"Received: {attempt.folder.intent} without hand_over. Expected: the command that submits its job."
             )
+        check_words(self.node)
         ready = filled(what, attempt.name, attempt.there, "")
         done = self.transport.run(ready["argv"], stdin=ready["stdin"], timeout_s=_SUBMIT_S)
         job = slurm_text.job_id_of(done.stdout)

@@ -35,11 +35,7 @@ def words_of(record: Experiment, node: Node, attempt_dir: str) -> list[str]:
     """Return the command that submits the job; its script comes from standard input.
 
     Resources come first, then the node's own words, which change them, then what the fence and the chain need.
-
-    Raises:
-        ValueError: The node's words would make of one attempt another number of jobs, or wait for its end.
     """
-    _check(node)
     return [
         "env",
         *(f"-u{name}" for name in _UNSET),
@@ -96,6 +92,27 @@ def filled(template: Mapping[str, Any], name: str, attempt_dir: str, after: str)
     }
 
 
+def check_words(node: Node) -> None:
+    """Check the node's own words for `sbatch`.
+
+    Raises:
+        ValueError: They would make of one attempt another number of jobs, or wait for its end.
+    """
+    for word, before in zip(node.sbatch, ("", *node.sbatch), strict=False):
+        name = word[2:].partition("=")[0] if word.startswith("--") else ""
+        name = _NOT_OURS_SHORT.get(word[:2], name)
+        if name in _NOT_OURS:
+            raise ValueError(
+                f"Received: sbatch: {word} of node {node.name}. Expected: flags that leave one job an attempt; "
+                f"without {', '.join(f'--{each}' for each in _NOT_OURS)}."
+            )
+        if not word.startswith("-") and (not before.startswith("-") or "=" in before):
+            raise ValueError(
+                f"Received: sbatch: {word!r} of node {node.name}. Expected: flags such as --account=NAME; the script "
+                "is ours."
+            )
+
+
 def _log_of(attempt_dir: str) -> str:
     """Return where Slurm puts its own log: not into a folder whose name it would read as a pattern (%j)."""
     return "/dev/null" if set("%\\") & set(attempt_dir) else f"{{attempt_dir}}/{LOG_NAME}"
@@ -115,19 +132,3 @@ def _resources(record: Experiment, node: Node) -> list[str]:
     if node.partition:
         words.append(f"--partition={node.partition}")
     return words
-
-
-def _check(node: Node) -> None:
-    for word, before in zip(node.sbatch, ("", *node.sbatch), strict=False):
-        name = word[2:].partition("=")[0] if word.startswith("--") else ""
-        name = _NOT_OURS_SHORT.get(word[:2], name)
-        if name in _NOT_OURS:
-            raise ValueError(
-                f"Received: sbatch: {word} of node {node.name}. Expected: flags that leave one job an attempt; "
-                f"without {', '.join(f'--{each}' for each in _NOT_OURS)}."
-            )
-        if not word.startswith("-") and (not before.startswith("-") or "=" in before):
-            raise ValueError(
-                f"Received: sbatch: {word!r} of node {node.name}. Expected: flags such as --account=NAME; the script "
-                "is ours."
-            )

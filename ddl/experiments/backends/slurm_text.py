@@ -72,7 +72,7 @@ _CERTAIN = re.compile(
 _UNCERTAIN = re.compile(
     r"socket timed out|unable to contact|zero bytes|transport endpoint|connection (?:refused|reset|timed out)"
     r"|send/recv|communication|temporarily|try again|submit limit|not responding|protocol|credential|munge"
-    r"|name resolution|no route|s_p_parse_file|configuration file|configuration source",
+    r"|partition not available|name resolution|no route|s_p_parse_file|configuration file|configuration source",
     re.IGNORECASE,
 )
 _DAYS = re.compile(r"(?:(?P<days>\d+)-)?(?P<clock>\d+(?::\d+){0,2})")
@@ -209,7 +209,9 @@ def merged(
 
 def _plain(seen: Seen) -> Seen:
     """Return a job whose reason, once it has ended, is the state itself: "TIMEOUT", not "NonZeroExitCode"."""
-    return replace(seen, reason=seen.raw) if seen.state == ENDED else seen
+    if seen.state == ENDED:
+        return replace(seen, reason=seen.raw)
+    return replace(seen, never=never_starts(seen))
 
 
 def _exit_of(word: str) -> str:

@@ -11,8 +11,8 @@ from ddl.experiments.agent.attempt.launch import filled
 from ddl.experiments.backends import slurm_text
 from ddl.experiments.backends.backend import Backend
 from ddl.experiments.backends.processes import Completed, brief
+from ddl.experiments.backends.slurm_job import check_words, words_of
 from ddl.experiments.backends.slurm_job import filled as filled_job
-from ddl.experiments.backends.slurm_job import words_of
 from ddl.experiments.preflight.checks import NO, OK, UNKNOWN, Check
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
@@ -21,6 +21,7 @@ from ddl.experiments.spec.records import Experiment
 _PROBE_S = 30.0
 _DRY_RUN_S = 120.0
 _BAD_INPUT = 2
+_NOW_ONLY = "Requested node configuration is not available"  # --test-only also says so of drained nodes (measured)
 _MARK = "ddl-probe"
 # Setup may print anything, so answers begin with a mark. The nearest parent that exists counts for what is made later.
 _LOOK = f"""
@@ -112,9 +113,10 @@ def check_by_scheduler(backend: Backend, record: Experiment) -> list[Check]:
     if backend.node.type != "slurm":
         return []
     try:
-        words = words_of(record, backend.node, "/tmp")
+        check_words(backend.node)
     except ValueError as error:
         return [Check(NO, "sbatch", str(error))]
+    words = words_of(record, backend.node, "/tmp")
     trial = {"argv": [*words, "--test-only"], "stdin": "#!/bin/sh\ntrue\n"}
     ready = filled_job(trial, "ddl-preflight", "/tmp", "")
     return [_of_trial(backend.transport.run(ready["argv"], stdin=ready["stdin"], timeout_s=60))]
@@ -132,7 +134,7 @@ def _of_trial(done: Completed) -> Check:
     said = brief(done.stderr or done.stdout)
     if done.returncode == 0:
         return Check(OK, "sbatch", "Slurm would take it")
-    if slurm_text.is_refusal(done.stderr):
+    if slurm_text.is_refusal(done.stderr) and _NOW_ONLY not in done.stderr:
         return Check(NO, "sbatch", said)
     if done.returncode == 127:
         raise Unreachable(said)

@@ -85,8 +85,7 @@ def _check_all(
     asked: dict[object, list[Check]] = {}
     for record in records:
         is_sent = not node.shared and record.code.policy != "live"
-        folder = record.run.folder if node.shared else folder_there(record, store, root)
-        site = Site(folder=folder or root, root=root, is_sent=is_sent)
+        site = Site(folder=folder_there(record, root) or root, root=root, is_sent=is_sent)
         checks = [Check(OK, "node", f"answers: {facts.get('host') or node.name}")]
         checks += check_needs(record, node, facts)
         place = (site, record.run.shell or record.run.argv[0], record.run.setup)

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from ddl.experiments.backends.slurm_job import filled, script_of, signal_before_s, words_of
+from ddl.experiments.backends.slurm_job import (
+    check_words,
+    filled,
+    script_of,
+    signal_before_s,
+    words_of,
+)
 from ddl.experiments.spec.node import Node
 from ddl.experiments.spec.records import Experiment, Needs, Run
 
@@ -64,7 +70,7 @@ def test_the_users_flags_change_resources_but_not_what_the_fence_needs():
 )
 def test_flags_that_make_other_jobs_are_refused(sbatch: tuple[str, ...]):
     with pytest.raises(ValueError, match=r"Received: sbatch: .* of node cluster\. Expected: "):
-        words_of(record(), node(sbatch=sbatch), FOLDER)
+        check_words(node(sbatch=sbatch))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,19 @@ def test_reasons_that_no_waiting_helps_against_are_found(reason: str):
     assert reason.strip("()") in never_starts(Seen(state=WAITING, reason=reason))
 
 
-@pytest.mark.parametrize("reason", ["Priority", "Resources", "ReqNodeNotAvail", "JobHeldUser", ""])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Priority",
+        "Resources",
+        "ReqNodeNotAvail, UnavailableNodes:n[1-2]",
+        "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
+        "PartitionDown",
+        "PartitionInactive",
+        "JobHeldUser",
+        "",
+    ],
+)
 def test_other_reasons_are_waited_for(reason: str):
     assert never_starts(Seen(state=WAITING, reason=reason)) == ""
     assert never_starts(Seen(state=RUNNING, reason="BadConstraints")) == ""
@@ -116,6 +128,7 @@ def test_other_reasons_are_waited_for(reason: str):
         ),
         "sbatch: error: Batch job submission failed: Invalid Protocol Version",
         "sbatch: error: Batch job submission failed: Invalid authentication credential",
+        "sbatch: error: Batch job submission failed: Required partition not available (inactive or drain)",
         "sbatch: fatal: Unable to process configuration file",
         "sbatch: error: something new",
         "",

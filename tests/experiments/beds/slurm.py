@@ -23,6 +23,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psutil
+
 from tests.experiments.beds.sweep import GUARD, end_all, marked
 from tests.packages import find_program, require_programs
 
@@ -161,11 +163,15 @@ class SlurmBed:
         self._processes.pop(server).wait()
 
     def lose(self, node: str) -> None:
-        """Kill -9 a node's slurmd and all that runs on it, as a power cut does."""
+        """End a node's slurmd and all that runs on it at once, as a power cut does: nobody tells the controller."""
         self.kill(node)
-        for pid in marked(self._mark, f"SLURMD_NODENAME={node}"):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        jobs = marked(self._mark, f"SLURMD_NODENAME={node}")
+        steps = {psutil.Process(pid).ppid() for pid in jobs} - {1, os.getpid()}
+        lost = [*steps, *jobs]
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # no step may see the end of its job
+            for pid in lost:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     @contextlib.contextmanager
     def hung_controller(self) -> Iterator[None]:
