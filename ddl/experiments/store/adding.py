@@ -24,6 +24,7 @@ from ddl.files import write_whole
 from ddl.files.locks import Held, hold_lock
 
 _LOCK = ".add.lock"
+_NAME_BYTES = 200
 _WAIT_S = 60.0
 _LOOK_EVERY_S = 0.05
 
@@ -206,10 +207,15 @@ def _numbered(
 
 
 def _as_stored(experiment: Experiment, number: int, code: Frozen, now: float) -> Experiment:
+    name = f"{number:03d}-{experiment.label or 'experiment'}"
+    if name != Path(name).name or "\0" in name or len(os.fsencode(name)) > _NAME_BYTES:
+        raise ValueError(
+            f"Received: label {experiment.label!r}. Expected: one that a folder can have."
+        )
     return dataclasses.replace(
         experiment,
         number=number,
-        name=f"{number:03d}-{experiment.label or 'experiment'}",
+        name=name,
         added=now,
         run=dataclasses.replace(experiment.run, folder=code.run_folder),
         code=code.code,

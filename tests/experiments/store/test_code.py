@@ -372,3 +372,11 @@ def test_adding_again_says_that_kept_ones_run_older_code(repository):
     write(repository / "train.py", "print('second')\n")
     again = add(store, Spec(repository / "cells.yaml"), [record(repository)])
     assert again.lines[0].startswith("1 kept one runs the code of commit ")
+
+
+def test_a_file_called_store_json_alone_makes_no_store(place):
+    write(place / "lib/store.json", "{}")
+    store = store_in(place)
+    copy = copy_of(store, freeze(store, place, "frozen"))
+    assert (copy / "lib/model.py").exists()
+    assert (copy / "lib/store.json").read_text() == "{}"
