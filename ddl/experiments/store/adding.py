@@ -9,7 +9,6 @@ import os
 import shutil
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +94,7 @@ def add(store: StoreFolder, spec: SpecFile, experiments: Sequence[Experiment]) -
         },
         lines=(
             *(line for item in frozen.values() for line in item.lines),
-            *_older_code(store, kept),
+            *_older_code(store, kept, spec.path),
         ),
     )
 
@@ -168,15 +167,18 @@ def _frozen(store: StoreFolder, new: Iterable[Experiment]) -> dict[tuple[str, st
     }
 
 
-def _older_code(store: StoreFolder, kept: Iterable[Experiment]) -> Iterator[str]:
-    """Yield a line for each state of code that kept experiments run, and that is no longer the user's."""
-    counts = Counter(record.code for record in kept)
-    for code, count in counts.items():
-        if has_changed(store, code):
-            run = "1 kept one runs" if count == 1 else f"{count} kept ones run"
+def _older_code(store: StoreFolder, kept: Iterable[Experiment], spec: Path) -> Iterator[str]:
+    """Yield a line for each copy of code that kept experiments run, and that is no longer the user's."""
+    users: dict[str | None, list[Experiment]] = {}
+    for record in kept:
+        users.setdefault(record.code.snapshot, []).append(record)
+    for records in users.values():
+        if has_changed(store, records[0], spec):
+            count = len(records)
+            run = "1 kept one runs its" if count == 1 else f"{count} kept ones run their"
             yield (
-                f"{run} the code of commit {str(code.commit)[:12]} with which they were added; {code.source} has "
-                "changed since. To run the new one: remove, and add again."
+                f"{run} code as it was when added; {records[0].code.source} has changed since. To run it as it is now: "
+                "remove them, and add again."
             )
 
 
