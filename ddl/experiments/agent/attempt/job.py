@@ -92,7 +92,9 @@ class Job:
         for number in self.attempt.experiment.attempt_numbers():
             if number > self.attempt.number:
                 continue
-            stopper = Stopper(successor.name_of(self.name, number), 0, 0, 0)
+            folder = str(self.attempt.experiment.attempt(number).path)
+            owner = processes.Owner(successor.name_of(self.name, number), folder)
+            stopper = Stopper(owner, 0, 0, 0)
             stopper.begin(0)
             while not stopper.step():
                 self.requests.look("ending what an earlier attempt left")
@@ -110,12 +112,13 @@ class Job:
         main = processes.find(command.pid)
         ticks = main.start_ticks if main else 0
         number = launch.stop_signal(self.run_part)
-        guardian = Guardian(self.name, command.pid, ticks, number)
+        owner = processes.Owner(self.name, str(self.attempt.path))
+        guardian = Guardian(owner, command.pid, ticks, number)
         self.claim.write_identity(command={"pid": command.pid, "start_ticks": ticks})
         ending.append_event(self.attempt, self.name, "started", "started", {"pid": command.pid})
         visible = self.environ.get("CUDA_VISIBLE_DEVICES")
         sampler = Sampler(command.pid, self.attempt.resources, self.attempt.path, visible)
-        self._watch(command.pid, Stopper(self.name, command.pid, ticks, number), beside, sampler)
+        self._watch(command.pid, Stopper(owner, command.pid, ticks, number), beside, sampler)
         returncode, peak_bytes = _reap(command)
         guardian.dismiss()
         sampler.close()

@@ -21,7 +21,7 @@ from typing import Any
 from ddl.experiments.agent.attempt.claim import IDENTITY_NAME, newest_identity
 from ddl.experiments.agent.attempt.launch import outer_environment, record_of
 from ddl.experiments.agent.layout import AttemptFolder
-from ddl.experiments.agent.node.processes import is_gone
+from ddl.experiments.agent.node.processes import is_gone, is_same_folder
 from ddl.experiments.agent.whole import create_json, read_json, write_json
 
 __all__ = ["IDENTITY_NAME", "NodeHome", "enqueue", "node_home"]
@@ -116,6 +116,12 @@ def enqueue(folders: list[Path], slots: int | None, priority: int | None) -> dic
 
 
 def _enqueue(home: NodeHome, attempt: AttemptFolder, name: str, priority: int | None) -> str:
+    there = str(read_json(home.job(name)).get("attempt_dir", ""))
+    if not is_same_folder(str(attempt.path), there):
+        raise ValueError(
+            f"Received: {attempt.path}, a copy of {there}, which is in the queue. Expected: one of the two; names of "
+            "attempts are unique."
+        )
     if attempt.status.exists():
         return "ended"
     if home.started_job(name).exists():

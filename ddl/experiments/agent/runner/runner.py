@@ -93,7 +93,9 @@ class Runner:
             return
         stopper = self._stoppers.get(name)
         if stopper is None:
-            stopper = self._stoppers[name] = Stopper(name, 0, 0, 0)
+            stopper = self._stoppers[name] = Stopper(
+                processes.Owner(name, str(attempt.path)), 0, 0, 0
+            )
             stopper.begin(
                 ending.GUARDIAN_S
             )  # its guardian ends the command, with a checkpoint if possible
