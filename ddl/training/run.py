@@ -108,13 +108,22 @@ class Run:
         """Advance the position by the steps taken."""
         self.position = Position(self.position.epoch, self.position.step + steps)
 
-    def end_epoch(self, logs: Mapping[str, Any], learning_rate: float) -> None:
-        """Add the finished epoch to the history; the first one has the results before training, too."""
+    def end_epoch(
+        self, logs: Mapping[str, Any], learning_rate: float, samples_per_s: float = 0.0
+    ) -> None:
+        """Add the finished epoch to the history; the first one has the results before training, too.
+
+        Args:
+            logs: its losses and metrics.
+            learning_rate: at its end.
+            samples_per_s: over all ranks, in the training steps that this process took in it; 0 without any.
+        """
         logs = dict(logs) if self.history else {**logs, **self.test_before}
         self.history.append(
             {
                 "epoch": self.position.epoch + 1,
                 "seconds": round(self.epoch_seconds, 3),
+                **({"samples_per_s": float(f"{samples_per_s:.5g}")} if samples_per_s else {}),
                 "learning_rate": learning_rate,
                 **{name: float(value) for name, value in self.named(logs).items()},
             }

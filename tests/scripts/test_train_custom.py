@@ -22,9 +22,12 @@ FLAGS = ("--learning-rate", "0.01", "--learning-rate-scaling", "none", "--tensor
 
 
 def history(run_dir: Path) -> list[dict[str, float]]:
-    """Return the epochs of a run, without their seconds."""
+    """Return the epochs of a run, without their times."""
     epochs = [json.loads(line) for line in (run_dir / "history.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in epochs]
+    return [
+        {k: v for k, v in epoch.items() if k not in ("seconds", "samples_per_s")}
+        for epoch in epochs
+    ]
 
 
 @pytest.fixture(scope="module")

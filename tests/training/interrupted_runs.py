@@ -21,6 +21,9 @@ from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import REPOSITORY, Job, Result
 from tests.ranks.scripts import run_script
 
+TIMED = ("seconds", "samples_per_s")
+"""Values of an epoch that are measured, so that no two runs have the same."""
+
 SCRIPT = REPOSITORY / "scripts" / "train_unet.py"
 EAGER = REPOSITORY / "tests" / "training" / "steps" / "eager_program.py"
 
@@ -127,7 +130,7 @@ def _snapshot_differences(one: Snapshot, two: Snapshot) -> list[str]:
     for name in ("order", "position", "reference_batch_size", "data_fingerprint"):
         if one.facts[name] != two.facts[name]:
             found.append(f"{name} {one.facts[name]} is not {two.facts[name]}")
-    if _without_seconds(one.facts["history"]) != _without_seconds(two.facts["history"]):
+    if _without_times(one.facts["history"]) != _without_times(two.facts["history"]):
         found.append("history")
     return found
 
@@ -152,11 +155,11 @@ def _array_differences(
 
 def _history(run_dir: Path) -> list[dict[str, Any]]:
     lines = (run_dir / "history.jsonl").read_text().splitlines()
-    return _without_seconds([json.loads(line) for line in lines])
+    return _without_times([json.loads(line) for line in lines])
 
 
-def _without_seconds(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in history]
+def _without_times(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in epoch.items() if k not in TIMED} for epoch in history]
 
 
 def _final(run_dir: Path) -> dict[str, np.ndarray]:

@@ -61,7 +61,7 @@ def test_epochs_between_validations_have_no_value(averaged: Averaged) -> None:
     folder, history = averaged
     assert ["val_loss" in epoch for epoch in history] == [False, True, False, True]
     header, *rows = (folder / "history.csv").read_text().splitlines()
-    assert header == "epoch,seconds,learning_rate,dice,loss,val_dice,val_loss"
+    assert header == "epoch,seconds,samples_per_s,learning_rate,dice,loss,val_dice,val_loss"
     assert [row.endswith(",,") for row in rows] == [True, False, True, False]
     assert (folder / "curves.png").exists()
 

@@ -86,6 +86,7 @@ class Block:
     retries: int = 0
     priorities: tuple[tuple[str, int, Place], ...] = ()
     node: str = ""
+    node_place: Place | None = None
     variables: tuple[Variable, ...] = (Variable(),)
     watch: tuple[Rule, ...] = ()
     mail: Mapping[str, Any] | None = None

@@ -10,7 +10,8 @@ from typing import Any
 
 from ddl.experiments.spec.context import NAME
 from ddl.experiments.spec.node import HERE, LOCAL, NODE_TYPES, SLURM, SSH, Node, Nodes
-from ddl.experiments.spec.text.item import Item, MisfitError, Place, Problems
+from ddl.experiments.spec.text.csv_rows import read_head
+from ddl.experiments.spec.text.item import Item, MisfitError, Problems
 from ddl.experiments.spec.text.reading import CSV_ENDINGS, read_document
 from ddl.experiments.spec.text.shape import (
     choice_of,
@@ -60,11 +61,8 @@ def read_nodes(spec_path: Path) -> Nodes:
     Raises:
         SpecError: all that is wrong with them.
     """
-    document = (
-        Item({}, Place(str(spec_path), 1, 1))
-        if spec_path.suffix.lower() in CSV_ENDINGS
-        else read_document(spec_path)
-    )
+    is_table = spec_path.suffix.lower() in CSV_ENDINGS
+    document = read_head(spec_path) if is_table else read_document(spec_path)
     problems = Problems()
     nodes = nodes_of(document, spec_path.parent, problems)
     problems.raise_any()
@@ -75,6 +73,13 @@ def nodes_of(document: Item, folder: Path, problems: Problems) -> Nodes:
     """Return the nodes for a spec's document in a folder. Problems are added."""
     members = document.value if isinstance(document.value, dict) else {}
     given, groups = members.get("nodes"), members.get("groups")
+    own = members.get("node")
+    if own is not None and isinstance(own.value, dict):
+        if given is not None:
+            problems.add(
+                f"{own.place}: Received: node: a mapping, and nodes. Expected: one of them; node: NAME."
+            )
+        given = Item({_name_of(own): own}, own.place, {_name_of(own): own.place})
     if given is not None and isinstance(given.value, dict):
         inner = {"nodes": given} | ({"groups": groups} if groups is not None else {})
         return _nodes(Item(inner, given.place, document.keys), None, problems)
@@ -87,6 +92,14 @@ def nodes_of(document: Item, folder: Path, problems: Problems) -> Nodes:
     if path is None:
         return Nodes()
     return _nodes(read_document(path), path, problems)
+
+
+def _name_of(item: Item) -> str:
+    """Return the name of a machine that the spec describes in place of naming it."""
+    kind = item.value.get("type")
+    if kind is not None and kind.value == SLURM:
+        return SLURM
+    return "server" if "ssh" in item.value else HERE.name
 
 
 def user_file() -> Path:

@@ -58,7 +58,7 @@ def read_spec(path: Path, command: str = "") -> Spec:
         if block.node and not nodes.of(block.node):
             known = [*nodes.nodes, *nodes.groups]
             problems.add(
-                f"{_node_place(document, block.place)}: Received: node {block.node!r}. "
+                f"{block.node_place}: Received: node {block.node!r}. "
                 f"Expected one of: {', '.join(known)}.{did_you_mean(block.node, known)}"
             )
     problems.raise_any()
@@ -103,8 +103,3 @@ def _name(document: Item, path: Path, problems: Problems) -> str:
     except MisfitError as error:
         problems.add(error)
         return ""
-
-
-def _node_place(document: Item, fallback: Place) -> Place:
-    item = document.value.get("node")
-    return item.place if item is not None else fallback

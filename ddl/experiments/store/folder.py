@@ -93,7 +93,7 @@ def open_store(path: Path) -> StoreFolder:
 
 def read_store(path: Path) -> Mapping[str, Any]:
     """Return what store.json says, checked."""
-    remedy = "a folder that `add` made; give store, or set DDL_STORE"
+    remedy = "a folder that `add` made; give store=FOLDER, or set DDL_STORE"
     try:
         facts = parse_json(read_text(path / STORE_NAME))
     except (FileNotFoundError, NotADirectoryError):
@@ -137,10 +137,11 @@ def find_store(store: Path | None, cwd: Path) -> StoreFolder:
     if found:
         names = ", ".join(folder.name for folder in found[:5])
         raise ValueError(
-            f"Received: {len(found)} stores in {cwd / STORES} ({names}). Expected: one; give store, or set {VARIABLE}."
+            f"Received: {len(found)} stores in {cwd / STORES} ({names}). Expected: one; give store=FOLDER, or set "
+            f"{VARIABLE}."
         )
     raise ValueError(
-        f"Received: no store in {cwd / STORES}. Expected: one that `add` made; give store, or set {VARIABLE}."
+        f"Received: no store in {cwd / STORES}. Expected: one that `add` made; give store=FOLDER, or set {VARIABLE}."
     )
 
 
@@ -161,11 +162,11 @@ def store_of_spec(spec: Path) -> StoreFolder:
     if found:
         names = ", ".join(folder.name for folder in found[:5])
         raise ValueError(
-            f"Received: {spec}, which was added to several stores ({names}). Expected: one; give store."
+            f"Received: {spec}, which was added to several stores ({names}). Expected: one; give store=FOLDER."
         )
     raise ValueError(
         f"Received: {spec}, which is in no store of {stores}. Expected: a spec that was added; run `add {spec}` first, "
-        "or give store."
+        "or give store=FOLDER."
     )
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 from ddl import machine
 from ddl.experiments.results import read_rows, result_names
+from ddl.experiments.spec.records import Run
 from ddl.experiments.store.attempts import AttemptView
 from ddl.experiments.store.attempts import number as number_in
 from ddl.experiments.store.code.freeze import folder_of
 from ddl.experiments.store.findings import read_findings
+from ddl.experiments.store.plain import attempt_json, experiment_json
 from ddl.experiments.store.view import ExperimentView
 from ddl.experiments.terminal.columns import Column, draw
 from ddl.experiments.terminal.status_lines import epochs_text
@@ -100,6 +102,15 @@ def _command(item: ExperimentView) -> Iterator[str]:
         "added": when(record.added),
     }
     yield from _pairs({name: value for name, value in values.items() if value not in (None, "")})
+
+
+def _without_secrets(run: Run) -> tuple[list[str], dict[str, str]]:
+    """Return the words and the environment of a command, as they may be shown."""
+    if run.shell:
+        words = [" ".join(machine.command(line.split(" "))) for line in run.argv]
+    else:
+        words = machine.command(run.argv)
+    return words, machine.settings(run.env, _ANY)
 
 
 def _need(name: str, value: float) -> str:
@@ -221,11 +232,11 @@ def _log(item: ExperimentView) -> Iterator[str]:
 
 def detail_json(item: ExperimentView) -> dict[str, Any]:
     """Return everything that is known of an experiment as JSON values, but for the whole history: its last rows."""
-    from ddl.experiments.store.plain import attempt_json, experiment_json
-
+    record = item.record.to_json()
+    words, environment = _without_secrets(item.record.run)
     return {
         **experiment_json(item),
-        "record": item.record.to_json(),
+        "record": {**record, "run": {**record["run"], "argv": words, "env": environment}},
         "wanted": dict(item.wanted),
         "folder": str(folder_of(item.folder.store, item.record)),
         "attempts": [attempt_json(attempt) for attempt in item.attempts],

@@ -50,7 +50,7 @@ def follow(
             path = log_of(attempt, is_error)
             position = 0
             if current is None and lines:
-                before, position = last_lines(path, lines)
+                before, position = last_lines(path, lines, whole=True)
                 yield from before
             current, follower = attempt.number, Follower(path, position)
             if attempt is not later[-1]:

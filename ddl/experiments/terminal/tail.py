@@ -11,12 +11,14 @@ from ddl.plain_text import escaped
 _BLOCK_BYTES = 64 << 10
 _MOST_BYTES = 8 << 20
 """Most that is read for the last lines: a line may be as long as the file."""
+_LONGEST = 10_000
+"""Most characters of a line that are shown."""
 
 
-def last_lines(path: Path, count: int) -> tuple[list[str], int]:
+def last_lines(path: Path, count: int, *, whole: bool = False) -> tuple[list[str], int]:
     """Return the last lines of a log, escaped, and the position behind them. [] without a file.
 
-    Only the end of the file is read, at most 8 MiB. A last line without its end is left to the next reading.
+    Only the end of the file is read, at most 8 MiB. With `whole` a last line without its end is left to be followed.
     """
     try:
         with path.open("rb") as file:
@@ -25,8 +27,8 @@ def last_lines(path: Path, count: int) -> tuple[list[str], int]:
             data = os.pread(file.fileno(), size - start, start)
     except FileNotFoundError:
         return [], 0
-    whole = data.rfind(b"\n") + 1 or len(data)
-    return split(data[:whole]), start + whole
+    end = data.rfind(b"\n") + 1 if whole else len(data)
+    return split(data[:end]), start + end
 
 
 def _start_of(file: int, size: int, count: int) -> int:
@@ -57,7 +59,8 @@ def split(data: bytes) -> list[str]:
 
 
 def _as_seen(line: str) -> str:
-    return line.rstrip("\r").rpartition("\r")[2].replace("\t", "    ")
+    shown = line.rstrip("\r").rpartition("\r")[2].replace("\t", "    ")
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}… ({len(shown)} characters)"
 
 
 class Follower:

@@ -12,7 +12,7 @@ from ddl.experiments.store.view import ExperimentView, StoreView, read_again, re
 from ddl.experiments.store.which import select_one
 from ddl.experiments.terminal.following import follow, heading, log_of
 from ddl.experiments.terminal.tail import Follower, last_lines
-from ddl.experiments.verbs.of_store import OfStore, exit_status, find, say_json
+from ddl.experiments.verbs.of_store import OfStore, exit_status, find, nobody_reads, say_json
 from ddl.flags import ARGUMENT, SHORT
 from ddl.plain_text import escaped, tell
 
@@ -113,4 +113,6 @@ def _print(lines: Iterable[str]) -> int:
     for count, line in enumerate(lines, 1):  # noqa: B007 (the number after the last one)
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
+        if nobody_reads():
+            break
     return count

@@ -12,7 +12,7 @@ from typing import Any
 from ddl.experiments.states import BAD
 from ddl.experiments.store.folder import StoreFolder, find_store, store_of_spec
 from ddl.experiments.store.view import ExperimentView, StoreView
-from ddl.plain_text import encodable, escaped_lines, tell
+from ddl.plain_text import encodable, tell
 
 SOMETHING_FAILED = 3
 _SPECS = (".yaml", ".yml", ".json", ".csv")
@@ -71,6 +71,6 @@ def say_damaged(view: StoreView) -> None:
         tell(f"experiments: {name} cannot be read. {reason}")
 
 
-def say_text(text: str) -> None:
-    """Print a text of a user, escaped, in its own lines."""
-    sys.stdout.write(escaped_lines(text))
+def nobody_reads() -> bool:
+    """Return whether standard output is lost: `watch | head` ends when `head` does."""
+    return bool(getattr(sys.stdout, "lost", ""))

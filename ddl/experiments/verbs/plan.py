@@ -65,9 +65,10 @@ def tell_problems(verb: str, error: SpecError) -> int:
 def lines_of(plan: Plan) -> Iterator[str]:
     """Yield the lines of a plan: one an experiment, then totals."""
     width = max(len(row.name) for row in plan.planned)
+    some_kept = any(row.kept for row in plan.planned)
     for row in plan.planned:
-        parts = [row.name.ljust(width), *([" kept"] if row.kept else []), _differences(row)]
-        yield " ".join(parts).rstrip()
+        kept = ("kept  " if row.kept else "      ") if some_kept else ""
+        yield f"{row.name.ljust(width)}  {kept}{_differences(row)}".rstrip()
     yield ""
     yield f"Experiments: {_count(plan)}; {_where(plan)}"
     yield f"Need: {_needs([row.experiment for row in plan.planned])}"
@@ -111,9 +112,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 def _differences(row: Planned) -> str:
-    return "  " + " ".join(
-        f"{name}={value_as_written(value)}" for name, value in row.differs.items()
-    )
+    return " ".join(f"{name}={value_as_written(value)}" for name, value in row.differs.items())
 
 
 def _count(plan: Plan) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from ddl.experiments.states import ENDED
 from ddl.experiments.store.files import Files
-from ddl.experiments.store.view import read_view
+from ddl.experiments.store.plain import totals
+from ddl.experiments.store.view import ExperimentView, StoreView, read_view
 from ddl.experiments.store.which import select
 from ddl.experiments.terminal.columns import output_width
 from ddl.experiments.terminal.news import News, news_line
@@ -19,6 +20,7 @@ from ddl.experiments.verbs.of_store import (
     OfStore,
     exit_status,
     find,
+    nobody_reads,
     say_damaged,
 )
 from ddl.flags import ARGUMENT
@@ -57,6 +59,7 @@ def run(settings: Settings) -> int:
     say_damaged(view)
     screen = Screen(sys.stdout, redraws=False if settings.json else None)
     news = News()
+    _sum_up(screen, view, select(view, words), settings)
     try:
         while True:
             chosen = [item for item in view.experiments if item.number in numbers or not words]
@@ -65,12 +68,21 @@ def run(settings: Settings) -> int:
             if screen.redraws:
                 lines = status_lines(view, chosen, output_width(), coloured=screen.has_colours)
                 screen.show(lines)
-            if all(item.state in ENDED for item in chosen):
+            if all(item.state in ENDED for item in chosen) or nobody_reads():
                 break
             time.sleep(settings.every_s)
             view = read_view(store.path, files=files)
     finally:
         screen.close()
-    if not screen.redraws and not settings.json:
-        sys.stdout.write(f"{total_line(view, chosen)}\n")
+    _sum_up(screen, view, chosen, settings)
     return exit_status(view, chosen)
+
+
+def _sum_up(
+    screen: Screen, view: StoreView, chosen: list[ExperimentView], settings: Settings
+) -> None:
+    """Print how many are in each state, at the beginning and at the end, where nothing is redrawn."""
+    if settings.json:
+        screen.tell(json.dumps({"time": view.now, "totals": totals(chosen)}))
+    elif not screen.redraws:
+        screen.tell(total_line(view, chosen))

@@ -128,5 +128,9 @@ def json_number(value: Any) -> Any:
 
 def from_json(row: Mapping[str, Any]) -> Row:
     """Return the row that `to_json` gave; what is no number is left out."""
-    numbers = ((str(name), number_of(value)) for name, value in row.items())
-    return {name: number for name, number in numbers if number is not None}
+    numbers: Row = {}
+    for name, value in row.items():
+        number = value if type(value) in (int, float) else number_of(value)
+        if number is not None:
+            numbers[name] = number
+    return numbers

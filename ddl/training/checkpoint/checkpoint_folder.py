@@ -23,6 +23,7 @@ from ddl.training.optimization.monitor import better_is
 logger = logging.getLogger("ddl")
 
 FOLDER = "checkpoints"
+NOT_MONITORED = {"epoch", "seconds", "samples_per_s"}
 _NAME = re.compile(r"epoch-(\d{4,})(?:-step-(\d{6,}))?\.h5")
 _LEFTOVER = re.compile(r"\.\d+\.epoch-[\d\w-]+\.h5")
 
@@ -236,7 +237,7 @@ def _best(run_dir: Path, listed: Listed, monitor: str, mode: str, flag: str) -> 
     ends = {position.epoch: path for position, path in listed if not position.step}
     ranking = best_epochs(ends, history, monitor, mode)
     if not ranking:
-        known = sorted({name for entry in history for name in entry} - {"epoch", "seconds"})
+        known = sorted({name for entry in history for name in entry} - NOT_MONITORED)
         raise ValueError(
             f"Received: {flag} best by {monitor!r}, for which no checkpoint has a finite value. Expected: "
             f"{', '.join(known) or 'a finished epoch'}; {_listing(run_dir, listed)}."

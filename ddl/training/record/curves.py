@@ -13,7 +13,7 @@ from ddl.training.record.figure import FOUND, TRUTH, new_figure, shortened
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NO_QUANTITY = ("epoch", "seconds")
+_NO_QUANTITY = ("epoch", "seconds", "samples_per_s")
 _TESTED = "#009e73"
 _PANEL_PX = (300, 230)
 _PANELS_A_ROW = 3

@@ -23,7 +23,7 @@ class Rates:
             clock: returns seconds.
         """
         self._samples, self._batch_size, self._clock = samples, global_batch_size, clock
-        self._all = self._half = (0, 0.0)  # samples and seconds
+        self._all = self._half = self._epoch = (0, 0.0)  # samples and seconds
         self._begun = self._middle = (0, 0.0)  # steps done in this epoch, and when
         self._steps = self._done = 0
 
@@ -42,6 +42,7 @@ class Rates:
     def end_steps(self) -> None:
         """Stop the clock after the epoch's last step. An epoch whose steps are one block is its own last half."""
         now_s = self._clock()
+        self._epoch = self._added((0, 0.0), self._begun, now_s)
         self._all = self._added(self._all, self._begun, now_s)
         self._half = self._added(self._half, self._middle, now_s)
 
@@ -49,6 +50,11 @@ class Rates:
     def overall(self) -> float:
         """Samples per second of all steps; 0 without steps."""
         return _rate(self._all)
+
+    @property
+    def epoch(self) -> float:
+        """Samples per second of the last epoch's steps that were taken here; 0 without steps."""
+        return _rate(self._epoch)
 
     @property
     def last_half(self) -> float:

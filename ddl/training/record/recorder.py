@@ -35,6 +35,8 @@ from ddl.training.run import Diverged, Interrupted, Run
 logger = logging.getLogger("ddl")
 
 DRAW_EVERY_S = 60.0
+NOT_SHOWN = ("epoch", "seconds", "samples_per_s", "learning_rate")
+"""Values of an epoch that its line on the screen does not repeat."""
 
 
 class Recorder:
@@ -114,24 +116,29 @@ class Recorder:
         self._open.close()
 
     def begin_epoch(self) -> None:
-        """Start the progress display of the current epoch."""
+        """Start the progress display and the clock of the current epoch."""
+        position, steps = self._run.position, self._run.steps_per_epoch
+        self._rates.begin_epoch(steps, position.step)
         if self._progress is not None:
-            position, steps = self._run.position, self._run.steps_per_epoch
             self._progress.begin_epoch(position.epoch, steps, position.step)
-            self._rates.begin_epoch(steps, position.step)
             self._log_mlperf(MLPerfLog.begin_epoch)
 
     def steps(self, logs: Mapping[str, Any]) -> None:
         """Show the steps done so far. Values of `logs` are read only if they are shown."""
+        self._rates.step(self._run.position.step)
         if self._progress is not None:
             self._progress.step(self._run.position.step, self._run.named(logs))
-            self._rates.step(self._run.position.step)
 
     def end_steps(self) -> None:
         """Record that the epoch's steps have ended, and their losses were read."""
+        self._rates.end_steps()
         if self._progress is not None:
-            self._rates.end_steps()
             self._log_mlperf(MLPerfLog.end_steps)
+
+    @property
+    def samples_per_s(self) -> float:
+        """Training samples a second over all ranks, in the steps of the last epoch that this process took."""
+        return self._rates.epoch
 
     def begin_validation(self) -> None:
         """Record that the epoch's validation begins."""
@@ -175,7 +182,7 @@ class Recorder:
         epoch = self._run.history[-1]
         with spare_training("the history"):
             append_epoch(self._folder, self._run.history)
-        numbers = {k: v for k, v in epoch.items() if k not in ("epoch", "seconds", "learning_rate")}
+        numbers = {k: v for k, v in epoch.items() if k not in NOT_SHOWN}
         self._progress.end_epoch(numbers)
         if self._events is not None:
             with spare_training("TensorBoard's events"):

@@ -101,7 +101,7 @@ def _add_tensor(event: Any, tag: str, plugin: str, dtype: Any) -> Any:
 
 
 def _tag(name: str) -> str:
-    if name in ("learning_rate", "seconds"):
+    if name in ("learning_rate", "seconds", "samples_per_s"):
         return name
     for prefix, part in _PARTS.items():
         if name.startswith(prefix):

@@ -121,7 +121,7 @@ def test_the_only_store_below_is_found(tmp_path):
 def test_of_two_stores_below_none_is_taken(tmp_path):
     for name in ("a", "b"):
         create_store(tmp_path / "experiments" / name, name)
-    with pytest.raises(ValueError, match=r"2 stores in .* \(a, b\)\. Expected: one; give store"):
+    with pytest.raises(ValueError, match=r"2 stores in .* \(a, b\)\. Expected: one; give store="):
         find_store(None, tmp_path)
 
 

@@ -38,6 +38,7 @@ def test_the_last_half_leaves_tracing_out() -> None:
     clock.now_s += 1000  # a validation
     run_epoch(rates, clock, [1.0] * 10)
     assert rates.overall == pytest.approx(160 / 50)
+    assert rates.epoch == pytest.approx(8.0)
     assert rates.last_half == pytest.approx(8.0)
 
 
@@ -61,12 +62,23 @@ def test_a_resumed_epoch_counts_what_it_does() -> None:
     clock = Clock()
     rates = Rates(80, 8, clock)
     run_epoch(rates, clock, [2.0] * 2, first=8)
-    assert rates.overall == rates.last_half == pytest.approx(4.0)
+    assert rates.overall == rates.last_half == rates.epoch == pytest.approx(4.0)
 
 
 def test_without_steps_there_is_no_rate() -> None:
     rates = Rates(80, 8)
-    assert (rates.overall, rates.last_half) == (0.0, 0.0)
+    assert (rates.overall, rates.last_half, rates.epoch) == (0.0, 0.0, 0.0)
+
+
+def test_an_epoch_without_steps_of_its_own_has_no_rate() -> None:
+    clock = Clock()
+    rates = Rates(80, 8, clock)
+    run_epoch(rates, clock, [1.0] * 10)
+    rates.begin_epoch(10, 10)  # a run that resumes with the validation
+    clock.now_s += 5
+    rates.end_steps()
+    assert rates.epoch == 0.0
+    assert rates.overall == pytest.approx(80 / 15)
 
 
 @given(

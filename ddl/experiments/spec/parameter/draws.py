@@ -56,7 +56,7 @@ class Draw:
             value = low + part * (high - low)
         if self.whole:
             return int(min(max(math.floor(value), self.low), self.high))
-        return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
+        return float(min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high))
 
     def size(self) -> float:
         """Return how many different values there are."""
@@ -85,21 +85,20 @@ def parse_draw(text: str) -> Draw:
         ValueError: it describes none, its ends are in the wrong order, or a logarithm of them does not exist.
     """
     found = _RANGE.fullmatch(text.strip())
-    ends = [_number(end) for end in found.groups()[1:]] if found else []
-    if not found or None in ends:
+    low, high = (_number(found[2]), _number(found[3])) if found else (None, None)
+    if not found or low is None or high is None:
         raise ValueError(f"Received: {text!r}. Expected: {EXPECTED}.")
-    low, high = ends[0], ends[1]
     words = (found[1] or "uniform").split()
     whole, kind = "int" in words, "log" if "log" in words else "uniform"
-    if not low < high:  # type: ignore[operator]
+    if low >= high:
         raise ValueError(
             f"Received: {text!r}. Expected: the smaller number first, then a larger one."
         )
-    if kind == "log" and low <= 0:  # type: ignore[operator]
+    if kind == "log" and low <= 0:
         raise ValueError(f"Received: {text!r}. Expected: numbers above 0, which have a logarithm.")
     if whole and not (isinstance(low, int) and isinstance(high, int)):
         raise ValueError(f"Received: {text!r}. Expected: whole numbers, such as int 1..8.")
-    return Draw(kind=kind, low=low, high=high, whole=whole)  # type: ignore[arg-type]
+    return Draw(kind=kind, low=low, high=high, whole=whole)
 
 
 def _number(text: str) -> int | float | None:

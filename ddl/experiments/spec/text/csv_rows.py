@@ -42,6 +42,15 @@ def read_table(path: Path) -> tuple[Item, Item]:
     return keys, rows
 
 
+def read_head(path: Path) -> Item:
+    """Return the keys above the header alone.
+
+    Raises:
+        SpecError: the file cannot be read, or the keys cannot.
+    """
+    return parse_document(_split(read_text(path, MOST_TABLE_BYTES))[0], path)
+
+
 def _split(text: str) -> tuple[str, str, int]:
     """Return the keys above the header as YAML in their own lines, the rest, and the number of its first line."""
     lines = text.split("\n")

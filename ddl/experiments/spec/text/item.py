@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -52,6 +54,7 @@ class Item:
 
 
 _LONGEST = 60
+_PLACE = re.compile(r".*?:([0-9]+):[0-9]+: ")
 
 
 class MisfitError(Exception):
@@ -88,6 +91,12 @@ class Problems:
         return len(self._lines)
 
     def raise_any(self) -> None:
-        """Raise all of them as one error, if there are any."""
+        """Raise all of them as one error, in the order of their lines, if there are any."""
         if self._lines:
-            raise SpecError(tuple(self._lines))
+            raise SpecError(tuple(sorted(self._lines, key=_line_of)))
+
+
+def _line_of(problem: str) -> int:
+    """Return the line that a problem names; those without one come last."""
+    found = _PLACE.match(problem)
+    return int(found[1]) if found else sys.maxsize

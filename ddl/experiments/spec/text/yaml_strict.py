@@ -24,6 +24,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile(
     "[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_HALF = re.compile("[\ud800-\udfff]")
 _TAB = re.compile(r"^[ ]*\t", re.MULTILINE)
 
 
@@ -159,6 +160,11 @@ class _Builder:
 
     def _scalar(self, event: Any, place: Place) -> Any:
         if not event.implicit[0]:  # quoted, or a block of text
+            if _HALF.search(event.value):
+                raise MisfitError(
+                    place,
+                    "Received: half a character (\\ud800 to \\udfff). Expected: the character itself, or \\U0001f600.",
+                )
             return event.value
         try:
             return read_scalar(event.value)
