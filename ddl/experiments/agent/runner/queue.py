@@ -24,6 +24,16 @@ from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.node.processes import is_gone, is_same_folder
 from ddl.experiments.agent.whole import create_json, read_json, write_json
 
+_OF_THE_CALLER = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+)
+"""What says which programs an attempt gets: those of its caller, not of whoever started the runner. No secrets."""
+
 __all__ = ["IDENTITY_NAME", "NodeHome", "enqueue", "node_home"]
 
 
@@ -137,6 +147,7 @@ def _enqueue(home: NodeHome, attempt: AttemptFolder, name: str, priority: int | 
         "agent": agent_words(),
         "priority": priority if priority is not None else int(intent.get("priority") or 0),
         "queued": time.time(),
+        "environ": {name: os.environ[name] for name in _OF_THE_CALLER if name in os.environ},
         "needs": {key: needs.get(key) for key in ("gpus", "cores", "memory_bytes")},
     }
     if not create_json(home.job(name), job) and priority is not None:
