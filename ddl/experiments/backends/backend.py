@@ -48,6 +48,7 @@ class Seen:
         elapsed_s: For how long it has run.
         node: The machine it is on.
         exit: Exit status as the scheduler tells it ("1:0"), "" where it does not.
+        never: Why a waiting job will never start as it is, "" if it may.
     """
 
     id: str = ""
@@ -59,6 +60,7 @@ class Seen:
     elapsed_s: float | None = None
     node: str = ""
     exit: str = ""
+    never: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,14 @@ class Backend(Protocol):
         Raises:
             Unreachable: Nobody knows whether it happened.
             ValueError: The node refused it for certain: it never starts there as it is.
+        """
+
+    def hand_over_all(self, attempts: Sequence[Attempt]) -> list[Submitted] | None:
+        """Give several attempts to the node in one call; None where it takes them one by one only.
+
+        Raises:
+            Unreachable: Nobody knows which it has taken.
+            ValueError: It refused one of them; it may have taken others. Hand them over one by one.
         """
 
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:

@@ -73,12 +73,15 @@ class QueueBackend:
 
     def hand_over(self, attempt: Attempt) -> Submitted:
         """Put an attempt into the node's queue. Twice is the same as once."""
-        words = ["enqueue", attempt.there, "--slots", str(self.node.slots)]
-        priority = attempt.intent.get("priority")
-        if isinstance(priority, int):
-            words += [f"--priority={priority}"]
-        self.agent.call(words)
-        return Submitted("", self._host_name())
+        return self.hand_over_all([attempt])[0]
+
+    def hand_over_all(self, attempts: Sequence[Attempt]) -> list[Submitted]:
+        """Put attempts into the node's queue, in one call: each takes the time of a Python."""
+        for start in range(0, len(attempts), _MOST_WORDS):
+            part = attempts[start : start + _MOST_WORDS]
+            words = [each.there for each in part]
+            self.agent.call(["enqueue", *words, "--slots", str(self.node.slots)])
+        return [Submitted("", self._host_name()) for _ in attempts]
 
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:
         """Ask an attempt to end."""

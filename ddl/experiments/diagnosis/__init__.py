@@ -1,1 +1,1 @@
-"""What is wrong with a training run, by its history, its probe and its resources."""
+"""What is wrong with a training run: pure checks over its history, its probe, its resources and its facts."""

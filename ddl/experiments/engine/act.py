@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ddl.experiments.agent.layout import AttemptFolder, ExperimentFolder
 from ddl.experiments.agent.whole import create_json, make_folder, read_json, write_json
-from ddl.experiments.backends.backend import Attempt, Backend, folder_there, open_backend
+from ddl.experiments.backends.backend import (
+    Attempt,
+    Backend,
+    Submitted,
+    folder_there,
+    open_backend,
+)
 from ddl.experiments.engine import faults
 from ddl.experiments.engine.actions import (
     Action,
@@ -17,7 +24,6 @@ from ddl.experiments.engine.actions import (
     Finish,
     HandOver,
     NewAttempt,
-    Nothing,
     Remove,
     Stop,
 )
@@ -30,11 +36,16 @@ from ddl.experiments.store.view import ExperimentView, StoreView
 from ddl.experiments.store.wanted import read_wanted
 
 FORMAT = 1
-_STALE_S = 15.0
-"""An intent that is older than this when its hand-over begins was held up (the machine slept): another manager may
-hand it over soon, so it is left to the next sync."""
-
 OpenBackend = Callable[[Node], Backend]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An attempt whose intent and files are in place, and that is to be handed over."""
+
+    action: NewAttempt | HandOver
+    attempt: AttemptFolder
+    reason: str
 
 
 class Hands:
@@ -50,21 +61,24 @@ class Hands:
         self._say = say
         self._open = open_node
         self._backends: dict[str, Backend] = {}
+        self._prepared: dict[str, list[Prepared]] = {}
         self._senders: dict[str, Sender] = {}
 
     def do(self, action: Action) -> str:
         """Do one thing. Return what was done, in one line; "" where another manager was quicker.
 
+        What is to be handed over is only prepared: `hand_over` does the rest.
+
         Raises:
             Unreachable: It is not known whether it was done.
         """
         experiment = self._views[action.experiment]
-        if isinstance(action, Nothing):
-            return f"waits: {action.why}"
         if isinstance(action, NewAttempt):
-            return self._begin(experiment, action)
+            self._begin(experiment, action)
+            return ""
         if isinstance(action, HandOver):
-            return self._again(experiment, action)
+            self._again(experiment, action)
+            return ""
         if isinstance(action, Adopt):
             return self._adopt(experiment, action)
         if isinstance(action, Cancel):
@@ -74,28 +88,63 @@ class Hands:
             return self._stop(experiment, action)
         if isinstance(action, Finish):
             return self._finish(experiment, action)
-        assert isinstance(action, Remove)  # noqa: S101
-        return self._remove(experiment)
+        if isinstance(action, Remove):
+            return self._remove(experiment)
+        return ""
+
+    def hand_over(self, node: str) -> Iterator[tuple[Action, str]]:
+        """Hand over what was prepared for a node; yield each with what became of it.
+
+        Raises:
+            Unreachable: It is not known what was handed over.
+        """
+        prepared = self._prepared.pop(node, [])
+        attempts = [Attempt.read(each.attempt) for each in prepared]
+        backend = self._backend(node)
+        try:
+            submitted = backend.hand_over_all(attempts) if attempts else []
+        except ValueError:  # one of them; which, the calls for each will tell
+            submitted = None
+        if submitted is not None:
+            faults.point("after hand-over")
+            for each, found in zip(prepared, submitted, strict=True):
+                yield each.action, self._acknowledge(each, node, found)
+            return
+        for each, attempt in zip(prepared, attempts, strict=True):
+            try:
+                found = backend.hand_over(attempt)
+            except ValueError as error:
+                yield each.action, self._refuse(each.attempt, node, str(error))
+                continue
+            faults.point("after hand-over")
+            yield each.action, self._acknowledge(each, node, found)
+
+    def _acknowledge(self, prepared: Prepared, node: str, submitted: Submitted) -> str:
+        value = {"id": submitted.id, "where": submitted.where, "time": time.time()}
+        write_json(prepared.attempt.submitted, value)
+        faults.point("after acknowledgement")
+        job = f", job {submitted.id}" if submitted.id else ""
+        number = prepared.attempt.number
+        return f"attempt {number}: handed over to {node}{job} ({prepared.reason})"
 
     def _backend(self, name: str) -> Backend:
         if name not in self._backends:
             self._backends[name] = self._open(self._nodes.nodes[name])
         return self._backends[name]
 
-    def _begin(self, experiment: ExperimentView, action: NewAttempt) -> str:
-        """Write an intent and hand it over: the intent is on disk before anything happens on the node."""
+    def _begin(self, experiment: ExperimentView, action: NewAttempt) -> None:
+        """Write an intent, and prepare its hand-over: it is on disk before anything happens on the node."""
         if read_wanted(experiment.folder)["want"] != "run":
-            return ""
+            return
         node = self._nodes.nodes[action.node]
         attempt = experiment.folder.attempt(action.attempt)
         intent = self._intent(experiment, action, node, attempt)
         experiment.folder.attempts.mkdir(exist_ok=True)
         make_folder(attempt.path)
         faults.point("after attempt folder")
-        if not create_json(attempt.intent, intent):
-            return ""
-        faults.point("after intent")
-        return self._hand_over(experiment, attempt, action.reason)
+        if create_json(attempt.intent, intent):
+            faults.point("after intent")
+            self._prepare(experiment, action, attempt, action.reason)
 
     def _intent(
         self, experiment: ExperimentView, action: NewAttempt, node: Node, attempt: AttemptFolder
@@ -120,30 +169,22 @@ class Hands:
             **parts,
         }
 
-    def _hand_over(self, experiment: ExperimentView, attempt: AttemptFolder, reason: str) -> str:
-        given = Attempt.read(attempt)
-        node = self._nodes.nodes[str(given.intent["node"])]
-        backend = self._backend(node.name)
-        try:
-            self._send(experiment, attempt, node, backend)
-            faults.point("after files")
-            submitted = backend.hand_over(given)
-        except ValueError as error:
-            self._refuse(attempt, str(error))
-            return f"attempt {attempt.number}: refused by {node.name}: {error}"
-        faults.point("after hand-over")
-        acknowledgement = {"id": submitted.id, "where": submitted.where, "time": time.time()}
-        write_json(attempt.submitted, acknowledgement)
-        faults.point("after acknowledgement")
-        job = f", job {submitted.id}" if submitted.id else ""
-        return f"attempt {attempt.number}: handed over to {node.name}{job} ({reason})"
-
-    def _send(
-        self, experiment: ExperimentView, attempt: AttemptFolder, node: Node, backend: Backend
+    def _prepare(
+        self,
+        experiment: ExperimentView,
+        action: NewAttempt | HandOver,
+        attempt: AttemptFolder,
+        reason: str,
     ) -> None:
-        if node.shared:
-            return
-        self._sender(node, backend).send(attempt, experiment.record)
+        node = self._nodes.nodes[action.node]
+        if not node.shared:
+            try:
+                self._sender(node, self._backend(node.name)).send(attempt, experiment.record)
+            except ValueError as error:
+                self._refuse(attempt, node.name, str(error))
+                raise
+        faults.point("after files")
+        self._prepared.setdefault(node.name, []).append(Prepared(action, attempt, reason))
 
     def _sender(self, node: Node, backend: Backend) -> Sender:
         if node.name not in self._senders:
@@ -151,23 +192,19 @@ class Hands:
             self._senders[node.name] = Sender(self._store, backend.transport, root, self._say)
         return self._senders[node.name]
 
-    def _refuse(self, attempt: AttemptFolder, why: str) -> None:
-        create_json(
-            attempt.status,
-            self._status(
-                attempt, Finish(experiment="", attempt=attempt.number, outcome="refused", why=why)
-            ),
-        )
+    def _refuse(self, attempt: AttemptFolder, node: str, why: str) -> str:
+        refusal = Finish(experiment="", attempt=attempt.number, outcome="refused", why=why)
+        create_json(attempt.status, self._status(attempt, refusal))
+        return f"attempt {attempt.number}: refused by {node}: {why}"
 
-    def _again(self, experiment: ExperimentView, action: HandOver) -> str:
+    def _again(self, experiment: ExperimentView, action: HandOver) -> None:
         attempt = experiment.folder.attempt(action.attempt)
-        node = self._nodes.nodes[action.node]
-        if node.type == "slurm":
+        if self._nodes.nodes[action.node].type == "slurm":
             # Slurm takes the same name twice. So of several managers one may try, and each try is on disk before.
             tries = len(list(attempt.path.glob("again-*.json"))) + 1
             if not create_json(attempt.path / f"again-{tries}.json", {"time": time.time()}):
-                return ""
-        return self._hand_over(experiment, attempt, "again")
+                return
+        self._prepare(experiment, action, attempt, "again")
 
     def _adopt(self, experiment: ExperimentView, action: Adopt) -> str:
         attempt = experiment.folder.attempt(action.attempt)

@@ -12,9 +12,11 @@ from ddl.experiments.engine import faults
 from ddl.experiments.engine.act import Hands
 from ddl.experiments.engine.actions import Action, Nothing
 from ddl.experiments.engine.decide import decide
+from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
 from ddl.experiments.engine.observe import Observer, OpenBackend, questions
 from ddl.experiments.engine.seen import Limits, NodeSeen
+from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Nodes
 from ddl.experiments.store.view import StoreView, read_view
@@ -59,6 +61,7 @@ def sync(
         limits: how long to wait before something is certain.
         open_node: opens the backend of a node.
     """
+    take_from_environment()  # no job inherits the mail server's password
     view = read_view(store_path)
     nodes, note = nodes_of(view.store)
     report = Report(view)
@@ -89,6 +92,8 @@ def sync(
     for name, error in report.unreachable.items():
         teller.tell(f"{name} cannot be reached: {error}")
     report.view = read_view(store_path)
+    for line in news(report.view):
+        teller.tell(line)
     _after(report, teller)
     return report
 
@@ -111,27 +116,28 @@ def _round(
     hands = Hands(view, nodes, teller.tell, open_node)
     lost: dict[str, str] = {}
     for action in decide(view, nodes, seen, now, limits):
-        node = str(getattr(action, "node", ""))
         if isinstance(action, Nothing):
             if _SEEN_TO not in action.why:
                 report.waits[action.experiment] = action.why
             continue
+        node = str(getattr(action, "node", ""))
         if node in lost:  # it has just stopped answering: the others need not wait for it again
             report.waits[action.experiment] = lost[node]
             continue
         try:
-            line = hands.do(action)
+            if line := hands.do(action):
+                teller.did(action, line)
         except Unreachable as error:
             lost[node] = str(error)
-            teller.tell(f"{action.experiment}: unknown whether it was handed over: {error}")
-            continue
+            teller.tell(f"{action.experiment}: unknown whether it was done: {error}")
         except (OSError, ValueError) as error:
             teller.tell(f"{action.experiment}: {error}")
-            continue
-        if line:
-            report.actions.append(action)
-            report.waits.pop(action.experiment, None)
-            teller.tell(f"{action.experiment}: {line}")
+    for node in nodes.nodes:
+        try:
+            for done, line in hands.hand_over(node) if node not in lost else ():
+                teller.did(done, line)
+        except Unreachable as error:
+            teller.tell(f"{node}: unknown what was handed over; the next sync looks. {error}")
 
 
 class _Teller:
@@ -143,6 +149,12 @@ class _Teller:
         """Keep a line, and show it."""
         self._report.lines.append(line)
         self._say(line)
+
+    def did(self, action: Action, line: str) -> None:
+        """Keep what was done, and show it."""
+        self._report.actions.append(action)
+        self._report.waits.pop(action.experiment, None)
+        self.tell(f"{action.experiment}: {line}")
 
 
 def _after(report: Report, teller: _Teller) -> None:

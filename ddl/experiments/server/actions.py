@@ -48,7 +48,7 @@ class Actions:
             self._again = False
             try:
                 report = await asyncio.to_thread(sync, self._watcher.store)
-            except Exception as error:  # noqa: BLE001 (the page must tell whatever it is)
+            except Exception as error:
                 self._watcher.note(f"sync: {error}", is_error=True)
                 continue
             for line in report.lines:

@@ -152,7 +152,9 @@ class _Pages:
         def read() -> dict[int, dict[str, Any]]:
             found = {item.number: self._watcher.histories.columns(item.folder) for item in items}
             return {
-                number: {name: values for name, values in columns.items() if escaped(name) in wanted}
+                number: {
+                    name: values for name, values in columns.items() if escaped(name) in wanted
+                }
                 for number, columns in found.items()
             }
 
@@ -199,7 +201,9 @@ async def _json_of(request: Request) -> dict[str, Any]:
     async for part in request.stream():
         data += part
         if len(data) > _MOST_BODY_BYTES:
-            raise ValueError(f"Received: more than {_MOST_BODY_BYTES} bytes. Expected: a short JSON.")
+            raise ValueError(
+                f"Received: more than {_MOST_BODY_BYTES} bytes. Expected: a short JSON."
+            )
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 TOKEN_HEADER = "x-ddl-token"
+
+_HOST = re.compile(r"(?:\[(?P<number>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?")
 
 HEADERS = {
     "content-security-policy": (
@@ -82,8 +85,6 @@ def is_loopback(host: str) -> bool:
 
 
 def _name_of(host: str) -> str:
-    """Return a Host header without its port, which a tunnel changes."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    """Return a Host header without its port, which a tunnel changes; "" where it is none."""
+    found = _HOST.fullmatch(host.lower())
+    return (found["number"] or found["name"]).rstrip(".") if found else ""

@@ -38,7 +38,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ValueError(
-            f"Received: port={port} of {host}: {error.strerror}. Expected: a free port; give port, 0 takes any."
+            f"Received: port={port} of {host}: {error.strerror}. Expected: a free one; port=0 takes any."
         ) from None
     return listener
 

@@ -21,6 +21,8 @@ MOST_BLOCKS = 10_000
 def read_blocks(document: Item, context: Context) -> tuple[Block, ...]:
     """Return the blocks of a spec. Problems are added to the context's."""
     top = {name: item for name, item in document.value.items() if name in FIELDS}
+    if "node" in top and isinstance(top["node"].value, dict):
+        del top["node"]  # a machine of its own, which `nodes_of` reads
     for name in document.value:
         if name not in FIELDS and name not in TOP_KEYS:
             known = (*TOP_KEYS, *FIELDS)

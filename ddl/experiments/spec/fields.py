@@ -203,7 +203,10 @@ FIELDS: Mapping[str, Field] = {
     "priority": Field(
         "higher ones start first: a number, or a mapping of which to a number", _read_priority
     ),
-    "node": Field("node or group that it runs on", lambda item, _: name_of(item)),
+    "node": Field(
+        "node or group that it runs on; in the spec also a mapping, its only node",
+        lambda item, _: name_of(item),
+    ),
     "watch": Field("rules: a mapping of a name to a rule", read_watch),
     "variables": Field("where values are read from: `from`, `pattern`, `columns`", read_variables),
     "mail": Field("who is told by mail, and of what", read_mail),

@@ -73,6 +73,13 @@ def nodes_of(document: Item, folder: Path, problems: Problems) -> Nodes:
     """Return the nodes for a spec's document in a folder. Problems are added."""
     members = document.value if isinstance(document.value, dict) else {}
     given, groups = members.get("nodes"), members.get("groups")
+    own = members.get("node")
+    if own is not None and isinstance(own.value, dict):
+        if given is not None:
+            problems.add(
+                f"{own.place}: Received: node: a mapping, and nodes. Expected: one of them; node: NAME."
+            )
+        given = Item({_name_of(own): own}, own.place, {_name_of(own): own.place})
     if given is not None and isinstance(given.value, dict):
         inner = {"nodes": given} | ({"groups": groups} if groups is not None else {})
         return _nodes(Item(inner, given.place, document.keys), None, problems)
@@ -85,6 +92,14 @@ def nodes_of(document: Item, folder: Path, problems: Problems) -> Nodes:
     if path is None:
         return Nodes()
     return _nodes(read_document(path), path, problems)
+
+
+def _name_of(item: Item) -> str:
+    """Return the name of a machine that the spec describes in place of naming it."""
+    kind = item.value.get("type")
+    if kind is not None and kind.value == SLURM:
+        return SLURM
+    return "server" if "ssh" in item.value else HERE.name
 
 
 def user_file() -> Path:

@@ -28,7 +28,7 @@ class Needs:
     """What one attempt needs of a machine; None: not said.
 
     Attributes:
-        time_s: Seconds that the whole training takes, at most.
+        time_s: Seconds that one attempt may take; a longer training resumes in the next one.
         memory_bytes: Main memory, of all its processes together.
         gpus: Number of GPUs.
         disk_bytes: Free space in the store's file system on the node.
@@ -200,7 +200,7 @@ class Experiment:
         mail: Settings of its mail, None: no mail.
         notify: Settings of other notifications, None: none.
         files: Files and folders that must be on the node, as the spec names them.
-        outputs: Patterns of files that `sync` fetches, besides ddl's records.
+        outputs: Patterns of files that `sync` fetches, in the run directory or where the command runs.
         code: Its code.
         profile: Whether it is profiled.
         search: {"trial": n} where a search drew it, else None.

@@ -54,9 +54,8 @@ def run(settings: Settings) -> int:
             else:
                 say([f"{escaped(store.name)} is served at {url}"])
             if not is_loopback(settings.host):
-                tell(
-                    f"experiments serve: everybody who reaches {shown}:{port} can read the page, and it is not encrypted."
-                )
+                who = f"everybody who reaches {shown}:{port} can read the page"
+                tell(f"experiments serve: {who}, and it is not encrypted.")
             sys.stdout.flush()
 
         serve(store.path, listener, guard, begun)

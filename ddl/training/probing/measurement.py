@@ -137,11 +137,12 @@ class Measurement:
     def _facts(
         self, norms: Sequence[float | None], means: np.ndarray, peaks: Sequence[np.ndarray]
     ) -> list[dict[str, Any]]:
-        rows, units = [], iter(peaks)
+        rows, each = [], iter(peaks)
         for probed, (mean, square) in zip(self._layers, means, strict=True):
             own = [norms[at] for at in probed.variables]
             known = [norm for norm in own if norm is not None]
             weights = own_weights(probed.layer)
+            units = next(each) if probed.cuts else None
             rows.append(
                 {
                     "name": probed.name,
@@ -151,7 +152,8 @@ class Measurement:
                     if weights
                     else None,
                     "gradient_norm": math.hypot(*known) if known else None,
-                    "dead_share": float(np.mean(next(units) == 0)) if probed.cuts else None,
+                    "units": None if units is None else len(units),
+                    "dead_share": None if units is None else float(np.mean(units == 0)),
                     "activation_mean": float(mean),
                     "activation_std": _deviation(float(mean), float(square)),
                 }

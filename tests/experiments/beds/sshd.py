@@ -38,7 +38,7 @@ PermitRootLogin prohibit-password
 PrintMotd no
 MaxStartups 100
 MaxSessions 100
-SetEnv HOME={home} DDL_NODE_HOME={home}/.ddl/node PATH={path}
+SetEnv HOME={home} PATH={path} {variables}
 """
 _CLIENT = """
 Host {host} other
@@ -108,12 +108,15 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def running_sshd(folder: Path) -> Iterator[Sshd]:
-    """Start a server in a new folder; set PATH of this process for its clients; end everything afterwards."""
+def running_sshd(folder: Path, **environ: str) -> Iterator[Sshd]:
+    """Start a server in a new folder; set PATH of this process for its clients; end everything afterwards.
+
+    `environ` is added to the environment of what runs there.
+    """
     require_programs(
         ("sshd", "ssh", "ssh-keygen", "rsync"), ("openssh-server", "openssh-client", "rsync")
     )
-    node = _prepare(folder)
+    node = _prepare(folder, environ)
     before = os.environ["PATH"]
     try:
         node.start()
@@ -124,7 +127,7 @@ def running_sshd(folder: Path) -> Iterator[Sshd]:
         node.stop()
 
 
-def _prepare(folder: Path) -> Sshd:
+def _prepare(folder: Path, environ: dict[str, str]) -> Sshd:
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -139,7 +142,9 @@ def _prepare(folder: Path) -> Sshd:
     (folder / "known").write_text(f"ddl-test {(folder / 'host.pub').read_text()}")
     values = {"port": port, "folder": folder, "home": node.home, "host": HOST}
     path = os.environ["PATH"]
-    (folder / "sshd_config").write_text(_CONFIG.format(**values, path=path))
+    variables = " ".join(f"{name}={value}" for name, value in environ.items())
+    config = _CONFIG.format(**values, path=path, variables=variables)
+    (folder / "sshd_config").write_text(config)
     (folder / "ssh_config").write_text(_CLIENT.format(**values))
     client = find_program("ssh")
     config = shlex.quote(str(folder / "ssh_config"))

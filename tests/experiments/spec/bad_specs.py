@@ -158,6 +158,10 @@ KEYS = [
 ]
 
 NODES = [
+    key("node: {sloots: 2}", "unknown key 'sloots' in nodes.here"),
+    key("node: {slots: 2}\nnodes: {n: {}}", "Received: node: a mapping, and nodes"),
+    key("node: [a]", "Received: a list. Expected: a name"),
+    key("experiments: {a: {node: {slots: 2}}}", "Received: a mapping. Expected: a name"),
     key("nodes: {n: {type: slrum}}", "Expected one of: local, ssh, slurm. Did you mean 'slurm'?"),
     key("nodes: {n: {type: ssh}}", "Received: nodes.n of type ssh. Expected: ssh: HOST"),
     key("nodes: {n: {type: local, ssh: h}}", "Received: nodes.n of type local. Expected: no ssh"),

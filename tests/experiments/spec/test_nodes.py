@@ -119,3 +119,18 @@ def test_a_node_that_is_not_known_is_named_where_it_stands(tmp_path: Path):
 def test_problems_of_nodes_and_of_the_spec_are_told_together(tmp_path: Path):
     text = "command: x\nretries: -1\nnodes: {n: {slots: 0}}\n"
     assert len(problems_of(tmp_path, text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("{type: local, slots: 2}", "here"),
+        ("{ssh: me@host, slots: 2}", "server"),
+        ("{type: slurm, partition: gpu}", "slurm"),
+    ],
+)
+def test_a_spec_may_describe_its_only_node(tmp_path: Path, text: str, name: str):
+    found = written(tmp_path, f"command: x\nnode: {text}\n")
+    assert found[0].node == name
+    nodes = read_nodes(tmp_path / "s.yaml")
+    assert (nodes.default, nodes.of(name)[0].slots) == (name, 1 if name == "slurm" else 2)

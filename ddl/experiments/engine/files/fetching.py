@@ -37,7 +37,7 @@ def fetch(
     """
     for experiment in experiments:
         if experiment.record.outputs:
-            _fetch_outputs(transport, root, store, experiment)
+            _fetch_outputs(transport, root, experiment)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as rules:
         rules.write("\n".join(rules_of(experiments)) + "\n")
         rules.flush()
@@ -61,9 +61,7 @@ def rules_of(experiments: Sequence[ExperimentView]) -> list[str]:
     return [*rules, "- *"]
 
 
-def _fetch_outputs(
-    transport: Transport, root: str, store: StoreFolder, experiment: ExperimentView
-) -> None:
+def _fetch_outputs(transport: Transport, root: str, experiment: ExperimentView) -> None:
     record = experiment.record
     target = experiment.folder.path / OUTPUTS
     rules = [
@@ -78,7 +76,7 @@ def _fetch_outputs(
         file.write("\n".join([*rules, "- *"]) + "\n")
         file.flush()
         words = ("--update", "--prune-empty-dirs", f"--filter=merge {file.name}")
-        there = f"{folder_there(record, store, root)}/"
+        there = f"{folder_there(record, root)}/"
         if transport.run(["test", "-d", there]).returncode == 0:
             target.mkdir(exist_ok=True)
             transport.fetch(there, target, words, timeout_s=_FETCH_S)

@@ -10,17 +10,18 @@ import glob
 import json
 import os
 import posixpath
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ddl.experiments.agent.layout import AttemptFolder
-from ddl.experiments.agent.whole import read_json
+from ddl.experiments.agent.layout import STORE_NAME, AttemptFolder
 from ddl.experiments.backends.transport import Transport
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
 from ddl.experiments.spec.records import Experiment
+from ddl.experiments.store.code.freeze import folder_of
 from ddl.experiments.store.folder import StoreFolder
 
 FOLDER = "~/ddl-experiments"
@@ -102,7 +103,7 @@ class Sender:
             f"{self._transport.host or 'this machine'}: {_shown(size)} in {len(found)} files or folders "
             f"({', '.join(record.files)})"
         )
-        target = folder_there(record, self._store, self._root)
+        target = folder_there(record, self._root)
         self._transport.run(["mkdir", "-p", target])
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape") as names:
             names.write("".join(f"{name}\0" for name in found))
@@ -118,13 +119,12 @@ class Sender:
             stage = Path(folder) / experiment.path.name
             inside = stage / "attempts" / str(attempt.number)
             inside.mkdir(parents=True)
-            adapted = adapted_record(read_json(experiment.experiment), self._store)
-            _write(stage / experiment.experiment.name, adapted)
-            _write(stage / experiment.wanted.name, read_json(experiment.wanted))
-            _write(Path(folder) / "store.json", read_json(self._store.path / "store.json"))
+            for path in (experiment.experiment, experiment.wanted):
+                shutil.copyfile(path, stage / path.name)
+            shutil.copyfile(self._store.path / STORE_NAME, Path(folder) / STORE_NAME)
             rules = ("--no-t", "--checksum")
             self._transport.send(Path(folder), self._root, rules, timeout_s=_RECORDS_S)
-            _write(inside / attempt.intent.name, read_json(attempt.intent))
+            shutil.copyfile(attempt.intent, inside / attempt.intent.name)
             there = f"{self._root}/{experiment.path.name}/attempts/{attempt.number}"
             self._transport.send(inside, there, ("--ignore-existing",), timeout_s=_RECORDS_S)
 
@@ -157,22 +157,9 @@ def create_there(transport: Transport, path: str, value: dict[str, Any]) -> None
         raise Unreachable(f"{transport.host}: could not write {path}: {done.stderr.strip()[-200:]}")
 
 
-def folder_there(record: Experiment, store: StoreFolder, root: str) -> str:
+def folder_there(record: Experiment, root: str) -> str:
     """Return the folder that the command of an experiment runs in on a node."""
-    folder = Path(record.run.folder)
-    if folder.is_relative_to(store.path):
-        return posixpath.join(root, *folder.relative_to(store.path).parts)
-    return str(folder)
-
-
-def adapted_record(record: dict[str, Any], store: StoreFolder) -> dict[str, Any]:
-    """Return a record whose folder is named by the store, whatever its place on the node is."""
-    run = record.get("run") or {}
-    folder = Path(str(run.get("folder") or ""))
-    if not folder.is_relative_to(store.path):
-        return record
-    inside = "/".join(["{store_dir}", *folder.relative_to(store.path).parts])
-    return {**record, "run": {**run, "folder": inside}}
+    return str(folder_of(Path(root), record))
 
 
 def matches(folder: Path, patterns: Sequence[str]) -> list[str]:
@@ -197,10 +184,6 @@ def matches(folder: Path, patterns: Sequence[str]) -> list[str]:
                 )
             found[inside] = None
     return list(found)
-
-
-def _write(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _size(path: Path) -> int:

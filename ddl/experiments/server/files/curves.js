@@ -132,7 +132,7 @@ export class Curves {
     const names = this.names();
     const next = [...this.element.children].find((other) => names.indexOf(other.dataset.variable) > names.indexOf(name));
     this.element.insertBefore(panel, next ?? null);
-    return { panel, place, at, ms, u: null, key: "", start: 0 };
+    return { panel, place, at, ms, u: null, key: "", start: null };
   }
 
   makePlot(plot, series, data, isLog) {
@@ -159,11 +159,13 @@ export class Curves {
       focus: { alpha: 0.25 },
       hooks: {
         draw: [() => {
-          plot.drawMs = performance.now() - plot.start;
-          plot.panel.dataset.drawMs = plot.drawMs.toFixed(1);
+          if (plot.start === null) return; // drawn again under the mouse, with no new values
+          const drawMs = performance.now() - plot.start;
+          plot.start = null;
+          plot.panel.dataset.drawMs = drawMs.toFixed(1);
           plot.panel.dataset.lines = lines.length;
           plot.panel.dataset.points = plot.u ? plot.u.data[0].length : data[0].length;
-          plot.ms.textContent = `${Math.round(plot.drawMs)} ms`;
+          plot.ms.textContent = `${Math.round(drawMs)} ms`;
         }],
         setSeries: [(u, index) => { plot.focus = index; this.tellPoint(plot, u); }],
         setCursor: [(u) => this.tellPoint(plot, u)],
@@ -179,7 +181,8 @@ export class Curves {
       return;
     }
     const value = u.data[index][idx];
-    plot.at.textContent = `${u.series[index].label}: ${value === null || value === undefined ? "-" : short(value)} at ${u.data[0][idx]}`;
+    const shown = value === null || value === undefined ? "-" : short(value);
+    plot.at.textContent = `${shown} at ${u.data[0][idx]}: ${u.series[index].label}`;
   }
 
   resize() {

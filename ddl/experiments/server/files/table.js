@@ -56,7 +56,7 @@ export class Table {
       const focused = old?.contains(document.activeElement) ? document.activeElement.tagName : null;
       old?.replaceWith(line);
       this.lines.set(row.n, line);
-      if (focused) line.querySelector(focused)?.focus();
+      if (focused) line.querySelector(focused)?.focus({ preventScroll: true });
     }
     this.order();
     this.filter();
@@ -84,11 +84,11 @@ export class Table {
       cell.className = "name";
       const swatch = document.createElement("span");
       swatch.className = "swatch";
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = row.name;
-      button.title = row.name;
-      cell.append(swatch, button);
+      const link = document.createElement("a"); // a button would not be cut off where it is too long
+      link.href = "#";
+      link.textContent = row.name;
+      link.title = row.name;
+      cell.append(swatch, link);
     } else if (column.kind === "state") {
       const chip = document.createElement("span");
       chip.className = `state s-${row.state}`;
@@ -164,8 +164,9 @@ export class Table {
   }
 
   clicked(event) {
-    const line = event.target.closest("tr");
-    if (line && event.target.closest("td.name button")) this.on.open(Number(line.dataset.n));
+    if (!event.target.closest("td.name a")) return;
+    event.preventDefault();
+    this.on.open(Number(event.target.closest("tr").dataset.n));
   }
 
   picked(event) {
