@@ -12,6 +12,7 @@ from ddl.experiments.engine import faults
 from ddl.experiments.engine.act import Hands
 from ddl.experiments.engine.actions import Action, Nothing
 from ddl.experiments.engine.decide import decide
+from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
 from ddl.experiments.engine.observe import Observer, OpenBackend, questions
 from ddl.experiments.engine.seen import Limits, NodeSeen
@@ -91,6 +92,8 @@ def sync(
     for name, error in report.unreachable.items():
         teller.tell(f"{name} cannot be reached: {error}")
     report.view = read_view(store_path)
+    for line in news(report.view):
+        teller.tell(line)
     _after(report, teller)
     return report
 
