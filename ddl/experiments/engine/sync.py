@@ -12,9 +12,11 @@ from ddl.experiments.engine import faults
 from ddl.experiments.engine.act import Hands
 from ddl.experiments.engine.actions import Action, Nothing
 from ddl.experiments.engine.decide import decide
+from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
 from ddl.experiments.engine.observe import Observer, OpenBackend, questions
 from ddl.experiments.engine.seen import Limits, NodeSeen
+from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Nodes
 from ddl.experiments.store.view import StoreView, read_view
@@ -59,6 +61,7 @@ def sync(
         limits: how long to wait before something is certain.
         open_node: opens the backend of a node.
     """
+    take_from_environment()  # no job inherits the mail server's password
     view = read_view(store_path)
     nodes, note = nodes_of(view.store)
     report = Report(view)
@@ -89,6 +92,8 @@ def sync(
     for name, error in report.unreachable.items():
         teller.tell(f"{name} cannot be reached: {error}")
     report.view = read_view(store_path)
+    for line in news(report.view):
+        teller.tell(line)
     _after(report, teller)
     return report
 

@@ -223,11 +223,17 @@ def _check_priorities(
     spec: Spec, experiments: list[Experiment], owners: list[Block], problems: Problems
 ) -> None:
     """Refuse a priority for experiments that do not exist: it would be ignored in silence."""
-    for block in spec.blocks:
-        own = [one for one, owner in zip(experiments, owners, strict=True) if owner is block]
-        for which, _, place in block.priorities:
-            if which and not any(fits(which, one.parameters, one.label) for one in own):
-                problems.add(
-                    f"{place}: Received: priority of {which!r}, which no experiment is. "
-                    "Expected: such as learning_rate=3e-4, or a pattern of names such as '*-w32*'."
-                )
+    patterns = {(place, which) for block in spec.blocks for which, _, place in block.priorities}
+    for one, block in zip(experiments, owners, strict=True):
+        patterns -= {
+            (place, which)
+            for which, _, place in block.priorities
+            if (place, which) in patterns and fits(which, one.parameters, one.label)
+        }
+        if not patterns:
+            return
+    for place, which in sorted(patterns):
+        problems.add(
+            f"{place}: Received: priority of {which!r}, which no experiment is. "
+            "Expected: such as learning_rate=3e-4, or a pattern of names such as '*-w32*'."
+        )

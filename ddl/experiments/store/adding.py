@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 from ddl.experiments.agent.layout import EXPERIMENT_NAME, STORE_NAME
 from ddl.experiments.agent.whole import read_json, write_json
 from ddl.experiments.spec.records import Experiment
-from ddl.experiments.store.code.freeze import Frozen, freeze
+from ddl.experiments.store.code.freeze import Frozen, freeze, has_changed
 from ddl.experiments.store.folder import TEMPORARY, StoreFolder
 from ddl.files import write_whole
 from ddl.files.locks import Held, hold_lock
@@ -91,7 +92,10 @@ def add(store: StoreFolder, spec: SpecFile, experiments: Sequence[Experiment]) -
         differing={
             record.name: names for record in kept if (names := _differing(record, given[record.id]))
         },
-        lines=tuple(line for item in frozen.values() for line in item.lines),
+        lines=(
+            *(line for item in frozen.values() for line in item.lines),
+            *_older_code(store, kept),
+        ),
     )
 
 
@@ -161,6 +165,18 @@ def _frozen(store: StoreFolder, new: Iterable[Experiment]) -> dict[tuple[str, st
         (folder, policy): freeze(store, Path(folder), policy, named)
         for (folder, policy), named in words.items()
     }
+
+
+def _older_code(store: StoreFolder, kept: Iterable[Experiment]) -> Iterator[str]:
+    """Yield a line for each state of code that kept experiments run, and that is no longer the user's."""
+    counts = Counter(record.code for record in kept)
+    for code, count in counts.items():
+        if has_changed(store, code):
+            run = "1 kept one runs" if count == 1 else f"{count} kept ones run"
+            yield (
+                f"{run} the code of commit {str(code.commit)[:12]} with which they were added; {code.source} has "
+                "changed since. To run the new one: remove, and add again."
+            )
 
 
 def _numbered(

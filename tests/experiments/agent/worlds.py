@@ -50,7 +50,7 @@ class World:
 
     def __init__(self, folder: Path, agent: Path, python: str, pace: float = PACE) -> None:
         self.folder, self.agent, self.python = folder, agent, python
-        self._started: list[subprocess.Popen[str]] = []
+        self.started: list[subprocess.Popen[str]] = []
         self.store = folder / "store"
         self.store.mkdir()
         (self.store / "store.json").write_text(
@@ -108,7 +108,7 @@ class World:
             env={**self.environ, **environ},
             start_new_session=True,
         )
-        self._started.append(process)
+        self.started.append(process)
         return process
 
     def call(self, *words: object, status: int = 0, **environ: str) -> str:
@@ -160,7 +160,7 @@ class World:
             if not left:
                 break
             time.sleep(0.02)
-        for process in self._started:
+        for process in self.started:
             process.communicate(timeout=10)
 
 

@@ -229,7 +229,7 @@ class World:
         elif isinstance(action, Stop):
             self.files[action.attempt].setdefault("stop", {"how": action.how, "time": self.now})
             files = self.files[action.attempt]
-            if self.is_queue and not files.get("claims"):
+            if not files.get("claims"):
                 files["claims"] = [("", self.now)]
                 files["status"] = {"outcome": "stopped", "progressed": True}
             for job in self.jobs:

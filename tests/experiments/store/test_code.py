@@ -347,3 +347,28 @@ def test_its_size_is_said(repository):
     lines = freeze(store_in(repository), repository, "frozen").lines
     assert lines[0].startswith("Commit ")
     assert lines[1].startswith("4 files of code, ")
+
+
+def test_no_link_leads_into_a_circle(repository):
+    store = store_in(repository)
+    copy = copy_of(store, freeze(store, repository, "frozen"))
+    assert not os.path.lexists(copy / "experiments")
+
+
+def test_a_store_behind_a_link_is_known_as_itself(repository, tmp_path):
+    (tmp_path / "home").symlink_to(repository)
+    (repository / ".gitignore").unlink()
+    store = store_in(tmp_path / "home")
+    for _ in range(2):
+        copy = copy_of(store, freeze(store, tmp_path / "home", "frozen"))
+        assert not os.path.lexists(copy / "experiments")
+
+
+def test_adding_again_says_that_kept_ones_run_older_code(repository):
+    store = store_in(repository)
+    added(store, repository)
+    again = add(store, Spec(repository / "cells.yaml"), [record(repository)])
+    assert again.lines == ()
+    write(repository / "train.py", "print('second')\n")
+    again = add(store, Spec(repository / "cells.yaml"), [record(repository)])
+    assert again.lines[0].startswith("1 kept one runs the code of commit ")

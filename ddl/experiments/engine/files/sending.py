@@ -21,12 +21,11 @@ from ddl.experiments.backends.transport import Transport
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
 from ddl.experiments.spec.records import Experiment
+from ddl.experiments.store.code.freeze import folder_of
 from ddl.experiments.store.folder import StoreFolder
 
 FOLDER = "~/ddl-experiments"
 """Folder on a node for the copies of stores, unless `folder:` of the node names another."""
-
-_STORE_DIR = "{store_dir}"
 
 Say = Callable[[str], None]
 
@@ -160,7 +159,7 @@ def create_there(transport: Transport, path: str, value: dict[str, Any]) -> None
 
 def folder_there(record: Experiment, root: str) -> str:
     """Return the folder that the command of an experiment runs in on a node."""
-    return record.run.folder.replace(_STORE_DIR, root, 1)
+    return str(folder_of(Path(root), record))
 
 
 def matches(folder: Path, patterns: Sequence[str]) -> list[str]:

@@ -147,7 +147,7 @@ def ended_by(commands: Commands, main: processes.Process, grace_s: float) -> Sto
 
 
 def test_rank_0_ends_and_the_launcher_with_it(commands: Commands, launcher: Callable[..., str]):
-    path = launcher("horovodrun", HOROVODRUN.format(python=sys.executable, ranks="0"))
+    path = launcher("horovodrun", HOROVODRUN.format(python=sys.executable, ranks="0,"))
     main = commands.start(path, lines=2)
     ended_by(commands, main, grace_s=20)
     assert processes.of_attempt(NAMED) == []
