@@ -19,7 +19,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
-from benchmarks.diagnosis_cases import DATA, FRESH, ILL, WELL, Case
+from benchmarks.diagnosis_cases import FRESH, ILL, WELL, Case
+from benchmarks.diagnosis_data import DATA
 from ddl.experiments.diagnosis.diagnose import diagnose
 from ddl.experiments.diagnosis.evidence import Evidence, compact, evidence_of_run
 from ddl.files import write_whole

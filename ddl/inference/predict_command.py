@@ -17,6 +17,7 @@ from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.files import write_whole
 from ddl.flags import BAD_INPUT, Parser, given_flags
 from ddl.inference.backends.predictor import check_backend
+from ddl.inference.inspection.groups import read_table
 from ddl.inference.inspection.inspection import MASK_ROWS, Inspection
 from ddl.inference.output_folder import FILES, check_folder
 from ddl.inference.prediction.inputs import Item, find_items
@@ -125,11 +126,34 @@ def check_inspection(inspection: Inspection, subject: Subject) -> TrainedModel:
             f"Received: exported={inspection.exported}, which predicts a {model.preprocessing.target}, for a run that "
             f"predicts a {subject.plan.predicts}. Expected: an export of that run."
         )
+    check_looks(inspection, subject, model.preprocessing.target)
     if subject.plan.predicts == "mask" and inspection.worst > MASK_ROWS:
         raise ValueError(
             f"Received: worst={inspection.worst} for masks. Expected: at most {MASK_ROWS}; more do not fit on a sheet."
         )
     return model
+
+
+def check_looks(inspection: Inspection, subject: Subject, target: str) -> None:
+    """Refuse groups and maps that these samples cannot have.
+
+    Raises:
+        ValueError: one line.
+    """
+    needs = {"class": "label", "size": "mask"}
+    table = () if inspection.by_table is None else read_table(inspection.by_table, ()).columns
+    for column in inspection.by:
+        if column not in table and needs.get(column, target) != target:
+            raise ValueError(
+                f"Received: by={column} for a model that predicts a {target}. Expected: intensity, contrast, or a "
+                "column of by_table."
+            )
+    shape = next(iter(subject.source.fields.values())).shape
+    if inspection.occlusion and len(shape) != 3:
+        raise ValueError(
+            f"Received: occlusion={inspection.occlusion} for samples of {len(shape) - 1} sides. Expected: pictures, of "
+            "height and width."
+        )
 
 
 def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:

@@ -42,7 +42,7 @@ class Evidence(NamedTuple):
         probe_rows: of its `probe.jsonl`.
         resources: samples of the agent, oldest first.
         facts: "plan" (its fields, {} of a foreign program), "status" (exit status or None), "log" (its last lines),
-            "profile" (steps.json), "cores", "ranks", "classes", "memory_bytes", "ended".
+            "profile" (steps.json), "cores", "ranks", "classes", "drops" (the network has dropout), "ended".
     """
 
     rows: Sequence[Row]
@@ -116,6 +116,7 @@ def facts_of_run(run_dir: Path) -> dict[str, Any]:
         "cores": start.get("cores"),
         "ranks": start.get("ranks"),
         "classes": read_json(run_dir / "preprocessing.json").get("classes"),
+        "drops": any("Dropout" in line for line in last_lines(run_dir / "model.txt", 10_000)),
         "ended": (run_dir / "report.json").exists(),
     }
 
@@ -126,7 +127,7 @@ def read_lines(path: Path) -> list[Row]:
         lines = path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return []
-    found = []
+    found: list[Row] = []
     for line in lines:
         try:
             value = json.loads(line)

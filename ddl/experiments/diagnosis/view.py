@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ddl.experiments.diagnosis.series import median
 
@@ -158,5 +158,5 @@ def _of_epochs(rows: Sequence[Row]) -> dict[int, Row]:
     return dict(sorted(having.items())) if having else dict(enumerate(rows, 1))
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -92,7 +92,7 @@ def _decide_one(experiment: ExperimentView, world: World) -> Iterator[Action]:
         a.number: phase_of(a, world.seen, world.nodes, world.now, world.limits) for a in attempts
     }
     for attempt in attempts:
-        yield from tidy(experiment, attempt, phases[attempt.number])
+        yield from tidy(experiment, attempt, phases[attempt.number], world.now)
     want = str(experiment.wanted.get("want", "nothing"))
     if want in _HOW:
         yield from _to_end(experiment, attempts, phases, want, world)

@@ -169,9 +169,14 @@ def _returncode(text: str) -> int | None:
     return int(status) if status.isdecimal() else None
 
 
-def tidy(experiment: ExperimentView, attempt: AttemptView, phase: Phase) -> Iterator[Action]:
+def tidy(
+    experiment: ExperimentView, attempt: AttemptView, phase: Phase, now: float
+) -> Iterator[Action]:
     """Yield what puts the papers of an attempt in order, whatever is wanted of it."""
     if phase.kind == LIVE:
+        if why := _never(attempt, phase, now):
+            yield from _refused(experiment, attempt, phase, why)
+            return
         kept, others = _kept(attempt, phase.live)
         for job in others:
             yield Cancel(
@@ -200,6 +205,25 @@ def _has_begun(attempt: AttemptView) -> bool:
     return bool(attempt.status.get("started")) or any(
         claim.get("command") for claim in attempt.claims
     )
+
+
+def _never(attempt: AttemptView, phase: Phase, now: float) -> str:
+    """Return why all jobs of an attempt wait in vain, "" if one may start. A scheduler's first reason may pass."""
+    if attempt.claims or now - attempt.created < phase.patience.again_s:
+        return ""
+    reasons = [job.never for job in phase.live]
+    return reasons[0] if all(reasons) else ""
+
+
+def _refused(
+    experiment: ExperimentView, attempt: AttemptView, phase: Phase, why: str
+) -> Iterator[Action]:
+    """Yield what ends an attempt that would wait for ever. One that starts meanwhile finds the status, and ends."""
+    for job in phase.live:
+        yield Cancel(
+            experiment=experiment.name, attempt=attempt.number, node=attempt.node, job=job.id
+        )
+    yield finished(experiment, attempt, "refused", why)
 
 
 def _kept(attempt: AttemptView, live: Sequence[Seen]) -> tuple[Seen, list[Seen]]:

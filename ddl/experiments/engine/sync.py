@@ -20,7 +20,9 @@ from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
 from ddl.experiments.engine.observe import Observer, OpenBackend, questions, remember
 from ddl.experiments.engine.seen import Limits, NodeSeen
+from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
+from ddl.experiments.search import grow_store
 from ddl.experiments.spec.node import Nodes
 from ddl.experiments.store.view import StoreView, read_view
 
@@ -64,6 +66,7 @@ def sync(
         limits: how long to wait before something is certain.
         open_node: opens the backend of a node.
     """
+    take_from_environment()  # no job inherits the mail server's password
     view = read_view(store_path)
     nodes, note = nodes_of(view.store)
     report = Report(view)
@@ -72,6 +75,10 @@ def sync(
         teller.tell(note)
     for name, reason in view.damaged.items():
         teller.tell(f"{name} cannot be read. {reason}")
+    if grown := grow_store(view, nodes):
+        for line in grown:
+            teller.tell(line)
+        view = read_view(store_path)
     observer = Observer(view.store, open_node)
     told: dict[str, NodeSeen] = {}
     elsewhere = threading.Thread(target=_mirror, args=(view, teller, open_node), daemon=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ddl.files import check_distinct, check_file
 from ddl.inference.backends.predictor import PRECISIONS
+from ddl.inference.inspection.groups import check_groups
 from ddl.inference.prediction.label_table import csv_text
 from ddl.inference.tiles.segmenter import Cut
 from ddl.options import convert_fields
@@ -17,10 +18,21 @@ from ddl.ranges import Range, check_choice, check_ranges
 from ddl.training.evaluation import Evaluation
 from ddl.training.record.run_dir import check_no_run_file
 
-_RANGES = {"tile": Range(1), "overlap": Range(0), "worst": Range(0, 48)}
+_RANGES = {
+    "tile": Range(1),
+    "overlap": Range(0),
+    "worst": Range(0, 48),
+    "occlusion": Range(0, 8),
+    "occlusion_patch": Range(0, 4096),
+}
 MASK_ROWS = 8
 """Maximum number of samples on a sheet of masks."""
-_SUFFIXES = {"per_picture": (".csv",), "confusion": (".csv", ".txt"), "worst_sheet": (".png",)}
+_SUFFIXES = {
+    "per_picture": (".csv",),
+    "confusion": (".csv", ".txt"),
+    "worst_sheet": (".png",),
+    "occlusion_sheet": (".png",),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,12 @@ class Inspection(Evaluation):
         confusion: path of a .csv or .txt file for the confusion matrix.
         worst: number of samples with the worst predictions to draw; 0 for none.
         worst_sheet: path of a .png file for these samples.
+        by: groups to give results for, separated by spaces: "class", "size" (share of foreground in the mask),
+            "intensity", "contrast" (mean and deviation of the input), or columns of `by_table`.
+        by_table: .csv file with a column that names the samples, and the columns that `by` names.
+        occlusion: number of samples with the worst predictions to hide part by part, to see what they depend on.
+        occlusion_patch: side in pixels of what is hidden at a time; 0 for an eighth of the shorter side.
+        occlusion_sheet: path of a .png file for the maps.
     """
 
     tile: tuple[int, ...] | None = None
@@ -48,6 +66,11 @@ class Inspection(Evaluation):
     confusion: Path | None = None
     worst: int = 0
     worst_sheet: Path = Path("worst.png")
+    by: tuple[str, ...] = ()
+    by_table: Path | None = None
+    occlusion: int = 0
+    occlusion_patch: int = 0
+    occlusion_sheet: Path = Path("occlusion.png")
 
     def __post_init__(self) -> None:
         """Convert the fields to their types and check them."""
@@ -69,19 +92,25 @@ class Inspection(Evaluation):
                 "Received: assembled_output with flags for evaluation sample by sample or on another backend. "
                 "Expected: one of them; slices are predicted whole, by Keras."
             )
-        for name, suffixes in _SUFFIXES.items():
-            if name != "worst_sheet" or self.worst:
-                check_file(name, getattr(self, name), suffixes, replaces=True)
-                check_no_run_file(name, getattr(self, name))
-        written = ("output", *_SUFFIXES) if self.worst else ("output", "per_picture", "confusion")
-        check_distinct({name: getattr(self, name) for name in written})
+        check_groups(self.by, self.by_table)
+        if self.occlusion_patch and not self.occlusion:
+            raise ValueError(
+                f"Received: occlusion_patch={self.occlusion_patch} without occlusion. Expected: both flags."
+            )
+        unused = [name for name in ("worst", "occlusion") if not getattr(self, name)]
+        written = [name for name in _SUFFIXES if name.removesuffix("_sheet") not in unused]
+        for name in written:
+            check_file(name, getattr(self, name), _SUFFIXES[name], replaces=True)
+            check_no_run_file(name, getattr(self, name))
+        check_distinct({name: getattr(self, name) for name in ("output", *written)})
 
     @property
     def looks_closer(self) -> bool:
         """Whether a flag needs evaluation sample by sample, which is slower than Keras's own evaluation."""
         options = (self.tile, self.exported, self.per_picture, self.confusion)
         has_backend = self.backend != "auto" or self.inference_precision != "f32"
-        return any(option is not None for option in options) or bool(self.worst) or has_backend
+        counts = self.worst or self.by or self.occlusion
+        return any(option is not None for option in options) or bool(counts) or has_backend
 
     @property
     def cut(self) -> Cut:

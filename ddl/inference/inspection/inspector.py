@@ -19,7 +19,9 @@ from ddl.distributed.state.reduced_metrics import reduced_values
 from ddl.files import write_whole
 from ddl.inference.backends.normalized import normalizing
 from ddl.inference.backends.predictor import open_predictor
+from ddl.inference.inspection.groups import grouped, looks, read_table, values_of
 from ddl.inference.inspection.inspection import Inspection, confusion_text, per_picture_text
+from ddl.inference.inspection.occlusion import Patches, dealt, heat_map, occluded, patches_of
 from ddl.inference.prediction.decision import every_class
 from ddl.inference.tiles.segmenter import Segmenter
 from ddl.inference.trained_model import TrainedModel
@@ -28,7 +30,9 @@ from ddl.training.data.training_data import as_samples
 from ddl.training.evaluation import Subject
 from ddl.training.objectives.losses import LOSSES, loss_of_probabilities
 from ddl.training.objectives.metrics import build_metric
+from ddl.training.record.figure import shortened
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation, mean_dice
+from ddl.training.record.sheets.heat_sheet import Heat, draw_heat
 from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.steps.bad_data import BadData
 
@@ -48,7 +52,7 @@ def inspect(inspection: Inspection, subject: Subject, model: TrainedModel) -> di
         BadData: a sample cannot be read; raised only on the rank that read it.
     """
     inspector = on_all(lambda: _Inspector(inspection, subject, model))
-    results = inspector.measure()
+    results = inspector.measure() | inspector.groups() | inspector.occlusion()
     if dist.is_root():
         inspector.write()
     on_root(lambda: None)  # a barrier: the other ranks wait while rank 0 writes
@@ -92,8 +96,12 @@ class _Inspector:
         size = self._inspection.per_rank_batch_size
         for first in range(start, end, size):
             indices = range(first, min(first + size, end))
-            for index, truth, probabilities in self._predict(indices):
-                self._rows.append(self._add_sample(index, truth, probabilities))
+            for index, picture, truth, probabilities in self._predict(indices):
+                row = self._add_sample(index, truth, probabilities)
+                names = self._how.class_names
+                ignored = self._subject.plan.ignore_index
+                row["_looks"] = looks(picture, truth, self._how.target, names, ignored)
+                self._rows.append(row)
         if start == end:
             self._create_metric_states()
         self._rows = [row for rows in dist.allgather(self._rows) for row in rows]
@@ -109,7 +117,7 @@ class _Inspector:
         """Write the tables and the sheet. Only rank 0 calls it."""
         inspection = self._inspection
         if inspection.per_picture is not None:
-            rows = [{k: v for k, v in row.items() if k != "_badness"} for row in self._rows]
+            rows = [{k: v for k, v in row.items() if k[0] != "_"} for row in self._rows]
             _write_text(inspection.per_picture, per_picture_text(rows))
         if inspection.confusion is not None and self._matrix is not None:
             aligned = inspection.confusion.suffix == ".txt"
@@ -118,16 +126,96 @@ class _Inspector:
                 names = tuple(map(str, range(len(self._matrix))))
             _write_text(inspection.confusion, confusion_text(self._matrix, names, aligned=aligned))
         if inspection.worst:
-            worst = sorted(self._rows, key=lambda row: (-row["_badness"], row["index"]))
-            self._draw([row["index"] for row in worst[: inspection.worst]])
+            self._draw([row["index"] for row in self._worst(inspection.worst)])
 
-    def _predict(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield each sample's index, ground truth and probabilities."""
+    def groups(self) -> dict[str, Any]:
+        """Return the means of the metrics for each group of samples, the same on all ranks.
+
+        Raises:
+            ValueError: on all ranks: the table names none of the samples, or there are too many groups.
+        """
+        inspection = self._inspection
+        if not inspection.by:
+            return {}
+        table = None if inspection.by_table is None else read_table(inspection.by_table, ())
+        names = [n for n in ("_loss", *inspection.metrics_for(self._subject.plan)) if n != _MATRIX]
+        found = {
+            column: grouped(values_of(column, self._rows, table), self._rows, names)
+            for column in inspection.by
+        }
+        return {
+            "by": {
+                column: [{k.lstrip("_"): v for k, v in line.items()} for line in lines]
+                for column, lines in found.items()
+            }
+        }
+
+    def occlusion(self) -> dict[str, Any]:
+        """Hide the worst samples part by part, and return what that does; rank 0 draws it. All ranks must call it."""
+        heats, results = [], []
+        for row in self._worst(self._inspection.occlusion):
+            picture, truth = (part[0] for part in self._samples.read([row["index"]]).values())
+            patches = patches_of(picture.shape, self._inspection.occlusion_patch or None)
+            drops = self._drops(picture, truth, patches, row["_good"])
+            box = patches.boxes()[int(drops.argmax())]
+            at = [box[0].start, box[1].start]
+            results.append(
+                {
+                    "index": row["index"],
+                    "name": row["name"],
+                    self._goodness: round(row["_good"], 6),
+                    "patch": patches.side,
+                    "largest_drop": round(float(drops.max()), 6),
+                    "at": at,
+                }
+            )
+            title = f"{shortened(row['name'], 30)}\n{self._goodness} {row['_good']:.3f}"
+            outline = truth[..., 0] if self._how.target == "mask" else None
+            heats.append(Heat(picture, heat_map(patches, drops), outline, title))
+        if heats and dist.is_root():
+            draw_heat(heats, self._inspection.occlusion_sheet, f"drop of {self._goodness}")
+        return {"occlusion": results} if results else {}
+
+    @property
+    def _goodness(self) -> str:
+        """What the worst samples have least of."""
+        names = {"label": "probability of the true class", "values": "minus the mean error"}
+        return names.get(self._how.target, "dice")
+
+    def _drops(
+        self, picture: np.ndarray, truth: np.ndarray, patches: Patches, whole: float
+    ) -> np.ndarray:
+        """Return by how much the result becomes worse with each part hidden. All ranks must call it."""
+        boxes, own = patches.boxes(), []
+        for places in dealt(
+            len(boxes), self._inspection.per_rank_batch_size, dist.rank(), dist.size()
+        ):
+            copies = occluded(picture, [boxes[place] for place in places])
+            for place, probabilities in zip(places, self._probabilities(copies), strict=True):
+                own.append((place, whole + self._badness(truth, probabilities)))
+        pairs = [pair for rank in dist.allgather(own) for pair in rank]
+        return np.array([drop for _, drop in sorted(pairs)])
+
+    def _worst(self, count: int) -> list[dict[str, Any]]:
+        return sorted(self._rows, key=lambda row: (-row["_badness"], row["index"]))[:count]
+
+    def _badness(self, truth: np.ndarray, probabilities: np.ndarray) -> float:
+        """Return how bad a prediction is, by what the worst samples are chosen by."""
+        if self._how.target == "label":
+            return -float(every_class(probabilities)[int(truth)])
+        if self._how.target == "values":
+            return float(np.abs(truth - probabilities).mean())
+        return -self._dice(truth, probabilities)
+
+    def _predict(
+        self, indices: Sequence[int]
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield each sample's index, picture, ground truth and probabilities."""
         try:
             pictures, truths = self._samples.read(indices).values()
         except (ValueError, OSError) as error:
             raise BadData(str(error)) from error
-        yield from zip(indices, truths, self._probabilities(pictures), strict=True)
+        yield from zip(indices, pictures, truths, self._probabilities(pictures), strict=True)
 
     def _probabilities(self, pictures: np.ndarray) -> list[np.ndarray]:
         if self._how.target == "label" or not self._how.fills_picture:
@@ -148,7 +236,7 @@ class _Inspector:
         creates them and counts nothing.
         """
         weight = np.zeros(1, np.float32)
-        for _, truth, probabilities in self._predict([0]):
+        for _, _, truth, probabilities in self._predict([0]):
             for metric in self._all.values():
                 metric.update_state(truth[None], probabilities[None], sample_weight=weight)
 
@@ -159,7 +247,9 @@ class _Inspector:
         row: dict[str, Any] = {"index": index, "name": self._subject.source.name_of(index)}
         pair = truth[None], probabilities[None]
         if self._loss is not None:
-            self._mean_loss.update_state(self._loss(*pair))
+            loss = self._loss(*pair)
+            self._mean_loss.update_state(loss)
+            row["_loss"] = float(np.mean(np.asarray(loss)))
         for name, metric in self._all.items():
             metric.update_state(*pair)
             if name != _MATRIX:
@@ -170,12 +260,10 @@ class _Inspector:
             every = every_class(probabilities)
             p_true = float(every[int(truth)])
             row |= {"true": int(truth), "found": int(every.argmax()), "p_true": round(p_true, 6)}
-            row["_badness"] = -p_true
-        elif self._how.target == "values":
-            row["_badness"] = float(np.abs(truth - probabilities).mean())
-        else:
+        row["_good"] = -self._badness(truth, probabilities)
+        if self._how.target == "mask":
             row.setdefault("dice", round(self._dice(truth, probabilities), 6))
-            row["_badness"] = -row["dice"]
+        row["_badness"] = -row["dice"] if self._how.target == "mask" else -row["_good"]
         return row
 
     def _draw(self, indices: list[int]) -> None:

@@ -94,11 +94,18 @@ def test_a_validation_far_better_than_training_is_odd() -> None:
     assert (finding.remedy, finding.sureness) == ("--validation-data PATH", "likely")
 
 
-def test_dropout_explains_it() -> None:
+def test_much_dropout_explains_it() -> None:
     held = [value * 0.4 for value in TRAIN[:8]]
     plan = PLAN | {"model_option": {"dropout": 0.8}}
     finding = found(history(loss=TRAIN[:8], val_loss=held), plan=plan)["validation odd"]
-    assert (finding.remedy, finding.sureness) == ("--model-option dropout=0", "possible")
+    assert (finding.remedy, finding.sureness) == ("--model-option dropout=0.3", "possible")
+
+
+def test_usual_dropout_may_make_training_harder() -> None:
+    held = [value * 0.4 for value in TRAIN[:8]]
+    rows = history(loss=TRAIN[:8], val_loss=held)
+    assert found(rows, plan=PLAN | {"model_option": {"dropout": 0.5}}) == {}
+    assert found(rows, drops=True) == {}
 
 
 @pytest.mark.parametrize("field", ["mix", "augment"])

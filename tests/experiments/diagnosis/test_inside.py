@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.experiments.diagnosis.made import found, history, probe
+from tests.experiments.diagnosis.made import PLAN, found, history, probe
 
 ROWS = history(loss=[2.0, 1.6, 1.3, 1.1, 1.0])
 
@@ -47,6 +47,13 @@ def test_a_layer_of_which_most_units_are_0_is_dead() -> None:
         1,
         "75% of the units of dense_1 are 0 for all probed samples.",
     )
+
+
+def test_dead_units_of_a_fast_run_want_a_lower_rate() -> None:
+    rows = probe([0.5, 0.4, 0.6], dead=0.75)
+    assert found(ROWS, rows)["dead units"].remedy == "--model-option norm=sync"
+    fast = found(ROWS, rows, plan=PLAN | {"learning_rate": 0.03})
+    assert fast["dead units"].remedy == "--learning-rate 0.001"
 
 
 def test_a_few_of_few_units_may_be_0() -> None:

@@ -88,13 +88,13 @@ def test_a_rank_that_all_wait_for_is_slow() -> None:
 
 
 @pytest.mark.parametrize(
+    "broken",
     [
         {},
         {"parts": PARTS},
         {"parts": PARTS, "median_of_rank": [[0, 0, 0, 0, 0]]},
         {"parts": [], "steps_of_rank": [1, 2]},
     ],
-    [{}, {"parts": PARTS}, {"parts": PARTS, "median_of_rank": [[0, 0, 0, 0, 0]]}, {"parts": [], "steps_of_rank": [1, 2]}],
-)  # fmt: skip
+)
 def test_a_profile_without_numbers_says_nothing(broken: dict[str, Any]) -> None:
     assert found(ROWS, profile=broken) == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from ddl.experiments.diagnosis.finding import LIKELY, POSSIBLE, Finding
 from ddl.experiments.diagnosis.remedies import advise
@@ -20,6 +19,8 @@ BETTER = 0.8
 NOTHING_FOUND = 0.02
 """An overlap below it: nothing is found, or everything is taken for the rare object."""
 SAME = 1e-6
+MUCH_DROPOUT = 0.6
+"""Networks are published with a dropout of up to 0.5, which makes training harder than validation."""
 PERFECT = 0.97
 """A metric that cannot become much better may stay where it is."""
 STUCK, ODD = "stuck at the trivial answer", "validation odd"
@@ -86,7 +87,7 @@ def _finds_nothing(view: View) -> Finding | None:
             continue
         if tail(values) > 1.5 * median(values[:3]) > 0:  # it rises
             continue
-        since = _since(held or train, lambda value: value <= NOTHING_FOUND)
+        since = _since(held or train, -math.inf, NOTHING_FOUND)
         text = f"{name} is {tail(values):.3g}: the model finds nothing that is there."
         remedy = advise(view, "--loss dice", "Use a loss or weights that count rare classes more.")
         numbers = {name: tail(values)}
@@ -109,7 +110,7 @@ def _constant(view: View) -> Finding | None:
             continue
         last = recent[-1]
         if max(last, tail(list(train.values()))) < PERFECT if train else last < PERFECT:
-            since = _since(held or train, lambda value, last=last: abs(value - last) <= SAME)
+            since = _since(held or train, last - SAME, last + SAME)
             text = (
                 f"{name} is {last:.4g} in epoch after epoch, as of one answer to everything, and the loss stays at "
                 f"{tail(loss):.3g}."
@@ -175,15 +176,13 @@ def _too_good(view: View, loss: Series) -> Finding | None:
     _, value, after = pairs[-1]
     options = view.plan.get("model_option")
     drops = options.get("dropout") if isinstance(options, dict) else None
+    if (drops and drops < MUCH_DROPOUT) or (not drops and view.facts.get("drops")):
+        return None  # usual dropout makes training harder, as it should
     text = f"The validation loss {value:.3g} is better than the training loss that follows it, {after:.3g}"
-    text += (
-        f"; dropout={drops:g} makes training so much harder."
-        if drops
-        else ": the two sets are not alike."
-    )
+    text += f"; dropout={drops:g} does that." if drops else ": the two sets are not alike."
     remedy = advise(
         view,
-        "--model-option dropout=0" if drops else "--validation-data PATH",
+        "--model-option dropout=0.3" if drops else "--validation-data PATH",
         "Compare the two sets of samples; look for dropout.",
     )
     numbers = {"validation": value, "training": after}
@@ -194,11 +193,11 @@ def _sure(epochs: int) -> str:
     return LIKELY if epochs >= 5 else POSSIBLE
 
 
-def _since(series: Series, holds: Callable[[float], bool]) -> int:
-    """Return the epoch from which on a condition has held for all values."""
+def _since(series: Series, low: float, high: float) -> int:
+    """Return the epoch from which on all values are between two numbers."""
     since = list(series)[-1]
     for epoch in reversed(series):
-        if not holds(series[epoch]):
+        if not low <= series[epoch] <= high:
             break
         since = epoch
     return since

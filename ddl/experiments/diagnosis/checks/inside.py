@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ddl.experiments.diagnosis.finding import LIKELY, POSSIBLE, Finding
-from ddl.experiments.diagnosis.remedies import advise
+from ddl.experiments.diagnosis.remedies import advise, lower_rate, usual_rate
 from ddl.experiments.diagnosis.series import halved, median
 from ddl.experiments.diagnosis.view import View
 
@@ -94,9 +94,13 @@ def dead_units(view: View) -> Finding | None:
         return None
     since = _since(view.probe, name)
     rate = view.rate
-    remedy = advise(
-        view, "--model-option norm=sync", "Use a smaller rate, normalization or a leaky ReLU."
-    )
+    kinds = {str(other.get("kind")) for other in view.probe[-1]["layers"]}
+    is_fast = view.is_ours and rate is not None and rate > 3 * usual_rate(view.optimizer)
+    if is_fast or any("Normalization" in kind for kind in kinds):
+        remedy = lower_rate(view)
+    else:
+        words = "Use a smaller rate, normalization or a leaky ReLU."
+        remedy = advise(view, "--model-option norm=sync", words)
     text = f"{share:.0%} of the units of {name} are 0 for all probed samples."
     numbers = {"dead_share": share, **({} if rate is None else {"learning_rate": rate})}
     return Finding("dead units", since, LIKELY if share > 0.6 else POSSIBLE, text, remedy, numbers)

@@ -122,8 +122,10 @@ def slow_rank(view: View) -> Finding | None:
     at = parts.index("waiting")
     waits = [[step[at] for step in rank] for rank in steps]
     last = [
-        min(range(len(waits)), key=lambda rank, n=n: waits[rank][n]) for n in range(len(waits[0]))
+        min(range(len(at_step)), key=at_step.__getitem__) for at_step in zip(*waits, strict=False)
     ]
+    if not last:
+        return None
     rank = max(set(last), key=last.count)
     share = last.count(rank) / len(last)
     waiting = _profile_share(view, "waiting") or 0.0
