@@ -50,6 +50,7 @@ def outcome_of(
     scheduler: str = "",
     says_75: bool = True,
     error_line: str = "",
+    asked_why: str = "",
 ) -> Outcome:
     """Return how an attempt ended.
 
@@ -63,6 +64,7 @@ def outcome_of(
         says_75: whether a command that is stopped early says so by its status. Else a 0 after a request to stop may
             mean "stopped as you wished", and is not taken for the end of the training.
         error_line: the last line of the command's errors, for the reason of a crash.
+        asked_why: why it was asked to end, such as the rule with its numbers; "" where `requested` says it all.
     """
     word = scheduler.split()[0].upper() if scheduler.split() else ""
     if requested == "superseded":
@@ -70,19 +72,28 @@ def outcome_of(
     if returncode == 0 and (says_75 or requested is None):
         return Outcome("finished", "the command ended with status 0")
     if returncode == DIVERGED:
-        return Outcome("diverged", error_line or "the loss became NaN or infinite (status 4)")
+        return Outcome(
+            "diverged", _with_status(4, error_line) or "the loss became NaN or infinite (status 4)"
+        )
     goes_on = returncode == GO_ON or (returncode not in (0, None) and _STOPPED_BY in last_log_line)
     if requested in _ASKED:
-        return Outcome(_ASKED[requested], f"asked to {requested}")
+        return Outcome(_ASKED[requested], asked_why or f"asked to {requested}")
     if goes_on:
         return Outcome("continue", _why_on(requested, last_log_line), _cause(requested, word))
     if out_of_memory or word == "OUT_OF_MEMORY":
         return Outcome("out of memory", "the system ended it because the memory did not suffice")
     if requested is None and returncode == REFUSED:
-        return Outcome("refused", error_line or "the command refused its input (status 2)")
+        return Outcome(
+            "refused", _with_status(2, error_line) or "the command refused its input (status 2)"
+        )
     if requested in _GO_ON_CAUSES:
         return Outcome("continue", _why_on(requested, last_log_line), requested)
     return _by_scheduler(returncode, word, error_line)
+
+
+def reason_of(by: str, why: str) -> str:
+    """Return why an attempt is asked to end where a rule asks for it: the rule and its numbers. Else ""."""
+    return f"rule {why}" if by.startswith("rule ") and why else ""
 
 
 def _by_scheduler(returncode: int | None, word: str, error_line: str) -> Outcome:
@@ -95,6 +106,10 @@ def _by_scheduler(returncode: int | None, word: str, error_line: str) -> Outcome
     if returncode is None:
         return Outcome("crashed", f"the scheduler says {word}" if word else "its agent was killed")
     return Outcome("crashed", f"{_in_words(returncode)}{': ' if error_line else ''}{error_line}")
+
+
+def _with_status(returncode: int, error_line: str) -> str:
+    return f"{error_line} (status {returncode})" if error_line else ""
 
 
 def _cause(requested: str | None, word: str) -> str:

@@ -120,6 +120,11 @@ def _is_id(value: object) -> bool:
     )
 
 
+def store_for(store: Path | None, spec_store: Path) -> Path:
+    """Return where a spec's experiments go: the folder given, else $DDL_STORE, else the spec's own."""
+    return store or Path(os.environ.get(VARIABLE) or spec_store)
+
+
 def find_store(store: Path | None, cwd: Path) -> StoreFolder:
     """Return the store that is meant: the one given, $DDL_STORE's, the one around `cwd`, or the one below it.
 

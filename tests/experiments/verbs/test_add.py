@@ -40,6 +40,13 @@ def test_the_store_may_be_elsewhere(spec: Path):
     assert (spec.parent / "other/001-a1/experiment.json").is_file()
 
 
+def test_without_a_flag_the_variable_names_the_store(spec: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DDL_STORE", str(spec.parent / "named"))
+    add(spec)
+    assert (spec.parent / "named" / "store.json").is_file()
+    assert not (spec.parent / "experiments").exists()
+
+
 def test_added_later_new_ones_join_and_vanished_ones_are_named(spec: Path):
     add(spec)
     spec.write_text(TEXT.replace("[1, 2]", "[2, 3]"))

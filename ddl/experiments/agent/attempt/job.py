@@ -65,7 +65,7 @@ class Job:
             quiet = bool(blocking) and predecessors.is_of_this_attempt
             asked = self.requests.look(f"waiting for {blocking}" if blocking else "starting", quiet)
             if asked is not None:
-                return outcome_of(None, asked.how)
+                return outcome_of(None, asked.how, asked_why=asked.reason)
             if not blocking:
                 return None
             self.signals.wait(pace.paced(pace.TICK_S))
@@ -88,7 +88,7 @@ class Job:
         if lines:
             return Outcome("refused", " ".join(lines))
         asked = self.requests.look("starting")  # the last look before the command
-        return outcome_of(None, asked.how) if asked else None
+        return outcome_of(None, asked.how, asked_why=asked.reason) if asked else None
 
     def _end_strays(self) -> None:
         """End what earlier attempts have left on this machine: their agents are gone."""
@@ -135,6 +135,7 @@ class Job:
             out_of_memory=memory.kills() > kills,
             says_75=launch.says_75(self.run_part, self.attempt),
             error_line=" ".join(ending.tail(self.attempt.err_log, 1)),
+            asked_why=asked.reason if asked else "",
         )
         return self._end(
             outcome,

@@ -9,6 +9,7 @@ from ddl.experiments.agent import pace
 from ddl.experiments.agent.attempt.claim import Claim
 from ddl.experiments.agent.attempt.signals import Signals
 from ddl.experiments.agent.layout import AttemptFolder
+from ddl.experiments.agent.outcome import reason_of
 from ddl.experiments.agent.whole import create_json, read_json, write_json
 
 RANKS = {
@@ -37,6 +38,11 @@ class Request(NamedTuple):
     how: str
     by: str
     why: str
+
+    @property
+    def reason(self) -> str:
+        """Why it is to end, where a rule asks for it: the rule and its numbers."""
+        return reason_of(self.by, self.why)
 
 
 class Requests:
