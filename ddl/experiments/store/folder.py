@@ -43,6 +43,11 @@ class StoreFolder:
         return self.path / "seen"
 
     @property
+    def waits(self) -> Path:
+        """Why the last `sync` did nothing for experiments that are queued."""
+        return self.path / "waits.json"
+
+    @property
     def table(self) -> Path:
         """The table of all experiments."""
         return self.path / "experiments.csv"

@@ -27,6 +27,13 @@ def test_a_submit_returns_while_experiments_wait(lab, capsys):
     assert [one.how for one in lab.trained() if one.end] == []
 
 
+def test_status_says_why_a_queued_one_waits(lab, capsys):
+    lab.submit(count=1, needs={"cores": 100_000})
+    capsys.readouterr()
+    lab.do("status")
+    assert re.search(r"queued .*here: needs 100000 cores, has \d+", capsys.readouterr().out)
+
+
 def test_submitting_twice_starts_each_once(lab, capsys):
     lab.submit(count=2)
     capsys.readouterr()
