@@ -100,7 +100,7 @@ def test_where_all_was_tried_nothing_is_asked():
 def test_without_optuna_one_line_says_what_to_do():
     with (
         mock.patch.dict("sys.modules", {"optuna": None}),
-        pytest.raises(ValueError, match="requirements-search.txt, or by: random"),
+        pytest.raises(ValueError, match="which is not installed"),
     ):
         ask(DRAWS, [], 1, largest=True, seed=0)
 
