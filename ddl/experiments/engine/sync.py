@@ -20,6 +20,7 @@ from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.search import grow_store
 from ddl.experiments.spec.node import Nodes
+from ddl.experiments.states import ENDED
 from ddl.experiments.store.view import StoreView, read_view
 
 _LIMITS = Limits()
@@ -71,10 +72,8 @@ def sync(
         teller.tell(note)
     for name, reason in view.damaged.items():
         teller.tell(f"{name} cannot be read. {reason}")
-    if grown := grow_store(view, nodes):
-        for line in grown:
-            teller.tell(line)
-        view = read_view(store_path)
+    if not _has_ended(view):
+        view = _grown(view, nodes, teller)
     observer = Observer(view.store, open_node)
     told: dict[str, NodeSeen] = {}
     for answers in observer.ask(questions(view, nodes), teller.tell):
@@ -99,8 +98,22 @@ def sync(
     report.view = read_view(store_path)
     for line in news(report.view):
         teller.tell(line)
+    if _has_ended(report.view):  # else `manage` would end before a search has all its trials
+        report.view = _grown(report.view, nodes, teller)
     _after(report, teller)
     return report
+
+
+def _has_ended(view: StoreView) -> bool:
+    return all(item.state in ENDED for item in view.experiments)
+
+
+def _grown(view: StoreView, nodes: Nodes, teller: _Teller) -> StoreView:
+    """Return the store with the next trials of its searches."""
+    lines = grow_store(view, nodes)
+    for line in lines:
+        teller.tell(line)
+    return read_view(view.store.path) if lines else view
 
 
 def _earlier() -> NodeSeen:
