@@ -10,6 +10,7 @@ from ddl.experiments.agent.attempt.cancelled import is_cancelled
 from ddl.experiments.agent.attempt.claim import Claim
 from ddl.experiments.agent.attempt.signals import Signals
 from ddl.experiments.agent.layout import AttemptFolder
+from ddl.experiments.agent.outcome import Outcome
 from ddl.experiments.agent.whole import create_json, read_json, write_json
 
 RANKS = {
@@ -38,6 +39,13 @@ class Request(NamedTuple):
     how: str
     by: str
     why: str
+
+    def told(self, outcome: Outcome) -> Outcome:
+        """Return an outcome that says who wished it, and why."""
+        if outcome.outcome not in ("stopped", "paused", "superseded"):
+            return outcome
+        reason = f": {self.why}" if self.why else ""
+        return outcome._replace(why=f"{self.how} by {self.by}{reason}")
 
 
 class Requests:
