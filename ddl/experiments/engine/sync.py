@@ -18,6 +18,7 @@ from ddl.experiments.engine.observe import Observer, OpenBackend, questions
 from ddl.experiments.engine.seen import Limits, NodeSeen
 from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
+from ddl.experiments.search import grow_store
 from ddl.experiments.spec.node import Nodes
 from ddl.experiments.store.view import StoreView, read_view
 
@@ -70,6 +71,10 @@ def sync(
         teller.tell(note)
     for name, reason in view.damaged.items():
         teller.tell(f"{name} cannot be read. {reason}")
+    if grown := grow_store(view, nodes):
+        for line in grown:
+            teller.tell(line)
+        view = read_view(store_path)
     observer = Observer(view.store, open_node)
     told: dict[str, NodeSeen] = {}
     for answers in observer.ask(questions(view, nodes), teller.tell):
