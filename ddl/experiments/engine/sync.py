@@ -15,7 +15,7 @@ from ddl.experiments.engine import faults
 from ddl.experiments.engine.act import Hands
 from ddl.experiments.engine.actions import Action, Nothing
 from ddl.experiments.engine.decide import decide
-from ddl.experiments.engine.delegation import mirror, own_part, read_delegation
+from ddl.experiments.engine.elsewhere.delegation import mirror, own_part, read_delegation
 from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
 from ddl.experiments.engine.observe import Observer, OpenBackend, questions, remember
@@ -197,10 +197,10 @@ class _Pair:
             except (OSError, ValueError) as error:
                 self._teller.tell(f"{action.experiment}: {error}")
         try:
-            for done, line in self._hands.hand_over(node) if node else ():
+            for done, line in self._hands.carry_out(node) if node else ():
                 self._teller.did(done, line)
         except Unreachable as error:
-            self._teller.tell(f"{node}: unknown what was handed over; the next sync looks. {error}")
+            self._teller.tell(f"{node}: unknown what was done; the next sync looks. {error}")
 
 
 def in_parallel(works: Sequence[Callable[[], None]]) -> None:
