@@ -5,17 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import shlex
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ddl.experiments.backends.backend import open_backend
 from ddl.experiments.backends.processes import brief
 from ddl.experiments.backends.remote_agent import RemoteAgent
 from ddl.experiments.backends.transport import Transport
-from ddl.experiments.engine.nodes_file import keep_here, nodes_of
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
 from ddl.experiments.states import ENDED
@@ -65,40 +62,25 @@ def lock(store: StoreFolder) -> Iterator[bool]:
         held.__exit__(None, None, None)
 
 
-def send_manager(store: StoreFolder, name: str, every: str) -> str:
-    """Start a manager on a node that sees the store. Return what to tell.
+def start_manager(node: Node, transport: Transport, root: str, every: str) -> int:
+    """Start a manager for the store in a folder on a node, beside one that may be there. Return its process.
 
     Raises:
-        ValueError: There is no such node, it does not see the store, or its Python is too old.
+        ValueError: The node's Python is too old.
         Unreachable: The node did not answer.
     """
-    nodes, _ = nodes_of(store)
-    node = nodes.nodes.get(name)
-    if node is None:
-        raise ValueError(f"Received: on={name}. Expected one of: {', '.join(nodes.nodes)}.")
-    transport = open_backend(node).transport
-    _check_store(store, node, transport)
     python = _check_python(node, transport)
-    keep_here(store, nodes)
     sha, data = packed()
     folder = f"{transport.home()}/.ddl/managers/{sha}"
     _run(transport, ["sh", "-c", _UNPACK, "sh", folder, python], data)
-    words = ["sh", "-c", _START, "sh", str(store.path), python, folder, every, name]
-    pid = _run(transport, words, b"").strip()
-    where = transport.host or "this machine"
-    return (
-        f"A manager has started on {name} ({where}, process {pid}); it ends when all experiments have, and writes "
-        f"{store.path / '.manage.log'}"
-    )
+    words = ["sh", "-c", _START, "sh", root, python, folder, every, node.name]
+    return int(_run(transport, words, b""))
 
 
-def _check_store(store: StoreFolder, node: Node, transport: Transport) -> None:
-    found = transport.run(["cat", f"{store.path}/store.json"])
-    if found.returncode or store.id not in found.stdout:
-        raise ValueError(
-            f"Received: on={node.name}, which does not see {store.path}. Expected: a node with a shared file system. "
-            f"Else copy the spec and its files there, and call `ssh {shlex.quote(transport.host)}` and `manage` there."
-        )
+def is_alive(transport: Transport, root: str, pid: int) -> bool:
+    """Return whether a manager is at work: that process, and no later one with its number."""
+    done = transport.run(["cat", f"/proc/{pid}/cmdline"])
+    return root in done.stdout and "manage" in done.stdout
 
 
 def _check_python(node: Node, transport: Transport) -> str:

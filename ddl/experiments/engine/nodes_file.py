@@ -27,12 +27,6 @@ def keep_nodes(store: StoreFolder, nodes: Nodes, spec: Path) -> None:
         write_json(store.path / NODES_NAME, value)
 
 
-def keep_here(store: StoreFolder, nodes: Nodes) -> None:
-    """Write down the nodes for a manager elsewhere, which may have no spec and no YAML."""
-    kept = read_json(store.path / NODES_NAME)
-    keep_nodes(store, nodes, Path(str(kept.get("spec") or store.path / "spec.yaml")))
-
-
 def nodes_of(store: StoreFolder) -> tuple[Nodes, str]:
     """Return the nodes of a store, and a line about why those of an earlier time count, "" if they do not.
 

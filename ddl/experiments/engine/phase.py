@@ -195,10 +195,16 @@ def tidy(
         found = phase.outcome
         yield finished(experiment, attempt, found.outcome, found.why, found.cause, phase.returncode)
         return
-    taken = max((later.started for later in successors), default=0.0)
-    if taken and now - taken > Limits.lease_s:
+    # A successor starts its command only when it is sure that this one has ended: no clock has to agree with another.
+    if any(_has_begun(later) for later in successors):
         why = "its machine was lost, and a newer attempt took over"
         yield finished(experiment, attempt, "superseded", why)
+
+
+def _has_begun(attempt: AttemptView) -> bool:
+    return bool(attempt.status.get("started")) or any(
+        claim.get("command") for claim in attempt.claims
+    )
 
 
 def _never(attempt: AttemptView, phase: Phase, now: float) -> str:

@@ -9,7 +9,6 @@ import os
 import shutil
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,11 @@ from ddl.files import write_whole
 from ddl.files.locks import Held, hold_lock
 
 _LOCK = ".add.lock"
+_NAME_BYTES = 200
 _WAIT_S = 60.0
 _LOOK_EVERY_S = 0.05
+_FROZEN = "{store_dir}/"
+"""Start of the folder of an experiment whose code this store has frozen already."""
 
 _MAY_DIFFER = frozenset({"number", "name", "label", "id", "added", "code", "run", "search"})
 """What differs between two records of the same settings by itself."""
@@ -94,7 +96,7 @@ def add(store: StoreFolder, spec: SpecFile, experiments: Sequence[Experiment]) -
         },
         lines=(
             *(line for item in frozen.values() for line in item.lines),
-            *_older_code(store, kept),
+            *_older_code(store, kept, spec.path),
         ),
     )
 
@@ -157,25 +159,32 @@ def _records(store: StoreFolder) -> dict[str, Experiment]:
 def _frozen(store: StoreFolder, new: Iterable[Experiment]) -> dict[tuple[str, str], Frozen]:
     """Freeze each folder that commands run in, once for each policy."""
     words: dict[tuple[str, str], dict[str, None]] = {}
+    frozen: dict[tuple[str, str], Frozen] = {}
     for experiment in new:
+        folder, policy = experiment.run.folder, experiment.code.policy
+        if folder.startswith(_FROZEN):  # a later trial of a search runs what the first one froze
+            frozen[folder, policy] = Frozen(folder, experiment.code, ())
+            continue
         named = words.setdefault((experiment.run.folder, experiment.code.policy), {})
         for word in experiment.run.argv:
             named.update(dict.fromkeys(word.split() if experiment.run.shell else [word]))
-    return {
-        (folder, policy): freeze(store, Path(folder), policy, named)
-        for (folder, policy), named in words.items()
-    }
+    for (folder, policy), named in words.items():
+        frozen[folder, policy] = freeze(store, Path(folder), policy, named)
+    return frozen
 
 
-def _older_code(store: StoreFolder, kept: Iterable[Experiment]) -> Iterator[str]:
-    """Yield a line for each state of code that kept experiments run, and that is no longer the user's."""
-    counts = Counter(record.code for record in kept)
-    for code, count in counts.items():
-        if has_changed(store, code):
-            run = "1 kept one runs" if count == 1 else f"{count} kept ones run"
+def _older_code(store: StoreFolder, kept: Iterable[Experiment], spec: Path) -> Iterator[str]:
+    """Yield a line for each copy of code that kept experiments run, and that is no longer the user's."""
+    users: dict[str | None, list[Experiment]] = {}
+    for record in kept:
+        users.setdefault(record.code.snapshot, []).append(record)
+    for records in users.values():
+        if has_changed(store, records[0], spec):
+            count = len(records)
+            run = "1 kept one runs its" if count == 1 else f"{count} kept ones run their"
             yield (
-                f"{run} the code of commit {str(code.commit)[:12]} with which they were added; {code.source} has "
-                "changed since. To run the new one: remove, and add again."
+                f"{run} code as it was when added; {records[0].code.source} has changed since. To run it as it is now: "
+                "remove them, and add again."
             )
 
 
@@ -206,10 +215,15 @@ def _numbered(
 
 
 def _as_stored(experiment: Experiment, number: int, code: Frozen, now: float) -> Experiment:
+    name = f"{number:03d}-{experiment.label or 'experiment'}"
+    if name != Path(name).name or "\0" in name or len(os.fsencode(name)) > _NAME_BYTES:
+        raise ValueError(
+            f"Received: label {experiment.label!r}. Expected: one that a folder can have."
+        )
     return dataclasses.replace(
         experiment,
         number=number,
-        name=f"{number:03d}-{experiment.label or 'experiment'}",
+        name=name,
         added=now,
         run=dataclasses.replace(experiment.run, folder=code.run_folder),
         code=code.code,

@@ -15,7 +15,7 @@ from ddl.experiments.store.attempts import AttemptView, number
 from ddl.experiments.store.epochs import epochs_of, last_row
 from ddl.experiments.store.files import Files
 from ddl.experiments.store.folder import StoreFolder, open_store
-from ddl.experiments.store.state import state_of
+from ddl.experiments.store.state import heard_of, state_of
 from ddl.experiments.store.wanted import DEFAULTS
 
 
@@ -189,7 +189,7 @@ def _seen_age(
     live = [attempt for attempt in attempts if not attempt.has_ended]
     if not live:
         return None
-    heard = [attempt.sign_of_life for attempt in live]
+    heard = [heard_of(attempt, seen.get(attempt.node, {})) for attempt in live]
     answered = [node for node in (seen.get(a.node, {}) for a in live) if node.get("reachable")]
     newest = max([row_time, *heard, *(number(node.get("time")) for node in answered)])
     newest = newest or max(attempt.created for attempt in live)

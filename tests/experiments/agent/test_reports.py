@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ddl.experiments.agent.main import main
 from ddl.experiments.store.view import read_view
 from ddl.experiments.watching.history import read_history
 from tests.experiments.agent.worlds import World, lines_of, wait_for
@@ -21,6 +22,16 @@ for epoch in 1 2 3; do
 done
 {agent} finished --status ${{1:-0}}
 """
+
+
+@pytest.fixture
+def attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Be a script beside an agent; return the attempt's folder."""
+    folder = tmp_path / "001-x" / "attempts" / "1"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("DDL_ATTEMPT", "a")
+    monkeypatch.setenv("DDL_ATTEMPT_DIR", str(folder))
+    return folder
 
 
 def by_hand(world: World, *words: str) -> subprocess.CompletedProcess[str]:
@@ -134,26 +145,23 @@ def test_beside_an_agent_values_reach_the_history(world: World):
         ["x" * 101 + "=1"],
     ],
 )
-def test_a_wrong_value_is_told_in_one_line_and_writes_nothing(world: World, words: list[str]):
-    attempt = world.simple(1, "true")
-    error = world.call(
-        "record", *words, status=2, DDL_ATTEMPT="a", DDL_ATTEMPT_DIR=str(attempt.path)
-    )
+def test_a_wrong_value_is_told_in_one_line_and_writes_nothing(
+    words: list[str], attempt: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["record", *words]) == 2
+    error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "Expected: " in error
-    assert not attempt.record.exists()
+    assert list(attempt.iterdir()) == []
 
 
-@pytest.mark.parametrize("value", ["nan", "-inf", "1e-3", "7", "0x1p3"])
-def test_numbers_are_read_as_json_can_hold_them(world: World, value: str):
-    attempt = world.simple(1, "true")
-    environ = {"DDL_ATTEMPT": "a", "DDL_ATTEMPT_DIR": str(attempt.path)}
-    if value == "0x1p3":
-        world.call("record", f"loss={value}", status=2, **environ)
-        return
-    world.call("record", f"loss={value}", **environ)
-    [line] = lines_of(attempt.record)
-    assert line["loss"] == {"nan": "NaN", "-inf": "-Infinity", "1e-3": 0.001, "7": 7}[value]
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("nan", "NaN"), ("-inf", "-Infinity"), ("1e-3", 0.001), ("7", 7), ("12%", 12)],
+)
+def test_numbers_are_read_as_json_can_hold_them(text: str, value: object, attempt: Path):
+    assert main(["record", f"loss={text}"]) == 0
+    assert [line["loss"] for line in lines_of(attempt / "record.jsonl")] == [value]
 
 
 def test_a_full_disk_is_told_and_does_not_end_the_script(world: World):
@@ -181,8 +189,16 @@ def test_a_full_disk_is_told_and_does_not_end_the_script(world: World):
         ("started", "--store", "new", "--name", "x", "--pid", "one"),
     ],
 )
-def test_wrong_words_are_told_in_one_line(world: World, words: tuple[str, ...]):
-    error = world.call(*words, status=2, DDL_EXPERIMENT_DIR="")
+def test_wrong_words_are_told_in_one_line(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "foreign").write_text("")
+    assert main(list(words)) == 2
+    error = capsys.readouterr().err
     assert error.startswith("agent: Received: ")
     assert error.count("\n") == 1
 

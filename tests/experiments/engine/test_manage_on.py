@@ -12,6 +12,7 @@ from ddl.experiments.engine.manager import packed
 from ddl.experiments.engine.nodes_file import from_json, nodes_of, seen_from, to_json
 from ddl.experiments.store.store import set_wanted
 from tests.experiments.beds.sshd import HOST, running_sshd
+from tests.experiments.engine.lab import GO
 from tests.experiments.engine.views import NODES
 
 
@@ -70,3 +71,22 @@ def test_a_node_that_does_not_see_the_store_is_told(lab, capsys):
     assert lab.do("manage", "--on", "mars") == 2
     assert "Expected one of: here" in capsys.readouterr().err
     assert nodes_of(lab.view().store)[1] == ""
+
+
+def test_a_node_that_does_not_see_the_store_gets_a_copy_with_a_manager(lab, capsys):
+    environ = {"DDL_NODE_HOME": os.environ["DDL_NODE_HOME"], "DDL_AGENT_PACE": "0.1"}
+    nodes = {"server": {"ssh": HOST, "slots": 1, "python": sys.executable}, "here": {"slots": 1}}
+    with running_sshd(lab.path / "sshd", **environ):
+        lab.do("submit", lab.spec(count=3, nodes=nodes, node="server", seconds=GO))
+        assert lab.do("manage", "--on", "server", "--every", "1s") == 0
+        assert "It looks after 3 experiments" in capsys.readouterr().out
+        lab.do("stop", "2")
+        lab.sync_until(lambda: lab.one(2).state == "stopped")
+        lab.go()
+        lab.sync_until(lambda: lab.states() == ["finished", "stopped", "finished"])
+        lab.wait(lambda: "manage" not in str(lab.processes()))
+        lab.do("resume", "2")
+        lab.sync_until(lambda: lab.states() == ["finished"] * 3)
+        assert lab.do("manage", "--back") == 0
+        assert not (lab.store / "delegated.json").exists()
+        assert [len(lab.trained(number)) for number in (1, 2, 3)] == [1, 1, 1]

@@ -109,6 +109,7 @@ def test_stop_takes_two_clicks_and_retry_one(tmp_path: Path, page: Page) -> None
         assert json.loads(failed.wanted.read_text())["tries"] == 1
 
 
+@pytest.mark.proof
 def test_without_the_token_it_asks_and_nothing_changes(tmp_path: Path, page: Page) -> None:
     made = made_in(tmp_path)
     failed = made.experiment("failed", {"lr": 2})
@@ -142,6 +143,7 @@ def test_the_page_survives_a_restart_of_its_server(tmp_path: Path, page: Page) -
         expect(line(page, 1)).to_contain_text("4 of 9")
 
 
+@pytest.mark.proof
 def test_the_table_sorts_and_filters(tmp_path: Path, page: Page) -> None:
     made = made_in(tmp_path)
     for lr in (0.1, 10, 0.02):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import filecmp
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -83,13 +85,24 @@ def freeze(store: StoreFolder, folder: Path, policy: str, words: Iterable[str] =
     return Frozen(f"{{store_dir}}/{_braced(place)}", code, (*lines, copied))
 
 
-def has_changed(store: StoreFolder, code: Code) -> bool:
-    """Return whether the repository that frozen code came from differs from it now. Writes nothing."""
-    source = Path(code.source)
-    if code.policy != FROZEN or code.commit is None or not source.is_dir():
+def has_changed(store: StoreFolder, record: Experiment, spec: Path) -> bool:
+    """Return whether a file of an experiment's frozen code differs by now. The spec is no code: it may grow."""
+    if record.code.snapshot is None:
         return False
-    now = _recorded(source, code.policy, find_repository(source, store.path.resolve()))
-    return (now.commit, now.patch) != (code.commit, code.patch)
+    copy = store.code / record.code.snapshot
+    inner = folder_of(store.path, record).relative_to(copy)
+    top = Path(record.code.source)
+    for _ in inner.parts:
+        top = top.parent
+    for place, _, names in os.walk(copy):
+        for name in names:
+            frozen = Path(place) / name
+            original = top / frozen.relative_to(copy)
+            if frozen.is_symlink() or original == spec.resolve():
+                continue
+            if not original.is_file() or not filecmp.cmp(frozen, original, shallow=False):
+                return True
+    return False
 
 
 def _recorded(folder: Path, policy: str, repository: Repository | None) -> Code:
