@@ -27,7 +27,7 @@ from tests.experiments.beds.slurm import SlurmBed
 from tests.launch import REPOSITORY, Job, require
 from tests.training.interrupted_runs import SCRIPT, SYNCED, differences
 
-pytestmark = [pytest.mark.long("slurm"), pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.timeout(7200)
 
 TRAINING_S = 480.0
 LIMIT_S = 180.0
@@ -86,6 +86,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmBe
         yield bed
 
 
+@pytest.mark.long("slurm")
 @pytest.mark.parametrize("launcher", ["mpirun -np 2", "horovodrun -np 2"])
 def test_the_agent_carries_a_training_over_time_limits_bit_for_bit(
     cluster: SlurmBed, undisturbed: Undisturbed, tmp_path: Path, launcher: str
@@ -125,6 +126,7 @@ def _has_failed(store: SlurmStore, attempt: Attempt) -> bool:
     return attempt.folder.status.exists() and not store.bed.run("squeue", "-h")
 
 
+@pytest.mark.long("slurm")
 @pytest.mark.parametrize(
     ("number", "requeue"),
     [(0, False), (1, False), (0, True)],
