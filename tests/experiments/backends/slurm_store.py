@@ -35,7 +35,7 @@ class SlurmStore:
         self.bed = bed
         self.made = MadeStore(folder)
         self.node = Node(name="cluster", type="slurm", shared=True, **node)
-        self.backend = SlurmBackend(self.node, open_transport(None))
+        self.backend = SlurmBackend(self.node, open_transport(self.node.ssh))
         nodes = Nodes(nodes={"cluster": self.node}, default="cluster")
         write(self.made.path / NODES_NAME, to_json(nodes))
 

@@ -53,12 +53,11 @@ class Counting:
         """Make the experiment; it is wanted, and not handed over."""
         self.store = store
         self.steps = steps
-        self.folder = store.made.path.parent / "count"
-        self.folder.mkdir()
-        words = f"{sys.executable} {counting.__file__} {self.folder} {steps} {step_s}"
+        words = f'{sys.executable} {counting.__file__} "$DDL_RUN_DIR" {steps} {step_s}'
         self.experiment: ExperimentFolder = store.experiment(
             f"exec {words}", stop_signal="USR1", stop_grace_s=10, **fields
         )
+        self.folder = self.experiment.run_dir
 
     def trainers(self) -> list[Trainer]:
         """Return who counted."""
