@@ -21,8 +21,8 @@ Slurm = Callable[..., SlurmStore]
 
 
 def test_an_attempt_is_handed_over_trains_and_ends(slurm: Slurm):
-    store = slurm()
-    attempt = store.submit("echo hello; echo $DDL_ATTEMPT")
+    store = slurm(setup="export GREETING=hello")
+    attempt = store.submit("echo $GREETING; echo $DDL_ATTEMPT")
     status = store.wait_for_end(attempt.folder)
     assert (status["outcome"], status["returncode"]) == ("finished", 0)
     assert attempt.folder.out_log.read_text() == f"hello\n{attempt.name}\n"
@@ -149,13 +149,6 @@ def test_no_text_of_a_user_is_read_by_a_shell(slurm: Slurm, tmp_path: Path):
     assert store.wait_for_end(attempt.folder)["outcome"] == "finished"
     assert attempt.folder.out_log.read_text() == odd
     assert not list(tmp_path.rglob(mark.name))
-
-
-def test_setup_of_a_node_is_run_before_the_command(slurm: Slurm):
-    store = slurm(setup="#SBATCH --job-name=other\nexport COLOUR=$((40 + 2))")
-    attempt = store.submit("echo $COLOUR")
-    store.wait_for_end(attempt.folder)
-    assert attempt.folder.out_log.read_text() == "42\n"
 
 
 def test_facts_name_partitions_their_limits_and_what_is_free(slurm: Slurm):

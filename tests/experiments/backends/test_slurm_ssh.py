@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ddl.experiments.agent.whole import read_json
 from ddl.experiments.backends.backend import ENDED
 from tests.experiments.backends.slurm_store import SlurmStore
 from tests.experiments.beds.slurm import SlurmBed
@@ -49,3 +51,26 @@ def test_an_attempt_is_handed_over_and_found_through_ssh(front_end: SlurmStore):
     assert front_end.seen(attempt)[0].id == attempt.id
     facts = front_end.backend.facts()
     assert facts["slurm"]["partition"] == "main"
+
+
+@pytest.mark.proof
+def test_an_experiment_goes_to_a_cluster_that_does_not_see_the_store_and_its_results_come_back(
+    front_end: SlurmStore,
+):
+    store = SlurmStore(front_end.bed, front_end.made.path.parent / "laptop", ssh=HOST, shared=False)
+    run_out = 'echo "hello from $DDL_STORE"; echo result > "$DDL_RUN_DIR/result.csv"'
+    experiment = store.experiment(
+        f'[ -e "$DDL_RUN_DIR/result.csv" ] || {{ {run_out}; exit 75; }}', outputs=("run/*.csv",)
+    )
+    deadline = time.monotonic() + 60
+    while store.state(experiment) != "finished":
+        assert time.monotonic() < deadline, store.story()
+        store.sync()
+    assert experiment.attempt_numbers() == [
+        1,
+        2,
+    ]  # the second one was submitted from within the job
+    told = experiment.attempt(1).out_log.read_text()
+    assert told.startswith("hello from ")
+    assert str(store.made.path) not in told
+    assert read_json(experiment.attempt(2).intent)["by"] == "agent"
