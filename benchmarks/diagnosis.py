@@ -3,7 +3,7 @@
     python benchmarks/diagnosis.py runs/diagnosis              all of benchmarks/diagnosis_cases.py
     python benchmarks/diagnosis.py runs/diagnosis --only adam_rate_0.1 --fixtures tests/experiments/diagnosis/runs
 
-A run that is there already is not made again. The table goes into docs/diagnosis.md. It takes about six minutes on two
+A run that is there already is not made again. The table goes into docs/diagnosis.md. It takes six minutes on two quiet
 cores.
 """
 

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ddl.experiments.agent.layout import ExperimentFolder
 from ddl.experiments.agent.whole import read_json
+from ddl.experiments.watching.condition.directions import direction_of
+from ddl.experiments.watching.condition.tree import SMALL
 
 _NO_RESULTS = frozenset({"epoch", "step", "row", "time", "attempt", "seconds", "samples_per_s"})
 _SETTINGS = frozenset({"learning_rate", "lr", "momentum", "weight_decay"})
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_SMALL = ("loss", "error", "mse", "mae", "rmse", "perplexity", "distance", "divergence")
 
 
 def read_rows(folder: ExperimentFolder) -> list[dict[str, Any]]:
     """Return the rows of an experiment's history, by epoch; [] without one."""
     rows = read_json(folder.history).get("rows")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def rows_in(file: int, size: int) -> list[dict[str, Any]]:
+    """Return the rows of an open history.json."""
+    try:
+        history = json.loads(os.pread(file, size, 0))
+    except (ValueError, RecursionError):
+        return []
+    rows = history.get("rows") if isinstance(history, dict) else None
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
@@ -31,6 +44,14 @@ def value_of(row: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
+def with_numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row whose NaN and infinities, texts in our files, are numbers."""
+    return {
+        name: _SPECIAL.get(value, value) if isinstance(value, str) else value
+        for name, value in row.items()
+    }
+
+
 def result_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the variables of rows that are results, in the order in which they appear."""
     names = dict.fromkeys(name for row in rows for name in row)
@@ -39,7 +60,7 @@ def result_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def is_low_good(name: str) -> bool:
     """Return whether small values of a variable are good ones, by its name: losses and errors."""
-    return any(word in name.lower() for word in _SMALL)
+    return direction_of(name) == SMALL
 
 
 def main_variable(lasts: Sequence[Mapping[str, Any]]) -> str | None:

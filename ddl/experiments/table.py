@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ddl.experiments.results import best_of, read_rows, result_names, value_of
+from ddl.experiments.results import best_of, result_names, rows_in, value_of
 from ddl.experiments.store.attempts import number
+from ddl.experiments.store.files import Files
 from ddl.experiments.store.view import ExperimentView, StoreView, read_view
 from ddl.experiments.store.which import parameters_of
 from ddl.files import write_whole
@@ -30,6 +31,9 @@ FACTS = (
     "seconds",
 )
 ABOUT = ("commit", "author", "subject", "group", "path")
+
+_SUMMARIES = Files()
+"""Results of histories that have not changed: `manage` writes the table again and again."""
 
 Table = tuple[list[str], list[list[Any]]]
 """Names of columns, and a row for each experiment."""
@@ -93,18 +97,30 @@ def _results(records: Sequence[dict[str, Any]]) -> list[str]:
 
 def _values(item: ExperimentView) -> dict[str, Any]:
     """Return the values of an experiment by column, and under "results" the names of those that are results."""
-    rows = read_rows(item.folder)
     parameters = {_column_of(name): value for name, value in item.record.parameters.items()}
     results: dict[str, Any] = {}
-    for name in result_names(rows):
+    for name, (last, best) in _summary(item).items():
         title = f"result.{name}" if name in parameters or name in (*FACTS, *ABOUT) else name
-        best = best_of(rows, name)
-        if best is None and all(value_of(row, name) is None for row in rows):
-            continue
-        results[title] = next((row[name] for row in reversed(rows) if name in row), None)
+        results[title] = last
         if best is not None:
             results[f"best_{title}"], results[f"best_{title}_epoch"] = best
     return {**_facts(item), **parameters, **results, "results": list(results)}
+
+
+def _summary(item: ExperimentView) -> Mapping[str, Any]:
+    """Return the last value, and the best one with its epoch, of each result."""
+    try:
+        return _SUMMARIES.made(item.folder.history, lambda *file: _summed_up(rows_in(*file)))
+    except (OSError, ValueError):  # none yet
+        return {}
+
+
+def _summed_up(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {
+        name: (next(row[name] for row in reversed(rows) if name in row), best_of(rows, name))
+        for name in result_names(rows)
+        if any(value_of(row, name) is not None for row in rows)
+    }
 
 
 def _facts(item: ExperimentView) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def train_epochs(
             steps.end_epoch()
             saver.check_finite()
             callbacks.end_epoch(logs)
-            run.end_epoch(logs, steps.learning_rate, recorder.samples_per_s)
+            run.end_epoch(logs, steps.learning_rate, recorder.rates.epoch)
             decision = consensus.reach(wants_end=callbacks.wants_end)
             run.ends_early |= decision.end
             recorder.end_epoch(steps.model)

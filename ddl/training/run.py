@@ -109,14 +109,11 @@ class Run:
         self.position = Position(self.position.epoch, self.position.step + steps)
 
     def end_epoch(
-        self, logs: Mapping[str, Any], learning_rate: float, samples_per_s: float = 0.0
+        self, logs: Mapping[str, Any], learning_rate: float, samples_per_s: float
     ) -> None:
         """Add the finished epoch to the history; the first one has the results before training, too.
 
-        Args:
-            logs: its losses and metrics.
-            learning_rate: at its end.
-            samples_per_s: over all ranks, in the training steps that this process took in it; 0 without any.
+        `samples_per_s` is over all ranks, in the steps that this process took in it; 0 without any.
         """
         logs = dict(logs) if self.history else {**logs, **self.test_before}
         self.history.append(

@@ -67,7 +67,7 @@ def validate_alone(
             return stop
         if run.plan.loss == NONE:  # its value says nothing
             del logs["val_loss"]
-        run.end_epoch(logs, steps.learning_rate)
+        run.end_epoch(logs, steps.learning_rate, 0.0)
         recorder.end_epoch(steps.model)
     return None
 

@@ -124,10 +124,10 @@ def test_a_store_without_experiments_and_one_that_cannot_be_read(made: MadeStore
     assert any("001-broken cannot be read" in text for text in page_of(made).texts)
 
 
-def test_400_experiments_stay_small_and_quick(made: MadeStore) -> None:
-    for number in range(400):
+def test_200_experiments_stay_small_and_quick(made: MadeStore) -> None:
+    for number in range(200):
         folder = made.experiment("finished", {"lr": number})
-        if number < 120:
+        if number < 60:
             made.epochs(folder, 200)
     view = made.view()
     start = time.monotonic()

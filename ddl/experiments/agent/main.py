@@ -152,7 +152,11 @@ def _started(places: list[str], flags: dict[str, str], agent: str, sha: str) -> 
 
 
 def _record(places: list[str], flags: dict[str, str], agent: str, sha: str) -> int:
-    from ddl.experiments.agent.reports import record
+    from ddl.experiments.agent import reports
+
+    if reports.is_beside_agent() and "store" not in flags:
+        return reports.record(places)
+    from ddl.experiments.agent.hand.script import record
 
     return record(places, flags)
 

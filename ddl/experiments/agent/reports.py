@@ -1,4 +1,4 @@
-"""What a script tells of itself: `record epoch=3 loss=0.31`, from any language. `by_hand` has the rest.
+"""What a script tells of itself: `record epoch=3 loss=0.31`, from any language. The room `hand` has the rest.
 
 Beside an agent, `record` adds a line that the agent reads. It is called at every epoch, so it imports little.
 """
@@ -21,19 +21,19 @@ _NAME = re.compile(r"[A-Za-z_][\w./:-]*")
 _LONGEST_NAME = 100
 
 
-def record(words: list[str], flags: Mapping[str, str]) -> int:
-    """Add values to the history of an experiment."""
+def record(words: list[str]) -> int:
+    """Add values to the history of the experiment whose agent runs this script."""
+    write(AttemptFolder(Path(os.environ["DDL_ATTEMPT_DIR"])), line_of(words))
+    return 0
+
+
+def line_of(words: list[str]) -> dict[str, object]:
+    """Return the line of record.jsonl that words such as `loss=0.3` make."""
     values = dict(map(pair_of, words))
     if not values:
         raise ValueError("Received: no value. Expected: NAME=NUMBER, such as epoch=3 loss=0.31.")
     row = {name: json_number(_number(name, text)) for name, text in values.items()}
-    line = {**row, "time": time.time()}
-    if is_beside_agent() and "store" not in flags:
-        write(AttemptFolder(Path(os.environ["DDL_ATTEMPT_DIR"])), line)
-        return 0
-    from ddl.experiments.agent.hand.script import record_by_hand
-
-    return record_by_hand(line, flags)
+    return {**row, "time": time.time()}
 
 
 def write(attempt: AttemptFolder, line: Mapping[str, object]) -> bool:

@@ -48,6 +48,7 @@ class Seen:
         elapsed_s: For how long it has run.
         node: The machine it is on.
         exit: Exit status as the scheduler tells it ("1:0"), "" where it does not.
+        never: Why a waiting job will never start as it is, "" if it may.
     """
 
     id: str = ""
@@ -59,6 +60,7 @@ class Seen:
     elapsed_s: float | None = None
     node: str = ""
     exit: str = ""
+    never: str = ""
 
 
 @dataclass(frozen=True)

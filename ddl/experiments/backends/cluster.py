@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ddl.experiments.backends.backend import RUNNING, WAITING
+from ddl.experiments.backends.processes import Completed
 from ddl.experiments.backends.slurm_text import gpus_in, mib_of, pairs_of, seconds_of, state_of
-from ddl.experiments.backends.transport import Completed
 
 Ask = Callable[[Sequence[str]], Completed]
 
@@ -73,7 +73,7 @@ def _machine(line: str) -> dict[str, Any]:
         return {}
     name, partition, cores, memory, given, free, state, used, gres = words
     counts = [int(word) for word in cores.split("/") if word.isdecimal()]
-    _, idle, _, total = counts if len(counts) == 4 else (0, 0, 0, 0)
+    idle, total = (counts[1], counts[3]) if len(counts) == 4 else (0, 0)
     gpus, total_bytes = gpus_in(gres), mib_of(memory)
     return {
         "name": name,

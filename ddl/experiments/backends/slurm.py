@@ -15,7 +15,13 @@ from ddl.experiments.backends.backend import Attempt, Seen, Submitted
 from ddl.experiments.backends.cluster import cluster_facts
 from ddl.experiments.backends.processes import Completed, brief
 from ddl.experiments.backends.remote_agent import RemoteAgent
-from ddl.experiments.backends.slurm_job import filled, script_of, signal_before_s, words_of
+from ddl.experiments.backends.slurm_job import (
+    check_words,
+    filled,
+    script_of,
+    signal_before_s,
+    words_of,
+)
 from ddl.experiments.backends.transport import Transport
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
@@ -30,15 +36,12 @@ _SINCE_S = 3 * 86400.0  # clocks and time zones of the cluster may differ from o
 _NO_PROGRAM = 127
 
 # The user's own settings for looking at the queue would hide jobs from us. Times come as seconds since the epoch.
+_HIDING = ("PARTITION", "STATES", "USERS", "NAMES", "ACCOUNT", "QOS", "ARRAY", "SORT")
 _ASK = (
     "env",
+    *(f"-uSQUEUE_{name}" for name in _HIDING),
     "LC_ALL=C",
     "SLURM_TIME_FORMAT=%s",
-    *(
-        f"-uSQUEUE_{name}"
-        for name in ["PARTITION", "STATES", "USERS", "NAMES", "ACCOUNT", "QOS", "ARRAY", "SORT"]
-    ),
-    "-uSLURM_STEP_FORMAT",
 )
 
 
@@ -67,6 +70,7 @@ class SlurmBackend:
             raise ValueError(
                 f"Received: {attempt.folder.intent} without hand_over. Expected: the command that submits its job."
             )
+        check_words(self.node)
         ready = filled(what, attempt.name, attempt.there, "")
         done = self.transport.run(ready["argv"], stdin=ready["stdin"], timeout_s=_SUBMIT_S)
         job = slurm_text.job_id_of(done.stdout)
@@ -84,6 +88,11 @@ class SlurmBackend:
             f"{self.node.name}: sbatch ended with status {done.returncode}: {said}. The job may exist; it is looked "
             "for by its name."
         )
+
+    def hand_over_all(self, attempts: Sequence[Attempt]) -> list[Submitted] | None:
+        """Return None: each `sbatch` makes one job, and after an error each has to be looked for."""
+        del attempts
+        return None
 
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:
         """Ask an attempt to end. A job that still waits is taken out of the queue."""
@@ -112,8 +121,8 @@ class SlurmBackend:
 
     def intent_parts(self, record: Experiment, attempt_dir: str) -> dict[str, Any]:
         """Return how the attempt is submitted, and how it submits its successor from within the job."""
-        script = script_of(self.node, self.agent.python(), self.agent.path(), attempt_dir)
-        words = words_of(record, self.node)
+        script = script_of(self.agent.python(), self.agent.path(), attempt_dir)
+        words = words_of(record, self.node, attempt_dir)
         successor = None
         if self.node.submits:
             argv = [*words, "--dependency=afterany:{after}"]

@@ -1,7 +1,7 @@
 """The job of an attempt: the words for `sbatch` and the script. Pure.
 
-No text of a user reaches a shell unquoted, besides `setup` of the node, which is shell text. Words and script are
-templates: {name} and {attempt_dir} are filled at the hand-over, {after} by an agent that submits its successor.
+No text of a user reaches a shell unquoted. Words and script are templates: {name} and {attempt_dir} are filled at the
+hand-over, {after} by an agent that submits its successor.
 """
 
 from __future__ import annotations
@@ -25,21 +25,17 @@ _LONGEST_SIGNAL_S = 65535
 _UNSET = (
     *("SBATCH_ARRAY_INX", "SBATCH_WAIT", "SBATCH_HINT", "SLURM_RESTART_COUNT", "SLURM_JOB_ID"),
     *("DDL_ATTEMPT", "DDL_ATTEMPT_DIR", "DDL_EXPERIMENT", "DDL_EXPERIMENT_DIR", "DDL_RUN_DIR"),
-    *("DDL_MAIL_PASSWORD",),
+    *("DDL_SMTP_PASSWORD",),
 )
 _NOT_OURS = ("array", "wrap", "wait", "test-only", "dependency")
 _NOT_OURS_SHORT = {"-a": "array", "-W": "wait", "-d": "dependency"}
 
 
-def words_of(record: Experiment, node: Node) -> list[str]:
+def words_of(record: Experiment, node: Node, attempt_dir: str) -> list[str]:
     """Return the command that submits the job; its script comes from standard input.
 
     Resources come first, then the node's own words, which change them, then what the fence and the chain need.
-
-    Raises:
-        ValueError: The node's words would make of one attempt another number of jobs, or wait for its end.
     """
-    _check(node)
     return [
         "env",
         *(f"-u{name}" for name in _UNSET),
@@ -52,7 +48,7 @@ def words_of(record: Experiment, node: Node) -> list[str]:
         "--no-requeue",
         f"--signal=B:{_SIGNAL}@{signal_before_s(record, node)}",
         "--open-mode=append",
-        f"--output={{attempt_dir}}/{LOG_NAME}",
+        f"--output={_log_of(attempt_dir)}",
     ]
 
 
@@ -67,22 +63,18 @@ def signal_before_s(record: Experiment, node: Node) -> int:
     return max(1, min(_LONGEST_SIGNAL_S, math.ceil(wanted)))
 
 
-def script_of(node: Node, python: str, agent: str, attempt_dir: str) -> str:
+def script_of(python: str, agent: str, attempt_dir: str) -> str:
     """Return the script of an attempt and of its successors, whose folders stand beside `attempt_dir`.
 
-    The echo comes before `setup`: Slurm reads lines that begin with #SBATCH only before the first command.
+    It becomes the agent, so Slurm's signals reach it; the agent runs the node's `setup` before each command.
     """
     attempts = posixpath.dirname(attempt_dir)
-    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in node.env.items())
-    setup = f"{node.setup.strip()}\n" if node.setup.strip() else ""
     return (
         "#!/bin/bash\n"
         'echo "Job $SLURM_JOB_ID of {name} starts on $(hostname)."\n'
-        f"{exports}"
-        f"{setup}"
-        "ddl_name={name}\n"
+        "name={name}\n"
         f"exec {shlex.quote(python)} {shlex.quote(agent)} run "
-        f'{shlex.quote(attempts)}/"${{ddl_name##*-a}}"\n'
+        f'{shlex.quote(attempts)}/"${{name##*-a}}"\n'
     )
 
 
@@ -100,6 +92,32 @@ def filled(template: Mapping[str, Any], name: str, attempt_dir: str, after: str)
     }
 
 
+def check_words(node: Node) -> None:
+    """Check the node's own words for `sbatch`.
+
+    Raises:
+        ValueError: They would make of one attempt another number of jobs, or wait for its end.
+    """
+    for word, before in zip(node.sbatch, ("", *node.sbatch), strict=False):
+        name = word[2:].partition("=")[0] if word.startswith("--") else ""
+        name = _NOT_OURS_SHORT.get(word[:2], name)
+        if name in _NOT_OURS:
+            raise ValueError(
+                f"Received: sbatch: {word} of node {node.name}. Expected: flags that leave one job an attempt; "
+                f"without {', '.join(f'--{each}' for each in _NOT_OURS)}."
+            )
+        if not word.startswith("-") and (not before.startswith("-") or "=" in before):
+            raise ValueError(
+                f"Received: sbatch: {word!r} of node {node.name}. Expected: flags such as --account=NAME; the script "
+                "is ours."
+            )
+
+
+def _log_of(attempt_dir: str) -> str:
+    """Return where Slurm puts its own log: not into a folder whose name it would read as a pattern (%j)."""
+    return "/dev/null" if set("%\\") & set(attempt_dir) else f"{{attempt_dir}}/{LOG_NAME}"
+
+
 def _resources(record: Experiment, node: Node) -> list[str]:
     needs, ranks = record.needs, record.run.ranks or 1
     words = ["--nodes=1", f"--ntasks={ranks}"]
@@ -114,19 +132,3 @@ def _resources(record: Experiment, node: Node) -> list[str]:
     if node.partition:
         words.append(f"--partition={node.partition}")
     return words
-
-
-def _check(node: Node) -> None:
-    for word, before in zip(node.sbatch, ("", *node.sbatch), strict=False):
-        name = word[2:].partition("=")[0] if word.startswith("--") else ""
-        name = _NOT_OURS_SHORT.get(word[:2], name)
-        if name in _NOT_OURS:
-            raise ValueError(
-                f"Received: sbatch: {word} of node {node.name}. Expected: flags that leave one job an attempt; "
-                f"without {', '.join(f'--{each}' for each in _NOT_OURS)}."
-            )
-        if not word.startswith("-") and (not before.startswith("-") or "=" in before):
-            raise ValueError(
-                f"Received: sbatch: {word!r} of node {node.name}. Expected: flags such as --account=NAME; the script "
-                "is ours."
-            )

@@ -18,41 +18,19 @@ FIELDS = (
 ACCOUNTED = "JobIDRaw,JobName,State,ExitCode"
 """For `sacct -P -o`: with accounting and, for `sacct -c`, without."""
 
-_WAITING = [
-    "PENDING",
-    "CONFIGURING",
-    "REQUEUED",
-    "REQUEUE_HOLD",
-    "REQUEUE_FED",
-    "RESV_DEL_HOLD",
-    "SPECIAL_EXIT",
-    "POWER_UP_NODE",
-]
-_RUNNING = [
-    "RUNNING",
-    "COMPLETING",
-    "SUSPENDED",
-    "STOPPED",
-    "SIGNALING",
-    "STAGE_OUT",
-    "RESIZING",
-    "UPDATE_DB",
-]
-_ENDED = [
-    "COMPLETED",
-    "CANCELLED",
-    "FAILED",
-    "TIMEOUT",
-    "NODE_FAIL",
-    "PREEMPTED",
-    "BOOT_FAIL",
-    "DEADLINE",
-    "OUT_OF_MEMORY",
-    "REVOKED",
-    "LAUNCH_FAILED",
-    "RECONFIG_FAIL",
+_WAITING = (
+    *("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"),
+    *("RESV_DEL_HOLD", "SPECIAL_EXIT", "POWER_UP_NODE"),
+)
+_RUNNING = (
+    *("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING"),
+    *("STAGE_OUT", "RESIZING", "UPDATE_DB"),
+)
+_ENDED = (
+    *("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL"),
+    *("DEADLINE", "OUT_OF_MEMORY", "REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL"),
     "EXPEDITING_FAILED",
-]
+)
 STATES = {
     **dict.fromkeys(_WAITING, WAITING),
     **dict.fromkeys(_RUNNING, RUNNING),
@@ -94,7 +72,7 @@ _CERTAIN = re.compile(
 _UNCERTAIN = re.compile(
     r"socket timed out|unable to contact|zero bytes|transport endpoint|connection (?:refused|reset|timed out)"
     r"|send/recv|communication|temporarily|try again|submit limit|not responding|protocol|credential|munge"
-    r"|name resolution|no route|s_p_parse_file|configuration file|configuration source",
+    r"|partition not available|name resolution|no route|s_p_parse_file|configuration file|configuration source",
     re.IGNORECASE,
 )
 _DAYS = re.compile(r"(?:(?P<days>\d+)-)?(?P<clock>\d+(?::\d+){0,2})")
@@ -231,7 +209,9 @@ def merged(
 
 def _plain(seen: Seen) -> Seen:
     """Return a job whose reason, once it has ended, is the state itself: "TIMEOUT", not "NonZeroExitCode"."""
-    return replace(seen, reason=seen.raw) if seen.state == ENDED else seen
+    if seen.state == ENDED:
+        return replace(seen, reason=seen.raw)
+    return replace(seen, never=never_starts(seen))
 
 
 def _exit_of(word: str) -> str:

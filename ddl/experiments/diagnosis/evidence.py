@@ -88,7 +88,9 @@ def evidence_of_experiment(folder: ExperimentFolder) -> Evidence:
             else []
         )
     record = read_json(folder.experiment)
-    facts = {"plan": _told_plan(record)} if foreign else facts_of_run(run_dir)
+    facts: dict[str, Any] = facts_of_run(run_dir)
+    if foreign:
+        facts = {"plan": _told_plan(record)}
     numbers = folder.attempt_numbers()
     resources: list[Row] = []
     for number in numbers:

@@ -179,7 +179,8 @@ class Hands:
         node = self._nodes.nodes[action.node]
         if not node.shared:
             try:
-                self._sender(node, self._backend(node.name)).send(attempt, experiment.record)
+                sender = self._sender(node, self._backend(node.name))
+                sender.send(experiment.folder, experiment.record, attempt)
             except ValueError as error:
                 self._refuse(attempt, node.name, str(error))
                 raise
@@ -219,7 +220,8 @@ class Hands:
         backend = self._backend(action.node)
         if not node.shared:
             # What is on its way there must find the request, so the attempt goes there first.
-            self._sender(node, backend).send(attempt, experiment.record, with_files=False)
+            sender = self._sender(node, backend)
+            sender.send(experiment.folder, experiment.record, attempt, with_files=False)
         backend.stop(Attempt.read(attempt), action.how, action.by, action.why)
         faults.point("after stop")
         request = {"how": action.how, "by": action.by, "time": time.time(), "why": action.why}

@@ -119,8 +119,8 @@ def _end(
 ) -> Iterator[Action]:
     """Yield what ends an attempt that is not wanted any more."""
     by = str(experiment.wanted.get("by") or "user")
-    if phase.kind == LIVE or (phase.kind in (GONE, OVER) and phase.has_queue):
-        # A queue that has not seen the name yet is told, too: what is on its way must not start.
+    if phase.kind in (LIVE, GONE) or (phase.kind == OVER and phase.has_queue):
+        # What may still be on its way is told, too: the agent there takes the claim, so that nobody else can.
         asked = number(attempt.stop.get("time"))
         how = _HOW[want]
         stronger = how == "kill" and attempt.stop.get("how") != "kill"
@@ -135,13 +135,6 @@ def _end(
             )
         if phase.kind == OVER:
             yield HandOver(experiment=experiment.name, attempt=attempt.number, node=attempt.node)
-        return
-    if phase.kind == GONE:
-        if phase.is_certain:
-            why = f"{want} wanted before it started"
-            yield finished(experiment, attempt, _OUTCOME[want], why)
-        else:
-            yield Nothing(experiment=experiment.name, why=phase.why)
         return
     yield from _without_status(experiment, attempt, phase, world, _OUTCOME[want])
 

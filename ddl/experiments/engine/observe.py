@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from ddl.experiments.agent.whole import read_json, write_json
 from ddl.experiments.backends.backend import RUNNING, WAITING, Attempt, Backend, Seen, open_backend
 from ddl.experiments.engine import faults
 from ddl.experiments.engine.files.fetching import fetch, is_due
-from ddl.experiments.engine.files.sending import Say, root_of, send_wanted
+from ddl.experiments.engine.files.sending import root_of, send_wanted
 from ddl.experiments.engine.seen import NodeSeen
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node, Nodes
@@ -79,37 +79,35 @@ class Observer:
         self._store = store
         self._open = open_node
         self._answers: dict[str, NodeSeen] = {}
+        self._fetching: set[str] = set()
         self._condition = threading.Condition()
 
-    def ask(self, asked: Sequence[Question], say: Say) -> Iterator[dict[str, NodeSeen]]:
+    def ask(self, asked: Sequence[Question]) -> Iterator[dict[str, NodeSeen]]:
         """Yield the answers in rounds: those of quick nodes first. Each node's answer comes once."""
-        del say
         for question in asked:
             name = question.node.name
             threading.Thread(target=self._work, args=(question,), name=name, daemon=True).start()
-        left = {question.node.name for question in asked}
-        limits = [PATIENCE_S, LIMIT_S]
+        names = {question.node.name for question in asked}
         began = time.monotonic()
-        while left or limits:
-            if not limits:
-                break
-            answers = self._wait(left, began + limits.pop(0))
-            left -= set(answers)
-            if not limits or not left:
-                late = {name: NodeSeen(reachable=False, error=_LATE) for name in left}
-                yield {**answers, **late}
-                return
-            if answers:
-                yield answers
+        early = self._wait(names, began + PATIENCE_S)
+        if early:
+            yield early
+        left = names - set(early)
+        if left:
+            answers = self._wait(left, began + LIMIT_S, is_last=True)
+            late = NodeSeen(reachable=False, error=f"it did not answer within {LIMIT_S:.0f} s")
+            yield {name: answers.get(name, late) for name in left}
 
-    def _wait(self, names: Iterable[str], until: float) -> dict[str, NodeSeen]:
-        wanted = set(names)
+    def _wait(self, names: set[str], until: float, is_last: bool = False) -> dict[str, NodeSeen]:
+        """Return the answers that have come. What is being fetched from a node is on its way: it is waited for."""
         with self._condition:
-            while not wanted <= set(self._answers):
+            while not names <= set(self._answers):
                 left_s = until - time.monotonic()
-                if left_s <= 0 or not self._condition.wait(left_s):
+                missing = names - set(self._answers)
+                if left_s <= 0 and not (is_last and missing & self._fetching):
                     break
-            return {name: self._answers[name] for name in wanted & set(self._answers)}
+                self._condition.wait(left_s if left_s > 0 else 1.0)
+            return {name: self._answers[name] for name in names & set(self._answers)}
 
     def _work(self, question: Question) -> None:
         try:
@@ -147,6 +145,7 @@ class Observer:
             return []  # nothing was sent yet
         # Runners there go by what is wanted: told first, they make no attempt that the user has taken back.
         send_wanted(backend.transport, root, self._store, [item.folder.path.name for item in due])
+        self._fetching.add(node.name)
         fetch(backend.transport, root, self._store, due)
         faults.point("after fetch")
         known = {attempt.name for attempt in asked}
@@ -164,9 +163,6 @@ class Observer:
             and attempt.intent.get("node") == node.name
             and not attempt.folder.status.exists()
         ]
-
-
-_LATE = f"it did not answer within {LIMIT_S:.0f} s"
 
 
 def gone_since(

@@ -174,6 +174,9 @@ def tidy(
 ) -> Iterator[Action]:
     """Yield what puts the papers of an attempt in order, whatever is wanted of it."""
     if phase.kind == LIVE:
+        if why := _never(attempt, phase, now):
+            yield from _refused(experiment, attempt, phase, why)
+            return
         kept, others = _kept(attempt, phase.live)
         for job in others:
             yield Cancel(
@@ -192,10 +195,35 @@ def tidy(
         found = phase.outcome
         yield finished(experiment, attempt, found.outcome, found.why, found.cause, phase.returncode)
         return
-    taken = max((later.started for later in successors), default=0.0)
-    if taken and now - taken > Limits.lease_s:
+    # A successor starts its command only when it is sure that this one has ended: no clock has to agree with another.
+    if any(_has_begun(later) for later in successors):
         why = "its machine was lost, and a newer attempt took over"
         yield finished(experiment, attempt, "superseded", why)
+
+
+def _has_begun(attempt: AttemptView) -> bool:
+    return bool(attempt.status.get("started")) or any(
+        claim.get("command") for claim in attempt.claims
+    )
+
+
+def _never(attempt: AttemptView, phase: Phase, now: float) -> str:
+    """Return why all jobs of an attempt wait in vain, "" if one may start. A scheduler's first reason may pass."""
+    if attempt.claims or now - attempt.created < phase.patience.again_s:
+        return ""
+    reasons = [job.never for job in phase.live]
+    return reasons[0] if all(reasons) else ""
+
+
+def _refused(
+    experiment: ExperimentView, attempt: AttemptView, phase: Phase, why: str
+) -> Iterator[Action]:
+    """Yield what ends an attempt that would wait for ever. One that starts meanwhile finds the status, and ends."""
+    for job in phase.live:
+        yield Cancel(
+            experiment=experiment.name, attempt=attempt.number, node=attempt.node, job=job.id
+        )
+    yield finished(experiment, attempt, "refused", why)
 
 
 def _kept(attempt: AttemptView, live: Sequence[Seen]) -> tuple[Seen, list[Seen]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ddl.experiments.engine.actions import NewAttempt, Nothing
 from ddl.experiments.engine.seen import NodeSeen
+from ddl.experiments.preflight.checks import unmet
 from ddl.experiments.spec.node import Node, Nodes
 from ddl.experiments.spec.records import Needs
 from ddl.experiments.store.view import ExperimentView, StoreView
@@ -38,6 +39,9 @@ class Places:
             return Nothing(
                 experiment=experiment.name, why=f"no node or group {wanted}; nodes.yaml has {known}"
             )
+        # Where no cluster of the group has what is needed, Slurm says why: the experiment is refused, with its reason.
+        fit = [node for node in nodes if not self._is_too_small(node, experiment)]
+        nodes = tuple(fit) or nodes
         problems = {node.name: self._problem(node, experiment.record.needs) for node in nodes}
         free = [node for node in nodes if not problems[node.name]]
         if not free:
@@ -57,6 +61,11 @@ class Places:
         if node.max_queued is not None and self._held[node.name] >= node.max_queued:
             return f"its queue holds {self._held[node.name]} of {node.max_queued} (max_queued)"
         return "" if node.type == "slurm" else _unmet(node, needs, answer.facts)
+
+    def _is_too_small(self, node: Node, experiment: ExperimentView) -> bool:
+        """Return whether a cluster can certainly never run an experiment."""
+        answer = self._seen.get(node.name, _NOT_ASKED)
+        return node.type == "slurm" and bool(unmet(experiment.record, node, answer.facts))
 
     def _load(self, node: Node) -> tuple[float, float]:
         """Return how loaded a node is: what we gave it for each slot, then what else runs there."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +15,14 @@ from ddl.experiments.engine import faults
 from ddl.experiments.engine.act import Hands
 from ddl.experiments.engine.actions import Action, Nothing
 from ddl.experiments.engine.decide import decide
+from ddl.experiments.engine.delegation import mirror, own_part, read_delegation
+from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
-from ddl.experiments.engine.observe import Observer, OpenBackend, questions
+from ddl.experiments.engine.observe import Observer, OpenBackend, questions, remember
 from ddl.experiments.engine.seen import Limits, NodeSeen
+from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
+from ddl.experiments.search import grow_store
 from ddl.experiments.spec.node import Nodes
 from ddl.experiments.store.view import StoreView, read_view
 
@@ -59,6 +66,7 @@ def sync(
         limits: how long to wait before something is certain.
         open_node: opens the backend of a node.
     """
+    take_from_environment()  # no job inherits the mail server's password
     view = read_view(store_path)
     nodes, note = nodes_of(view.store)
     report = Report(view)
@@ -67,9 +75,15 @@ def sync(
         teller.tell(note)
     for name, reason in view.damaged.items():
         teller.tell(f"{name} cannot be read. {reason}")
+    if grown := grow_store(view, nodes):
+        for line in grown:
+            teller.tell(line)
+        view = read_view(store_path)
     observer = Observer(view.store, open_node)
     told: dict[str, NodeSeen] = {}
-    for answers in observer.ask(questions(view, nodes), teller.tell):
+    elsewhere = threading.Thread(target=_mirror, args=(view, teller, open_node), daemon=True)
+    elsewhere.start()
+    for answers in observer.ask(questions(own_part(view), nodes)):
         faults.point("after observation")
         told |= answers
         _round(
@@ -83,14 +97,31 @@ def sync(
         )
     if not told:
         _round(report, nodes, {}, teller, clock(), limits, open_node)
-    report.unreachable = {
+    elsewhere.join()
+    report.unreachable |= {
         name: answer.error for name, answer in told.items() if not answer.reachable
     }
     for name, error in report.unreachable.items():
         teller.tell(f"{name} cannot be reached: {error}")
     report.view = read_view(store_path)
+    for line in news(report.view):
+        teller.tell(line)
     _after(report, teller)
     return report
+
+
+def _mirror(view: StoreView, teller: _Teller, open_node: OpenBackend) -> None:
+    """See to what a manager elsewhere looks after."""
+    delegation = read_delegation(view.store)
+    if delegation is None:
+        return
+    try:
+        for line in mirror(view.store, delegation, open_node):
+            teller.tell(line)
+    except (Unreachable, ValueError, OSError) as error:
+        teller.lost(delegation.node, str(error))
+        answer = NodeSeen(reachable=False, error=str(error))
+        remember(view.store, delegation.node, answer, time.time())
 
 
 def _earlier() -> NodeSeen:
@@ -107,49 +138,97 @@ def _round(
     open_node: OpenBackend,
 ) -> None:
     """Decide and act by the answers of some nodes. The store is read after they came."""
-    view = read_view(report.view.store.path, now=now)
-    hands = Hands(view, nodes, teller.tell, open_node)
-    lost: dict[str, str] = {}
+    view = own_part(read_view(report.view.store.path, now=now))
+    work: dict[str, list[Action]] = {}
     for action in decide(view, nodes, seen, now, limits):
-        if isinstance(action, Nothing):
-            if _SEEN_TO not in action.why:
-                report.waits[action.experiment] = action.why
-            continue
-        node = str(getattr(action, "node", ""))
-        if node in lost:  # it has just stopped answering: the others need not wait for it again
-            report.waits[action.experiment] = lost[node]
-            continue
+        if not isinstance(action, Nothing):
+            work.setdefault(node_of(view, action), []).append(action)
+        elif _SEEN_TO not in action.why:
+            teller.waits(action.experiment, action.why)
+    hands = [_Pair(Hands(view, nodes, teller.tell, open_node), teller) for _ in work]
+    in_parallel(
+        [
+            functools.partial(pair.do, node, actions)
+            for pair, (node, actions) in zip(hands, work.items(), strict=True)
+        ]
+    )
+
+
+def node_of(view: StoreView, action: Action) -> str:
+    """Return the node that an action has to do with, "" if none."""
+    given = getattr(action, "node", None)
+    if given is not None:
+        return str(given)
+    found = next(item for item in view.experiments if item.name == action.experiment)
+    return found.attempts[-1].node if found.attempts else ""
+
+
+class _Pair:
+    """Two hands for the work on one node: what is slow there holds up no other node."""
+
+    def __init__(self, hands: Hands, teller: _Teller) -> None:
+        self._hands = hands
+        self._teller = teller
+
+    def do(self, node: str, actions: Sequence[Action]) -> None:
+        """Do all that is due on a node. It ends where the node stops answering."""
+        for place, action in enumerate(actions):
+            try:
+                if line := self._hands.do(action):
+                    self._teller.did(action, line)
+            except Unreachable as error:
+                self._teller.tell(f"{action.experiment}: unknown whether it was done: {error}")
+                for left in actions[place + 1 :]:
+                    self._teller.waits(left.experiment, str(error))
+                return
+            except (OSError, ValueError) as error:
+                self._teller.tell(f"{action.experiment}: {error}")
         try:
-            if line := hands.do(action):
-                teller.did(action, line)
+            for done, line in self._hands.hand_over(node) if node else ():
+                self._teller.did(done, line)
         except Unreachable as error:
-            lost[node] = str(error)
-            teller.tell(f"{action.experiment}: unknown whether it was done: {error}")
-        except (OSError, ValueError) as error:
-            teller.tell(f"{action.experiment}: {error}")
-    for node in nodes.nodes:
-        try:
-            for done, line in hands.hand_over(node) if node not in lost else ():
-                teller.did(done, line)
-        except Unreachable as error:
-            teller.tell(f"{node}: unknown what was handed over; the next sync looks. {error}")
+            self._teller.tell(f"{node}: unknown what was handed over; the next sync looks. {error}")
+
+
+def in_parallel(works: Sequence[Callable[[], None]]) -> None:
+    """Do some works at once, each in a thread, and wait for all. What one of them raises is raised."""
+    if len(works) <= 1:
+        for work in works:
+            work()
+        return
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(work) for work in works]:
+            done.result()
 
 
 class _Teller:
     def __init__(self, report: Report, say: Callable[[str], None]) -> None:
         self._report = report
         self._say = say
+        self._lock = threading.RLock()
 
     def tell(self, line: str) -> None:
         """Keep a line, and show it."""
-        self._report.lines.append(line)
-        self._say(line)
+        with self._lock:
+            self._report.lines.append(line)
+            self._say(line)
+
+    def waits(self, experiment: str, why: str) -> None:
+        """Keep why nothing is done for an experiment."""
+        with self._lock:
+            self._report.waits[experiment] = why
+
+    def lost(self, node: str, error: str) -> None:
+        """Keep that a node did not answer."""
+        with self._lock:
+            self._report.unreachable[node] = error
 
     def did(self, action: Action, line: str) -> None:
         """Keep what was done, and show it."""
-        self._report.actions.append(action)
-        self._report.waits.pop(action.experiment, None)
-        self.tell(f"{action.experiment}: {line}")
+        with self._lock:
+            self._report.actions.append(action)
+            self._report.waits.pop(action.experiment, None)
+            self.tell(f"{action.experiment}: {line}")
 
 
 def _after(report: Report, teller: _Teller) -> None:

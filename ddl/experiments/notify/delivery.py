@@ -26,6 +26,7 @@ FIRST_WAIT_S = 60.0
 LONGEST_WAIT_S = 3600.0
 COMMAND_TRIES = 5
 BUDGET_S = 60.0
+_told: set[str] = set()
 """A round that has taken this long leaves the rest to the next one: `sync` has other things to do."""
 
 
@@ -120,7 +121,7 @@ class _Round:
         if server and not self.by_hand:
             changed = server.get("needs_user") and server.get("settings") != stamp
             if not changed and (server.get("needs_user") or server.get("next_try", 0) > self.now):
-                yield f"mail waits ({len(mails)}): {server.get('error')}"
+                yield from _once(f"mail waits: {server.get('error')}")
                 return
         try:
             settings = read_server_settings()
@@ -140,7 +141,8 @@ class _Round:
                 "settings": stamp,
             }
             self.outbox.note_server({**facts, "next_try": self.now + wait_s(tries)})
-            yield f"mail waits ({len(mails)}): {error}"
+            line = f"mail waits: {error}"
+            yield from [line] if self.by_hand else _once(line)
 
     def _send_all(
         self,
@@ -242,6 +244,13 @@ class _Round:
             for_good = tries >= COMMAND_TRIES
             self.outbox.update(message, error=problem, refused=for_good)
             yield f"notify: {problem}" + (" (not tried again)" if for_good else "")
+
+
+def _once(line: str) -> Iterator[str]:
+    """Yield a line unless this process has told it: `manage` comes by twice a minute."""
+    if line not in _told:
+        _told.add(line)
+        yield line
 
 
 def _facts_of(view: Any, experiment: Any | None) -> dict[str, Any]:

@@ -24,15 +24,16 @@ from ddl.experiments.server.watcher import Watcher
 from ddl.experiments.store.view import ExperimentView
 from ddl.plain_text import escaped
 
+_PAGES, _SERVER = "ddl.experiments.pages", "ddl.experiments.server"
 _FILES = {
-    "base.css": ("ddl.experiments.pages", "text/css"),
-    "live.css": ("ddl.experiments.server.files", "text/css"),
-    "live.js": ("ddl.experiments.server.files", "text/javascript"),
-    "table.js": ("ddl.experiments.server.files", "text/javascript"),
-    "curves.js": ("ddl.experiments.server.files", "text/javascript"),
-    "details.js": ("ddl.experiments.server.files", "text/javascript"),
-    "uPlot.min.css": ("ddl.experiments.server.files", "text/css"),
-    "uPlot.iife.min.js": ("ddl.experiments.server.files", "text/javascript"),
+    "base.css": (_PAGES, "text/css"),
+    "live.css": (_SERVER, "text/css"),
+    "live.js": (_SERVER, "text/javascript"),
+    "table.js": (_SERVER, "text/javascript"),
+    "curves.js": (_SERVER, "text/javascript"),
+    "details.js": (_SERVER, "text/javascript"),
+    "uPlot.min.css": (_SERVER, "text/css"),
+    "uPlot.iife.min.js": (_SERVER, "text/javascript"),
 }
 _MOST_BODY_BYTES = 1 << 16
 _MOST_CURVES = 200
@@ -107,9 +108,10 @@ class _Pages:
         self._watcher, self._is_ending = watcher, is_ending
         self._actions = Actions(watcher)
         self._texts = {
-            name: (file_text(package, name), kind) for name, (package, kind) in _FILES.items()
+            name: (file_text(package, f"files/{name}" if package == _SERVER else name), kind)
+            for name, (package, kind) in _FILES.items()
         }
-        self._index = file_text("ddl.experiments.server.files", "index.html")
+        self._index = file_text(_SERVER, "files/index.html")
 
     async def index(self, _: Request) -> Response:
         """Return the page."""

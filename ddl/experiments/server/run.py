@@ -60,6 +60,7 @@ def serve(store: Path, listener: socket.socket, guard: Guard, begun: Callable[[]
         "ws": "none",
         "timeout_graceful_shutdown": _GRACE_S,
         "timeout_keep_alive": 30,
+        "limit_concurrency": 256,
     }
     server = uvicorn.Server(uvicorn.Config(app, **settings))
     begun()

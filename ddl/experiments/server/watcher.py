@@ -16,6 +16,7 @@ from ddl.experiments.store.view import read_view
 EVERY_S = 1.0
 _SHARE = 4  # a fourth of one core at most, however many experiments there are
 _IDLE_S = 10.0
+_FRESH_S = 5.0
 _MOST_NOTES = 50
 
 
@@ -34,6 +35,7 @@ class Watcher:
         self.histories = Histories()
         self._files = Files()
         self._core_s = 0.0
+        self._read_at = 0.0
         self._snapshot: Snapshot | None = None
         self._changed: dict[int, int] = {}
         self._gone: dict[int, int] = {}
@@ -42,13 +44,13 @@ class Watcher:
         self._reading = asyncio.Lock()
 
     async def snapshot(self) -> Snapshot:
-        """Return the newest snapshot. The first caller waits for it.
+        """Return a snapshot that is a few seconds old at most. Who comes after a while waits for it.
 
         Raises:
             ValueError: The store cannot be read.
         """
         self.looked = time.monotonic()
-        if self._snapshot is None:
+        if self._snapshot is None or self.looked - self._read_at > _FRESH_S:
             await self.look()
         if self._snapshot is None:
             raise ValueError(f"Received: {self.store}, which cannot be read. Expected: a store.")
@@ -75,6 +77,7 @@ class Watcher:
         """
         async with self._reading:
             self._merge(await asyncio.to_thread(self._read))
+            self._read_at = time.monotonic()
 
     def note(self, text: str, *, is_error: bool = False) -> None:
         """Tell all pages something."""

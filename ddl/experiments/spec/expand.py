@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ddl.experiments.spec.block import OPTUNA, Block, Spec
@@ -15,11 +16,12 @@ from ddl.experiments.spec.names import full_name, labels
 from ddl.experiments.spec.parameter.settings import (
     MOST_EXPERIMENTS,
     Parameters,
+    Setting,
     draw_settings,
 )
+from ddl.experiments.spec.priorities import check_priorities, priority_of
 from ddl.experiments.spec.records import Code, Experiment, Run
 from ddl.experiments.spec.text.item import Problems
-from ddl.experiments.spec.text.scalars import read_scalar
 
 STARTUP_TRIALS = 10
 """Trials of a learning search that are drawn at random before it has anything to learn from."""
@@ -49,16 +51,57 @@ def experiments_of(spec: Spec) -> list[Experiment]:
         )
     heads = [block.name for block in owners]
     made = labels(settings, heads, spec.name)
-    experiments = [
-        _experiment(spec, block, setting, number, label, problems)
-        for number, (block, setting, label) in enumerate(
-            zip(owners, settings, made, strict=True), 1
-        )
-    ]
+    trials: Counter[str] = Counter()
+    experiments = []
+    for number, (block, setting, label) in enumerate(zip(owners, settings, made, strict=True), 1):
+        trials[block.name] += 1
+        one = _experiment(spec, block, setting, number, label, problems)
+        experiments.append(_as_trial(one, block, trials[block.name]) if block.search else one)
     _check_different(spec, owners, experiments, problems)
-    _check_priorities(spec, experiments, owners, problems)
+    check_priorities(experiments, owners, problems)
     problems.raise_any()
     return experiments
+
+
+def trials_of(
+    spec: Spec, block: Block, before: Sequence[Mapping[str, Any]], asked: Sequence[Setting]
+) -> list[Experiment]:
+    """Return further trials of a search.
+
+    Args:
+        spec: the spec.
+        block: its block with the search.
+        before: the parameters of its earlier trials, all of them.
+        asked: values of the searched parameters for each new trial.
+
+    Raises:
+        SpecError: the command cannot take them.
+    """
+    problems = Problems()
+    fixed = next(iter(block.parameters.settings(block.seed)), {})
+    settings = [_ordered(block.parameters, {**fixed, **values}) for values in asked]
+    every = [*before, *settings]
+    made = labels(every, [block.name] * len(every), spec.name)[len(before) :]
+    trials = [
+        _as_trial(_experiment(spec, block, setting, number, label, problems), block, number)
+        for number, (setting, label) in enumerate(zip(settings, made, strict=True), len(before) + 1)
+    ]
+    problems.raise_any()
+    return trials
+
+
+def is_later_trial(record: Experiment, spec: Spec) -> bool:
+    """Return whether a search of the spec asked for this experiment, which the spec itself does not list."""
+    trial = int((record.search or {}).get("trial", 0))
+    return trial > STARTUP_TRIALS and any(
+        block.name == record.block and block.search is not None and block.search.by == OPTUNA
+        for block in spec.blocks
+    )
+
+
+def _as_trial(experiment: Experiment, block: Block, trial: int) -> Experiment:
+    facts = block.search.to_json() if block.search else {}
+    return dataclasses.replace(experiment, search={"trial": trial, **facts})
 
 
 def _check_count(spec: Spec, problems: Problems) -> None:
@@ -153,7 +196,7 @@ def _experiment(
         ),
         needs=block.needs,
         retries=block.retries,
-        priority=_priority(block, setting, label),
+        priority=priority_of(block, setting, label),
         node=block.node or spec.nodes.default,
         variables=block.variables,
         watch=block.watch,
@@ -163,7 +206,6 @@ def _experiment(
         outputs=block.outputs,
         code=Code(policy=block.code, source=str(block.folder)),
         profile=block.profile,
-        search={"trial": number, **block.search.to_json()} if block.search else None,
     )
 
 
@@ -194,40 +236,3 @@ def _check_different(
                 f"{place}: Received: {other.name} and {experiment.name} with the same parameters "
                 f"{canonical(dict(experiment.parameters))[:200]}. Expected: each once; exclude one."
             )
-
-
-def _priority(block: Block, setting: Mapping[str, Any], label: str) -> int:
-    for which, priority, _ in block.priorities:
-        if fits(which, setting, label):
-            return priority
-    return 0
-
-
-def fits(which: str, setting: Mapping[str, Any], label: str) -> bool:
-    """Return whether `name=value` or a pattern of labels fits an experiment; an empty text fits all."""
-    name, equals, text = which.partition("=")
-    if not equals or name not in setting:
-        return not which or fnmatchcase(label, which)
-    try:
-        wanted = read_scalar(text)
-    except ValueError:
-        wanted = text
-    value = setting[name]
-    return (
-        bool(value == wanted and isinstance(value, bool) == isinstance(wanted, bool))
-        or str(value) == text
-    )
-
-
-def _check_priorities(
-    spec: Spec, experiments: list[Experiment], owners: list[Block], problems: Problems
-) -> None:
-    """Refuse a priority for experiments that do not exist: it would be ignored in silence."""
-    for block in spec.blocks:
-        own = [one for one, owner in zip(experiments, owners, strict=True) if owner is block]
-        for which, _, place in block.priorities:
-            if which and not any(fits(which, one.parameters, one.label) for one in own):
-                problems.add(
-                    f"{place}: Received: priority of {which!r}, which no experiment is. "
-                    "Expected: such as learning_rate=3e-4, or a pattern of names such as '*-w32*'."
-                )

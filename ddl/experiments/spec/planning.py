@@ -12,6 +12,7 @@ from typing import Any
 
 from ddl.experiments.agent.layout import STORE_NAME
 from ddl.experiments.spec.block import Block, Spec
+from ddl.experiments.spec.expand import is_later_trial
 from ddl.experiments.spec.names import differing, full_name
 from ddl.experiments.spec.records import Experiment
 from ddl.experiments.spec.text.item import SpecError
@@ -66,7 +67,7 @@ def plan_of(spec: Spec, experiments: Sequence[Experiment], store: Path) -> Plan:
         ValueError: the store is damaged.
     """
     exists = (store / STORE_NAME).is_file()
-    before = _stored(store) if exists else {}
+    before = stored(store) if exists else {}
     number = int(read_store(store).get("next_number", 1)) if exists else 1
     number = max([number, *(known.number + 1 for known in before.values())])
     rows = []
@@ -80,7 +81,11 @@ def plan_of(spec: Spec, experiments: Sequence[Experiment], store: Path) -> Plan:
             Planned(experiment=experiment, name=name, kept=known is not None, differs=differs)
         )
     ids = {experiment.id for experiment in experiments}
-    gone = [one for one in before.values() if one.spec_name == spec.name and one.id not in ids]
+    gone = [
+        one
+        for one in before.values()
+        if one.spec_name == spec.name and one.id not in ids and not is_later_trial(one, spec)
+    ]
     return Plan(
         spec=spec,
         store=store,
@@ -92,7 +97,7 @@ def plan_of(spec: Spec, experiments: Sequence[Experiment], store: Path) -> Plan:
     )
 
 
-def _stored(store: Path) -> dict[str, Experiment]:
+def stored(store: Path) -> dict[str, Experiment]:
     """Return the experiments of a store by identity."""
     found = {}
     for folder in open_store(store).folders():

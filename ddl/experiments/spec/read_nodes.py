@@ -81,8 +81,7 @@ def nodes_of(document: Item, folder: Path, problems: Problems) -> Nodes:
             )
         given = Item({_name_of(own): own}, own.place, {_name_of(own): own.place})
     if given is not None and isinstance(given.value, dict):
-        inner = {"nodes": given} | ({"groups": groups} if groups is not None else {})
-        return _nodes(Item(inner, given.place, document.keys), None, problems)
+        return _nodes(_as_file(given, groups), None, problems)
     if groups is not None:
         problems.add(
             f"{groups.place}: Received: groups without nodes. Expected: nodes: a mapping beside them."
@@ -92,6 +91,19 @@ def nodes_of(document: Item, folder: Path, problems: Problems) -> Nodes:
     if path is None:
         return Nodes()
     return _nodes(read_document(path), path, problems)
+
+
+def _as_file(given: Item, groups: Item | None) -> Item:
+    """Return what nodes.yaml would hold: `nodes` of a spec may be all of it, or the nodes and their `default`."""
+    beside = {} if groups is None else {"groups": groups}
+    if "nodes" in given.value:
+        return Item({**given.value, **beside}, given.place, given.keys)
+    members = dict(given.value)
+    default = members.get("default")
+    if default is not None and isinstance(default.value, str):
+        beside["default"] = members.pop("default")
+    inner = Item(members, given.place, given.keys)
+    return Item({"nodes": inner, **beside}, given.place, given.keys)
 
 
 def _name_of(item: Item) -> str:

@@ -17,14 +17,17 @@ from typing import Any, Protocol
 from ddl.experiments.agent.layout import EXPERIMENT_NAME, STORE_NAME
 from ddl.experiments.agent.whole import read_json, write_json
 from ddl.experiments.spec.records import Experiment
-from ddl.experiments.store.code.freeze import Frozen, freeze
+from ddl.experiments.store.code.freeze import Frozen, freeze, has_changed
 from ddl.experiments.store.folder import TEMPORARY, StoreFolder
 from ddl.files import write_whole
 from ddl.files.locks import Held, hold_lock
 
 _LOCK = ".add.lock"
+_NAME_BYTES = 200
 _WAIT_S = 60.0
 _LOOK_EVERY_S = 0.05
+_FROZEN = "{store_dir}/"
+"""Start of the folder of an experiment whose code this store has frozen already."""
 
 _MAY_DIFFER = frozenset({"number", "name", "label", "id", "added", "code", "run", "search"})
 """What differs between two records of the same settings by itself."""
@@ -91,7 +94,10 @@ def add(store: StoreFolder, spec: SpecFile, experiments: Sequence[Experiment]) -
         differing={
             record.name: names for record in kept if (names := _differing(record, given[record.id]))
         },
-        lines=tuple(line for item in frozen.values() for line in item.lines),
+        lines=(
+            *(line for item in frozen.values() for line in item.lines),
+            *_older_code(store, kept, spec.path),
+        ),
     )
 
 
@@ -153,14 +159,33 @@ def _records(store: StoreFolder) -> dict[str, Experiment]:
 def _frozen(store: StoreFolder, new: Iterable[Experiment]) -> dict[tuple[str, str], Frozen]:
     """Freeze each folder that commands run in, once for each policy."""
     words: dict[tuple[str, str], dict[str, None]] = {}
+    frozen: dict[tuple[str, str], Frozen] = {}
     for experiment in new:
+        folder, policy = experiment.run.folder, experiment.code.policy
+        if folder.startswith(_FROZEN):  # a later trial of a search runs what the first one froze
+            frozen[folder, policy] = Frozen(folder, experiment.code, ())
+            continue
         named = words.setdefault((experiment.run.folder, experiment.code.policy), {})
         for word in experiment.run.argv:
             named.update(dict.fromkeys(word.split() if experiment.run.shell else [word]))
-    return {
-        (folder, policy): freeze(store, Path(folder), policy, named)
-        for (folder, policy), named in words.items()
-    }
+    for (folder, policy), named in words.items():
+        frozen[folder, policy] = freeze(store, Path(folder), policy, named)
+    return frozen
+
+
+def _older_code(store: StoreFolder, kept: Iterable[Experiment], spec: Path) -> Iterator[str]:
+    """Yield a line for each copy of code that kept experiments run, and that is no longer the user's."""
+    users: dict[str | None, list[Experiment]] = {}
+    for record in kept:
+        users.setdefault(record.code.snapshot, []).append(record)
+    for records in users.values():
+        if has_changed(store, records[0], spec):
+            count = len(records)
+            run = "1 kept one runs its" if count == 1 else f"{count} kept ones run their"
+            yield (
+                f"{run} code as it was when added; {records[0].code.source} has changed since. To run it as it is now: "
+                "remove them, and add again."
+            )
 
 
 def _numbered(
@@ -190,10 +215,15 @@ def _numbered(
 
 
 def _as_stored(experiment: Experiment, number: int, code: Frozen, now: float) -> Experiment:
+    name = f"{number:03d}-{experiment.label or 'experiment'}"
+    if name != Path(name).name or "\0" in name or len(os.fsencode(name)) > _NAME_BYTES:
+        raise ValueError(
+            f"Received: label {experiment.label!r}. Expected: one that a folder can have."
+        )
     return dataclasses.replace(
         experiment,
         number=number,
-        name=f"{number:03d}-{experiment.label or 'experiment'}",
+        name=name,
         added=now,
         run=dataclasses.replace(experiment.run, folder=code.run_folder),
         code=code.code,

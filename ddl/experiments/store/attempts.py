@@ -8,7 +8,8 @@ from typing import Any
 
 from ddl.experiments.agent.layout import AttemptFolder
 
-NOTHING: Mapping[str, Any] = {}
+_UNSURE_S = 30.0
+"""A node's answer may take that long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,18 @@ class AttemptView:
     def sign_of_life(self) -> float:
         """The newest time that its agent wrote, by the clock of the agent's machine; 0 without any."""
         return max(number(self.heartbeat.get("time")), self.started, self.ended)
+
+
+def clock_ahead_s(seen: Mapping[str, Any]) -> float:
+    """Return by how much a node's clock is ahead of ours, as `sync` saw it; 0 for less than half a minute.
+
+    A node that is two minutes slow would otherwise be silent for ever.
+    """
+    facts = seen.get("facts")
+    there = number(facts.get("time")) if isinstance(facts, Mapping) else 0.0
+    here = number(seen.get("time"))
+    ahead = there - here if there and here else 0.0
+    return ahead if abs(ahead) > _UNSURE_S else 0.0
 
 
 def number(value: object) -> float:

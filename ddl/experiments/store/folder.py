@@ -19,6 +19,7 @@ VARIABLE = "DDL_STORE"
 """Environment variable that names the store."""
 STORES = "experiments"
 """Folder beside a spec in which its store is made."""
+_OWN_FOLDERS = frozenset({"code", "seen", "mail", "removed"})
 TEMPORARY = ".new-"
 """Start of the names of experiments' folders that are not whole yet."""
 
@@ -129,7 +130,7 @@ def find_store(store: Path | None, cwd: Path) -> StoreFolder:
     if given is not None:
         return open_store(cwd / given)
     for folder in (cwd, *cwd.parents):
-        if (folder / STORE_NAME).is_file():
+        if (folder / STORE_NAME).is_file() and _is_within(folder, cwd):
             return open_store(folder)
     found = sorted(entry.parent for entry in (cwd / STORES).glob(f"*/{STORE_NAME}"))
     if len(found) == 1:
@@ -143,6 +144,12 @@ def find_store(store: Path | None, cwd: Path) -> StoreFolder:
     raise ValueError(
         f"Received: no store in {cwd / STORES}. Expected: one that `add` made; give store=FOLDER, or set {VARIABLE}."
     )
+
+
+def _is_within(store: Path, folder: Path) -> bool:
+    """Return whether a folder is a store, or a place that stores have. Further up store.json may be anybody's file."""
+    first = "".join(folder.relative_to(store).parts[:1])
+    return not first or first in _OWN_FOLDERS or bool(number_of(first))
 
 
 def store_of_spec(spec: Path) -> StoreFolder:

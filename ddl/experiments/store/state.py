@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ddl.experiments.agent.outcome import next_step
-from ddl.experiments.store.attempts import AttemptView, number
+from ddl.experiments.store.attempts import AttemptView, clock_ahead_s, number
 from ddl.progress import duration
 
 SILENT_S = 90.0
@@ -88,7 +88,13 @@ def is_silent(attempt: AttemptView, seen: Mapping[str, Any], now: float) -> bool
         return False
     is_copy = str(attempt.intent.get("root", "")) not in ("", str(attempt.folder.experiment.store))
     until = min(now, number(seen.get("time")) or now) if is_copy else now
-    return until - attempt.sign_of_life > SILENT_S
+    return until - heard_of(attempt, seen) > SILENT_S
+
+
+def heard_of(attempt: AttemptView, seen: Mapping[str, Any]) -> float:
+    """Return when an attempt gave its last sign of life, by our own clock; 0 without any."""
+    sign = attempt.sign_of_life
+    return sign - clock_ahead_s(seen) if sign else 0.0
 
 
 def _leading(
@@ -131,14 +137,13 @@ def _of_live(
     state, why = _asked(attempt, wanted) or _going(attempt, phase, seen)
     node = seen.get(attempt.node, {})
     silent = is_silent(attempt, node, now)
-    heard = number(attempt.heartbeat.get("time"))
+    heard = heard_of(attempt, node) if attempt.heartbeat else 0.0
     if node.get("reachable") is False and (silent or now - heard > SILENT_S):
         gone = number(node.get("since_unreachable")) or number(node.get("time")) or now
         told = f" ({node['error']})" if node.get("error") else ""
         return "unknown", f"{attempt.node} does not answer{told}; was {state}", gone
     if silent:
-        quiet = duration(now - attempt.sign_of_life)
-        return "unknown", f"no sign of life for {quiet}; was {state}", attempt.sign_of_life
+        return "unknown", f"no sign of life for {duration(now - heard)}; was {state}", heard
     if "unknown" in {str(job.get("state")) for job in _jobs(attempt, seen)} and not attempt.claims:
         return "unknown", f"{attempt.node} cannot tell; was {state}", since
     return state, why, since

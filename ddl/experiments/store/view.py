@@ -15,7 +15,7 @@ from ddl.experiments.store.attempts import AttemptView, number
 from ddl.experiments.store.epochs import epochs_of, last_row
 from ddl.experiments.store.files import Files
 from ddl.experiments.store.folder import StoreFolder, open_store
-from ddl.experiments.store.state import state_of
+from ddl.experiments.store.state import heard_of, state_of
 from ddl.experiments.store.wanted import DEFAULTS
 
 
@@ -131,7 +131,7 @@ def read_experiment(
         why=why,
         since=since,
         node=(newest.node if newest else "") or str(wanted["node"] or record.node),
-        seen_age_s=_seen_age(attempts, seen, now),
+        seen_age_s=_seen_age(attempts, seen, now, number(last.get("time"))),
         epoch=_epoch(last, attempts),
         epochs=epochs_of(record),
         last=last,
@@ -181,14 +181,17 @@ def _read_claims(folder: AttemptFolder, files: Files) -> tuple[Mapping[str, Any]
 
 
 def _seen_age(
-    attempts: tuple[AttemptView, ...], seen: Mapping[str, Mapping[str, Any]], now: float
+    attempts: tuple[AttemptView, ...],
+    seen: Mapping[str, Mapping[str, Any]],
+    now: float,
+    row_time: float,
 ) -> float | None:
     live = [attempt for attempt in attempts if not attempt.has_ended]
     if not live:
         return None
-    heard = [attempt.sign_of_life for attempt in live]
+    heard = [heard_of(attempt, seen.get(attempt.node, {})) for attempt in live]
     answered = [node for node in (seen.get(a.node, {}) for a in live) if node.get("reachable")]
-    newest = max([*heard, *(number(node.get("time")) for node in answered)])
+    newest = max([row_time, *heard, *(number(node.get("time")) for node in answered)])
     newest = newest or max(attempt.created for attempt in live)
     return max(0.0, now - newest) if newest else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json as json_text
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ddl.experiments.engine.nodes_file import keep_nodes
-from ddl.experiments.spec.expand import experiments_of
-from ddl.experiments.spec.planning import files_of
+from ddl.experiments.spec.expand import experiments_of, is_later_trial
+from ddl.experiments.spec.planning import files_of, stored
 from ddl.experiments.spec.spec_file import read_spec
 from ddl.experiments.spec.text.item import SpecError
 from ddl.experiments.store.store import Added, StoreFolder, add, create_store
@@ -66,7 +67,9 @@ def add_spec(path: Path, folder: Path | None, command: str = "") -> tuple[StoreF
     store = create_store(folder or spec.store, spec.name)
     added = add(store, spec, experiments)
     keep_nodes(store, spec.nodes, spec.path)
-    return store, added
+    trials = {one.name for one in stored(store.path).values() if is_later_trial(one, spec)}
+    vanished = tuple(name for name in added.vanished if name not in trials)
+    return store, dataclasses.replace(added, vanished=vanished)
 
 
 def lines_of(store: StoreFolder, added: Added) -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from ddl.experiments.engine.manager import is_done, lock, send_manager
+from ddl.experiments.engine.delegation import delegate, take_back
+from ddl.experiments.engine.manager import is_done, lock
 from ddl.experiments.engine.sync import Report, sync
 from ddl.experiments.spec.text.units import parse_duration
 from ddl.experiments.store.folder import StoreFolder
@@ -19,24 +20,32 @@ class Settings(OfStore):
     """Repeat sync until all experiments have ended: what has no room in a queue yet goes when there is.
 
     It may end at any time, and start again anywhere: all it knows is in files. Two at once are safe. Ends with status
-    3 where an experiment has failed. --on starts it on a node that sees the store, and returns.
+    3 where an experiment has failed. --on starts it on a node, and returns: a node that does not see the store gets a
+    copy and looks after the experiments that name it; `sync` then fetches what is new, until --back.
 
     Attributes:
         every: time between two syncs, such as 30s or 5 min
         on: node on which to start it, in place of this machine
+        back: end the manager on a node, and look after its experiments here again
     """
 
     every: str = "30s"
     on: str | None = None
+    back: bool = False
 
 
 def run(settings: Settings) -> int:
     """Sync until all have ended."""
     every_s = parse_duration(settings.every)
     store, _ = find(settings)
-    if settings.on is not None:
-        line = send_manager(store, settings.on, settings.every)
+    if settings.back:
+        line = take_back(store)
         say_json({"manager": line}) if settings.json else say([escaped(line)])
+    if settings.on is not None:
+        sync(store.path, say=teller(settings))
+        line = delegate(store, settings.on, settings.every, teller(settings))
+        say_json({"manager": line}) if settings.json else say([escaped(line)])
+    if settings.on is not None or settings.back:
         return 0
     with lock(store) as is_alone:
         if not is_alone and not settings.json:

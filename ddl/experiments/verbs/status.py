@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ddl.experiments.notify import problems
 from ddl.experiments.store.plain import store_json
 from ddl.experiments.store.view import read_view
 from ddl.experiments.store.which import select
@@ -19,6 +20,7 @@ from ddl.experiments.verbs.of_store import (
     say_json,
 )
 from ddl.flags import ARGUMENT
+from ddl.plain_text import tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,4 +50,6 @@ def run(settings: Settings) -> int:
     else:
         say(status_lines(view, chosen, output_width(), coloured=has_colours()))
         say_damaged(view)
+        for problem in problems(store.path):
+            tell(f"experiments: {problem}")
     return exit_status(view, chosen)

@@ -20,7 +20,7 @@ import time
 import uuid
 from bisect import bisect_left
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from ddl.experiments.watching.values import (
     AXES,
@@ -35,7 +35,7 @@ from ddl.experiments.watching.values import (
 )
 
 FORMAT = 1
-MOST_CELLS = 100_000
+MOST_CELLS = 50_000
 """Numbers that a history holds. Beyond, every second row of its older half is left out."""
 
 _RANKS = {axis: -number for number, axis in enumerate(AXES)}  # counted rows first, epochs last
@@ -139,17 +139,21 @@ class History:
         self._keys = [self._keys[number] for number in kept]
         self._cells = sum(map(len, self._rows))
 
+    def _parts(self) -> Iterator[str]:
+        """Yield the text of the file, row by row: all of it at once takes much memory."""
+        names = json.dumps(self.variables)
+        yield f'{{"format":{FORMAT},"variables":{names},"rows":['
+        comma = ""
+        for row in self._rows:
+            yield comma + json.dumps(to_json(row), allow_nan=False, separators=(",", ":"))
+            comma = ",\n"
+        yield f'],"updated":{self._clock()!r}}}\n'
+
     def write(self) -> bool:
         """Write the file whole if rows have changed. Return whether it was written."""
         if not self._is_changed:
             return False
-        content = {
-            "format": FORMAT,
-            "variables": self.variables,
-            "rows": [to_json(row) for row in self._rows],
-            "updated": self._clock(),
-        }
-        _write_whole(self.path, json.dumps(content, allow_nan=False, separators=(",", ":")))
+        _write_whole(self.path, self._parts())
         self._is_changed = False
         return True
 
@@ -177,11 +181,11 @@ def _is_same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _write_whole(path: Path, text: str) -> None:
+def _write_whole(path: Path, parts: Iterable[str]) -> None:
     partial = path.with_name(f".{os.getpid()}.{uuid.uuid4().hex[:8]}.{path.name}")
     try:
         with partial.open("x", encoding="utf-8") as file:
-            file.write(text + "\n")
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -94,9 +94,19 @@ class _Parser(Cursor):
             return token.text
         if not self.takes("command"):
             self.fail(f"an action: {', '.join(ACTIONS)} or command NAME")
-        if self.peek().kind not in (NAME, QUOTED):
+        if self.peek().kind == QUOTED:
+            return f"command {self.take().text}"
+        return f"command {self._command_name()}"
+
+    def _command_name(self) -> str:
+        """Read a name such as page-me or tools/page.sh: words and signs without blanks between them."""
+        if self.peek().kind != NAME:
             self.fail("the name of a command")
-        return f"command {self.take().text}"
+        name, end = "", self.peek().at
+        while self.peek().at == end and (self.peek().kind in (NAME, NUMBER) or self.sees("-", "/")):
+            token = self.take()
+            name, end = name + token.text, end + len(token.text)
+        return name
 
     def _span(self, word: str, *units: str) -> Span:
         amounts = (

@@ -22,6 +22,7 @@ DEEPEST = 4
 _MOST_DIGITS = 400
 _A_DATE_S = 1e9  # a number of seconds above is a date, after 2001; below it is a duration
 _EXACT = 2**53
+_SPECIAL = frozenset(("time", "attempt", "row", "Epoch", "EPOCH", "Step", "STEP", ""))
 _NOT_FINITE = {
     "nan": math.nan,
     "inf": math.inf,
@@ -76,29 +77,39 @@ def row_of(values: Mapping[str, Any], now: float) -> Row:
     underscore, since these names are ours. Epoch and Step are epoch and step.
     """
     row: Row = {"time": now}
-    for name, value in _flat(values, "", 0):
-        number = number_of(value)
-        if number is None:
-            continue
-        if name == "time" and _A_DATE_S < number <= now + 60:
-            row["time"] = number
-        elif name.lower() in (EPOCH, STEP):
-            if math.isfinite(number):
-                row[name.lower()] = number
+    for name, value in values.items():
+        if type(value) in (int, float) and name not in _SPECIAL and abs(value) <= _EXACT:
+            if len(name) <= LONGEST_NAME:  # nearly all values, so it has to be fast
+                row[name] = value
+        elif isinstance(value, dict):
+            for inner, deep in _flat(value, f"{name}.", 1):
+                _put(row, inner, deep, now)
         else:
-            row[f"{name}_" if name in (*RESERVED, COUNTED) else name] = number
+            _put(row, name, value, now)
     return row
+
+
+def _put(row: Row, name: str, value: Any, now: float) -> None:
+    """Put a value into a row by the name that it may have, if it is a number."""
+    number = number_of(value)
+    if number is None or not 0 < len(name) <= LONGEST_NAME:
+        return
+    if name == "time" and _A_DATE_S < number <= now + 60:
+        row["time"] = number
+    elif name.lower() in (EPOCH, STEP):
+        if math.isfinite(number):
+            row[name.lower()] = number
+    else:
+        row[f"{name}_" if name in (*RESERVED, COUNTED) else name] = number
 
 
 def _flat(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
-        full = f"{before}{name}"
-        if len(full) > LONGEST_NAME or not full:
-            continue
-        if isinstance(value, Mapping) and depth < DEEPEST:
-            yield from _flat(value, f"{full}.", depth + 1)
+        if isinstance(value, dict):
+            if depth < DEEPEST:
+                yield from _flat(value, f"{before}{name}.", depth + 1)
         else:
-            yield full, value
+            yield f"{before}{name}", value
 
 
 def key_of(row: Mapping[str, Any]) -> Key | None:

@@ -32,13 +32,13 @@ DDL_HISTORY = "history.jsonl"
 MOST_NAMES = 256
 """Variables of one experiment; more are left out, with a note."""
 
-MOST_ROWS = 5000
+MOST_ROWS = 1000
 """Rows of one poll, about; the next one continues."""
 
 SLOW_S, SLOW_LINE_S = 2.0, 0.001
 """Seconds that the lines of one poll may take by a pattern, all together and each; it is not used after that."""
 
-_MOST_READS = 32
+_MOST_READS = 64
 
 _CSV_ENDINGS = (".csv", ".tsv")
 

@@ -16,10 +16,19 @@ from ddl.training.record.curves import draw_curves
 from ddl.training.record.figure import draw_columns
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
 from ddl.training.record.sheets.value_sheet import draw_values
+from ddl.training.record.tensorboard import EventWriter
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8
 _STRIP_PX = 16
+
+
+def draw_run(run: Run, samples: Source, model: keras.Model, events: EventWriter | None) -> None:
+    """Draw both pictures, and add that of samples to TensorBoard's events."""
+    draw_history(run)
+    draw_samples(run, samples, model)
+    if events is not None and run.history:
+        events.write_picture("samples", run.plan.run_dir / "samples.png", len(run.history))
 
 
 def draw_history(run: Run) -> None:

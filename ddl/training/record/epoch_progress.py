@@ -20,6 +20,9 @@ _RECENT_EPOCHS = 5
 
 logger = logging.getLogger("ddl")
 
+_NOT_SHOWN = ("epoch", "seconds", "samples_per_s", "learning_rate")
+"""Values of an epoch that its line says otherwise, or not."""
+
 
 class TrainingProgress:
     """Shows epoch, samples done of all, losses and metrics, samples per second over all ranks, and the time left.
@@ -94,10 +97,11 @@ class TrainingProgress:
         if step == steps:
             self._line.clear()
 
-    def end_epoch(self, logs: Mapping[str, Any]) -> None:
-        """Write a line with the epoch's losses and metrics, including validation."""
+    def end_epoch(self, epoch: Mapping[str, Any]) -> None:
+        """Write a line with the losses and metrics of an epoch of the history, including validation."""
         now_s = time.monotonic()
         self._pace.end_epoch(now_s, whole=self._first_step == 0)
+        logs = {name: value for name, value in epoch.items() if name not in _NOT_SHOWN}
         numbers = [f"{name} {value}" for name, value in _numbers(logs).items()]
         trained_s = self._step_s - self._begin_s
         if trained_s > 0:

@@ -15,7 +15,7 @@ from ddl.training.data.training_data import TrainingData
 from ddl.training.outputs.announcement import announce_early_end
 from ddl.training.outputs.final_model import write_final_model
 from ddl.training.outputs.run_outputs import RunOutputs
-from ddl.training.record.drawings import draw_history, draw_samples
+from ddl.training.record.drawings import draw_run
 from ddl.training.record.epoch_progress import TrainingProgress
 from ddl.training.record.history import append_epoch, write_history
 from ddl.training.record.mlperf_log import MLPerfLog
@@ -35,8 +35,6 @@ from ddl.training.run import Diverged, Interrupted, Run
 logger = logging.getLogger("ddl")
 
 DRAW_EVERY_S = 60.0
-NOT_SHOWN = ("epoch", "seconds", "samples_per_s", "learning_rate")
-"""Values of an epoch that its line on the screen does not repeat."""
 
 
 class Recorder:
@@ -59,7 +57,7 @@ class Recorder:
         self._log: RunLog | None = None
         self._events: EventWriter | None = None
         self._mlperf: MLPerfLog | None = None
-        self._rates = Rates(run.order.samples_per_epoch, run.order.global_batch_size)
+        self.rates = Rates(run.order.samples_per_epoch, run.order.global_batch_size)
 
     def __enter__(self) -> Recorder:
         """Open log, progress and events."""
@@ -118,27 +116,22 @@ class Recorder:
     def begin_epoch(self) -> None:
         """Start the progress display and the clock of the current epoch."""
         position, steps = self._run.position, self._run.steps_per_epoch
-        self._rates.begin_epoch(steps, position.step)
+        self.rates.begin_epoch(steps, position.step)
         if self._progress is not None:
             self._progress.begin_epoch(position.epoch, steps, position.step)
             self._log_mlperf(MLPerfLog.begin_epoch)
 
     def steps(self, logs: Mapping[str, Any]) -> None:
         """Show the steps done so far. Values of `logs` are read only if they are shown."""
-        self._rates.step(self._run.position.step)
+        self.rates.step(self._run.position.step)
         if self._progress is not None:
             self._progress.step(self._run.position.step, self._run.named(logs))
 
     def end_steps(self) -> None:
         """Record that the epoch's steps have ended, and their losses were read."""
-        self._rates.end_steps()
+        self.rates.end_steps()
         if self._progress is not None:
             self._log_mlperf(MLPerfLog.end_steps)
-
-    @property
-    def samples_per_s(self) -> float:
-        """Training samples a second over all ranks, in the steps of the last epoch that this process took."""
-        return self._rates.epoch
 
     def begin_validation(self) -> None:
         """Record that the epoch's validation begins."""
@@ -182,8 +175,7 @@ class Recorder:
         epoch = self._run.history[-1]
         with spare_training("the history"):
             append_epoch(self._folder, self._run.history)
-        numbers = {k: v for k, v in epoch.items() if k not in NOT_SHOWN}
-        self._progress.end_epoch(numbers)
+        self._progress.end_epoch(epoch)
         if self._events is not None:
             with spare_training("TensorBoard's events"):
                 self._events.write_epoch(epoch)
@@ -205,17 +197,14 @@ class Recorder:
         if self._progress is None:
             return
         self.keep_folder()
-        report_run(self._run, self._rates, peaks_mb)
+        report_run(self._run, self.rates, peaks_mb)
         path = write_final_model(model, self._folder)
         self._draw(model)
         logger.info("The model is %s.", path)
         self.outputs.check_written()
 
     def _draw(self, model: keras.Model) -> None:
+        samples = self._data.validation or self._data.training
         with spare_training("curves and pictures"):
-            draw_history(self._run)
-            draw_samples(self._run, self._data.validation or self._data.training, model)
-            if self._events is not None and self._run.history:
-                picture = self._folder / "samples.png"
-                self._events.write_picture("samples", picture, len(self._run.history))
+            draw_run(self._run, samples, model, self._events)
         self._drawn_at = time.monotonic()

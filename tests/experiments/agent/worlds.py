@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,7 +20,6 @@ from ddl.experiments.agent.node import processes
 PACE = 0.05
 """A heartbeat takes 0.5 s, a lease 3 s, silence 4.5 s."""
 
-STORE_ID = "1f2e3d4c"
 _VERSIONS = Path.home() / ".pyenv" / "versions"
 
 
@@ -40,21 +40,17 @@ def wait_for(what: Callable[[], Any], within_s: float = 20.0) -> Any:
     raise AssertionError(f"nothing after {within_s} s: {what}")
 
 
-def attempt_name(number: int, attempt: int) -> str:
-    """Return the name of an attempt."""
-    return f"ddl-{STORE_ID}-{number:03d}-a{attempt}"
-
-
 class World:
     """A store in a folder, and a machine."""
 
     def __init__(self, folder: Path, agent: Path, python: str, pace: float = PACE) -> None:
         self.folder, self.agent, self.python = folder, agent, python
-        self._started: list[subprocess.Popen[str]] = []
+        self.started: list[subprocess.Popen[str]] = []
+        self.store_id = secrets.token_hex(4)  # tests run beside others on the same machine
         self.store = folder / "store"
         self.store.mkdir()
         (self.store / "store.json").write_text(
-            json.dumps({"format": 1, "id": STORE_ID, "name": "s"})
+            json.dumps({"format": 1, "id": self.store_id, "name": "s"})
         )
         self.node_home = folder / "node"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
@@ -72,13 +68,17 @@ class World:
         (folder / "experiment.json").write_text(json.dumps({**value, **(record or {})}))
         return ExperimentFolder(folder)
 
+    def name(self, number: int, attempt: int = 1) -> str:
+        """Return the name of an attempt."""
+        return f"ddl-{self.store_id}-{number:03d}-a{attempt}"
+
     def attempt(
         self, experiment: ExperimentFolder, number: int = 1, **intent: Any
     ) -> AttemptFolder:
         """Make the intent of an attempt."""
         attempt = experiment.attempt(number)
         attempt.path.mkdir(parents=True)
-        name = attempt_name(int(experiment.path.name[:3]), number)
+        name = self.name(int(experiment.path.name[:3]), number)
         value = {"format": 1, "name": name, "number": number, "by": "manager", "chain": "manager"}
         attempt.intent.write_text(json.dumps({**value, **intent}))
         return attempt
@@ -108,7 +108,7 @@ class World:
             env={**self.environ, **environ},
             start_new_session=True,
         )
-        self._started.append(process)
+        self.started.append(process)
         return process
 
     def call(self, *words: object, status: int = 0, **environ: str) -> str:
@@ -160,7 +160,7 @@ class World:
             if not left:
                 break
             time.sleep(0.02)
-        for process in self._started:
+        for process in self.started:
             process.communicate(timeout=10)
 
 

@@ -23,7 +23,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.experiments.beds.sweep import GUARD, end_all
+import psutil
+
+from tests.experiments.beds.sweep import GUARD, end_all, marked
 from tests.packages import find_program, require_programs
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
@@ -61,7 +63,8 @@ ReturnToService=2
 MessageTimeout=10
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-SlurmctldParameters=preempt_send_user_signal,config_overrides
+SlurmctldParameters=preempt_send_user_signal
+SlurmdParameters=config_overrides
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
 PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 PartitionName=short Nodes=ALL MaxTime=10 DefaultTime=5 State=UP PriorityTier=1 PreemptMode=OFF
@@ -140,10 +143,13 @@ class SlurmBed:
             time.sleep(0.1)
 
     def cancel_all(self) -> None:
-        """Cancel all jobs, and wait until none is left."""
-        self.run("scancel", "-u", pwd.getpwuid(os.geteuid()).pw_name)
+        """Cancel all jobs, kill what they run, and wait until none is left."""
         deadline = time.monotonic() + START_S
         while self.run("squeue", "-h"):
+            self.run("scancel", "-u", pwd.getpwuid(os.geteuid()).pw_name)
+            for pid in marked(self._mark, "SLURM_JOB_ID="):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             assert time.monotonic() < deadline, self.run("squeue")
             time.sleep(0.1)
 
@@ -155,6 +161,17 @@ class SlurmBed:
         """Kill -9 the controller ("slurmctld") or a node's slurmd ("n1"). Its jobs live on."""
         self._processes[server].kill()
         self._processes.pop(server).wait()
+
+    def lose(self, node: str) -> None:
+        """End a node's slurmd and all that runs on it at once, as a power cut does: nobody tells the controller."""
+        self.kill(node)
+        jobs = marked(self._mark, f"SLURMD_NODENAME={node}")
+        steps = {psutil.Process(pid).ppid() for pid in jobs} - {1, os.getpid()}
+        lost = [*steps, *jobs]
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # no step may see the end of its job
+            for pid in lost:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     @contextlib.contextmanager
     def hung_controller(self) -> Iterator[None]:

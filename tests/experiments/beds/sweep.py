@@ -28,14 +28,18 @@ shutil.rmtree(folder, ignore_errors=True)
 """
 
 
-def marked(mark: str) -> list[int]:
-    """Return the processes, besides this one, whose environment has the entry NAME=VALUE."""
+def marked(mark: str, also: str = "") -> list[int]:
+    """Return the processes, besides this one, with the entry NAME=VALUE in their environment.
+
+    `also` is the beginning of another entry that they must have.
+    """
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+            entries = (folder / "environ").read_bytes().split(b"\0")
+            if mark.encode() in entries and any(each.startswith(also.encode()) for each in entries):
                 found.append(int(folder.name))
     return found
 

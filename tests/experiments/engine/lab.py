@@ -30,11 +30,13 @@ _TRAIN = """\
 say() { echo "$1 $DDL_ATTEMPT $(date +%s.%N)" >> "$LOG"; }
 trap 'say stopped; kill $! 2>/dev/null; exit 75' TERM
 say start
-sleep "$1" &
-wait $!
+if [ "$1" = go ]; then while [ ! -e "$LOG.go" ]; do sleep 0.1; done; else sleep "$1" & wait $!; fi
 say end
 exit "$2"
 """
+
+GO = "go"
+"""Seconds of a training that ends when `Lab.go` is called."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Lab:
     def spec(
         self,
         count: int = 1,
-        seconds: float = 0.1,
+        seconds: float | str = 0.1,
         status: int = 0,
         nodes: dict[str, Any] | None = None,
         **more: Any,
@@ -104,6 +106,10 @@ class Lab:
                 [sys.executable, *argv], stdout=log, stderr=log, env=os.environ | env, cwd=self.path
             )
 
+    def go(self) -> None:
+        """Let trainings end that wait for it."""
+        Path(f"{self.log_path}.go").touch()
+
     def view(self) -> StoreView:
         """Return the store as it is."""
         return read_view(self.store)
@@ -116,7 +122,7 @@ class Lab:
         """Return the states of all experiments."""
         return [item.state for item in self.view().experiments]
 
-    def sync_until(self, is_true: Callable[[], object], deadline_s: float = 30.0) -> None:
+    def sync_until(self, is_true: Callable[[], object], deadline_s: float = 120.0) -> None:
         """Sync until something is true."""
         until = time.monotonic() + deadline_s
         while not is_true():
@@ -124,7 +130,7 @@ class Lab:
             time.sleep(0.1)
             self.do("sync")
 
-    def wait(self, is_true: Callable[[], object], deadline_s: float = 20.0) -> None:
+    def wait(self, is_true: Callable[[], object], deadline_s: float = 120.0) -> None:
         """Wait until something is true, without a sync."""
         until = time.monotonic() + deadline_s
         while not is_true():

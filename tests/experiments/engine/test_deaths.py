@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from ddl.experiments.engine.faults import POINTS, VARIABLE, point
+from tests.experiments.beds.sshd import HOST, running_sshd
 from tests.experiments.engine.lab import Lab
 
 LOCAL = (
@@ -48,12 +50,11 @@ def test_managers_at_once_start_each_experiment_once(lab):
     assert_each_trained_once(lab, 4)
 
 
-def kill_at_random(lab: Lab, times: int, seed: int = 0) -> int:
-    """Kill managers at random moments. Return how many were killed before they had ended by themselves."""
+def kill_at_random(lab: Lab, numbers: range, seed: int = 0) -> int:
+    """Submit experiments, and kill each manager at a random moment. Return how many had not ended by themselves."""
     chance = random.Random(seed)
-    lab.do("add", lab.spec(count=times))
     killed = 0
-    for number in range(1, times + 1):
+    for number in numbers:
         manager = lab.start("submit", number)
         deadline = time.monotonic() + chance.uniform(0.2, 2.5)
         while time.monotonic() < deadline and manager.poll() is None:
@@ -62,7 +63,6 @@ def kill_at_random(lab: Lab, times: int, seed: int = 0) -> int:
         manager.kill()
         manager.wait(30)
     lab.do("submit")
-    lab.do("manage", "--every", "1s")
     return killed
 
 
@@ -74,7 +74,23 @@ def assert_each_trained_once(lab: Lab, count: int) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(600)
-def test_each_experiment_trains_once_whenever_its_manager_died(lab):
-    assert kill_at_random(lab, 20) >= 5
-    assert_each_trained_once(lab, 20)
+@pytest.mark.timeout(900)
+def test_each_experiment_on_a_server_trains_once_whenever_its_manager_died(lab):
+    nodes = {"server": {"ssh": HOST, "slots": 2}}
+    environ = {"DDL_NODE_HOME": os.environ["DDL_NODE_HOME"], "DDL_AGENT_PACE": "0.1"}
+    with running_sshd(lab.path / "sshd", **environ):
+        lab.do("add", lab.spec(count=20, nodes=nodes))
+        for number, name in enumerate((*LOCAL, "after fetch"), 1):
+            assert lab.start("submit", number, DDL_FAULT=name).wait(120) == -signal.SIGKILL, name
+        assert kill_at_random(lab, range(8, 21)) >= 5
+        assert lab.do("manage", "--every", "1s") == 0
+        assert_each_trained_once(lab, 20)
+
+
+@pytest.mark.long("managers")
+@pytest.mark.timeout(3600)
+def test_each_of_100_experiments_trains_once_whenever_its_manager_died(lab):
+    lab.do("add", lab.spec(count=100))
+    assert kill_at_random(lab, range(1, 101)) >= 30
+    assert lab.do("manage", "--every", "1s") == 0
+    assert_each_trained_once(lab, 100)

@@ -9,20 +9,20 @@ import signal
 
 import pytest
 
-from tests.experiments.engine.lab import overlaps
+from tests.experiments.engine.lab import GO, overlaps
 
 
 def test_three_experiments_on_two_slots_finish(lab):
-    assert lab.submit(count=3, seconds=2) == 0
+    assert lab.submit(count=3, seconds=GO) == 0
+    lab.wait(lambda: len(lab.trained()) == 2)
+    assert sorted(lab.states()) == ["running", "running", "waiting"]
+    lab.go()
     lab.wait(lambda: lab.states() == ["finished"] * 3)
-    trained = lab.trained()
-    assert len(trained) == 3
-    most = max(sum(a.start <= b.start < (a.end or 0) for a in trained) for b in trained)
-    assert most == 2
+    assert len(lab.trained()) == 3
 
 
 def test_a_submit_returns_while_experiments_wait(lab, capsys):
-    lab.submit(count=3, seconds=30)
+    lab.submit(count=3, seconds=GO)
     assert re.search(r"[123] waiting", capsys.readouterr().out)
     assert [one.how for one in lab.trained() if one.end] == []
 
@@ -102,16 +102,17 @@ def test_json_output_is_one_document(lab, capsys):
 
 
 def test_a_runner_that_was_killed_is_started_by_the_next_sync(lab):
-    lab.submit(count=3, seconds=1, nodes={"here": {"slots": 1}})
+    lab.submit(count=3, seconds=GO, nodes={"here": {"slots": 1}})
     lab.wait(lambda: len(lab.trained()) == 1)
     runner = next(pid for pid, words in lab.processes().items() if " runner" in words)
     os.kill(runner, signal.SIGKILL)
+    lab.go()
     lab.sync_until(lambda: lab.states() == ["finished"] * 3)
     assert len(lab.trained()) == 3
 
 
 def test_an_agent_that_was_killed_gets_a_successor_and_its_command_is_ended(lab):
-    lab.submit(seconds=60, retries=1)
+    lab.submit(seconds=GO, retries=1)
     lab.wait(lambda: lab.trained())
     agent = next(pid for pid, words in lab.processes().items() if " run " in words)
     os.kill(agent, signal.SIGKILL)
@@ -120,3 +121,30 @@ def test_an_agent_that_was_killed_gets_a_successor_and_its_command_is_ended(lab)
     assert first.how == "stopped"
     assert first.end is not None
     assert first.end <= second.start
+
+
+_HOPELESS = """\
+echo "start $DDL_ATTEMPT $(date +%s.%N)" >> "$LOG"
+trap 'echo "stopped $DDL_ATTEMPT $(date +%s.%N)" >> "$LOG"; exit 75' TERM
+for epoch in 1 2 3 4 5 6; do echo "epoch $epoch val_dice 0.1"; sleep 0.2; done
+while :; do sleep 0.2; done
+"""
+
+
+def test_a_hopeless_run_is_stopped_on_its_node_and_told_at_the_next_sync(lab, capsys):
+    (lab.path / "hopeless.sh").write_text(_HOPELESS)
+    lab.submit(
+        command="sh hopeless.sh {lr}",
+        variables={"from": "stdout", "pattern": "epoch {epoch} val_dice {val_dice}"},
+        watch={"hopeless": "val_dice < 0.6 after 3 epochs -> stop"},
+    )
+    lab.wait(lambda: [one.how for one in lab.trained()] == ["stopped"])  # no manager is at work
+    lab.wait(lab.quiet)
+    capsys.readouterr()
+    assert lab.do("sync") == 0
+    assert "001-cells: stopped by rule hopeless" in capsys.readouterr().out
+    one = lab.one()
+    assert (one.state, one.attempts[0].status["by"]) == ("stopped", "rule hopeless")
+    finding = json.loads(one.attempts[0].folder.findings.read_text().splitlines()[0])
+    assert finding["rule"] == "hopeless"
+    assert finding["time"] < one.attempts[0].ended

@@ -169,7 +169,12 @@ class World:
         for attempt, files in sorted(self.files.items()):
             parts = {key: files[key] for key in ("status", "stop", "submitted") if key in files}
             claims = tuple(
-                {"number": n, "job_id": "" if self.is_queue else job, "started": at}
+                {
+                    "number": n,
+                    "job_id": "" if self.is_queue else job,
+                    "started": at,
+                    "command": attempt in self.trained,
+                }
                 for n, (job, at) in enumerate(files.get("claims", []))
             )
             beat = {"time": files["beat"]} if "beat" in files else {}
@@ -229,7 +234,7 @@ class World:
         elif isinstance(action, Stop):
             self.files[action.attempt].setdefault("stop", {"how": action.how, "time": self.now})
             files = self.files[action.attempt]
-            if self.is_queue and not files.get("claims"):
+            if not files.get("claims"):
                 files["claims"] = [("", self.now)]
                 files["status"] = {"outcome": "stopped", "progressed": True}
             for job in self.jobs:

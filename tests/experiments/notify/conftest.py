@@ -18,6 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder.parent))
     monkeypatch.delenv("DDL_SMTP_PASSWORD", raising=False)
     monkeypatch.setattr("ddl.experiments.notify.smtp.password._taken", [])
+    monkeypatch.setattr("ddl.experiments.notify.delivery._told", set())
     return folder
 
 

@@ -55,6 +55,8 @@ def made_experiment(store: Path, number: int = 1, state: str = "failed", **given
     )
     return SimpleNamespace(
         record=record,
+        name=name,
+        number=number,
         folder=folder,
         attempts=tuple(attempts),
         state=state,

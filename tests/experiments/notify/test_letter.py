@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,33 @@ def test_unicode_and_long_lines_arrive(store: Path, sink: Sink) -> None:
     assert "001-größe" in sink.subjects[0]
     assert "日本語" in text_of(sink)
     assert max(map(len, text_of(sink).splitlines())) <= 510
+
+
+def parts_of(sink: Sink) -> list[bytes]:
+    parts = sink.mails[-1].iter_attachments()  # type: ignore[attr-defined]
+    return [
+        part.get_payload(decode=True) for part in parts if part.get_content_type() == "image/png"
+    ]
+
+
+def test_the_curve_is_attached(store: Path, sink: Sink) -> None:
+    mail = {"to": "a@b.org"}
+    after_sync(store, made_view(store, made_experiment(store, mail=mail, rows=ROWS)))
+    (picture,) = parts_of(sink)
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 400_000
+
+
+def test_without_values_there_is_no_curve(store: Path, sink: Sink) -> None:
+    after_sync(store, made_view(store, made_experiment(store, mail={"to": "a@b.org"})))
+    assert parts_of(sink) == []
+
+
+def test_a_picture_that_cannot_be_drawn_does_not_keep_the_mail(
+    store: Path, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ddl.experiments.comparing.curve_picture", None)
+    run = made_experiment(store, mail={"to": "a@b.org"}, rows=ROWS)
+    after_sync(store, made_view(store, run))
+    assert len(sink.mails) == 1
+    assert parts_of(sink) == []

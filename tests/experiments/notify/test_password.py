@@ -137,9 +137,9 @@ def test_a_wrong_password_is_told_once_and_tried_again_when_the_settings_change(
     view = made_view(store, made_experiment(store))
     with running(authenticator=login, auth_required=True, auth_require_tls=False) as sink:
         write(home, sink, "password_file: smtp-password")
-        for _ in range(3):
-            (line,) = after_sync(store, view)
-        assert "535" in line
+        told = [line for _ in range(3) for line in after_sync(store, view)]
+        assert len(told) == 1
+        assert "535" in told[0]
         assert sink.connections == 1  # an account is not to be locked
         file.write_text(PASSWORD)
         write(home, sink, "password_file: smtp-password", "# changed")

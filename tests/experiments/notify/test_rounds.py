@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +108,8 @@ def test_a_server_that_is_down_is_asked_with_growing_waits(store: Path, configur
     configured(port=1)
     view = made_view(store, made_experiment(store))
     (line,) = rounds.notify(store, view, SINCE)
-    assert line.startswith("mail waits (1): 127.0.0.1:1: ")
+    assert line.startswith("mail waits: 127.0.0.1:1: ")
+    assert rounds.notify(store, view, SINCE + 10) == ()  # it was told
     assert Outbox(store).server["tries"] == 1
     rounds.notify(store, view, SINCE + 30)
     assert Outbox(store).server["tries"] == 1
@@ -281,10 +284,10 @@ def test_without_settings_it_says_how_and_keeps_the_mail(
     view = made_view(store, made_experiment(store))
     (line,) = after_sync(store, view)
     assert line == (
-        f"mail waits (1): Received: no {home}/mail.yaml. Expected: a file with host, from, user and password_file of "
+        f"mail waits: Received: no {home}/mail.yaml. Expected: a file with host, from, user and password_file of "
         "your mail server."
     )
-    assert rounds.problems(store) == [line.removeprefix("mail waits (1): ")]
+    assert rounds.problems(store) == [line.removeprefix("mail waits: ")]
 
 
 def test_a_node_that_is_away_for_long_and_comes_back_is_told_once_each(
@@ -310,3 +313,17 @@ def test_a_store_that_cannot_be_written_is_a_line(store: Path, sink: Sink) -> No
     (store / "mail").write_text("in the way")
     (line,) = after_sync(store, view)
     assert line.startswith("no notifications: ")
+
+
+def test_a_server_that_never_answers_does_not_hold_up_a_sync(
+    store: Path, configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ddl.experiments.notify.smtp.sending.TIMEOUT_S", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        configured(port=silent.getsockname()[1])
+        start = time.monotonic()
+        (line,) = rounds.notify(store, made_view(store, made_experiment(store)), SINCE)
+    assert "timed out" in line
+    assert time.monotonic() - start < 10

@@ -61,6 +61,8 @@ def test_a_refusal_is_status_3_until_again(made: MadeStore, sink: Sink, capsys: 
     assert call(made) == 3
     assert call(made, "--pending") == 3
     assert "was refused: 554 no" in capsys.readouterr().out
+    assert main("doc", ["status", "--store", str(made.path)]) == 3
+    assert "was refused: 554 no" in capsys.readouterr().err
     assert call(made, "--again") == 0
     assert len(sink.mails) == 1
 

@@ -61,14 +61,14 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(store: Path, port: int = 0) -> Iterator[Serving]:
+def serving(store: Path, port: int = 0, home: Path | None = None) -> Iterator[Serving]:
     """Serve a store during the block."""
     words = ["serve", "--store", str(store), "--port", str(port), "--json"]
     process = subprocess.Popen(
         [sys.executable, str(SCRIPT), *words],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"DDL_NODE_HOME": str(store.parent / "node")},
+        env=os.environ | {"DDL_NODE_HOME": str(home or store.parent / "node")},
     )
     assert process.stdout is not None
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from ddl.experiments.command import main
 from ddl.experiments.report import report_html
 from tests.experiments.made_store import MadeStore
 from tests.experiments.server.serving import free_port, serving
@@ -106,6 +109,7 @@ def test_stop_takes_two_clicks_and_retry_one(tmp_path: Path, page: Page) -> None
         assert json.loads(failed.wanted.read_text())["tries"] == 1
 
 
+@pytest.mark.proof
 def test_without_the_token_it_asks_and_nothing_changes(tmp_path: Path, page: Page) -> None:
     made = made_in(tmp_path)
     failed = made.experiment("failed", {"lr": 2})
@@ -139,6 +143,7 @@ def test_the_page_survives_a_restart_of_its_server(tmp_path: Path, page: Page) -
         expect(line(page, 1)).to_contain_text("4 of 9")
 
 
+@pytest.mark.proof
 def test_the_table_sorts_and_filters(tmp_path: Path, page: Page) -> None:
     made = made_in(tmp_path)
     for lr in (0.1, 10, 0.02):
@@ -173,6 +178,49 @@ def test_the_report_sorts_by_its_own_script_and_loads_nothing(tmp_path: Path, pa
     page.locator("#filter").fill("finished")
     assert page.locator("#experiments tbody tr:visible").count() == 3
     assert asked == [report.as_uri()]
+
+
+SPEC = """
+name: cells
+command: sh {script} {{n}}
+parameters: {{n: {{grid: [1, 2]}}}}
+variables: {{from: stdout, pattern: "epoch {{epoch}} loss {{loss}}"}}
+"""
+SCRIPT = """
+trap 'exit 75' TERM
+for epoch in $(seq 1 500); do echo "epoch $epoch loss 0.$epoch"; sleep 0.2; done
+"""
+
+
+@pytest.mark.proof
+def test_a_real_training_run_is_followed_and_stopped(
+    tmp_path: Path, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DDL_NODE_HOME", str(tmp_path / "node"))
+    script, spec = tmp_path / "train.sh", tmp_path / "cells.yaml"
+    script.write_text(SCRIPT)
+    spec.write_text(SPEC.format(script=script))
+    store = tmp_path / "experiments" / "cells"
+    assert main("doc", ["submit", str(spec)]) == 0
+    try:
+        with serving(store, home=tmp_path / "node") as server:
+            page.goto(server.url)
+            expect(line(page, 1).locator("td").nth(3)).to_have_text(re.compile("^[1-9]"))
+            expect(line(page, 2)).to_contain_text("waiting")
+            page.locator("#choose").click()
+            stop = page.locator("#acts [data-wish=stop]")
+            stop.click()
+            stop.click()
+            for number in (1, 2):
+                expect(line(page, number)).to_contain_text("stopped", timeout=60_000)
+    finally:
+        main("doc", ["stop", "*", "--store", str(store)])
+    assert (
+        str(script)
+        not in subprocess.run(
+            ["ps", "axww"], capture_output=True, text=True, timeout=20, check=True
+        ).stdout
+    )
 
 
 @pytest.mark.proof

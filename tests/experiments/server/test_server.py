@@ -155,7 +155,9 @@ def test_the_token_stands_in_no_file_of_the_store(server: Serving, made: MadeSto
     assert [path for path in files if server.token.encode() in path.read_bytes()] == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.proof)]
+)
 def test_a_signal_ends_it_also_with_a_page_open(made: MadeStore, how: int) -> None:
     with serving(made.path) as found:
         page = http.client.HTTPConnection(found.host, found.port, timeout=20)

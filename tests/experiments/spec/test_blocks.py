@@ -177,3 +177,9 @@ def test_priorities_name_experiments_by_parameter_or_pattern(tmp_path: Path, whi
     text += f"priority: {{'{which}': 9}}\n"
     chosen = {one.label for one in written(tmp_path, text) if one.priority == 9}
     assert chosen == ({"a1-b_x", "a2-b_x"} if "b_x" in which else {"a2-b_x", "a2-b_y"})
+
+
+def test_a_priority_of_the_spec_may_name_experiments_of_one_block(tmp_path: Path):
+    text = "command: x {flags}\npriority: {a=1: 9, 'two*': 3}\n"
+    text += "experiments: {one: {parameters: {a: 1}}, two: {parameters: {b: 1}}}\n"
+    assert [one.priority for one in written(tmp_path, text)] == [9, 3]

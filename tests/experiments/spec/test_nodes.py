@@ -50,6 +50,19 @@ def test_the_only_node_of_a_list_is_the_default(spec: Path):
     assert read_nodes(spec).default == "here"
 
 
+@pytest.mark.parametrize(
+    "text", ["{n: {slots: 3}, m: {}, default: n}", "{nodes: {n: {slots: 3}, m: {}}, default: n}"]
+)
+def test_a_spec_may_say_its_default_among_the_nodes(spec: Path, text: str):
+    spec.write_text(f"{SPEC}nodes: {text}\ngroups: {{g: [n, m]}}\n")
+    nodes = read_nodes(spec)
+    assert (nodes.default, [*nodes.nodes], nodes.groups) == (
+        "n",
+        ["here", "n", "m"],
+        {"g": ("n", "m")},
+    )
+
+
 def test_a_spec_may_name_a_file_of_nodes(spec: Path):
     (spec.parent / "lab.yaml").write_text("default: n\nnodes: {n: {slots: 3}}\n")
     spec.write_text(SPEC + "nodes: lab.yaml\n")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -136,6 +138,34 @@ def test_a_folder_that_is_missing_is_refused_before_anything_is_written(store, p
     with pytest.raises(ValueError, match="which is no folder"):
         add(store, Spec(place / "cells.yaml"), several(place / "none", "a"))
     assert names(store) == []
+
+
+@pytest.mark.parametrize("label", ["a/b", "../x", "a\0b", "x" * 300, "ü" * 150])
+def test_a_label_that_no_folder_can_have_is_refused(store, place, label):
+    with pytest.raises(ValueError, match="Expected: one that a folder can have"):
+        add(store, Spec(place / "cells.yaml"), several(place, "a", label))
+    assert names(store) == []
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_a_full_disk_leaves_nothing_half_made(store, place, monkeypatch, moment):
+    calls = iter(range(100))
+    sync = os.fsync
+
+    def full(file):
+        if next(calls) == moment:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        add(store, Spec(place / "cells.yaml"), several(place, "a", "b"))
+    monkeypatch.undo()
+    view = read_view(store.path)
+    assert view.damaged == {}
+    assert not list(store.path.glob(".new-*"))
+    added = add(store, Spec(place / "cells.yaml"), several(place, "a", "b"))
+    assert len(added.new) + len(added.kept) == 2
 
 
 PROGRAM = """

@@ -347,3 +347,43 @@ def test_its_size_is_said(repository):
     lines = freeze(store_in(repository), repository, "frozen").lines
     assert lines[0].startswith("Commit ")
     assert lines[1].startswith("4 files of code, ")
+
+
+def test_no_link_leads_into_a_circle(repository):
+    store = store_in(repository)
+    copy = copy_of(store, freeze(store, repository, "frozen"))
+    assert not os.path.lexists(copy / "experiments")
+
+
+def test_a_store_behind_a_link_is_known_as_itself(repository, tmp_path):
+    (tmp_path / "home").symlink_to(repository)
+    (repository / ".gitignore").unlink()
+    store = store_in(tmp_path / "home")
+    for _ in range(2):
+        copy = copy_of(store, freeze(store, tmp_path / "home", "frozen"))
+        assert not os.path.lexists(copy / "experiments")
+
+
+@pytest.mark.parametrize("folder", ["", "lib"])
+@pytest.mark.parametrize("with_git", [True, False])
+def test_adding_again_says_that_kept_ones_run_older_code(place, with_git, folder):
+    if with_git:
+        git(place, "init", "-q")
+        git(place, "add", "train.py", "lib")
+    write(place / "cells.yaml", "name: cells")
+    store = store_in(place)
+    spec = Spec(place / "cells.yaml")
+    add(store, spec, [record(place / folder)])
+    write(place / "cells.yaml", "name: cells  # grown")
+    assert add(store, spec, [record(place / folder)]).lines == ()
+    write(place / "lib/model.py", "SIZE = 2\n")
+    (line,) = add(store, spec, [record(place / folder)]).lines
+    assert line.startswith("1 kept one runs its code as it was when added; ")
+
+
+def test_a_file_called_store_json_alone_makes_no_store(place):
+    write(place / "lib/store.json", "{}")
+    store = store_in(place)
+    copy = copy_of(store, freeze(store, place, "frozen"))
+    assert (copy / "lib/model.py").exists()
+    assert (copy / "lib/store.json").read_text() == "{}"

@@ -145,3 +145,10 @@ def test_folders_are_sorted_by_number(tmp_path):
     for name in ("1000-x", "002-x", "010-x", "code", "seen", "7", "3x-y", ".new-1", "٣-x"):
         (store.path / name).mkdir()
     assert [folder.path.name for folder in store.folders()] == ["002-x", "010-x", "1000-x"]
+
+
+def test_a_file_of_somebody_elses_program_further_up_is_no_store(tmp_path):
+    (tmp_path / "store.json").write_text("{}")
+    (tmp_path / "work").mkdir()
+    create_store(tmp_path / "work/experiments/a", "a")
+    assert find_store(None, tmp_path / "work").name == "a"

@@ -44,6 +44,11 @@ def seen(job: str | None = None, *, reachable: bool = True, reason: str = "", ag
     return {"gpu1": {**known, "error": None if reachable else "timed out", "jobs": jobs}}
 
 
+def slow(seconds: float):
+    """Return what sync saw of a node whose clock is slow."""
+    return {"gpu1": {**seen("running")["gpu1"], "facts": {"time": NOW - 20 - seconds}}}
+
+
 STOP = {"how": "stop", "by": "rule hopeless", "why": "val_dice < 0.6", "time": NOW - 20}
 CRASH = {"status": {"why": "ended with status 1"}}
 IDLE = {"status": {"progressed": False}}
@@ -148,6 +153,20 @@ TABLE = {
         RUN,
         [attempt(beat_age_s=3800, intent={"root": "/far/store"})],
         seen("running", age_s=3600),
+    ),
+    "the node's clock is two minutes slow": (
+        "running",
+        "",
+        RUN,
+        [attempt(beat_age_s=125)],
+        slow(120),
+    ),
+    "the node's clock is two minutes fast, and it is silent": (
+        "unknown",
+        "no sign of life for 0:02:05",
+        RUN,
+        [attempt(beat_age_s=5)],
+        slow(-120),
     ),
     "a script that reports by itself": ("running", "", {}, [attempt(beat_age_s=None)], {}),
     "asked to stop by the user": (

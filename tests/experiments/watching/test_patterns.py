@@ -59,6 +59,13 @@ def test_a_pattern_reads_a_line(pattern, line, found):
     assert compile_pattern(pattern)(line) == found
 
 
+def test_of_several_patterns_the_first_that_fits_reads_a_line():
+    read = compile_pattern("Epoch {epoch}/*\n\n  * {name}: {value} *\n")
+    assert read("Epoch 3/10") == {"epoch": "3"}
+    assert read("1s - loss: 0.5") == {"loss": "0.5"}
+    assert read("nothing") == {}
+
+
 @pytest.mark.parametrize(
     ("line", "found"),
     [
@@ -82,6 +89,8 @@ def test_lines_without_a_pattern_are_read_if_they_are_nothing_but_pairs(line, fo
         (None, "a text of 1 to 500"),
         (3, "a text of 1 to 500"),
         ("loss", "a place such as {loss}"),
+        ("{x}\n" * 9, "at most 8 patterns"),
+        ("{x}\nloss", "a place such as"),
         ("{loss", "a name in each pair of braces"),
         ("loss}", "a name in each pair of braces"),
         ("{}", "a name in each pair of braces"),

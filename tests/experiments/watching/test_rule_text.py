@@ -80,6 +80,12 @@ def test_a_condition_becomes_a_tree(text, tree):
     assert condition(text) == tree
 
 
+@pytest.mark.parametrize("name", ["page", "page-me", "tools/page.sh", "page-2", "p_1"])
+def test_a_command_may_be_called_as_files_are(name):
+    assert parse_rule("r", f"x > 1 -> command {name}, stop").actions == (f"command {name}", "stop")
+    assert parse_rule("r", f'x > 1 -> command "{name}"').actions == (f"command {name}",)
+
+
 def test_a_variable_may_be_called_as_a_unit():
     assert condition("min > 3 min") == Comparison(">", Variable("min"), Constant(180))
 
@@ -121,6 +127,8 @@ WRONG = {
     "loss > 3 -> stop mail": "a comma",
     "loss > 3 -> stop,": "an action",
     "loss > 3 -> command": "the name of a command",
+    "loss > 3 -> command /bin/sh": "the name of a command",
+    "loss > 3 -> command page me": "a comma",
     "loss > 3 after 20 -> stop": "after 20 epochs",
     "loss > 3 for three epochs -> stop": "for 20 epochs",
     "loss > 3 for 3 parsecs -> stop": "for 20 epochs",

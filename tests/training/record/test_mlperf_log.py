@@ -50,7 +50,7 @@ def train(run: Run, log: MLPerfLog, stop: str = "") -> None:
         if run.validates:
             log.begin_validation()
             logs = {"val_loss": 1 / number}
-        run.end_epoch(logs, 0.1)
+        run.end_epoch(logs, 0.1, 0.0)
         log.end_epoch()
 
 

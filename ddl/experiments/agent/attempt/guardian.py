@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from ddl.experiments.agent.attempt.stopping import Stopper
+from ddl.experiments.agent.node.processes import Owner
 from ddl.experiments.agent.pace import paced
 
 _GRACE_S = 30.0  # with TERM and KILL, the command is gone before a successor elsewhere takes over
@@ -21,12 +22,12 @@ _FAREWELL = b"."
 class Guardian:
     """The agent's end of the pipe."""
 
-    def __init__(self, attempt: str, main: int, start_ticks: int, number: int) -> None:
+    def __init__(self, owner: Owner, main: int, start_ticks: int, number: int) -> None:
         """Start the guardian of a command that has just been started."""
         reader, self._writer = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            _guard(reader, Stopper(attempt, main, start_ticks, number))
+            _guard(reader, Stopper(owner, main, start_ticks, number))
         os.close(reader)
 
     def dismiss(self) -> None:

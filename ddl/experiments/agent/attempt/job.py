@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from ddl.experiments.agent import pace
 from ddl.experiments.agent.attempt import closing, ending, launch, preflight, successor
@@ -26,14 +26,17 @@ from ddl.plain_text import tell
 STATUSES = {"crashed": 1, "out of memory": 1, "refused": 2, "diverged": 4}
 """Exit statuses of the agent, for the scheduler's own records."""
 
+_Found = TypeVar("_Found")
+_told: list[str] = []
+
 _LEFT_BEHIND_S = 2.0  # for what a command leaves in the background when it ends by itself
-_ENDING_TICK_S = 0.1
+_ENDING_TICK_S = 0.2
 
 
 class Job:
     """An attempt that this agent has claimed."""
 
-    def __init__(self, attempt: AttemptFolder, claim: Claim, agent: str) -> None:
+    def __init__(self, attempt: AttemptFolder, claim: Claim, agent: str, signals: Signals) -> None:
         """Read what is to be done."""
         self.attempt, self.claim = attempt, claim
         self.intent = read_json(attempt.intent)
@@ -44,7 +47,7 @@ class Job:
         self.environ = launch.environment(attempt, self.record, self.name, agent, values)
         self.words = launch.words_of(self.run_part, values, bool(self.record.get("profile")))
         self.folder = launch.folder_of(self.record, values)
-        self.signals = Signals()
+        self.signals = signals
         limit_s = launch.limit_s(self.intent, self.record)
         self.requests = Requests(attempt, claim, self.signals, limit_s)
         self.started = time.time()
@@ -92,8 +95,10 @@ class Job:
         for number in self.attempt.experiment.attempt_numbers():
             if number > self.attempt.number:
                 continue
-            stopper = Stopper(successor.name_of(self.name, number), 0, 0, 0)
-            stopper.begin(0)
+            folder = str(self.attempt.experiment.attempt(number).path)
+            owner = processes.Owner(successor.name_of(self.name, number), folder)
+            stopper = Stopper(owner, 0, 0, 0)
+            stopper.begin(pace.paced(ending.GUARDIAN_S))  # a guardian may be ending it gently
             while not stopper.step():
                 self.requests.look("ending what an earlier attempt left")
                 self.signals.wait(pace.paced(0.2))
@@ -110,17 +115,18 @@ class Job:
         main = processes.find(command.pid)
         ticks = main.start_ticks if main else 0
         number = launch.stop_signal(self.run_part)
-        guardian = Guardian(self.name, command.pid, ticks, number)
+        owner = processes.Owner(self.name, str(self.attempt.path))
+        guardian = Guardian(owner, command.pid, ticks, number)
         self.claim.write_identity(command={"pid": command.pid, "start_ticks": ticks})
         ending.append_event(self.attempt, self.name, "started", "started", {"pid": command.pid})
         visible = self.environ.get("CUDA_VISIBLE_DEVICES")
         sampler = Sampler(command.pid, self.attempt.resources, self.attempt.path, visible)
-        self._watch(command.pid, Stopper(self.name, command.pid, ticks, number), beside, sampler)
+        self._watch(command.pid, Stopper(owner, command.pid, ticks, number), beside, sampler)
         returncode, peak_bytes = _reap(command)
         guardian.dismiss()
-        sampler.close()
-        beside.poll(ended=True)
-        beside.close()
+        _safely("resources", sampler.close)
+        _safely("watching", lambda: beside.poll(ended=True))
+        _safely("watching", beside.close)
         asked = self.requests.asked
         outcome = outcome_of(
             returncode,
@@ -157,12 +163,12 @@ class Job:
                 stopper.begin(pace.paced(_LEFT_BEHIND_S))
             if (has_ended or stopper.is_stopping) and stopper.step() and has_ended:
                 return
-            for order in beside.poll():
+            for order in _safely("watching", beside.poll) or ():
                 self.requests.ask(order.how, order.by, order.why)
             if pace.now_s() >= sample_at_s and not has_ended:
                 sample_at_s = pace.now_s() + pace.paced(pace.RESOURCES_S)
-                sampler.begin()
-            sampler.step()
+                _safely("resources", sampler.begin)
+            _safely("resources", sampler.step)
             self.signals.wait(_ENDING_TICK_S if has_ended else pace.paced(pace.TICK_S))
 
     def _hand_over_early(self, how: str) -> None:
@@ -187,12 +193,26 @@ def run(attempt_dir: str, agent: str, sha: str) -> int:
     if not launch.record_of(attempt):
         path = attempt.experiment.experiment
         raise ValueError(f"Received: {path}. Expected: an experiment's record with a command.")
+    signals = Signals()  # before the claim: from then on, an end must be written down
     claim = Claim(attempt, _restarts(), sha)
     lost = claim.take()
     if lost:
         tell(f"agent: {attempt.path}: claimed already: {lost}")
         return 0
-    return Job(attempt, claim, agent).run()
+    return Job(attempt, claim, agent, signals).run()
+
+
+def _safely(what: str, do: Callable[[], _Found]) -> _Found | None:
+    """Do what is done beside a training. A mistake in it is told, and never ends the training."""
+    try:
+        return do()
+    except Exception as error:
+        if what not in _told:
+            _told.append(what)
+            tell(
+                f"agent: {what} has failed: {type(error).__name__}: {error}; the training continues."
+            )
+        return None
 
 
 def _restarts() -> int:

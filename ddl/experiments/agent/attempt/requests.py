@@ -97,8 +97,10 @@ class Requests:
             return
         seen = (stat.st_mtime_ns, stat.st_ino)
         if seen != self._stop_seen:
-            self._stop_seen = seen
             stop = read_json(self._attempt.stop)
+            if not stop:  # not readable at this moment
+                return
+            self._stop_seen = seen
             self.ask(
                 str(stop.get("how") or "stop"),
                 str(stop.get("by") or "user"),

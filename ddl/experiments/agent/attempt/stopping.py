@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Callable
 
 from ddl.experiments.agent.node import processes
-from ddl.experiments.agent.node.processes import Process
+from ddl.experiments.agent.node.processes import Owner, Process
 from ddl.experiments.agent.pace import TERM_S, now_s, paced
 
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "ash")
@@ -62,14 +62,14 @@ class Stopper:
 
     def __init__(
         self,
-        attempt: str,
+        owner: Owner,
         main: int,
         start_ticks: int,
         number: int,
         clock: Callable[[], float] = now_s,
     ) -> None:
         """Note whom to end. `number` is the signal at which the command writes a checkpoint."""
-        self._attempt = attempt
+        self._owner = owner
         self._main = main
         self._start_ticks = start_ticks
         self._number = number
@@ -118,9 +118,9 @@ class Stopper:
     def _members(self) -> list[Process]:
         # As long as the command's process is there, if only as a zombie, its number is its session's alone.
         is_ours = processes.exists(self._main, self._start_ticks)
-        return processes.of_attempt(self._attempt, session=self._main if is_ours else 0)
+        return processes.of_attempt(self._owner, session=self._main if is_ours else 0)
 
     def _send(self, members: list[Process], number: int) -> None:
         for process in members:
             in_session = process.session == self._main
-            processes.send(process, number, None if in_session else self._attempt)
+            processes.send(process, number, None if in_session else self._owner)

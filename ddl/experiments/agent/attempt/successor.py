@@ -12,7 +12,7 @@ from ddl.experiments.agent.layout import AttemptFolder, ExperimentFolder
 from ddl.experiments.agent.outcome import Step, next_step
 from ddl.experiments.agent.whole import create_json, make_folder, read_json, write_json
 
-_HAND_OVER_S = 60
+_HAND_OVER_S = 30  # the heartbeat waits meanwhile, and its lease is twice as long
 _JOB_ID = "SLURM_JOB_ID"
 
 

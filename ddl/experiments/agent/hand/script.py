@@ -16,7 +16,7 @@ from ddl.experiments.agent.hand import made
 from ddl.experiments.agent.layout import EXPERIMENT_NAME, AttemptFolder, ExperimentFolder
 from ddl.experiments.agent.node.processes import is_gone
 from ddl.experiments.agent.outcome import Outcome, outcome_of
-from ddl.experiments.agent.reports import is_beside_agent, pair_of, write
+from ddl.experiments.agent.reports import is_beside_agent, line_of, pair_of, write
 from ddl.experiments.agent.whole import read_json
 from ddl.experiments.watching.history import History
 from ddl.experiments.watching.values import number_of
@@ -53,9 +53,9 @@ def started(words: list[str], flags: Mapping[str, str]) -> int:
     return 0
 
 
-def record_by_hand(line: Mapping[str, object], flags: Mapping[str, str]) -> int:
+def record(words: list[str], flags: Mapping[str, str]) -> int:
     """Add values to the history of an experiment whose script runs by itself."""
-    attempt = _attempt(flags)
+    line, attempt = line_of(words), _attempt(flags)
     if write(attempt, line) and _is_by_hand(attempt):
         _keep_history(attempt, at_once=False)
     return 0

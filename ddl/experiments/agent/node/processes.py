@@ -131,15 +131,45 @@ def ancestors_of(pid: int, among: dict[int, Process]) -> list[int]:
 
 def variable_of(pid: int, name: str) -> str | None:
     """Return a variable of the environment that a process was started with, None where it lacks or cannot be read."""
+    return _variables(pid, name).get(name)
+
+
+def _variables(pid: int, *names: str) -> dict[str, str]:
     try:
         data = (PROC / str(pid) / "environ").read_bytes()
     except OSError:  # another user's, or gone
-        return None
-    start = name.encode() + b"="
+        return {}
+    found = {}
     for entry in data.split(b"\0"):
-        if entry.startswith(start):
-            return entry[len(start) :].decode("utf-8", "surrogateescape")
-    return None
+        name, _, value = entry.decode("utf-8", "surrogateescape").partition("=")
+        if name in names:
+            found[name] = value
+    return found
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An attempt as its processes know it. A copy of its store has the same names, in another folder."""
+
+    name: str
+    folder: str = ""
+
+    def owns(self, pid: int) -> bool:
+        """Return whether a process was started for this attempt."""
+        found = _variables(pid, "DDL_ATTEMPT", "DDL_ATTEMPT_DIR")
+        if found.get("DDL_ATTEMPT") != self.name:
+            return False
+        return is_same_folder(self.folder, found.get("DDL_ATTEMPT_DIR", ""))
+
+
+def is_same_folder(one: str, other: str) -> bool:
+    """Return whether two paths are one folder, or may be: one that is unknown, or not to be seen from here."""
+    if not one or not other or one == other:
+        return True
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return True
 
 
 def words_of(pid: int) -> list[str]:
@@ -161,7 +191,7 @@ def catches(pid: int, number: int) -> bool:
     return bool(masks) and bool(int(masks[0], 16) & (1 << (number - 1)))
 
 
-def of_attempt(name: str, session: int = 0) -> list[Process]:
+def of_attempt(owner: Owner, session: int = 0) -> list[Process]:
     """Return the processes of an attempt: those that hold its name in their environment, or are in its session.
 
     This process and those that it descends from are never among them, whatever their environment says.
@@ -171,22 +201,21 @@ def of_attempt(name: str, session: int = 0) -> list[Process]:
     return [
         process
         for process in among.values()
-        if process.pid not in own
-        and (variable_of(process.pid, "DDL_ATTEMPT") == name or 0 < session == process.session)
+        if process.pid not in own and (0 < session == process.session or owner.owns(process.pid))
     ]
 
 
-def send(process: Process, number: int, attempt: str | None = None) -> bool:
+def send(process: Process, number: int, owner: Owner | None = None) -> bool:
     """Send a signal to exactly this process. Return whether it was there.
 
-    The number may belong to another process by now, so its start is read again, and so is its attempt where one is
-    given. Where Linux and Python have handles of processes, nothing can come between that look and the signal.
+    The number may belong to another process by now, so its start is read again, and so is its attempt where an
+    owner is given. Where Linux and Python have handles of processes, nothing can come between that look and the signal.
     """
     handle = _handle(process.pid)
     try:
         if find(process.pid, process.start_ticks) is None:
             return False
-        if attempt is not None and variable_of(process.pid, "DDL_ATTEMPT") != attempt:
+        if owner is not None and not owner.owns(process.pid):
             return False
         if handle is None:
             os.kill(process.pid, number)

@@ -21,8 +21,18 @@ from typing import Any
 from ddl.experiments.agent.attempt.claim import IDENTITY_NAME, newest_identity
 from ddl.experiments.agent.attempt.launch import outer_environment, record_of
 from ddl.experiments.agent.layout import AttemptFolder
-from ddl.experiments.agent.node.processes import is_gone
+from ddl.experiments.agent.node.processes import is_gone, is_same_folder
 from ddl.experiments.agent.whole import create_json, read_json, write_json
+
+_OF_THE_CALLER = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+)
+"""What says which programs an attempt gets: those of its caller, not of whoever started the runner. No secrets."""
 
 __all__ = ["IDENTITY_NAME", "NodeHome", "enqueue", "node_home"]
 
@@ -116,6 +126,12 @@ def enqueue(folders: list[Path], slots: int | None, priority: int | None) -> dic
 
 
 def _enqueue(home: NodeHome, attempt: AttemptFolder, name: str, priority: int | None) -> str:
+    there = str(read_json(home.job(name)).get("attempt_dir", ""))
+    if not is_same_folder(str(attempt.path), there):
+        raise ValueError(
+            f"Received: {attempt.path}, a copy of {there}, which is in the queue. Expected: one of the two; names of "
+            "attempts are unique."
+        )
     if attempt.status.exists():
         return "ended"
     if home.started_job(name).exists():
@@ -131,6 +147,7 @@ def _enqueue(home: NodeHome, attempt: AttemptFolder, name: str, priority: int | 
         "agent": agent_words(),
         "priority": priority if priority is not None else int(intent.get("priority") or 0),
         "queued": time.time(),
+        "environ": {name: os.environ[name] for name in _OF_THE_CALLER if name in os.environ},
         "needs": {key: needs.get(key) for key in ("gpus", "cores", "memory_bytes")},
     }
     if not create_json(home.job(name), job) and priority is not None:

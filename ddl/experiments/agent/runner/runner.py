@@ -5,11 +5,12 @@ It holds no state but files, so after `kill -9` the next one goes on: agents are
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ddl.experiments.agent import pace
 from ddl.experiments.agent.attempt import closing, ending
@@ -23,11 +24,13 @@ from ddl.experiments.agent.outcome import Outcome, outcome_of
 from ddl.experiments.agent.runner.choice import Free, Waiting, next_start
 from ddl.experiments.agent.runner.queue import NodeHome, node_home
 from ddl.experiments.agent.whole import read_json, write_json
+from ddl.plain_text import tell
 
 _EMPTY_S = 3.0
 _LOCK_TRIES = 20
 _LOCK_EVERY_S = 0.1
 _GPUS_EVERY_S = 60.0
+_TOLD: list[str] = []
 
 
 class Runner:
@@ -41,32 +44,34 @@ class Runner:
         self._gpus: list[str] = []
         self._gpus_at_s = 0.0
 
-    def run(self, signals: Signals) -> None:
-        """Start and reap attempts until the queue has been empty for a while."""
+    def run(self, signals: Signals) -> bool:
+        """Start and reap attempts until the queue has been empty for a while. Return whether a signal ended it."""
         empty_s = pace.now_s()
         while pace.now_s() - empty_s < pace.paced(_EMPTY_S):
             names = self._home.names()
             for name in names:
-                self._see(name)
-            self._start_due()
+                _telling(self._see, name)
+            _telling(self._start_due)
             if names:
                 empty_s = pace.now_s()
             if (
                 "preempted" in signals.take()
             ):  # the machine shuts down; agents hear of it themselves
-                return
+                return True
             signals.wait(pace.paced(pace.TICK_S))
+        return False
 
     def _see(self, name: str) -> None:
         """Reap an attempt whose agent has ended, and take over one that another runner has started."""
-        job, started = read_json(self._home.job(name)), read_json(self._home.started_job(name))
+        job = _read(self._home.job(name))
+        started = read_json(self._home.started_job(name))
         attempt = AttemptFolder(Path(str(job.get("attempt_dir", "/0"))))
         child = self._children.get(name)
         if child is not None and child.poll() is not None:
             del self._children[name]
         if not attempt.intent.exists():  # the user removed it
             self._forget(name)
-        elif started and (name in self._children or not processes.is_gone(started)):
+        elif name in self._children or (started and not processes.is_gone(started)):
             return
         elif attempt.status.exists():
             self._forget(name)
@@ -93,7 +98,9 @@ class Runner:
             return
         stopper = self._stoppers.get(name)
         if stopper is None:
-            stopper = self._stoppers[name] = Stopper(name, 0, 0, 0)
+            stopper = self._stoppers[name] = Stopper(
+                processes.Owner(name, str(attempt.path)), 0, 0, 0
+            )
             stopper.begin(
                 ending.GUARDIAN_S
             )  # its guardian ends the command, with a checkpoint if possible
@@ -119,7 +126,8 @@ class Runner:
             started = read_json(self._home.started_job(name))
             job = read_json(self._home.job(name))
             needs = {**(job.get("needs") or {}), "gpus_given": started.get("gpus", [])}
-            (running if started else waiting).append(Waiting.of(name, job, needs))
+            is_running = bool(started) or name in self._children
+            (running if is_running else waiting).append(Waiting.of(name, job, needs))
         if not waiting:
             return
         slots = int(read_json(self._home.slots).get("slots") or 1)
@@ -136,7 +144,7 @@ class Runner:
         job = read_json(self._home.job(name))
         if not job:
             return
-        environ = outer_environment()
+        environ = {**outer_environment(), **(job.get("environ") or {})}
         if restricts:
             environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         attempt_dir = Path(job["attempt_dir"])
@@ -153,10 +161,10 @@ class Runner:
         process = processes.find(child.pid)
         identity = {**processes.own_identity(), "pid": child.pid}
         identity["start_ticks"] = process.start_ticks if process else 0
+        self._children[name] = child
         write_json(
             self._home.started_job(name), {**identity, "gpus": list(gpus), "time": time.time()}
         )
-        self._children[name] = child
 
 
 def main(detach: bool) -> int:
@@ -167,16 +175,41 @@ def main(detach: bool) -> int:
         return 0
     if detach:
         os.setsid()
+    signals = Signals()
     while True:
         descriptor = _lock(home)
         if descriptor is None:
             return 0
-        Runner(home).run(Signals())
+        is_told = Runner(home).run(signals)
         os.close(descriptor)
         if (
-            not home.names()
-        ):  # what came after the last look finds no lock, and starts another runner
+            is_told or not home.names()
+        ):  # what comes from now on finds no lock, and starts another runner
             return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a file of the queue, {} where it is damaged.
+
+    Raises:
+        OSError: it cannot be read at this moment. That is no reason to forget an attempt.
+    """
+    try:
+        value = json.loads(path.read_bytes().decode("utf-8"))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _telling(do: Callable[..., None], *words: str) -> None:
+    """Do something; tell where the disk does not let us, and try again in the next round."""
+    try:
+        do(*words)
+    except OSError as error:
+        line = f"{' '.join(words)}: {error}"
+        if line not in _TOLD[-1:]:  # not every second
+            tell(f"{time.strftime('%F %T')} {line}")
+            _TOLD[:] = [line]
 
 
 def _lock(home: NodeHome) -> int | None:

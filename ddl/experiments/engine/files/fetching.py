@@ -27,9 +27,13 @@ def is_due(experiment: ExperimentView, node: str) -> bool:
 
 
 def fetch(
-    transport: Transport, root: str, store: StoreFolder, experiments: Sequence[ExperimentView]
+    transport: Transport,
+    root: str,
+    store: StoreFolder,
+    experiments: Sequence[ExperimentView],
+    extra: Sequence[str] = (),
 ) -> None:
-    """Fetch the files of experiments. What was there stays whole if the connection breaks off.
+    """Fetch the files of experiments, and `extra` ones. What was there stays whole if the connection breaks off.
 
     Raises:
         Unreachable: The connection broke off; what had come is whole.
@@ -39,7 +43,8 @@ def fetch(
         if experiment.record.outputs:
             _fetch_outputs(transport, root, experiment)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as rules:
-        rules.write("\n".join(rules_of(experiments)) + "\n")
+        more = [f"+ {part}" for path in extra for part in _with_parents(path)]
+        rules.write("\n".join([*more, *rules_of(experiments)]) + "\n")
         rules.flush()
         words = ("--update", "--prune-empty-dirs", f"--filter=merge {rules.name}")
         transport.fetch(f"{root}/", store.path, words, timeout_s=_FETCH_S)

@@ -16,17 +16,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ddl.experiments.agent.layout import STORE_NAME, AttemptFolder
+from ddl.experiments.agent.layout import STORE_NAME, AttemptFolder, ExperimentFolder
 from ddl.experiments.backends.transport import Transport
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node
 from ddl.experiments.spec.records import Experiment
+from ddl.experiments.store.code.freeze import folder_of
 from ddl.experiments.store.folder import StoreFolder
 
 FOLDER = "~/ddl-experiments"
 """Folder on a node for the copies of stores, unless `folder:` of the node names another."""
-
-_STORE_DIR = "{store_dir}"
 
 Say = Callable[[str], None]
 
@@ -58,8 +57,14 @@ class Sender:
         self._say = say
         self._sent: set[tuple[str, ...]] = set()
 
-    def send(self, attempt: AttemptFolder, record: Experiment, with_files: bool = True) -> None:
-        """Send an experiment with the intent of an attempt; `with_files`: also its code and files.
+    def send(
+        self,
+        experiment: ExperimentFolder,
+        record: Experiment,
+        attempt: AttemptFolder | None = None,
+        with_files: bool = True,
+    ) -> None:
+        """Send an experiment, with the intent of an attempt if there is one; `with_files`: also its code and files.
 
         Raises:
             Unreachable: The connection broke off.
@@ -70,7 +75,7 @@ class Sender:
             if with_files:
                 self._send_code(record)
                 self._send_files(record)
-            self._send_records(attempt, record)
+            self._send_records(experiment, attempt)
         except OSError as error:
             raise ValueError(f"Received: {error}. Expected: files that can be copied.") from None
 
@@ -95,7 +100,9 @@ class Sender:
         self._sent.add(("code", name))
 
     def _send_files(self, record: Experiment) -> None:
-        if not record.files or ("files", *record.files) in self._sent:
+        target = folder_there(record, self._root)
+        key = ("files", target, *record.files)
+        if not record.files or key in self._sent:
             return
         source = Path(record.code.source or record.run.folder)
         found = matches(source, record.files)
@@ -104,30 +111,31 @@ class Sender:
             f"{self._transport.host or 'this machine'}: {_shown(size)} in {len(found)} files or folders "
             f"({', '.join(record.files)})"
         )
-        target = folder_there(record, self._root)
         self._transport.run(["mkdir", "-p", target])
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape") as names:
             names.write("".join(f"{name}\0" for name in found))
             names.flush()
             rules = ("-r", "-L", "--from0", f"--files-from={names.name}")
             self._transport.send(source, target, rules, timeout_s=_FILES_S)
-        self._sent.add(("files", *record.files))
+        self._sent.add(key)
 
-    def _send_records(self, attempt: AttemptFolder, record: Experiment) -> None:
+    def _send_records(self, experiment: ExperimentFolder, attempt: AttemptFolder | None) -> None:
         """Send the small files: first what changes, then the intent, which never replaces one that is there."""
-        experiment = attempt.experiment
         with tempfile.TemporaryDirectory() as folder:
             stage = Path(folder) / experiment.path.name
-            inside = stage / "attempts" / str(attempt.number)
+            inside = stage / "attempts" / (str(attempt.number) if attempt else "")
             inside.mkdir(parents=True)
             for path in (experiment.experiment, experiment.wanted):
-                shutil.copyfile(path, stage / path.name)
+                if path.exists():
+                    shutil.copyfile(path, stage / path.name)
             shutil.copyfile(self._store.path / STORE_NAME, Path(folder) / STORE_NAME)
             rules = ("--no-t", "--checksum")
             self._transport.send(Path(folder), self._root, rules, timeout_s=_RECORDS_S)
-            shutil.copyfile(attempt.intent, inside / attempt.intent.name)
-            there = f"{self._root}/{experiment.path.name}/attempts/{attempt.number}"
-            self._transport.send(inside, there, ("--ignore-existing",), timeout_s=_RECORDS_S)
+            if attempt is not None:
+                shutil.copyfile(attempt.intent, inside / attempt.intent.name)
+                there = f"{self._root}/{experiment.path.name}/attempts/{attempt.number}"
+                words = ("--ignore-existing",)
+                self._transport.send(inside, there, words, timeout_s=_RECORDS_S)
 
 
 def send_wanted(transport: Transport, root: str, store: StoreFolder, names: Sequence[str]) -> None:
@@ -160,7 +168,7 @@ def create_there(transport: Transport, path: str, value: dict[str, Any]) -> None
 
 def folder_there(record: Experiment, root: str) -> str:
     """Return the folder that the command of an experiment runs in on a node."""
-    return record.run.folder.replace(_STORE_DIR, root, 1)
+    return str(folder_of(Path(root), record))
 
 
 def matches(folder: Path, patterns: Sequence[str]) -> list[str]:

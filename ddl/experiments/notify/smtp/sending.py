@@ -21,6 +21,7 @@ from ddl.plain_text import encodable, escaped
 
 TIMEOUT_S = 20.0
 _MOST_REPLY = 300
+_LONGEST_LINE = 200  # a subject in one line
 _TOO_LARGE = 552  # said of this mail only
 
 
@@ -52,7 +53,7 @@ def build_mail(
     picture: bytes | None = None,
 ) -> EmailMessage:
     """Return the mail about an event. The same event gives the same Message-ID."""
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=SMTP.clone(max_line_length=_LONGEST_LINE))
     # What comes from users is one line by now; `EmailMessage` would refuse a line break in a header.
     mail["Subject"] = encodable(escaped(letter.subject))
     mail["From"] = settings.sender
@@ -61,7 +62,8 @@ def build_mail(
     mail["Message-ID"] = f"<ddl-{event_hash}@{settings.sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-DDL-Event"] = encodable(escaped(event_id))
-    mail.set_content(encodable(letter.body))
+    # Any server takes it: not all take 8 bits.
+    mail.set_content(encodable(letter.body), cte="quoted-printable")
     if picture:
         mail.add_attachment(picture, maintype="image", subtype="png", filename="curve.png")
     return mail

@@ -16,8 +16,7 @@ export class Curves {
   }
 
   colourOf(n) {
-    const style = getComputedStyle(document.documentElement);
-    return style.getPropertyValue(`--c${(n - 1) % COLOURS}`).trim();
+    return `var(--c${(n - 1) % COLOURS})`;
   }
 
   names() {
@@ -137,11 +136,12 @@ export class Curves {
 
   makePlot(plot, series, data, isLog) {
     const style = getComputedStyle(document.documentElement);
-    const [faint, rule] = ["--faint", "--rule"].map((name) => style.getPropertyValue(name).trim());
+    const value = (name) => style.getPropertyValue(name).trim(); // a canvas knows no variables
+    const [faint, rule] = ["--faint", "--rule"].map(value);
     const axis = { stroke: faint, grid: { stroke: rule, width: 1 }, ticks: { show: false }, font: "11px sans-serif" };
     const lines = series.map(({ n }) => ({
       label: this.page.rows.get(n)?.name ?? String(n),
-      stroke: this.colourOf(n),
+      stroke: value(`--c${(n - 1) % COLOURS}`),
       width: 1.25,
       dash: Math.floor((n - 1) / COLOURS) % 2 ? [6, 3] : undefined,
       points: { show: data[0].length <= MARKED, size: 4 },

@@ -19,7 +19,9 @@ export class Details {
     this.element.replaceChildren();
     this.log = null;
     this.shown = "";
-    if (this.n !== null) this.refresh();
+    if (this.n === null) return;
+    this.refresh();
+    this.element.scrollIntoView({ block: "nearest" }); // on a narrow screen it stands below
   }
 
   async refresh() {

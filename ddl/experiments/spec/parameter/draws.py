@@ -54,9 +54,7 @@ class Draw:
             value = math.exp(math.log(low) + part * (math.log(high) - math.log(low)))
         else:
             value = low + part * (high - low)
-        if self.whole:
-            return int(min(max(math.floor(value), self.low), self.high))
-        return float(min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high))
+        return as_drawn(self, value)
 
     def size(self) -> float:
         """Return how many different values there are."""
@@ -65,6 +63,13 @@ class Draw:
         if self.whole:
             return self.high - self.low + 1
         return math.inf if self.high > self.low else 1
+
+
+def as_drawn(draw: Draw, value: float) -> int | float:
+    """Return a number within the range, whole or with few digits."""
+    if draw.whole:
+        return int(min(max(math.floor(value), draw.low), draw.high))
+    return float(min(max(float(f"{value:.{_DIGITS}g}"), draw.low), draw.high))
 
 
 def choice(values: list[Any]) -> Draw:

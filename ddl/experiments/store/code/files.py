@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ddl.experiments.agent.layout import STORE_NAME
+from ddl.experiments.store.folder import read_store
 from ddl.git import ask_git
 
 _LARGEST_BYTES = 1 << 20
@@ -48,8 +49,14 @@ def code_files(
 
 
 def is_store(folder: Path) -> bool:
-    """Return whether a folder is a store of experiments, which is no code."""
-    return (folder / STORE_NAME).is_file()
+    """Return whether a folder is a store of experiments, which is no code. A file of that name alone makes none."""
+    if not (folder / STORE_NAME).is_file():
+        return False
+    try:
+        read_store(folder)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _tracked(top: Path, walk: _Walk) -> set[str]:

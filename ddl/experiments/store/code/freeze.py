@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import filecmp
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,27 +69,58 @@ def freeze(store: StoreFolder, folder: Path, policy: str, words: Iterable[str] =
             f"Received: folder={folder}, which is no folder. Expected: that of the command."
         )
     folder = folder.resolve()
-    repository = find_repository(folder, store.path)
-    patch, note = _save_diff(store, repository)
-    code = Code(
-        policy=policy,
-        commit=repository.commit if repository else None,
-        branch=repository.branch if repository else None,
-        dirty=bool(repository and repository.diff),
-        patch=patch,
-        source=str(folder),
-    )
+    repository = find_repository(folder, store.path.resolve())
+    code = _recorded(folder, policy, repository)
+    note = _save_diff(store, code, repository)
     lines = (_told(repository, folder), *note)
     if policy != FROZEN:
         live = f"Runs the files in {folder} as they are when it starts (code: live)."
         return Frozen(_braced(folder), code, (*lines, live))
     top = repository.top if repository else folder
-    files = code_files(top, repository is not None, store.path, folder, words)
+    files = code_files(top, repository is not None, store.path.resolve(), folder, words)
     snapshot = take_snapshot(store, top, files)
     copied = f"{snapshot.files} files of code, {_size(snapshot.bytes)}: {snapshot.path}"
     code = dataclasses.replace(code, snapshot=snapshot.path.name)
     place = Path("code", snapshot.path.name, folder.relative_to(top))
     return Frozen(f"{{store_dir}}/{_braced(place)}", code, (*lines, copied))
+
+
+def has_changed(store: StoreFolder, record: Experiment, spec: Path) -> bool:
+    """Return whether a file of an experiment's frozen code differs by now. The spec is no code: it may grow."""
+    if record.code.snapshot is None:
+        return False
+    copy = store.code / record.code.snapshot
+    inner = folder_of(store.path, record).relative_to(copy)
+    top = Path(record.code.source)
+    for _ in inner.parts:
+        top = top.parent
+    for place, _, names in os.walk(copy):
+        for name in names:
+            frozen = Path(place) / name
+            original = top / frozen.relative_to(copy)
+            if frozen.is_symlink() or original == spec.resolve():
+                continue
+            if not original.is_file() or not filecmp.cmp(frozen, original, shallow=False):
+                return True
+    return False
+
+
+def _recorded(folder: Path, policy: str, repository: Repository | None) -> Code:
+    """Return the record of a folder's code, without a copy."""
+    if repository is None:
+        return Code(policy=policy, source=str(folder))
+    commit, diff = repository.commit, repository.diff
+    patch = None
+    if commit and 0 < len(diff) <= _LARGEST_DIFF_BYTES:
+        patch = f"{commit[:12]}-{hashlib.sha256(diff).hexdigest()[:8]}.patch"
+    return Code(
+        policy=policy,
+        commit=commit,
+        branch=repository.branch,
+        dirty=bool(diff),
+        patch=patch,
+        source=str(folder),
+    )
 
 
 def find_repository(folder: Path, store: Path) -> Repository | None:
@@ -109,22 +142,17 @@ def find_repository(folder: Path, store: Path) -> Repository | None:
     return Repository(root, commit, branch, diff)
 
 
-def _save_diff(
-    store: StoreFolder, repository: Repository | None
-) -> tuple[str | None, tuple[str, ...]]:
-    """Write what differs from the commit. Return the file's name, and a line where it is not written."""
-    if repository is None or not repository.diff or repository.commit is None:
-        return None, ()
-    diff = repository.diff
-    if len(diff) > _LARGEST_DIFF_BYTES:
-        most = _size(_LARGEST_DIFF_BYTES)
-        return None, (
-            f"The differences are not saved as a patch: {_size(len(diff))}, above {most}.",
-        )
-    name = f"{repository.commit[:12]}-{hashlib.sha256(diff).hexdigest()[:8]}.patch"
-    if not (store.code / name).exists():
-        write_whole(store.code / name, lambda path: path.write_bytes(diff))
-    return name, ()
+def _save_diff(store: StoreFolder, code: Code, repository: Repository | None) -> tuple[str, ...]:
+    """Write what differs from the commit. Return a line where it is too large for that."""
+    if repository is None or not repository.diff:
+        return ()
+    if code.patch is None:
+        found, most = _size(len(repository.diff)), _size(_LARGEST_DIFF_BYTES)
+        return (f"The differences are not saved as a patch: {found}, above {most}.",)
+    path = store.code / code.patch
+    if not path.exists():
+        write_whole(path, lambda partial: partial.write_bytes(repository.diff))
+    return ()
 
 
 def folder_of(store: Path, record: Experiment) -> Path:

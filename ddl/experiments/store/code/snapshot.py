@@ -45,13 +45,13 @@ def take_snapshot(store: StoreFolder, top: Path, files: Sequence[str]) -> Snapsh
     try:
         digest, copied, size_bytes = _copy(top, files, partial)
         final = store.code / digest
-        _link_the_rest(top, copied, partial, store.path)
+        _link_the_rest(top, copied, partial, store.path.resolve())
         if not final.exists():
             _sync(partial)
             with contextlib.suppress(FileExistsError):
                 partial.rename(final)
         else:
-            _link_the_rest(top, copied, final, store.path)
+            _link_the_rest(top, copied, final, store.path.resolve())
         _sync_folder(store.code)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -98,14 +98,18 @@ def _link_text(source: Path, top: Path) -> str:
 
 
 def _link_the_rest(top: Path, copied: Sequence[str], target: Path, store: Path) -> None:
-    """Link to what stands beside copied files and is missing in `target`."""
+    """Link to what stands beside copied files and is missing in `target`, but to no folder around the store.
+
+    Such a link would be a circle: whoever follows it finds the copy in itself.
+    """
+    own = {store, *store.parents}
     folders = {parent for name in copied for parent in Path(name).parents} | {Path()}
     for folder in sorted(folders):
         with os.scandir(top / folder) as entries:
             for entry in entries:
                 path, link = Path(entry.path), target / folder / entry.name
                 is_left_out = (
-                    entry.name in _LEFT_OUT or path == store or folder / entry.name in folders
+                    entry.name in _LEFT_OUT or path in own or folder / entry.name in folders
                 )
                 if is_left_out or os.path.lexists(link) or is_store(path):
                     continue

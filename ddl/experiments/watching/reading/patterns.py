@@ -6,7 +6,8 @@
     epoch {epoch}/* loss {loss}    named places; * is any text
     re: loss=(?P<loss>[0-9.]+)     a regular expression, found anywhere in the line
 
-A blank means one or more blanks. `{{` and `}}` are braces, `**` is a star.
+A blank means one or more blanks. `{{` and `}}` are braces, `**` is a star. Of several patterns, one a line, the first
+one that fits reads a line.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ddl.experiments.watching.reading.slow_patterns import check_regex
 from ddl.experiments.watching.values import LONGEST_NAME
 
 LONGEST_PATTERN = 500
+MOST_PATTERNS = 8
 LONGEST_LINE = 2000
 """Characters of a line that a pattern sees; what follows is left out."""
 
@@ -53,7 +55,18 @@ def compile_pattern(text: str) -> LineReader:
     """
     if not isinstance(text, str) or not 0 < len(text.strip()) <= LONGEST_PATTERN:
         raise _wrong(text, f"a text of 1 to {LONGEST_PATTERN} characters, such as {_EXAMPLE}")
-    text = text.strip()
+    readers = [_compiled(line.strip()) for line in text.strip().splitlines() if line.strip()]
+    if len(readers) > MOST_PATTERNS:
+        raise _wrong(text.split("\n", 1)[0], f"at most {MOST_PATTERNS} patterns")
+    return readers[0] if len(readers) == 1 else lambda line: _first(readers, line)
+
+
+def _first(readers: list[LineReader], line: str) -> dict[str, Any]:
+    return next((values for read in readers if (values := read(line))), {})
+
+
+def _compiled(text: str) -> LineReader:
+    """Return the function that reads lines by one pattern."""
     if text.startswith(REGEX):
         return _by_regex(text[len(REGEX) :].strip())
     tokens = _TOKEN.findall(text)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 LONGEST_LINE = 1 << 20
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 18
 """Bytes that one poll reads; the next one continues. A list of their lines takes some times as much memory."""
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 17
 _HEAD, _FOOT = 256, 64
 _LINE_END = re.compile(rb"[\r\n]+")
 

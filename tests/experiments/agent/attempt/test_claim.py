@@ -145,15 +145,17 @@ def test_of_20_starters_one_trains(world: World):
 
 
 def test_a_successor_on_the_same_host_starts_when_its_predecessor_has_ended(world: World):
-    line = "echo start >> log; sleep 1; echo end >> log; exit 75"
+    line = "test -e log && echo second >> log && exit 0; echo first > log; sleep 60"
     first = world.shell(1, line)
     world.start(first)
     world.written("log")
     second = world.attempt(first.experiment, 2)
     world.start(second)
+    assert world.status(second)["outcome"] == "finished"
     assert world.status(first)["outcome"] == "superseded"
-    world.status(second)
-    assert (world.folder / "log").read_text().split() == ["start", "start", "end"]
+    ended, began = (json.loads(one.status.read_text()) for one in (first, second))
+    assert ended["ended"] <= began["ended"] - 0.01
+    assert (world.folder / "log").read_text().split() == ["first", "second"]
 
 
 def test_a_successor_takes_over_from_a_killed_agent_and_what_it_left(world: World):

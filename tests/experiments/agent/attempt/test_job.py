@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.experiments.agent.worlds import World, attempt_name, lines_of, wait_for
+from tests.experiments.agent.worlds import World, lines_of, wait_for
 
 SAVES = """\
 import signal, sys, time
@@ -34,7 +34,7 @@ def test_a_foreign_command_runs_to_its_end(any_world: World):
     assert (status["outcome"], status["returncode"], status["by"]) == ("finished", 0, "command")
     assert status["tail"] == [f"001-x {attempt.experiment.run_dir}", "oops"]
     kinds = [event["id"] for event in lines_of(attempt.events)]
-    assert kinds == ["1f2e3d4c/001/a1/started", "1f2e3d4c/001/a1/finished"]
+    assert kinds == [f"{any_world.store_id}/001/a1/{kind}" for kind in ("started", "finished")]
 
 
 def test_the_environment_names_the_attempt_and_where_it_is(world: World):
@@ -43,7 +43,7 @@ def test_the_environment_names_the_attempt_and_where_it_is(world: World):
     seen = dict(
         line.partition("=")[::2] for line in (world.folder / "seen").read_text().splitlines()
     )
-    assert seen["DDL_ATTEMPT"] == attempt_name(3, 1)
+    assert seen["DDL_ATTEMPT"] == world.name(3)
     assert seen["DDL_ATTEMPT_DIR"] == str(attempt.path)
     assert seen["DDL_AGENT"] == str(world.agent)
     assert json.loads(seen["DDL_PARAMETERS"]) == {"lr": 0.1}

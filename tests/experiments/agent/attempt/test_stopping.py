@@ -15,7 +15,8 @@ from ddl.experiments.agent.attempt.stopping import Stopper, targets
 from ddl.experiments.agent.node import processes
 from tests.experiments.agent.worlds import wait_for
 
-NAMED = "ddl-00000000-002-a1"
+NAMED = f"ddl-{os.getpid():08x}-002-a1"  # tests run beside others on the same machine
+OWNER = processes.Owner(NAMED)
 RANK = """\
 import signal, sys, time
 signal.signal(signal.SIGUSR1, lambda *_: sys.exit(75))
@@ -60,7 +61,7 @@ class Commands:
 
     def close(self) -> None:
         for process in self._started:
-            for member in processes.of_attempt(NAMED):
+            for member in processes.of_attempt(OWNER):
                 os.kill(member.pid, signal.SIGKILL)
             process.communicate(timeout=10)
 
@@ -140,17 +141,17 @@ def test_mpirun_inside_a_shell_gets_usr1(commands: Commands, launcher: Callable[
 
 
 def ended_by(commands: Commands, main: processes.Process, grace_s: float) -> Stopper:
-    stopper = Stopper(NAMED, main.pid, main.start_ticks, signal.SIGUSR1)
+    stopper = Stopper(OWNER, main.pid, main.start_ticks, signal.SIGUSR1)
     stopper.begin(grace_s)
     wait_for(stopper.step)
     return stopper
 
 
 def test_rank_0_ends_and_the_launcher_with_it(commands: Commands, launcher: Callable[..., str]):
-    path = launcher("horovodrun", HOROVODRUN.format(python=sys.executable, ranks="0"))
+    path = launcher("horovodrun", HOROVODRUN.format(python=sys.executable, ranks="0,"))
     main = commands.start(path, lines=2)
     ended_by(commands, main, grace_s=20)
-    assert processes.of_attempt(NAMED) == []
+    assert processes.of_attempt(OWNER) == []
 
 
 def test_without_ranks_the_launcher_ends_after_the_grace(
@@ -163,7 +164,7 @@ def test_without_ranks_the_launcher_ends_after_the_grace(
 def test_a_process_that_left_the_session_is_ended_by_its_environment(commands: Commands):
     main = commands.start("sh", "-c", "setsid sleep 60 & echo on; wait")
     ended_by(commands, main, grace_s=0.1)
-    assert processes.of_attempt(NAMED) == []
+    assert processes.of_attempt(OWNER) == []
 
 
 def test_a_process_that_lost_its_environment_is_ended_by_its_session(commands: Commands):
@@ -176,7 +177,7 @@ def test_a_process_that_lost_its_environment_is_ended_by_its_session(commands: C
 
 def test_a_session_whose_leader_is_another_process_is_left_alone(commands: Commands):
     main = commands.start(sys.executable, "rank.py")
-    stopper = Stopper("ddl-00000000-002-a9", main.pid, main.start_ticks - 1, signal.SIGUSR1)
+    stopper = Stopper(processes.Owner(f"{NAMED}9"), main.pid, main.start_ticks - 1, signal.SIGUSR1)
     stopper.begin(0)
     assert stopper.step()
     assert processes.find(main.pid, main.start_ticks)
@@ -184,7 +185,7 @@ def test_a_session_whose_leader_is_another_process_is_left_alone(commands: Comma
 
 def test_a_shorter_grace_counts(commands: Commands):
     now = [0.0]
-    stopper = Stopper("ddl-00000000-002-a9", 0, 0, 0, lambda: now[0])
+    stopper = Stopper(processes.Owner(f"{NAMED}9"), 0, 0, 0, lambda: now[0])
     stopper.begin(100)
     stopper.begin(10)
     stopper.begin(50)

@@ -14,7 +14,8 @@ import pytest
 from ddl.experiments.agent.node import processes
 from tests.experiments.agent.worlds import wait_for
 
-NAMED = "ddl-00000000-001-a1"
+NAMED = f"ddl-{os.getpid():08x}-001-a1"  # tests run beside others on the same machine
+OWNER = processes.Owner(NAMED)
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def test_a_reused_number_never_gets_a_signal(sleeper: subprocess.Popen[bytes]):
 
 
 def test_a_process_of_another_attempt_never_gets_a_signal(sleeper: subprocess.Popen[bytes]):
-    assert not processes.send(found(sleeper), signal.SIGKILL, "ddl-00000000-001-a11")
+    assert not processes.send(found(sleeper), signal.SIGKILL, processes.Owner(f"{NAMED}1"))
     assert sleeper.poll() is None
-    assert processes.send(found(sleeper), signal.SIGKILL, NAMED)
+    assert processes.send(found(sleeper), signal.SIGKILL, OWNER)
     assert sleeper.wait(10) == -signal.SIGKILL
 
 
@@ -90,7 +91,7 @@ def test_signals_work_without_handles_of_processes(
     sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(processes, "_handle", lambda pid: None)
-    assert processes.send(found(sleeper), signal.SIGKILL, NAMED)
+    assert processes.send(found(sleeper), signal.SIGKILL, OWNER)
     assert sleeper.wait(10) == -signal.SIGKILL
 
 
@@ -102,13 +103,30 @@ def test_what_has_ended_gets_no_signal(sleeper: subprocess.Popen[bytes]):
 
 
 def test_processes_of_an_attempt_are_found_by_their_environment(sleeper: subprocess.Popen[bytes]):
-    assert [process.pid for process in processes.of_attempt(NAMED)] == [sleeper.pid]
-    assert processes.of_attempt(f"{NAMED}1") == []
+    assert [process.pid for process in processes.of_attempt(OWNER)] == [sleeper.pid]
+    assert processes.of_attempt(processes.Owner(f"{NAMED}1")) == []
+
+
+def test_processes_of_a_copied_store_are_not_ours(tmp_path: Path):
+    folders = [tmp_path / name / "attempts" / "1" for name in ("original", "copy")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    (tmp_path / "link").symlink_to("original")
+    environ = {**os.environ, "DDL_ATTEMPT": NAMED, "DDL_ATTEMPT_DIR": str(folders[0])}
+    with subprocess.Popen(["sleep", "60"], env=environ) as process:
+        try:
+            wait_for(lambda: processes.variable_of(process.pid, "DDL_ATTEMPT") == NAMED)
+            owners = [*folders, tmp_path / "link/attempts/1", tmp_path / "not here", ""]
+            found = [processes.Owner(NAMED, str(folder)).owns(process.pid) for folder in owners]
+            assert found == [True, False, True, True, True]
+        finally:
+            process.kill()
 
 
 def test_a_process_is_never_among_those_that_it_ends():
     code = (
-        f"from ddl.experiments.agent.node.processes import of_attempt; print(of_attempt({NAMED!r}))"
+        f"from ddl.experiments.agent.node.processes import Owner, of_attempt; "
+        f"print(of_attempt(Owner({NAMED!r})))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
