@@ -64,7 +64,9 @@ class Setup:
         """Return the requirements of exports, their backends, SQL scoring, live page and search; tests need all."""
         if not (self.extras or self.dev):
             return []
-        files = [CHECKOUT / f"requirements-{name}.txt" for name in ("export", "sql", "web", "search")]
+        files = [
+            CHECKOUT / f"requirements-{name}.txt" for name in ("export", "sql", "web", "search")
+        ]
         return list(dict.fromkeys(line for file in files for line in requirements.read(file)))
 
     def dev_packages(self) -> list[str]:
