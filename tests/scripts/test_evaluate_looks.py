@@ -102,7 +102,7 @@ def test_labels_have_a_class_and_a_map(tmp_path: Path) -> None:
     assert outcome.status == 0, outcome.told
     results = json.loads(outcome.printed)
     assert sum(line["samples"] for line in results["by"]["class"]) == 6
-    assert "probability of the true class" in results["occlusion"][0]
+    assert "p_true" in results["occlusion"][0]
     assert sheet.exists()
 
 
