@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 
+from ddl.experiments.engine.sync import sync
 from ddl.experiments.search import best_of, grow, grow_store
 from ddl.experiments.spec.block import Search
 from ddl.experiments.spec.node import Node, Nodes
@@ -100,7 +101,7 @@ def test_where_all_was_tried_nothing_is_asked():
 def test_without_optuna_one_line_says_what_to_do():
     with (
         mock.patch.dict("sys.modules", {"optuna": None}),
-        pytest.raises(ValueError, match="requirements-search.txt, or by: random"),
+        pytest.raises(ValueError, match="which is not installed"),
     ):
         ask(DRAWS, [], 1, largest=True, seed=0)
 
@@ -239,3 +240,14 @@ def test_added_again_the_trials_of_a_search_are_not_vanished(store: Path):
     assert json.loads(found.printed)["vanished"] == []
     again = call("experiments", "add", store.parent.parent / "s.yaml", "--json")
     assert json.loads(again.printed)["vanished"] == []
+
+
+@optuna
+def test_a_sync_that_finds_all_ended_adds_the_next_trials(store: Path):
+    end(store, *range(1, 11))
+    report = sync(store)
+    assert [line for line in report.lines if "trial" in line] == [
+        f"{name}: trial {number} of 14"
+        for number, name in zip((11, 12), names(report.view)[10:], strict=True)
+    ]
+    assert {one.state for one in report.view.experiments[10:]} == {"queued"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ddl.experiments.agent.attempt import closing
 from ddl.experiments.agent.attempt.claim import Claim, newest_identity
-from ddl.experiments.agent.attempt.requests import RANKS, write_stop
+from ddl.experiments.agent.attempt.requests import RANKS, Request, write_stop
 from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.node.processes import is_gone, is_here
 from ddl.experiments.agent.outcome import outcome_of
@@ -74,7 +74,7 @@ def stop(folder: Path, how: str, by: str, why: str) -> dict[str, Any]:
         return {name: {"state": "ended", "changed": False}}
     changed = write_stop(attempt, how, by, why)
     home = node_home()
-    if not attempt.claim_numbers() and _end_unclaimed(attempt, how, by):
+    if not attempt.claim_numbers() and _end_unclaimed(attempt, how, by, why):
         for path in (home.job(name), home.started_job(name)):
             if path.exists():
                 path.unlink()
@@ -82,9 +82,10 @@ def stop(folder: Path, how: str, by: str, why: str) -> dict[str, Any]:
     return {name: {"state": "ended" if attempt.status.exists() else "stopping", "changed": changed}}
 
 
-def _end_unclaimed(attempt: AttemptFolder, how: str, by: str) -> bool:
+def _end_unclaimed(attempt: AttemptFolder, how: str, by: str, why: str) -> bool:
     """End an attempt that nobody runs: claim it, so that nobody can start it any more. Return whether that worked."""
     claim = Claim(attempt, 0)
     if claim.take():
         return False
-    return closing.close(attempt, outcome_of(None, how), by, claim.number, progressed=False)
+    outcome = Request(how, by, why).told(outcome_of(None, how))
+    return closing.close(attempt, outcome, by, claim.number, progressed=False)

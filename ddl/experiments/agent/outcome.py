@@ -50,7 +50,6 @@ def outcome_of(
     scheduler: str = "",
     says_75: bool = True,
     error_line: str = "",
-    asked_why: str = "",
 ) -> Outcome:
     """Return how an attempt ended.
 
@@ -64,7 +63,6 @@ def outcome_of(
         says_75: whether a command that is stopped early says so by its status. Else a 0 after a request to stop may
             mean "stopped as you wished", and is not taken for the end of the training.
         error_line: the last line of the command's errors, for the reason of a crash.
-        asked_why: why it was asked to end, such as the rule with its numbers; "" where `requested` says it all.
     """
     word = scheduler.split()[0].upper() if scheduler.split() else ""
     if requested == "superseded":
@@ -77,7 +75,7 @@ def outcome_of(
         )
     goes_on = returncode == GO_ON or (returncode not in (0, None) and _STOPPED_BY in last_log_line)
     if requested in _ASKED:
-        return Outcome(_ASKED[requested], asked_why or f"asked to {requested}")
+        return Outcome(_ASKED[requested], f"asked to {requested}")
     if goes_on:
         return Outcome("continue", _why_on(requested, last_log_line), _cause(requested, word))
     if out_of_memory or word == "OUT_OF_MEMORY":
@@ -89,11 +87,6 @@ def outcome_of(
     if requested in _GO_ON_CAUSES:
         return Outcome("continue", _why_on(requested, last_log_line), requested)
     return _by_scheduler(returncode, word, error_line)
-
-
-def reason_of(by: str, why: str) -> str:
-    """Return why an attempt is asked to end where a rule asks for it: the rule and its numbers. Else ""."""
-    return f"rule {why}" if by.startswith("rule ") and why else ""
 
 
 def _by_scheduler(returncode: int | None, word: str, error_line: str) -> Outcome:

@@ -155,6 +155,13 @@ class Backend(Protocol):
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:
         """Ask an attempt to end: `how` is "stop" or "pause" (both with a checkpoint) or "kill". Twice is no error."""
 
+    def stop_all(self, attempts: Sequence[Attempt], how: str, by: str, why: str) -> None:
+        """Ask several attempts to end, in one call.
+
+        Raises:
+            ValueError: One of them cannot be asked; others may have been. Ask them one by one.
+        """
+
     def cancel(self, job_id: str) -> None:
         """Take one job of a double pair out of the scheduler."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ddl.experiments.backends.backend import RUNNING, WAITING
@@ -34,21 +34,23 @@ def cluster_facts(ask: Ask, partition: str | None) -> dict[str, Any]:
     partitions = [_partition(line) for line in shown.splitlines() if "PartitionName=" in line]
     rows = [_machine(line) for line in ask(["sinfo", "-h", "-N", "-O", _NODES]).stdout.splitlines()]
     machines = [row for row in rows if row]
-    queue = [line.split("|") for line in ask(["squeue", "-h", "-o", "%P|%T"]).stdout.splitlines()]
+    default = next((each["name"] for each in partitions if each["default"]), "")
+    used = partition or default
     own = ask(["squeue", "-h", "--me", "-o", "%T"]).stdout.split()
     for each in partitions:
         each["machines"] = [row for row in machines if row["partition"] == each["name"]]
-        each["queue"] = _counts(words[1] for words in queue if words[0] == each["name"])
-    default = next((each["name"] for each in partitions if each["default"]), "")
+        if each["name"] == used:  # the others' queues may be long, and nobody asked
+            queue = ask(["squeue", "-h", "-p", used, "-o", "%T"]).stdout.split()
+            each["queue"] = _counts(queue)
     return {
         "version": ask(["sinfo", "--version"]).stdout.split()[-1:],
-        "partition": partition or default,
+        "partition": used,
         "partitions": partitions,
         "own": _counts(own),
     }
 
 
-def _counts(states: Any) -> dict[str, int]:
+def _counts(states: Iterable[str]) -> dict[str, int]:
     counted = Counter(state_of(state) for state in states)
     return {"waiting": counted[WAITING], "running": counted[RUNNING]}
 

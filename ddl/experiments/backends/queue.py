@@ -85,7 +85,13 @@ class QueueBackend:
 
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:
         """Ask an attempt to end."""
-        self.agent.call(["stop", attempt.there, f"--how={how}", f"--by={by}", f"--why={why}"])
+        self.stop_all([attempt], how, by, why)
+
+    def stop_all(self, attempts: Sequence[Attempt], how: str, by: str, why: str) -> None:
+        """Ask attempts to end, in one call."""
+        for start in range(0, len(attempts), _MOST_WORDS):
+            words = [each.there for each in attempts[start : start + _MOST_WORDS]]
+            self.agent.call(["stop", *words, f"--how={how}", f"--by={by}", f"--why={why}"])
 
     def cancel(self, job_id: str) -> None:
         """Do nothing: the queue takes each name once."""

@@ -96,10 +96,16 @@ class SlurmBackend:
 
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:
         """Ask an attempt to end. A job that still waits is taken out of the queue."""
-        words = ["stop", attempt.there, f"--how={how}", f"--by={by}", f"--why={why}"]
-        self.agent.call(words)
-        # The request is on disk: a job that starts at this moment finds it, and ends.
-        self._scancel("--state=PENDING", f"--name={attempt.name}")
+        self.stop_all([attempt], how, by, why)
+
+    def stop_all(self, attempts: Sequence[Attempt], how: str, by: str, why: str) -> None:
+        """Ask attempts to end, in one call for each part."""
+        for start in range(0, len(attempts), _MOST_NAMES):
+            part = attempts[start : start + _MOST_NAMES]
+            words = [f"--how={how}", f"--by={by}", f"--why={why}"]
+            self.agent.call(["stop", *(each.there for each in part), *words])
+            # The request is on disk: a job that starts at this moment finds it, and ends.
+            self._scancel("--state=PENDING", f"--name={','.join(each.name for each in part)}")
 
     def cancel(self, job_id: str) -> None:
         """Take one job out of Slurm. One that has ended is no error."""

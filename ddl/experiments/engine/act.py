@@ -30,12 +30,12 @@ from ddl.experiments.engine.actions import (
 from ddl.experiments.engine.decide import priority_of
 from ddl.experiments.engine.files.removal import take_away
 from ddl.experiments.engine.files.sending import Say, Sender, create_there, root_of
+from ddl.experiments.engine.papers import FORMAT, status_of
 from ddl.experiments.spec.node import Node, Nodes
 from ddl.experiments.store.folder import StoreFolder
 from ddl.experiments.store.view import ExperimentView, StoreView
 from ddl.experiments.store.wanted import read_wanted
 
-FORMAT = 1
 OpenBackend = Callable[[Node], Backend]
 
 
@@ -62,12 +62,13 @@ class Hands:
         self._open = open_node
         self._backends: dict[str, Backend] = {}
         self._prepared: dict[str, list[Prepared]] = {}
+        self._stops: dict[str, list[tuple[Stop, AttemptFolder]]] = {}
         self._senders: dict[str, Sender] = {}
 
     def do(self, action: Action) -> str:
         """Do one thing. Return what was done, in one line; "" where another manager was quicker.
 
-        What is to be handed over is only prepared: `hand_over` does the rest.
+        Stops and hand-overs are only prepared: `carry_out` does them together.
 
         Raises:
             Unreachable: It is not known whether it was done.
@@ -85,19 +86,26 @@ class Hands:
             self._backend(action.node).cancel(action.job)
             return f"attempt {action.attempt}: cancelled job {action.job}, one of two"
         if isinstance(action, Stop):
-            return self._stop(experiment, action)
+            self._prepare_stop(experiment, action)
+            return ""
         if isinstance(action, Finish):
             return self._finish(experiment, action)
         if isinstance(action, Remove):
             return self._remove(experiment)
         return ""
 
-    def hand_over(self, node: str) -> Iterator[tuple[Action, str]]:
-        """Hand over what was prepared for a node; yield each with what became of it.
+    def carry_out(self, node: str) -> Iterator[tuple[Action, str]]:
+        """Stop and hand over what was prepared for a node; yield each with what became of it.
 
         Raises:
-            Unreachable: It is not known what was handed over.
+            Unreachable: It is not known what was done.
         """
+        if node in self._stops:
+            yield from self._stop_all(node)
+        if node in self._prepared:
+            yield from self._hand_over(node)
+
+    def _hand_over(self, node: str) -> Iterator[tuple[Action, str]]:
         prepared = self._prepared.pop(node, [])
         attempts = [Attempt.read(each.attempt) for each in prepared]
         backend = self._backend(node)
@@ -195,7 +203,7 @@ class Hands:
 
     def _refuse(self, attempt: AttemptFolder, node: str, why: str) -> str:
         refusal = Finish(experiment="", attempt=attempt.number, outcome="refused", why=why)
-        create_json(attempt.status, self._status(attempt, refusal))
+        create_json(attempt.status, status_of(attempt, refusal))
         return f"attempt {attempt.number}: refused by {node}: {why}"
 
     def _again(self, experiment: ExperimentView, action: HandOver) -> None:
@@ -214,26 +222,36 @@ class Hands:
         job = f" as job {action.job}" if action.job else ""
         return f"attempt {action.attempt}: found{job}"
 
-    def _stop(self, experiment: ExperimentView, action: Stop) -> str:
+    def _prepare_stop(self, experiment: ExperimentView, action: Stop) -> None:
         attempt = experiment.folder.attempt(action.attempt)
         node = self._nodes.nodes[action.node]
-        backend = self._backend(action.node)
-        if not node.shared:
+        if not node.shared and not attempt.submitted.exists():
             # What is on its way there must find the request, so the attempt goes there first.
-            sender = self._sender(node, backend)
+            sender = self._sender(node, self._backend(action.node))
             sender.send(experiment.folder, experiment.record, attempt, with_files=False)
-        backend.stop(Attempt.read(attempt), action.how, action.by, action.why)
-        faults.point("after stop")
-        request = {"how": action.how, "by": action.by, "time": time.time(), "why": action.why}
-        if attempt.path.is_dir() and not create_json(attempt.stop, request):
-            before = read_json(attempt.stop)
-            kept = {} if action.how == "kill" else {"how": before.get("how", action.how)}
-            write_json(attempt.stop, {**request, **before, **kept, "time": time.time()})
-        return f"attempt {action.attempt}: asked to {action.how}"
+        self._stops.setdefault(node.name, []).append((action, attempt))
+
+    def _stop_all(self, node: str) -> Iterator[tuple[Action, str]]:
+        """Ask attempts on a node to end: those that are asked the same in one call."""
+        groups: dict[tuple[str, str, str], list[tuple[Stop, AttemptFolder]]] = {}
+        for action, attempt in self._stops.pop(node, []):
+            groups.setdefault((action.how, action.by, action.why), []).append((action, attempt))
+        backend = self._backend(node)
+        for (how, by, why), group in groups.items():
+            attempts = [Attempt.read(attempt) for _, attempt in group]
+            try:
+                backend.stop_all(attempts, how, by, why)
+            except ValueError:  # one of them; which, the calls for each will tell
+                for each in attempts:
+                    backend.stop(each, how, by, why)
+            faults.point("after stop")
+            for action, folder in group:
+                _note_stop(folder, action)
+                yield action, f"attempt {action.attempt}: asked to {how}"
 
     def _finish(self, experiment: ExperimentView, action: Finish) -> str:
         attempt = experiment.folder.attempt(action.attempt)
-        status = self._status(attempt, action)
+        status = status_of(attempt, action)
         intent = read_json(attempt.intent)
         node = self._nodes.nodes.get(str(intent.get("node")))
         if node is not None and not node.shared:
@@ -245,32 +263,6 @@ class Hands:
             return ""
         faults.point("after finish")
         return f"attempt {action.attempt}: {action.outcome}: {action.why}"
-
-    def _status(self, attempt: AttemptFolder, action: Finish) -> dict[str, Any]:
-        claims = attempt.claim_numbers()
-        identity = read_json(attempt.claim(claims[-1]) / "identity.json") if claims else {}
-        rows = read_json(attempt.experiment.history).get("rows") or []
-        progressed = any(
-            isinstance(row, dict) and row.get("attempt") == attempt.number for row in rows
-        )
-        return {
-            "format": FORMAT,
-            "outcome": action.outcome,
-            "why": action.why,
-            "cause": action.cause,
-            "by": "manager",
-            "returncode": action.returncode,
-            "signal": None,
-            "attempt": attempt.number,
-            "claim": claims[-1] if claims else None,
-            "epochs": 0,
-            "progressed": progressed,
-            "peak_memory_bytes": 0,
-            "tail": [],
-            "started": identity.get("started"),
-            "ended": time.time(),
-            "seconds": None,
-        }
 
     def _remove(self, experiment: ExperimentView) -> str:
         for attempt in experiment.attempts:
@@ -287,3 +279,13 @@ class Hands:
         found = transport.run(["cat", f"{there}/experiment.json"]).stdout
         if folder.path.name in found:  # ours, and no folder of a stranger
             transport.run(["rm", "-rf", "--", there], timeout_s=300)
+
+
+def _note_stop(attempt: AttemptFolder, action: Stop) -> None:
+    """Note a request here, too, where the node does not see the store, and when it was made last."""
+    request = {"how": action.how, "by": action.by, "time": time.time(), "why": action.why}
+    if not attempt.path.is_dir() or create_json(attempt.stop, request):
+        return
+    before = read_json(attempt.stop)
+    how = "kill" if action.how == "kill" else before.get("how", action.how)
+    write_json(attempt.stop, {**request, **before, "how": how, "time": request["time"]})

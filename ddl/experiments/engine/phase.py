@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ddl.experiments.agent.outcome import Outcome, outcome_of, reason_of
+from ddl.experiments.agent.outcome import Outcome, outcome_of
 from ddl.experiments.backends.backend import ENDED as JOB_ENDED
 from ddl.experiments.backends.backend import RUNNING, WAITING, Seen
 from ddl.experiments.backends.backend import UNKNOWN as JOB_UNKNOWN
@@ -124,8 +124,7 @@ def _over(
     asked = str(attempt.stop.get("how") or "") or None
     is_fresh = now - attempt.sign_of_life < limits.fresh_s and attempt.sign_of_life > 0
     lost = bool(attempt.claims) and any(word.startswith(lost) for lost in _MACHINE_LOST)
-    why = reason_of(str(attempt.stop.get("by") or ""), str(attempt.stop.get("why") or ""))
-    outcome = outcome_of(returncode, asked, scheduler=word, asked_why=why)
+    outcome = outcome_of(returncode, asked, scheduler=word)
     if not attempt.claims and outcome.outcome in ("crashed", "finished"):
         outcome = Outcome(
             "never started", f"its job ended ({word or 'no reason given'}) before its agent began"

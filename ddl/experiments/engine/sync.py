@@ -17,15 +17,15 @@ from ddl.experiments.engine import faults
 from ddl.experiments.engine.act import Hands
 from ddl.experiments.engine.actions import Action, Nothing
 from ddl.experiments.engine.decide import decide
-from ddl.experiments.engine.delegation import mirror, own_part, read_delegation
+from ddl.experiments.engine.elsewhere.delegation import mirror, own_part, read_delegation
 from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
 from ddl.experiments.engine.observe import Observer, OpenBackend, questions, remember
 from ddl.experiments.engine.seen import Limits, NodeSeen
 from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
-from ddl.experiments.search import grow_store
 from ddl.experiments.spec.node import Nodes
+from ddl.experiments.states import ENDED
 from ddl.experiments.store.folder import StoreFolder
 from ddl.experiments.store.view import StoreView, read_view
 
@@ -78,10 +78,8 @@ def sync(
         teller.tell(note)
     for name, reason in view.damaged.items():
         teller.tell(f"{name} cannot be read. {reason}")
-    if grown := grow_store(view, nodes):
-        for line in grown:
-            teller.tell(line)
-        view = read_view(store_path)
+    if not _has_ended(view):
+        view = _grown(view, nodes, teller)
     observer = Observer(view.store, open_node)
     told: dict[str, NodeSeen] = {}
     elsewhere = threading.Thread(target=_mirror, args=(view, teller, open_node), daemon=True)
@@ -110,6 +108,8 @@ def sync(
     report.view = read_view(store_path)
     for line in news(report.view):
         teller.tell(line)
+    if _has_ended(report.view):  # else `manage` would end before a search has all its trials
+        report.view = _grown(report.view, nodes, teller)
     _after(report, teller)
     return report
 
@@ -119,6 +119,25 @@ def _keep_waits(store: StoreFolder, waits: Mapping[str, str]) -> None:
     if waits != read_json(store.waits):
         with contextlib.suppress(OSError):  # a full disk: status says less
             write_json(store.waits, dict(sorted(waits.items())))
+
+
+def _has_ended(view: StoreView) -> bool:
+    return all(item.state in ENDED for item in view.experiments)
+
+
+def _grown(view: StoreView, nodes: Nodes, teller: _Teller) -> StoreView:
+    """Return the store with the next trials of its searches."""
+    if not any(item.record.search for item in view.experiments):
+        return view
+    try:
+        from ddl.experiments.search import grow_store
+    except ImportError:  # a manager on a node without YAML
+        teller.tell("The search grows where the spec is: call `sync` there, too.")
+        return view
+    lines = grow_store(view, nodes)
+    for line in lines:
+        teller.tell(line)
+    return read_view(view.store.path) if lines else view
 
 
 def _mirror(view: StoreView, teller: _Teller, open_node: OpenBackend) -> None:
@@ -195,10 +214,10 @@ class _Pair:
             except (OSError, ValueError) as error:
                 self._teller.tell(f"{action.experiment}: {error}")
         try:
-            for done, line in self._hands.hand_over(node) if node else ():
+            for done, line in self._hands.carry_out(node) if node else ():
                 self._teller.did(done, line)
         except Unreachable as error:
-            self._teller.tell(f"{node}: unknown what was handed over; the next sync looks. {error}")
+            self._teller.tell(f"{node}: unknown what was done; the next sync looks. {error}")
 
 
 def in_parallel(works: Sequence[Callable[[], None]]) -> None:

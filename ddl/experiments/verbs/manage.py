@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from ddl.experiments.engine.delegation import delegate, take_back
-from ddl.experiments.engine.manager import is_done, lock
+from ddl.experiments.engine.elsewhere.delegation import delegate, take_back
+from ddl.experiments.engine.elsewhere.manager import is_done, lock
 from ddl.experiments.engine.sync import Report, sync
 from ddl.experiments.spec.text.units import parse_duration
 from ddl.experiments.store.folder import StoreFolder

@@ -130,8 +130,8 @@ def _partitions(cluster: Mapping[str, Any]) -> Iterator[str]:
         largest = max((machine.get("memory_bytes") or 0 for machine in machines), default=0)
         if largest:
             parts.append(f"{size(largest)} memory in the largest node")
-        queue = each.get("queue") or {}
-        parts.append(f"{queue.get('running', 0)} running, {queue.get('waiting', 0)} waiting")
+        if queue := each.get("queue"):
+            parts.append(f"{queue.get('running', 0)} running, {queue.get('waiting', 0)} waiting")
         parts.append(f"limit {in_time(limit)}" if limit else "no time limit")
         state = "" if each.get("state") == "UP" else f" ({each.get('state')})"
         yield f"{each.get('name')}{mark}{state}: {', '.join(parts)}"

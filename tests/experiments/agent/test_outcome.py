@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ddl.experiments.agent.outcome import next_step, outcome_of, reason_of
+from ddl.experiments.agent.outcome import next_step, outcome_of
 
 STOPPED = (
     "2026-11-25 10:00:00 Stopped by SIGUSR1: checkpoints/e1 is written. --resume auto continues."
@@ -68,14 +68,6 @@ def test_the_table_of_statuses(returncode: int | None, facts: Any, outcome: str,
 
 def test_a_signal_is_named():
     assert outcome_of(-11).why == outcome_of(139).why == "ended by signal SIGSEGV"
-
-
-def test_what_a_rule_asked_for_names_the_rule_and_its_numbers():
-    why = reason_of("rule big", "big at epoch 2: loss > 2 -> stop (loss 50)")
-    assert outcome_of(-15, "stop", asked_why=why).why == (
-        "rule big at epoch 2: loss > 2 -> stop (loss 50)"
-    )
-    assert outcome_of(-15, "stop", asked_why=reason_of("ada", "ada")).why == "asked to stop"
 
 
 @pytest.mark.parametrize("status", [2, 4])

@@ -21,8 +21,8 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 @pytest.fixture(scope="session")
 def slurm_bed() -> Iterator[SlurmBed]:
-    """Start Slurm for this session: two nodes of four cores, that gives up on a hung controller after 3 s."""
-    with SlurmBed(cores=4, settings={"MessageTimeout": 3}) as bed:
+    """Start Slurm for this session: two nodes of four cores, that gives up on a hung controller after 2 s."""
+    with SlurmBed(cores=4, settings={"MessageTimeout": 2}) as bed:
         yield bed
 
 

@@ -34,8 +34,8 @@ class SlurmStore:
         """Create the store. `node` are fields of `Node`."""
         self.bed = bed
         self.made = MadeStore(folder)
-        self.node = Node(name="cluster", type="slurm", shared=True, **node)
-        self.backend = SlurmBackend(self.node, open_transport(None))
+        self.node = Node(**{"name": "cluster", "type": "slurm", "shared": True, **node})
+        self.backend = SlurmBackend(self.node, open_transport(self.node.ssh))
         nodes = Nodes(nodes={"cluster": self.node}, default="cluster")
         write(self.made.path / NODES_NAME, to_json(nodes))
 

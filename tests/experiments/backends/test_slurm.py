@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ddl.experiments.agent.whole import read_json
-from ddl.experiments.backends.backend import ENDED, RUNNING, WAITING
+from ddl.experiments.backends.backend import ENDED, RUNNING, WAITING, Attempt
 from ddl.experiments.backends.slurm_text import never_starts
+from ddl.experiments.engine.seen import Limits, Patience
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.records import Needs
 from tests.experiments.backends.slurm_store import SlurmStore
@@ -20,8 +21,8 @@ Slurm = Callable[..., SlurmStore]
 
 
 def test_an_attempt_is_handed_over_trains_and_ends(slurm: Slurm):
-    store = slurm()
-    attempt = store.submit("echo hello; echo $DDL_ATTEMPT")
+    store = slurm(setup="export GREETING=hello")
+    attempt = store.submit("echo $GREETING; echo $DDL_ATTEMPT")
     status = store.wait_for_end(attempt.folder)
     assert (status["outcome"], status["returncode"]) == ("finished", 0)
     assert attempt.folder.out_log.read_text() == f"hello\n{attempt.name}\n"
@@ -150,13 +151,6 @@ def test_no_text_of_a_user_is_read_by_a_shell(slurm: Slurm, tmp_path: Path):
     assert not list(tmp_path.rglob(mark.name))
 
 
-def test_setup_of_a_node_is_run_before_the_command(slurm: Slurm):
-    store = slurm(setup="#SBATCH --job-name=other\nexport COLOUR=$((40 + 2))")
-    attempt = store.submit("echo $COLOUR")
-    store.wait_for_end(attempt.folder)
-    assert attempt.folder.out_log.read_text() == "42\n"
-
-
 def test_facts_name_partitions_their_limits_and_what_is_free(slurm: Slurm):
     facts = slurm().backend.facts()
     cluster = facts["slurm"]
@@ -198,3 +192,31 @@ def test_many_names_are_asked_for_at_once(slurm: Slurm):
     start = time.monotonic()
     assert store.backend.observe(many) == {each.name: [] for each in many}
     assert time.monotonic() - start < 5
+
+
+def test_what_would_wait_for_ever_is_refused_and_leaves_no_job(slurm: Slurm):
+    store = slurm()
+    experiment = store.experiment("true", needs=Needs(cores=64))
+    quick = Limits(scheduler=Patience(again_s=0.0, over_s=0.0, chain_s=0.0))
+    store.sync(limits=quick)
+    attempt = Attempt.read(experiment.attempt(1))
+    store.wait(lambda: store.seen(attempt)[0].never, "no reason")
+    store.sync(limits=quick)
+    assert store.state(experiment) == "refused"
+    assert "PartitionConfig" in read_json(experiment.attempt(1).status)["why"]
+    assert store.seen(attempt)[0].state == ENDED
+
+
+def test_a_sync_hands_over_once_and_adopts_what_it_finds(slurm: Slurm):
+    store = slurm()
+    experiment = store.experiment("sleep 1")
+    store.sync()
+    first = read_json(experiment.attempt(1).submitted)["id"]
+    experiment.attempt(1).submitted.unlink()  # as if the manager had died before it could write
+    store.sync()
+    found = read_json(experiment.attempt(1).submitted)
+    assert (found["id"], found["by"]) == (first, "adoption")
+    store.wait_for_end(experiment.attempt(1))
+    store.sync()
+    assert store.state(experiment) == "finished"
+    assert len(store.bed.states(read_json(experiment.attempt(1).intent)["name"])) == 1

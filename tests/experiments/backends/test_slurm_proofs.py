@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import sys
 import time
@@ -23,8 +24,10 @@ from tests.experiments.backends.slurm_store import SlurmStore
 from tests.experiments.beds import counting
 from tests.experiments.beds.counting import Trainer, overlaps, trainers_of, weights_of
 from tests.experiments.beds.slurm import SlurmBed
+from tests.experiments.engine.lab import Lab
+from tests.experiments.engine.test_deaths import assert_each_trained_once
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(900)
 
 LOST_S = 15
 SUPERSEDED_S = 60.0
@@ -37,8 +40,8 @@ def lone_slurm(
     """Return what starts a Slurm of its own with a store on it; both end with the test."""
     with contextlib.ExitStack() as stack:
 
-        def start(**settings: Any) -> SlurmStore:
-            bed = stack.enter_context(SlurmBed(settings=settings))
+        def start(nodes: int = 2, **settings: Any) -> SlurmStore:
+            bed = stack.enter_context(SlurmBed(nodes=nodes, settings=settings))
             monkeypatch.setenv("HOME", str(tmp_path))
             monkeypatch.setenv("SLURM_CONF", bed.environment["SLURM_CONF"])
             return SlurmStore(bed, tmp_path / "store")
@@ -53,12 +56,11 @@ class Counting:
         """Make the experiment; it is wanted, and not handed over."""
         self.store = store
         self.steps = steps
-        self.folder = store.made.path.parent / "count"
-        self.folder.mkdir()
-        words = f"{sys.executable} {counting.__file__} {self.folder} {steps} {step_s}"
+        words = f'{sys.executable} {counting.__file__} "$DDL_RUN_DIR" {steps} {step_s}'
         self.experiment: ExperimentFolder = store.experiment(
             f"exec {words}", stop_signal="USR1", stop_grace_s=10, **fields
         )
+        self.folder = self.experiment.run_dir
 
     def trainers(self) -> list[Trainer]:
         """Return who counted."""
@@ -93,6 +95,7 @@ class Counting:
         return self.store.seen(attempt)[-1].node
 
 
+@pytest.mark.proof
 def test_a_controller_that_stops_for_40_s_during_a_submit_leaves_one_job(lone_slurm: Any):
     store = lone_slurm()
     count = Counting(store, steps=8)
@@ -129,6 +132,7 @@ def test_a_controller_that_stops_for_40_s_during_a_submit_leaves_one_job(lone_sl
     assert read_json(count.experiment.attempt(1).submitted)["id"]
 
 
+@pytest.mark.proof
 def test_a_job_that_outlives_its_slurmd_ends_when_the_next_attempt_claims(lone_slurm: Any):
     store = lone_slurm(SlurmdTimeout=LOST_S)
     count = Counting(store, steps=200, step_s=0.5)
@@ -154,6 +158,7 @@ def _check_handed_on(count: Counting, claimed_at: float) -> None:
     count.check()
 
 
+@pytest.mark.proof
 def test_a_requeue_by_slurm_while_the_old_process_lives_never_trains_twice(lone_slurm: Any):
     store = lone_slurm(SlurmdTimeout=LOST_S)
     count = Counting(store, steps=120, step_s=0.5)
@@ -174,6 +179,7 @@ def test_a_requeue_by_slurm_while_the_old_process_lives_never_trains_twice(lone_
     count.sync_until(lambda: store.state(count.experiment) == "finished", 60)
 
 
+@pytest.mark.proof
 def test_a_lost_machine_is_followed_by_an_attempt_elsewhere(lone_slurm: Any):
     store = lone_slurm(SlurmdTimeout=LOST_S)
     count = Counting(store, steps=60)
@@ -189,6 +195,7 @@ def test_a_lost_machine_is_followed_by_an_attempt_elsewhere(lone_slurm: Any):
     assert (count.folder / "weights").read_text() == weights_of(60)
 
 
+@pytest.mark.proof
 def test_a_time_limit_is_crossed_without_a_manager(lone_slurm: Any):
     store = lone_slurm()
     count = Counting(store, steps=130, step_s=1, needs=Needs(time_s=60))
@@ -199,6 +206,25 @@ def test_a_time_limit_is_crossed_without_a_manager(lone_slurm: Any):
     print(f"{len(gaps_s) + 1} attempts, gaps {[round(gap, 1) for gap in gaps_s]} s")
     assert gaps_s
     assert max(gaps_s) < 20
+
+
+@pytest.mark.proof
+def test_a_preempted_attempt_goes_on_when_the_other_job_has_ended_without_a_manager(
+    lone_slurm: Any,
+):
+    store = lone_slurm(nodes=1)
+    count = Counting(store, steps=100)
+    count.sync_until(count.is_counting, 30)
+    store.bed.submit("high", "sleep 15", "-p", "high")
+    store.wait(lambda: "RUNNING" in store.bed.states("high"), "never preempted", 90)
+    high_at = time.monotonic()
+    store.wait(count.is_done, "not done", 120)
+    low, again = count.trainers()
+    assert low.end < high_at
+    assert low.has_ended
+    print(f"went on {again.begin - low.end:.1f} s after the checkpoint, beside a job of 15 s")
+    count.check()
+    count.sync_until(lambda: store.state(count.experiment) == "finished", 60)
 
 
 POINTS = (
@@ -212,6 +238,7 @@ POINTS = (
 
 
 @pytest.mark.parametrize("point", POINTS)
+@pytest.mark.proof
 def test_a_manager_killed_at_any_point_leaves_one_trainer(
     slurm: Callable[..., SlurmStore], point: str
 ):
@@ -222,3 +249,29 @@ def test_a_manager_killed_at_any_point_leaves_one_trainer(
     assert len(count.trainers()) == 1
     assert len(count.experiment.attempt_numbers()) == 1
     count.check()
+
+
+@pytest.mark.long("managers")
+def test_each_of_20_experiments_on_slurm_trains_once_whenever_its_manager_died(
+    slurm: Callable[..., SlurmStore], tmp_path: Path
+):
+    slurm()
+    (tmp_path / "lab").mkdir()
+    lab = Lab(tmp_path / "lab")
+    nodes = {"cluster": {"type": "slurm", "shared": True}}
+    lab.do("add", lab.spec(count=20, nodes=nodes, node="cluster"))
+    start = time.monotonic()
+    assert lab.start("submit", 1).wait(120) == 0
+    whole_s = time.monotonic() - start
+    chance, states = random.Random(0), []
+    for number in range(2, 21):
+        manager = lab.start("submit", number)
+        time.sleep(chance.uniform(0.4, 1.1) * whole_s)
+        manager.kill()
+        manager.wait(30)
+        states.append(lab.one(number).state)
+    assert lab.do("submit") == 0
+    assert lab.do("manage", "--every", "1s") == 0
+    print(f"a manager takes {whole_s:.1f} s; after the kills: {sorted(states)}")
+    assert len(set(states)) > 1
+    assert_each_trained_once(lab, 20)

@@ -72,7 +72,10 @@ PartitionName=short Nodes=ALL MaxTime=10 DefaultTime=5 State=UP PriorityTier=1 P
 
 
 class SlurmBed:
-    """A running Slurm of this user: nodes n1, n2, ... and the partitions main (its default), high and short."""
+    """A running Slurm of this user, with the partitions main (its default), high and short.
+
+    Its nodes are n1, n2, ...; a single one has the name of this machine.
+    """
 
     def __init__(
         self,
@@ -86,7 +89,8 @@ class SlurmBed:
         require_programs(PROGRAMS, PACKAGES)
         # Unix sockets stand in it, whose paths have at most 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="ddlslurm", dir="/tmp"))
-        self.nodes = tuple(f"n{number}" for number in range(1, nodes + 1))
+        # Launchers compare the name of a node with that of the machine, as they are the same on a cluster.
+        self.nodes = (self._host,) if nodes == 1 else tuple(f"n{n}" for n in range(1, nodes + 1))
         self.environment = {"SLURM_CONF": str(self.folder / "slurm.conf")}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         atexit.register(self.stop)
@@ -235,7 +239,7 @@ class SlurmBed:
         key = self.folder / "munge" / "key"
         key.write_bytes(secrets.token_bytes(1024))
         key.chmod(0o400)
-        host = "localhost" if self._renames else socket.gethostname()
+        host = self._host
         port, *ports = free_ports(1 + len(self.nodes))
         names = {"host": host, "address": "127.0.0.1", "port": port, "folder": self.folder}
         text = _CONF.format(**names, user=pwd.getpwuid(os.geteuid()).pw_name)
@@ -247,6 +251,11 @@ class SlurmBed:
         values = {"SlurmdTimeout": 60, **settings}
         text += "".join(f"{name}={value}\n" for name, value in values.items())
         (self.folder / "slurm.conf").write_text(text)
+
+    @property
+    def _host(self) -> str:
+        """The name of the machine as Slurm's servers and jobs see it."""
+        return "localhost" if self._renames else socket.gethostname()
 
     @property
     def _renames(self) -> bool:

@@ -8,7 +8,9 @@ import sys
 import zipfile
 from io import BytesIO
 
-from ddl.experiments.engine.manager import packed
+import pytest
+
+from ddl.experiments.engine.elsewhere.manager import packed
 from ddl.experiments.engine.nodes_file import from_json, nodes_of, seen_from, to_json
 from ddl.experiments.store.store import set_wanted
 from tests.experiments.beds.sshd import HOST, running_sshd
@@ -73,6 +75,7 @@ def test_a_node_that_does_not_see_the_store_is_told(lab, capsys):
     assert nodes_of(lab.view().store)[1] == ""
 
 
+@pytest.mark.proof
 def test_a_node_that_does_not_see_the_store_gets_a_copy_with_a_manager(lab, capsys):
     environ = {"DDL_NODE_HOME": os.environ["DDL_NODE_HOME"], "DDL_AGENT_PACE": "0.1"}
     nodes = {"server": {"ssh": HOST, "slots": 1, "python": sys.executable}, "here": {"slots": 1}}

@@ -68,6 +68,7 @@ def test_a_server_that_goes_away_is_unknown_and_then_told(lab, node):
     assert len(lab.trained()) == 1
 
 
+@pytest.mark.proof
 def test_a_server_that_hangs_holds_up_no_other_node(lab, node):
     spec = lab.spec(count=2, nodes={**NODES, "here": {"slots": 2}}, node="here")
     lab.do("add", spec)
@@ -82,6 +83,7 @@ def test_a_server_that_hangs_holds_up_no_other_node(lab, node):
         assert manager.wait(60) == 0
 
 
+@pytest.mark.proof
 def test_stop_pause_resume_and_remove_reach_the_server(lab, node):
     submit(lab, count=3, seconds=GO)
     lab.sync_until(lambda: len(lab.trained()) == 2)

@@ -34,20 +34,20 @@ def begin(lab, state):
 @pytest.mark.parametrize(
     ("state", "verb", "after"),
     [
-        ("planned", "stop", "planned"),
-        ("planned", "resume", "planned"),
+        pytest.param("planned", "stop", "planned", marks=pytest.mark.proof),
+        pytest.param("planned", "resume", "planned", marks=pytest.mark.proof),
         ("waiting", "stop", "stopped"),
-        ("waiting", "pause", "paused"),
-        ("running", "stop", "stopped"),
+        pytest.param("waiting", "pause", "paused", marks=pytest.mark.proof),
+        pytest.param("running", "stop", "stopped", marks=pytest.mark.proof),
         ("running", "pause", "paused"),
-        ("running", "resume", "running"),
-        ("stopped", "resume", "running"),
-        ("stopped", "stop", "stopped"),
+        pytest.param("running", "resume", "running", marks=pytest.mark.proof),
+        pytest.param("stopped", "resume", "running", marks=pytest.mark.proof),
+        pytest.param("stopped", "stop", "stopped", marks=pytest.mark.proof),
         ("paused", "resume", "running"),
-        ("paused", "stop", "stopped"),
-        ("finished", "stop", "finished"),
+        pytest.param("paused", "stop", "stopped", marks=pytest.mark.proof),
+        pytest.param("finished", "stop", "finished", marks=pytest.mark.proof),
         ("finished", "retry", "finished"),
-        ("finished", "resume", "finished"),
+        pytest.param("finished", "resume", "finished", marks=pytest.mark.proof),
     ],
 )
 def test_a_verb_in_a_state_leads_to_a_state(lab, state, verb, after):
@@ -60,7 +60,16 @@ def test_a_verb_in_a_state_leads_to_a_state(lab, state, verb, after):
         lab.wait(lambda: "-001-" not in str(lab.processes()))
 
 
-@pytest.mark.parametrize("state", ["planned", "waiting", "running", "paused", "finished"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        "running",
+        *(
+            pytest.param(each, marks=pytest.mark.proof)
+            for each in ("planned", "waiting", "paused", "finished")
+        ),
+    ],
+)
 def test_remove_takes_an_experiment_out_in_any_state(lab, state):
     begin(lab, state)
     lab.do("remove", "1", "--yes")
@@ -77,6 +86,7 @@ def test_remove_of_a_running_one_needs_a_yes(lab, capsys):
     assert lab.one().state == "running"
 
 
+@pytest.mark.proof
 def test_results_go_only_where_the_user_says_so(lab):
     begin(lab, "finished")
     lab.do("remove", "1", "--results")
@@ -108,7 +118,9 @@ def test_a_folder_that_is_a_link_is_not_removed(lab, tmp_path):
     assert (moved / "experiment.json").exists()
 
 
-@pytest.mark.parametrize("verb", ["stop", "pause", "remove"])
+@pytest.mark.parametrize(
+    "verb", ["remove", *(pytest.param(each, marks=pytest.mark.proof) for each in ("stop", "pause"))]
+)
 def test_the_same_verb_twice_at_once_is_as_good_as_once(lab, verb):
     begin(lab, "running")
     words = ["1", "--yes"] if verb == "remove" else ["1"]
@@ -119,6 +131,7 @@ def test_the_same_verb_twice_at_once_is_as_good_as_once(lab, verb):
     assert len(lab.trained(1)) == 1
 
 
+@pytest.mark.proof
 def test_resume_twice_at_once_makes_one_attempt(lab):
     begin(lab, "paused")
     both = [lab.start("resume", "1"), lab.start("resume", "1")]
@@ -156,6 +169,7 @@ def test_a_process_that_has_got_the_number_of_an_old_one_is_not_killed(lab):
         stranger.wait()
 
 
+@pytest.mark.proof
 def test_words_that_name_nothing_change_nothing(lab, capsys):
     begin(lab, "planned")
     assert lab.do("submit", "no-such") == 2

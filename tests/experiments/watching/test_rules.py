@@ -8,8 +8,11 @@ import time
 
 import pytest
 
+from ddl.experiments.watching.condition.directions import direction_of
+from ddl.experiments.watching.history import History
 from ddl.experiments.watching.rule_text import parse_rule
 from ddl.experiments.watching.rules import Watch
+from ddl.training.optimization.monitor import better_is
 
 START = 1_790_000_000.0
 
@@ -220,6 +223,34 @@ def test_a_name_with_a_slash_is_offered_in_quotes():
     rules = watch("loss > 3 -> stop")
     firings = rules.evaluate(rows_of([1], "train/loss"), START + 999, START, START)
     assert '"train/loss"' in firings[0].text
+
+
+def test_a_value_that_comes_late_for_an_earlier_row_is_seen(tmp_path):
+    history, rules = History(tmp_path / "history.json"), watch("val_loss > 3 -> stop")
+    fired_at = []
+    for row in ({"epoch": 1, "loss": 1}, {"epoch": 2, "loss": 1}, {"epoch": 1, "val_loss": 4}):
+        history.merge([{"time": START, **row}], 1)
+        firings = rules.evaluate(history.rows, START, START, START)
+        fired_at += [firing.epoch for firing in firings if firing.actions == ("stop",)]
+    assert fired_at == [1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dice",
+        "val_iou",
+        "precision",
+        "recall",
+        "top_1",
+        "top_5",
+        "accuracy",
+        "loss",
+        "val_dice_loss",
+    ],
+)
+def test_best_agrees_with_what_ddl_monitors(name):
+    assert {"max": "large", "min": "small"}[better_is(name)] == direction_of(name)
 
 
 def test_a_firing_says_rule_epoch_values_and_actions():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ddl.experiments.watching import variables
 from ddl.experiments.watching.variables import Reader
 
 NOW = 1_790_000_000.0
@@ -350,7 +351,7 @@ def test_a_folder_or_a_pipe_in_place_of_a_file_is_said(program):
     ]
 
 
-def test_a_long_log_is_read_in_parts_and_then_only_what_is_new(program, monkeypatch):
+def test_a_long_log_is_read_in_parts_and_then_only_what_is_new(program):
     reader = program.reader({"from": "log.jsonl"})
     line = '{"epoch": %d, "loss": 0.25, "note": "' + "x" * 400 + '"}\n'
     program.write("log.jsonl", "".join(line % number for number in range(1, 12_001)))
@@ -362,6 +363,17 @@ def test_a_long_log_is_read_in_parts_and_then_only_what_is_new(program, monkeypa
     before = _bytes_read()
     assert [row["epoch"] for row in reader.poll()] == [12_001]
     assert _bytes_read() - before < 10_000
+
+
+def test_a_pattern_that_takes_very_long_is_not_used_any_more(program, monkeypatch):
+    monkeypatch.setattr(variables, "SLOW_S", 0.0)
+    monkeypatch.setattr(variables, "SLOW_LINE_S", 0.0)
+    reader = program.reader({"from": "stdout", "pattern": "{name} {value}"})
+    program.say("epoch 1\n" * 1000)
+    assert len(reader.poll()) == 1
+    program.say("epoch 2\n")
+    assert reader.poll() == []
+    assert reader.take_notes() == ["stdout: its pattern is too slow, it is not read any more"]
 
 
 def _bytes_read():

@@ -63,6 +63,8 @@ class Beside:
         """Read what is new. Return what rules ask for."""
         now = self._clock()
         changed = self.history.merge(self._reader.poll(ended), self._attempt.number)
+        while ended and self._reader.is_behind:
+            changed += self.history.merge(self._reader.poll(ended), self._attempt.number)
         for note in self._reader.take_notes():
             self._find("variables", note, "warn")
         if changed:

@@ -20,15 +20,20 @@ _FAREWELL = b"."
 
 
 class Guardian:
-    """The agent's end of the pipe."""
+    """The agent's end of the pipe. The guardian is there before its command, so no moment is without one."""
 
-    def __init__(self, owner: Owner, main: int, start_ticks: int, number: int) -> None:
-        """Start the guardian of a command that has just been started."""
+    def __init__(self, owner: Owner, number: int) -> None:
+        """Start the guardian of a command to come. `number` is the signal at which it writes a checkpoint."""
         reader, self._writer = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            _guard(reader, Stopper(owner, main, start_ticks, number))
+            _guard(reader, owner, number)
         os.close(reader)
+
+    def watch(self, main: int, start_ticks: int) -> None:
+        """Tell it the command's process."""
+        with contextlib.suppress(OSError):  # it was killed: the training continues without
+            os.write(self._writer, f"{main} {start_ticks} ".encode())
 
     def dismiss(self) -> None:
         """End the guardian: the command has ended, and the agent has seen to it."""
@@ -39,14 +44,23 @@ class Guardian:
             os.waitpid(self._pid, 0)
 
 
-def _guard(reader: int, stopper: Stopper) -> None:
+def _guard(reader: int, owner: Owner, number: int) -> None:
     """Wait for the agent's end. Never returns."""
     try:
         _detach(reader)
-        if os.read(reader, 1) != _FAREWELL:
-            stopper.begin(paced(_GRACE_S))
-            while not stopper.step():
-                time.sleep(0.2)
+        told = b""
+        while True:
+            more = os.read(reader, 100)
+            told += more
+            if told.endswith(_FAREWELL):
+                return
+            if not more:
+                break
+        main, ticks = (int(word) for word in ([*told.split(), b"0", b"0"])[:2])
+        stopper = Stopper(owner, main, ticks, number)
+        stopper.begin(paced(_GRACE_S))
+        while not stopper.step():
+            time.sleep(0.2)
     finally:
         os._exit(0)
 

@@ -65,7 +65,7 @@ class Job:
             quiet = bool(blocking) and predecessors.is_of_this_attempt
             asked = self.requests.look(f"waiting for {blocking}" if blocking else "starting", quiet)
             if asked is not None:
-                return outcome_of(None, asked.how, asked_why=asked.reason)
+                return asked.told(outcome_of(None, asked.how))
             if not blocking:
                 return None
             self.signals.wait(pace.paced(pace.TICK_S))
@@ -88,7 +88,7 @@ class Job:
         if lines:
             return Outcome("refused", " ".join(lines))
         asked = self.requests.look("starting")  # the last look before the command
-        return outcome_of(None, asked.how, asked_why=asked.reason) if asked else None
+        return asked.told(outcome_of(None, asked.how)) if asked else None
 
     def _end_strays(self) -> None:
         """End what earlier attempts have left on this machine: their agents are gone."""
@@ -107,16 +107,17 @@ class Job:
         before = ending.Before(self.attempt, self.folder, self.record.get("outputs") or ())
         kills = memory.kills()
         beside = Beside(self.attempt, self.record, self.name, self.folder, self.environ)
+        owner = processes.Owner(self.name, str(self.attempt.path))
+        number = launch.stop_signal(self.run_part)
+        guardian = Guardian(owner, number)
         try:
             command = launch.start(self.words, self.environ, self.folder, self.attempt)
         except OSError as error:
+            guardian.dismiss()
             why = f"Received: {self.words[0]}: {error.strerror}. Expected: a program that can be started."
             return self._end(Outcome("refused", why), "agent")
-        main = processes.find(command.pid)
-        ticks = main.start_ticks if main else 0
-        number = launch.stop_signal(self.run_part)
-        owner = processes.Owner(self.name, str(self.attempt.path))
-        guardian = Guardian(owner, command.pid, ticks, number)
+        ticks = processes.start_of(command.pid)
+        guardian.watch(command.pid, ticks)
         self.claim.write_identity(command={"pid": command.pid, "start_ticks": ticks})
         ending.append_event(self.attempt, self.name, "started", "started", {"pid": command.pid})
         visible = self.environ.get("CUDA_VISIBLE_DEVICES")
@@ -135,10 +136,9 @@ class Job:
             out_of_memory=memory.kills() > kills,
             says_75=launch.says_75(self.run_part, self.attempt),
             error_line=" ".join(ending.tail(self.attempt.err_log, 1)),
-            asked_why=asked.reason if asked else "",
         )
         return self._end(
-            outcome,
+            asked.told(outcome) if asked else outcome,
             asked.by if asked else "command",
             returncode=returncode,
             signal=-returncode if returncode < 0 else None,

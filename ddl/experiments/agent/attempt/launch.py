@@ -191,11 +191,14 @@ def says_75(run: Mapping[str, Any], attempt: AttemptFolder) -> bool:
 def limit_s(intent: Mapping[str, Any], record: Mapping[str, Any]) -> float | None:
     """Return after how many seconds the command is to stop for its successor, None for never.
 
-    A scheduler ends the job itself, and warns by a signal: then this is for the case that the warning is lost.
+    A scheduler ends the job itself, and warns by a signal: then this is for the case that the warning is lost, and
+    comes a little later than the warning would.
     """
     limit = intent.get("time_limit_s") or (record.get("needs") or {}).get("time_s")
     if not limit:
         return None
-    if intent.get("chain") != "agent":
+    warning_s = intent.get("signal_before_s")
+    if warning_s is None and intent.get("chain") != "agent":
         return float(limit)
-    return float(limit) - min(grace_s(record["run"]) + 30, float(limit) / 4)
+    late_s = grace_s(record["run"]) + 30 if warning_s is None else 0.75 * float(warning_s)
+    return float(limit) - min(late_s, float(limit) / 4)

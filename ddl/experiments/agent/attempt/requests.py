@@ -6,10 +6,11 @@ import time
 from typing import NamedTuple
 
 from ddl.experiments.agent import pace
+from ddl.experiments.agent.attempt.cancelled import is_cancelled
 from ddl.experiments.agent.attempt.claim import Claim
 from ddl.experiments.agent.attempt.signals import Signals
 from ddl.experiments.agent.layout import AttemptFolder
-from ddl.experiments.agent.outcome import reason_of
+from ddl.experiments.agent.outcome import Outcome
 from ddl.experiments.agent.whole import create_json, read_json, write_json
 
 RANKS = {
@@ -39,10 +40,12 @@ class Request(NamedTuple):
     by: str
     why: str
 
-    @property
-    def reason(self) -> str:
-        """Why it is to end, where a rule asks for it: the rule and its numbers."""
-        return reason_of(self.by, self.why)
+    def told(self, outcome: Outcome) -> Outcome:
+        """Return an outcome that says who wished it, and why."""
+        if outcome.outcome not in ("stopped", "paused", "superseded"):
+            return outcome
+        reason = f": {self.why}" if self.why else ""
+        return outcome._replace(why=f"{self.how} by {self.by}{reason}")
 
 
 class Requests:
@@ -89,12 +92,18 @@ class Requests:
             if not quiet and not later:
                 self._claim.beat(doing)
         for how in self._signals.take():
-            self._read_stop()  # whoever cancels a job says so there first
-            self.ask(how, "signal", "asked by a signal")
+            self._read_stop()  # our own `stop` writes that before it cancels a job
+            self._hear(how)
         self._read_stop()
         if now_s >= self._limit_at_s:
             self.ask("time limit", "agent", "the time limit is reached")
         return self.asked
+
+    def _hear(self, how: str) -> None:
+        """Note what a signal asks. TERM without a warning may mean that somebody has cancelled the job by hand."""
+        if how == "preempted" and self.asked is None and is_cancelled():
+            self.ask("stop", "scancel", "the job was cancelled")
+        self.ask(how, "signal", "asked by a signal")
 
     def _read_stop(self) -> None:
         try:

@@ -15,7 +15,7 @@ from ddl.experiments.agent.attempt.claim import newest_identity
 from ddl.experiments.agent.hand import made
 from ddl.experiments.agent.layout import EXPERIMENT_NAME, AttemptFolder, ExperimentFolder
 from ddl.experiments.agent.node.processes import is_gone
-from ddl.experiments.agent.outcome import Outcome, outcome_of, reason_of
+from ddl.experiments.agent.outcome import Outcome, outcome_of
 from ddl.experiments.agent.reports import is_beside_agent, line_of, pair_of, write
 from ddl.experiments.agent.whole import read_json
 from ddl.experiments.watching.history import History
@@ -77,10 +77,13 @@ def finished(words: list[str], flags: Mapping[str, str]) -> int:
         raise ValueError(
             f"Received: finished for {attempt.path}. Expected: one that `started` has begun."
         )
-    stop = read_json(attempt.stop)
-    why = reason_of(str(stop.get("by") or ""), str(stop.get("why") or ""))
-    outcome = outcome_of(int(text), str(stop.get("how") or "") or None, asked_why=why)
+    outcome = outcome_of(int(text), _asked(attempt))
     return 0 if _close(attempt, outcome, int(text)) else 1
+
+
+def _asked(attempt: AttemptFolder) -> str | None:
+    """Return what an attempt was asked to do, None if nothing."""
+    return str(read_json(attempt.stop).get("how") or "") or None
 
 
 def _close(attempt: AttemptFolder, outcome: Outcome, status: int | None = None) -> bool:

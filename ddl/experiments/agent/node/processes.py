@@ -61,6 +61,12 @@ def find(pid: int, start_ticks: int | None = None) -> Process | None:
     return process
 
 
+def start_of(pid: int) -> int:
+    """Return when a process started, also of a zombie; 0 where there is none."""
+    process = _read(pid)
+    return process.start_ticks if process is not None else 0
+
+
 def exists(pid: int, start_ticks: int) -> bool:
     """Return whether this process is there, if only as a zombie that keeps its number from being used again."""
     process = _read(pid)

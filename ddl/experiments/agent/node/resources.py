@@ -29,7 +29,7 @@ class Sampler:
         self._pid, self._path, self._folder = pid, path, folder
         self._smi = Smi(gpus)
         self._sample: dict[str, Any] = {}
-        self._before = (now_s(), 0.0)
+        self._before: tuple[float, float] | None = None
         self.peak_bytes = 0
 
     def begin(self) -> None:
@@ -38,16 +38,18 @@ class Sampler:
         used = memory.of_processes(members)
         self.peak_bytes = max(self.peak_bytes, used)
         clock_s, cpu_s = now_s(), _cpu_s(members)
-        before_s, cpu_before_s = self._before
+        busy = None
+        if self._before is not None:  # a rate needs two samples
+            before_s, cpu_before_s = self._before
+            busy = round(max(0.0, cpu_s - cpu_before_s) / max(clock_s - before_s, 1e-3), 3)
         self._before = (clock_s, cpu_s)
-        busy = max(0.0, cpu_s - cpu_before_s) / max(clock_s - before_s, 1e-3)
         self._sample = {
             "time": time.time(),
             "memory_bytes": used,
             "memory_free_bytes": memory.available_bytes(),
             "processes": len(members),
             "cpu_s": round(cpu_s, 2),
-            "cores_used": round(busy, 3),
+            "cores_used": busy,
             "disk_free_bytes": facts.disk(self._folder)["free_bytes"],
         }
         self._smi.begin()

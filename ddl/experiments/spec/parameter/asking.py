@@ -77,7 +77,8 @@ def _optuna() -> Any:
         optuna = import_module("optuna")
     except ImportError:
         raise ValueError(
-            "Received: search by optuna, which is not installed. Expected: pip install -r requirements-search.txt, or by: random."
+            "Received: search by optuna, which is not installed. "
+            "Expected: pip install -r requirements-search.txt, or by: random."
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

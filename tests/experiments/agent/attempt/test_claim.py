@@ -163,9 +163,9 @@ def test_a_successor_takes_over_from_a_killed_agent_and_what_it_left(world: Worl
     first = world.shell(1, script)
     process = world.start(first)
     world.written("log")
-    guardian = next(
+    [guardian] = [
         one for one in world.processes() if one.parent == process.pid and one not in world.of(first)
-    )
+    ]
     os.kill(guardian.pid, 9)
     process.kill()
     process.wait(10)

@@ -67,6 +67,7 @@ def test_a_stop_lets_the_command_save(world: World, how: str, outcome: str):
     world.call("stop", attempt.path, "--how", how, "--by", "ada", "--why", "enough")
     status = world.status(attempt)
     assert (status["outcome"], status["by"]) == (outcome, "ada")
+    assert status["why"] == f"{how} by ada: enough"
     assert (world.folder / "saved").exists()
     assert process.wait(10) == 0
 

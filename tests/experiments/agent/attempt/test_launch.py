@@ -98,6 +98,8 @@ def test_the_signal_of_the_spec(run: dict[str, str], number: int):
         ({"time_limit_s": 30}, {"time_s": 60}, 30),
         ({"time_limit_s": 180, "chain": "agent"}, {}, 135),
         ({"time_limit_s": 7200, "chain": "agent"}, {}, 7050),
+        ({"time_limit_s": 7200, "chain": "agent", "signal_before_s": 120}, {}, 7110),
+        ({"time_limit_s": 7200, "chain": "manager", "signal_before_s": 120}, {}, 7110),
     ],
 )
 def test_the_time_limit(intent: dict[str, object], needs: dict[str, float], limit_s: float | None):

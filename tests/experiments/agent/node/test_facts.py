@@ -94,6 +94,7 @@ def test_a_sample_has_gpus_of_this_command_only(smi, tmp_path: Path):
     assert line["memory_bytes"] > 1 << 20
     assert line["processes"] >= 1
     assert sampler.peak_bytes == line["memory_bytes"]
+    assert line["cores_used"] is None  # a rate needs two samples
 
 
 def test_a_hanging_nvidia_smi_holds_up_nothing(

@@ -71,6 +71,7 @@ def test_a_zombie_is_dead_but_keeps_its_number(sleeper: subprocess.Popen[bytes])
     sleeper.kill()
     wait_for(lambda: processes.find(sleeper.pid) is None)
     assert processes.exists(sleeper.pid, ticks)
+    assert processes.start_of(sleeper.pid) == ticks
 
 
 def test_a_reused_number_never_gets_a_signal(sleeper: subprocess.Popen[bytes]):

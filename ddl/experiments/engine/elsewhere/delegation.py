@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from ddl.experiments.agent.whole import read_json, write_json
 from ddl.experiments.backends.backend import Backend, open_backend
+from ddl.experiments.engine.elsewhere.manager import is_alive, start_manager
 from ddl.experiments.engine.files.fetching import fetch
 from ddl.experiments.engine.files.removal import take_away
 from ddl.experiments.engine.files.sending import Say, Sender, root_of, send_wanted
-from ddl.experiments.engine.manager import is_alive, start_manager
 from ddl.experiments.engine.nodes_file import nodes_of, seen_from, to_json
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Node, Nodes

@@ -106,7 +106,7 @@ def _run(transport: Transport, words: list[str], data: bytes) -> str:
 @functools.cache
 def packed() -> tuple[str, bytes]:
     """Return the checksum and the bytes of a zip with all that a manager needs: equal sources give equal bytes."""
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[4]
     names = {path for room in _ROOMS for path in (root / room).rglob("*.py")}
     names |= {path for pattern in _MODULES for path in root.glob(pattern)}
     kept = sorted(path.relative_to(root).as_posix() for path in names)

@@ -1,0 +1,1 @@
+"""Managers on nodes that stay on: packed and started there, and what is left to do here."""
