@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,10 +115,19 @@ class Observer:
             answer = self._observe(question)
         except (Unreachable, ValueError, OSError) as error:
             answer = NodeSeen(reachable=False, error=str(error))
-        remember(self._store, question.node.name, answer, time.time())
+        try:
+            remember(self._store, question.node.name, answer, time.time())
+        except OSError as error:  # a full disk: a thread that died here would be waited for in vain
+            answer = NodeSeen(reachable=False, error=f"its answer cannot be kept: {error.strerror}")
+            self._forget(question.node.name)
         with self._condition:
             self._answers[question.node.name] = answer
             self._condition.notify_all()
+
+    def _forget(self, name: str) -> None:
+        """Take away what was seen: how long a job has been gone counts only without a gap between the answers."""
+        with contextlib.suppress(OSError):
+            (self._store.seen / f"{name}.json").unlink()
 
     def _observe(self, question: Question) -> NodeSeen:
         node = question.node

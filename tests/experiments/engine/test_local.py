@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -33,6 +35,21 @@ def test_status_says_why_a_queued_one_waits(lab, capsys):
     capsys.readouterr()
     lab.do("status")
     assert re.search(r"queued .*here: needs 100000 cores, has \d+", capsys.readouterr().out)
+
+
+def test_a_full_disk_is_said_at_once(lab, capsys, monkeypatch):
+    lab.submit(count=1, needs={"cores": 100_000})
+    capsys.readouterr()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("ddl.experiments.engine.observe.write_json", full)
+    began = time.monotonic()
+    lab.do("sync")
+    told = "here cannot be reached: its answer cannot be kept: No space left on device"
+    assert told in capsys.readouterr().out
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.proof
