@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -61,8 +62,9 @@ def walk(folder: Path, store: Path) -> dict[str, str]:
 
 def _run(words: list[str], folder: Path, store: Path) -> str:
     done = subprocess.run(
-        [sys.executable, str(ROOT / words[0]), *words[1:], "--store", str(store)],
+        [sys.executable, str(ROOT / words[0]), *words[1:]],
         cwd=folder,
+        env={**os.environ, "DDL_STORE": str(store)},  # as the page exports it
         capture_output=True,
         text=True,
         timeout=280,
