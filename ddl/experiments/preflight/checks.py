@@ -143,35 +143,37 @@ def _machines_checks(
         "memory": (needs.memory_bytes or 0, "memory_bytes", "free_memory_bytes", in_bytes),
         "GPUs": (needs.gpus or 0, "gpus", "free_gpus", str),
     }
-    alone_ok = True
+    alone = []
     for what, (least, key, _, words) in wanted.items():
-        if not least:
-            continue
         most = max((_whole(each.get(key)) or 0 for each in machines), default=0)
         if what == "memory" and cap:
             most = min(most, cap)
-        asked = _counted(least, what) if words is str else f"{words(least)} of {what}"
-        check = _compared(what, least, most, words, asked, f"the largest node of {name} has")
-        alone_ok = alone_ok and check.verdict == OK
-        yield check
-    if not alone_ok:
-        return
-    places = {key: (least, free) for least, key, free, _ in wanted.values() if least}
+        if least:
+            asked = _counted(least, what) if words is str else f"{words(least)} of {what}"
+            has = f"the largest node of {name} has"
+            alone.append(_compared(what, least, most, words, asked, has))
+    yield from alone
+    if all(check.verdict == OK for check in alone):
+        places = {key: (least, free) for least, key, free, _ in wanted.values() if least}
+        yield _together(name, machines, places)
+
+
+def _together(
+    name: str, machines: Sequence[Mapping[str, Any]], places: Mapping[str, tuple[int, str]]
+) -> Check:
+    """Return whether one machine has all of it. `places`: what a machine has -> needed, what of it is free."""
     fitting = [each for each in machines if _fits(each, {k: v for k, (v, _) in places.items()})]
     if not fitting:
-        yield Check(NO, "nodes", f"no node of {name} has all of it together")
-        return
+        return Check(NO, "nodes", f"no node of {name} has all of it together")
     usable = [each for each in fitting if each.get("usable")]
-    free_now = [
-        each for each in usable if _fits(each, {free: least for least, free in places.values()})
-    ]
     if not usable:
         states = sorted({str(each.get("state")) for each in fitting})
-        yield Check(LATER, "nodes", f"those that fit are {', '.join(states)}")
-    elif not free_now:
-        yield Check(LATER, "nodes", f"{len(usable)} of {len(machines)} fit, none is free now")
-    else:
-        yield Check(OK, "nodes", f"{len(usable)} of {len(machines)} fit, {len(free_now)} free now")
+        return Check(LATER, "nodes", f"those that fit are {', '.join(states)}")
+    free = {free: least for least, free in places.values()}
+    free_now = [each for each in usable if _fits(each, free)]
+    if not free_now:
+        return Check(LATER, "nodes", f"{len(usable)} of {len(machines)} fit, none is free now")
+    return Check(OK, "nodes", f"{len(usable)} of {len(machines)} fit, {len(free_now)} free now")
 
 
 def _fits(machine: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
