@@ -3,7 +3,7 @@
     python benchmarks/diagnosis.py runs/diagnosis              all of benchmarks/diagnosis_cases.py
     python benchmarks/diagnosis.py runs/diagnosis --only adam_rate_0.1 --fixtures tests/experiments/diagnosis/runs
 
-A run that is there already is not made again. The table goes into docs/diagnosis.md. It takes about six minutes on two
+A run that is there already is not made again. The table goes into docs/diagnosis.md. It takes six minutes on two quiet
 cores.
 """
 
@@ -130,9 +130,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="*", default=[], help="names of runs")
     parser.add_argument("--fixtures", type=Path, help="folder for small copies of their histories")
-    parser.add_argument("--output", type=Path, help="JSON file for the results")
     settings = parser.parse_args(argv)
-    results = {}
     for title, cases in (("calibration", (*ILL, *WELL)), ("fresh", FRESH)):
         rows = []
         for case in cases:
@@ -146,12 +144,8 @@ def main(argv: list[str] | None = None) -> None:
                 text = json.dumps({"ill": case.ill, **compact(evidence)}, separators=(",", ":"))
                 path = settings.fixtures / f"{case.name}.json"
                 write_whole(path, lambda partial, text=text: partial.write_text(text + "\n"))
-        results[title] = rows
         if rows:
             sys.stdout.write(f"\n{title}: {summary(rows)}\n\n{table(rows)}")
-    if settings.output is not None:
-        text = json.dumps(results, indent=1) + "\n"
-        write_whole(settings.output, lambda partial: partial.write_text(text))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ def require_programs(programs: Sequence[str], packages: Sequence[str]) -> None:
 
 
 def _missing(programs: Sequence[str]) -> list[str]:
-    return [name for name in programs if find_program(name) is None]
+    """Return the programs, or files by their whole paths, that are not there."""
+    return [name for name in programs if not Path(name).is_file() and find_program(name) is None]
 
 
 def _install(packages: Sequence[str]) -> str:

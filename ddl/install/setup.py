@@ -61,10 +61,12 @@ class Setup:
         return requirements.missing(wanted, self.env.packages) if self.keep_installed else wanted
 
     def extra_packages(self) -> list[str]:
-        """Return the requirements of exports, their backends, SQL scoring and the live page; tests need them too."""
+        """Return the requirements of exports, their backends, SQL scoring, live page and search; tests need all."""
         if not (self.extras or self.dev):
             return []
-        files = [CHECKOUT / f"requirements-{name}.txt" for name in ("export", "sql", "web")]
+        files = [
+            CHECKOUT / f"requirements-{name}.txt" for name in ("export", "sql", "web", "search")
+        ]
         return list(dict.fromkeys(line for file in files for line in requirements.read(file)))
 
     def dev_packages(self) -> list[str]:

@@ -21,9 +21,9 @@ from typing import Any
 
 import psutil
 import psycopg
-import pytest
 
 from ddl.scoring.deployment.probe import own_code
+from tests.packages import require_programs
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 _PLPYTHON = Path("/usr/lib/postgresql/15/lib/plpython3.so")
@@ -63,37 +63,7 @@ def _is_hidden() -> bool:
 
 def require_server() -> None:
     """Install the server if it is missing; if that fails, skip the test, or fail it in CI."""
-    problem = "" if _is_there() else _install()
-    if problem and os.environ.get("CI") == "true":
-        pytest.fail(problem)
-    if problem:
-        pytest.skip(problem)
-
-
-def _is_there() -> bool:
-    return (BIN / "postgres").exists() and _PLPYTHON.exists()
-
-
-def _install() -> str:
-    """Return why it cannot be installed, or ""."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return f"no PostgreSQL 15 with PL/Python: apt-get install {' '.join(_PACKAGES)}"
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        ["update", "-qq"],
-        ["install", "-y", "-qq", "--no-install-recommends", *_PACKAGES],
-    ):
-        done = subprocess.run(
-            ["apt-get", *command],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=280,
-            check=False,
-        )
-        if done.returncode:
-            return f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}"
-    return "" if _is_there() else f"apt-get installed no {_PLPYTHON}"
+    require_programs((str(BIN / "postgres"), str(_PLPYTHON)), _PACKAGES)
 
 
 class Cluster:

@@ -17,7 +17,8 @@ DEMANDS = {
     "digits": "train resnet20 by its published recipe on real digits, beside plain Keras (6 minutes)",
     "equations": "train on equations at full size and compare with solvers (10 minutes)",
     "slurm": "train the U-Net on two ranks over the time limits of a real Slurm, and compare bits (70 minutes)",
-    "managers": "kill the manager of experiments 100 times at random moments (10 minutes)",
+    "managers": "kill the manager of experiments 100 times at random moments (5 minutes)",
+    "diagnosis": "make the 30 runs that the diagnosis is calibrated on, and diagnose them (6 to 20 minutes)",
     "mlperf": "judge the lines of --mlperf-log by MLPerf's own package, which it downloads (10 seconds)",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from ddl.training.record.run_dir import LOG_NAME
 Row = Mapping[str, Any]
 
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_OURS = re.compile(r"scripts/(train_\w+|run)\.py")
 _LOG_BYTES = 64 << 10
 _LAYER_KEYS = ("gradient_norm", "weight_norm", "update_ratio", "dead_share")
 _PLAN_KEYS = (
@@ -85,7 +87,10 @@ def evidence_of_experiment(folder: ExperimentFolder) -> Evidence:
             if isinstance(stored, list)
             else []
         )
-    facts = {} if foreign else facts_of_run(run_dir)
+    record = read_json(folder.experiment)
+    facts: dict[str, Any] = facts_of_run(run_dir)
+    if foreign:
+        facts = {"plan": _told_plan(record)}
     numbers = folder.attempt_numbers()
     resources: list[Row] = []
     for number in numbers:
@@ -96,10 +101,23 @@ def evidence_of_experiment(folder: ExperimentFolder) -> Evidence:
         facts["ended"] = bool(status)
         if not facts.get("log") and isinstance(status.get("tail"), list):
             facts["log"] = [str(line) for line in status["tail"]]
-    needs = read_json(folder.experiment).get("needs") or {}
+    needs = record.get("needs") or {}
     if isinstance(needs, dict) and needs.get("cores") and not facts.get("cores"):
         facts["cores"] = needs["cores"]
     return Evidence(rows, probe, resources, facts)
+
+
+def _told_plan(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an experiment's parameters tell of the plan of a script of ours that ran elsewhere, else {}."""
+    run, parameters = record.get("run"), record.get("parameters")
+    argv = run.get("argv") if isinstance(run, dict) else None
+    words = " ".join(map(str, argv)) if isinstance(argv, list) else ""
+    if not _OURS.search(words) or not isinstance(parameters, dict):
+        return {}
+    return {
+        "optimizer": "adam",
+        **{name: parameters[name] for name in _PLAN_KEYS if name in parameters},
+    }
 
 
 def facts_of_run(run_dir: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _SHARES = (
 OVERLAPS = ("dice", "iou", "f1", "precision", "recall", "mean_iou")
 """Metrics that are 0 for a model that finds nothing."""
 _KERNELS = ("Conv", "Dense", "LSTM", "GRU", "Embedding", "Attention")
+_LARGEST = 10**300
 _RATES = ("learning_rate", "lr")
 
 Series = dict[int, float]
@@ -159,4 +160,6 @@ def _of_epochs(rows: Sequence[Row]) -> dict[int, Row]:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Return whether a value of a history is a number; whole numbers that no float can hold are none."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and not (isinstance(value, int) and abs(value) > _LARGEST)

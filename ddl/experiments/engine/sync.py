@@ -22,7 +22,6 @@ from ddl.experiments.engine.observe import Observer, OpenBackend, questions, rem
 from ddl.experiments.engine.seen import Limits, NodeSeen
 from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
-from ddl.experiments.search import grow_store
 from ddl.experiments.spec.node import Nodes
 from ddl.experiments.states import ENDED
 from ddl.experiments.store.view import StoreView, read_view
@@ -117,6 +116,13 @@ def _has_ended(view: StoreView) -> bool:
 
 def _grown(view: StoreView, nodes: Nodes, teller: _Teller) -> StoreView:
     """Return the store with the next trials of its searches."""
+    if not any(item.record.search for item in view.experiments):
+        return view
+    try:
+        from ddl.experiments.search import grow_store
+    except ImportError:  # a manager on a node without YAML
+        teller.tell("The search grows where the spec is: call `sync` there, too.")
+        return view
     lines = grow_store(view, nodes)
     for line in lines:
         teller.tell(line)

@@ -24,6 +24,8 @@ MOST_VALUES = 8
 """A column with more different numbers is cut into `BINS` groups of equally many samples."""
 MOST_GROUPS = 200
 UNKNOWN = "unknown"
+_MISSING = ("", "nan", "na", "n/a", "none", "null")
+"""Cells without a value, as spreadsheets and pandas write them."""
 _KEYS = ("name", "file", "picture", "image", "index")
 
 
@@ -77,7 +79,7 @@ def read_table(path: Path, wanted: Sequence[str]) -> Table:
             continue
         if len(line) != len(heading):
             raise ValueError(
-                f"Received: {path}, whose line {number} has {len(line)} cells. Expected: {len(heading)}, as its heading."
+                f"Received: {path}, whose line {number} has {len(line)} cells. Expected: {len(heading)}."
             )
         name = line[place].strip()
         if name in rows:
@@ -172,7 +174,7 @@ def grouped(
     order = list(dict.fromkeys(sorted(names)))
     if len(order) > MOST_GROUPS:
         raise ValueError(
-            f"Received: {len(order)} groups for {len(rows)} samples. Expected: a column with at most {MOST_GROUPS} values."
+            f"Received: {len(order)} groups for {len(rows)} samples. Expected: at most {MOST_GROUPS}."
         )
     found = []
     for group in order:
@@ -193,11 +195,11 @@ Group = tuple[float, str]
 def group_names(values: Sequence[Any]) -> list[Group]:
     """Return the group of each value: the value itself, or the bin of a number. Cells without a value are unknown."""
     numbers = [_number(value) for value in values]
-    filled = [value for value in values if value not in (None, "")]
+    filled = [value for value in values if not _is_missing(value)]
     known = [number for number in numbers if number is not None]
     if not known or len(known) < len(filled):  # texts
         unknown = (math.inf, UNKNOWN)
-        return [unknown if value in (None, "") else (0.0, str(value)) for value in values]
+        return [unknown if _is_missing(value) else (0.0, str(value)) for value in values]
     if len(set(known)) <= MOST_VALUES:
         return [(math.inf, UNKNOWN) if n is None else (n, f"{n:g}") for n in numbers]
     edges = _edges(sorted(known))
@@ -217,6 +219,10 @@ def _bin(number: float, edges: Sequence[float]) -> Group:
             return low, f"{low:.4g} to {high:.4g}"
         low = high
     return edges[-1], f"{edges[-1]:.4g}"
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or str(value).strip().lower() in _MISSING
 
 
 def _number(value: Any) -> float | None:

@@ -51,7 +51,7 @@ class Inspection(Evaluation):
         worst_sheet: path of a .png file for these samples.
         by: groups to give results for, separated by spaces: "class", "size" (share of foreground in the mask),
             "intensity", "contrast" (mean and deviation of the input), or columns of `by_table`.
-        by_table: .csv file with a column that names the samples, and the columns that `by` names.
+        by_table: table (.csv) with a column that names the samples, and the columns that `by` names.
         occlusion: number of samples with the worst predictions to hide part by part, to see what they depend on.
         occlusion_patch: side in pixels of what is hidden at a time; 0 for an eighth of the shorter side.
         occlusion_sheet: path of a .png file for the maps.

@@ -179,7 +179,7 @@ class _Inspector:
     @property
     def _goodness(self) -> str:
         """What the worst samples have least of."""
-        names = {"label": "probability of the true class", "values": "minus the mean error"}
+        names = {"label": "p_true", "values": "minus the mean error"}
         return names.get(self._how.target, "dice")
 
     def _drops(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ def probe(
         }
         for number, norm in enumerate(gradients)
     ]  # fmt: skip
-    total = sum(norm**2 for norm in gradients) ** 0.5
+    total = math.hypot(*gradients)
     return [{"epoch": e + 1, "gradient_norm": total, "layers": layers} for e in range(epochs)]
 
 

@@ -88,6 +88,22 @@ def test_a_validation_that_never_changes_is_odd() -> None:
     assert found(history(loss=TRAIN[:6], val_loss=held))["validation odd"].since == 3
 
 
+def test_a_metric_that_has_settled_is_not_odd_but_may_be_overfitting() -> None:
+    rows = history(
+        loss=TRAIN[:12], val_loss=[2.0, 1.5, 1.4, *[1.6, 1.61, 1.62] * 3],
+        top_1=[0.1, 0.4, 0.8, 0.9, *[1.0] * 8], val_top_1=[0.1, 0.3, 0.4, *[0.5] * 9],
+    )  # fmt: skip
+    assert list(found(rows)) == ["overfitting"]
+
+
+def test_a_metric_that_never_changes_while_training_learns_is_odd() -> None:
+    rows = history(
+        loss=TRAIN[:6], val_loss=[1.8, 1.8, 1.81, 1.82, 1.8, 1.83],
+        top_1=[0.2, 0.4, 0.5, 0.6, 0.7, 0.8], val_top_1=[0.167] * 6,
+    )  # fmt: skip
+    assert list(found(rows)) == ["validation odd"]
+
+
 def test_a_validation_far_better_than_training_is_odd() -> None:
     held = [value * 0.4 for value in TRAIN[:8]]
     finding = found(history(loss=TRAIN[:8], val_loss=held))["validation odd"]

@@ -37,12 +37,12 @@ def test_a_run_that_caches_already_gets_threads() -> None:
 
 
 def test_an_idle_gpu_beside_busy_cores_is_input_bound() -> None:
-    busy = samples(gpus=[{"index": 0, "use": 20}], cores_used=7.5)
+    busy = samples(gpus=[{"index": 0, "use": 0.2}], cores_used=7.5)
     assert list(found(ROWS, resources=busy, cores=8)) == ["input-bound"]
 
 
 def test_an_idle_gpu_beside_idle_cores_is_idle() -> None:
-    idle = samples(gpus=[{"index": 0, "use": 5}], cores_used=0.5)
+    idle = samples(gpus=[{"index": 0, "use": 0.05}], cores_used=0.5)
     assert list(found(ROWS, resources=idle, cores=8)) == ["idle cores"]
 
 

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.diagnosis import main
 from benchmarks.diagnosis_cases import FRESH, ILL, WELL
 from ddl.experiments.diagnosis.diagnose import diagnose
 from ddl.experiments.diagnosis.evidence import expanded
@@ -38,3 +40,17 @@ def test_an_ill_run_is_named(case: Any) -> None:
 @pytest.mark.parametrize("case", WELL, ids=lambda case: case.name)
 def test_a_well_run_is_left_alone(case: Any) -> None:
     assert checks(case.name) == []
+
+
+@pytest.mark.long("diagnosis")
+@pytest.mark.timeout(3600)
+def test_runs_that_are_made_anew_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([str(tmp_path)])
+    told = capsys.readouterr().out
+    counts = re.search(r"calibration: (\d+) of 12 ill runs named .*; (\d+) of 12 well", told)
+    assert counts is not None, told
+    assert int(counts[1]) >= 10
+    assert int(counts[2]) <= 1
+    print(told[told.index("calibration:") :])

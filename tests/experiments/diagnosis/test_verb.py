@@ -12,6 +12,7 @@ from ddl.experiments import command
 from ddl.experiments.agent.layout import ExperimentFolder
 from ddl.experiments.diagnosis.evidence import evidence_of_experiment, evidence_of_run, read_lines
 from tests.experiments.diagnosis.made import PLAN, history, samples
+from tests.experiments.made_store import MadeStore
 
 
 def write_run(folder: Path, rows: list[dict[str, Any]], plan: dict[str, Any] | None = None) -> Path:
@@ -126,6 +127,24 @@ def test_an_experiment_of_a_foreign_program_is_read_from_the_store(tmp_path: Pat
     assert evidence.rows[5]["loss"] != evidence.rows[5]["loss"]
     assert len(evidence.resources) == 3
     assert (evidence.facts["cores"], evidence.facts["log"]) == (4, ["Killed"])
+
+
+def test_experiments_of_a_store_are_named_by_which(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = MadeStore(tmp_path / "store")
+    argv = ("python", "scripts/train_cnn.py")
+    for rate in (1e-3, 2e-3):
+        folder = made.plain({"learning_rate": rate}, argv)
+        folder.history.write_text(json.dumps({"rows": DIVERGING}))
+    status, out, _ = diagnosed(capsys, "lr=0.002", "--store", str(made.path), "--json")
+    [one] = json.loads(out)
+    assert (status, one["name"], one["epochs"]) == (0, "002-learning_rate0.002", 5)
+    assert one["findings"][0]["remedy"] == "--learning-rate 0.0002"
+    status, out, _ = diagnosed(capsys, "--store", str(made.path))
+    assert (status, out.count("diverging (likely")) == (0, 2)
+    status, _, err = diagnosed(capsys, "9", "--store", str(made.path))
+    assert (status, err.count("\n")) == (2, 1)
 
 
 def test_lines_that_are_no_objects_are_skipped(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ddl.experiments.engine.faults import POINTS, VARIABLE, point
 from tests.experiments.beds.sshd import HOST, running_sshd
-from tests.experiments.engine.lab import Lab
+from tests.experiments.engine.lab import GO, Lab
 
 LOCAL = (
     "after observation",
@@ -94,3 +94,13 @@ def test_each_of_100_experiments_trains_once_whenever_its_manager_died(lab):
     assert kill_at_random(lab, range(1, 101)) >= 30
     assert lab.do("manage", "--every", "1s") == 0
     assert_each_trained_once(lab, 100)
+
+
+@pytest.mark.proof
+def test_a_stop_whose_manager_died_is_still_a_stop(lab):
+    lab.submit(seconds=GO)
+    lab.wait(lambda: lab.trained())
+    assert lab.start("stop", 1, DDL_FAULT="after stop").wait(120) == -signal.SIGKILL
+    lab.sync_until(lambda: lab.states() == ["stopped"])
+    assert [one.how for one in lab.trained()] == ["stopped"]
+    lab.wait(lab.quiet)

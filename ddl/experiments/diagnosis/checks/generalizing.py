@@ -151,8 +151,8 @@ def _never_changes(view: View, loss: list[float]) -> Finding | None:
         text = f"The validation loss is {values[-1]:.4g} each time, while training changes."
         return Finding(ODD, epochs[-4], LIKELY, text, remedy, {"validation": values[-1]})
     for name, (train, held) in view.shares.items():
-        recent, own = list(held.values())[-4:], list(train.values())
-        is_constant = len(recent) == 4 and max(recent) - min(recent) <= SAME
+        recent, own = list(held.values()), list(train.values())  # one that has settled is not odd
+        is_constant = len(recent) >= 4 and max(recent) - min(recent) <= SAME
         if is_constant and len(own) >= 4 and tail(own) - max(own[0], recent[-1]) > GAP:
             text = (
                 f"{name} rose from {own[0]:.3f} to {tail(own):.3f} in training, and is {recent[-1]:.3f} in each "

@@ -160,10 +160,7 @@ def _settled(view: View) -> Sequence[Mapping[str, Any]]:
 
 def _gpu_use(view: View) -> float | None:
     uses = [g["use"] for s in _settled(view) for g in s.get("gpus") or [] if _is(g, "use")]
-    if not uses:
-        return None
-    middle = median(uses)
-    return middle / 100 if max(uses) > 1 else middle
+    return median(uses) if uses else None
 
 
 def _cores_share(view: View) -> float | None:

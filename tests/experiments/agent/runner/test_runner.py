@@ -15,12 +15,19 @@ from ddl.experiments.agent.layout import AttemptFolder
 from ddl.experiments.agent.node import processes
 from tests.experiments.agent.worlds import World, lines_of, wait_for
 
+GATE = "while ! test -e go; do sleep 0.05; done"
+"""Holds a command until the test opens it."""
+
 RUNNER = {"intent": {"chain": "runner"}}
 
 
 def runners(world: World) -> list[int]:
     found = [one.pid for one in world.processes()]
     return [pid for pid in found if "runner" in processes.words_of(pid)]
+
+
+def open_gate(world: World) -> None:
+    (world.folder / "go").write_text("")
 
 
 def queue(world: World) -> Path:
@@ -52,7 +59,7 @@ def test_enqueuing_twice_runs_once(world: World):
 
 
 def test_there_is_one_runner(world: World):
-    attempts = [world.shell(number, "echo > log; sleep 9") for number in range(1, 4)]
+    attempts = [world.shell(number, "echo > log; sleep 60") for number in range(1, 4)]
     for process in [world.popen("enqueue", attempt.path) for attempt in attempts]:
         process.communicate(timeout=30)
     wait_for(lambda: world.folder.joinpath("log").exists())
@@ -78,7 +85,7 @@ def test_slots_limit_what_runs_at_once_over_several_stores(
 
 
 def test_a_copy_of_what_is_in_the_queue_is_refused(world: World):
-    first = world.shell(1, "echo > log; sleep 1")
+    first = world.shell(1, f"echo > log; {GATE}")
     world.enqueue(first)
     world.written("log")
     shutil.copytree(world.store, world.folder / "copy")
@@ -88,11 +95,12 @@ def test_a_copy_of_what_is_in_the_queue_is_refused(world: World):
 
 
 def test_a_higher_priority_overtakes(world: World):
-    first, low, high = (world.shell(n, f"echo {n} >> log; sleep 0.6") for n in (1, 2, 3))
+    first, low, high = (world.shell(n, f"echo {n} >> log; {GATE}") for n in (1, 2, 3))
     world.enqueue(first)
     world.written("log")
     world.enqueue(low)
     world.call("enqueue", high.path, "--priority", 5)
+    open_gate(world)
     for attempt in (low, high):
         world.status(attempt)
     assert (world.folder / "log").read_text().split() == ["1", "3", "2"]
@@ -100,23 +108,25 @@ def test_a_higher_priority_overtakes(world: World):
 
 @pytest.mark.proof
 def test_a_priority_can_be_changed_while_it_waits(world: World):
-    first, one, two = (world.shell(n, f"echo {n} >> log; sleep 1") for n in (1, 2, 3))
+    first, one, two = (world.shell(n, f"echo {n} >> log; {GATE}") for n in (1, 2, 3))
     world.enqueue(first)
     world.written("log")
     world.enqueue(one, two)
     world.call("enqueue", two.path, "--priority", 5)
+    open_gate(world)
     for attempt in (one, two):
         world.status(attempt)
     assert (world.folder / "log").read_text().split() == ["1", "3", "2"]
 
 
 def test_what_waits_is_stopped_before_it_starts(world: World):
-    first, second = (world.shell(n, f"echo {n} >> log; sleep 1") for n in (1, 2))
+    first, second = (world.shell(n, f"echo {n} >> log; {GATE}") for n in (1, 2))
     world.enqueue(first, second)
     world.written("log")
     assert world.look(second)["state"] == "queued"
     world.call("stop", second.path, "--how", "pause")
     assert world.status(second)["outcome"] == "paused"
+    open_gate(world)
     world.status(first)
     wait_for(lambda: not runners(world))
     assert (world.folder / "log").read_text() == "1\n"
@@ -130,15 +140,17 @@ def test_gpus_are_given_out_by_cuda_visible_devices(world: World):
     world.environ["PATH"] = f"{smi.parent}:{world.environ['PATH']}"
     world.environ.pop("CUDA_VISIBLE_DEVICES", None)
     record = {"needs": {"gpus": 1}}
-    line = "echo $CUDA_VISIBLE_DEVICES >> log; sleep 1"
+    line = f"echo $CUDA_VISIBLE_DEVICES >> log; {GATE}"
     attempts = [world.shell(number, line, record=record) for number in (1, 2)]
     world.enqueue(*attempts, slots=4)
+    wait_for(lambda: len(world.written("log").split()) == 2)
+    open_gate(world)
     assert [world.status(attempt)["outcome"] for attempt in attempts] == ["finished", "finished"]
     assert sorted((world.folder / "log").read_text().split()) == ["0", "1"]
 
 
 def test_a_killed_runner_leaves_its_attempts_and_the_next_contact_starts_another(world: World):
-    first, second = (world.shell(n, f"echo {n} >> log; sleep 1.5", **RUNNER) for n in (1, 2))
+    first, second = (world.shell(n, f"echo {n} >> log; {GATE}", **RUNNER) for n in (1, 2))
     world.enqueue(first, second)
     world.written("log")
     wait_for(lambda: world.look(first)["state"] == "running")
@@ -147,6 +159,7 @@ def test_a_killed_runner_leaves_its_attempts_and_the_next_contact_starts_another
     wait_for(lambda: not runners(world))
     assert world.look(first)["alive"]
     assert len(wait_for(lambda: runners(world))) == 1
+    open_gate(world)
     assert world.status(first)["outcome"] == "finished"
     assert world.status(second)["outcome"] == "finished"
     assert (world.folder / "log").read_text() == "1\n2\n"
@@ -231,10 +244,11 @@ def test_nothing_follows_what_the_user_no_longer_wants(world: World):
 
 
 def test_a_removed_attempt_leaves_the_queue(world: World):
-    first, second = (world.shell(n, f"echo {n} >> log; sleep 0.8") for n in (1, 2))
+    first, second = (world.shell(n, f"echo {n} >> log; {GATE}") for n in (1, 2))
     world.enqueue(first, second)
     world.written("log")
     second.experiment.path.rename(world.folder / "gone")
+    open_gate(world)
     world.status(first)
     wait_for(lambda: not runners(world))
     assert list((queue(world) / "jobs").iterdir()) == []
@@ -242,8 +256,9 @@ def test_a_removed_attempt_leaves_the_queue(world: World):
 
 def test_an_agent_that_cannot_start_is_told(world: World):
     first = world.simple(1, "true")
-    world.enqueue(world.shell(2, "sleep 1"), first)
+    world.enqueue(world.shell(2, GATE), first)
     first.experiment.experiment.write_text("{}")
+    open_gate(world)
     status = world.status(first)
     assert status["outcome"] == "refused"
     assert "Expected: an experiment's record" in status["why"]
@@ -259,7 +274,7 @@ def test_damaged_files_of_the_queue_do_not_end_the_runner(world: World, place: s
 
 
 def test_node_tells_of_the_queue(world: World):
-    attempts = [world.shell(number, "echo > log; sleep 5") for number in (1, 2)]
+    attempts = [world.shell(number, "echo > log; sleep 60") for number in (1, 2)]
     world.enqueue(*attempts)
     world.written("log")
     told = json.loads(world.call("node", world.folder))
