@@ -7,6 +7,7 @@ prints and returns the exit status. Only the module of the verb that is called g
 from __future__ import annotations
 
 import difflib
+import errno
 import inspect
 import sys
 from importlib import import_module
@@ -92,6 +93,9 @@ def verb_parser(verb: str, settings: type) -> Parser:
 def _in_words(error: Any) -> str:
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"Received: {where}{error.strerror}. Expected: free space on the disk of the store; then say it again."
     return f"Received: {error.filename or 'a file'}: {error.strerror}. Expected: a path that can be read and written."
 
 

@@ -70,7 +70,9 @@ def outcome_of(
     if returncode == 0 and (says_75 or requested is None):
         return Outcome("finished", "the command ended with status 0")
     if returncode == DIVERGED:
-        return Outcome("diverged", error_line or "the loss became NaN or infinite (status 4)")
+        return Outcome(
+            "diverged", _with_status(4, error_line) or "the loss became NaN or infinite (status 4)"
+        )
     goes_on = returncode == GO_ON or (returncode not in (0, None) and _STOPPED_BY in last_log_line)
     if requested in _ASKED:
         return Outcome(_ASKED[requested], f"asked to {requested}")
@@ -79,7 +81,9 @@ def outcome_of(
     if out_of_memory or word == "OUT_OF_MEMORY":
         return Outcome("out of memory", "the system ended it because the memory did not suffice")
     if requested is None and returncode == REFUSED:
-        return Outcome("refused", error_line or "the command refused its input (status 2)")
+        return Outcome(
+            "refused", _with_status(2, error_line) or "the command refused its input (status 2)"
+        )
     if requested in _GO_ON_CAUSES:
         return Outcome("continue", _why_on(requested, last_log_line), requested)
     return _by_scheduler(returncode, word, error_line)
@@ -95,6 +99,10 @@ def _by_scheduler(returncode: int | None, word: str, error_line: str) -> Outcome
     if returncode is None:
         return Outcome("crashed", f"the scheduler says {word}" if word else "its agent was killed")
     return Outcome("crashed", f"{_in_words(returncode)}{': ' if error_line else ''}{error_line}")
+
+
+def _with_status(returncode: int, error_line: str) -> str:
+    return f"{error_line} (status {returncode})" if error_line else ""
 
 
 def _cause(requested: str | None, word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import time
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ddl.experiments.agent.whole import read_json, write_json
 from ddl.experiments.backends.backend import open_backend
 from ddl.experiments.engine import faults
 from ddl.experiments.engine.act import Hands
@@ -24,6 +26,7 @@ from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
 from ddl.experiments.spec.node import Nodes
 from ddl.experiments.states import ENDED
+from ddl.experiments.store.folder import StoreFolder
 from ddl.experiments.store.view import StoreView, read_view
 
 _LIMITS = Limits()
@@ -101,6 +104,7 @@ def sync(
     }
     for name, error in report.unreachable.items():
         teller.tell(f"{name} cannot be reached: {error}")
+    _keep_waits(view.store, report.waits)
     report.view = read_view(store_path)
     for line in news(report.view):
         teller.tell(line)
@@ -108,6 +112,13 @@ def sync(
         report.view = _grown(report.view, nodes, teller)
     _after(report, teller)
     return report
+
+
+def _keep_waits(store: StoreFolder, waits: Mapping[str, str]) -> None:
+    """Keep why experiments wait, for `status`, which asks no node."""
+    if waits != read_json(store.waits):
+        with contextlib.suppress(OSError):  # a full disk: status says less
+            write_json(store.waits, dict(sorted(waits.items())))
 
 
 def _has_ended(view: StoreView) -> bool:

@@ -14,6 +14,7 @@ MOST_CHARACTERS = 80
 """Of a label. File systems allow 255 bytes, and names of logs and pictures are made of it."""
 
 _MOST_VALUE = 24
+_ABBREVIATION = 2  # letters of a name that is short already: lr, wd
 _MOST_WRITTEN = 60
 _OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*=[^=]*")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+=_-]+")
@@ -70,7 +71,7 @@ def labels(settings: Sequence[Mapping[str, Any]], heads: Sequence[str], alone: s
 def short_keys(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return a short form of each name, all different: learning_rate -> lr, width -> w, optimizer -> opt_.
 
-    Before a text stand three letters and a _, before a number one letter.
+    Before a text stand three letters and a _, before a number one letter; a name of two letters stays, such as lr.
     """
     names = list(dict.fromkeys(name for setting in settings for name in setting))
     worded = {
@@ -176,6 +177,8 @@ def _forms(name: str, before_text: bool) -> list[str]:
     every = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word]
     words = last or every or ["x"]
     least = 3 if before_text and len(words) == 1 else 1
+    if len(words) == 1 and len(words[0]) == _ABBREVIATION:
+        least = _ABBREVIATION
     lengths = range(least, max(len(word) for word in words) + 1)
     short = ["".join(word[:length] for word in words) for length in lengths]
     return list(

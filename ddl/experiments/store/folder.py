@@ -43,6 +43,11 @@ class StoreFolder:
         return self.path / "seen"
 
     @property
+    def waits(self) -> Path:
+        """Why the last `sync` did nothing for experiments that are queued."""
+        return self.path / "waits.json"
+
+    @property
     def table(self) -> Path:
         """The table of all experiments."""
         return self.path / "experiments.csv"
@@ -118,6 +123,11 @@ def _is_id(value: object) -> bool:
     return (
         isinstance(value, str) and len(value) == 8 and all(c in "0123456789abcdef" for c in value)
     )
+
+
+def store_for(store: Path | None, spec_store: Path) -> Path:
+    """Return where a spec's experiments go: the folder given, else $DDL_STORE, else the spec's own."""
+    return store or Path(os.environ.get(VARIABLE) or spec_store)
 
 
 def find_store(store: Path | None, cwd: Path) -> StoreFolder:

@@ -184,7 +184,19 @@ def _going(
         return phase, ""
     if reason in _CONTINUED:
         return "requeued", ": ".join([f"after {reason}", *notes[:1]])
-    return phase, notes[0] if notes else ""
+    return phase, notes[0] if notes else _slots_taken(attempt.node, seen.get(attempt.node, {}))
+
+
+def _slots_taken(node: str, seen: Mapping[str, Any]) -> str:
+    """Return that a node had no slot free when it was last asked, "" if it had."""
+    facts = seen.get("facts")
+    runner = facts.get("runner") if isinstance(facts, Mapping) else None
+    running, slots = (
+        (number(runner.get("running")), number(runner.get("slots")))
+        if isinstance(runner, Mapping)
+        else (0.0, 0.0)
+    )
+    return f"{running:.0f} of {slots:.0f} slots of {node} are taken" if 0 < slots <= running else ""
 
 
 def _of_ended(record: Rules, counted: Sequence[AttemptView]) -> tuple[str, str, float]:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from ddl.experiments.store.adding import Added, add
-from ddl.experiments.store.folder import StoreFolder, create_store, find_store, open_store
+from ddl.experiments.store.folder import (
+    StoreFolder,
+    create_store,
+    find_store,
+    open_store,
+    store_for,
+)
 from ddl.experiments.store.wanted import read_wanted, set_wanted
 
 __all__ = [
@@ -15,4 +21,5 @@ __all__ = [
     "open_store",
     "read_wanted",
     "set_wanted",
+    "store_for",
 ]

@@ -84,11 +84,11 @@ def read_view(path: Path, now: float | None = None, files: Files | None = None) 
     store = open_store(path)
     now = time.time() if now is None else now
     files = files or Files()
-    seen = _read_seen(store, files)
+    seen, waits = _read_seen(store, files), files.read(store.waits)
     experiments, damaged = [], {}
     for folder in store.folders():
         try:
-            experiments.append(read_experiment(folder, seen, now, files))
+            experiments.append(read_experiment(folder, seen, now, files, waits))
         except FileNotFoundError:  # taken away meanwhile
             if folder.path.exists():
                 damaged[folder.path.name] = f"{folder.experiment.name} is missing"
@@ -104,13 +104,18 @@ def read_again(store: StoreFolder, folder: ExperimentFolder, files: Files) -> Ex
     Raises:
         OSError, ValueError: What it is cannot be read.
     """
-    return read_experiment(folder, _read_seen(store, files), time.time(), files)
+    seen, waits = _read_seen(store, files), files.read(store.waits)
+    return read_experiment(folder, seen, time.time(), files, waits)
 
 
 def read_experiment(
-    folder: ExperimentFolder, seen: Mapping[str, Mapping[str, Any]], now: float, files: Files
+    folder: ExperimentFolder,
+    seen: Mapping[str, Mapping[str, Any]],
+    now: float,
+    files: Files,
+    waits: Mapping[str, Any],
 ) -> ExperimentView:
-    """Read one experiment.
+    """Read one experiment. `waits` says why `sync` has not handed it over.
 
     Raises:
         OSError, ValueError: What it is cannot be read.
@@ -120,6 +125,8 @@ def read_experiment(
     wanted = {**DEFAULTS, **(files.read(folder.wanted) if "wanted.json" in names else {})}
     attempts = _read_attempts(folder, files) if "attempts" in names else ()
     state, why, since = state_of(record, wanted, attempts, seen, now)
+    if state == "queued":
+        why = str(waits.get(record.name) or why)
     last = _last_row(folder, files) if "history.json" in names else {}
     newest = attempts[-1] if attempts else None
     return ExperimentView(

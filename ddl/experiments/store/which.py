@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ddl.experiments.states import STATES
+from ddl.experiments.store.folder import number_of
 from ddl.experiments.store.view import ExperimentView, StoreView
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
@@ -119,6 +120,9 @@ def _named(view: StoreView, word: str) -> _Test:
             fnmatch.fnmatchcase(name, word) for name in (item.name, item.record.label)
         )
     if not any(test(item) for item in view.experiments):
+        for name, reason in view.damaged.items():
+            if word == name or (numbers and first <= number_of(name) <= last):
+                raise ValueError(f"{name} cannot be read. {reason}")
         raise ValueError(
             f"Received: {word}, which names no experiment. Expected: {_near(word, names)}."
         )

@@ -15,7 +15,7 @@ from ddl.experiments.spec.expand import experiments_of, is_later_trial
 from ddl.experiments.spec.planning import files_of, stored
 from ddl.experiments.spec.spec_file import read_spec
 from ddl.experiments.spec.text.item import SpecError
-from ddl.experiments.store.store import Added, StoreFolder, add, create_store
+from ddl.experiments.store.store import Added, StoreFolder, add, create_store, store_for
 from ddl.experiments.verbs.plan import tell_problems
 from ddl.plain_text import escaped
 
@@ -29,7 +29,7 @@ class Settings:
 
     Attributes:
         spec: the spec, a file that ends in .yaml, .json or .csv
-        store: the store's folder, by default experiments/NAME beside the spec
+        store: the store's folder; without it $DDL_STORE, else experiments/NAME beside the spec
         command: the command, in place of the spec's
         json: print one JSON document instead of text
     """
@@ -64,7 +64,7 @@ def add_spec(path: Path, folder: Path | None, command: str = "") -> tuple[StoreF
     spec = read_spec(path, command)
     experiments = experiments_of(spec)
     files_of(spec)
-    store = create_store(folder or spec.store, spec.name)
+    store = create_store(store_for(folder, spec.store), spec.name)
     added = add(store, spec, experiments)
     keep_nodes(store, spec.nodes, spec.path)
     trials = {one.name for one in stored(store.path).values() if is_later_trial(one, spec)}

@@ -17,6 +17,7 @@ from ddl.experiments.spec.records import Experiment
 from ddl.experiments.spec.spec_file import read_spec
 from ddl.experiments.spec.text.item import SpecError
 from ddl.experiments.spec.text.units import in_bytes, in_time
+from ddl.experiments.store.folder import store_for
 from ddl.flags import BAD_INPUT
 from ddl.plain_text import escaped, tell
 
@@ -29,7 +30,7 @@ class Settings:
 
     Attributes:
         spec: the spec, a file that ends in .yaml, .json or .csv
-        store: the store's folder, by default experiments/NAME beside the spec
+        store: the store's folder; without it $DDL_STORE, else experiments/NAME beside the spec
         command: the command, in place of the spec's
         json: print one JSON document instead of text
     """
@@ -44,7 +45,7 @@ def run(settings: Settings) -> int:
     """Print the plan."""
     try:
         spec = read_spec(settings.spec, settings.command)
-        plan = plan_of(spec, experiments_of(spec), settings.store or spec.store)
+        plan = plan_of(spec, experiments_of(spec), store_for(settings.store, spec.store))
     except SpecError as error:
         return tell_problems("plan", error)
     if settings.json:

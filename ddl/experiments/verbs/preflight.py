@@ -17,7 +17,7 @@ from ddl.experiments.spec.records import Experiment
 from ddl.experiments.spec.spec_file import read_spec
 from ddl.experiments.spec.text.item import SpecError
 from ddl.experiments.states import ENDED
-from ddl.experiments.store.folder import StoreFolder
+from ddl.experiments.store.folder import StoreFolder, store_for
 from ddl.experiments.store.view import ExperimentView, read_view
 from ddl.experiments.store.which import select
 from ddl.experiments.verbs.of_store import SOMETHING_FAILED, OfStore, find, is_spec, say, say_json
@@ -77,7 +77,7 @@ def _chosen(settings: Settings) -> tuple[list[Experiment], Nodes, StoreFolder]:
                 f"Received: {words[1]} beside a spec. Expected: a spec alone, or experiments of a store."
             )
         spec = read_spec(Path(words[0]))
-        store = StoreFolder((settings.store or spec.store).absolute(), "00000000", spec.name)
+        store = StoreFolder(store_for(settings.store, spec.store).absolute(), "00000000", spec.name)
         return experiments_of(spec), spec.nodes, store
     opened, words = find(settings, words)
     view = read_view(opened.path)

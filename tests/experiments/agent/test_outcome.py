@@ -70,6 +70,11 @@ def test_a_signal_is_named():
     assert outcome_of(-11).why == outcome_of(139).why == "ended by signal SIGSEGV"
 
 
+@pytest.mark.parametrize("status", [2, 4])
+def test_a_last_line_of_errors_does_not_hide_the_status(status: int):
+    assert outcome_of(status, error_line="oh no").why == f"oh no (status {status})"
+
+
 def test_an_unknown_request_is_no_error():
     assert outcome_of(75, "something new").outcome == "continue"
 

@@ -28,6 +28,13 @@ def test_a_submit_returns_while_experiments_wait(lab, capsys):
     assert [one.how for one in lab.trained() if one.end] == []
 
 
+def test_status_says_why_a_queued_one_waits(lab, capsys):
+    lab.submit(count=1, needs={"cores": 100_000})
+    capsys.readouterr()
+    lab.do("status")
+    assert re.search(r"queued .*here: needs 100000 cores, has \d+", capsys.readouterr().out)
+
+
 @pytest.mark.proof
 def test_submitting_twice_starts_each_once(lab, capsys):
     lab.submit(count=2)
@@ -156,6 +163,8 @@ def test_a_hopeless_run_is_stopped_on_its_node_and_told_at_the_next_sync(lab, ca
     assert "001-cells: stopped by rule hopeless" in capsys.readouterr().out
     one = lab.one()
     assert (one.state, one.attempts[0].status["by"]) == ("stopped", "rule hopeless")
+    assert one.why.startswith("stop by rule hopeless: ")
+    assert "val_dice < 0.6 after 3 epochs -> stop (val_dice 0.1)" in one.why
     finding = json.loads(one.attempts[0].folder.findings.read_text().splitlines()[0])
     assert finding["rule"] == "hopeless"
     assert finding["time"] < one.attempts[0].ended

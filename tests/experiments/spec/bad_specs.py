@@ -185,6 +185,12 @@ PARAMETERS = [
     key("parameters: [a]", "Received: a list. Expected: a mapping of names to values"),
     parameters("a: {grid: 3}", "Received: 3. Expected: a list of values"),
     parameters("a: {grid: []}", "Received: a list. Expected: a list of values"),
+    *(
+        parameters(
+            f"a: {{{kind}: [4, 8]}}", f"Received: {kind!r} of a. Expected: a: {{grid: [...]}}"
+        )
+        for kind in ("list", "values", "choices", "choice", "range")
+    ),
     parameters(
         "a: {gird: [1, 2]}",
         "Received: 'gird' of a. Expected: grid, zip or search. Did you mean 'grid'?",

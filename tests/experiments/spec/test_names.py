@@ -44,6 +44,11 @@ def test_texts_are_parted_from_their_keys():
     assert named({"sync": True}, {"sync": False}) == ["syn_true", "syn_false"]
 
 
+def test_a_name_of_two_letters_is_kept():
+    assert named({"lr": 0.1}, {"lr": 0.01}) == ["lr0.1", "lr0.01"]
+    assert named({"bn": True}, {"bn": False}) == ["bn_true", "bn_false"]
+
+
 def test_keys_are_as_short_as_they_can_be_and_still_differ():
     assert short_keys([{"width": 1, "weight": 2, "depth": 3}]) == {
         "width": "wi",

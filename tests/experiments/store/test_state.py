@@ -169,6 +169,20 @@ TABLE = {
         slow(-120),
     ),
     "a script that reports by itself": ("running", "", {}, [attempt(beat_age_s=None)], {}),
+    "waits, and no slot is free": (
+        "waiting",
+        "2 of 2 slots of gpu1 are taken",
+        RUN,
+        [attempt(1, "waiting")],
+        {"gpu1": {**seen("waiting")["gpu1"], "facts": {"runner": {"running": 2, "slots": 2}}}},
+    ),
+    "waits for a moment, and a slot is free": (
+        "waiting",
+        "",
+        RUN,
+        [attempt(1, "waiting")],
+        {"gpu1": {**seen("waiting")["gpu1"], "facts": {"runner": {"running": 1, "slots": 2}}}},
+    ),
     "asked to stop by the user": (
         "stopping",
         "stop by ada",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,13 @@ def test_each_experiment_has_its_record(spec: Path):
 def test_the_store_may_be_elsewhere(spec: Path):
     add(spec, "--store", spec.parent / "other")
     assert (spec.parent / "other/001-a1/experiment.json").is_file()
+
+
+def test_without_a_flag_the_variable_names_the_store(spec: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DDL_STORE", str(spec.parent / "named"))
+    add(spec)
+    assert (spec.parent / "named" / "store.json").is_file()
+    assert not (spec.parent / "experiments").exists()
 
 
 def test_added_later_new_ones_join_and_vanished_ones_are_named(spec: Path):
@@ -79,3 +88,22 @@ def test_json_tells_the_same(spec: Path):
     found = json.loads(add(spec, "--json").printed)
     assert [one["name"] for one in found["new"]] == ["001-a1", "002-a2"]
     assert (found["kept"], found["vanished"]) == ([], [])
+
+
+def test_a_damaged_record_is_named_where_it_is_asked_for(spec: Path, tmp_path: Path):
+    add(spec)
+    store = spec.parent / "experiments/s"
+    (store / "002-a2/experiment.json").write_text('{"a": ')
+    for word in ("2", "002-a2"):
+        done = call("experiments", "status", word, "--store", store)
+        assert "002-a2 cannot be read." in done.told
+
+
+def test_a_full_disk_is_told_with_what_to_do(spec: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("ddl.experiments.verbs.add.create_store", full)
+    done = call("experiments", "add", spec)
+    assert done.status == 2
+    assert "Expected: free space on the disk of the store" in done.told

@@ -38,6 +38,8 @@ SETS = {
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _OF_ONE = ("grid", "zip", "search")
+_MEANT_AS_GRID = ("list", "values", "choices", "choice", "range")
+"""What other tools, or other places of a spec, call the values of a parameter. A mapping would reach the command."""
 
 
 class ParameterReader:
@@ -101,6 +103,12 @@ class ParameterReader:
             self._zipped(name, _values(inner))
         elif kind == "search":
             self._search[name] = draw_of(inner)
+        elif kind in _MEANT_AS_GRID:
+            raise MisfitError(
+                item.keys[kind],
+                f"Received: {kind!r} of {name}. Expected: {name}: {{grid: [...]}}, an experiment for each value; where "
+                f"{kind!r} is an option of {name} itself, values: {{{name}: {{{kind}: ...}}}}.",
+            )
         elif isinstance(inner.value, list) and did_you_mean(kind, _OF_ONE):
             raise MisfitError(
                 item.keys[kind],
