@@ -95,7 +95,7 @@ def check_command(command: str, script: Any, trained: dict[str, Any]) -> None:
     assert command.startswith("horovodrun -np 8 python ")
     assert (REPOSITORY / path).samefile(script.__file__)
     arguments = vars(script.build_parser().parse_args(flags))
-    assert arguments.pop("dry_run") is False
+    assert not arguments.pop("dry_run")
     plan = plan_from_flags(arguments, script.DEFAULTS).to_dict()
     assert {name for name in plan if plan[name] != trained[name]} == {"run_dir", "epochs"}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ddl.experiments.command import VERBS, verb_parser
 from ddl.flags import BAD_INPUT
 from ddl.training.train_command import AT_ONCE, DIVERGED, REQUEUE, UNSAVED
 from tests.launch import REPOSITORY
@@ -16,13 +17,19 @@ from tests.pages import RUN_FILES, find_row, read_page
 from tests.scripts.in_process import call
 
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
+VERBS_SCRIPT = "experiments"
+"""Its verbs have a parser each."""
 TRAINING, _, EVALUATION = read_page("training.md").partition("## Evaluate\n")
 
 
 def flags_of(script: str) -> dict[str, argparse.Action]:
-    """Return a script's flags, but for --help."""
-    parser = importlib.import_module(f"scripts.{script}").build_parser()
-    actions = [action for action in parser._actions if action.dest != "help"]
+    """Return a script's flags, but for --help; for a script with verbs, those of all of them."""
+    if script == VERBS_SCRIPT:
+        modules = {verb: importlib.import_module(f"ddl.experiments.verbs.{verb}") for verb in VERBS}
+        parsers = [verb_parser(verb, module.Settings) for verb, module in modules.items()]
+    else:
+        parsers = [importlib.import_module(f"scripts.{script}").build_parser()]
+    actions = [one for parser in parsers for one in parser._actions if one.dest != "help"]
     return {flag: action for action in actions for flag in action.option_strings}
 
 

@@ -60,7 +60,7 @@ def _machine_checks(record: Experiment, node: Node, facts: Mapping[str, Any]) ->
     cores = _whole(facts.get("cores"))
     wanted = max(needs.cores or 0, ranks)
     if needs.cores or ranks > 1:
-        yield _compared("cores", wanted, cores, str, f"{wanted} cores")
+        yield _compared("cores", wanted, cores, str, _counted(wanted, "cores"))
     memory = _mapping(facts.get("memory"))
     total, free = _whole(memory.get("total_bytes")), _whole(memory.get("available_bytes"))
     if needs.memory_bytes:
@@ -69,7 +69,7 @@ def _machine_checks(record: Experiment, node: Node, facts: Mapping[str, Any]) ->
         gpus = facts.get("gpus")
         count = len(gpus) if isinstance(gpus, list) else None
         count = count if node.gpus is None else min(node.gpus, count if count else node.gpus)
-        yield _compared("GPUs", needs.gpus, count, str, f"{needs.gpus} GPUs")
+        yield _compared("GPUs", needs.gpus, count, str, _counted(needs.gpus, "GPUs"))
 
 
 def _disk_checks(record: Experiment, facts: Mapping[str, Any]) -> Iterator[Check]:
@@ -77,7 +77,7 @@ def _disk_checks(record: Experiment, facts: Mapping[str, Any]) -> Iterator[Check
     disk = _mapping(facts.get("disk"))
     free = _whole(disk.get("free_bytes"))
     if wanted:
-        yield _compared("disk", wanted, free, in_bytes, f"{in_bytes(wanted)} of disk", "are free")
+        yield _compared("disk", wanted, free, in_bytes, f"{in_bytes(wanted)} of disk", "free are")
 
 
 def _cluster_checks(record: Experiment, node: Node, facts: Mapping[str, Any]) -> Iterator[Check]:
@@ -143,36 +143,37 @@ def _machines_checks(
         "memory": (needs.memory_bytes or 0, "memory_bytes", "free_memory_bytes", in_bytes),
         "GPUs": (needs.gpus or 0, "gpus", "free_gpus", str),
     }
-    alone_ok = True
+    alone = []
     for what, (least, key, _, words) in wanted.items():
-        if not least:
-            continue
         most = max((_whole(each.get(key)) or 0 for each in machines), default=0)
         if what == "memory" and cap:
             most = min(most, cap)
-        check = _compared(
-            what, least, most, words, f"{words(least)} {what}", f"has a node of {name}"
-        )
-        alone_ok = alone_ok and check.verdict == OK
-        yield check
-    if not alone_ok:
-        return
-    asked = {key: (least, free) for least, key, free, _ in wanted.values() if least}
-    fitting = [each for each in machines if _fits(each, {k: v for k, (v, _) in asked.items()})]
+        if least:
+            asked = _counted(least, what) if words is str else f"{words(least)} of {what}"
+            has = f"the largest node of {name} has"
+            alone.append(_compared(what, least, most, words, asked, has))
+    yield from alone
+    if all(check.verdict == OK for check in alone):
+        places = {key: (least, free) for least, key, free, _ in wanted.values() if least}
+        yield _together(name, machines, places)
+
+
+def _together(
+    name: str, machines: Sequence[Mapping[str, Any]], places: Mapping[str, tuple[int, str]]
+) -> Check:
+    """Return whether one machine has all of it. `places`: what a machine has -> needed, what of it is free."""
+    fitting = [each for each in machines if _fits(each, {k: v for k, (v, _) in places.items()})]
     if not fitting:
-        yield Check(NO, "nodes", f"no node of {name} has all of it together")
-        return
+        return Check(NO, "nodes", f"no node of {name} has all of it together")
     usable = [each for each in fitting if each.get("usable")]
-    free_now = [
-        each for each in usable if _fits(each, {free: least for least, free in asked.values()})
-    ]
     if not usable:
         states = sorted({str(each.get("state")) for each in fitting})
-        yield Check(LATER, "nodes", f"those that fit are {', '.join(states)}")
-    elif not free_now:
-        yield Check(LATER, "nodes", f"{len(usable)} of {len(machines)} fit, none is free now")
-    else:
-        yield Check(OK, "nodes", f"{len(usable)} of {len(machines)} fit, {len(free_now)} free now")
+        return Check(LATER, "nodes", f"those that fit are {', '.join(states)}")
+    free = {free: least for least, free in places.values()}
+    free_now = [each for each in usable if _fits(each, free)]
+    if not free_now:
+        return Check(LATER, "nodes", f"{len(usable)} of {len(machines)} fit, none is free now")
+    return Check(OK, "nodes", f"{len(usable)} of {len(machines)} fit, {len(free_now)} free now")
 
 
 def _fits(machine: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
@@ -192,12 +193,16 @@ def _compared(
     there: int | None,
     words: Callable[[int], str],
     asked: str,
-    has: str = "are there",
+    where: str = "there are",
 ) -> Check:
     if there is None:
         return Check(UNKNOWN, what, f"{asked} wanted; what is there is not known")
     verdict = OK if wanted <= there else NO
-    return Check(verdict, what, f"{asked} wanted, {words(there)} {has}")
+    return Check(verdict, what, f"{asked} wanted, {where} {words(there)}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count != 1 else f"1 {what.removesuffix('s')}"
 
 
 def _whole(value: Any) -> int | None:

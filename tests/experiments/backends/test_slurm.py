@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,10 @@ from ddl.experiments.agent.whole import read_json
 from ddl.experiments.backends.backend import ENDED, RUNNING, WAITING, Attempt
 from ddl.experiments.backends.slurm_text import never_starts
 from ddl.experiments.engine.seen import Limits, Patience
+from ddl.experiments.preflight.checks import NO, OK, UNKNOWN, check_needs
+from ddl.experiments.preflight.probe import check_by_scheduler
 from ddl.experiments.problem import Unreachable
-from ddl.experiments.spec.records import Needs
+from ddl.experiments.spec.records import Experiment, Needs, Run
 from tests.experiments.backends.slurm_store import SlurmStore
 
 Slurm = Callable[..., SlurmStore]
@@ -161,6 +164,29 @@ def test_facts_name_partitions_their_limits_and_what_is_free(slurm: Slurm):
     assert [each["cores"] for each in partitions["main"]["machines"]] == [4, 4]
     assert facts["runner"] == {"alive": True, "queued": 0, "running": 0, "slots": 0}
     assert facts["disk"]["free_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("needs", "node", "verdict"),
+    [
+        (Needs(cores=2, time_s=60), {}, OK),
+        (Needs(), {"partition": "nowhere"}, NO),
+        (Needs(), {"sbatch": ("--array=1-2",)}, NO),
+        (Needs(cores=64), {}, UNKNOWN),  # so it says of drained nodes, too; the facts say no
+    ],
+)
+def test_the_preflight_asks_slurm_itself_and_submits_nothing(
+    slurm: Slurm, needs: Needs, node: dict[str, Any], verdict: str
+):
+    store = slurm(**node)
+    record = Experiment(run=Run(argv=("true",)), needs=needs)
+    (check,) = check_by_scheduler(store.backend, record)
+    assert check.verdict == verdict, check.text
+    assert store.bed.states("ddl-preflight") == []
+    if needs.cores == 64:
+        assert NO in {
+            each.verdict for each in check_needs(record, store.node, store.backend.facts())
+        }
 
 
 def test_a_store_without_intent_for_slurm_is_refused(slurm: Slurm):

@@ -100,7 +100,7 @@ def test_what_a_machine_does_not_tell_is_unknown_and_not_held_against_it():
 def test_gpus_that_may_be_used_are_those_of_the_nodes_file():
     few = Node(name="here", gpus=1)
     assert verdicts(check_needs(record(gpus=2), few, MACHINE)) == {"GPUs": NO}
-    assert "3 GPUs wanted, 2" in unmet(record(gpus=3), HERE, MACHINE)
+    assert "3 GPUs wanted, there are 2" in unmet(record(gpus=3), HERE, MACHINE)
 
 
 def test_a_cluster_with_room_is_ok_in_all():

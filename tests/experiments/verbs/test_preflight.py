@@ -44,7 +44,7 @@ def test_experiments_with_the_same_answers_are_told_together_and_bad_ones_by_the
 ):
     done = run_verb(capsys, "preflight", spec(folder, "trainx {rate}", "needs: {gpus: 9000}"))
     assert done.status == 3
-    assert "  no       GPUs       9000 GPUs wanted, 0 are there" in done.lines
+    assert "  no       GPUs       9000 GPUs wanted, there are 0" in done.lines
     assert "  no       command    no program trainx there" in done.lines
     assert done.lines[-1] == "2 experiments: 2 no."
 

@@ -74,7 +74,7 @@ def test_the_command_of_a_plan_is_that_plan(values: dict[str, Any]) -> None:
     assert (launcher, flag, ranks, python) == ("horovodrun", "-np", "16", "python")
     script = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     arguments = vars(script.build_parser().parse_args(flags))
-    assert arguments.pop("dry_run") is False
+    assert not arguments.pop("dry_run")
     assert plan_from_flags(arguments, script.DEFAULTS) == plan
 
 
