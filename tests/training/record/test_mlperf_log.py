@@ -181,7 +181,7 @@ def test_numbers_that_json_lacks_are_texts(tmp_path: Path) -> None:
     log.begin_epoch()
     log.end_steps()
     log.begin_validation()
-    run.end_epoch({"val_loss": float("nan")}, 0.1)
+    run.end_epoch({"val_loss": float("nan")}, 0.1, 0.0)
     log.end_epoch()
     line = text_of(run).splitlines()[-2]
     assert json.loads(line.partition(" ")[2], parse_constant=pytest.fail)["value"] == "nan"
