@@ -178,11 +178,16 @@ def _findings(item: ExperimentView) -> Iterator[str]:
 
 
 def finding_line(finding: Mapping[str, Any]) -> str:
-    """Return a finding in one line: when, which rule, what, what was done."""
-    epoch = f", epoch {finding['epoch']}" if finding.get("epoch") is not None else ""
-    action = f" -> {finding['action']}" if finding.get("action") else ""
-    text = f"{finding.get('rule', '')}: {finding.get('text', '')}{action}"
-    return escaped(f"{when(number_in(finding.get('time')))}{epoch}: {text}")
+    """Return a finding in one line: when, which rule, what, what was done.
+
+    What a watch rule says names itself, its epoch and its actions already.
+    """
+    rule, text = str(finding.get("rule", "")), str(finding.get("text", ""))
+    if not text.startswith(f"{rule} at epoch"):
+        epoch = f"epoch {finding['epoch']}: " if finding.get("epoch") is not None else ""
+        action = f" -> {finding['action']}" if finding.get("action") else ""
+        text = f"{epoch}{rule}: {text}{action}"
+    return escaped(f"{when(number_in(finding.get('time')))}, {text}")
 
 
 def _rows(item: ExperimentView, width: int | None) -> list[str]:

@@ -180,7 +180,7 @@ def test_a_hopeless_run_is_stopped_on_its_node_and_told_at_the_next_sync(lab, ca
     assert "001-cells: stopped by rule hopeless" in capsys.readouterr().out
     one = lab.one()
     assert (one.state, one.attempts[0].status["by"]) == ("stopped", "rule hopeless")
-    assert one.why.startswith("stop by rule hopeless: ")
+    assert one.why.startswith("stop by rule hopeless at epoch 3: ")
     assert "val_dice < 0.6 after 3 epochs -> stop (val_dice 0.1)" in one.why
     finding = json.loads(one.attempts[0].folder.findings.read_text().splitlines()[0])
     assert finding["rule"] == "hopeless"

@@ -45,6 +45,9 @@ class Request(NamedTuple):
         if outcome.outcome not in ("stopped", "paused", "superseded"):
             return outcome
         reason = f": {self.why}" if self.why else ""
+        rule = self.by.partition("rule ")[2]
+        if rule and self.why.startswith(f"{rule} at epoch"):  # it names the rule itself
+            reason = self.why[len(rule) :]
         return outcome._replace(why=f"{self.how} by {self.by}{reason}")
 
 
