@@ -6,7 +6,7 @@ TRAIN_UNET = {
     # Flags and their values.
     "--epoch 3": "unknown flag --epoch. Expected: --epochs or --epoch-log;",
     "--per-rank 3": "unknown flag --per-rank",
-    "--frobnicate": "unknown flag --frobnicate. Expected: a flag that --help lists",
+    "--zzqx": "unknown flag --zzqx. Expected: a flag that --help lists",
     "runs/unet": "unknown argument runs/unet",
     "--epochs": "Argument --epochs: expected one argument",
     "--model-option": "Argument --model-option: expected at least one argument",
