@@ -139,11 +139,11 @@ def test_from_a_spec_to_results(spec):
     """The way of the module's docstring, with code that is edited after it was added."""
     store = Store.add(spec)
     (spec.parent / "train.py").write_text("print('edited')\n")
-    assert store.submit("lr=0.001") == {"001-l0.001": "submitted"}
+    assert store.submit("lr=0.001") == {"001-lr0.001": "submitted"}
     assert store.wait("lr=0.001", every_s=0.5, timeout_s=60)
     (one,) = store.find("state=finished")
-    assert (one.name, one.best("val_dice")) == ("001-l0.001", 1 - 0.001 / 3)
+    assert (one.name, one.best("val_dice")) == ("001-lr0.001", 1 - 0.001 / 3)
     assert one.log() == ["trained by the first script"]
     assert [row["epoch"] for row in one.history()] == [1, 2, 3]
     assert store.find("state=planned")[0].number == 2
-    assert store.retry("1") == {"001-l0.001": "is finished; nothing to try again"}
+    assert store.retry("1") == {"001-lr0.001": "is finished; nothing to try again"}

@@ -30,7 +30,7 @@ def copied(tmp_path, lab):
 def test_a_copy_has_records_and_code_and_nothing_else(copied):
     lab, root = copied
     assert json.loads((root / "store.json").read_text())["id"] == lab.view().store.id
-    assert (root / "001-l1" / "experiment.json").exists()
+    assert (root / "001-lr1" / "experiment.json").exists()
     snapshot = lab.one().record.code.snapshot
     assert (root / "code" / snapshot / "train.sh").exists()
     assert read_view(root).experiments[0].record == lab.one().record
@@ -51,7 +51,7 @@ def written(folder, **files):
 
 def test_results_come_back_and_checkpoints_only_if_asked_for(copied):
     lab, root = copied
-    for name in ("001-l1", "002-l2"):
+    for name in ("001-lr1", "002-lr2"):
         written(
             root / name,
             run__log="log",
@@ -73,7 +73,7 @@ def test_results_come_back_and_checkpoints_only_if_asked_for(copied):
 def test_what_is_newer_here_is_not_overwritten_by_an_older_copy(copied):
     lab, root = copied
     one = lab.one()
-    written(root / "001-l1", **{"history.json": "old"})
+    written(root / "001-lr1", **{"history.json": "old"})
     time.sleep(1.1)  # rsync compares whole seconds where a file system has no more
     written(one.folder.path, **{"history.json": "new"})
     fetch(LocalTransport(), str(root), lab.view().store, [one])
@@ -84,20 +84,20 @@ def test_a_fetch_deletes_nothing(copied):
     lab, root = copied
     one = lab.one()
     written(one.folder.path, run__kept="x")
-    shutil.rmtree(root / "001-l1")
+    shutil.rmtree(root / "001-lr1")
     fetch(LocalTransport(), str(root), lab.view().store, [one])
     assert (one.folder.run_dir / "kept").read_text() == "x"
 
 
 def test_a_wish_reaches_only_copies_that_are_there(copied):
     lab, root = copied
-    shutil.rmtree(root / "002-l2")
+    shutil.rmtree(root / "002-lr2")
     for item in lab.view().experiments:
         written(item.folder.path, **{"wanted.json": "{}"})
-    written(root / "001-l1", **{"wanted.json": "before"})
-    send_wanted(LocalTransport(), str(root), lab.view().store, ["001-l1", "002-l2"])
-    assert (root / "001-l1" / "wanted.json").read_text() == "{}"
-    assert not (root / "002-l2").exists()
+    written(root / "001-lr1", **{"wanted.json": "before"})
+    send_wanted(LocalTransport(), str(root), lab.view().store, ["001-lr1", "002-lr2"])
+    assert (root / "001-lr1" / "wanted.json").read_text() == "{}"
+    assert not (root / "002-lr2").exists()
 
 
 def test_a_file_that_is_there_is_not_made_again(tmp_path):

@@ -90,7 +90,7 @@ def test_a_node_that_never_answers_is_left_after_the_limit(lab, nodes):
     slow.released.set()
     assert "did not answer within 3 s" in report.unreachable["slow"]
     assert (len(made["quick"].taken), len(slow.taken)) == (1, 0)
-    assert report.waits["001-l1"].startswith("slow: it did not answer")
+    assert report.waits["001-lr1"].startswith("slow: it did not answer")
 
 
 def test_a_node_that_does_not_answer_gets_nothing_and_is_remembered(lab, nodes):

@@ -48,7 +48,7 @@ def test_experiments_run_there_and_what_they_wrote_comes_back(lab, node, capsys)
     assert one.folder.history.exists()
     assert len(lab.trained()) == 2
     there = next((node.home / "ddl-experiments").iterdir())
-    assert (there / "001-l1" / "run" / "checkpoints" / "1").exists()
+    assert (there / "001-lr1" / "run" / "checkpoints" / "1").exists()
 
 
 def test_a_server_that_goes_away_is_unknown_and_then_told(lab, node):
@@ -93,8 +93,8 @@ def test_stop_pause_resume_and_remove_reach_the_server(lab, node):
     lab.sync_until(lambda: lab.states() == ["stopped", "paused"])
     lab.wait(lab.quiet)
     there = next((node.home / "ddl-experiments").iterdir())
-    assert not (there / "002-l2").exists()
-    assert (lab.store / "removed" / "002-l2").is_dir()
+    assert not (there / "002-lr2").exists()
+    assert (lab.store / "removed" / "002-lr2").is_dir()
     lab.do("resume", "3")
     lab.sync_until(lambda: lab.trained(3))
     lab.do("stop", "3")

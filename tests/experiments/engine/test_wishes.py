@@ -74,15 +74,15 @@ def test_remove_takes_an_experiment_out_in_any_state(lab, state):
     begin(lab, state)
     lab.do("remove", "1", "--yes")
     lab.sync_until(lambda: [item.number for item in lab.view().experiments] == [2])
-    lab.wait(lambda: "001-l1" not in str(lab.processes()))
-    assert (lab.store / "removed" / "001-l1" / "experiment.json").exists()
+    lab.wait(lambda: "001-lr1" not in str(lab.processes()))
+    assert (lab.store / "removed" / "001-lr1" / "experiment.json").exists()
     assert len(lab.trained(1)) <= 1
 
 
 def test_remove_of_a_running_one_needs_a_yes(lab, capsys):
     begin(lab, "running")
     assert lab.do("remove", "1") == 2
-    assert "001-l1 (running)" in capsys.readouterr().err
+    assert "001-lr1 (running)" in capsys.readouterr().err
     assert lab.one().state == "running"
 
 
@@ -187,4 +187,4 @@ def test_a_crash_of_wanted_files_is_told_in_one_line(lab, capsys):
     begin(lab, "planned")
     lab.one().folder.experiment.write_text("{")
     assert lab.do("sync") == 3
-    assert "001-l1 cannot be read" in capsys.readouterr().out
+    assert "001-lr1 cannot be read" in capsys.readouterr().out
