@@ -14,13 +14,11 @@ from pathlib import Path
 
 from ddl.experiments.backends.processes import (
     DEFAULT_TIMEOUT_S,
-    FILES_TIMEOUT_S,
     Completed,
     brief,
     run_limited,
-    run_rsync,
-    slash,
 )
+from ddl.experiments.backends.rsync import CopiesByRsync
 from ddl.experiments.problem import Unreachable
 from ddl.plain_text import escaped
 
@@ -43,7 +41,7 @@ _LONGEST_SOCKET = 104 - 18 - 41  # sun_path, ssh's temporary ending, %C and its 
 _SCRIPT = 'cd 2>/dev/null || cd /; printf "%s\\n" {mark}; {command}; s=$?; [ "$s" = 255 ] && s=254; exit "$s"'
 
 
-class SshTransport:
+class SshTransport(CopiesByRsync):
     """A host that `ssh` reaches."""
 
     def __init__(self, destination: str) -> None:
@@ -82,28 +80,6 @@ class SshTransport:
             said = brief(done.stderr or before)
             raise Unreachable(f"{self.host}: ssh ended with status {done.returncode}: {said}")
         return Completed(done.returncode, after, done.stderr)
-
-    def send(
-        self,
-        local: Path,
-        remote: str,
-        rules: Sequence[str] = (),
-        timeout_s: float = FILES_TIMEOUT_S,
-    ) -> None:
-        """Copy by rsync over ssh."""
-        source = f"{local.absolute()}{slash(local)}"
-        run_rsync(self._shell(), source, f"{self.host}:{remote}", rules, timeout_s, self.host)
-
-    def fetch(
-        self,
-        remote: str,
-        local: Path,
-        rules: Sequence[str] = (),
-        timeout_s: float = FILES_TIMEOUT_S,
-    ) -> None:
-        """Copy by rsync over ssh."""
-        source = f"{self.host}:{remote}"
-        run_rsync(self._shell(), source, str(local.absolute()), rules, timeout_s, self.host)
 
     def options(self) -> list[str]:
         """Return the options of `ssh`: no questions, time limits, and one connection for many calls."""

@@ -18,9 +18,8 @@ from ddl.experiments.backends.processes import (
     FILES_TIMEOUT_S,
     Completed,
     run_limited,
-    run_rsync,
-    slash,
 )
+from ddl.experiments.backends.rsync import CopiesByRsync
 from ddl.experiments.backends.ssh_transport import SshTransport
 from ddl.experiments.problem import Unreachable
 
@@ -77,7 +76,7 @@ class Transport(Protocol):
         """Copy a file, or what a folder holds, from the node, as `send` does the other way."""
 
 
-class LocalTransport:
+class LocalTransport(CopiesByRsync):
     """This machine."""
 
     host = ""
@@ -100,26 +99,6 @@ class LocalTransport:
         if done is None:
             raise Unreachable(f"{argv[0]} did not end within {timeout_s:g} s on this machine.")
         return done
-
-    def send(
-        self,
-        local: Path,
-        remote: str,
-        rules: Sequence[str] = (),
-        timeout_s: float = FILES_TIMEOUT_S,
-    ) -> None:
-        """Copy by rsync on this machine."""
-        run_rsync([], f"{local.absolute()}{slash(local)}", remote, rules, timeout_s, "this machine")
-
-    def fetch(
-        self,
-        remote: str,
-        local: Path,
-        rules: Sequence[str] = (),
-        timeout_s: float = FILES_TIMEOUT_S,
-    ) -> None:
-        """Copy by rsync on this machine."""
-        run_rsync([], remote, str(local.absolute()), rules, timeout_s, "this machine")
 
 
 def open_transport(ssh: str | None) -> Transport:

@@ -6,7 +6,7 @@ import dataclasses
 import json as json_text
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +16,17 @@ from ddl.experiments.spec.planning import files_of, stored
 from ddl.experiments.spec.spec_file import read_spec
 from ddl.experiments.spec.text.item import SpecError
 from ddl.experiments.store.store import Added, StoreFolder, add, create_store, store_for
-from ddl.experiments.verbs.plan import tell_problems
+from ddl.experiments.verbs.of_spec import OfSpec, tell_problems
 from ddl.plain_text import escaped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(OfSpec):
     """Put the experiments of a spec into its store, and freeze their code. Nothing is started.
 
     Experiments with the same parameters, command and code policy as before keep their place, names and results. New
     ones are added; what the spec no longer has is named and left alone.
-
-    Attributes:
-        spec: the spec, a file that ends in .yaml, .json or .csv
-        store: the store's folder; without it $DDL_STORE, else experiments/NAME beside the spec
-        command: the command, in place of the spec's
-        json: print one JSON document instead of text
     """
-
-    spec: Path = field(kw_only=False)
-    store: Path | None = None
-    command: str = ""
-    json: bool = False
 
 
 def run(settings: Settings) -> int:

@@ -6,8 +6,7 @@ import json as json_text
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from ddl.experiments.spec.expand import experiments_of
@@ -18,27 +17,16 @@ from ddl.experiments.spec.spec_file import read_spec
 from ddl.experiments.spec.text.item import SpecError
 from ddl.experiments.spec.text.units import in_bytes, in_time
 from ddl.experiments.store.folder import store_for
-from ddl.flags import BAD_INPUT
-from ddl.plain_text import escaped, tell
+from ddl.experiments.verbs.of_spec import OfSpec, tell_problems
+from ddl.plain_text import escaped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(OfSpec):
     """Show the experiments of a spec: a line each with its name and what differs, then what they need together.
 
     Nothing is written. Everything that is wrong with the spec is told at once, a line each.
-
-    Attributes:
-        spec: the spec, a file that ends in .yaml, .json or .csv
-        store: the store's folder; without it $DDL_STORE, else experiments/NAME beside the spec
-        command: the command, in place of the spec's
-        json: print one JSON document instead of text
     """
-
-    spec: Path = field(kw_only=False)
-    store: Path | None = None
-    command: str = ""
-    json: bool = False
 
 
 def run(settings: Settings) -> int:
@@ -54,13 +42,6 @@ def run(settings: Settings) -> int:
         text = "\n".join(escaped(line) for line in lines_of(plan))
     sys.stdout.write(text + "\n")
     return 0
-
-
-def tell_problems(verb: str, error: SpecError) -> int:
-    """Tell all that is wrong with a spec, a line each. Return the status of bad input."""
-    for problem in error.problems:
-        tell(f"experiments {verb}: {problem}")
-    return BAD_INPUT
 
 
 def lines_of(plan: Plan) -> Iterator[str]:

@@ -20,8 +20,8 @@ from ddl.experiments.states import ENDED
 from ddl.experiments.store.folder import StoreFolder, store_for
 from ddl.experiments.store.view import ExperimentView, read_view
 from ddl.experiments.store.which import select
+from ddl.experiments.verbs.of_spec import tell_problems
 from ddl.experiments.verbs.of_store import SOMETHING_FAILED, OfStore, find, is_spec, say, say_json
-from ddl.experiments.verbs.plan import tell_problems
 from ddl.flags import ARGUMENT
 from ddl.plain_text import escaped
 

@@ -12,8 +12,8 @@ from ddl.experiments.spec.text.item import SpecError
 from ddl.experiments.store.store import open_store
 from ddl.experiments.verbs.add import add_spec, lines_of
 from ddl.experiments.verbs.of_engine import ask, carry_out
+from ddl.experiments.verbs.of_spec import tell_problems
 from ddl.experiments.verbs.of_store import OfStore, find, is_spec, say
-from ddl.experiments.verbs.plan import tell_problems
 from ddl.flags import ARGUMENT
 from ddl.plain_text import escaped
 
