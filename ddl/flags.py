@@ -41,6 +41,7 @@ _WORDS_OF_LISTS = {
     "slicer": "TEXT",
 }
 _ONE_FOR_ALL = ("tile",)  # a single number holds for all axes, two or three
+_WITH_COMMAS = ("shares",)  # numbers of any count; the others are sides of a picture
 _NAMED = re.compile(
     r"(?<![\w./\"'-])(?:(?P<owner>\w+_option) |(?P<verb>raise |give ))?"
     r"(?P<name>[a-z]\w*)\b(?:=(?P<value>\S*[\w%]))?"
@@ -265,7 +266,7 @@ def _reader(name: str, kind: str) -> Callable[[str], Any]:
 
     def read(text: str) -> Any:
         try:
-            if kind.startswith("tuple[int"):
+            if kind.startswith("tuple[int") and name not in _WITH_COMMAS:
                 size = parse_size(name, text, 2 if kind == "tuple[int, int]" else 3)
                 return size if len(size) > 1 or name in _ONE_FOR_ALL else size * 2
             return parse_value(text, Option(name, kind, None, ""))
@@ -279,6 +280,8 @@ def _metavar(name: str, kind: str) -> str:
     for ending, unit in _UNITS.items():
         if name.endswith(ending):
             return unit
+    if name in _WITH_COMMAS:
+        return "N,N,..."
     return _WORDS.get(name) or _METAVARS.get(kind, "NAME")
 
 

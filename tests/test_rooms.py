@@ -22,12 +22,14 @@ BELOW = {
     "data": GROUND,
     "training": HALL,
     "config": HALL,
+    "asynchronous": HALL,
+    "elastic": HALL,
     "inference": HALL,
     "export": HALL | {"inference"},
     "scoring": HALL | {"inference"},
     "install": GROUND | {"distributed"},
     "doctor": GROUND | {"distributed", "install"},
-    "benchmark": HALL | {"inference", "export", "doctor"},
+    "benchmark": HALL | {"inference", "export", "doctor", "asynchronous"},
     "experiments": HALL,
 }
 """Room -> the rooms that it may import, besides itself."""

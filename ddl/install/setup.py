@@ -61,12 +61,11 @@ class Setup:
         return requirements.missing(wanted, self.env.packages) if self.keep_installed else wanted
 
     def extra_packages(self) -> list[str]:
-        """Return the requirements of exports, their backends, SQL scoring, live page and search; tests need all."""
+        """Return the requirements of exports, SQL scoring, experiments and other modes of training; tests need all."""
         if not (self.extras or self.dev):
             return []
-        files = [
-            CHECKOUT / f"requirements-{name}.txt" for name in ("export", "sql", "web", "search")
-        ]
+        names = ("export", "sql", "web", "search", "async", "partition")
+        files = [CHECKOUT / f"requirements-{name}.txt" for name in names]
         return list(dict.fromkeys(line for file in files for line in requirements.read(file)))
 
     def dev_packages(self) -> list[str]:

@@ -11,6 +11,7 @@ from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
 from ddl.training.plan.equations import check_equation
 from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan
+from ddl.training.plan.modes.check import check_mode
 from ddl.training.plan.second_order import check_second_order
 from ddl.training.plan.targets import has_validation
 
@@ -32,6 +33,7 @@ def check_together(plan: PlanFields) -> None:
                 raise ValueError(f"Received: {received}. Expected: {expected}.")
     check_equation(plan)
     check_second_order(plan)
+    check_mode(plan)
 
 
 def _about_no_epochs(plan: PlanFields) -> list[_Rule]:

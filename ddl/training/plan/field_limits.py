@@ -10,6 +10,7 @@ from ddl.distributed.learning_rate import RULES
 from ddl.ranges import Range
 from ddl.training.optimization.monitor import MODES
 from ddl.training.optimization.schedules import WARMUPS
+from ddl.training.plan.modes.table import MODES as MODES_OF_PARALLEL
 from ddl.training.plan.targets import TARGETS
 
 AUTO_PRECISION = "auto"
@@ -39,6 +40,12 @@ RANGES = {
     **dict.fromkeys(("early_stopping_patience", "early_stopping_min_delta"), _NOT_NEGATIVE),
     **dict.fromkeys(("time_limit_min", "log_every_s", "checkpoint_every_min"), _NOT_NEGATIVE),
     **dict.fromkeys(("checkpoint_every_epochs", "keep_best", "keep_every_epochs"), _NOT_NEGATIVE),
+    **dict.fromkeys(("sync_every", "micro_batches", "min_workers"), Range(1)),
+    **dict.fromkeys(("max_staleness", "remat"), _NOT_NEGATIVE),
+    "workers": Range(0, 1024),
+    "lease_timeout_s": _POSITIVE,
+    "outer_learning_rate": _POSITIVE,
+    "outer_momentum": Range(0, 1, below=True),
 }
 """Field -> its range."""
 
@@ -54,5 +61,8 @@ CHOICES = {
     "monitor_mode": MODES,
     "assembled_precision": PRECISIONS,
     "warmup_shape": WARMUPS,
+    "parallel": MODES_OF_PARALLEL,
+    "outer_optimizer": ("average", "nesterov"),
+    "staleness_scaling": ("inverse", "none"),
 }
 """Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""

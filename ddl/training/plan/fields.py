@@ -261,8 +261,62 @@ class CheckpointPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanFields(CheckpointPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
+class ParallelPlan:
+    """Parallel training.
+
+    Attributes:
+        parallel: how ranks work together. "sync" averages gradients in every step; "balanced" does the same with shares
+            of the global batch in proportion to each rank's speed; "local" averages weights after `sync_every` steps of
+            each rank; "async" has a server and workers that come and go, on Ray.
+        shares: samples of a global batch for each rank, such as 20,20,20,4, which stay; with parallel=balanced.
+        sync_every: steps that each rank takes alone between two averages; with parallel=local.
+        steps_by_speed: let slower ranks take fewer steps between two averages, so that nobody waits; with
+            parallel=local.
+        outer_optimizer: what an average does to the weights: "average" takes it, "nesterov" takes the mean change as a
+            gradient; with parallel=local.
+        outer_learning_rate: learning rate of "nesterov".
+        outer_momentum: momentum of "nesterov".
+        workers: workers to start on this machine; 0: as many as its cores and GPUs serve; with parallel=async.
+        min_workers: workers to wait for before the first step; with parallel=async.
+        max_staleness: updates after which a gradient is too old to be applied; by default twice the number of workers;
+            0 takes one gradient at a time; with parallel=async.
+        staleness_scaling: weight of an old gradient: "inverse" divides it by its age plus one, "none" leaves it; with
+            parallel=async.
+        lease_timeout_s: seconds after which samples that a worker has not returned are given to another; with
+            parallel=async.
+        ray_address: address of a running Ray cluster, such as 10.0.0.1:6379; by default one of this machine alone is
+            started; with parallel=async.
+        remat: smallest size in MiB of a layer's output that is computed again in the backward pass and not kept: less
+            memory, more time; 0 keeps all, the flag alone takes 1.
+        partition: number of ranks that hold consecutive layers of one model, such as layers:2; "none": each rank holds
+            the whole model.
+        partition_at: names of the layers that begin each part after the first, as --layer-table prints them; by default
+            parts of about the same memory.
+        micro_batches: parts of each rank's batch that pass through the layers one after another; with `partition`.
+    """
+
+    parallel: str = "sync"
+    shares: tuple[int, ...] = ()
+    sync_every: int = 1
+    steps_by_speed: bool = False
+    outer_optimizer: str = "average"
+    outer_learning_rate: float = 0.7
+    outer_momentum: float = 0.9
+    workers: int = 0
+    min_workers: int = 1
+    max_staleness: int | None = None
+    staleness_scaling: str = "inverse"
+    lease_timeout_s: float = 60.0
+    ray_address: str | None = None
+    remat: float = field(default=0.0, metadata={"alone": 1.0})
+    partition: str = "none"
+    partition_at: tuple[str, ...] = ()
+    micro_batches: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFields(CheckpointPlan, ParallelPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
     """All of them."""
 
 
-SECTIONS = (RunPlan, DataPlan, ModelPlan, OptimizerPlan, CheckpointPlan)
+SECTIONS = (RunPlan, DataPlan, ModelPlan, OptimizerPlan, ParallelPlan, CheckpointPlan)

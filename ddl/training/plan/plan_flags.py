@@ -22,7 +22,7 @@ from ddl.training.plan.targets import DEFAULTS_OF_VALUES
 
 _LISTS = (
     *("metric", "freeze", "no_decay_on"),
-    *("transform", "input_transform", "target_transform", "slicer"),
+    *("transform", "input_transform", "target_transform", "slicer", "partition_at"),
 )
 _OPTIONS = (
     *("augment", "mix", "plateau", "target_data_option"),

@@ -1,0 +1,41 @@
+"""Divides whole things, such as the samples of a batch, in proportion to speeds. Pure Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def apportion(total: int, speeds: Sequence[float], least: int = 0) -> list[int]:
+    """Return whole numbers that add up to `total`, as near to the proportions of `speeds` as whole numbers can be.
+
+    What rounding down leaves goes to the largest remainders, and among equals to the first ones, so that equal speeds
+    give the blocks of `ddl.data.sharding.shard_bounds`.
+
+        apportion(64, [5, 5, 5, 1])  # [20, 20, 20, 4]
+
+    Args:
+        total: number of things.
+        speeds: one for each part; at least one is above 0.
+        least: things that each part gets whatever its speed.
+    """
+    if total < least * len(speeds):
+        raise ValueError(
+            f"Received: total={total} for {len(speeds)} parts of at least {least}. Expected: at least "
+            f"{least * len(speeds)}."
+        )
+    if not all(math.isfinite(speed) and speed >= 0 for speed in speeds) or not any(speeds):
+        raise ValueError(
+            f"Received: speeds={list(speeds)}. Expected: numbers from 0 on, not all 0."
+        )
+    ideal = [total * speed / sum(speeds) for speed in speeds]
+    fixed = [number for number, share in enumerate(ideal) if share < least]
+    if fixed:  # these get the least; the others share what is left
+        rest = [0.0 if number in fixed else speed for number, speed in enumerate(speeds)]
+        others = iter(apportion(total - least * len(fixed), [s for s in rest if s], least))
+        return [least if number in fixed else next(others) for number in range(len(speeds))]
+    parts = [math.floor(share) for share in ideal]
+    order = sorted(range(len(parts)), key=lambda number: (parts[number] - ideal[number], number))
+    for number in order[: total - sum(parts)]:
+        parts[number] += 1
+    return parts

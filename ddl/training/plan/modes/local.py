@@ -1,0 +1,13 @@
+"""What training with local steps cannot do."""
+
+from __future__ import annotations
+
+from ddl.training.plan.fields import PlanFields
+from ddl.training.plan.modes.rule import Rule
+
+
+def rules(plan: PlanFields) -> list[Rule]:
+    """Return the rules of the mode; none for a plan in another mode."""
+    if plan.parallel != "local":
+        return []
+    return []
