@@ -156,6 +156,9 @@ def _mirror(view: StoreView, teller: _Teller, open_node: OpenBackend) -> None:
     try:
         for line in mirror(view.store, delegation, open_node):
             teller.tell(line)
+        for name, why in read_json(view.store.waits).items():
+            if name in delegation.names:
+                teller.waits(name, str(why))
     except (Unreachable, ValueError, OSError) as error:
         teller.lost(delegation.node, str(error))
         answer = NodeSeen(reachable=False, error=str(error))
