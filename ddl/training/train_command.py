@@ -26,6 +26,7 @@ from ddl.standard_streams import end_output
 from ddl.training.checked_plan import Opener, Order, check_plan
 from ddl.training.checkpoint.resumed_plan import resumed_values
 from ddl.training.data.training_data import open_data
+from ddl.training.plan.asked_plan import is_asked, write_asked
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import NAMES, plan_from_dict
 from ddl.training.plan.plan_flags import alias_note, plan_from_flags
@@ -167,6 +168,9 @@ def train_checked(
             if not waits:
                 with naming_files():
                     order = check()
+            if order is not None and is_asked():
+                write_asked(order.plan, order.checkpoint.facts if order.checkpoint else None)
+                return 0
             if dry_run is not None:
                 if placement().rank == 0 and order:
                     dry_run(parser.name, order)
