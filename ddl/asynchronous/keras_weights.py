@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ddl.asynchronous.ages import step_factors
 from ddl.asynchronous.server_state import Push
 from ddl.distributed.state import model_state
 from ddl.distributed.state.moving_statistics import local_layers
@@ -77,43 +77,21 @@ class PushRate(keras.optimizers.schedules.LearningRateSchedule):
         raise NotImplementedError("PushRate lives in a server only.")
 
 
-def step_factors(optimizer: str, weight: float, workers: int) -> tuple[float, float]:
-    """Return the factors of learning rate and gradient that make an update count `weight` of a whole one.
-
-    The N updates of a step must come to what one update with their mean gradient does. Most optimizers divide by the
-    size of past gradients, or take the sign: a scaled gradient changes nothing, so the rate is scaled. Two kinds sum
-    squares over all updates, and would shrink their steps by the root of N. There a part goes to the gradient:
-    Adagrad sums weight g^2, and its step is weight g / sqrt(sum). FTRL keeps the rate in its sums, so that must stay
-    the same from push to push.
-
-    Args:
-        optimizer: name of its class.
-        weight: share of the global batch, times what its age leaves.
-        workers: N.
-    """
-    if optimizer in ("Adagrad", "TorchAdagrad"):
-        return math.sqrt(weight), math.sqrt(weight)
-    if optimizer == "Ftrl":
-        return 1 / math.sqrt(workers), weight * math.sqrt(workers)
-    return weight, 1.0
-
-
 class KerasWeights:
     """Implements `ddl.asynchronous.server_state.Weights` with a compiled model and the plan's own optimizer.
 
     The optimizer counts updates, which its bias corrections need; the schedule follows the run's steps.
     """
 
-    def __init__(self, model: keras.Model, workers: int, *, updates: int | None = None) -> None:
+    def __init__(self, model: keras.Model, *, updates: int | None = None) -> None:
         """Prepare updates with the model's optimizer.
 
         Args:
             model: compiled, with the weights and slots of the start.
-            workers: N.
             updates: those that the optimizer has made, from `updates` at a checkpoint; None keeps its own count, as
                 after another mode.
         """
-        self.model, self._workers = model, workers
+        self.model = model
         model_state.build_optimizer(model)
         self._optimizer: Any = model.optimizer
         self._rate = PushRate(self._optimizer._learning_rate)
@@ -132,7 +110,7 @@ class KerasWeights:
         return int(self._optimizer.iterations)
 
     def apply(self, push: Push, weight: float, step: int) -> None:
-        rate, gradient = step_factors(self._kind, weight, self._workers)
+        rate, gradient = step_factors(self._kind, weight)
         self._rate.step.assign(step)
         self._rate.factor.assign(rate)
         self._gradient_factor.assign(gradient)

@@ -75,7 +75,7 @@ class PretendedRun:
             position = Position(**opened.facts["position"])
             updates = opened.facts.get("asynchronous", {}).get("updates")
         self.replica.run.position = position
-        self.weights = KerasWeights(self.replica.model, self.workers, updates=updates)
+        self.weights = KerasWeights(self.replica.model, updates=updates)
         self.log = Log(run_dir)
         order = self.replica.run.order
         self.log.begin(

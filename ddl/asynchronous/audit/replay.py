@@ -168,7 +168,7 @@ class _Replay:
             checkpoint = self._checkpoint_of(start)
             restore_snapshot(self._trained.model, checkpoint.read())
             updates = checkpoint.facts.get("asynchronous", {}).get("updates")
-        self._weights = KerasWeights(self._trained.model, start.order.size, updates=updates)
+        self._weights = KerasWeights(self._trained.model, updates=updates)
         self._versions.clear()
 
     def _checkpoint_of(self, start: Start) -> Checkpoint:
