@@ -120,6 +120,9 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
     if ranks == runtime.size():
         kept = [name for name in own if name in names and not name.startswith("metric/")]
         _scatter({name: own[name] for name in kept}, root)
+    if root and "slot/0" in names and ("slot/0" not in own or ranks != runtime.size()):
+        told = "The checkpoint has optimizer slots of %d ranks, of which this run takes the mean."
+        logger.info(told, ranks)
     model_state.keep_private(model)  # keeps it when `fit` broadcasts again
 
 
