@@ -16,7 +16,11 @@ _NEVER = 1 << 30
 
 
 def check_losses(
-    losses: Sequence[float], run: Run, samples: Source, last_good: Callable[[], str]
+    losses: Sequence[float],
+    run: Run,
+    samples: Source,
+    last_good: Callable[[], str],
+    share: int | None = None,
 ) -> None:
     """Refuse a loss that is NaN or infinite. All ranks must call it, with equally many losses.
 
@@ -25,6 +29,7 @@ def check_losses(
         run: the run, at its position after these steps.
         samples: the training samples.
         last_good: returns a sentence that names the last good checkpoint.
+        share: which share of a global batch this rank reads; by default that of its own number.
 
     Raises:
         Diverged: on all ranks, with the first such step, its rank, its samples and the remedy.
@@ -34,7 +39,7 @@ def check_losses(
     if first == _NEVER:
         return
     epoch, step = run.position.epoch, run.position.step - len(losses) + first
-    indices = next(run.order.epoch(epoch, dist.rank(), step))
+    indices = next(run.order.epoch(epoch, dist.rank() if share is None else share, step))
     nonfinite = origin_indices(samples, nonfinite_samples(samples, indices))
     ranks = dist.allgather((bad == first, origin_indices(samples, indices), nonfinite))
     if any(nonfinite for *_, nonfinite in ranks):
