@@ -16,8 +16,10 @@ def rules(plan: PlanFields) -> list[Rule]:
         (
             norm_of(plan) == "sync",
             f"norm=sync {mode}: workers compute at different times and share no batch",
-            "model_option norm=group, which needs no statistics; norm=batch, each lease's own; norm=none; or "
-            "parallel=sync",
+            (
+                "model_option norm=group, which needs no statistics; norm=batch, each lease's own; norm=none; or "
+                "parallel=sync"
+            ),
         ),
         (
             plan.mixed_precision == "float16",
@@ -26,8 +28,10 @@ def rules(plan: PlanFields) -> list[Rule]:
         ),
         (
             options.get("gradient_accumulation_steps"),
-            f"gradient_accumulation_steps={options.get('gradient_accumulation_steps')} {mode}, whose server updates "
-            "once a push",
+            (
+                f"gradient_accumulation_steps={options.get('gradient_accumulation_steps')} {mode}, whose server updates "
+                "once a push"
+            ),
             "a larger per_rank_batch_size; or parallel=sync",
         ),
         (
