@@ -73,7 +73,7 @@ class PushRate(keras.optimizers.schedules.LearningRateSchedule):
         return self._schedule(self.step) * self.factor
 
     def get_config(self) -> dict[str, Any]:
-        """Refuse: the run's own schedule is saved, not this one."""
+        """Refuse: it is never saved, because an optimizer has it only while an update is traced."""
         raise NotImplementedError("PushRate lives in a server only.")
 
 
@@ -105,7 +105,7 @@ class KerasWeights:
     """
 
     def __init__(self, model: keras.Model, workers: int, *, updates: int | None = None) -> None:
-        """Take over the model's optimizer.
+        """Prepare updates with the model's optimizer.
 
         Args:
             model: compiled, with the weights and slots of the start.
@@ -117,7 +117,6 @@ class KerasWeights:
         model_state.build_optimizer(model)
         self._optimizer: Any = model.optimizer
         self._rate = PushRate(self._optimizer._learning_rate)
-        self._optimizer._learning_rate = self._rate
         if updates is not None:
             self._optimizer.iterations.assign(updates)
         self._kind = self._optimizer.__class__.__name__
@@ -148,6 +147,10 @@ class KerasWeights:
         """Return a copy of the optimizer's variables."""
         return [np.array(variable.numpy()) for variable in self._optimizer.variables]
 
+    def finish(self) -> None:
+        """Give the model its final weights: their moving average, if the optimizer has one."""
+        self._optimizer.finalize_variable_values(self.model.trainable_weights)
+
     def _traced(self, gradients: list[Any], statistics: list[Any]) -> None:
         scaled = [
             None
@@ -155,6 +158,10 @@ class KerasWeights:
             else tf.cast(part, variable.dtype) * tf.cast(self._gradient_factor, variable.dtype)
             for part, variable in zip(gradients, self._trained, strict=True)
         ]
-        self._optimizer.apply(scaled, self._trained)
+        own, self._optimizer._learning_rate = self._optimizer._learning_rate, self._rate
+        try:
+            self._optimizer.apply(scaled, self._trained)
+        finally:
+            self._optimizer._learning_rate = own
         for moving, value in zip(self._moving, statistics, strict=True):
             moving.follow(value, self._statistics_weight)
