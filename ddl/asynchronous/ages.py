@@ -6,11 +6,16 @@ update that applies it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ddl.ranges import check_choice
 
 SCALINGS = ("inverse", "none")
+_LINEAR = ("SGD", "TorchSGD")
+"""Classes of optimizers whose step is the gradient times the rate."""
+_SUMS = ("Adagrad", "TorchAdagrad", "Ftrl")
+"""Those that divide by the squares of all gradients so far."""
 
 
 @dataclass(frozen=True)
@@ -65,3 +70,23 @@ def weight_of_push(share: float, age: int, scaling: str, workers: int) -> float:
     if scaling == "none":
         return share
     return share * min(1.0, workers / (age + 1))
+
+
+def step_factors(optimizer: str, weight: float) -> tuple[float, float]:
+    """Return the factors of learning rate and gradient that make an update count `weight` of a whole global batch.
+
+    An update with a lease is one with a batch that is smaller by the weight. The step of plain SGD, with or without
+    momentum, is linear: its rate is scaled by the weight. Optimizers that divide by the size of recent gradients, or
+    take their sign, do not notice a scaled gradient. The gradient of a smaller batch is noisier, so they divide by
+    more, by the root of the weight where noise prevails: the other root scales the rate. Those that sum squares over
+    all updates take a scaled gradient, and add up its squares to those of whole batches.
+
+    Args:
+        optimizer: name of its class.
+        weight: share of the global batch, times what its age leaves.
+    """
+    if optimizer in _LINEAR:
+        return weight, 1.0
+    if optimizer in _SUMS:
+        return 1.0, weight
+    return math.sqrt(weight), 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ddl.asynchronous.ages import step_factors
 from ddl.asynchronous.server_state import Push
 from ddl.distributed.state import model_state
 from ddl.distributed.state.moving_statistics import local_layers
@@ -73,29 +73,8 @@ class PushRate(keras.optimizers.schedules.LearningRateSchedule):
         return self._schedule(self.step) * self.factor
 
     def get_config(self) -> dict[str, Any]:
-        """Refuse: the run's own schedule is saved, not this one."""
+        """Refuse: it is never saved, because an optimizer has it only while an update is traced."""
         raise NotImplementedError("PushRate lives in a server only.")
-
-
-def step_factors(optimizer: str, weight: float, workers: int) -> tuple[float, float]:
-    """Return the factors of learning rate and gradient that make an update count `weight` of a whole one.
-
-    The N updates of a step must come to what one update with their mean gradient does. Most optimizers divide by the
-    size of past gradients, or take the sign: a scaled gradient changes nothing, so the rate is scaled. Two kinds sum
-    squares over all updates, and would shrink their steps by the root of N. There a part goes to the gradient:
-    Adagrad sums weight g^2, and its step is weight g / sqrt(sum). FTRL keeps the rate in its sums, so that must stay
-    the same from push to push.
-
-    Args:
-        optimizer: name of its class.
-        weight: share of the global batch, times what its age leaves.
-        workers: N.
-    """
-    if optimizer in ("Adagrad", "TorchAdagrad"):
-        return math.sqrt(weight), math.sqrt(weight)
-    if optimizer == "Ftrl":
-        return 1 / math.sqrt(workers), weight * math.sqrt(workers)
-    return weight, 1.0
 
 
 class KerasWeights:
@@ -104,20 +83,18 @@ class KerasWeights:
     The optimizer counts updates, which its bias corrections need; the schedule follows the run's steps.
     """
 
-    def __init__(self, model: keras.Model, workers: int, *, updates: int | None = None) -> None:
-        """Take over the model's optimizer.
+    def __init__(self, model: keras.Model, *, updates: int | None = None) -> None:
+        """Prepare updates with the model's optimizer.
 
         Args:
             model: compiled, with the weights and slots of the start.
-            workers: N.
             updates: those that the optimizer has made, from `updates` at a checkpoint; None keeps its own count, as
                 after another mode.
         """
-        self.model, self._workers = model, workers
+        self.model = model
         model_state.build_optimizer(model)
         self._optimizer: Any = model.optimizer
         self._rate = PushRate(self._optimizer._learning_rate)
-        self._optimizer._learning_rate = self._rate
         if updates is not None:
             self._optimizer.iterations.assign(updates)
         self._kind = self._optimizer.__class__.__name__
@@ -133,7 +110,7 @@ class KerasWeights:
         return int(self._optimizer.iterations)
 
     def apply(self, push: Push, weight: float, step: int) -> None:
-        rate, gradient = step_factors(self._kind, weight, self._workers)
+        rate, gradient = step_factors(self._kind, weight)
         self._rate.step.assign(step)
         self._rate.factor.assign(rate)
         self._gradient_factor.assign(gradient)
@@ -148,6 +125,10 @@ class KerasWeights:
         """Return a copy of the optimizer's variables."""
         return [np.array(variable.numpy()) for variable in self._optimizer.variables]
 
+    def finish(self) -> None:
+        """Give the model its final weights: their moving average, if the optimizer has one."""
+        self._optimizer.finalize_variable_values(self.model.trainable_weights)
+
     def _traced(self, gradients: list[Any], statistics: list[Any]) -> None:
         scaled = [
             None
@@ -155,6 +136,10 @@ class KerasWeights:
             else tf.cast(part, variable.dtype) * tf.cast(self._gradient_factor, variable.dtype)
             for part, variable in zip(gradients, self._trained, strict=True)
         ]
-        self._optimizer.apply(scaled, self._trained)
+        own, self._optimizer._learning_rate = self._optimizer._learning_rate, self._rate
+        try:
+            self._optimizer.apply(scaled, self._trained)
+        finally:
+            self._optimizer._learning_rate = own
         for moving, value in zip(self._moving, statistics, strict=True):
             moving.follow(value, self._statistics_weight)

@@ -28,7 +28,12 @@ class Replica:
 
 
 def build_replica(
-    plan: Plan, data: TrainingData, workers: int, facts: Mapping[str, Any] | None = None
+    plan: Plan,
+    data: TrainingData,
+    workers: int,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    initial: bool = True,
 ) -> Replica:
     """Build the model of a plan for N workers.
 
@@ -38,6 +43,7 @@ def build_replica(
         workers: N, the parts of a global batch.
         facts: "preprocessing" and "reference_batch_size" of the run, as a checkpoint has them, so that nothing is
             computed again; None for a new run.
+        initial: whether to take the plan's `init_weights`. A process that gets all weights need not have that file.
     """
     order = plan_order(plan, len(data.training), workers)
     normalization = find_normalization(plan, data.training, facts)
@@ -48,7 +54,7 @@ def build_replica(
     run = Run(plan, order, reference, data.fingerprint, preprocessing)
     run.class_weights = find_class_weights(plan, data.training, data.classes)
     model = plan_model(plan, data)
-    if plan.init_weights is not None and facts is None:
+    if plan.init_weights is not None and initial:
         copy_weights(model, plan.init_weights)
     freeze_layers(model, plan.freeze)
     return Replica(model, run, compile_model(model, run))

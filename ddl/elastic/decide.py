@@ -170,8 +170,8 @@ def _lost(state: State) -> str:
 
 
 def _grow(state: State, settings: ElasticSettings, now_s: float) -> Action:
-    if now_s - state.started_s < settings.cooldown_s:
-        return Wait()
+    if not state.is_training or now_s - state.started_s < settings.cooldown_s:
+        return Wait()  # a start that is cut short has cost its time for nothing
     now = sum((state.ranks or {}).values())
     then = sum(place(usable_slots(state, settings, now_s), settings.max_ranks).values())
     return AskStop(f"{then} ranks can train, instead of {now}") if then > now else Wait()

@@ -69,6 +69,7 @@ class State:
     hosts: Ranks = field(default_factory=dict)
     ranks: Ranks | None = None  # of the running job
     started_s: float = 0.0  # the last start
+    is_training: bool = False  # the job has loaded and takes steps
     stop_asked_s: float | None = None
     stop_reason: str = ""
     signals: int = 0  # that asked us to stop
@@ -91,6 +92,7 @@ def start(state: State, ranks: Ranks, now_s: float) -> State:
     return state.change(
         ranks=dict(ranks),
         started_s=now_s,
+        is_training=False,
         stop_asked_s=None,
         stop_reason="",
         is_silent=False,

@@ -14,7 +14,7 @@ from ddl.elastic.hosts import Hosts, shown
 from ddl.elastic.job import Job
 from ddl.elastic.journal import Journal
 from ddl.elastic.settings import ElasticSettings
-from ddl.elastic.state import DONE, STOPPED, Ending, LeftOut, Ranks, State
+from ddl.elastic.state import DONE, STOPPED, Blame, Ending, LeftOut, Ranks, State
 
 POLL_S = 0.1
 
@@ -109,11 +109,15 @@ class Supervisor:
         silence_s = self._settings.silence_min * 60
         if silence_s and now_s - job.heard_s > silence_s:
             self._state = self._state.change(is_silent=True)
-        if self._ended_s is not None:
-            found = run_files.look(self._run_dir)
-            if found.log_bytes > self._before.log_bytes:  # it has begun to train
+        if not self._state.is_training and self._writes():
+            self._state = self._state.change(is_training=True)
+            if self._ended_s is not None:
                 self._journal.restart_s += now_s - self._ended_s
-                self._ended_s = None
+            self._ended_s = None
+
+    def _writes(self) -> bool:
+        """Return whether the job has written to the run's log, which it does once it is loaded."""
+        return run_files.look(self._run_dir).log_bytes > self._before.log_bytes
 
     def _do(self, action: Action) -> None:
         if isinstance(action, Start):
@@ -175,15 +179,16 @@ class Supervisor:
         words = run_files.last_words(self._run_dir, self._before.log_bytes)
         own, limit = run_files.meaning(status, words)
         limit = limit or (own == STOPPED and self._is_late())
-        ending = Ending(own, run_files.has_progressed(self._before, found), job.blame, limit)
-        was_asked, ranks = bool(self._state.stop_reason), self._state.ranks
-        left_out = self._state.left_out
+        blame = Blame() if own in (DONE, STOPPED) else job.blame
+        ending = Ending(own, run_files.has_progressed(self._before, found), blame, limit)
+        ranks, left_out = self._state.ranks, self._state.left_out
         seconds = now_s - self._state.started_s
-        reason = self._state.stop_reason or ending.blame.reason or words
+        asked, failed_by = self._state.stop_reason, ending.blame.reason
+        reason = (asked or words) if own in (DONE, STOPPED) else (failed_by or asked or words)
         self._state = states.end(self._state, ending, now_s, self._settings)
         self._job, self._ended_s = None, now_s
         journal = self._journal
-        if own not in (DONE, STOPPED) and not was_asked:
+        if own not in (DONE, STOPPED):
             journal.failures += 1
             begun_s = max(found.checkpoint_s, time.time() - seconds)
             journal.repeated_s += max(0.0, time.time() - begun_s)

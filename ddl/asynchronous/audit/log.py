@@ -2,7 +2,7 @@
 
 A start says from where the updates after it go on:
 
-    {"format": 1, "plan": "6b1c...", "workers": 4, "max_staleness": 8, "version": 0, "epoch": 0, "step": 0, ...}
+    {"format": 1, "plan": "6b1c...", "data": "09fe...", "order": {"size": 4, ...}, "version": 0, "from": null, ...}
 
 An update says which lease a worker computed on which version of the weights, and how much that counted:
 
@@ -19,14 +19,18 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ddl.asynchronous.ages import AgeRules
+from ddl.asynchronous.leases import leases_before
 from ddl.asynchronous.server_state import Arrays, Update
+from ddl.data.order import Position, SampleOrder
 from ddl.files import open_to_append, write_whole
+from ddl.training.checkpoint.resume import FREE
 
 NAME = "updates.jsonl"
 LOST = "updates_lost.jsonl"
@@ -98,33 +102,31 @@ def gradient_norm(gradients: Sequence[np.ndarray | None]) -> float:
 
 def start_line(
     plan: dict[str, Any],
-    *,
-    workers: int,
-    max_staleness: int,
-    version: int,
-    epoch: int,
-    step: int,
+    data_fingerprint: str,
+    order: SampleOrder,
+    position: Position,
+    rules: AgeRules,
     checkpoint: str | None,
 ) -> dict[str, Any]:
     """Return the line of a start.
 
     Args:
         plan: as RUN_DIR/plan.json has it.
-        workers: N, the parts of a global batch.
-        max_staleness: largest age that is applied.
-        version: of the weights at the start.
-        epoch: of the position.
-        step: of the position.
-        checkpoint: name of the file that it starts from; None for the initial weights.
+        data_fingerprint: of the data.
+        order: whose ranks are the parts of a global batch.
+        position: of the start.
+        rules: what ages do.
+        checkpoint: path of the file that it starts from, within the run directory where it is there; None for the
+            initial weights.
     """
     return {
         "format": FORMAT,
         "plan": plan_digest(plan),
-        "workers": workers,
-        "max_staleness": max_staleness,
-        "version": version,
-        "epoch": epoch,
-        "step": step,
+        "data": data_fingerprint,
+        "order": order.state(position),
+        "version": leases_before(order, position),
+        "max_staleness": rules.bound,
+        "staleness_scaling": rules.scaling,
         "from": checkpoint,
     }
 
@@ -147,22 +149,14 @@ def update_line(update: Update, mark: Mark) -> dict[str, Any]:
     }
 
 
-def plan_digest(plan: dict[str, Any]) -> str:
-    """Return a checksum of what a plan says about learning: all but where files are and how long it runs."""
+def plan_digest(plan: Mapping[str, Any]) -> str:
+    """Return a checksum of what a plan says about learning, which a resume cannot change."""
     kept = {name: value for name, value in plan.items() if name not in _FREE}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+    text = json.dumps(kept, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-_FREE = frozenset(
-    {
-        *("run_dir", "data", "validation_data", "test_data", "target_data", "resume", "epochs"),
-        *("validation_target_data", "test_target_data", "cache", "data_threads", "init_weights"),
-        *("time_limit_min", "log_every_s", "workers", "min_workers", "ray_address"),
-        *("lease_timeout_s", "keep_last", "keep_best", "keep_every_epochs", "tensorboard"),
-        *("checkpoint_every_epochs", "checkpoint_every_min", "layer_table", "profile"),
-    }
-)
-"""Fields that a resume may change, and that change no update that is logged already."""
+_FREE = FREE | {"workers", "min_workers", "ray_address", "lease_timeout_s", "max_staleness"}
 
 
 def resume_log(run_dir: Path, version: int) -> int:

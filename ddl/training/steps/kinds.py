@@ -23,7 +23,7 @@ MODES = {
 }
 """Mode of parallel training -> its steps. By name: Ray and its room, which is above this one, load only for their mode.
 """
-PARTITIONED = "ddl.training.parallel.partition:PartitionedSteps"
+PARTITIONED = "ddl.training.parallel.partition.steps:PartitionedSteps"
 
 
 def make_steps(

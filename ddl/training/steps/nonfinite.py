@@ -23,6 +23,7 @@ def check_losses(
     *,
     own_steps: Sequence[int] | None = None,
     indices_at: Callable[[int], np.ndarray] | None = None,
+    share: int | None = None,
 ) -> None:
     """Refuse a loss that is NaN or infinite. All ranks must call it.
 
@@ -33,6 +34,7 @@ def check_losses(
         last_good: returns a sentence that names the last good checkpoint.
         own_steps: the step of the epoch, from 0, of each loss; by default the last ones, the same on all ranks.
         indices_at: returns this rank's samples of a step; by default those of the run's order.
+        share: which share of a global batch this rank reads; by default that of its own number.
 
     Raises:
         Diverged: on all ranks, with the first such step, its rank, its samples and the remedy.
@@ -44,8 +46,8 @@ def check_losses(
     first = step = int(dist.allreduce(np.int64(bad), "min"))
     if first == _NEVER:
         return
-    in_order = lambda step: next(run.order.epoch(epoch, dist.rank(), step))  # noqa: E731
-    indices = (indices_at or in_order)(step)
+    own = dist.rank() if share is None else share
+    indices = indices_at(step) if indices_at else next(run.order.epoch(epoch, own, step))
     nonfinite = origin_indices(samples, nonfinite_samples(samples, indices))
     ranks = dist.allgather((bad == first, origin_indices(samples, indices), nonfinite))
     if any(nonfinite for *_, nonfinite in ranks):
