@@ -29,6 +29,7 @@ from ddl.training.outputs.announcement import announce
 from ddl.training.outputs.assembled import check_assembled
 from ddl.training.outputs.checks import check_predicted
 from ddl.training.outputs.graph_file import dot_text
+from ddl.training.parallel.memory import save_memory
 from ddl.training.plan.plan import Plan
 from ddl.training.precision import settle_precision
 from ddl.training.record.origin import hold_run_dir
@@ -106,6 +107,7 @@ def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.
     freeze_layers(model, plan.freeze)
     learning_rate = compile_model(model, run)
     check_compilable(model, plan.jit)
+    on_all(lambda: save_memory(model, run))
     if plan.assembled_output is not None:
         on_all(lambda: check_assembled(model.outputs[0].shape[1:], data.validation))
     if dist.is_root():

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ddl.distributed.gradients.reduction import is_local
 from ddl.distributed.gradients.step_share import even, sample_count, step_samples, taking
 from ddl.distributed.state.moving_statistics import local_layers
 
@@ -26,7 +27,7 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
 
     def shared_step(data: Any) -> Any:
         count = sample_count(data)
-        asks = train and not even
+        asks = train and not even and not is_local(model.optimizer)
         if isinstance(count, int):  # known at tracing, so this rank has samples
             with step_samples(count) if asks else contextlib.nullcontext():
                 return step(data)

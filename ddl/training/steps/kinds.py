@@ -6,6 +6,7 @@ import importlib
 
 import keras
 
+from ddl.distributed.gradients import traffic
 from ddl.training.data.training_data import TrainingData
 from ddl.training.optimization.optimizers import is_full_batch
 from ddl.training.probing.probed_steps import ProbedSteps
@@ -22,13 +23,14 @@ MODES = {
 }
 """Mode of parallel training -> its steps. By name: Ray and its room, which is above this one, load only for their mode.
 """
-PARTITIONED = "ddl.training.parallel.partition:PartitionedSteps"
+PARTITIONED = "ddl.training.parallel.partition.steps:PartitionedSteps"
 
 
 def make_steps(
     model: keras.Model, run: Run, data: TrainingData, profile: Profile | None = None
 ) -> Steps:
     """Return the steps of the run's plan. Every rank has them."""
+    traffic.reset()
     if is_full_batch(run.plan.optimizer):
         return SecondOrderSteps(model, run, data)
     if run.plan.probe:

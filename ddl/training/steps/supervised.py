@@ -65,13 +65,13 @@ class SupervisedSteps:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        training, held_out = open_batches(self._run, self._data)
-        self._open.enter_context(naming_bad_data(training, *held_out))
-        for part in (training, *held_out):
+        self._training, held_out = open_batches(self._run, self._data)
+        self._open.enter_context(naming_bad_data(self._training, *held_out))
+        for part in (self._training, *held_out):
             self._open.enter_context(part)
         from_input = needs_input(self._run.plan.loss)
         batches = for_outputs(
-            self.model, training.dataset, self._run.class_weights, needs_input=from_input
+            self.model, self._training.dataset, self._run.class_weights, needs_input=from_input
         )
         self._validation = [
             for_outputs(self.model, part.dataset, needs_input=from_input) for part in held_out
