@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
 from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
+from tests.scripts.bad_elastic import ELASTIC
 from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import LIST_MODELS, TRAIN_RESNET, TRAIN_UNET
 from tests.scripts.bad_networks import NETWORKS
@@ -46,6 +47,7 @@ EARLY = [
     *PYDTNN,
     *TARGETS,
     *NETWORKS,
+    *ELASTIC,
 ]
 """Refused before TensorFlow loads."""
 
