@@ -12,12 +12,12 @@ def rules(plan: PlanFields) -> list[Rule]:
     if plan.parallel != "async":
         return []
     mode, options = "with parallel=async", plan.optimizer_option
+    accumulated = options.get("gradient_accumulation_steps")
     return [
         (
             norm_of(plan) == "sync",
             f"norm=sync {mode}: workers compute at different times and share no batch",
-            "model_option norm=group, which needs no statistics; norm=batch, each lease's own; norm=none; or "
-            "parallel=sync",
+            "model_option norm=group, or norm=batch with each lease's own statistics; or parallel=sync",
         ),
         (
             plan.mixed_precision == "float16",
@@ -25,9 +25,8 @@ def rules(plan: PlanFields) -> list[Rule]:
             "mixed_precision=bfloat16 or none; or parallel=sync",
         ),
         (
-            options.get("gradient_accumulation_steps"),
-            f"gradient_accumulation_steps={options.get('gradient_accumulation_steps')} {mode}, whose server updates "
-            "once a push",
+            accumulated,
+            f"gradient_accumulation_steps={accumulated} {mode}, whose server updates once a push",
             "a larger per_rank_batch_size; or parallel=sync",
         ),
         (
