@@ -226,18 +226,35 @@ class Watch:
 
 
 def start_worker(
-    name: str, node: str, cpus: float, gpus: float, patience_s: float, sleep_s: float = 0.0
+    name: str,
+    node: str,
+    cpus: float,
+    gpus: float,
+    patience_s: float,
+    sleep_s: float = 0.0,
+    *,
+    threads: int = 0,
 ) -> Any:
-    """Start a worker's actor on a node, and return it. It ends with this process."""
+    """Start a worker's actor on a node, and return it. It ends with this process.
+
+    Args:
+        name: of its actor, unique in the run.
+        node: of Ray.
+        cpus: cores that it reserves.
+        gpus: GPUs that it reserves.
+        patience_s: seconds to look for another server after one is gone.
+        sleep_s: seconds of sleep a sample, to try out a slow machine.
+        threads: for computing; by default as many as cores.
+    """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from ddl.asynchronous.worker import Worker
 
     variables = process_environment()
-    if cpus:
-        threads = str(int(cpus))
-        variables |= {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
+    if threads or cpus:
+        count = str(threads or int(cpus))
+        variables |= {"OMP_NUM_THREADS": count, "TF_NUM_INTRAOP_THREADS": count}
     kind = ray.remote(Worker).options(
         name=name,
         num_cpus=cpus,

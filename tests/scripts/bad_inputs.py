@@ -16,6 +16,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from tests.scripts.bad_async import ASYNC
 from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
 from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
@@ -48,6 +49,7 @@ EARLY = [
     *TARGETS,
     *NETWORKS,
     *ELASTIC,
+    *ASYNC,
 ]
 """Refused before TensorFlow loads."""
 

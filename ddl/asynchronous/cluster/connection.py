@@ -28,7 +28,7 @@ from typing import Any
 
 from ddl.distributed.job.launcher import usable_cores
 from ddl.files import parse_json, write_whole
-from ddl.training.plan.modes.asynchronous import check_alone
+from ddl.training.plan.modes.asynchronous import ADDRESS, check_alone
 from ddl.training.plan.plan import Plan
 
 VERSION = "2.60.0"
@@ -213,8 +213,8 @@ def check_installed() -> None:
 
 def split_address(address: str) -> tuple[str, int]:
     """Return host and port of an address."""
-    found = re.fullmatch(r"([A-Za-z0-9._-]+):(\d{1,5})", address)
-    if not found or not 0 < int(found[2]) < 65536:
+    found = ADDRESS.fullmatch(address)
+    if not found or int(found[2]) > 65535:
         raise ValueError(
             f"Received: ray_address={address}. Expected: HOST:PORT of the cluster's head, such as 10.0.0.1:6379."
         )

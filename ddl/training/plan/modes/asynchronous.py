@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from ddl.distributed.job.launcher import placement
 from ddl.models.zoo import MODELS
 from ddl.training.optimization.optimizers import is_full_batch
 from ddl.training.plan.fields import PlanFields
 from ddl.training.plan.modes.rule import Rule
 
+ADDRESS = re.compile(r"([A-Za-z0-9._-]+):([1-9]\d{0,4})")
 _HERE = "with parallel=async"
 
 
@@ -33,7 +36,13 @@ def check_alone(plan: PlanFields) -> None:
 
 
 def _about_the_workers(plan: PlanFields) -> list[Rule]:
+    address = plan.ray_address
     return [
+        (
+            address is not None and not ADDRESS.fullmatch(address),
+            f"ray_address={address}",
+            "HOST:PORT of the cluster's head, such as 10.0.0.1:6379",
+        ),
         (
             plan.workers and plan.min_workers > plan.workers and plan.ray_address is None,
             f"min_workers={plan.min_workers} with workers={plan.workers}",
