@@ -101,6 +101,10 @@ def read_script(words: Sequence[str]) -> Script:
             f"Received: {shown} behind the lone --. Expected: a training script with its flags, such as -- "
             "scripts/train_unet.py --data cells.h5."
         )
+    if "--dry-run" in given:
+        raise ValueError(
+            "Received: --dry-run behind the lone --. Expected: a command that trains; try the script itself."
+        )
     path = Path(given[0])
     if not path.is_file():
         raise ValueError(f"Received: {path}, which is no file. Expected: a training script.")
