@@ -7,11 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import ddl.distributed as dist
 from ddl.benchmark.modes.straggler import Straggler, slowed
-from ddl.training.parallel.balanced import BalancedSteps
 from ddl.training.steps.supervised import SupervisedSteps
 from tests.training.small_run import train_tiny
 
