@@ -41,11 +41,17 @@ FREE = frozenset(
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
         *("assembled_output", "assembled_precision"),
+        *("parallel", "workers", "min_workers", "max_staleness", "staleness_scaling"),
+        *("lease_timeout_s", "ray_address"),
         *("epoch_log", "gradient_norm", "prediction_output", "checkpoint_copies"),
         *("copy_every_epochs", "graph"),
         *("parallel", "shares"),
     }
 )
+
+
+_KEPT = {"async": ("asynchronous",)}
+"""Mode -> facts of a checkpoint that it goes on from."""
 
 
 def find_start(plan: Plan) -> Checkpoint | None:
@@ -153,6 +159,7 @@ def resumed_run(
         batch_has_changed=before.global_batch_size != order.global_batch_size,
         compiled=_compiled(plan, facts),
         gradient_norms=stored_norms(facts),
+        mode_facts={name: facts[name] for name in _KEPT.get(plan.parallel, ()) if name in facts},
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)

@@ -48,10 +48,19 @@ class LocalSteps(SupervisedSteps):
         super().__init__(model, run, data, profile)
         self._outer: OuterSteps = model._ddl_outer
         self._rounds = round_order(run.order, run.plan)
+        self._used = [
+            (0, self._rounds)
+        ]  # in this epoch: the first step of each division into shares
         self._logs: Mapping[str, Any] = {}
         self._own: list[int] = []  # the step of the epoch of each loss that is not yet checked
         self._seconds: list[float] = []  # of a step, in each round since speeds were compared
         self._rounds_taken = 0
+        if dist.is_root():
+            _announce(run)
+
+    def begin_epoch(self) -> None:
+        super().begin_epoch()
+        self._used = [(self._run.position.step, self._rounds)]
 
     def take(self, most: int) -> Taken:
         """Take a round, whatever `most` is."""
@@ -81,10 +90,12 @@ class LocalSteps(SupervisedSteps):
         losses = [float(loss) for part in self._losses for loss in part.numpy().ravel()]
         own, self._own = self._own, []
         self._losses.clear()
-        epoch, rounds = self._run.position.epoch, self._rounds
+        epoch, used = self._run.position.epoch, self._used
 
         def indices_at(step: int) -> np.ndarray:
-            found = rounds.own_steps(epoch, dist.rank(), rounds.begin(step))
+            first, rounds = [part for part in used if part[0] <= step][-1]
+            begin = max(first, rounds.begin(step))
+            found = rounds.own_steps(epoch, dist.rank(), begin)
             parts = [indices for at, indices in found if at == step]
             return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
@@ -134,6 +145,7 @@ class LocalSteps(SupervisedSteps):
         """Read the samples of other shares from here on."""
         run = self._run
         self._rounds = dataclasses.replace(self._rounds, speeds=speeds)
+        self._used.append((step, self._rounds))
         self._training.close()
         self._training = open_training(
             run, self._data, self._rounds, Position(run.position.epoch, step)
@@ -153,3 +165,16 @@ class LocalSteps(SupervisedSteps):
             logger.info(
                 "Steps of each rank between two averages, by speed: %s.", ", ".join(map(str, steps))
             )
+
+
+def _announce(run: Run) -> None:
+    """Log where a setting has less effect than its name says."""
+    every, steps, plan = run.plan.sync_every, run.steps_per_epoch, run.plan
+    if dist.size() == 1 and plan.outer_optimizer == "average":
+        logger.info(
+            "There is one rank, so parallel=local averages nothing and trains as sync does."
+        )
+    elif every > steps:
+        logger.info(
+            "sync_every=%d, but an epoch has %d steps: ranks average at its end.", every, steps
+        )

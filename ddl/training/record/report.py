@@ -47,7 +47,7 @@ def make_report(
         run: after its last epoch.
         rates: of rank 0.
         peaks_mb: peak memory of each rank.
-        sent_mib: what each rank has sent in its steps; not in the report of one rank.
+        sent_mib: what each rank has sent in its steps; left out if none has.
     """
     plan, history = run.plan, run.history
     report: dict[str, Any] = {
@@ -57,7 +57,7 @@ def make_report(
         "samples_per_s": round(rates.overall, 1),
         "samples_per_s_last_half": round(rates.last_half, 1),
         "peak_memory_mb": list(peaks_mb),
-        **({"sent_mib": list(sent_mib)} if len(sent_mib) > 1 else {}),
+        **({"sent_mib": list(sent_mib)} if any(sent_mib) else {}),
     }
     if plan.goal is not None:
         seconds = plan.goal.seconds(history)
