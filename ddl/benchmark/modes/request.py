@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import statistics
@@ -26,8 +27,11 @@ MODES: dict[str, dict[str, Any]] = {
     "sync": {},
     "balanced": {},
     "local": {"sync_every": 3, "steps_by_speed": True},
+    "async": {},
 }
 """Mode -> the fields of the plan that it takes beside those of the task."""
+WITHOUT_LAUNCHER = ("async",)
+"""One plain process starts its workers itself, as many as other modes have ranks."""
 
 _RANGES = {
     "ranks": Range(2, 64),
@@ -45,7 +49,7 @@ class ModesRequest:
     """Measurement.
 
     Attributes:
-        modes: modes to compare, separated by spaces; the first is the baseline.
+        modes: modes to compare, separated by spaces; the first is the baseline. By default all that are installed.
         ranks: number of ranks; they may be more than cores, because a sample takes a sleep and little computing.
         slow: the slow rank, from 0.
         times: how many times as long a sample takes on the slow rank.
@@ -57,7 +61,7 @@ class ModesRequest:
         output: path of the results without an ending; writes .json, .md and .png.
     """
 
-    modes: tuple[str, ...] = tuple(MODES)
+    modes: tuple[str, ...] = ()
     ranks: int = 4
     slow: int = 3
     times: float = 5.0
@@ -79,17 +83,32 @@ class ModesRequest:
         for mode in self.modes:
             if mode not in MODES:
                 raise ValueError(f"Received: modes={mode}. {expected_one_of(mode, MODES)}")
-        if len(set(self.modes)) != len(self.modes) or not self.modes:
+        if len(set(self.modes)) != len(self.modes):
+            raise ValueError(f"Received: modes={' '.join(self.modes)}. Expected: each mode once.")
+        if "async" in self.modes and not _has_ray():
             raise ValueError(
-                f"Received: modes={' '.join(self.modes)}. Expected: at least one, each once."
+                "Received: modes with async, but Ray is not installed. Expected: pip install -r requirements-async.txt, "
+                "or modes without it."
+            )
+        if "async" in self.chosen and self.from_step:
+            raise ValueError(
+                f"Received: from_step={self.from_step} with mode async, whose workers are slow from the start. "
+                "Expected: from_step=0, or modes without async."
             )
         if find_mpirun() is None:
             raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
 
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The modes to compare."""
+        return self.modes or tuple(mode for mode in MODES if mode != "async" or _has_ray())
+
     def run(self) -> None:
         """Train in each mode in turn, and report."""
         epochs = {}
-        for mode in self.modes:
+        if not _has_ray():
+            print("async is left out: Ray is not installed.", flush=True)
+        for mode in self.chosen:
             epochs[mode] = self._train(mode)
             last = epochs[mode][-1]
             print(f"{mode}: validation loss {last['val_loss']:.4g} after {len(epochs[mode])} epochs, "
@@ -121,6 +140,7 @@ class ModesRequest:
             "checkpoint_every_min": 0,
             "parallel": mode,
             **MODES[mode],
+            **({"workers": self.ranks, "min_workers": self.ranks} if mode == "async" else {}),
         }
 
     def _train(self, mode: str) -> list[dict[str, float]]:
@@ -133,11 +153,11 @@ class ModesRequest:
             name: getattr(self, name) for name in ("sample_ms", "times", "from_step")
         }
         given = json.dumps({"plan": self.plan(mode), "straggler": straggler})
-        crowded = ["--oversubscribe"] if self.ranks > usable_cores() else []
-        command = [
-            *(str(find_mpirun()), "-np", str(self.ranks), "--bind-to", "none", *crowded),
-            *(sys.executable, "-m", "ddl.benchmark.modes.trial", given),
-        ]
+        command = [sys.executable, "-m", "ddl.benchmark.modes.trial", given]
+        if mode not in WITHOUT_LAUNCHER:
+            crowded = ["--oversubscribe"] if self.ranks > usable_cores() else []
+            launcher = [str(find_mpirun()), "-np", str(self.ranks), "--bind-to", "none", *crowded]
+            command = launcher + command
         status, output = run_bounded(command, _environment(), TIMEOUT_S)
         lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
         if status != 0 or not lines:
@@ -167,6 +187,10 @@ def table_of(result: Result) -> str:
 def _epoch_s(epochs: list[dict[str, float]]) -> float:
     """Return the median of the epochs after the first one."""
     return statistics.median(epoch["seconds"] for epoch in epochs[1:])
+
+
+def _has_ray() -> bool:
+    return importlib.util.find_spec("ray") is not None
 
 
 def _environment() -> dict[str, str]:

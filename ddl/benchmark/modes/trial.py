@@ -6,6 +6,7 @@ mpirun -np 4 python -m ddl.benchmark.modes.trial '{"plan": {"parallel": "balance
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -25,8 +26,14 @@ def main() -> None:
         from ddl.training.plan.plan import Plan
     with tempfile.TemporaryDirectory() as name:
         run_dir = Path(dist.broadcast(name)) / "run"
-        with slowed(Straggler(**given["straggler"]), dist.rank()):
-            history = train(Plan(run_dir=run_dir, **given["plan"]))
+        straggler, plan = Straggler(**given["straggler"]), Plan(run_dir=run_dir, **given["plan"])
+        if plan.parallel == "async":
+            from ddl.asynchronous.steps import SLEEPS
+
+            sleeps = [straggler.sample_s(number, 0) for number in range(plan.workers)]
+            os.environ[SLEEPS] = ",".join(map(str, sleeps))
+        with slowed(straggler, dist.rank()):
+            history = train(plan)
         dist.barrier()
     if dist.is_root():
         kept = ("epoch", "seconds", "loss", "val_loss")
