@@ -122,7 +122,7 @@ def test_a_worker_joins_and_leaves_and_the_run_stops_and_goes_on_in_another_mode
             "stopped", "Stopped"
         )
         run.wait(lambda: " died: " in run.text or " has left: " in run.text)
-        run.process.send_signal(signal.SIGTERM)
+        os.killpg(run.process.pid, signal.SIGINT)  # as a terminal does: Ray's processes get it, too
         assert run.ends() == 75, run.text
         assert left_of(run) == []
     done = len(run.updates())
