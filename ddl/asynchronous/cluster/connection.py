@@ -270,8 +270,6 @@ def set_environment(token: Path | None) -> None:
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        "0"  # a process for each core, which nobody uses
-    )
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
 
 
