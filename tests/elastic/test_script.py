@@ -104,6 +104,12 @@ def course(plan: Plan, ranks: int) -> Course:
     )
 
 
+def test_local_steps_keep_their_rate() -> None:
+    plan = {**facts(per_rank_batch_size=4).plan, "parallel": "local"}
+    changed, _ = with_fixed_batch(script(), Facts(plan), 3)
+    assert changed.words == ("train.py", "--global-batch-size", "12")
+
+
 def test_a_run_that_goes_on_keeps_the_batch_and_the_rate_of_its_checkpoint() -> None:
     changed, told = with_fixed_batch(script("--resume", "auto"), facts(batch=10), 3)
     assert changed.words[-2:] == ("--global-batch-size", "10")

@@ -15,7 +15,7 @@ from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from tests.launch import REPOSITORY, Job, Result, require
 from tests.training.interrupted_runs import finish
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 # No dropout, whose masks are a rank's own, and no Adam, which makes much of rounding.
 PLAN = (
@@ -46,7 +46,7 @@ def train(folder: Path, faults: str, hosts: str, *flags: str, epochs: int) -> Re
         *("--epochs", str(epochs), "--checkpoint-every-min", "1e-4"),
     ]
     env = {"DDL_TEST_FAULTS": str(folder), "KERAS_HOME": str(folder / "keras")}
-    result = Job(words, 1, "none", env).wait(800)
+    result = Job(words, 1, "none", env).wait(1700)
     assert result.returncode == 0, result.output
     assert result.left_behind == ()
     return result

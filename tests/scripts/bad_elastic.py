@@ -13,6 +13,9 @@ ELASTIC = [
     Row(
         "elastic -- ./run_unet.sh", "./run_unet.sh behind the lone --. Expected: a training script"
     ),
+    Row(
+        "elastic -- train.py --dry-run", "--dry-run behind the lone --. Expected: a command", script
+    ),
     Row("elastic -- nowhere.py", "nowhere.py, which is no file. Expected: a training script."),
     Row("elastic --min-ranks 0" + BEHIND, "min_ranks=0 for elastic training. Expected: at least 1"),
     Row("elastic --max-ranks -1" + BEHIND, "max_ranks=-1 for elastic training."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -44,6 +45,7 @@ FREE = frozenset(
         *("lease_timeout_s", "ray_address"),
         *("epoch_log", "gradient_norm", "prediction_output", "checkpoint_copies"),
         *("copy_every_epochs", "graph"),
+        *("parallel", "shares"),
     }
 )
 
@@ -143,6 +145,7 @@ def resumed_run(
             f"{error} Or resume from the end of an epoch: --resume {epoch}, if that checkpoint exists."
         ) from error
     before = order_from_state(facts["order"])
+    order = _with_shares(plan, order, before)
     run = Run(
         plan,
         order,
@@ -171,6 +174,14 @@ def resumed_run(
             f" To keep the batch size, use {remedy}.",
         )
     return run
+
+
+def _with_shares(plan: Plan, order: SampleOrder, before: SampleOrder) -> SampleOrder:
+    """Return the order with the checkpoint's shares, if the plan measures them and they fit its ranks."""
+    fits = (before.size, before.global_batch_size) == (order.size, order.global_batch_size)
+    if plan.parallel != "balanced" or plan.shares or not fits:
+        return order
+    return dataclasses.replace(order, shares=before.shares)
 
 
 def _compiled(plan: Plan, facts: Mapping[str, Any]) -> bool | None:

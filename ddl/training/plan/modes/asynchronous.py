@@ -84,6 +84,11 @@ def _about_the_updates(plan: PlanFields) -> list[Rule]:
             "a larger global_batch_size, or more workers",
         ),
         (
+            plan.optimizer_option.get("loss_scale_factor"),
+            f"optimizer_option loss_scale_factor {_HERE}",
+            "no loss_scale_factor, or parallel=sync",
+        ),
+        (
             plan.mixed_precision == "float16",
             f"mixed_precision=float16 {_HERE}, whose loss scale would change from worker to worker",
             "mixed_precision=bfloat16 or none",
