@@ -195,3 +195,41 @@ def test_a_node_that_is_added_gets_a_worker_and_needs_the_token(tmp_path: Path) 
                 node.communicate(timeout=60)
         assert run.ends(500) == 0, run.text
     check_every_sample(run, epochs=3, per_epoch=360)
+
+
+def seconds_to(loss: float, history: list[dict[str, float]]) -> float:
+    """Return the seconds after which an epoch had this validation loss."""
+    spent = 0.0
+    for epoch in history:
+        spent += epoch["seconds"]
+        if epoch["val_loss"] <= loss:
+            return spent
+    return float("inf")
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(900)
+def test_four_workers_learn_what_one_does(tmp_path: Path) -> None:
+    losses = {}
+    for workers in (1, 4):
+        size = ("--per-rank-batch-size", str(16 // workers), "--learning-rate-scaling", "none")
+        flags = (*LONG, "--epochs", "3", "--workers", str(workers), "--min-workers", str(workers))
+        with ray_run(tmp_path / str(workers), *flags, *size) as run:
+            assert run.ends(400) == 0, run.text
+        losses[workers] = run.history()[-1]["loss"]
+        replayed(run.folder)
+    assert losses[4] <= 1.1 * losses[1] + 0.005, losses
+
+
+@pytest.mark.proof
+@pytest.mark.alone
+@pytest.mark.timeout(900)
+def test_one_slow_worker_of_four_does_not_slow_the_others(tmp_path: Path) -> None:
+    # A sleep stands for computing, so that two cores can carry four workers: 0.2 s a lease, and 1 s for the slow one.
+    # In sync training each step would wait for that one: 1 s a step.
+    flags = (*LONG, "--epochs", "2", "--workers", "4", "--min-workers", "4")
+    with ray_run(tmp_path / "run", *flags, DDL_WORKER_SLEEPS_S="0.25,0.05,0.05,0.05") as run:
+        assert run.ends(600) == 0, run.text
+    check_every_sample(run, epochs=2, per_epoch=360)
+    second = run.history()[1]
+    assert second["seconds"] <= 0.45 * 90 * 1.0, second
