@@ -64,11 +64,17 @@ class AsynchronousSteps(SupervisedSteps):
         self._waits = True  # for `min_workers`
 
     def __enter__(self) -> AsynchronousSteps:
+        try:
+            self._begin()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Open the validation, and start server and workers."""
         self._open_validation()
-        run = self._run
-        cluster = take_cluster()
-        self._open.callback(self._close, cluster)
-        cluster.describe(run.plan.run_dir)
+        run, cluster = self._run, take_cluster()
         order, plan = run.order, run.plan
         job = Job(plan.to_dict(), run.facts(), order.size, self._data.fingerprint, str(Path.cwd()))
         self._link = Link(job)
@@ -85,8 +91,9 @@ class AsynchronousSteps(SupervisedSteps):
         lost = resume_log(plan.run_dir, version)
         if lost:
             logger.info("%d updates after the checkpoint are made again.", lost)
+        self._open.callback(self._close, cluster)
         self._start_server(self._start_file())
-        return self
+        cluster.describe(plan.run_dir)
 
     def begin_epoch(self) -> None:
         super().begin_epoch()

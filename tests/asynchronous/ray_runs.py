@@ -25,7 +25,7 @@ FLAGS = (
     *("--data", "synthetic-labels", "--image-size", "16", "--model", "cnn"),
     *("--per-rank-batch-size", "4", "--tensorboard", "false", "--parallel", "async"),
 )
-START_S = 120.0
+START_S = 400.0
 
 
 @dataclass
