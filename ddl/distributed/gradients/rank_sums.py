@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ddl.distributed import runtime
-from ddl.distributed.gradients import step_share
+from ddl.distributed.gradients import step_share, traffic
 from ddl.distributed.timing.reduction_timer import timed
 
 alone = step_share.Block()
@@ -17,6 +17,7 @@ def over_ranks(values: tf.Tensor) -> tf.Tensor:
     if runtime.size() == 1 or alone:
         return values
     hvd = runtime.horovod()
+    traffic.count([values])
     return timed([values], lambda: hvd.allreduce(values, op=hvd.Sum))
 
 
