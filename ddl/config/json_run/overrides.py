@@ -143,7 +143,11 @@ def _spelled(names: list[str]) -> tuple[list[str], Key | None]:
     key: Key | None = None
     result = []
     for name in names:
-        if name.isdecimal() and key is not None and key.kind in ("objects", "ints", "floats"):
+        if (
+            name.isdecimal()
+            and key is not None
+            and key.kind in ("objects", "ints", "floats", "texts")
+        ):
             result.append(name)
             continue
         key = section.find(name) if section is not None else None
@@ -161,7 +165,7 @@ def _value_of(text: str, key: Key | None, place: Place, problems: list[Problem])
         and text != "null"
     ):
         return Node(text, place)
-    is_list = key is not None and key.kind in ("ints", "floats")
+    is_list = key is not None and key.kind in ("ints", "floats", "texts")
     if is_list and "," in text and not text.startswith("["):
         text = f"[{text}]"
     document = parse_document(text, Document("value"))

@@ -131,7 +131,7 @@ def _value(key: Key) -> dict[str, Any]:
         return {"type": "array", "items": _object(key.section)}
     if key.choices:
         return _names(key.choices)
-    if key.kind in ("ints", "floats"):
+    if key.kind in ("ints", "floats", "texts"):
         return _numbers(key.kind.removesuffix("s"), key)
     return _number(key.kind, key)
 

@@ -13,7 +13,7 @@ from ddl.config.neuralnet.translation import LOCAL
 from ddl.config.neuralnet.words import Settings
 from ddl.distributed.job.launcher import Placement
 
-LAUNCHERS = ("horovodrun", "mpirun")
+LAUNCHERS = ("mpirun", "horovodrun")
 
 
 def check_place(

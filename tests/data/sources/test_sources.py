@@ -200,5 +200,6 @@ def test_every_format_has_a_test() -> None:
         "diffusion-maps",
         "diffusion-maps-3d",
         "burgers",
+        "delimited",
     }
     assert set(FORMATS) == tested | elsewhere | {"synthetic", "synthetic-3d", "faces"}

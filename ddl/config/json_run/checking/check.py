@@ -143,6 +143,9 @@ def _converted(node: Node, key: Key) -> Any:
         return value if _is_int(value) and _is_in(value, key) else _BAD
     if key.kind == "float":
         return _number(value, key)
+    if key.kind == "texts" and isinstance(value, list) and value:
+        texts = [item.value for item in value]
+        return tuple(texts) if all(isinstance(t, str) and t for t in texts) else _BAD
     if key.kind in ("ints", "floats") and isinstance(value, list):
         return _numbers(value, key)
     return _BAD

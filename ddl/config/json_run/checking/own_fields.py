@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from typing import Any
 
+from ddl.config.json_run.keys.parallel import PARALLEL, field_of
 from ddl.config.json_run.place import UNREAD, Node, Problem
 from ddl.options import Option, convert_value
 from ddl.plain_text import escaped
@@ -41,6 +42,7 @@ SAID_ELSEWHERE = {
     "warmup_from": "optimizer.lr_scheduler",
     "warmup_shape": "optimizer.lr_scheduler",
     "resume": "--resume",
+    **{field_of(key.name): f"parallel.{key.name}" for key in PARALLEL.keys},
 }
 """Field of a plan -> the key that says it."""
 

@@ -16,6 +16,7 @@ EXPECTED = {
     "bool": "true or false",
     "ints": "a list of whole numbers",
     "floats": "a list of numbers",
+    "texts": "a list of texts",
     "object": "an object, from { to }",
     "objects": "a list of objects",
     "layers": "the path of a network file, or a list of layers",

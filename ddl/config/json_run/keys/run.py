@@ -6,6 +6,7 @@ from ddl.config.json_run.keys.data import DATA
 from ddl.config.json_run.keys.key import Key, Section
 from ddl.config.json_run.keys.loss import LOSS
 from ddl.config.json_run.keys.optimizer import OPTIMIZER
+from ddl.config.json_run.keys.parallel import PARALLEL
 from ddl.ranges import Range
 
 CHECKPOINTS = Section(
@@ -86,6 +87,7 @@ ROOT = Section(
         Key("data", "object", DATA.help, section=DATA, needed=True),
         Key("optimizer", "object", OPTIMIZER.help, section=OPTIMIZER),
         Key("loss", "object", LOSS.help, section=LOSS),
+        Key("parallel", "object", PARALLEL.help, section=PARALLEL),
         Key("ddl", "object", DDL.help, section=DDL),
     ),
 )

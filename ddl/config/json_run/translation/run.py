@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ddl.config.json_run.checking.settings import Settings
+from ddl.config.json_run.checking.settings import Settings, fields_of
 from ddl.config.json_run.grammar import sections
 from ddl.config.json_run.keys.loss import PDE_LOSSES
+from ddl.config.json_run.keys.parallel import field_of
 from ddl.config.json_run.translation.data import translate_data
 from ddl.config.json_run.translation.draft import Draft, NetworkForm
 from ddl.config.json_run.translation.rules import translate_loss, translate_optimizer
@@ -38,6 +39,7 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
     draft.fields["learning_rate_scaling"], draft.fields["warmup_epochs"] = "none", 0.0
     if settings.trains:
         translate_optimizer(settings, draft)
+    _translate_parallel(settings, draft)
     _translate_own(settings, draft)
     _name_idle(settings, draft)
     return draft
@@ -70,6 +72,12 @@ def network_options(settings: Settings) -> dict[str, Any]:
         "batch_norm_affine": settings["layers.batch_norm_affine"],
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _translate_parallel(settings: Settings, draft: Draft) -> None:
+    """Add how ranks work together."""
+    for name, value in fields_of(settings, "parallel").items():
+        draft.fields[field_of(name)] = value
 
 
 def _translate_own(settings: Settings, draft: Draft) -> None:
