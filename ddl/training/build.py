@@ -11,6 +11,8 @@ import keras
 
 import ddl.distributed as dist
 from ddl.data.central_crop import is_cropped
+from ddl.distributed.keras_patches.guard import check_alone
+from ddl.distributed.local_steps import Outer, attach_outer, local_optimizer
 from ddl.models.zoo import build_model
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import LOSSES, build_loss
@@ -85,15 +87,12 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         warmup_from=plan.warmup_from,
         warmup_shape=plan.warmup_shape,
         scaling=plan.learning_rate_scaling,
-        ranks=run.effective_ranks,
+        ranks=1.0 if plan.parallel == "local" else run.effective_ranks,  # those of a step
         options=plan.schedule_option,
     )
     learning_rate = build_schedule(course, has_plateau=plan.plateau_rule is not None)
-    optimizer = dist.DistributedOptimizer(
-        build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option),
-        compression=plan.compression,
-        gradient_norm=plan.notes_batches,
-    )
+    plain = build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option)
+    optimizer = _distributed(model, plan, plain)
     if plan.no_decay_on:
         excluded = without_decay(model.trainable_variables, plan.no_decay_on)
         optimizer.exclude_from_weight_decay(var_list=excluded)
@@ -115,6 +114,18 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         jit_compile=False,
     )
     return learning_rate
+
+
+def _distributed(model: keras.Model, plan: Plan, optimizer: Any) -> keras.optimizers.Optimizer:
+    """Return the optimizer for all ranks: it averages gradients, or with local steps the model averages weights."""
+    if plan.parallel == "local":
+        check_alone(model)
+        outer = (plan.outer_optimizer, plan.outer_learning_rate, plan.outer_momentum)
+        attach_outer(model, Outer(*outer, plan.compression))
+        return local_optimizer(optimizer)
+    return dist.DistributedOptimizer(
+        optimizer, compression=plan.compression, gradient_norm=plan.notes_batches
+    )
 
 
 def build_losses(model: keras.Model, plan: Plan) -> tuple[list[keras.losses.Loss], Settled]:

@@ -59,10 +59,10 @@ class UserCallbacks:
         names = [type(callback).__name__ for callback in callbacks if _has_batch_hook(callback)]
         self.every_step = bool(names)  # steps are then taken one by one
         if names and dist.is_root():
-            logger.info(
-                "Steps are taken one by one, because %s has a hook for every batch.",
-                ", ".join(names),
-            )
+            told = "Steps are taken one by one, because %s has a hook for every batch."
+            if run.plan.parallel == "local":
+                told = "%s has a hook for every batch, which is called once in sync_every steps."
+            logger.info(told, ", ".join(names))
 
     @property
     def wants_end(self) -> bool:

@@ -29,12 +29,14 @@ from ddl.training.outputs.announcement import announce
 from ddl.training.outputs.assembled import check_assembled
 from ddl.training.outputs.checks import check_predicted
 from ddl.training.outputs.graph_file import dot_text
+from ddl.training.parallel.memory import save_memory
 from ddl.training.plan.plan import Plan
 from ddl.training.precision import settle_precision
 from ddl.training.record.origin import hold_run_dir
 from ddl.training.record.run_dir import EarlyLines
 from ddl.training.run import Interrupted, Run
 from ddl.training.steps.compilation import check_compilable
+from ddl.training.steps.kinds import end_mode, parts_of_a_batch, start_mode
 from ddl.training.stop_request import StopRequest, signal_name
 
 logger = logging.getLogger("ddl")
@@ -85,6 +87,7 @@ def set_up(
         _check_stop(stop)
     except BaseException:
         early_log.hand_over(None)
+        end_mode(plan)
         raise
     announce(run, model, data)
     hosts, run_dir_lock = dist.allgather(socket.gethostname()), contextlib.ExitStack()
@@ -106,6 +109,7 @@ def _build(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Run, keras.
     freeze_layers(model, plan.freeze)
     learning_rate = compile_model(model, run)
     check_compilable(model, plan.jit)
+    on_all(lambda: save_memory(model, run))
     if plan.assembled_output is not None:
         on_all(lambda: check_assembled(model.outputs[0].shape[1:], data.validation))
     if dist.is_root():
@@ -126,7 +130,6 @@ def _check_stop(stop: StopRequest) -> None:
 
 def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | None, Run]:
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
-    order = plan_order(plan, len(data.training), dist.size())
     data.check_parts(plan)
     on_root(lambda: check_predicted(plan, data.validation))
     fingerprint = dist.broadcast(data.fingerprint)
@@ -144,6 +147,8 @@ def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | 
         return start.facts
 
     facts = on_root(read_start)
+    plan = start_mode(plan)
+    order = plan_order(plan, len(data.training), parts_of_a_batch(plan))
     plan = settle_precision(plan, facts["plan"]["mixed_precision"] if facts else None)
     normalization = find_normalization(plan, data.training, facts)
     preprocessing = plan_preprocessing(

@@ -160,7 +160,8 @@ def test_asked_to_stop_it_writes_a_checkpoint(how: str, stopped: Path) -> None:
     pattern, ask, launched_by, status, reason = STOPS[how]
     eager = pattern == IN_VALIDATION
     program = EAGER if eager else SCRIPT
-    job = start(stopped, *UNTIL_IT_ENDS, program=program, launcher=launched_by)
+    env = {"DDL_TEST_VALIDATION_STEP_S": "2"}
+    job = start(stopped, *UNTIL_IT_ENDS, program=program, launcher=launched_by, env=env)
     job.wait_for(pattern)
     asked_at = time.monotonic()
     ask(job)

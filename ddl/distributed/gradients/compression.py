@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ddl.distributed import runtime
+from ddl.distributed.gradients import traffic
 
 NAMES = ("none", "fp16", "bf16")
 
@@ -22,6 +23,7 @@ def average(tensors: list[tf.Tensor], compression: str) -> list[tf.Tensor]:
         means = _average_in_bfloat16(plain)
     else:
         wire = hvd.Compression.fp16 if compression == "fp16" else hvd.Compression.none
+        traffic.count(plain, 2 if compression == "fp16" else None)
         means = hvd.grouped_allreduce(plain, op=hvd.Average, compression=wire)
     return [tf.cast(mean, t.dtype) for mean, t in zip(means, tensors, strict=True)]
 
@@ -32,9 +34,12 @@ def _average_in_bfloat16(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
     flat = tf.concat([tf.cast(tf.reshape(t, [-1]), tf.float32) for t in tensors], axis=0)
     length = tf.shape(flat)[0]
     flat = tf.pad(flat, [[0, -length % size]])
-    parts = hvd.alltoall(_to_bits(flat))
+    bits = _to_bits(flat)
+    parts = hvd.alltoall(bits)
     mine = tf.reduce_sum(tf.reshape(_from_bits(parts), [size, -1]), axis=0) / size
-    mean = _from_bits(hvd.allgather(_to_bits(mine)))[:length]
+    rounded = _to_bits(mine)
+    traffic.count([bits, rounded])
+    mean = _from_bits(hvd.allgather(rounded))[:length]
     parts = tf.split(mean, [tf.size(t) for t in tensors])
     return [tf.reshape(part, tf.shape(t)) for part, t in zip(parts, tensors, strict=True)]
 

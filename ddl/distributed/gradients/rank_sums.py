@@ -5,15 +5,19 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ddl.distributed import runtime
-from ddl.distributed.gradients import step_share
+from ddl.distributed.gradients import step_share, traffic
 from ddl.distributed.timing.reduction_timer import timed
+
+alone = step_share.Block()
+"""True while a rank traces layers that the other ranks do not compute: it sums over its own samples."""
 
 
 def over_ranks(values: tf.Tensor) -> tf.Tensor:
     """Return the sum over ranks. It defines no gradient; `back_over_ranks` computes it."""
-    if runtime.size() == 1:
+    if runtime.size() == 1 or alone:
         return values
     hvd = runtime.horovod()
+    traffic.count([values])
     return timed([values], lambda: hvd.allreduce(values, op=hvd.Sum))
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ddl.distributed import runtime
 from ddl.distributed.gradients import compression as wire
-from ddl.distributed.gradients import step_share
+from ddl.distributed.gradients import step_share, traffic
 from ddl.distributed.gradients.buckets import bucket_bytes, in_buckets
 from ddl.distributed.gradients.gradient_norm import GradientNorm
 from ddl.distributed.timing.reduction_timer import timed
@@ -27,11 +27,18 @@ class Reduction:
         sparse_as_dense: whether sparse gradients are made dense first. Gathering sparse gradients needs memory for
             every row that any rank touched; a dense gradient needs that of the whole table.
         norm: gets the norm of each update's gradient; None for none.
+        is_local: whether each rank applies its own gradients: `ddl.distributed.local_steps` averages the weights later.
     """
 
     compression: str = "none"
     sparse_as_dense: bool = False
     norm: GradientNorm | None = None
+    is_local: bool = False
+
+    @property
+    def is_due(self) -> bool:
+        """Whether an optimizer with it reduces its gradients."""
+        return runtime.size() > 1 and not self.is_local
 
     def average(self, gradients: Sequence[Gradient]) -> list[Gradient]:
         """Return the mean over ranks; None stays None. All ranks must call it with the same variables."""
@@ -53,6 +60,12 @@ class Reduction:
         if sparse:
             averaged = _replaced(averaged, _average_sparse(sparse))
         return averaged
+
+
+def is_local(optimizer: Any) -> bool:
+    """Return whether each rank applies its own gradients with this optimizer."""
+    parts = (optimizer, getattr(optimizer, "inner_optimizer", None))
+    return any(getattr(part, "_ddl_reduction", Reduction()).is_local for part in parts)
 
 
 def share_weighed(gradients: Sequence[Gradient]) -> list[Gradient]:
@@ -93,6 +106,8 @@ def agreed_finite(gradients: list[Gradient]) -> list[Gradient]:
 def _average_sparse(sparse: dict[int, tf.IndexedSlices]) -> dict[int, tf.IndexedSlices]:
     """Gather the rows of all ranks. Horovod's grouped all-reduce confuses shapes of sparse and dense tensors."""
     hvd, size = runtime.horovod(), runtime.size()
+    for slices in sparse.values():
+        traffic.count([slices.values, slices.indices])
     values = hvd.grouped_allgather([slices.values / size for slices in sparse.values()])
     indices = hvd.grouped_allgather([slices.indices for slices in sparse.values()])
     gathered = zip(sparse.items(), values, indices, strict=True)

@@ -22,6 +22,7 @@ from typing import Any
 import keras
 
 from ddl.distributed import runtime
+from ddl.distributed.gradients.reduction import is_local
 from ddl.distributed.keras_patches import agreed_stop, batch_norm, jit, step_logs, uneven_batches
 from ddl.distributed.keras_patches.optimizer import (
     from_horovod,
@@ -110,6 +111,7 @@ def _before_training(model: keras.Model, force: bool = False) -> None:
     if not getattr(model, "_ddl_reduces_itself", False):
         _check_compiled(model.optimizer, is_used=type(model).train_step is keras.Model.train_step)
         _check_losses(model)
+    _check_local(model)
     lift_loss_scale(model.optimizer)
     original = original_step(model, "train_step")
     jitted = model.jit_compile or (force and getattr(model.train_step, "_ddl_jitted", False))
@@ -148,6 +150,34 @@ def _check_compiled(optimizer: Any, is_used: bool) -> None:
         f"model. Expected: model.compile(ddl.distributed.DistributedOptimizer({name}(...)), ...), or, to keep a loaded "
         "optimizer's state, model.optimizer = DistributedOptimizer(model.optimizer)."
     )
+
+
+def _check_local(model: keras.Model) -> None:
+    """Check that something averages the weights of a model whose optimizer applies each rank's own gradients."""
+    if not is_local(model.optimizer):
+        return
+    if getattr(model, "_ddl_outer", None) is None:
+        raise ValueError(
+            f"Received: a model with an optimizer for local steps on {runtime.size()} ranks, and nothing that averages "
+            "its weights: each rank would train its own model. Expected: attach_outer(model, Outer(...)) of "
+            "ddl.distributed.local_steps before training, or DistributedOptimizer."
+        )
+    check_alone(model)
+
+
+def check_alone(model: keras.Model) -> None:
+    """Check that each rank can take steps of the model alone.
+
+    Raises:
+        ValueError: a layer needs all ranks in every step; with the remedy.
+    """
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        if getattr(layer, "synchronized", False) and layer.trainable:
+            raise ValueError(
+                f"Received: layer {layer.name!r}, whose batch normalization spans all ranks (norm=sync), with "
+                "parallel=local, whose steps each rank takes alone. Expected: model_option norm=batch, whose "
+                "statistics are averaged with the weights; or norm=group."
+            )
 
 
 def _check_applied(optimizer: Any) -> None:

@@ -10,9 +10,13 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed import runtime
+from ddl.distributed.gradients.step_share import Block
 from ddl.distributed.keras_patches.shifted_slices import install, shifted_slices
 from ddl.distributed.keras_patches.xla_draws import drawn_as_without_xla
 from ddl.distributed.timing.reduction_timer import paused
+
+compiling = Block()
+"""True while a function for XLA is traced."""
 
 
 def reason_against(model: keras.Model, step: Callable[[Any], Any]) -> str | None:
@@ -53,6 +57,8 @@ def gradient_function(
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         with contextlib.ExitStack() as forms:
             forms.enter_context(paused())
+            if compiled:
+                forms.enter_context(compiling)
             if fast_forms:
                 forms.enter_context(shifted_slices)
                 forms.enter_context(drawn_as_without_xla())

@@ -129,7 +129,7 @@ class _OnApply(_Distributed):
     """A plain optimizer: average in every `apply`, or once per update with gradient accumulation."""
 
     def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
-        if runtime.size() > 1:
+        if self._ddl_reduction.is_due:
             _check_variables(trainable_variables)
             grads = share_weighed(grads)
             if not self.gradient_accumulation_steps:  # type: ignore[attr-defined]
@@ -139,7 +139,7 @@ class _OnApply(_Distributed):
 
     def _clip_gradients(self, grads: list[Gradient]) -> list[Gradient]:
         # Keras calls this once per update, without a loss scale; with accumulation, with the mean over micro-batches.
-        if runtime.size() > 1 and self.gradient_accumulation_steps:  # type: ignore[attr-defined]
+        if self._ddl_reduction.is_due and self.gradient_accumulation_steps:  # type: ignore[attr-defined]
             grads = self._ddl_reduction.average(grads)
         if self._ddl_reduction.norm is not None:
             self._ddl_reduction.norm.note(grads)
@@ -162,10 +162,10 @@ class _OutsideLossScale(_Distributed):
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         # A rank's mean is over a part of the samples, so each sample counts N times as much as in one process and
         # float16 would overflow N times earlier. `apply` multiplies by N again, in the dtype of the variables.
-        return super().scale_loss(loss) / runtime.size()
+        return super().scale_loss(loss) / (runtime.size() if self._ddl_reduction.is_due else 1)
 
     def apply(self, grads: Sequence[Gradient], trainable_variables: Any = None) -> None:
-        if runtime.size() > 1:
+        if self._ddl_reduction.is_due:
             _check_variables(trainable_variables)
             grads = share_weighed(grads)
             if self.inner_optimizer.gradient_accumulation_steps:

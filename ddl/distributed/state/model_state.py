@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ddl.distributed import runtime
+from ddl.distributed.gradients.reduction import is_local
 from ddl.distributed.state.moving_statistics import local_layers
 from ddl.distributed.state.variables import average_variables, broadcast_variables
 
@@ -25,6 +26,8 @@ def shared_variables(model: keras.Model) -> dict[str, keras.Variable]:
     if optimizer is not None:
         for number, variable in enumerate(optimizer.variables):
             named[f"optimizer {variable.path} #{number}"] = variable
+    for variable in outer_slots(model):
+        named[f"outer {variable.path}"] = variable
     return named
 
 
@@ -38,7 +41,25 @@ def private_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
         "seed": [variable for variable in model.variables if _is_seed(variable)],
         "moving": list(moving.values()),
         "accumulator": accumulators(model),
+        "slot": own_slots(model),
     }
+
+
+def own_slots(model: keras.Model) -> list[keras.Variable]:
+    """Return the optimizer's variables that stay each rank's own, as with local steps: all but step and rate."""
+    outer: Any = getattr(model, "optimizer", None)
+    if not is_local(outer) or not outer.built:
+        return []
+    common = {id(variable) for variable in accumulators(model)}
+    for part in (outer, getattr(outer, "inner_optimizer", outer)):
+        common |= {id(part._iterations), id(part._learning_rate)}
+    return [variable for variable in outer.variables if id(variable) not in common]
+
+
+def outer_slots(model: keras.Model) -> list[keras.Variable]:
+    """Return the variables of the optimizer that averages local steps; none without one."""
+    outer = getattr(model, "_ddl_outer", None)
+    return [] if outer is None else list(outer.slots)
 
 
 def keep_private(model: keras.Model, keep: bool = True) -> None:

@@ -1,7 +1,7 @@
 """The agent's command line.
 
 python3 agent.pyz run ATTEMPT_DIR                      run an attempt in the foreground
-python3 agent.pyz enqueue ATTEMPT_DIR... [--slots N] [--priority P]    put attempts into this machine's queue
+python3 agent.pyz enqueue ATTEMPT_DIR... [--slots N] [--gpus N] [--priority P]    put attempts into this machine's queue
 python3 agent.pyz stop ATTEMPT_DIR [--how stop|pause|kill] [--by WHO] [--why TEXT]
 python3 agent.pyz look ATTEMPT_DIR...                  what is known of attempts, as JSON
 python3 agent.pyz node [FOLDER]                        what this machine has, as JSON
@@ -23,7 +23,7 @@ BAD_INPUT = 2
 
 _FLAGS = {
     "run": (),
-    "enqueue": ("slots", "priority"),
+    "enqueue": ("slots", "gpus", "priority"),
     "stop": ("how", "by", "why"),
     "look": (),
     "node": (),
@@ -113,7 +113,10 @@ def _enqueue(places: list[str], flags: dict[str, str], agent: str, sha: str) -> 
     slots = _number(flags, "slots")
     if slots is not None and slots < 1:
         raise ValueError(f"Received: --slots {slots}. Expected: at least 1.")
-    return _show(enqueue(_folders(places), slots, _number(flags, "priority")))
+    gpus = _number(flags, "gpus")
+    if gpus is not None and (gpus < 0 or slots is None):
+        raise ValueError(f"Received: --gpus {gpus}. Expected: at least 0, with --slots.")
+    return _show(enqueue(_folders(places), slots, gpus, _number(flags, "priority")))
 
 
 def _stop(places: list[str], flags: dict[str, str], agent: str, sha: str) -> int:

@@ -80,8 +80,12 @@ class QueueBackend:
         for start in range(0, len(attempts), _MOST_WORDS):
             part = attempts[start : start + _MOST_WORDS]
             words = [each.there for each in part]
-            self.agent.call(["enqueue", *words, "--slots", str(self.node.slots)])
+            self.agent.call(["enqueue", *words, *self._limits()])
         return [Submitted("", self._host_name()) for _ in attempts]
+
+    def _limits(self) -> list[str]:
+        gpus = [] if self.node.gpus is None else ["--gpus", str(self.node.gpus)]
+        return ["--slots", str(self.node.slots), *gpus]
 
     def stop(self, attempt: Attempt, how: str, by: str, why: str) -> None:
         """Ask an attempt to end."""

@@ -16,6 +16,20 @@ from ddl.experiments.store.view import ExperimentView, StoreView
 _NOT_ASKED = NodeSeen(reachable=False, error="it was not asked")
 
 
+def impossible(experiment: ExperimentView, nodes: Nodes, seen: Mapping[str, NodeSeen]) -> bool:
+    """Return whether no node can ever run an experiment, as nodes.yaml and the nodes' own answers are now."""
+    if experiment.wanted.get("want") != "run":
+        return False
+    if any(attempt.name and not attempt.has_ended for attempt in experiment.attempts):
+        return False
+    return all(
+        (answer := seen.get(node.name, _NOT_ASKED)).reachable
+        and node.type != "slurm"  # its scheduler refuses what it cannot run
+        and bool(_unmet(node, experiment.record.needs, answer.facts))
+        for node in nodes.of(_wanted_node(experiment))
+    )
+
+
 class Places:
     """The nodes with what they hold, and what this round has given them."""
 
@@ -32,7 +46,7 @@ class Places:
 
     def place(self, experiment: ExperimentView, attempt: int, reason: str) -> NewAttempt | Nothing:
         """Return the attempt with its node, or why it has to wait."""
-        wanted = str(experiment.wanted.get("node") or experiment.record.node)
+        wanted = _wanted_node(experiment)
         nodes = self._nodes.of(wanted)
         if not nodes:
             known = ", ".join([*self._nodes.nodes, *self._nodes.groups])
@@ -74,6 +88,10 @@ class Places:
         load = facts.get("load")
         busy = _number(load[-1] if isinstance(load, list | tuple) and load else load) / cores
         return (self._held[node.name] + 1) / max(1, node.slots), busy
+
+
+def _wanted_node(experiment: ExperimentView) -> str:
+    return str(experiment.wanted.get("node") or experiment.record.node)
 
 
 def _unmet(node: Node, needs: Needs, facts: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from ddl.experiments.engine.elsewhere.delegation import mirror, own_part, read_d
 from ddl.experiments.engine.news import news
 from ddl.experiments.engine.nodes_file import nodes_of
 from ddl.experiments.engine.observe import Observer, OpenBackend, questions, remember
+from ddl.experiments.engine.placement import impossible
 from ddl.experiments.engine.seen import Limits, NodeSeen
 from ddl.experiments.notify.smtp.password import take_from_environment
 from ddl.experiments.problem import Unreachable
@@ -41,6 +42,7 @@ class Report:
         lines: For people, in order.
         actions: What was done, without what waits.
         waits: Experiment -> why nothing was done for it.
+        impossible: Those of them that no node can ever run, unless nodes.yaml or their needs change.
         unreachable: Node -> what went wrong.
         view: The store afterwards.
     """
@@ -49,6 +51,7 @@ class Report:
     lines: list[str] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     waits: dict[str, str] = field(default_factory=dict)
+    impossible: list[str] = field(default_factory=list)
     unreachable: dict[str, str] = field(default_factory=dict)
 
 
@@ -106,6 +109,11 @@ def sync(
         teller.tell(f"{name} cannot be reached: {error}")
     _keep_waits(view.store, report.waits)
     report.view = read_view(store_path)
+    report.impossible = [
+        item.name
+        for item in own_part(report.view).experiments
+        if item.name in report.waits and impossible(item, nodes, told)
+    ]
     for line in news(report.view):
         teller.tell(line)
     if _has_ended(report.view):  # else `manage` would end before a search has all its trials
@@ -148,6 +156,9 @@ def _mirror(view: StoreView, teller: _Teller, open_node: OpenBackend) -> None:
     try:
         for line in mirror(view.store, delegation, open_node):
             teller.tell(line)
+        for name, why in read_json(view.store.waits).items():
+            if name in delegation.names:
+                teller.waits(name, str(why))
     except (Unreachable, ValueError, OSError) as error:
         teller.lost(delegation.node, str(error))
         answer = NodeSeen(reachable=False, error=str(error))

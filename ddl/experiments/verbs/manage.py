@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 
 from ddl.experiments.engine.elsewhere.delegation import delegate, take_back
 from ddl.experiments.engine.elsewhere.manager import is_done, lock
+from ddl.experiments.engine.nodes_file import HERE_VARIABLE
 from ddl.experiments.engine.sync import Report, sync
 from ddl.experiments.spec.text.units import parse_duration
 from ddl.experiments.store.folder import StoreFolder
 from ddl.experiments.verbs.of_engine import as_json, summary, teller
-from ddl.experiments.verbs.of_store import OfStore, exit_status, find, say, say_json
-from ddl.plain_text import escaped
+from ddl.experiments.verbs.of_store import (
+    SOMETHING_FAILED,
+    OfStore,
+    exit_status,
+    find,
+    say,
+    say_json,
+)
+from ddl.plain_text import escaped, tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +29,9 @@ class Settings(OfStore):
     """Repeat sync until all experiments have ended: what has no room in a queue yet goes when there is.
 
     It may end at any time, and start again anywhere: all it knows is in files. Two at once are safe. Ends with status
-    3 where an experiment has failed. --on starts it on a node, and returns: a node that does not see the store gets a
-    copy and looks after the experiments that name it; `sync` then fetches what is new, until --back.
+    3 where an experiment has failed, or waits for what no node has. --on starts it on a node, and returns: a node that
+    does not see the store gets a copy and looks after the experiments that name it; `sync` then fetches what is new,
+    until --back.
 
     Attributes:
         every: time between two syncs, such as 30s or 5 min
@@ -51,9 +61,16 @@ def run(settings: Settings) -> int:
         if not is_alone and not settings.json:
             say(["Another manager is at work on this store; that is safe, and not needed."])
         report = _repeat(settings, store, every_s)
+    for name in report.impossible:
+        tell(
+            f"experiments: {name} waits for what no node has: {report.waits[name]}. Change nodes.yaml, or add it "
+            "with other needs."
+        )
     if settings.json:
         say_json(as_json(report, report.view.experiments))
-    return exit_status(report.view, report.view.experiments)
+    return (
+        SOMETHING_FAILED if report.impossible else exit_status(report.view, report.view.experiments)
+    )
 
 
 def _repeat(settings: Settings, store: StoreFolder, every_s: float) -> Report:
@@ -65,6 +82,8 @@ def _repeat(settings: Settings, store: StoreFolder, every_s: float) -> Report:
         if lines != last and not settings.json:
             say(lines)
         last = lines
-        if is_done(report.view):
+        # On a node nobody reads why it ends, and the user may change nodes.yaml.
+        given_up = () if HERE_VARIABLE in os.environ else report.impossible
+        if is_done(report.view, given_up):
             return report
         time.sleep(max(0.0, every_s - (time.monotonic() - began)))

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from ddl.experiments.spec.text.units import parse_duration
 from ddl.experiments.states import ENDED
 from ddl.experiments.store.files import Files
 from ddl.experiments.store.plain import totals
@@ -40,17 +41,18 @@ class Settings(OfStore):
 
     Attributes:
         which: names, numbers (3, 3-7), globs, state=STATE, PARAMETER=VALUE, group=NAME; or a spec's file; all without
-        every_s: seconds between two looks
+        every: time between two looks, such as 2s or 1 min
     """
 
     which: tuple[str, ...] = field(default=(), kw_only=False, metadata=ARGUMENT)
-    every_s: float = 2.0
+    every: str = "2s"
 
 
 def run(settings: Settings) -> int:
     """Watch until all have ended. Return 3 where something has failed."""
-    if not settings.every_s >= _LEAST_S:
-        raise ValueError(f"Received: every_s={settings.every_s}. Expected: at least {_LEAST_S}.")
+    every_s = parse_duration(settings.every)
+    if not every_s >= _LEAST_S:
+        raise ValueError(f"Received: every={settings.every}. Expected: at least {_LEAST_S} s.")
     store, words = find(settings, settings.which)
     files = Files()
     view = read_view(store.path, files=files)
@@ -70,7 +72,7 @@ def run(settings: Settings) -> int:
                 screen.show(lines)
             if all(item.state in ENDED for item in chosen) or nobody_reads():
                 break
-            time.sleep(settings.every_s)
+            time.sleep(every_s)
             view = read_view(store.path, files=files)
     finally:
         screen.close()

@@ -11,6 +11,7 @@ are averaged, metric sums are added up, and each rank draws random numbers from 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,11 @@ from ddl.distributed.state.variables import assign, broadcast_arrays, gather_byt
 from ddl.training.checkpoint.checkpoint_file import Snapshot
 from ddl.training.checkpoint.plain_model import layers_of, plain_model
 
+logger = logging.getLogger("ddl")
+
 _Named = dict[str, keras.Variable]
+_OUTER = "ddl_outer/"
+"""Before the name of a slot of the optimizer that averages local steps."""
 
 
 def take_snapshot(
@@ -56,7 +61,7 @@ def take_snapshot(
     means = {
         id(variable): combined([rank[name] for rank in private], "mean")
         for name, variable in own.items()
-        if name.startswith(("moving/", "accumulator/"))
+        if name.startswith(("moving/", "accumulator/", "slot/"))
     }
 
     def value(variable: keras.Variable) -> np.ndarray:
@@ -70,7 +75,7 @@ def take_snapshot(
             (name, [(weight.path, value(weight)) for weight in weights])
             for name, weights in layers_of(plain)
         ],
-        optimizer=[(slot.path, value(slot)) for slot in _slots(model)],
+        optimizer=[(slot.path, value(slot)) for slot in _slots(model)] + _outer(model),
         optimizer_class=type(optimizer).__name__ if optimizer else "",
         optimizer_config=_config(optimizer),
         private=private,
@@ -106,7 +111,8 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
     if root:
         weights = [weight for _, layer in layers_of(plain) for weight in layer]
         assign(weights, [values for _, layer in root.weights for _, values in layer])
-        assign(_slots(model), [values for _, values in root.optimizer])
+        assign(_slots(model), [values for _, values in _inner_of(root)])
+        _restore_outer(model, root)
         seeds = [name for name in own if name in names and name.startswith("seed/")]
         assign([own[name] for name in seeds], [root.private[0][name] for name in seeds])
     model_state.keep_private(model, False)
@@ -114,6 +120,9 @@ def restore_snapshot(model: keras.Model, snapshot: Snapshot | None) -> None:
     if ranks == runtime.size():
         kept = [name for name in own if name in names and not name.startswith("metric/")]
         _scatter({name: own[name] for name in kept}, root)
+    if root and "slot/0" in names and ("slot/0" not in own or ranks != runtime.size()):
+        told = "The checkpoint has optimizer slots of %d ranks, of which this run takes the mean."
+        logger.info(told, ranks)
     model_state.keep_private(model)  # keeps it when `fit` broadcasts again
 
 
@@ -174,7 +183,7 @@ def _own_variables(model: keras.Model, mid_epoch: bool) -> _Named:
     """Return the variables that may differ between ranks, in the same order on all ranks."""
     kinds = model_state.private_variables(model)
     if not mid_epoch:
-        return _numbered("seed", kinds["seed"])
+        return _numbered("seed", kinds["seed"]) | _numbered("slot", kinds["slot"])
     kinds["metric"] = model.metrics_variables
     return {
         name: variable
@@ -189,7 +198,7 @@ def _differing(model: keras.Model, mid_epoch: bool) -> _Named:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     steps = getattr(optimizer, "gradient_accumulation_steps", None)
     equal = ["accumulator/"] if not steps or int(optimizer._iterations) % steps == 0 else []
-    equal += ["accumulator/", "moving/"] if runtime.size() == 1 else []
+    equal += ["accumulator/", "moving/", "slot/"] if runtime.size() == 1 else []
     own = _own_variables(model, mid_epoch)
     return {name: own[name] for name in own if not name.startswith(tuple(equal))}
 
@@ -206,6 +215,26 @@ def _copy(variable: keras.Variable) -> np.ndarray:
 def _slots(model: keras.Model) -> list[keras.Variable]:
     optimizer = getattr(model, "optimizer", None)
     return list(optimizer.variables) if optimizer is not None else []
+
+
+def _outer(model: keras.Model) -> list[tuple[str, np.ndarray]]:
+    """Return the slots of the optimizer that averages local steps, as a checkpoint stores them."""
+    return [(f"{_OUTER}{slot.path}", _copy(slot)) for slot in model_state.outer_slots(model)]
+
+
+def _inner_of(snapshot: Snapshot) -> list[tuple[str, np.ndarray]]:
+    return [pair for pair in snapshot.optimizer if not pair[0].startswith(_OUTER)]
+
+
+def _restore_outer(model: keras.Model, root: Snapshot) -> None:
+    """Restore the outer slots; a run that changes to local steps, or from them, begins without momentum."""
+    slots = model_state.outer_slots(model)
+    stored = [values for path, values in root.optimizer if path.startswith(_OUTER)]
+    if [values.shape for values in stored] == [tuple(slot.shape) for slot in slots]:
+        assign(slots, stored)
+        return
+    assign(slots, [np.zeros(slot.shape, slot.dtype) for slot in slots])
+    logger.info("The checkpoint's outer momentum is not that of this run, which begins without.")
 
 
 def _config(optimizer: Any) -> str:
@@ -236,7 +265,7 @@ def _check_model(model: keras.Model, plain: keras.Model, snapshot: Snapshot) -> 
         raise _refusal(f"optimizer {snapshot.optimizer_class}", type(optimizer).__name__)
     # Without the optimizer's name: Keras numbers them per process, so `adam_1` may resume from `adam`.
     slots = [(v.path.rpartition("/")[2], v) for v in optimizer.variables]
-    stored = [(path.rpartition("/")[2], values) for path, values in snapshot.optimizer]
+    stored = [(path.rpartition("/")[2], values) for path, values in _inner_of(snapshot)]
     _check_equal("slot", slots, stored)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ddl.data.order import SampleOrder
 from ddl.training.optimization.optimizers import is_full_batch
+from ddl.training.plan.modes.partition import groups_of_ranks
 from ddl.training.plan.plan import Plan
 
 
@@ -20,11 +21,14 @@ class BatchTooLarge(ValueError):
 def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
     """Return which of `size` ranks reads which of `count` training samples when.
 
+    Ranks that hold one model together read the same samples. They count as one.
+
     Raises:
         BatchTooLarge: a batch is larger than the data.
         ValueError: a batch is smaller than the ranks, or an epoch has fewer steps than the plan
             asks for.
     """
+    size = groups_of_ranks(plan, size)
     whole, per_rank = plan.global_batch_size, plan.per_rank_batch_size
     if whole and whole < size:
         raise ValueError(
@@ -46,6 +50,7 @@ def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
         plan.seed,
         batch_size=whole,
         cut_steps=plan.steps_per_epoch,
+        shares=plan.shares,
     )
 
 

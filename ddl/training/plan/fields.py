@@ -134,7 +134,8 @@ class OptimizerPlan:
         schedule_option: options of the schedule, such as final_factor=0.01 for "cosine".
         plateau: options of a plateau in addition to another schedule, such as patience=5 monitor=val_top_1.
         schedule_epochs: length of "cosine" and "polynomial" in epochs; 0 uses `epochs`.
-        compression: dtype of gradients on the wire: "fp16", "bf16", or "none" to send them uncompressed.
+        compression: dtype of gradients, or of changes with parallel=local, on the wire: "fp16", "bf16", or "none" to
+            send them uncompressed.
     """
 
     optimizer: str = "adam"
@@ -274,8 +275,8 @@ class ParallelPlan:
             parallel=local.
         outer_optimizer: what an average does to the weights: "average" takes it, "nesterov" takes the mean change as a
             gradient; with parallel=local.
-        outer_learning_rate: learning rate of "nesterov".
-        outer_momentum: momentum of "nesterov".
+        outer_learning_rate: learning rate of outer_optimizer="nesterov".
+        outer_momentum: momentum of outer_optimizer="nesterov".
         workers: workers to start on this machine; 0: as many as its cores and GPUs serve; with parallel=async.
         min_workers: workers to wait for before the first step; with parallel=async.
         max_staleness: updates after which a gradient is too old to be applied; by default twice the number of workers;

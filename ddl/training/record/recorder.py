@@ -21,7 +21,7 @@ from ddl.training.record.history import append_epoch, write_history
 from ddl.training.record.mlperf_log import MLPerfLog
 from ddl.training.record.origin import hold_again
 from ddl.training.record.rates import Rates
-from ddl.training.record.report import peak_memory_mb, report_run
+from ddl.training.record.report import own_use, report_run
 from ddl.training.record.run_dir import (
     EarlyLines,
     RunLog,
@@ -193,11 +193,11 @@ class Recorder:
         Raises:
             Unsaved: the model, or an inference's predictions, cannot be written, for example because the disk is full.
         """
-        peaks_mb = dist.allgather(peak_memory_mb())
+        uses = dist.allgather(own_use())
         if self._progress is None:
             return
         self.keep_folder()
-        report_run(self._run, self.rates, peaks_mb)
+        report_run(self._run, self.rates, uses)
         path = write_final_model(model, self._folder)
         self._draw(model)
         logger.info("The model is %s.", path)

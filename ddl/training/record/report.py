@@ -1,4 +1,4 @@
-"""The report at the end of a run: rates, time to target, and the peak memory of each rank. No Keras here."""
+"""The report at the end of a run: rates, time to target, each rank's peak memory and traffic. No Keras here."""
 
 from __future__ import annotations
 
@@ -29,15 +29,25 @@ def peak_memory_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT / 1e6, 1)
 
 
-def make_report(run: Run, rates: Rates, peaks_mb: Sequence[float]) -> dict[str, Any]:
+def own_use() -> tuple[float, float]:
+    """Return this process's peak memory in megabytes, and the MiB that it has handed to Horovod in its steps."""
+    from ddl.distributed.gradients import traffic
+
+    return peak_memory_mb(), round(traffic.sent_bytes() / 2**20, 6)
+
+
+def make_report(
+    run: Run, rates: Rates, peaks_mb: Sequence[float], sent_mib: Sequence[float] = ()
+) -> dict[str, Any]:
     """Return the facts of a run that has ended, as JSON values.
 
-    Seconds are those of the history, so they include all starts. Rates and memory are those of this start.
+    Seconds are those of the history, so they include all starts. Rates, memory and traffic are those of this start.
 
     Args:
         run: after its last epoch.
         rates: of rank 0.
         peaks_mb: peak memory of each rank.
+        sent_mib: what each rank has sent in its steps; left out if none has.
     """
     plan, history = run.plan, run.history
     report: dict[str, Any] = {
@@ -47,6 +57,7 @@ def make_report(run: Run, rates: Rates, peaks_mb: Sequence[float]) -> dict[str, 
         "samples_per_s": round(rates.overall, 1),
         "samples_per_s_last_half": round(rates.last_half, 1),
         "peak_memory_mb": list(peaks_mb),
+        **({"sent_mib": list(sent_mib)} if any(sent_mib) else {}),
     }
     if plan.goal is not None:
         seconds = plan.goal.seconds(history)
@@ -74,6 +85,9 @@ def report_lines(report: dict[str, Any]) -> list[str]:
         else:
             reached = f"in epoch {report['target_epoch']}, after {reached_s:.1f} s of training"
             lines.append(f"The target {target} was reached {reached}.")
+    if "sent_mib" in report:
+        most = max(report["sent_mib"])
+        lines.append(f"In the steps of this start a rank has sent {most:.4g} MiB.")
     return [*lines, f"Peak memory: {_shown_peaks(report['peak_memory_mb'])}."]
 
 
@@ -86,9 +100,9 @@ def _shown_peaks(peaks_mb: Sequence[float]) -> str:
     return f"from {texts[least]} to {texts[most]}"
 
 
-def report_run(run: Run, rates: Rates, peaks_mb: Sequence[float]) -> None:
-    """Log the report, and write `report.json` into the run directory. Only rank 0 calls it."""
-    report = make_report(run, rates, peaks_mb)
+def report_run(run: Run, rates: Rates, uses: Sequence[tuple[float, float]]) -> None:
+    """Log the report, and write `report.json` into the run directory. Only rank 0 calls it, with all `own_use`."""
+    report = make_report(run, rates, *zip(*uses, strict=True))
     for line in report_lines(report):
         logger.info("%s", line)
     text = json.dumps(report, indent=2) + "\n"

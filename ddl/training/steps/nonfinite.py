@@ -16,25 +16,38 @@ _NEVER = 1 << 30
 
 
 def check_losses(
-    losses: Sequence[float], run: Run, samples: Source, last_good: Callable[[], str]
+    losses: Sequence[float],
+    run: Run,
+    samples: Source,
+    last_good: Callable[[], str],
+    *,
+    own_steps: Sequence[int] | None = None,
+    indices_at: Callable[[int], np.ndarray] | None = None,
+    share: int | None = None,
 ) -> None:
-    """Refuse a loss that is NaN or infinite. All ranks must call it, with equally many losses.
+    """Refuse a loss that is NaN or infinite. All ranks must call it.
 
     Args:
         losses: this rank's losses of the last steps, in order.
         run: the run, at its position after these steps.
         samples: the training samples.
         last_good: returns a sentence that names the last good checkpoint.
+        own_steps: the step of the epoch, from 0, of each loss; by default the last ones, the same on all ranks.
+        indices_at: returns this rank's samples of a step; by default those of the run's order.
+        share: which share of a global batch this rank reads; by default that of its own number.
 
     Raises:
         Diverged: on all ranks, with the first such step, its rank, its samples and the remedy.
     """
-    bad = next((k for k, loss in enumerate(losses) if not math.isfinite(loss)), _NEVER)
-    first = int(dist.allreduce(np.int64(bad), "min"))
+    epoch, end = run.position.epoch, run.position.step
+    steps = range(end - len(losses), end) if own_steps is None else own_steps
+    found = (step for step, loss in zip(steps, losses, strict=True) if not math.isfinite(loss))
+    bad = min(found, default=_NEVER)
+    first = step = int(dist.allreduce(np.int64(bad), "min"))
     if first == _NEVER:
         return
-    epoch, step = run.position.epoch, run.position.step - len(losses) + first
-    indices = next(run.order.epoch(epoch, dist.rank(), step))
+    own = dist.rank() if share is None else share
+    indices = indices_at(step) if indices_at else next(run.order.epoch(epoch, own, step))
     nonfinite = origin_indices(samples, nonfinite_samples(samples, indices))
     ranks = dist.allgather((bad == first, origin_indices(samples, indices), nonfinite))
     if any(nonfinite for *_, nonfinite in ranks):

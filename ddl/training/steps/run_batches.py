@@ -9,21 +9,39 @@ import keras
 import ddl.distributed as dist
 from ddl.data import sharding
 from ddl.data.batches import pipeline
+from ddl.data.order import Position, SampleOrder
 from ddl.data.source import Source
 from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.state import reduced_metrics
 from ddl.training.data.training_data import TrainingData
 from ddl.training.optimization.optimizers import is_full_batch
+from ddl.training.parallel.rounds import round_order
 from ddl.training.run import Run
 
 
 def open_batches(run: Run, data: TrainingData) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
     """Return this rank's training batches from the run's position on, and those of the validation, if there is one."""
-    training = pipeline.training_batches(
+    held_out = data.validation
+    return open_training(run, data), [] if held_out is None else [held_out_batches(run, held_out)]
+
+
+def open_training(
+    run: Run, data: TrainingData, order: SampleOrder | None = None, start: Position | None = None
+) -> pipeline.Batches:
+    """Return this rank's training batches.
+
+    Args:
+        run: the run.
+        data: its data.
+        order: which rank reads which samples when; by default the run's, for local steps in rounds.
+        start: the first step; by default the run's position.
+    """
+    is_local = run.plan.parallel == "local"
+    return pipeline.training_batches(
         data.training,
-        order=run.order,
+        order=order or (round_order(run.order, run.plan) if is_local else run.order),
         rank=dist.rank(),
-        start=run.position,
+        start=start or run.position,
         augmentation=run.plan.augmentation(),
         ignore_index=run.plan.ignore_index,
         threads=data_threads(run),
@@ -32,8 +50,6 @@ def open_batches(run: Run, data: TrainingData) -> tuple[pipeline.Batches, list[p
         classes=data.classes,
         epochs=run.plan.epochs,
     )
-    held_out = data.validation
-    return training, [] if held_out is None else [held_out_batches(run, held_out)]
 
 
 def held_out_steps(run: Run, samples: Source) -> int:

@@ -23,7 +23,7 @@ from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
 from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
-from ddl.training.steps.blocks import several_steps
+from ddl.training.steps.blocks import even_steps, several_steps
 from ddl.training.steps.compilation import Compilation
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.outputs import Outputs, run_outputs
@@ -65,13 +65,13 @@ class SupervisedSteps:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        training, held_out = open_batches(self._run, self._data)
-        self._open.enter_context(naming_bad_data(training, *held_out))
-        for part in (training, *held_out):
+        self._training, held_out = open_batches(self._run, self._data)
+        self._open.enter_context(naming_bad_data(self._training, *held_out))
+        for part in (self._training, *held_out):
             self._open.enter_context(part)
         from_input = needs_input(self._run.plan.loss)
         batches = for_outputs(
-            self.model, training.dataset, self._run.class_weights, needs_input=from_input
+            self.model, self._training.dataset, self._run.class_weights, needs_input=from_input
         )
         self._validation = [
             for_outputs(self.model, part.dataset, needs_input=from_input) for part in held_out
@@ -177,9 +177,13 @@ class SupervisedSteps:
 
     def _use(self, single: Any) -> None:
         """Take the model's `train_step` from here on, alone with this function and in blocks."""
-        self._single, self._several = single, several_steps(self.model, self._notes)
+        self._single, self._several = single, self._in_blocks()
         if self._profile is not None:
             self._single = self._profile.around(self.model, single)
+
+    def _in_blocks(self) -> Any:
+        """Return the function that takes several steps in one call."""
+        return several_steps(self.model, self._notes, even_steps)
 
     def _block(self, most: int) -> int:
         """Return how many steps to take in one call.

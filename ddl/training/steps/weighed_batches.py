@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -24,6 +25,14 @@ def for_outputs(
         weights: weight of each class, (classes,); None for none.
         needs_input: whether the loss is one of input and output: the inputs take the place of targets.
     """
+    changed = outputs_change(model, weights, needs_input=needs_input)
+    return batches if changed is None else batches.map(changed)
+
+
+def outputs_change(
+    model: keras.Model, weights: np.ndarray | None = None, *, needs_input: bool = False
+) -> Callable[..., Any] | None:
+    """Return what `for_outputs` does to the parts of a batch; None for nothing."""
     names = model.output_names if len(model.outputs) > 1 else []
 
     def changed(inputs: Any, target: Any = None, *_: Any) -> Any:
@@ -32,8 +41,7 @@ def for_outputs(
         parts = [target] if weights is None else [target, sample_weights(target, weights)]
         return inputs, *(dict.fromkeys(names, part) if names else part for part in parts)
 
-    is_changed = bool(names) or weights is not None or needs_input
-    return batches.map(changed) if is_changed else batches
+    return changed if names or weights is not None or needs_input else None
 
 
 def sample_weights(target: tf.Tensor, weights: np.ndarray) -> tf.Tensor:

@@ -168,6 +168,8 @@ def test_help_lists_the_verbs(agent: Path, words: list[str]):
         ["enqueue", "/none/attempts/1"],
         ["enqueue", "/none/attempts/1", "--slots", "0"],
         ["enqueue", "/none/attempts/1", "--slots", "many"],
+        ["enqueue", "/none/attempts/1", "--gpus", "1"],
+        ["enqueue", "/none/attempts/1", "--slots", "1", "--gpus", "-1"],
         ["enqueue", "/none/attempts/1", "--colour", "red"],
         ["enqueue", "/none/attempts/1", "--slots"],
         ["stop", "/none/attempts/1"],

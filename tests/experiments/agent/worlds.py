@@ -118,9 +118,10 @@ class World:
         assert process.returncode == status, err
         return out if status == 0 else err
 
-    def enqueue(self, *attempts: AttemptFolder, slots: int = 1) -> Any:
+    def enqueue(self, *attempts: AttemptFolder, slots: int = 1, gpus: int | None = None) -> Any:
         """Put attempts into the queue of this machine."""
-        return json.loads(self.call("enqueue", *(one.path for one in attempts), "--slots", slots))
+        limits = ["--slots", slots, *([] if gpus is None else ["--gpus", gpus])]
+        return json.loads(self.call("enqueue", *(one.path for one in attempts), *limits))
 
     def look(self, attempt: AttemptFolder) -> Any:
         """Return what the agent knows of an attempt."""

@@ -119,6 +119,13 @@ def test_manage_ends_when_all_have_ended_and_tells_a_failure_by_its_status(lab):
 
 
 @pytest.mark.proof
+def test_manage_ends_when_the_others_wait_for_what_no_node_has(lab, capsys):
+    lab.submit(needs={"cores": 4096})
+    assert lab.do("manage", "--every", "1s") == 3
+    assert re.search(r"001-lr1 waits for .*: needs 4096 cores, has \d+", capsys.readouterr().err)
+    assert lab.states() == ["queued"]
+
+
 def test_a_higher_priority_starts_first(lab):
     lab.spec(count=3, seconds=0.2, nodes={"here": {"slots": 1}}, priority={"lr=3": 5})
     lab.do("submit", lab.path / "cells.yaml")

@@ -76,6 +76,19 @@ def test_a_node_that_does_not_see_the_store_is_told(lab, capsys):
 
 
 @pytest.mark.proof
+def test_what_the_manager_on_a_node_waits_for_is_told_here(lab):
+    environ = {"DDL_NODE_HOME": os.environ["DDL_NODE_HOME"], "DDL_AGENT_PACE": "0.1"}
+    nodes = {"server": {"ssh": HOST, "slots": 1, "python": sys.executable}}
+    with running_sshd(lab.path / "sshd", **environ):
+        lab.do("submit", lab.spec(nodes=nodes, node="server", needs={"cores": 4096}))
+        assert lab.do("manage", "--on", "server", "--every", "1s") == 0
+        (lab.store / "waits.json").unlink()
+        lab.sync_until(lambda: "needs 4096 cores" in lab.one().why)
+        assert "manage" in str(lab.processes())  # nodes.yaml may change
+        assert lab.do("manage", "--back") == 0
+
+
+@pytest.mark.proof
 def test_a_node_that_does_not_see_the_store_gets_a_copy_with_a_manager(lab, capsys):
     environ = {"DDL_NODE_HOME": os.environ["DDL_NODE_HOME"], "DDL_AGENT_PACE": "0.1"}
     nodes = {"server": {"ssh": HOST, "slots": 1, "python": sys.executable}, "here": {"slots": 1}}

@@ -37,7 +37,7 @@ def folder_of(made):
 
 @contextlib.contextmanager
 def watching(made, *words: str, stdout=subprocess.PIPE) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "scripts/experiments.py", "watch", "--every-s", "0.2", *words]
+    command = [sys.executable, "scripts/experiments.py", "watch", "--every", "0.2s", *words]
     command += ["--store", str(made.path)]
     env = {**os.environ, "TERM": "xterm"}
     process = subprocess.Popen(
@@ -202,7 +202,7 @@ def test_a_permanent_line_stands_above_the_block(monkeypatch):
     assert terminal.text == "one\ntwo\n\x1b[2A\r\x1b[Jnews\none\ntwo\n"
 
 
-@pytest.mark.parametrize("seconds", ["0", "nan", "-1"])
-def test_looking_without_a_pause_is_refused(made, capsys, seconds):
-    done = run_verb(capsys, "watch", "--every-s", seconds, "--store", made.path)
+@pytest.mark.parametrize("every", ["0s", "nan", "-1s", "0.1s", "2"])
+def test_looking_without_a_pause_is_refused(made, capsys, every):
+    done = run_verb(capsys, "watch", f"--every={every}", "--store", made.path)
     assert (done.status, done.err.count("\n")) == (2, 1)

@@ -34,7 +34,7 @@ def close(
     _tell_event(attempt, status)
     written = ending.write_status(attempt, status)
     if following is not None and read_json(attempt.intent).get("chain") == "runner":
-        enqueue([following.path], None, None)
+        enqueue([following.path])
     return written
 
 

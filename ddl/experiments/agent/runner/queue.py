@@ -2,7 +2,7 @@
 
 NODE_HOME/HOST/jobs/NAME.json      an attempt in the queue: never changed, removed when it has ended
                started/NAME.json   its agent's process, and the GPUs that it got
-               slots.json          how many attempts run at once, as said last
+               slots.json          how many attempts run at once and how many GPUs they may use, as said last
                runner.lock         held by the runner
                runner.log          what it did
 """
@@ -106,12 +106,19 @@ def agent_words() -> list[str]:
     return [sys.executable, str(Path(sys.argv[0]).resolve())]
 
 
-def enqueue(folders: list[Path], slots: int | None, priority: int | None) -> dict[str, Any]:
+def enqueue(
+    folders: list[Path],
+    slots: int | None = None,
+    gpus: int | None = None,
+    priority: int | None = None,
+) -> dict[str, Any]:
     """Put attempts into the queue, once each, and see that a runner is there. Return the state of each by its name."""
     home = node_home()
     home.make()
-    if slots is not None and read_json(home.slots).get("slots") != slots:
-        write_json(home.slots, {"slots": slots})
+    if slots is not None:
+        limits = {"slots": slots, "gpus": gpus}
+        if read_json(home.slots) != limits:
+            write_json(home.slots, limits)
     states = {}
     for folder in folders:
         attempt = AttemptFolder(folder.resolve())

@@ -130,15 +130,20 @@ class Runner:
             (running if is_running else waiting).append(Waiting.of(name, job, needs))
         if not waiting:
             return
-        slots = int(read_json(self._home.slots).get("slots") or 1)
-        chosen = next_start(waiting, running, self._free(slots))
+        chosen = next_start(waiting, running, self._free())
         if chosen is not None:
             self._start(*chosen)
 
-    def _free(self, slots: int) -> Free:
+    def _free(self) -> Free:
+        limits = read_json(self._home.slots)
         if pace.now_s() - self._gpus_at_s > _GPUS_EVERY_S or not self._gpus_at_s:
             self._gpus, self._gpus_at_s = facts.visible_gpus(), pace.now_s()
-        return Free(slots, facts.cores(), memory.available_bytes(), tuple(self._gpus))
+        gpus = self._gpus
+        if limits.get("gpus") is not None:  # as nodes.yaml says, also where nothing shows them
+            numbers = gpus or [str(number) for number in range(limits["gpus"])]
+            gpus = numbers[: limits["gpus"]]
+        slots = int(limits.get("slots") or 1)
+        return Free(slots, facts.cores(), memory.available_bytes(), tuple(gpus))
 
     def _start(self, name: str, gpus: tuple[str, ...], restricts: bool) -> None:
         job = read_json(self._home.job(name))

@@ -149,7 +149,8 @@ def mirror(
     view = read_view(store.path)
     mine = [item for item in view.experiments if item.name in delegation.names]
     send_wanted(transport, delegation.root, store, [item.folder.path.name for item in mine])
-    fetch(transport, delegation.root, store, mine, extra=(f"/seen/{delegation.node}.json",))
+    extra = (f"/seen/{delegation.node}.json", f"/{store.waits.name}")
+    fetch(transport, delegation.root, store, mine, extra=extra)
     lines = _removed(store, mine, transport.run(["ls", delegation.root]).stdout.split("\n"))
     view = read_view(store.path)
     open_ones = [

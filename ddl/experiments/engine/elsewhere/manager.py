@@ -6,7 +6,7 @@ import functools
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,10 +40,16 @@ _OLDEST = (3, 10)
 _VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
-def is_done(view: StoreView) -> bool:
-    """Return whether nothing more happens until the user says so."""
+def is_done(view: StoreView, impossible: Collection[str] = ()) -> bool:
+    """Return whether nothing more happens until the user says so.
+
+    Args:
+        view: the store.
+        impossible: experiments that no node can ever run.
+    """
     return all(
-        item.state in ENDED or item.state in ("planned", "paused") for item in view.experiments
+        item.state in ENDED or item.state in ("planned", "paused") or item.name in impossible
+        for item in view.experiments
     )
 
 

@@ -149,6 +149,15 @@ def test_gpus_are_given_out_by_cuda_visible_devices(world: World):
     assert sorted((world.folder / "log").read_text().split()) == ["0", "1"]
 
 
+def test_gpus_that_nothing_shows_are_given_out_as_nodes_yaml_says(world: World):
+    world.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    line = "echo $CUDA_VISIBLE_DEVICES > log"
+    attempt = world.shell(1, line, record={"needs": {"gpus": 2}})
+    world.enqueue(attempt, gpus=2)
+    assert world.status(attempt)["outcome"] == "finished"
+    assert (world.folder / "log").read_text() == "0,1\n"
+
+
 def test_a_killed_runner_leaves_its_attempts_and_the_next_contact_starts_another(world: World):
     first, second = (world.shell(n, f"echo {n} >> log; {GATE}", **RUNNER) for n in (1, 2))
     world.enqueue(first, second)

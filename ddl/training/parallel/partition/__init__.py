@@ -1,0 +1,1 @@
+"""One model on several ranks: each holds consecutive layers, and parts of a batch pass through them in turn."""

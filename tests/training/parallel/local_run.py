@@ -1,0 +1,73 @@
+"""Training runs of a tiny classifier with local steps, in float64, on pooled ranks or in the process of the test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import ddl.distributed as dist
+from ddl.models.zoo import MODELS, add_model
+from ddl.training.data.training_data import TrainingData
+from ddl.training.loop import train
+from ddl.training.plan.plan import Plan
+from tests.training.small_run import CLASSES, samples
+
+NAME = "tiny_local"
+COUNT = 37  # on 3 ranks of 3 samples: 4 steps of 9, then 1 sample for rank 0 alone
+
+
+def train_local(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
+    """Train, and return the history, all weights in one array, and the report."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        return _train(folder, fields)
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+
+
+def train_each(folder: Path, runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Train several runs, one after another, in folders of their names."""
+    return {name: train_local(folder / name, fields) for name, fields in runs.items()}
+
+
+def local_plan(folder: Path, fields: dict[str, Any]) -> Plan:
+    """Return the plan of such a run."""
+    if NAME not in MODELS:
+        add_model(NAME, _build, "label")
+    defaults: dict[str, Any] = {
+        "loss": "categorical_crossentropy", "metric": ("top_1",), "optimizer": "sgd",
+        "learning_rate": 0.05, "learning_rate_scaling": "none", "warmup_epochs": 0,
+        "per_rank_batch_size": 3, "epochs": 2, "tensorboard": False, "jit": "false",
+    }  # fmt: skip
+    return Plan(run_dir=folder, model=NAME, data="arrays", **{**defaults, **fields})
+
+
+def _train(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
+    data = TrainingData(samples(COUNT, 0), samples(11, 1), CLASSES, None)
+    history = train(local_plan(folder, fields), data)
+    found: dict[str, Any] = {
+        "history": [{name: float(value) for name, value in epoch.items()} for epoch in history],
+        "weights": np.zeros(0),
+        "report": {},
+    }
+    if dist.is_root():
+        model = keras.models.load_model(folder / "model.keras")
+        found["weights"] = np.concatenate([np.ravel(weight) for weight in model.get_weights()])
+        found["report"] = json.loads((folder / "report.json").read_text())
+    return found
+
+
+def _build(input_shape: Any, *, classes: int, norm: str = "none") -> keras.Model:
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, padding="same", name="near")(inputs)
+    if norm != "none":
+        x = keras.layers.BatchNormalization(synchronized=norm == "spanning", name="norm")(x)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Activation("relu")(x))
+    return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax", name="out")(x))
