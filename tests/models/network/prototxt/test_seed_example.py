@@ -13,7 +13,7 @@ from tests.models.network.prototxt.keras_side import keras_model
 from tests.models.network.prototxt.reference import Array, Reference, text_of
 
 SPEC = [("fc", 50), ("act", "sigmoid"), ("fc", 10), ("loss", "sigmoid")]
-SHAPE, BATCH, RATE = (28, 28), 10, 1e-3
+SHAPE, BATCH = (28, 28), 10
 
 
 def rows(count: int) -> tuple[Array, Array]:
@@ -38,24 +38,24 @@ def start(reference: Reference) -> None:
 
 
 @pytest.mark.parametrize(
-    ("train", "validation", "iterations"),
-    [(200, 50, 3), pytest.param(1000, 100, 20, marks=pytest.mark.proof)],
+    ("train", "validation", "iterations", "rate"),
+    [(200, 50, 10, 1e-2), pytest.param(1000, 100, 20, 1e-3, marks=pytest.mark.proof)],
 )
-def test_errors_after_iterations(train: int, validation: int, iterations: int) -> None:
+def test_errors_after_iterations(train: int, validation: int, iterations: int, rate: float) -> None:
     x, labels = rows(train + validation)
     reference = Reference(SHAPE, SPEC, "A")
     start(reference)
-    net = read_neuralnet(text_of(SHAPE, SPEC, "A", BATCH, RATE), "neuralnet")
+    net = read_neuralnet(text_of(SHAPE, SPEC, "A", BATCH, rate), "neuralnet")
     model = keras_model(net, reference)
     optimizer = keras.optimizers.SGD(net.step_size)
     model.compile(optimizer, build_loss(net.loss, **net.loss_option), jit_compile=False)
     for _ in range(iterations):
         for at in range(0, train, BATCH):
             part = slice(at, at + BATCH)
-            reference.step(x[part], labels[part], RATE)
+            reference.step(x[part], labels[part], rate)
             model.train_on_batch(x[part].transpose(0, 2, 3, 1), labels[part])
     ours, theirs = np.asarray(model(x.transpose(0, 2, 3, 1))), reference.forward(x)[-1]
     for part in (slice(train), slice(train, None)):
         errors = [float(np.mean(made[part].argmax(1) != labels[part])) for made in (ours, theirs)]
-        print(f"error: ours {errors[0]:.3f}, NumPy {errors[1]:.3f}")
+        assert errors[1] < 0.7  # it learns: guessing gives 0.9
         assert errors[0] == pytest.approx(errors[1], abs=0.03)
