@@ -14,7 +14,9 @@ from ddl.models.network.build import build_nodes
 from ddl.models.network.prototxt import read_neuralnet
 from ddl.training.objectives.losses import build_loss
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[4] / "examples/prototxt").glob("*.prototxt"))
+EXAMPLES = sorted(
+    (Path(__file__).resolve().parents[4] / "examples/prototxt").glob("dialect_*.prototxt")
+)
 PLAIN = """
 import sys, numpy, keras
 for name in sys.argv[1:]:
