@@ -38,7 +38,8 @@ def sample(seed: int, classes: int, ignored: int, count: int = 3) -> tuple[Array
 
 
 def classes_for(name: str) -> int:
-    return 3 if name in ("categorical_crossentropy", "nll", "focal", "top_1") else 1
+    several = ("categorical_crossentropy", "crossentropy", "nll", "focal", "top_1")
+    return 3 if name in several else 1
 
 
 def without(truth: Array, found: Array, counts: Array) -> tuple[Array, Array]:

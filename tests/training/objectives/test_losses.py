@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 OF_TARGETS = [name for name in LOSSES if not needs_input(name)]
 MEANS = [name for name in OF_TARGETS if name != "batch_dice"]
 ONE_CHANNEL = ("binary_crossentropy", "batch_dice", "mse", "wasserstein")
-SEVERAL = ("categorical_crossentropy", "nll")
+SEVERAL = ("categorical_crossentropy", "crossentropy", "nll")
 
 
 def sample(seed: int, count: int = 3, classes: int = 1) -> tuple[Array, Array]:
@@ -98,6 +98,13 @@ FORMULAS: list[tuple[str, dict[str, Any], tuple[int, ...], Callable[[Array, Arra
         lambda t, p: entropy(t * 0.8 + 0.1, p).mean(),
     ),
     ("categorical_crossentropy", {}, (3,), lambda t, p: entropy(t, p).mean()),
+    ("crossentropy", {}, (3,), lambda t, p: entropy(t, p).mean()),
+    (
+        "crossentropy",
+        {"outputs": "separate"},
+        (1, 3),
+        lambda t, p: -(t * np.log(p) + (1 - t) * np.log(1 - p)).sum(-1).mean(),
+    ),
     (
         "categorical_crossentropy",
         {"label_smoothing": 0.3},
