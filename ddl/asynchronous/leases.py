@@ -158,6 +158,7 @@ class LeaseBook:
     _returned: list[int] = field(default_factory=list)  # sorted: the oldest comes first
     _last_holder: dict[int, str] = field(default_factory=dict)  # of returned leases
     _fresh: int = 0  # the next number that was never handed out
+    _prefix: int = 0  # all numbers of the epoch before it are applied
     _limit: float = math.inf  # no lease from here on is handed out
 
     def open_epoch(self, epoch: int, applied: Collection[int] = ()) -> None:
@@ -176,6 +177,7 @@ class LeaseBook:
             )
         self._leases, self._applied, self._fresh = leases, set(applied), leases.first
         self._open, self._returned, self._last_holder = {}, [], {}
+        self._prefix = leases.first
         self._limit = math.inf
 
     @property
@@ -195,10 +197,9 @@ class LeaseBook:
         leases = self._epoch()
         if self.is_complete:
             return self.order.steps_per_epoch
-        number = leases.first
-        while number in self._applied:
-            number += 1
-        return (number - leases.first) // self.order.size
+        while self._prefix in self._applied:
+            self._prefix += 1
+        return (self._prefix - leases.first) // self.order.size
 
     @property
     def is_whole(self) -> bool:

@@ -142,7 +142,7 @@ class ServerState:
         self.book.open_epoch(epoch, applied)
         self.numbers = EpochNumbers(
             before=Counts(**vars(self.book.counts)),
-            metrics=[np.asarray(m, np.float64) for m in metrics],
+            metrics=[np.array(m, np.float64) for m in metrics],
         )
 
     def next(self, worker: str, now: float) -> Lease | None:

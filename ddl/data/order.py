@@ -43,6 +43,7 @@ class SampleOrder:
         batch_size: samples per step over all ranks; 0 for `per_rank_batch_size` on each rank. Ranks may then have
             shares that differ by one.
         cut_steps: steps after which an epoch ends, of those that its permutation has; 0 for all of them.
+        shares: samples of a step for each rank, which add up to the global batch; none for equal shares.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class SampleOrder:
     seed: int
     batch_size: int = 0
     cut_steps: int = 0
+    shares: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("order", self.kind, ORDERS)
@@ -61,6 +63,7 @@ class SampleOrder:
                 f"Received: per_rank_batch_size={self.per_rank_batch_size} of batch_size={self.batch_size} on "
                 f"{self.size} ranks. Expected: {-(-self.batch_size // self.size)}."
             )
+        self._check_shares()
         if self.kind == "contiguous" and self.is_uneven:
             raise ValueError(
                 f"Received: global_batch_size={self.batch_size} with order=contiguous on {self.size} ranks. Expected: "
@@ -71,6 +74,25 @@ class SampleOrder:
                 f"Received: steps_per_epoch={self.cut_steps}, but an epoch of {self.count} samples has "
                 f"{self._whole_steps} steps of {self.global_batch_size}. Expected: at most {self._whole_steps}, or 0 "
                 "for all of them."
+            )
+
+    def _check_shares(self) -> None:
+        if not self.shares:
+            return
+        told = ",".join(map(str, self.shares))
+        if self.kind != "global":
+            raise ValueError(
+                f"Received: shares={told} with order={self.kind}. Expected: order=global, because each rank of the "
+                "other reads its own block."
+            )
+        if len(self.shares) != self.size:
+            raise ValueError(
+                f"Received: {len(self.shares)} shares ({told}) for {self.size} ranks. Expected: one for each rank."
+            )
+        if min(self.shares) < 1 or sum(self.shares) != self.global_batch_size:
+            raise ValueError(
+                f"Received: shares={told}, which add up to {sum(self.shares)}. Expected: at least 1 for each rank, "
+                f"{self.global_batch_size} together, which is the global batch size."
             )
 
     @property
@@ -91,6 +113,8 @@ class SampleOrder:
     @property
     def is_uneven(self) -> bool:
         """Whether ranks have different numbers of samples in every step."""
+        if self.shares:
+            return len(set(self.shares)) > 1
         return self.global_batch_size % self.size != 0
 
     @property
@@ -98,6 +122,11 @@ class SampleOrder:
         """Whether ranks have different numbers of samples in an epoch's last step."""
         is_whole = self.steps_per_epoch == self._whole_steps
         return self.is_uneven or (is_whole and self.count % self.size != 0)
+
+    def share_of(self, rank: int) -> int:
+        """Return the rank's samples in a full step."""
+        start, end = sharding.block_bounds(self.global_batch_size, rank, self.size, self.shares)
+        return end - start
 
     @property
     def _whole_steps(self) -> int:
@@ -116,7 +145,9 @@ class SampleOrder:
         if self.kind == "global":
             order = sharding.epoch_order(self.count, epoch, self.seed)
             for step in range(first_step, self.steps_per_epoch):
-                yield sharding.step_indices(order, step, self.global_batch_size, rank, self.size)
+                yield sharding.step_indices(
+                    order, step, self.global_batch_size, rank, self.size, self.shares
+                )
             return
         order = sharding.contiguous_order(self.count, epoch, self.seed, rank, self.size)
         for step in range(first_step, self.steps_per_epoch):
@@ -133,7 +164,9 @@ class SampleOrder:
             return
         order = sharding.epoch_order(self.count, epoch, self.seed)
         for step in range(first_step, self.steps_per_epoch):
-            yield sharding.step_pairs(order, step, self.global_batch_size, rank, self.size)
+            yield sharding.step_pairs(
+                order, step, self.global_batch_size, rank, self.size, self.shares
+            )
 
     def after(
         self, position: Position, rank: int, *, paired: bool = False
@@ -179,6 +212,7 @@ class SampleOrder:
 
 
 def order_from_state(state: Mapping[str, Any]) -> SampleOrder:
-    """Return the order of a checkpoint's state, which earlier versions wrote without the last two fields."""
+    """Return the order of a checkpoint's state, which earlier versions wrote without the last three fields."""
     names = SampleOrder.__dataclass_fields__
-    return SampleOrder(**{name: state[name] for name in names if name in state})
+    fields = {name: state[name] for name in names if name in state}
+    return SampleOrder(**fields | {"shares": tuple(fields.get("shares", ()))})

@@ -7,6 +7,7 @@ r-th part of them. So the result depends on the global batch size and not on the
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,6 +29,34 @@ def shard_bounds(count: int, rank: int, size: int) -> tuple[int, int]:
     return start, start + block + (rank < longer)
 
 
+def share_bounds(count: int, shares: Sequence[int], rank: int) -> tuple[int, int]:
+    """Return the start and end of rank `rank`'s block of `count` samples, in proportion to the ranks' shares.
+
+    What rounding down leaves goes to the largest remainders, and among equals to the first ranks. So equal shares give
+    the blocks of `shard_bounds`, and `count` samples that the shares add up to give the shares themselves.
+
+        share_bounds(32, [20, 20, 20, 4], rank=3)  # (30, 32)
+    """
+    total = sum(shares)
+    if not (0 <= rank < len(shares) and count >= 0 and min(shares) >= 0 and total):
+        raise ValueError(
+            f"Received: count={count}, rank={rank}, shares={list(shares)}. Expected: count >= 0, a share from 0 on for "
+            "each rank, not all 0, and one of these ranks."
+        )
+    lengths = [count * share // total for share in shares]
+    left = [count * share % total for share in shares]
+    largest = sorted(range(len(shares)), key=lambda place: (-left[place], place))
+    for place in largest[: count - sum(lengths)]:
+        lengths[place] += 1
+    start = sum(lengths[:rank])
+    return start, start + lengths[rank]
+
+
+def block_bounds(count: int, rank: int, size: int, shares: Sequence[int] = ()) -> tuple[int, int]:
+    """Return `share_bounds` of the shares, or `shard_bounds` without any."""
+    return share_bounds(count, shares, rank) if shares else shard_bounds(count, rank, size)
+
+
 def evaluation_steps(count: int, per_rank_batch_size: int, size: int) -> int:
     """Return the steps in which the longest block of `count` samples is seen once."""
     return math.ceil(shard_bounds(count, 0, size)[1] / per_rank_batch_size)
@@ -39,11 +68,19 @@ def epoch_order(count: int, epoch: int, seed: int) -> np.ndarray:
 
 
 def step_indices(
-    order: np.ndarray, step: int, global_batch_size: int, rank: int, size: int
+    order: np.ndarray,
+    step: int,
+    global_batch_size: int,
+    rank: int,
+    size: int,
+    shares: Sequence[int] = (),
 ) -> np.ndarray:
-    """Return the samples of one rank in one step of the epoch with this order. May be empty in a short step."""
+    """Return the samples of one rank in one step of the epoch with this order. May be empty in a short step.
+
+    Ranks have equal blocks, or with `shares` blocks in proportion to them.
+    """
     batch = order[step * global_batch_size : (step + 1) * global_batch_size]
-    start, end = shard_bounds(len(batch), rank, size)
+    start, end = block_bounds(len(batch), rank, size, shares)
     return batch[start:end]
 
 
@@ -58,11 +95,16 @@ def partner_positions(start: int, end: int, count: int) -> np.ndarray:
 
 
 def step_pairs(
-    order: np.ndarray, step: int, global_batch_size: int, rank: int, size: int
+    order: np.ndarray,
+    step: int,
+    global_batch_size: int,
+    rank: int,
+    size: int,
+    shares: Sequence[int] = (),
 ) -> np.ndarray:
     """Return the samples of one rank in one step, as `step_indices`, and their partners: (2, samples)."""
     batch = order[step * global_batch_size : (step + 1) * global_batch_size]
-    start, end = shard_bounds(len(batch), rank, size)
+    start, end = block_bounds(len(batch), rank, size, shares)
     return np.stack([batch[start:end], batch[partner_positions(start, end, len(batch))]])
 
 

@@ -28,6 +28,8 @@ def apportion(total: int, speeds: Sequence[float], least: int = 0) -> list[int]:
         raise ValueError(
             f"Received: speeds={list(speeds)}. Expected: numbers from 0 on, not all 0."
         )
+    if total == least * len(speeds):  # rounding may put every ideal part just below the least
+        return [least] * len(speeds)
     ideal = [total * speed / sum(speeds) for speed in speeds]
     fixed = [number for number, share in enumerate(ideal) if share < least]
     if fixed:  # these get the least; the others share what is left
@@ -39,3 +41,29 @@ def apportion(total: int, speeds: Sequence[float], least: int = 0) -> list[int]:
     for number in order[: total - sum(parts)]:
         parts[number] += 1
     return parts
+
+
+WORTH = 0.08
+"""Part of a step that new shares must save: below that, noise would change them again and again."""
+
+
+def better_shares(shares: Sequence[int], seconds: Sequence[float]) -> list[int]:
+    """Return shares of the same total with which ranks of the measured speeds end their parts of a step together.
+
+    Each rank gets at least one sample. Shares stay as they are unless the slowest rank's time falls by more than
+    `WORTH`, so equal ranks keep equal shares.
+
+        better_shares([16, 16, 16, 16], [0.1, 0.1, 0.1, 0.5])  # [20, 20, 20, 4]
+
+    Args:
+        shares: samples of a step for each rank now.
+        seconds: each rank's own time of a step with them, without waiting for others.
+    """
+    if len(shares) != len(seconds) or not all(math.isfinite(s) and s > 0 for s in seconds):
+        raise ValueError(
+            f"Received: seconds={list(seconds)} for {len(shares)} ranks. Expected: a number above 0 for each rank."
+        )
+    speeds = [share / second for share, second in zip(shares, seconds, strict=True)]
+    new = apportion(sum(shares), speeds, least=1)
+    slowest_s = max(share / speed for share, speed in zip(new, speeds, strict=True))
+    return new if slowest_s < (1 - WORTH) * max(seconds) else list(shares)

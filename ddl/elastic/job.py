@@ -132,13 +132,16 @@ class LaunchedJob:
 
     def _forward(self, source: IO[bytes], to: IO[str]) -> None:
         """Copy the job's output to ours, and read in it who failed."""
-        for line in iter(source.readline, b""):
-            self._heard_s = time.monotonic()
-            text = line.decode("utf-8", "backslashreplace")
-            self._reader.read(text)
-            with contextlib.suppress(OSError, ValueError):  # our reader has gone; the job goes on
-                to.write(text)
-                to.flush()
+        with source:
+            for line in source:
+                self._heard_s = time.monotonic()
+                text = line.decode("utf-8", "backslashreplace")
+                self._reader.read(text)
+                with contextlib.suppress(
+                    OSError, ValueError
+                ):  # our reader has gone; the job goes on
+                    to.write(text)
+                    to.flush()
 
     def _members(self) -> list[psutil.Process]:
         """Return its processes on this machine, whatever session they have moved to."""
@@ -156,4 +159,4 @@ class LaunchedJob:
             for member in members:
                 with contextlib.suppress(psutil.Error):
                     member.kill()
-            psutil.wait_procs(members, timeout=0.5)
+            time.sleep(0.02)  # psutil's own wait would take the launcher's status from `Popen`

@@ -101,6 +101,10 @@ def read_script(words: Sequence[str]) -> Script:
             f"Received: {shown} behind the lone --. Expected: a training script with its flags, such as -- "
             "scripts/train_unet.py --data cells.h5."
         )
+    if "--dry-run" in given:
+        raise ValueError(
+            "Received: --dry-run behind the lone --. Expected: a command that trains; try the script itself."
+        )
     path = Path(given[0])
     if not path.is_file():
         raise ValueError(f"Received: {path}, which is no file. Expected: a training script.")
@@ -197,7 +201,8 @@ def with_fixed_batch(script: Script, facts: Facts, ranks: int) -> tuple[Script, 
     whole = plan["per_rank_batch_size"] * ranks if size is None else size
     changed = script.without("--per-rank-batch-size").plus("--global-batch-size", whole)
     told = f"--global-batch-size {whole}"
-    factor = scale_factor(scaling, ranks)
+    # Local steps take the rate as it is: that of one rank's batch.
+    factor = 1.0 if plan["parallel"] == "local" else scale_factor(scaling, ranks)
     if size is None and factor != 1.0:
         changed = changed.without(*_RATE).plus("--learning-rate", repr(rate * factor))
         changed = changed.plus("--learning-rate-scaling", "none")

@@ -74,7 +74,8 @@ class Supervisor:
         self._job: Job | None = None
         self._before = run_files.Look()
         self._ended_s: float | None = None  # the last job; None once the next one trains
-        self._told = ""
+        self._told = ""  # the last line that is not to be repeated
+        self._killed = ""  # why we killed the job
 
     def run(self) -> int:
         """Train until the end, and return the exit status."""
@@ -126,6 +127,7 @@ class Supervisor:
             self._ask_stop(action.reason)
         elif isinstance(action, Kill) and self._job is not None:
             self._tell_once(f"killing the job: {action.reason}.", "kill")
+            self._killed = action.reason
             self._job.kill()
         elif isinstance(action, Wait) and action.reason:
             if self._state.short_since_s is None:
@@ -152,7 +154,7 @@ class Supervisor:
             hosts=dict(ranks),
             checkpoint=self._before.name or None,
         )
-        self._told = ""
+        self._told = self._killed = ""
         self._job = self._launch(ranks, resumes)
         self._state = states.start(self._state, ranks, self._clock())
 
@@ -179,7 +181,7 @@ class Supervisor:
         words = run_files.last_words(self._run_dir, self._before.log_bytes)
         own, limit = run_files.meaning(status, words)
         limit = limit or (own == STOPPED and self._is_late())
-        blame = Blame() if own in (DONE, STOPPED) else job.blame
+        blame = Blame(self._killed) if self._killed or own in (DONE, STOPPED) else job.blame
         ending = Ending(own, run_files.has_progressed(self._before, found), blame, limit)
         ranks, left_out = self._state.ranks, self._state.left_out
         seconds = now_s - self._state.started_s
@@ -193,7 +195,7 @@ class Supervisor:
             begun_s = max(found.checkpoint_s, time.time() - seconds)
             journal.repeated_s += max(0.0, time.time() - begun_s)
         else:
-            journal.stops += own != DONE
+            journal.stops += own != DONE and not (limit or self._state.signals)
         failed = f"the job on {shown(ranks or {})} ended with status {own} after {seconds:.0f} s"
         journal.note(
             "end",

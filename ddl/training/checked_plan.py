@@ -12,6 +12,7 @@ from ddl.training.checkpoint.resume import find_start
 from ddl.training.checkpoint.resumed_plan import train_ten_more
 from ddl.training.data.training_data import TrainingData, open_data
 from ddl.training.outputs.checks import check_outputs
+from ddl.training.plan.modes.asynchronous import check_alone
 from ddl.training.plan.plan import Plan
 from ddl.training.record.mlperf_log import check_log_file
 from ddl.training.record.run_dir import check_run_dir
@@ -37,6 +38,7 @@ def check_plan(plan: Plan, opener: Opener = open_data, *, may_grow: bool = False
         opener: opens its data.
         may_grow: whether a plan with `resume` whose epochs are complete trains ten more.
     """
+    check_alone(plan)
     if placement().rank != 0:
         return Order(plan, opener(plan))
     check_run_dir(plan.run_dir, resume=plan.resume is not None)

@@ -54,15 +54,18 @@ class Consensus:
     def is_due(self, count: int) -> bool:
         """Count `count` more steps, and return whether a decision is due. The same on all ranks."""
         self._count += count
-        return self._count >= self._interval
+        return not count or self._count >= self._interval
 
-    def reach(self, *, first_step_s: float | None = None, wants_end: bool = False) -> Decision:
+    def reach(
+        self, *, first_step_s: float | None = None, wants_end: bool = False, stop: str = ""
+    ) -> Decision:
         """Return the decision of all ranks. All ranks must call it.
 
         Args:
             first_step_s: seconds of the run's first step, if only training steps were taken since the last decision.
                 The block size is then chosen anew.
             wants_end: whether a callback of this rank ends the run.
+            stop: why the run cannot go on, the same on all ranks.
         """
         now, plan = time.monotonic(), self._run.plan
         step_s = (now - self._agreed_at) / max(1, self._count)
@@ -76,7 +79,7 @@ class Consensus:
         signal, end, late, due, interval, size = dist.allreduce(votes, "max").tolist()
         self.block_size, self._interval = size, 1 if self._every_step else interval
         self._count, self._agreed_at = 0, now
-        limit = f"time_limit_min={plan.time_limit_min:g}" if late else None
+        limit = f"time_limit_min={plan.time_limit_min:g}" if late else stop or None
         return Decision(signal_name(signal) if signal else limit, bool(due), bool(end))
 
     def _block_size(self, step_s: float, first_step_s: float) -> int:

@@ -109,7 +109,9 @@ def train_epochs(
                     steps.check_losses(saver.last_good)
                     recorder.outputs.batches(steps.batches())
                     decision = consensus.reach(
-                        first_step_s=steps.first_step_s, wants_end=callbacks.wants_end
+                        first_step_s=steps.first_step_s,
+                        wants_end=callbacks.wants_end,
+                        stop=taken.stop,
                     )
                     # No save after the last step: the end of the epoch saves.
                     if decision.stop or (decision.save and run.position.step < run.steps_per_epoch):

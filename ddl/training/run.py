@@ -69,6 +69,7 @@ class Run:
     )  # results on test data before training
     compiled: bool | None = None  # whether XLA compiles the steps; None: not decided yet
     gradient_norms: GradientNorms = field(default_factory=GradientNorms)  # of the current epoch
+    mode_facts: dict[str, Any] = field(default_factory=dict)  # what a mode of training keeps
     _epoch_start: float | None = None
 
     @property
@@ -158,5 +159,6 @@ class Run:
             "compiled": self.compiled,
             "seconds_before": self.epoch_seconds if self.position.step else 0.0,
             **self.gradient_norms.facts(),
+            **self.mode_facts,
             "history": self.history,
         }

@@ -36,6 +36,7 @@ from ddl.training.record.origin import hold_run_dir
 from ddl.training.record.run_dir import EarlyLines
 from ddl.training.run import Interrupted, Run
 from ddl.training.steps.compilation import check_compilable
+from ddl.training.steps.kinds import end_mode, parts_of_a_batch, start_mode
 from ddl.training.stop_request import StopRequest, signal_name
 
 logger = logging.getLogger("ddl")
@@ -86,6 +87,7 @@ def set_up(
         _check_stop(stop)
     except BaseException:
         early_log.hand_over(None)
+        end_mode(plan)
         raise
     announce(run, model, data)
     hosts, run_dir_lock = dist.allgather(socket.gethostname()), contextlib.ExitStack()
@@ -128,7 +130,6 @@ def _check_stop(stop: StopRequest) -> None:
 
 def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | None, Run]:
     """Return the checkpoint's contents (on rank 0; None without one) and the run at its position (on all ranks)."""
-    order = plan_order(plan, len(data.training), dist.size())
     data.check_parts(plan)
     on_root(lambda: check_predicted(plan, data.validation))
     fingerprint = dist.broadcast(data.fingerprint)
@@ -146,6 +147,8 @@ def _start(plan: Plan, data: TrainingData, find: FindStart) -> tuple[Snapshot | 
         return start.facts
 
     facts = on_root(read_start)
+    plan = start_mode(plan)
+    order = plan_order(plan, len(data.training), parts_of_a_batch(plan))
     plan = settle_precision(plan, facts["plan"]["mixed_precision"] if facts else None)
     normalization = find_normalization(plan, data.training, facts)
     preprocessing = plan_preprocessing(

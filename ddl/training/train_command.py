@@ -78,7 +78,11 @@ OPEN_DATA_FIELDS = (
 
 
 def training_parser(
-    name: str, doc: str, defaults: Mapping[str, Any], without: Collection[str] = ()
+    name: str,
+    doc: str,
+    defaults: Mapping[str, Any],
+    without: Collection[str] = (),
+    kind: type[Parser] = Parser,
 ) -> Parser:
     """Return a parser with one flag for every field of a plan, and --dry-run.
 
@@ -87,8 +91,9 @@ def training_parser(
         doc: the script's docstring.
         defaults: the script's own defaults of plan fields.
         without: plan fields that the script does not read and has no flags for, such as `OPEN_DATA_FIELDS`.
+        kind: class of the parser.
     """
-    parser = Parser(name, doc, "[flags]")
+    parser = kind(name, doc, "[flags]")
     add_flags(parser, SECTIONS, {"run_dir": default_run_dir(name), **defaults}, NAMES, without)
     add_flags(parser, (Trial,))
     return parser
@@ -134,7 +139,7 @@ def train_from_flags(
         # With --resume, only rank 0 reads the run's folder, which other machines may not see.
         shares=root_decides or "resume" in given,
         profiles=bool({**defaults, **given}.get("profile")),
-        dry_run=_print_plan if dry_run else None,
+        dry_run=print_plan if dry_run else None,
         frame=frame,
     )
 
@@ -183,7 +188,7 @@ def train_checked(
         return _train(parser, order, shares, opener, stop, frame or Frame())
 
 
-def _print_plan(name: str, order: Order) -> None:
+def print_plan(name: str, order: Order) -> None:
     """Print what was read to stderr, and the plan as JSON to stdout."""
     tell_summary(name, order.data.describe(order.plan))
     if order.note:

@@ -73,6 +73,12 @@ def test_a_silent_job_is_killed(tmp_path: Path) -> None:
     assert 300 <= world.jobs[1].started_s <= 305
 
 
+def test_a_job_that_we_kill_is_no_failure_of_a_machine(tmp_path: Path) -> None:
+    world = World(tmp_path, [(0, {"a": 1, "b": 1})], [Fate(stop_s=None, rank=1), DONE])
+    assert world.run(silence_min=5) == 0
+    assert world.jobs[1].ranks == {"a": 1, "b": 1}
+
+
 @pytest.mark.parametrize("status", [2, 4])
 def test_bad_input_and_divergence_pass_through_at_once(tmp_path: Path, status: int) -> None:
     world = World(tmp_path, [(0, {"a": 1})], [Fate(seconds=9, status=status)])

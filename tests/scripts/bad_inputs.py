@@ -16,9 +16,11 @@ import sys
 import traceback
 from pathlib import Path
 
+from tests.scripts.bad_async import ASYNC
 from tests.scripts.bad_benchmarks import BENCHMARKS, BROKEN
 from tests.scripts.bad_classifier_data import CLASSIFIER_DATA
 from tests.scripts.bad_data import DATA, RESNET, UNET
+from tests.scripts.bad_elastic import ELASTIC
 from tests.scripts.bad_exports import EXPORT, EXPORTED
 from tests.scripts.bad_flags import LIST_MODELS, TRAIN_RESNET, TRAIN_UNET
 from tests.scripts.bad_networks import NETWORKS
@@ -46,6 +48,8 @@ EARLY = [
     *PYDTNN,
     *TARGETS,
     *NETWORKS,
+    *ELASTIC,
+    *ASYNC,
 ]
 """Refused before TensorFlow loads."""
 

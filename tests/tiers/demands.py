@@ -19,6 +19,7 @@ DEMANDS = {
     "slurm": "train the U-Net on two ranks over the time limits of a real Slurm, and compare bits (70 minutes)",
     "managers": "kill the manager of experiments 100 times at random moments (5 minutes)",
     "diagnosis": "make the 30 runs that the diagnosis is calibrated on, and diagnose them (6 to 20 minutes)",
+    "elastic": "kill ten ranks of one elastic training and compare it with one process (5 minutes)",
     "slow_link": "train the U-Net with local steps over a link of 100 Mbit/s, as root (15 minutes)",
     "mlperf": "judge the lines of --mlperf-log by MLPerf's own package, which it downloads (10 seconds)",
 }

@@ -25,6 +25,7 @@ from ddl.data.sources.array_files import (
     npz,
     npz_folder,
 )
+from ddl.data.sources.delimited_text import delimited
 from ddl.data.sources.picture_folders import (
     classes,
     folders,
@@ -142,6 +143,12 @@ FORMATS = {
         "arrays (C, H, W) in .npy, .npz or .h5, with format=channels-first",
         channels_first.detect,
         channels_first.open_source,
+    ),
+    "delimited": Format(
+        "NAME.csv, .tsv or .txt, a row of numbers a line",
+        delimited.detect,
+        delimited.open_source,
+        splits=delimited.splits,
     ),
 }
 SOURCES = BuilderTable(

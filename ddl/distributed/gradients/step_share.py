@@ -39,6 +39,28 @@ even = Block()
 """True during steps in which all ranks are known to have equally many samples: counts are not exchanged."""
 
 
+known_shares: list[tf.Variable] = []
+"""Where it is not empty, `even` steps have shares that all ranks know: the last one holds this rank's."""
+
+
+@contextlib.contextmanager
+def known_share(share: tf.Variable) -> Iterator[None]:
+    """Inside this `with` block, steps are traced that read this rank's share from a variable.
+
+    Shares may then differ between ranks, and change between calls, without an exchange of counts. Each rank has at
+    least one sample in each of these steps.
+
+    Args:
+        share: float64 scalar, as `StepShare.share`.
+    """
+    known_shares.append(share)
+    try:
+        with even:
+            yield
+    finally:
+        known_shares.pop()
+
+
 @dataclass
 class StepShare:
     """This rank's share of the step that is being traced or run.
@@ -88,7 +110,22 @@ def step_samples(count: Any) -> Iterator[StepShare]:
         hvd = runtime.horovod()
         total = hvd.allreduce(count, op=hvd.Sum, name="ddl.step_samples", ignore_name_scope=True)
     share = tf.where(total > 0, count * runtime.size() / tf.maximum(total, 1.0), 1.0)
-    entry = StepShare(share, tf.cast(count > 0, tf.float64))
+    with _entered(StepShare(share, tf.cast(count > 0, tf.float64))) as entry:
+        yield entry
+
+
+def declared(count: Any) -> contextlib.AbstractContextManager[Any]:
+    """Return `step_samples(count)`; in `even` steps, the share that is known, or nothing where all are equal."""
+    if not even:
+        return step_samples(count)
+    if known_shares:
+        share = known_shares[-1].read_value()
+        return _entered(StepShare(share, tf.ones_like(share)))
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _entered(entry: StepShare) -> Iterator[StepShare]:
     _current.append(entry)
     try:
         yield entry

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ddl.distributed.gradients.reduction import is_local
-from ddl.distributed.gradients.step_share import even, sample_count, step_samples, taking
+from ddl.distributed.gradients.step_share import declared, even, sample_count, taking
 from ddl.distributed.state.moving_statistics import local_layers
 
 
@@ -27,15 +27,15 @@ def wrapped(model: keras.Model, step: Callable[[Any], Any], train: bool) -> Call
 
     def shared_step(data: Any) -> Any:
         count = sample_count(data)
-        asks = train and not even and not is_local(model.optimizer)
+        shares = train and not is_local(model.optimizer)
         if isinstance(count, int):  # known at tracing, so this rank has samples
-            with step_samples(count) if asks else contextlib.nullcontext():
+            with declared(count) if shares else contextlib.nullcontext():
                 return step(data)
         build_metrics(model, data)
         before = {id(variable): tf.identity(variable) for variable in _local_variables(model)}
         if not even:
             data = keras.tree.map_structure(lambda leaf: _pad_if_empty(leaf, count), data)
-        with step_samples(count) if asks else contextlib.nullcontext():
+        with declared(count) if shares else contextlib.nullcontext():
             logs = step(data)
         batch_means = {id(variable) for variable in _batch_means(model)}
         for variable in _local_variables(model):

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+from ddl.distributed.watch import awaited
 from ddl.distributed.watch.heartbeat import Client, Life, Peer
 from ddl.distributed.watch.judge import HOLD_S, SAID, Judge
 from ddl.distributed.watch.place import current_place
@@ -99,6 +100,7 @@ class Watch:
             self.end.say("ending", "")
         if verdict != SAID:
             print(f"\n{escaped(f'ddl: {verdict} Ending the job.')}", file=sys.stderr, flush=True)
+        awaited.wait()
         os._exit(1)
 
     def _complain(self) -> None:

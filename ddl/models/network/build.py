@@ -11,6 +11,7 @@ from ddl.models.network.file import final_nodes, read_network
 from ddl.models.network.kinds.parts import Part
 from ddl.models.network.nodes import Network, Node
 from ddl.models.network.sizes import check_input
+from ddl.models.network.within import model_within
 
 
 def build_network(
@@ -61,18 +62,22 @@ def build_nodes(
     made, final = {network.input: inputs}, final_nodes(network)
     for node in network.nodes:
         taken = [made[name] for name in node.inputs]
-        layer = _layer(node, taken[0].shape[-1], norm, is_final=node in final)
+        layer = _layer(node, taken[0], norm, is_final=node in final)
         made[node.name] = layer(taken if node.of_kind.merges and len(taken) > 1 else taken[0])
     return keras.Model(inputs, made[network.output], name=network.name)
 
 
-def _layer(node: Node, channels: int, norm: str, *, is_final: bool) -> keras.layers.Layer:
+def _layer(node: Node, taken: Any, norm: str, *, is_final: bool) -> keras.layers.Layer:
     kind = node.of_kind
+    if not kind.layer:
+        return model_within(node.name, node.kind, node.settings, taken)
     settings = {key: _made(value) for key, value in node.settings.items() if key not in kind.unsent}
     if node.kind in _OF_THE_ONLY_SIDE:
         settings = {key: ends[0] for key, ends in settings.items()}
     if node.kind == "DepthwiseConv3D":
-        settings = _as_groups(settings, channels)
+        settings = _as_groups(settings, taken.shape[-1])
+    if node.kind == "PlaceWeights":
+        settings |= {"equation": "nhwc,hwc->nhwc", "output_shape": tuple(taken.shape[1:])}
     if node.kind == "BatchNormalization":
         settings["synchronized"] = norm == "sync"
     if is_final:  # probabilities and losses need more precision than bfloat16

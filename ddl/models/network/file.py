@@ -16,6 +16,7 @@ from ddl.models.network.document import parse_network
 from ddl.models.network.inference import Layer, infer
 from ddl.models.network.kinds.shapes import Shape, by
 from ddl.models.network.nodes import Network, Node
+from ddl.models.network.prototxt import looks_like_prototxt, network_of, read_neuralnet
 from ddl.models.network.sizes import network_sides
 from ddl.models.sides import Sides
 
@@ -67,18 +68,18 @@ def network_text(options: Mapping[str, Any]) -> str:
         return str(layers)
     if not file:
         raise ValueError(
-            "Received: model network without a network. Expected: model_option file=NAME.json, a network that "
-            "Keras's to_json() wrote."
+            "Received: model network without a network. Expected: model_option file=NAME, a network that Keras's "
+            "to_json() wrote, or a prototxt."
         )
     try:
         text = read_text(Path(file))
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"Received: {file}, which is not UTF-8 ({error.reason}). Expected: JSON."
+            f"Received: {file}, which is not UTF-8 ({error.reason}). Expected: JSON or prototxt."
         ) from None
     except OSError as error:
         raise ValueError(
-            f"Received: {file}, which cannot be read ({error.strerror}). Expected: a network file, JSON."
+            f"Received: {file}, which cannot be read ({error.strerror}). Expected: a network file, JSON or prototxt."
         ) from None
     if layers and digest_of(text) != layers:
         raise ValueError(
@@ -94,6 +95,8 @@ def digest_of(text: str) -> str:
 
 @functools.lru_cache(maxsize=16)
 def _network(text: str, origin: str, has_affine_norms: bool) -> Network:
+    if looks_like_prototxt(text):
+        return network_of(read_neuralnet(text, origin))
     network = parse_network(text, origin)
     if has_affine_norms:
         network = _with_affine_norms(network)

@@ -52,7 +52,7 @@ class Layer:
         return math.prod(known) * sum(kernels) if len(known) == len(sides) else None
 
 
-_WITHOUT_PRODUCTS = ("LayerNormalization", "PReLU")
+_WITHOUT_PRODUCTS = ("LayerNormalization", "PReLU", "EinsumDense")
 
 
 def infer(network: Network, input_shape: Sequence[int | None] | None = None) -> list[Layer]:
@@ -75,6 +75,15 @@ def infer(network: Network, input_shape: Sequence[int | None] | None = None) -> 
         made[node.name] = layer.shape
         layers.append(layer)
     return layers
+
+
+def infer_node(node: Node, inputs: tuple[Shape, ...]) -> Shape:
+    """Return the shape that a node makes of these.
+
+    Raises:
+        BadShape: it cannot take them.
+    """
+    return _inferred(node, inputs).shape
 
 
 def _inferred(node: Node, inputs: tuple[Shape, ...]) -> Layer:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ddl.models.network.kinds.kind import Kind
 from ddl.models.network.kinds.shapes import Shape
-from ddl.models.network.kinds.table import KINDS
+from ddl.models.network.kinds.table import ALL_KINDS
 from ddl.ranges import did_you_mean
 
 
@@ -25,7 +25,7 @@ class Node:
 
     Attributes:
         name: its name in the model.
-        kind: its name in `KINDS`.
+        kind: its name in `ALL_KINDS`.
         settings: its settings, converted by the kind's table; see `ddl.models.network.translation.settings_of`.
         inputs: names of the nodes that it takes, or of the network's input.
         trains: whether training changes its weights.
@@ -42,7 +42,7 @@ class Node:
     @property
     def of_kind(self) -> Kind:
         """What the table says about its kind."""
-        return KINDS[self.kind]
+        return ALL_KINDS[self.kind]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ class Network:
         input_shape: shape of its input, without the batch; None is an open side.
         nodes: its layers, each after those that it takes. The last one is the output.
         notes: lines about what is not as the file says it.
+        is_fixed: whether its layers are made for the sides of `input_shape` alone.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Network:
     input_shape: Shape
     nodes: tuple[Node, ...]
     notes: tuple[str, ...] = ()
+    is_fixed: bool = False
 
     @property
     def output(self) -> str:

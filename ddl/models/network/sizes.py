@@ -25,7 +25,7 @@ _NEEDS_SIZE = ("bilinear", "bicubic", "lanczos3", "lanczos5")
 def network_sides(network: Network) -> Sides:
     """Return the input sizes that a network accepts."""
     *sides, channels = network.input_shape
-    found = _multiple(network) if sides else None
+    found = _multiple(network) if sides and not network.is_fixed else None
     if found is None:
         size = tuple(side for side in sides if side is not None)
         whole = size if len(size) == len(sides) else None

@@ -11,7 +11,7 @@ from typing import Any
 from ddl.models.network.kinds import settings as to
 from ddl.models.network.kinds.kind import KERAS, REQUIRED
 from ddl.models.network.kinds.parts import is_default_initializer
-from ddl.models.network.kinds.table import KINDS, find_kind
+from ddl.models.network.kinds.table import ALL_KINDS, KINDS, find_kind
 from ddl.models.network.nodes import Node, refusal
 from ddl.ranges import did_you_mean, expected_one_of
 
@@ -105,7 +105,7 @@ class Translation:
 
     def _settings(self, name: str, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the layer's settings, converted, with the defaults of those that the file does not give."""
-        table = KINDS[kind]
+        table = ALL_KINDS[kind]
         self._check_common(name, kind, config)
         given = {
             table.names.get(key, key): value
@@ -135,12 +135,12 @@ class Translation:
         return self._completed(name, kind, found)
 
     def _completed(self, name: str, kind: str, found: dict[str, Any]) -> dict[str, Any]:
-        for key, (_, default) in KINDS[kind].rows.items():
+        for key, (_, default) in ALL_KINDS[kind].rows.items():
             if key not in found and default is REQUIRED:
                 raise refusal(self.origin, f"layer {name} ({kind}) without {key}", key)
             if key not in found and default is not KERAS:
                 found[key] = default
-        found |= KINDS[kind].fixed
+        found |= ALL_KINDS[kind].fixed
         if kind == "InstanceNormalization":
             affine = found["affine"]
             for key in ("center", "scale"):

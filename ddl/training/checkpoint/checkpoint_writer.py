@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data.order import Position
+from ddl.distributed.watch.awaited import awaited
 from ddl.training.checkpoint.checkpoint_file import Snapshot, write_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import (
     Retention,
@@ -73,7 +74,8 @@ class CheckpointWriter:
             self._written = False
             position = Position(**snapshot.facts["position"])
             path = self._folder / checkpoint_name(position.epoch, position.step)
-            self._written = self._write(path, snapshot)
+            with awaited():  # the snapshot is whole, so the death of a rank need not lose it
+                self._written = self._write(path, snapshot)
             if self._written:
                 self._prune(snapshot.facts["history"])
         except BaseException as bug:  # the next call in the main thread raises it

@@ -91,6 +91,12 @@ def _is_history(value: Any) -> bool:
     )
 
 
+def _is_of_a_server(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_count(value.get(name)) for name in ("version", "updates")
+    )
+
+
 def _is_results(value: Any) -> bool:
     return isinstance(value, dict) and all(
         _is_text(name) and isinstance(number, int | float) for name, number in value.items()
@@ -126,4 +132,5 @@ _OPTIONAL: dict[str, Callable[[Any], bool]] = {
     "test_before": _is_results,
     "compiled": lambda value: value is None or isinstance(value, bool),
     "gradient_norms": _is_sum_and_count,
+    "asynchronous": _is_of_a_server,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -40,10 +41,17 @@ FREE = frozenset(
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
         *("assembled_output", "assembled_precision"),
+        *("parallel", "workers", "min_workers", "max_staleness", "staleness_scaling"),
+        *("lease_timeout_s", "ray_address"),
         *("epoch_log", "gradient_norm", "prediction_output", "checkpoint_copies"),
         *("copy_every_epochs", "graph"),
+        *("parallel", "shares"),
     }
 )
+
+
+_KEPT = {"async": ("asynchronous",)}
+"""Mode -> facts of a checkpoint that it goes on from."""
 
 
 def find_start(plan: Plan) -> Checkpoint | None:
@@ -137,6 +145,7 @@ def resumed_run(
             f"{error} Or resume from the end of an epoch: --resume {epoch}, if that checkpoint exists."
         ) from error
     before = order_from_state(facts["order"])
+    order = _with_shares(plan, order, before)
     run = Run(
         plan,
         order,
@@ -150,6 +159,7 @@ def resumed_run(
         batch_has_changed=before.global_batch_size != order.global_batch_size,
         compiled=_compiled(plan, facts),
         gradient_norms=stored_norms(facts),
+        mode_facts={name: facts[name] for name in _KEPT.get(plan.parallel, ()) if name in facts},
     )
     if run.batch_has_changed and placement().rank == 0:
         per_rank, rest = divmod(before.global_batch_size, order.size)
@@ -164,6 +174,14 @@ def resumed_run(
             f" To keep the batch size, use {remedy}.",
         )
     return run
+
+
+def _with_shares(plan: Plan, order: SampleOrder, before: SampleOrder) -> SampleOrder:
+    """Return the order with the checkpoint's shares, if the plan measures them and they fit its ranks."""
+    fits = (before.size, before.global_batch_size) == (order.size, order.global_batch_size)
+    if plan.parallel != "balanced" or plan.shares or not fits:
+        return order
+    return dataclasses.replace(order, shares=before.shares)
 
 
 def _compiled(plan: Plan, facts: Mapping[str, Any]) -> bool | None:

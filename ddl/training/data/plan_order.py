@@ -50,6 +50,7 @@ def plan_order(plan: Plan, count: int, size: int) -> SampleOrder:
         plan.seed,
         batch_size=whole,
         cut_steps=plan.steps_per_epoch,
+        shares=plan.shares,
     )
 
 

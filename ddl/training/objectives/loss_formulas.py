@@ -17,7 +17,7 @@ from keras import ops
 from ddl.training.objectives.overlap_formulas import dice
 from ddl.training.objectives.predictions import EPSILON, log_probabilities, probabilities
 from ddl.training.objectives.sources import AUTO, activation_of
-from ddl.training.objectives.targets import pixels, truth_and_weights, weighted_mean
+from ddl.training.objectives.targets import pixels, truth_and_weights, truth_like, weighted_mean
 
 
 def binary_crossentropy(
@@ -49,6 +49,48 @@ def categorical_crossentropy(
     truth, weights = _truth_and_weights(y_true, y_pred, ignore_index)
     truth = truth * (1 - label_smoothing) + label_smoothing / y_pred.shape[-1]
     return weighted_mean(_entropy(pixels(truth), pixels(y_pred)), weights)
+
+
+def crossentropy(y_true: Any, y_pred: Any, *, outputs: str = "exclusive") -> Any:
+    """Return the cross-entropy whose gradient for logits is output minus target, averaged over pixels.
+
+    The other formulas clip probabilities, so a network that is sure and wrong has no gradient there.
+
+    Args:
+        outputs: "exclusive" takes outputs for the probabilities of one class each, as softmax makes them; "separate"
+            takes each for itself, as sigmoid makes them, and sums their binary cross-entropies.
+    """
+    is_exclusive = outputs == "exclusive"
+    if is_exclusive:
+        _need_several_classes(y_pred, "crossentropy", "outputs=separate")
+    truth = pixels(truth_like(y_true, y_pred))
+    logits = _logits(y_pred, "Softmax" if is_exclusive else "Sigmoid")
+    if logits is None:
+        entropy = -truth * _log(pixels(y_pred))
+        if not is_exclusive:
+            entropy -= (1 - truth) * _log(1 - pixels(y_pred))
+        return ops.mean(ops.sum(entropy, axis=2), axis=1)
+    if is_exclusive:
+        return ops.mean(ops.categorical_crossentropy(truth, pixels(logits), True), axis=1)
+    entropy = ops.binary_crossentropy(truth, pixels(logits), from_logits=True)
+    return ops.mean(ops.sum(entropy, axis=2), axis=1)
+
+
+def _logits(y_pred: Any, operation: str) -> Any | None:
+    """Return what an operation made probabilities of, as Keras's own losses look for it.
+
+    None outside of a compiled step, or where another operation made them.
+    """
+    if not hasattr(y_pred, "graph"):  # eager
+        return None
+    return y_pred.op.inputs[0] if y_pred.op.type == operation else None
+
+
+_LEAST = 1e-37  # in float32, its logarithm and its reciprocal are finite
+
+
+def _log(probability: Any) -> Any:
+    return ops.log(ops.maximum(probability, _LEAST))
 
 
 def nll(

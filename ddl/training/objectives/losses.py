@@ -16,6 +16,7 @@ _ROOM = "ddl.training.objectives"
 _FORMULAS = {
     "binary_crossentropy": f"{_ROOM}.loss_formulas:binary_crossentropy",
     "categorical_crossentropy": f"{_ROOM}.loss_formulas:categorical_crossentropy",
+    "crossentropy": f"{_ROOM}.loss_formulas:crossentropy",
     "nll": f"{_ROOM}.loss_formulas:nll",
     "dice": f"{_ROOM}.overlap_formulas:dice",
     "dice_crossentropy": f"{_ROOM}.loss_formulas:dice_crossentropy",
@@ -38,6 +39,20 @@ def _read(builder: str) -> dict[str, Option]:
     """Return the options of a loss; those of probabilities share `source`."""
     options = read_options(builder)
     return {**options, OPTION.name: OPTION} if builder in _FORMULAS.values() else options
+
+
+_JOINT = ("softmax", "log_softmax", "logits")
+"""Sources of which `activation_of` makes the probabilities of one class each."""
+
+
+def _check_outputs(given: dict[str, Any], defaults: dict[str, Any], owner: str) -> None:
+    """Refuse separate outputs of a network that makes none."""
+    values = {**defaults, **given}
+    if values.get("outputs") == "separate" and values.get("source") in _JOINT:
+        raise ValueError(
+            f"Received: outputs=separate with source={values['source']} for {owner}. Expected: a network that ends in "
+            "sigmoid, or outputs=exclusive."
+        )
 
 
 EQUATIONS = ("poisson_2d", "poisson_3d", "burgers")
@@ -63,7 +78,12 @@ LOSSES = BuilderTable(
         **dict.fromkeys(("diffusion_coeff", "boundary_factor"), Range(0)),
         "end_time": Range(0, above=True),
     },
-    choices={OPTION.name: SOURCES, "residual": ("balance", "pointwise")},
+    choices={
+        OPTION.name: SOURCES,
+        "residual": ("balance", "pointwise"),
+        "outputs": ("exclusive", "separate"),
+    },
+    rule=_check_outputs,
     read=_read,
 )
 """All are means over samples, except "batch_dice", which warns that it is not."""

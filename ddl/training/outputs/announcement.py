@@ -37,7 +37,7 @@ def announce(run: Run, model: keras.Model, data: TrainingData) -> None:
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
         *data.counts, plan.model, size,
-        dist.size(), run.steps_per_epoch, plan.run_dir,
+        run.order.size, run.steps_per_epoch, plan.run_dir,
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ bit those of single steps.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -38,6 +40,11 @@ def block_size(step_s: float, steps_left: int, trace_s: float) -> int:
     return min(MOST_STEPS, max(1, math.ceil(_BLOCK_S / max(step_s, 1e-6))))
 
 
+def even_steps() -> AbstractContextManager[Any]:
+    """Return the context of steps in which all ranks have equally many samples."""
+    return even
+
+
 def single_step(model: keras.Model) -> Any:
     """Return a function of an iterator that takes one step with the model's present `train_step`."""
     step = model.train_step
@@ -49,16 +56,23 @@ def single_step(model: keras.Model) -> Any:
     return single
 
 
-def several_steps(model: keras.Model, notes: NoNotes) -> Any:
+def several_steps(
+    model: keras.Model, notes: NoNotes, alike: Callable[[], AbstractContextManager[Any]]
+) -> Any:
     """Return a function of an iterator and a number of steps.
 
     It returns the last step's logs, all losses, and all rows of `notes`.
+
+    Args:
+        model: its `train_step` is taken.
+        notes: what each step leaves behind.
+        alike: the context of steps that do not exchange the ranks' numbers of samples, such as `even_steps`.
     """
     step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def several(iterator: Any, count: Any) -> Any:
-        with even:  # while it is traced
+        with alike():  # while it is traced
             return take(iterator, count)
 
     def take(iterator: Any, count: Any) -> Any:

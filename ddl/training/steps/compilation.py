@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 import ddl.distributed as dist
-from ddl.data.sharding import shard_bounds
+from ddl.data.sharding import block_bounds
 from ddl.distributed.keras_patches import guard, jit
 from ddl.distributed.keras_patches.xla_draws import other_draw
 from ddl.distributed.state.variables import restored
@@ -148,9 +148,8 @@ class Compilation:
     def _samples(self) -> int:
         """This rank's samples of a full step."""
         order = self._run.order
-        first, end = shard_bounds(
-            min(order.global_batch_size, order.count), dist.rank(), dist.size()
-        )
+        full = min(order.global_batch_size, order.count)
+        first, end = block_bounds(full, dist.rank(), dist.size(), order.shares)
         return max(1, end - first)
 
     def _is_faster(self, step_s: float) -> bool:

@@ -25,11 +25,13 @@ Part = tuple[np.ndarray, np.ndarray]
 class Taken:
     """The result of one call: the number of steps taken, and this rank's losses and metrics after the last of them.
 
-    The logs are tensors; reading one waits for a GPU.
+    The logs are tensors; reading one waits for a GPU. Asynchronous training may return 0 steps, while it waits for its
+    workers, and why the run cannot go on.
     """
 
     count: int
     logs: Mapping[str, Any]
+    stop: str = ""
 
 
 class Steps(Protocol):

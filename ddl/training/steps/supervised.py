@@ -23,7 +23,7 @@ from ddl.training.profiling.profile import Profile
 from ddl.training.profiling.step_time import profiled_steps
 from ddl.training.run import Run
 from ddl.training.steps.bad_data import naming_bad_data
-from ddl.training.steps.blocks import several_steps
+from ddl.training.steps.blocks import even_steps, several_steps
 from ddl.training.steps.compilation import Compilation
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.outputs import Outputs, run_outputs
@@ -177,9 +177,13 @@ class SupervisedSteps:
 
     def _use(self, single: Any) -> None:
         """Take the model's `train_step` from here on, alone with this function and in blocks."""
-        self._single, self._several = single, several_steps(self.model, self._notes)
+        self._single, self._several = single, self._in_blocks()
         if self._profile is not None:
             self._single = self._profile.around(self.model, single)
+
+    def _in_blocks(self) -> Any:
+        """Return the function that takes several steps in one call."""
+        return several_steps(self.model, self._notes, even_steps)
 
     def _block(self, most: int) -> int:
         """Return how many steps to take in one call.

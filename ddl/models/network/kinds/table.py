@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ddl.models.network.kinds.any_sides import OTHER_KINDS
+from ddl.models.network.kinds.inner import INNER_KINDS
 from ddl.models.network.kinds.kind import Kind
 from ddl.models.network.kinds.spatial import kinds_of
 
@@ -17,6 +18,9 @@ KINDS: dict[str, Kind] = {
     **OTHER_KINDS,
 }
 """Name of a kind -> what it is. `InputLayer` is none: it is the network's input."""
+
+ALL_KINDS = {**KINDS, **INNER_KINDS}
+"""With the kinds that only readers of other files make."""
 
 _PLAIN = {name.lower().replace("_", ""): name for name in KINDS}
 _ALIASES = {

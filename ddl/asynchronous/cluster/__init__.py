@@ -1,0 +1,1 @@
+"""Ray on one machine or on several: started, reached, joined."""

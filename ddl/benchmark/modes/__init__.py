@@ -1,0 +1,1 @@
+"""One task under the same straggler in every mode of parallel training."""

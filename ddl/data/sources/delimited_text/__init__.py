@@ -1,0 +1,1 @@
+"""Delimited text: a sample a line, numbers separated by commas, blanks or a regular expression."""
