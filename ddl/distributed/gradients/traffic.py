@@ -21,8 +21,14 @@ def count(tensors: Sequence[tf.Tensor], item_bytes: int | None = None) -> None:
         tensors: what is sent.
         item_bytes: bytes of a number on the wire; by default those of its dtype.
     """
-    sizes = [_numbers(tensor) * (item_bytes or tensor.dtype.size) for tensor in tensors]
-    _counter().assign_add(tf.add_n([tf.cast(size, tf.int64) for size in sizes]))
+    total, known = tf.constant(0, tf.int64), 0
+    for tensor in tensors:
+        numbers, each = tensor.shape.num_elements(), item_bytes or tensor.dtype.size
+        if numbers is None:
+            total += tf.size(tensor, tf.int64) * each
+        else:
+            known += numbers * each
+    _counter().assign_add(total + known)
 
 
 def sent_bytes() -> int:
@@ -34,11 +40,6 @@ def reset() -> None:
     """Start again at 0, before a run's first step."""
     if _sent is not None:
         _sent.assign(0)
-
-
-def _numbers(tensor: tf.Tensor) -> Any:
-    known = tensor.shape.num_elements()
-    return tf.size(tensor, tf.int64) if known is None else known
 
 
 def _counter() -> Any:

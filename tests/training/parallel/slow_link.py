@@ -115,8 +115,8 @@ def time_modes(folder: Path, request: dict[str, Any]) -> dict[str, float]:
         "wire_s": wire,
         "allowed": allowed,
         "faster": medians["sync"] / medians["local"],
-        "sync_mib": reports[0]["sent_mib"][0],
-        "local_mib": reports[1]["sent_mib"][0],
+        "sync_mib_an_epoch": reports[0]["sent_mib"][0] / request["sync_epochs"],
+        "local_mib_an_epoch": reports[1]["sent_mib"][0] / request["local_epochs"],
     }
 
 
