@@ -34,6 +34,8 @@ from ddl.training.plan.plan import Plan
 VERSION = "2.60.0"
 FOLDER = "ray"
 """Folder of a run directory that says how to join: cluster.json, and the token of a cluster that the run started."""
+_NICENESS = "RAY_worker_niceness"
+"""Ray's default of 15 gives way to every other program of a busy machine."""
 _REACH_S = 5.0
 _STORE_BYTES = (
     100 << 20,
@@ -270,6 +272,7 @@ def set_environment(token: Path | None) -> None:
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault(_NICENESS, "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
 
 
