@@ -45,6 +45,10 @@ COMMANDS = {
     "zoo": Command(
         "ddl.benchmark.zoo.request:ZooRequest", "Training and inference of many models."
     ),
+    "modes": Command(
+        "ddl.benchmark.modes.request:ModesRequest",
+        "Modes of parallel training with one slow rank: loss over time.",
+    ),
     "project": Command(
         "ddl.benchmark.projection:ProjectRequest",
         "Projected speed on more ranks and other networks.",

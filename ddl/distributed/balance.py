@@ -28,6 +28,8 @@ def apportion(total: int, speeds: Sequence[float], least: int = 0) -> list[int]:
         raise ValueError(
             f"Received: speeds={list(speeds)}. Expected: numbers from 0 on, not all 0."
         )
+    if total == least * len(speeds):  # rounding may put every ideal part just below the least
+        return [least] * len(speeds)
     ideal = [total * speed / sum(speeds) for speed in speeds]
     fixed = [number for number, share in enumerate(ideal) if share < least]
     if fixed:  # these get the least; the others share what is left

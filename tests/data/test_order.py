@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddl.data.order import ORDERS, Position, SampleOrder
+from ddl.data.order import ORDERS, Position, SampleOrder, order_from_state
 from ddl.data.sharding import epoch_order, shard_bounds
 
 SETUPS = st.builds(
@@ -212,3 +212,42 @@ def test_an_order_of_an_earlier_version_is_whole() -> None:
 def test_an_epoch_that_cannot_be_is_refused(fields: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SampleOrder("contiguous", 43, 4, 2, 7, **fields)
+
+
+@given(
+    count=st.integers(1, 200),
+    shares=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    data=st.data(),
+)
+def test_shares_change_who_reads_a_sample_and_not_when(
+    count: int, shares: list[int], data: st.DataObject
+) -> None:
+    size, batch = len(shares), sum(shares)
+    fields = {"batch_size": batch, "shares": tuple(shares)}
+    order = SampleOrder("global", count, -(-batch // size), size, 3, **fields)  # type: ignore[arg-type]
+    step = data.draw(st.integers(0, order.steps_per_epoch))
+    state = json.loads(json.dumps(order.state(Position(1, step))))
+    assert order_from_state(state) == order
+    alone = SampleOrder("global", count, batch, 1, 3, batch_size=batch)
+    mine = zip(*(order.epoch(1, rank, step) for rank in range(size)), strict=True)
+    for parts, whole in zip(mine, alone.epoch(1, 0, step), strict=True):
+        assert np.array_equal(np.concatenate(parts), whole)
+    paired = zip(*(order.pairs(1, rank, step) for rank in range(size)), strict=True)
+    for parts, whole in zip(paired, alone.pairs(1, 0, step), strict=True):
+        assert np.array_equal(np.concatenate(parts, axis=1), whole)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shares", "message"),
+    [
+        ("global", (5, 5), "2 shares .5,5. for 3 ranks. Expected: one for each"),
+        ("global", (5, 5, 1), "which add up to 11. Expected: .* 12 together"),
+        ("global", (6, 6, 0), "at least 1 for each rank"),
+        ("contiguous", (4, 4, 4), "Expected: order=global"),
+    ],
+)
+def test_shares_that_do_not_fit_are_refused(
+    kind: str, shares: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        SampleOrder(kind, 100, 4, 3, 0, shares=shares)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddl.data.sharding import epoch_order, shard_bounds, step_indices
+from ddl.data.sharding import epoch_order, shard_bounds, share_bounds, step_indices
 
 COUNTS, SIZES = st.integers(0, 3000), st.integers(1, 70)
 
@@ -65,3 +65,36 @@ def test_orders_differ_between_epochs_and_seeds_and_repeat(count: int, epoch: in
 def test_impossible_shards_are_refused(count: int, rank: int, size: int) -> None:
     with pytest.raises(ValueError, match=r"Expected: count >= 0 and 0 <= rank < size"):
         shard_bounds(count, rank, size)
+
+
+SHARES = st.lists(st.integers(0, 60), min_size=1, max_size=20).filter(any)
+
+
+@given(count=COUNTS, shares=SHARES)
+def test_blocks_by_shares_cover_everything_once_in_proportion(
+    count: int, shares: list[int]
+) -> None:
+    bounds = [share_bounds(count, shares, rank) for rank in range(len(shares))]
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == count
+    assert all(end == start for (_, end), (start, _) in itertools.pairwise(bounds))
+    for (start, end), share in zip(bounds, shares, strict=True):
+        assert abs((end - start) - count * share / sum(shares)) < 1
+
+
+@given(count=COUNTS, size=SIZES, share=st.integers(1, 40))
+def test_equal_shares_give_the_blocks_of_equal_ranks(count: int, size: int, share: int) -> None:
+    for rank in range(size):
+        assert share_bounds(count, [share] * size, rank) == shard_bounds(count, rank, size)
+
+
+@given(shares=SHARES)
+def test_a_full_step_has_the_shares_themselves(shares: list[int]) -> None:
+    bounds = [share_bounds(sum(shares), shares, rank) for rank in range(len(shares))]
+    assert [end - start for start, end in bounds] == shares
+
+
+@pytest.mark.parametrize("shares", [[], [0, 0], [2, -1]])
+def test_impossible_shares_are_refused(shares: list[int]) -> None:
+    with pytest.raises(ValueError, match="a share from 0 on for each rank"):
+        share_bounds(4, shares, 0)

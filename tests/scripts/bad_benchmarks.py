@@ -42,6 +42,21 @@ BENCHMARKS = [
     Row("benchmark train --model-option wide=1", "Unknown option of model unet. Received: 'wide'."),
     Row("benchmark scaling --kind loose", "kind='loose'. Expected one of: weak, strong."),
     Row("benchmark allreduce --ranks 1", "ranks=1 for a benchmark. Expected: at least 2"),
+    Row("benchmark modes --ranks 1", "ranks=1 for a benchmark of modes. Expected: at least 2"),
+    Row("benchmark modes --slow 4", "slow=4 with ranks=4. Expected: a rank from 0 to 3."),
+    Row(
+        "benchmark modes --modes sync fast",
+        "modes=fast. Expected one of: sync, balanced, local, async.",
+    ),
+    Row("benchmark modes --modes sync sync", "modes=sync sync. Expected: each mode once."),
+    Row(
+        "benchmark modes --modes async --from-step 9 --ranks 2 --slow 1",
+        "from_step=9 with mode async, whose workers are slow from the start. Expected: from_step=0",
+    ),
+    Row("benchmark modes --times 0.5", "times=0.5 for a benchmark of modes. Expected: at least 1"),
+    Row(
+        "benchmark modes --sample-ms 0", "sample_ms=0.0 for a benchmark of modes. Expected: above 0"
+    ),
     Row("benchmark epochs here there", "here, which has no history.jsonl. Expected: the --run-dir"),
     Row("benchmark project", "The following arguments are required: --step-seconds"),
     Row(

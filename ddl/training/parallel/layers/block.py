@@ -181,11 +181,11 @@ def _split(given: Sequence[Any], count: int, weights: int) -> tuple[Any, Any, An
 
 def _later(given: Sequence[Any], upstream: Sequence[Any]) -> list[Any]:
     """Return the tensors so that what is computed from them waits for the gradients, and is not taken from before."""
-    first = upstream[0]
-    with tf.control_dependencies([first]):
+    # Of all gradients: that of a skip connection is there long before the block's turn.
+    with tf.control_dependencies(list(upstream)):
         later = [tf.identity(tensor) for tensor in given]
     if not compiling:
         return later
     # XLA knows no such order, and would take the tensors of the first computation.
-    tied: list[Any] = xla_optimization_barrier(input=[*later, first])
-    return tied[:-1]
+    tied: list[Any] = xla_optimization_barrier(input=[*later, *upstream])
+    return tied[: len(given)]

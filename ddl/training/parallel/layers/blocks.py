@@ -1,7 +1,7 @@
 """Divides a list of calls into blocks whose inner tensors are computed again, so that little has to be kept.
 
 Of a block only what later calls need is kept. During its backward pass all tensors of that one block are in memory.
-So the peak is about what all blocks keep plus the largest block. No TensorFlow here.
+So the peak is about what all blocks keep, plus the largest block with as many gradients. No TensorFlow here.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _best(
     fixed: Sequence[bool],
     limit: int,
 ) -> tuple[float, list[tuple[int, int]]]:
-    """Return the bytes kept plus the largest block, and the blocks, if none is larger than the limit."""
+    """Return the blocks, none larger than the limit, and their peak: what is kept, the largest one, its gradients."""
     best = [0.0] + [math.inf] * calls
     start = [0] * (calls + 1)
     for first in range(calls):
@@ -87,4 +87,4 @@ def _best(
         end = start[end]
     cuts.reverse()
     largest = max((inner[a][b - a] for a, b in cuts if b - a > 1), default=0)
-    return best[calls] + largest, cuts
+    return best[calls] + 2 * largest, cuts

@@ -133,7 +133,8 @@ class LastPart(_Part):
                 )
                 scaled = loss * tf.cast(scale, loss.dtype)
             variables = [variable._value for variable in self.weights]
-            found = tape.gradient(scaled, [*watched, *variables])
+            with alone:
+                found = tape.gradient(scaled, [*watched, *variables])
             of_given = iter(
                 tf.zeros_like(t) if gradient is None else gradient
                 for t, gradient in zip(watched, found, strict=False)
