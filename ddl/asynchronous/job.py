@@ -46,13 +46,11 @@ class Job:
         Raises:
             ValueError: the data cannot be read here, or is not that of the run.
         """
-        prepare_process(self.folder)
-        import ddl.distributed as dist
-        from ddl.distributed.job.quiet import loading_tensorflow
+        load_tensorflow()
+        from ddl.asynchronous.replica import build_replica
 
-        dist.init()
-        with loading_tensorflow():
-            from ddl.asynchronous.replica import build_replica
+        if Path(self.folder).is_dir():
+            os.chdir(self.folder)
         plan = self.read_plan()
         data = open_data(plan)
         if data.fingerprint != self.fingerprint:
@@ -67,13 +65,18 @@ class Job:
         return plan_from_dict(self.plan)
 
 
-def prepare_process(folder: str) -> None:
-    """Leave the launcher that perhaps started Ray, and go to the run's folder where it is there."""
+def load_tensorflow() -> None:
+    """Load what a process of Ray's computes with, outside the launcher that perhaps started Ray."""
     for name in list(os.environ):
         if name.startswith(_LAUNCHERS):
             del os.environ[name]
-    if Path(folder).is_dir():
-        os.chdir(folder)
+    import ddl.distributed as dist
+    from ddl.distributed.job.quiet import loading_tensorflow
+
+    dist.init()
+    with loading_tensorflow():
+        import ddl.asynchronous.gradient
+        import ddl.asynchronous.replica  # noqa: F401
 
 
 def process_environment() -> dict[str, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ddl.asynchronous.job import SERVER, Job, process_environment
 from ddl.asynchronous.server import Server, Whole
 
 _SILENT_S = 120.0
+_START_S = 600.0  # a busy machine may load TensorFlow for minutes
 _NAME_FREE_S = 15.0
 
 
@@ -25,8 +27,15 @@ class Link:
         self._actor: Any = None
         self.place = ("", 0)  # host and process number
 
-    def start(self, whole: Whole, checkpoint: str | None) -> None:
+    def start(
+        self, whole: Whole, checkpoint: str | None, meanwhile: Callable[[], object] | None = None
+    ) -> None:
         """Start a server, and wait until it is ready.
+
+        Args:
+            whole: from where it goes on.
+            checkpoint: file that this is from.
+            meanwhile: called while the server loads TensorFlow.
 
         Raises:
             ValueError: the data that opens there is not the run's.
@@ -38,7 +47,10 @@ class Link:
         self._actor = self._created()
         self.place = self.call("where")
         try:
-            self.call("begin", self._job, whole, checkpoint)
+            ready = self._actor.begin.remote(self._job, whole, checkpoint)
+            if meanwhile is not None:
+                meanwhile()
+            self._result(ready, _START_S)
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, ValueError):
                 raise error.cause from None
@@ -50,16 +62,19 @@ class Link:
         Raises:
             ServerLost: the server is gone, or silent for two minutes.
         """
-        import ray
-
         if self._actor is None:
             raise ServerLost("it has not begun")
+        return self._result(getattr(self._actor, method).remote(*arguments), _SILENT_S)
+
+    def _result(self, reference: Any, timeout_s: float) -> Any:
+        import ray
+
         try:
-            return ray.get(getattr(self._actor, method).remote(*arguments), timeout=_SILENT_S)
+            return ray.get(reference, timeout=timeout_s)
         except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError) as error:
             raise ServerLost("it died") from error
         except ray.exceptions.GetTimeoutError as error:
-            raise ServerLost(f"it did not answer for {_SILENT_S:g} s") from error
+            raise ServerLost(f"it did not answer for {timeout_s:g} s") from error
 
     def end(self) -> None:
         """End the server's process, if there is one."""

@@ -70,6 +70,7 @@ class Server:
         self._workers: dict[str, tuple[str, int, str]] = {}
         self._applied_by: dict[str, int] = {}
         self._over = False
+        self._job: Job | None = None  # None: not ready
 
     def begin(self, job: Job, whole: Whole, checkpoint: str | None) -> None:
         """Build the model, and go on from `whole`. Call it first.
@@ -88,7 +89,7 @@ class Server:
 
         data, self._replica = job.open()
         plan, run = self._replica.run.plan, self._replica.run
-        self._job, model = job, self._replica.model
+        model = self._replica.model
         model_state.build_optimizer(model)
         write_weights(model, whole.arrays)
         assign(list(model.optimizer.variables), whole.slots)
@@ -106,13 +107,14 @@ class Server:
             log=self._log,
             start=whole.position,
         )
+        self._job = job
 
     def where(self) -> tuple[str, int]:
         """Return host and process number."""
         return socket.gethostname(), os.getpid()
 
-    def job(self) -> Job:
-        """Return what a worker needs to begin."""
+    def job(self) -> Job | None:
+        """Return what a worker needs to begin; None before `begin`."""
         return self._job
 
     def hello(self, worker: str, host: str, pid: int, actor: str) -> None:
@@ -205,4 +207,4 @@ class Server:
         left = leases_before(run.order, Position(run.position.epoch + 1)) - state.version
         holders = state.book.open_leases
         idle = max(0, len(self._workers) - len(set(holders.values())))
-        return left > 2 * self._job.workers and len(holders) + idle < state.rules.most_open
+        return left > 2 * state.rules.workers and len(holders) + idle < state.rules.most_open

@@ -172,7 +172,7 @@ class AsynchronousSteps(SupervisedSteps):
 
     def _start_server(self, checkpoint: str | None) -> None:
         try:
-            self._link.start(self._newest, checkpoint)
+            self._link.start(self._newest, checkpoint, lambda: self._watch.look(lambda _: []))
         except ValueError as error:
             raise BadData(str(error)) from error
         self._is_open = False

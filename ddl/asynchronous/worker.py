@@ -9,7 +9,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from ddl.asynchronous.job import SERVER, Job, actor_named
+from ddl.asynchronous.job import SERVER, Job, actor_named, load_tensorflow
 from ddl.asynchronous.leases import Lease
 
 _ASK_S = (0.02, 0.25)  # pauses between two questions for a lease, the first and the longest
@@ -37,6 +37,7 @@ class Worker:
         self._sleep_s = sleep_s or float(os.environ.get(SLOW, 0.0))
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._server: Any = None
+        self._job: Job
         self._ends = threading.Event()
 
     def where(self) -> tuple[str, int]:
@@ -54,6 +55,7 @@ class Worker:
             ValueError: this machine does not have the run's data.
         """
         try:
+            load_tensorflow()  # while the server does, too
             self._find_server(None)
             while True:
                 try:
@@ -67,9 +69,8 @@ class Worker:
 
     def _serve(self) -> str:
         """Work for one server, until it is gone or says that the run is over."""
-        job: Job = _get(self._server.job.remote())
         if not hasattr(self, "_gradient"):
-            self._prepare(job)
+            self._prepare(self._job)
         from ddl.asynchronous.keras_weights import write_weights
 
         _get(self._server.hello.remote(self._name, *self.where(), self._actor))
@@ -127,13 +128,15 @@ class Worker:
         while time.monotonic() < until:
             try:
                 server = actor_named(SERVER)
-                _get(server.where.remote(), _ANSWER_S)
-                self._server = server
-                return
+                job = _get(server.job.remote(), _ANSWER_S)
+                if job is not None:
+                    self._server, self._job = server, job
+                    return
             except ray.exceptions.GetTimeoutError:
-                continue  # it is loading TensorFlow
+                until = time.monotonic() + self._patience_s  # it is there, and loads TensorFlow
             except (ValueError, ray.exceptions.RayActorError, ray.exceptions.ObjectLostError):
-                time.sleep(_ASK_S[1])
+                pass
+            time.sleep(_ASK_S[1])
         raise Over(f"The run's server is gone ({error}).")
 
 

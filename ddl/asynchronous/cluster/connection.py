@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ddl.distributed.job.launcher import usable_cores
 from ddl.files import parse_json, write_whole
 from ddl.training.plan.modes.asynchronous import ADDRESS, check_alone
@@ -34,6 +36,9 @@ from ddl.training.plan.plan import Plan
 VERSION = "2.60.0"
 FOLDER = "ray"
 """Folder of a run directory that says how to join: cluster.json, and the token of a cluster that the run started."""
+_NICENESS = "RAY_worker_niceness"
+"""Ray's default of 15 gives way to every other program of a busy machine."""
+_PREFIX = "ddl-ray-"
 _REACH_S = 5.0
 _STORE_BYTES = (
     100 << 20,
@@ -146,7 +151,9 @@ def gpu_count() -> int:
 def start(workers: int) -> Cluster:
     """Start Ray on this machine, with a token of its own. It ends with this process, however that ends."""
     check_installed()
-    folder = Path(tempfile.mkdtemp(prefix="ddl-ray-"))  # short: Ray's sockets lie below it
+    _clear_killed()
+    # A short path: Ray's sockets lie below it.
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     write_token(folder / "token", secrets.token_hex(32))
     namespace = f"ddl-{secrets.token_hex(6)}"
     os.environ.pop("RAY_AUTH_TOKEN", None)
@@ -270,6 +277,7 @@ def set_environment(token: Path | None) -> None:
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault(_NICENESS, "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
 
 
@@ -332,6 +340,14 @@ def _init(address: str | None, namespace: str, **options: Any) -> Any:
             logging_level=logging.ERROR,
             **options,
         )
+
+
+def _clear_killed() -> None:
+    """Delete what processes that were killed have left: Ray's files, and a token that opens nothing any more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _store_bytes() -> int:
