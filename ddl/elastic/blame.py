@@ -63,7 +63,8 @@ class Reader:
     ) -> None:
         host = self._host_named(name) if rank is None else self._host_of(rank)
         self._worth = worth
-        self.blame = Blame(found["what"][:_MOST_SHOWN].strip(), rank, host, whole)
+        reason = found["what"].removesuffix(" Ending the job.")[:_MOST_SHOWN].strip()
+        self.blame = Blame(reason, rank, host, whole)
 
     def _host_of(self, rank: int) -> str | None:
         """Return the machine of a rank: launchers fill the first host first."""

@@ -149,7 +149,7 @@ def _supervise(
         journal.note(
             "begin",
             f"{settings.min_ranks} to {settings.max_ranks or 'all'} ranks, {shown(source.hosts)}; after a failure at "
-            f"most {every:g} min of work are done again (--checkpoint-every-min)."
+            f"most an epoch or {every:g} min are done again (--checkpoint-every-min)."
             if every
             else "after a failure the epoch is done again; --checkpoint-every-min 1 limits that.",
             command=list(script.words),

@@ -195,7 +195,7 @@ class Supervisor:
             begun_s = max(found.checkpoint_s, time.time() - seconds)
             journal.repeated_s += max(0.0, time.time() - begun_s)
         else:
-            journal.stops += own != DONE
+            journal.stops += own != DONE and not (limit or self._state.signals)
         failed = f"the job on {shown(ranks or {})} ended with status {own} after {seconds:.0f} s"
         journal.note(
             "end",
