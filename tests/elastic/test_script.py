@@ -139,6 +139,29 @@ def test_a_config_tells_its_plan_too(tmp_path: Path) -> None:
     assert found.plan["loss"] != Plan.loss
 
 
+PROTOTXT = """batch_size: 10
+stepsize: 0.01
+input_shape { dim: 4 }
+parameter_provider { type: "groupcomm" }
+layer {
+  type: "FullyConnected" num_input: 4 num_output: 2
+  fully_connected_param { init_weight: 0.1 init_bias: 0.1 activation_function: "sigmoid" }
+}
+"""
+
+
+def test_a_prototxt_file_whose_batch_is_one_rank_s_tells_its_plan_too(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(PROTOTXT)
+    rows = [f"1,2,3,{number},{number % 2},{number // 50}" for number in range(60)]
+    (tmp_path / "rows.txt").write_text("\n".join(rows))
+    words = ["-conf", tmp_path / "net.prototxt", "-input", tmp_path / "rows.txt", "-maxIter", 9]
+    script = read_script([str(REPOSITORY / "scripts/run_neuralnet.py"), *map(str, words)])
+    script = script.plus("--run-dir", tmp_path / "run")
+    changed, told = with_fixed_batch(script, ask(script, 3), 3)
+    assert told.endswith("--global-batch-size 30")
+    assert ask(changed.resuming(), 2).plan["global_batch_size"] == 30
+
+
 def test_what_a_script_refuses_is_its_own_line_and_status(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

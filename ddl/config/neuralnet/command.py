@@ -143,10 +143,12 @@ def combine(
             raise ValueError(
                 f"Received: --{flag} {given[name]}, but {origin} says {value}. Expected: the same, or no --{flag}."
             )
-        if name == "per_rank_batch_size" and "global_batch_size" in given:
+        if name == "per_rank_batch_size" and (whole := given.get("global_batch_size")):
+            if whole % value == 0:  # the file's batch on so many ranks, which elastic.py may change
+                continue
             raise ValueError(
-                f"Received: --global-batch-size {given['global_batch_size']}, but {origin} says {value} for each "
-                "rank. Expected: one of them; change the file."
+                f"Received: --global-batch-size {whole}, but {origin} says {value} for each "
+                "rank. Expected: a multiple of it, which stands for as many ranks; or change the file."
             )
         given[name] = value
     if ACCURACY not in given.get("metric", (ACCURACY,)):
