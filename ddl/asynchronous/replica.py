@@ -14,6 +14,7 @@ from ddl.training.data.plan_order import plan_order, reference_batch_size
 from ddl.training.data.plan_preprocessing import plan_preprocessing
 from ddl.training.data.shared_statistics import find_class_weights, find_normalization
 from ddl.training.data.training_data import TrainingData
+from ddl.training.parallel.memory import save_memory
 from ddl.training.plan.plan import Plan
 from ddl.training.run import Run
 
@@ -57,4 +58,6 @@ def build_replica(
     if plan.init_weights is not None and initial:
         copy_weights(model, plan.init_weights)
     freeze_layers(model, plan.freeze)
-    return Replica(model, run, compile_model(model, run))
+    learning_rate = compile_model(model, run)
+    save_memory(model, run)
+    return Replica(model, run, learning_rate)
