@@ -38,7 +38,7 @@ def make_run(case: Case, folder: Path) -> None:
     from ddl.training.data.training_data import TrainingData
     from ddl.training.loop import train
     from ddl.training.plan.plan import Plan
-    from ddl.training.run import Diverged
+    from ddl.training.stops import Diverged
 
     if "plain_net" not in MODELS:
         add_model("plain_net", build_net, "label")

@@ -33,13 +33,14 @@ from ddl.training.checkpoint.checkpoint_folder import FOLDER, checkpoint_name
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import needs_input
 from ddl.training.profiling.profile import Profile
-from ddl.training.run import Diverged, Run
+from ddl.training.run import Run
 from ddl.training.steps.bad_data import BadData, naming_bad_data
 from ddl.training.steps.nonfinite import listed, nonfinite_samples, origin_indices
 from ddl.training.steps.run_batches import global_results, held_out_batches
 from ddl.training.steps.step import Taken
 from ddl.training.steps.supervised import SupervisedSteps
 from ddl.training.steps.weighed_batches import for_outputs
+from ddl.training.stops import Diverged
 
 logger = logging.getLogger("ddl")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,31 +16,6 @@ from ddl.training.ending import why_over
 from ddl.training.plan.plan import Plan
 
 Epoch = dict[str, Any]
-
-
-class Interrupted(Exception):
-    """The run was asked to stop, and has written a checkpoint if any step was taken."""
-
-    def __init__(self, reason: str, checkpoint: Path | None = None, written: bool = False) -> None:
-        """Build the message from the reason (a signal's name or the time limit) and the newest checkpoint, if any.
-
-        `written` says whether the checkpoint was written just now. On a full disk it is an older one.
-        """
-        if checkpoint is None:
-            state, remedy = "no step was taken", "starts it again"
-        else:
-            state = f"{checkpoint} is " + ("written" if written else "the last good checkpoint")
-            remedy = "continues from there"
-        super().__init__(f"Stopped by {reason}: {state}. --resume auto {remedy}.")
-        self.checkpoint = checkpoint
-
-
-class Diverged(Exception):
-    """The loss or the weights became NaN or infinite."""
-
-
-class Unsaved(Exception):
-    """The run is finished, but what it is for could not be written. Raised on rank 0 only."""
 
 
 @dataclass

@@ -34,10 +34,11 @@ from ddl.training.plan.plan import Plan
 from ddl.training.precision import settle_precision
 from ddl.training.record.origin import hold_run_dir
 from ddl.training.record.run_dir import EarlyLines
-from ddl.training.run import Interrupted, Run
+from ddl.training.run import Run
 from ddl.training.steps.compilation import check_compilable
 from ddl.training.steps.kinds import end_mode, parts_of_a_batch, start_mode
 from ddl.training.stop_request import StopRequest, signal_name
+from ddl.training.stops import Interrupted
 
 logger = logging.getLogger("ddl")
 

@@ -30,8 +30,8 @@ from ddl.training.plan.asked_plan import is_asked, write_asked
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import NAMES, plan_from_dict
 from ddl.training.plan.plan_flags import alias_note, plan_from_flags
-from ddl.training.run import Diverged, Interrupted, Unsaved
 from ddl.training.stop_request import StopRequest, ignore_signals
+from ddl.training.stops import Diverged, Interrupted, Unsaved
 
 if TYPE_CHECKING:
     from ddl.training.callbacks import Callbacks

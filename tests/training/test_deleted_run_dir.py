@@ -18,7 +18,8 @@ from ddl.training.plan.plan import Plan
 from ddl.training.record.origin import hold_run_dir
 from ddl.training.record.recorder import Recorder
 from ddl.training.record.run_dir import EarlyLines
-from ddl.training.run import Run, Unsaved
+from ddl.training.run import Run
+from ddl.training.stops import Unsaved
 from tests.pages import RUN_FILES
 from tests.scripts.in_process import call
 

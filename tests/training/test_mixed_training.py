@@ -47,7 +47,7 @@ def weights_of_run(folder: Path, per_rank_batch_size: int, stops: bool, threads:
 
     import ddl.distributed as dist
     from ddl.training.loop import train
-    from ddl.training.run import Interrupted
+    from ddl.training.stops import Interrupted
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

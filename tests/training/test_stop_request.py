@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ddl.training.run import Interrupted
 from ddl.training.stop_request import signal_name
+from ddl.training.stops import Interrupted
 from tests.launch import REPOSITORY
 
 

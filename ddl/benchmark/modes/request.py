@@ -87,8 +87,8 @@ class ModesRequest:
             raise ValueError(f"Received: modes={' '.join(self.modes)}. Expected: each mode once.")
         if "async" in self.modes and not _has_ray():
             raise ValueError(
-                "Received: modes with async, but Ray is not installed. Expected: pip install -r requirements-async.txt, "
-                "or modes without it."
+                "Received: modes with async, but Ray is not installed. Expected: the packages of "
+                "requirements-async.txt, or modes without it."
             )
         if "async" in self.chosen and self.from_step:
             raise ValueError(

@@ -19,8 +19,9 @@ from ddl.training.checkpoint.checkpoint_folder import (
 from ddl.training.checkpoint.checkpoint_writer import CheckpointWriter
 from ddl.training.checkpoint.snapshot import restore_metrics, restore_snapshot, take_snapshot
 from ddl.training.optimization.weight_average import WeightAverage
-from ddl.training.run import Diverged, Interrupted, Run
+from ddl.training.run import Run
 from ddl.training.steps.step import Steps
+from ddl.training.stops import Diverged, Interrupted
 
 _TURN_S = 5.0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from ddl.files import write_whole
-from ddl.training.run import Unsaved
+from ddl.training.stops import Unsaved
 
 
 def write_final_model(model: keras.Model, run_dir: Path) -> Path:

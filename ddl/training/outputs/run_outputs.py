@@ -18,7 +18,8 @@ from ddl.training.outputs.prediction_files import (
     wants_predictions,
 )
 from ddl.training.record.run_dir import spare_training
-from ddl.training.run import Run, Unsaved
+from ddl.training.run import Run
+from ddl.training.stops import Unsaved
 
 
 class RunOutputs:

@@ -18,7 +18,8 @@ from ddl.training.record.history import write_history
 from ddl.training.record.mlperf_log import check_log_file
 from ddl.training.record.run_dir import claim_run_dir
 from ddl.training.record.run_facts import append_start, gather_facts
-from ddl.training.run import Run, Unsaved
+from ddl.training.run import Run
+from ddl.training.stops import Unsaved
 
 logger = logging.getLogger("ddl")
 

@@ -30,7 +30,8 @@ from ddl.training.record.run_dir import (
     spare_training,
 )
 from ddl.training.record.tensorboard import EventWriter
-from ddl.training.run import Diverged, Interrupted, Run
+from ddl.training.run import Run
+from ddl.training.stops import Diverged, Interrupted
 
 logger = logging.getLogger("ddl")
 

@@ -9,7 +9,8 @@ import numpy as np
 
 import ddl.distributed as dist
 from ddl.data.source import Source, Subset
-from ddl.training.run import Diverged, Run
+from ddl.training.run import Run
+from ddl.training.stops import Diverged
 
 _LISTED = 8
 _NEVER = 1 << 30

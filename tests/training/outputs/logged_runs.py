@@ -16,7 +16,7 @@ from ddl.models.zoo import MODELS, add_model
 from ddl.training.data.training_data import TrainingData
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
-from ddl.training.run import Interrupted
+from ddl.training.stops import Interrupted
 
 CLASSES = 3
 NAME = "logged_classifier"

@@ -11,7 +11,7 @@ import pytest
 
 from ddl.data.sources.arrays import Arrays
 from ddl.training.outputs.run_outputs import RunOutputs
-from ddl.training.run import Unsaved
+from ddl.training.stops import Unsaved
 
 
 def unwritten(folder: Path, epochs: int) -> RunOutputs:

@@ -12,7 +12,7 @@ import ddl.distributed as dist
 from ddl.training.checkpoint.checkpoint_file import open_checkpoint
 from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from ddl.training.parallel.local import LocalSteps
-from ddl.training.run import Diverged
+from ddl.training.stops import Diverged
 from tests.ranks import call_ranks
 from tests.training.interrupted_runs import differences
 from tests.training.parallel.local_run import train_each, train_local

@@ -17,7 +17,7 @@ from ddl.training.data.training_data import TrainingData
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
 from ddl.training.probing.probed_steps import ProbedSteps
-from ddl.training.run import Interrupted
+from ddl.training.stops import Interrupted
 
 CLASSES, NAME, STEPS = 3, "probed_classifier", 5
 
