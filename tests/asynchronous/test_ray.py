@@ -150,7 +150,7 @@ def test_nothing_stays_behind_when_the_run_itself_is_killed(tmp_path: Path) -> N
         processes = psutil.Process(run.process.pid).children(recursive=True)
         run.process.send_signal(signal.SIGKILL)
         run.process.wait()
-        _, alive = psutil.wait_procs(processes, timeout=20)
+        _, alive = psutil.wait_procs(processes, timeout=90)
         assert alive == []
         assert left_of(run) == []
 

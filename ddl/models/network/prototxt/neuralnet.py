@@ -93,9 +93,7 @@ def network_of(net: NeuralNet) -> Network:
     left = f"batch_size {net.batch_size}, step size {net.step_size:g}"
     left += f", parameter_provider {net.provider}" if net.provider else ""
     left += f", random_seed {net.random_seed}" if net.random_seed is not None else ""
-    note = (
-        f"Only its layers are taken. Flags give the rest, or scripts/run_neuralnet.py takes {left}."
-    )
+    note = f"The network takes the layers alone; flags give the rest, as run_neuralnet.py does by itself: {left}."
     options = " ".join(f"{name}={value}" for name, value in net.loss_option.items())
     loss = f"Its loss is --loss {net.loss} --loss-option {options}."
     return replace(net.network, notes=(*net.network.notes, note, loss))
