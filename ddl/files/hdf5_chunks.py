@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from h5py._objects import phil
 
 from ddl.files.regular import exceeds_file
 
@@ -85,7 +86,9 @@ class Chunks:
         if stored.size > self._file_bytes or exceeds_file(self.bytes, stored.size):
             problem = f"has {stored.size} bytes for {self.bytes}"
         elif self._is_decoded(stored.filter_mask):
-            _, raw = self._id.read_direct_chunk(corner)
+            # h5py runs this call alone without its lock, and HDF5 takes one thread at a time.
+            with phil:
+                _, raw = self._id.read_direct_chunk(corner)
             problem = self._problem_of(raw, stored.filter_mask)
         elif stored.size != self.bytes:
             problem = f"has {stored.size} bytes instead of {self.bytes}"

@@ -51,7 +51,7 @@ BENCHMARKS = [
     Row("benchmark modes --modes sync sync", "modes=sync sync. Expected: each mode once."),
     Row(
         "benchmark modes --modes async --from-step 9 --ranks 2 --slow 1",
-        "from_step=9 with mode async, whose workers are slow from the start. Expected: from_step=0",
+        "from_step=9 with mode async, whose workers are slow from the start. Expected: --from-step 0",
     ),
     Row("benchmark modes --times 0.5", "times=0.5 for a benchmark of modes. Expected: at least 1"),
     Row(

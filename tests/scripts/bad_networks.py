@@ -53,7 +53,7 @@ def with_pictures(here: Path) -> None:
 
 
 NETWORKS = [
-    Row(TRAIN, "model network without a network. Expected: --model-option file=NAME.json"),
+    Row(TRAIN, "model network without a network. Expected: --model-option file=NAME, a network"),
     Row(FILE, "net.json, which cannot be read (No such file or directory)"),
     Row(f"{TRAIN}--model-option file=.", "., which cannot be read (Is a directory)"),
     Row(FILE, "net.json, line 1, column 1: Expecting value", file("net.json")),

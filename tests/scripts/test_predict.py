@@ -99,14 +99,23 @@ def test_a_mask_has_its_pictures_size_and_is_where_the_probability_is_above_half
     assert chances.std() > 1e-3
 
 
-def test_two_ranks_write_the_bytes_that_one_writes(
+def test_ranks_of_as_many_threads_write_the_same_bytes(
     tmp_path: Path, run_dir: Path, pictures: Path, predicted: Path
 ) -> None:
     flags = (*TILED, "--batch-size", "2")
-    result = run_script("scripts/predict", [run_dir, pictures, tmp_path / "out", *flags])
-    assert result.returncode == 0, result.output
-    assert "5 predicted, 0 skipped" in result.output
-    assert read_all(tmp_path / "out") == read_all(predicted)
+    for ranks in (2, 3):  # of one thread each, on as many cores as one process has alone
+        arguments = [run_dir, pictures, tmp_path / f"{ranks}", *flags]
+        result = run_script("scripts/predict", arguments, ranks=ranks)
+        assert result.returncode == 0, result.output
+        assert "5 predicted, 0 skipped" in result.output
+    two = read_all(tmp_path / "2")
+    assert two == read_all(tmp_path / "3")
+    assert sorted(two) == sorted(read_all(predicted))
+    for index in range(len(SIZES)):  # one process may have more threads, which round otherwise
+        name = f"{index}.probabilities.npy"
+        np.testing.assert_allclose(
+            np.load(tmp_path / "2" / name), np.load(predicted / name), atol=1e-6
+        )
 
 
 def test_done_results_stay_and_other_options_are_refused(

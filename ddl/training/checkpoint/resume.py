@@ -17,6 +17,7 @@ from ddl.training.checkpoint.checkpoint_folder import find_checkpoint
 from ddl.training.checkpoint.facts import check_complete
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.plan.field_limits import AUTO_PRECISION
+from ddl.training.plan.fields import ParallelPlan
 from ddl.training.plan.plan import Plan
 from ddl.training.record.run_dir import check_origin
 from ddl.training.run import Run
@@ -41,11 +42,9 @@ FREE = frozenset(
         *("tensorboard", "steps_per_execution", "profile", "resume", "keep_last", "keep_best"),
         *("keep_every_epochs", "checkpoint_every_epochs", "checkpoint_every_min"),
         *("assembled_output", "assembled_precision"),
-        *("parallel", "workers", "min_workers", "max_staleness", "staleness_scaling"),
-        *("lease_timeout_s", "ray_address"),
         *("epoch_log", "gradient_norm", "prediction_output", "checkpoint_copies"),
         *("copy_every_epochs", "graph"),
-        *("parallel", "shares"),
+        *(field.name for field in dataclasses.fields(ParallelPlan)),  # each mode continues any
     }
 )
 

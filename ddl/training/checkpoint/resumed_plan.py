@@ -11,6 +11,8 @@ from ddl.training.checkpoint.checkpoint_file import Checkpoint, peek_plan
 from ddl.training.checkpoint.checkpoint_folder import FOLDER
 from ddl.training.checkpoint.find_trained import PLAN_NAME, read_plan
 from ddl.training.optimization.schedules import needs_length
+from ddl.training.plan.fields import ParallelPlan
+from ddl.training.plan.modes.table import MODES
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.stored_plan import plan_from_stored
 
@@ -46,6 +48,10 @@ def resumed_values(run_dir: Path, resume: str, given: Mapping[str, Any]) -> dict
             values.pop(name)
     if any(name in given for name in _ONE_OF):
         values = {name: value for name, value in values.items() if name not in _ONE_OF}
+    used = MODES.get(given.get("parallel", values.get("parallel")), names)
+    for field in dataclasses.fields(ParallelPlan):  # those of another mode have no meaning
+        if field.name not in ("parallel", *used):
+            values.pop(field.name, None)
     for name in names:
         is_other = name not in ("data", "target_data") and given.get(
             name, values.get(name)

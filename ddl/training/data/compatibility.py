@@ -73,7 +73,9 @@ def check_agreement(
         classes: number of classes that the model predicts.
     """
     names = (plan.loss, *metrics)
-    if plan.loss in ("categorical_crossentropy", "nll") and classes == 1:
+    separate = plan.loss_option.get("outputs") == "separate"
+    needs_several = plan.loss == "crossentropy" and not separate
+    if classes == 1 and (needs_several or plan.loss in ("categorical_crossentropy", "nll")):
         raise ValueError(
             f"Received: loss={plan.loss} of one class, which is always 0. Expected: "
             "loss=binary_crossentropy, or 2 classes or more."
