@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 
 import ddl.distributed as dist
 from ddl.models.zoo import MODELS, add_model
-from ddl.training import consensus
+from ddl.training.checkpoint.checkpoint_file import open_checkpoint
 from ddl.training.data.training_data import TrainingData
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
+from ddl.training.stops import Interrupted
 from tests.training.small_run import CLASSES, samples
 
 NAME = "tiny_local"
@@ -31,6 +33,31 @@ def train_local(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
+
+
+class StopInSecondEpoch(keras.callbacks.Callback):
+    """Asks rank 0 to stop when the second epoch begins, so that the run stops after its first round."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 1 and dist.is_root():
+            signal.raise_signal(signal.SIGUSR1)
+
+
+def stop_local(folder: Path, fields: dict[str, Any]) -> int:
+    """Train until a stop within the second epoch. Return the steps of the epoch that its checkpoint has."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    data = TrainingData(samples(COUNT, 0), samples(11, 1), CLASSES, None)
+    try:
+        train(local_plan(folder, fields), data, [StopInSecondEpoch()])
+    except Interrupted as end:
+        step = open_checkpoint(end.checkpoint).facts["position"]["step"] if end.checkpoint else 0
+        return int(step)
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+    return 0
 
 
 def train_each(folder: Path, runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -52,13 +79,7 @@ def local_plan(folder: Path, fields: dict[str, Any]) -> Plan:
 
 def _train(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     data = TrainingData(samples(COUNT, 0), samples(11, 1), CLASSES, None)
-    before = consensus.AGREE_EVERY_S
-    if "checkpoint_every_min" in fields:  # steps of milliseconds: ranks decide after each round
-        consensus.AGREE_EVERY_S = 0.0
-    try:
-        history = train(local_plan(folder, fields), data)
-    finally:
-        consensus.AGREE_EVERY_S = before
+    history = train(local_plan(folder, fields), data)
     found: dict[str, Any] = {
         "history": [{name: float(value) for name, value in epoch.items()} for epoch in history],
         "weights": np.zeros(0),

@@ -10,12 +10,11 @@ import pytest
 
 import ddl.distributed as dist
 from ddl.training.checkpoint.checkpoint_file import open_checkpoint
-from ddl.training.checkpoint.checkpoint_folder import list_checkpoints
 from ddl.training.parallel.local import LocalSteps
 from ddl.training.stops import Diverged
 from tests.ranks import call_ranks
 from tests.training.interrupted_runs import differences
-from tests.training.parallel.local_run import train_each, train_local
+from tests.training.parallel.local_run import stop_local, train_each, train_local
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -27,7 +26,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "one": {"parallel": "local", "sync_every": 1},
     "three": LOCAL,
     "fp16": {**LOCAL, "compression": "fp16"},
-    "adam": {**ADAM, "epochs": 3, "checkpoint_every_min": 1e-4, "keep_last": 100},
+    "adam": {**ADAM, "epochs": 3},
 }
 
 
@@ -107,11 +106,10 @@ def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(runs: Any, tmp_pat
 
 def test_a_run_resumed_within_an_epoch_has_them_too(runs: Any, tmp_path: Path) -> None:
     ranks, folder, _ = runs
-    found = dict(list_checkpoints(folder / "adam" / "checkpoints"))
-    within = min(position for position in found if position.step)
-    assert within.step % 3 == 0
-    fields = {**ADAM, "epochs": 3, "resume": str(found[within])}
-    call_ranks(train_local, tmp_path / "run", fields, ranks=ranks)
+    fields = {**ADAM, "epochs": 3}
+    steps = call_ranks(stop_local, tmp_path / "run", fields, ranks=ranks)
+    assert list(steps) == [3] * ranks
+    call_ranks(train_local, tmp_path / "run", {**fields, "resume": "auto"}, ranks=ranks)
     assert differences(tmp_path / "run", folder / "adam") == []
 
 
