@@ -44,7 +44,7 @@ def test_shares_that_follow_speeds_learn_what_one_process_learns(
     assert all(other["shares"] == found["shares"] for other in others)
 
 
-def test_fixed_shares_give_the_same_bits_also_resumed_in_mid_epoch_by_others(
+def test_fixed_shares_give_the_same_bits_also_resumed_by_others(
     alone: dict[str, Any], tmp_path: Path
 ) -> None:
     fields = BALANCED | {"shares": [5, 6, 1]}
@@ -63,14 +63,14 @@ def test_fixed_shares_give_the_same_bits_also_resumed_in_mid_epoch_by_others(
 @pytest.mark.proof
 @pytest.mark.alone
 def test_a_slow_rank_among_four_no_longer_slows_all(tmp_path: Path) -> None:
-    fields = FIELDS | {"global_batch_size": 32, "epochs": 60, "validate_every_epochs": 60}
+    fields = FIELDS | {"global_batch_size": 16, "epochs": 60, "validate_every_epochs": 60}
     slow = {"which": 3, "sample_ms": 20.0}
     step_s = {}
     for mode in ("sync", "balanced"):
         changed = fields | {"parallel": mode, "epochs": 20 if mode == "sync" else 60}
         found, *_ = call_ranks(train_slowed, tmp_path / mode, changed, slow, ranks=4)
         step_s[mode] = seconds_of_a_full_step(found)
-    ideal_s = 32 * 0.020 / (3 + 1 / 5)
+    ideal_s = 16 * 0.020 / (3 + 1 / 5)
     assert step_s["sync"] / step_s["balanced"] >= 2.5
     assert step_s["balanced"] <= 1.2 * ideal_s
 
