@@ -20,16 +20,13 @@ import ddl.distributed as dist
 from ddl.distributed.balance import better_shares
 from ddl.distributed.gradients.step_share import known_share
 from ddl.training.data.training_data import TrainingData
-from ddl.training.objectives.losses import needs_input
 from ddl.training.parallel.own_time import OwnTime
 from ddl.training.profiling.profile import Profile
 from ddl.training.run import Run
-from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.blocks import several_steps
 from ddl.training.steps.run_batches import open_training
 from ddl.training.steps.step import Taken
 from ddl.training.steps.supervised import SupervisedSteps
-from ddl.training.steps.weighed_batches import for_outputs
 
 logger = logging.getLogger("ddl")
 
@@ -118,15 +115,7 @@ class BalancedSteps(SupervisedSteps):
         run.order = dataclasses.replace(run.order, shares=shares)
         self._note_share()
         self._training.close()
-        self._training = open_training(run, self._data)
-        self._open.enter_context(naming_bad_data(self._training))
-        self._open.enter_context(self._training)
-        from_input = needs_input(run.plan.loss)
-        self._batches = iter(
-            for_outputs(
-                *(self.model, self._training.dataset, run.class_weights), needs_input=from_input
-            )
-        )
+        self._batches = iter(self._train_on(open_training(run, self._data)))
         if dist.is_root():
             logger.info(
                 "Samples of each rank in a step, by speed, from step %d of epoch %d on: %s. With the shares before, "

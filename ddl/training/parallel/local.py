@@ -17,20 +17,18 @@ import numpy as np
 import tensorflow as tf
 
 import ddl.distributed as dist
+from ddl.data.batches import pipeline
 from ddl.data.order import Position
 from ddl.distributed.local_steps import OuterSteps
 from ddl.distributed.state import model_state
 from ddl.training.data.training_data import TrainingData
-from ddl.training.objectives.losses import needs_input
 from ddl.training.parallel.rounds import better_speeds, round_order
 from ddl.training.profiling.profile import Profile
 from ddl.training.run import Run
-from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.nonfinite import check_losses
-from ddl.training.steps.run_batches import open_training
+from ddl.training.steps.run_batches import open_batches, open_training
 from ddl.training.steps.step import Taken
 from ddl.training.steps.supervised import CHECK_DESYNC_STEPS, SupervisedSteps
-from ddl.training.steps.weighed_batches import for_outputs
 
 logger = logging.getLogger("ddl")
 
@@ -141,23 +139,17 @@ class LocalSteps(SupervisedSteps):
         if speeds != now:
             self._divide(speeds, step)
 
+    def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
+        return open_batches(self._run, self._data, self._rounds)
+
     def _divide(self, speeds: tuple[float, ...], step: int) -> None:
         """Read the samples of other shares from here on."""
         run = self._run
         self._rounds = dataclasses.replace(self._rounds, speeds=speeds)
         self._used.append((step, self._rounds))
         self._training.close()
-        self._training = open_training(
-            run, self._data, self._rounds, Position(run.position.epoch, step)
-        )
-        self._open.enter_context(naming_bad_data(self._training))
-        self._open.enter_context(self._training)
-        from_input = needs_input(run.plan.loss)
-        self._batches = iter(
-            for_outputs(
-                *(self.model, self._training.dataset, run.class_weights), needs_input=from_input
-            )
-        )
+        start = Position(run.position.epoch, step)
+        self._batches = iter(self._train_on(open_training(run, self._data, self._rounds, start)))
         if dist.is_root():
             steps = [
                 len(self._rounds.batches(0, self._rounds.end(0), r)) for r in range(dist.size())

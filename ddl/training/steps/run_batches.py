@@ -15,32 +15,43 @@ from ddl.distributed.job.launcher import threads_per_rank
 from ddl.distributed.state import reduced_metrics
 from ddl.training.data.training_data import TrainingData
 from ddl.training.optimization.optimizers import is_full_batch
-from ddl.training.parallel.rounds import round_order
 from ddl.training.run import Run
 
+Place = tuple[int, int]
+"""Which part of the samples to read, and how many parts there are: a rank and their number."""
 
-def open_batches(run: Run, data: TrainingData) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
-    """Return this rank's training batches from the run's position on, and those of the validation, if there is one."""
-    held_out = data.validation
-    return open_training(run, data), [] if held_out is None else [held_out_batches(run, held_out)]
+
+def open_batches(
+    run: Run, data: TrainingData, order: SampleOrder | None = None, place: Place | None = None
+) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
+    """Return training batches from the run's position on, and those of the validation, if there is one.
+
+    `order` and `place` are those of `open_training`.
+    """
+    held_out = [] if data.validation is None else [held_out_batches(run, data.validation, place)]
+    return open_training(run, data, order, place=place), held_out
 
 
 def open_training(
-    run: Run, data: TrainingData, order: SampleOrder | None = None, start: Position | None = None
+    run: Run,
+    data: TrainingData,
+    order: SampleOrder | None = None,
+    start: Position | None = None,
+    place: Place | None = None,
 ) -> pipeline.Batches:
-    """Return this rank's training batches.
+    """Return training batches.
 
     Args:
         run: the run.
         data: its data.
-        order: which rank reads which samples when; by default the run's, for local steps in rounds.
+        order: which rank reads which samples when; by default the run's.
         start: the first step; by default the run's position.
+        place: which of how many parts to read; by default this rank's.
     """
-    is_local = run.plan.parallel == "local"
     return pipeline.training_batches(
         data.training,
-        order=order or (round_order(run.order, run.plan) if is_local else run.order),
-        rank=dist.rank(),
+        order=order or run.order,
+        rank=(place or _own_place())[0],
         start=start or run.position,
         augmentation=run.plan.augmentation(),
         ignore_index=run.plan.ignore_index,
@@ -57,16 +68,21 @@ def held_out_steps(run: Run, samples: Source) -> int:
     return sharding.evaluation_steps(len(samples), samples_at_once(run), dist.size())
 
 
-def held_out_batches(run: Run, samples: Source) -> pipeline.Batches:
-    """Return this rank's batches of these samples, each once, prepared as the run's inputs are."""
+def held_out_batches(run: Run, samples: Source, place: Place | None = None) -> pipeline.Batches:
+    """Return batches of these samples, each once, prepared as the run's inputs are; by default this rank's."""
+    rank, size = place or _own_place()
     return pipeline.evaluation_batches(
         samples,
         per_rank_batch_size=samples_at_once(run),
-        rank=dist.rank(),
-        size=dist.size(),
+        rank=rank,
+        size=size,
         threads=data_threads(run),
         normalization=run.preprocessing.normalization,
     )
+
+
+def _own_place() -> Place:
+    return dist.rank(), dist.size()
 
 
 def samples_at_once(run: Run) -> int:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ddl.data.batches import pipeline
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.distributed.state.moving_statistics import average_moving_statistics
@@ -27,11 +28,7 @@ from ddl.training.steps.blocks import even_steps, several_steps
 from ddl.training.steps.compilation import Compilation
 from ddl.training.steps.nonfinite import check_losses
 from ddl.training.steps.outputs import Outputs, run_outputs
-from ddl.training.steps.run_batches import (
-    global_results,
-    held_out_steps,
-    open_batches,
-)
+from ddl.training.steps.run_batches import global_results, held_out_steps, open_batches
 from ddl.training.steps.step import Part, Taken
 from ddl.training.steps.step_notes import NoNotes, step_notes
 from ddl.training.steps.weighed_batches import for_outputs
@@ -65,17 +62,9 @@ class SupervisedSteps:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def __enter__(self) -> SupervisedSteps:
-        self._training, held_out = open_batches(self._run, self._data)
-        self._open.enter_context(naming_bad_data(self._training, *held_out))
-        for part in (self._training, *held_out):
-            self._open.enter_context(part)
-        from_input = needs_input(self._run.plan.loss)
-        batches = for_outputs(
-            self.model, self._training.dataset, self._run.class_weights, needs_input=from_input
-        )
-        self._validation = [
-            for_outputs(self.model, part.dataset, needs_input=from_input) for part in held_out
-        ]
+        training, held_out = self._open_batches()
+        batches = self._train_on(training)
+        self._validation = [self._opened(part) for part in held_out]
         # A step that creates variables is traced twice, so optimizer and metrics are built before the first one.
         model_state.build_optimizer(self.model)
         build_metrics(self.model, batches.element_spec)
@@ -174,6 +163,22 @@ class SupervisedSteps:
     def finish(self) -> None:
         """Replace the weights by their moving average, if the optimizer has one."""
         self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
+
+    def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
+        """Return the batches to train on and those of the validation, not yet opened."""
+        return open_batches(self._run, self._data)
+
+    def _train_on(self, training: pipeline.Batches) -> Any:
+        """Open batches to train on from here on; return them as the model takes them."""
+        self._training = training
+        return self._opened(training, self._run.class_weights)
+
+    def _opened(self, part: pipeline.Batches, class_weights: np.ndarray | None = None) -> Any:
+        """Open batches until the steps end; return them as the model takes them."""
+        self._open.enter_context(naming_bad_data(part))
+        self._open.enter_context(part)
+        from_input = needs_input(self._run.plan.loss)
+        return for_outputs(self.model, part.dataset, class_weights, needs_input=from_input)
 
     def _use(self, single: Any) -> None:
         """Take the model's `train_step` from here on, alone with this function and in blocks."""

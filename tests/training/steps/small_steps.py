@@ -36,7 +36,6 @@ def make_steps(
     """Return steps that train a compiled model on these samples, and the run that they belong to."""
     samples = ArraySamples(inputs, targets)
     plan: Any = SimpleNamespace(
-        parallel="sync",
         per_rank_batch_size=batch_size,
         data_threads=1,
         profile=0,

@@ -21,12 +21,10 @@ import tensorflow as tf
 import ddl.distributed as dist
 from ddl.data import sharding
 from ddl.data.batches import pipeline
-from ddl.data.source import Source
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.distributed.state import model_state
 from ddl.distributed.state.variables import assign, flat, split_like
 from ddl.training.data.training_data import TrainingData
-from ddl.training.objectives.losses import needs_input
 from ddl.training.parallel.partition.check import division_of
 from ddl.training.parallel.partition.exchange import Exchange, micro_batches
 from ddl.training.parallel.partition.messages import Messages, point_to_point
@@ -36,12 +34,10 @@ from ddl.training.parallel.partition.schedule import FORWARD, in_flight, one_for
 from ddl.training.plan.modes.partition import parts_of_model
 from ddl.training.profiling.profile import Profile
 from ddl.training.run import Run
-from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.nonfinite import check_losses
-from ddl.training.steps.run_batches import data_threads
+from ddl.training.steps.run_batches import open_batches
 from ddl.training.steps.step import Taken
 from ddl.training.steps.supervised import CHECK_DESYNC_STEPS, SupervisedSteps
-from ddl.training.steps.weighed_batches import for_outputs
 
 logger = logging.getLogger("ddl")
 
@@ -72,16 +68,10 @@ class PartitionedSteps(SupervisedSteps):
                 logger.info("%s.", self._division.told(part, samples, waiting))
 
     def __enter__(self) -> PartitionedSteps:
-        run, model, plan = self._run, self.model, self._run.plan
+        run, model = self._run, self.model
         training, held_out = self._open_batches()
-        self._open.enter_context(naming_bad_data(training, *held_out))
-        for part in (training, *held_out):
-            self._open.enter_context(part)
-        from_input = needs_input(plan.loss)
-        batches = for_outputs(model, training.dataset, run.class_weights, needs_input=from_input)
-        self._validation = [
-            for_outputs(model, part.dataset, needs_input=from_input) for part in held_out
-        ]
+        batches = self._train_on(training)
+        self._validation = [self._opened(part) for part in held_out]
         model_state.build_optimizer(model)
         build_metrics(model, batches.element_spec)
         model_state.broadcast_state(model)
@@ -152,33 +142,7 @@ class PartitionedSteps(SupervisedSteps):
 
     def _open_batches(self) -> tuple[pipeline.Batches, list[pipeline.Batches]]:
         """Return the batches of the rank's group."""
-        run, data = self._run, self._data
-        training = pipeline.training_batches(
-            data.training,
-            order=run.order,
-            rank=self._place.group,
-            start=run.position,
-            augmentation=run.plan.augmentation(),
-            ignore_index=run.plan.ignore_index,
-            threads=data_threads(run),
-            normalization=run.preprocessing.normalization,
-            mixing=run.plan.mixing(),
-            classes=data.classes,
-            epochs=run.plan.epochs,
-        )
-        held_out = data.validation
-        return training, [] if held_out is None else [self._held_out(held_out)]
-
-    def _held_out(self, samples: Source) -> pipeline.Batches:
-        run = self._run
-        return pipeline.evaluation_batches(
-            samples,
-            per_rank_batch_size=run.order.per_rank_batch_size,
-            rank=self._place.group,
-            size=self._groups,
-            threads=data_threads(run),
-            normalization=run.preprocessing.normalization,
-        )
+        return open_batches(self._run, self._data, place=(self._place.group, self._groups))
 
     def _samples_of_step(self) -> int:
         """Return the samples of the next step, over all groups."""
