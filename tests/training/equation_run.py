@@ -6,32 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-import ddl.distributed as dist
 from ddl.models.zoo import MODELS, add_model
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
+from tests.training.outcome import computing_in, outcome
 
 NAME = "tiny_solver"
 
 
 def train_equation(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     """Train, and return the history and all weights in one array."""
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
-        history = train(equation_plan(folder, fields))
-        model = keras.models.load_model(folder / "model.keras") if dist.is_root() else None
-        weights = [] if model is None else [np.ravel(weight) for weight in model.get_weights()]
-        return {
-            "history": [{name: float(value) for name, value in epoch.items()} for epoch in history],
-            "weights": np.concatenate([*weights, np.zeros(0)]),
-        }
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
+    with computing_in("float64"):
+        return outcome(train(equation_plan(folder, fields)), folder)
 
 
 def equation_plan(folder: Path, fields: dict[str, Any]) -> Plan:

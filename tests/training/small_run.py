@@ -14,6 +14,7 @@ from ddl.models.zoo import MODELS, add_model
 from ddl.training.data.training_data import TrainingData
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
+from tests.training.outcome import computing_in, outcome
 
 CLASSES = 3
 COUNTS = {"training": 43, "validation": 11, "test": 10}
@@ -22,14 +23,8 @@ NAME = "tiny_classifier"
 
 def train_tiny(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     """Train, and return the history, all weights in one array, and the preprocessing that the run keeps."""
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
+    with computing_in("float64"):
         return _train(folder, fields)
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
 
 
 def tiny_data(seed: int = 0) -> TrainingData:
@@ -58,12 +53,7 @@ def _train(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     plan = Plan(run_dir=folder, model=NAME, data="arrays", **{**defaults, **fields})
     history = train(plan, tiny_data())
-    model = keras.models.load_model(folder / "model.keras") if dist.is_root() else None
-    weights = [] if model is None else [np.ravel(weight) for weight in model.get_weights()]
-    return {
-        "history": [{name: float(value) for name, value in epoch.items()} for epoch in history],
-        "weights": np.concatenate([*weights, np.zeros(0)]),
-    }
+    return outcome(history, folder)
 
 
 def _build(input_shape: Any, *, classes: int, ending: str = "softmax") -> keras.Model:

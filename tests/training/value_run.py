@@ -12,6 +12,7 @@ import ddl.distributed as dist
 from ddl.models.zoo import MODELS, add_model
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
+from tests.training.outcome import computing_in, outcome
 
 NAME, COUNT = "tiny_coder", 13
 PATCHES = ["random_horizontal_flip=0.5", "random_patches=2,3"]
@@ -31,22 +32,11 @@ def write_data(folder: Path) -> Path:
 def train_coder(run_dir: Path, data: Path, fields: dict[str, Any]) -> dict[str, Any]:
     """Train, and return the history, and on rank 0 all weights in one array."""
     keras.backend.clear_session()  # names of layers begin anew, as in a process of its own
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
+    with computing_in("float64"):
         if NAME not in MODELS:
             add_model(NAME, _build, "values")
         history = train(_plan(run_dir, data, fields))
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
-    model = keras.models.load_model(run_dir / "model.keras") if dist.is_root() else None
-    weights = [] if model is None else [np.ravel(weight) for weight in model.get_weights()]
-    return {
-        "history": [{name: float(value) for name, value in epoch.items()} for epoch in history],
-        "weights": np.concatenate([*weights, np.zeros(0)]),
-    }
+    return outcome(history, run_dir)
 
 
 def _plan(run_dir: Path, data: Path, fields: dict[str, Any]) -> Plan:

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-import ddl.distributed as dist
 from ddl.models.zoo import MODELS, add_model
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
+from tests.training.outcome import computing_in, outcome
 
 NAME = "two_ways"
 SMALL: dict[str, Any] = {
@@ -34,22 +34,10 @@ SMALL: dict[str, Any] = {
 
 def train_small(folder: Path, fields: dict[str, Any], floatx: str = "float64") -> dict[str, Any]:
     """Train, and return the history and all weights in one array, which rank 0 alone has."""
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx(floatx)
-    keras.config.set_dtype_policy(floatx)
     if NAME not in MODELS:
         add_model(NAME, _build, "mask")
-    try:
-        history = train(Plan(run_dir=folder, **SMALL | fields))
-        model = keras.models.load_model(folder / "model.keras") if dist.is_root() else None
-        weights = [] if model is None else [np.ravel(weight) for weight in model.get_weights()]
-        return {
-            "history": [{name: float(value) for name, value in epoch.items()} for epoch in history],
-            "weights": np.concatenate([*weights, np.zeros(0)]),
-        }
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
+    with computing_in(floatx):
+        return outcome(train(Plan(run_dir=folder, **SMALL | fields)), folder)
 
 
 def _build(input_shape: Any, *, classes: int, dropout: float = 0.0) -> keras.Model:

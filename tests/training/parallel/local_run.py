@@ -17,6 +17,7 @@ from ddl.training.data.training_data import TrainingData
 from ddl.training.loop import train
 from ddl.training.plan.plan import Plan
 from ddl.training.stops import Interrupted
+from tests.training.outcome import computing_in
 from tests.training.small_run import CLASSES, samples
 
 NAME = "tiny_local"
@@ -25,14 +26,8 @@ COUNT = 37  # on 3 ranks of 3 samples: 4 steps of 9, then 1 sample for rank 0 al
 
 def train_local(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
     """Train, and return the history, all weights in one array, and the report."""
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
+    with computing_in("float64"):
         return _train(folder, fields)
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
 
 
 class StopInSecondEpoch(keras.callbacks.Callback):
@@ -45,18 +40,12 @@ class StopInSecondEpoch(keras.callbacks.Callback):
 
 def stop_local(folder: Path, fields: dict[str, Any]) -> int:
     """Train until a stop within the second epoch. Return the steps of the epoch that its checkpoint has."""
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    data = TrainingData(samples(COUNT, 0), samples(11, 1), CLASSES, None)
-    try:
-        train(local_plan(folder, fields), data, [StopInSecondEpoch()])
-    except Interrupted as end:
-        step = open_checkpoint(end.checkpoint).facts["position"]["step"] if end.checkpoint else 0
-        return int(step)
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
+    with computing_in("float64"):
+        try:
+            train(local_plan(folder, fields), _data(), [StopInSecondEpoch()])
+        except Interrupted as end:
+            if end.checkpoint is not None:
+                return int(open_checkpoint(end.checkpoint).facts["position"]["step"])
     return 0
 
 
@@ -77,9 +66,12 @@ def local_plan(folder: Path, fields: dict[str, Any]) -> Plan:
     return Plan(run_dir=folder, model=NAME, data="arrays", **{**defaults, **fields})
 
 
+def _data() -> TrainingData:
+    return TrainingData(samples(COUNT, 0), samples(11, 1), CLASSES, None)
+
+
 def _train(folder: Path, fields: dict[str, Any]) -> dict[str, Any]:
-    data = TrainingData(samples(COUNT, 0), samples(11, 1), CLASSES, None)
-    history = train(local_plan(folder, fields), data)
+    history = train(local_plan(folder, fields), _data())
     found: dict[str, Any] = {
         "history": [{name: float(value) for name, value in epoch.items()} for epoch in history],
         "weights": np.zeros(0),
