@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ddl.proportions import divide
+
 
 def shard_bounds(count: int, rank: int, size: int) -> tuple[int, int]:
     """Return the start and end of rank `rank`'s block of `count` samples.
@@ -43,11 +45,7 @@ def share_bounds(count: int, shares: Sequence[int], rank: int) -> tuple[int, int
             f"Received: count={count}, rank={rank}, shares={list(shares)}. Expected: count >= 0, a share from 0 on for "
             "each rank, not all 0, and one of these ranks."
         )
-    lengths = [count * share // total for share in shares]
-    left = [count * share % total for share in shares]
-    largest = sorted(range(len(shares)), key=lambda place: (-left[place], place))
-    for place in largest[: count - sum(lengths)]:
-        lengths[place] += 1
+    lengths = divide(count, shares)
     start = sum(lengths[:rank])
     return start, start + lengths[rank]
 

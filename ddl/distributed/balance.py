@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ddl.proportions import divide
+
 
 def apportion(total: int, speeds: Sequence[float], least: int = 0) -> list[int]:
     """Return whole numbers that add up to `total`, as near to the proportions of `speeds` as whole numbers can be.
@@ -36,11 +38,7 @@ def apportion(total: int, speeds: Sequence[float], least: int = 0) -> list[int]:
         rest = [0.0 if number in fixed else speed for number, speed in enumerate(speeds)]
         others = iter(apportion(total - least * len(fixed), [s for s in rest if s], least))
         return [least if number in fixed else next(others) for number in range(len(speeds))]
-    parts = [math.floor(share) for share in ideal]
-    order = sorted(range(len(parts)), key=lambda number: (parts[number] - ideal[number], number))
-    for number in order[: total - sum(parts)]:
-        parts[number] += 1
-    return parts
+    return divide(total, speeds)
 
 
 WORTH = 0.08
