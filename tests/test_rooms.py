@@ -12,11 +12,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-GROUND = {"", "files"}  # the modules of ddl/ itself, such as flags.py, and of files/
+GROUND = {"", "files", "boxes"}  # the modules of ddl/ itself, such as flags.py, of files/ and of boxes/
 HALL = GROUND | {"training", "data", "models", "distributed"}
 BELOW = {
     "": GROUND,
     "files": GROUND,
+    "boxes": {""},
     "distributed": GROUND,
     "models": GROUND,
     "data": GROUND,
