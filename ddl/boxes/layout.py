@@ -39,9 +39,9 @@ class Layout:
     """The positions of a detector.
 
     Attributes:
-        kind: "anchors": the four numbers are x, y, w, h as in YOLOv3: the centre is (cell + sigmoid(x, y)) * stride, the
-            size anchor * exp(w, h). "points": they are the logarithms of the distances from the cell's centre to the
-            box's left, top, right and bottom side, in strides, as in FCOS.
+        kind: "anchors": the four numbers are x, y, w, h as in YOLOv3: the centre is (cell + sigmoid(x, y)) * stride,
+            the size anchor * exp(w, h). "points": they are the logarithms of the distances from the cell's centre to
+            the box's left, top, right and bottom side, in strides, as in FCOS.
         classes: number of classes.
         levels: finest first.
     """
