@@ -52,6 +52,8 @@ def test_two_close_objects_of_one_tile_both_stay():
 
 @given(st.lists(st.integers(0, 30), max_size=8, unique=True))
 def test_what_each_of_two_tiles_finds_alike_is_found_once(lefts):
-    rows = [(40.0 * left, 5.0, 40.0 * left + 20, 25.0, 0, 0.5 + left / 100, False) for left in lefts]
+    rows = [
+        (40.0 * left, 5.0, 40.0 * left + 20, 25.0, 0, 0.5 + left / 100, False) for left in lefts
+    ]
     once, twice = join_tiles([tile(*rows)], 0.5), join_tiles([tile(*rows), tile(*rows)], 0.5)
     assert np.array_equal(once.boxes, twice.boxes)

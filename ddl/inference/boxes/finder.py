@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from ddl.boxes.decoding import decode
@@ -55,7 +53,8 @@ class Finder:
         tiles: list[TileFound] = []
         for top in down.starts:
             band = read_band(prepared.rows, down, top)
-            for lefts in itertools.batched(across.starts, self._batch_size):
+            for first in range(0, len(across.starts), self._batch_size):
+                lefts = across.starts[first : first + self._batch_size]
                 batch = np.stack(
                     [prepared.convert(cut_tile(band, prepared.axes, [left])) for left in lefts]
                 )
@@ -79,9 +78,7 @@ class Finder:
         is_cut = (inner & (np.abs(boxes - ends) <= EDGE_PX)).any(axis=1)
         boxes = np.clip(boxes, 0, inside)
         kept = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)  # not in the padding alone
-        return TileFound(
-            Found(boxes[kept], found.classes[kept], found.scores[kept]), is_cut[kept]
-        )
+        return TileFound(Found(boxes[kept], found.classes[kept], found.scores[kept]), is_cut[kept])
 
 
 def _as_fractions(found: Found, shape: tuple[int, ...]) -> Found:
