@@ -15,7 +15,13 @@ from typing import Any
 
 from ddl.builder_table import BuilderTable
 from ddl.data.source import Source
-from ddl.data.sources import equation_inputs, faces, synthetic, synthetic_labels
+from ddl.data.sources import (
+    equation_inputs,
+    faces,
+    synthetic,
+    synthetic_boxes,
+    synthetic_labels,
+)
 from ddl.data.sources.array_files import (
     channels_first,
     cifar,
@@ -77,6 +83,13 @@ FORMATS = {
         synthetic_labels.open_source,
         on_disk=False,
         splits=synthetic_labels.splits,
+    ),
+    "synthetic-boxes": Format(
+        "no file",
+        synthetic_boxes.detect,
+        synthetic_boxes.open_source,
+        on_disk=False,
+        splits=synthetic_boxes.splits,
     ),
     "faces": Format("no file", faces.detect, faces.open_source, on_disk=False),
     "diffusion-maps": Format(
@@ -164,7 +177,7 @@ PICTURE_FOLDERS = ("pairs", "folders", "classes", "split-classes", "pictures", "
 PICTURE_FILES = (*PICTURE_FOLDERS, "tfrecord")
 """Formats whose pictures may differ in size, and are resized to the requested size."""
 SEEDED = (
-    *("synthetic", "synthetic-3d", "synthetic-labels"),
+    *("synthetic", "synthetic-3d", "synthetic-labels", "synthetic-boxes"),
     *("diffusion-maps", "diffusion-maps-3d", "burgers"),
 )
 """Formats that generate pictures of the requested size."""
@@ -175,7 +188,7 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
     """Open samples of any known format.
 
     Args:
-        path: a file or folder, or "synthetic", "synthetic-3d", "synthetic-labels" or "faces".
+        path: a file or folder, or "synthetic", "synthetic-3d", "synthetic-labels", "synthetic-boxes" or "faces".
         format: a name in `FORMATS`, or "auto" to detect it.
         options: options of the format, such as `image_size=(128, 128)` of picture files or `split="train"` of HDF5.
 

@@ -208,8 +208,10 @@ def check_target(source: Source, plan: Plan) -> None:
             )
         return
     if plan.predicts not in source.fields:
-        script = "train_resnet.py" if plan.predicts == "mask" else "train_unet.py"
+        others = {"mask": "train_resnet.py", "label": "train_unet.py"}
+        script = others.get(plan.predicts)
+        more = "" if script is None else f" (For the others there is scripts/{script}.)"
         raise ValueError(
             f"Received: data with {', '.join(source.fields)} from {plan.data}, for model {plan.model}. Expected: image "
-            f"and {plan.predicts}. (For the others there is scripts/{script}.)"
+            f"and {plan.predicts}.{more}"
         )

@@ -196,6 +196,7 @@ def test_every_format_has_a_test() -> None:
         "npz-folder",
         "split-classes",
         "synthetic-labels",
+        "synthetic-boxes",
         "tfrecord",
         "diffusion-maps",
         "diffusion-maps-3d",
