@@ -18,6 +18,7 @@ from ddl.data.inputs_and_targets import LabelSamples, MaskSamples
 from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import FORMATS, detect_format, open_source
 from tests.data import make
+from tests.data.boxes import box_files
 from tests.data.sources.array_files import cifar_files
 from tests.data.sources.records import record_files
 
@@ -54,8 +55,15 @@ LINES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
     ),
     "synthetic-boxes": (
         lambda _: "synthetic-boxes",
-        "300 pictures with boxes of 3 classes: disk (370), ring (364), rod (349); 96x96 RGB",
+        "300 pictures with boxes of 3 classes: disk (368), ring (363), rod (352); 96x96 RGB",
     ),
+    **{
+        name: (
+            lambda t, write=write: write(t / "a"),
+            "4 pictures with boxes of 3 classes: disk (3), ring (4), rod (4); 40x60 RGB",
+        )
+        for name, write in box_files.WRITERS.items()
+    },
     "synthetic": (lambda _: "synthetic", "256 pictures with masks, 96x96 RGB, float32"),
     "synthetic-3d": (lambda _: "synthetic-3d", "32 volumes with masks, 32x32x32 grey, float32"),
     "diffusion-maps": (lambda _: "diffusion-maps", "64 maps of a diffusion coefficient, 32x32"),

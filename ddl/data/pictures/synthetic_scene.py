@@ -124,4 +124,4 @@ def _painted(rng: np.random.Generator, owner: np.ndarray, cells: int, channels: 
     stains[:cells] = 1 - rng.uniform(*_STAIN, (cells, 1)) * rng.uniform(0.7, 1.0, (cells, channels))
     picture = ground[..., None] * stains[owner]
     picture += rng.standard_normal(picture.shape, np.float32) * _NOISE
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)

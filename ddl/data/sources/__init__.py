@@ -31,6 +31,7 @@ from ddl.data.sources.array_files import (
     npz,
     npz_folder,
 )
+from ddl.data.sources.boxed_pictures import coco, voc, yolo
 from ddl.data.sources.delimited_text import delimited
 from ddl.data.sources.picture_folders import (
     classes,
@@ -120,6 +121,24 @@ FORMATS = {
         cifar.open_source,
         splits=cifar.splits,
     ),
+    "coco": Format(
+        "annotations/instances_train2017.json + train2017/, or NAME.json beside its pictures",
+        coco.detect,
+        coco.open_source,
+        splits=coco.splits,
+    ),
+    "yolo": Format(
+        "images/train/name.jpg + labels/train/name.txt, or data.yaml",
+        yolo.detect,
+        yolo.open_source,
+        splits=yolo.splits,
+    ),
+    "voc": Format(
+        "JPEGImages/name.jpg + Annotations/name.xml + ImageSets/Main/train.txt",
+        voc.detect,
+        voc.open_source,
+        splits=voc.splits,
+    ),
     "folders": Format(
         "images/ + masks/ (or such as image/ + label/)", folders.detect, folders.open_source
     ),
@@ -174,7 +193,8 @@ SOURCES = BuilderTable(
 """The options that a plan's `data_option` can give to a format."""
 
 PICTURE_FOLDERS = ("pairs", "folders", "classes", "split-classes", "pictures", "tagged")
-PICTURE_FILES = (*PICTURE_FOLDERS, "tfrecord")
+BOXED_PICTURES = ("coco", "yolo", "voc")
+PICTURE_FILES = (*PICTURE_FOLDERS, *BOXED_PICTURES, "tfrecord")
 """Formats whose pictures may differ in size, and are resized to the requested size."""
 SEEDED = (
     *("synthetic", "synthetic-3d", "synthetic-labels", "synthetic-boxes"),

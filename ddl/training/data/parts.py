@@ -77,6 +77,8 @@ def open_part(
     elif part == "test":
         _check_test_split(plan)
         source = open_samples(plan, plan.data, plan.target_data, split="test")
+        if training is not None:
+            source = relabelled(source, training.class_names, f"{plan.data}, test")
     else:
         source = open_samples(plan, plan.data, plan.target_data)
     if needs_target:
@@ -103,7 +105,7 @@ def split_sources(plan: Plan) -> tuple[Source, Source | None]:
         training, validation = (
             open_samples(plan, data, target, split=split) for split in ("train", "validation")
         )
-        return training, validation
+        return training, relabelled(validation, training.class_names, f"{data}, validation")
     source = open_samples(plan, data, target)
     splits = split_samples(len(source), plan.validation_part, 0, plan.seed)
     return Subset(source, np.flatnonzero(splits == 0)), Subset(source, np.flatnonzero(splits == 1))
