@@ -18,6 +18,7 @@ from ddl.boxes.rows import CLASS, COLUMNS, CORNERS, IGNORED
 from ddl.data.pictures.listing import Sample
 
 WRONG_BOXES = ("stop", "mend")
+_AT_ONCE = 1 << 16
 _LEAST = 1e-6  # of a side: float32 keeps such a box apart from one without area
 
 
@@ -119,6 +120,13 @@ class Gathering:
         """The corners as they were added, (boxes, 4) float64."""
         return np.asarray(self._corners).reshape(-1, 4)
 
+    def fractions(self, sizes: np.ndarray) -> np.ndarray:
+        """Divide the corners, which were added in pixels, by (boxes, 2) heights and widths. They stay so."""
+        corners = self.corners
+        corners[:, 0::2] /= sizes[:, 1:]
+        corners[:, 1::2] /= sizes[:, :1]
+        return corners
+
     def finish(
         self,
         pictures: np.ndarray,
@@ -143,21 +151,25 @@ class Gathering:
         Returns:
             `starts` and `rows` of `Annotations`, and the numbers of boxes that were cut and left out.
         """
-        cut = np.clip(corners, 0, 1)
-        is_far = (np.abs(corners - cut) > np.tile(tolerance, 2) + 1e-9).any(1)
-        has_area = ((cut[:, 2:] - cut[:, :2]) > _LEAST).all(1)
-        is_refused = ~np.isfinite(corners).all(1)
-        if wrong_boxes == "stop":
-            is_refused |= is_far | ~has_area
-        for number in np.flatnonzero(is_refused)[:1]:
-            raise _refusal(place(int(number)), corners[number])
+        rows = np.empty((len(corners), COLUMNS), np.float32)
+        rows[:, CLASS], rows[:, IGNORED] = classes, np.asarray(self._ignored)
+        has_area, clipped = np.empty(len(corners), np.bool_), 0
+        for start in range(0, len(corners), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            cut = np.clip(corners[part], 0, 1)
+            is_far = (np.abs(corners[part] - cut) > np.tile(tolerance[part], 2) + 1e-9).any(1)
+            has_area[part] = ((cut[:, 2:] - cut[:, :2]) > _LEAST).all(1)
+            is_refused = ~np.isfinite(corners[part]).all(1)
+            if wrong_boxes == "stop":
+                is_refused |= is_far | ~has_area[part]
+            for number in (start + np.flatnonzero(is_refused)[:1]).tolist():
+                raise _refusal(place(number), corners[number])
+            rows[part, CORNERS] = cut
+            clipped += int((is_far & has_area[part]).sum())
         kept = np.flatnonzero(has_area)
         kept = kept[np.argsort(pictures[kept], kind="stable")]
-        rows = np.empty((len(kept), COLUMNS), np.float32)
-        rows[:, CLASS], rows[:, CORNERS] = classes[kept], cut[kept]
-        rows[:, IGNORED] = np.asarray(self._ignored)[kept]
         starts = np.concatenate([[0], np.cumsum(np.bincount(pictures[kept], minlength=count))])
-        return starts, rows, int((is_far & has_area).sum()), int((~has_area).sum())
+        return starts, rows[kept], clipped, len(rows) - len(kept)
 
 
 def _refusal(place: str, corners: np.ndarray) -> ValueError:

@@ -184,10 +184,15 @@ class _Content:
             np.asarray(boxes.classes), np.array(numbers, np.int64), "category_id", "categories"
         )
         sizes = np.array(self.sizes, np.int32)
-        sides = sizes[pictures][:, ::-1].astype(np.float64)  # width, height
-        corners = boxes.corners / np.tile(sides, 2)
+        pixel = (1 / sizes[:, ::-1]).astype(np.float32)[pictures]  # in x and y, of the sides
         starts, rows, clipped, left_out = boxes.finish(
-            pictures, classes, len(ids), corners, 1 / sides, wrong_boxes, self._place
+            pictures,
+            classes,
+            len(ids),
+            boxes.fractions(sizes[pictures]),
+            pixel,
+            wrong_boxes,
+            self._place,
         )
         return Annotations(
             root=root,

@@ -111,13 +111,12 @@ class _Reading:
     def finish(self, wrong_boxes: str) -> Annotations:
         boxes, sizes = self._boxes, np.array(self._sizes, np.int32)
         owners = np.asarray(boxes.pictures, np.int64)
-        sides = sizes[owners][:, ::-1].astype(np.float64)
         starts, rows, clipped, left_out = boxes.finish(
             owners,
             np.asarray(boxes.classes, np.int64),
             len(self._files),
-            boxes.corners / np.tile(sides, 2),
-            1 / sides,
+            boxes.fractions(sizes[owners]),
+            1 / sizes[owners][:, ::-1],
             wrong_boxes,
             lambda box: (
                 f"{self._place / self._stems[boxes.pictures[box]]}.xml, line {boxes.places[box]},"
