@@ -15,7 +15,13 @@ from typing import Any
 
 from ddl.builder_table import BuilderTable
 from ddl.data.source import Source
-from ddl.data.sources import equation_inputs, faces, synthetic, synthetic_labels
+from ddl.data.sources import (
+    equation_inputs,
+    faces,
+    synthetic,
+    synthetic_boxes,
+    synthetic_labels,
+)
 from ddl.data.sources.array_files import (
     channels_first,
     cifar,
@@ -25,6 +31,7 @@ from ddl.data.sources.array_files import (
     npz,
     npz_folder,
 )
+from ddl.data.sources.boxed_pictures import coco, voc, yolo
 from ddl.data.sources.delimited_text import delimited
 from ddl.data.sources.picture_folders import (
     classes,
@@ -78,6 +85,13 @@ FORMATS = {
         on_disk=False,
         splits=synthetic_labels.splits,
     ),
+    "synthetic-boxes": Format(
+        "no file",
+        synthetic_boxes.detect,
+        synthetic_boxes.open_source,
+        on_disk=False,
+        splits=synthetic_boxes.splits,
+    ),
     "faces": Format("no file", faces.detect, faces.open_source, on_disk=False),
     "diffusion-maps": Format(
         "no file", equation_inputs.detect_maps, equation_inputs.open_maps, on_disk=False
@@ -106,6 +120,24 @@ FORMATS = {
         cifar.detect,
         cifar.open_source,
         splits=cifar.splits,
+    ),
+    "coco": Format(
+        "annotations/instances_train2017.json + train2017/, or NAME.json beside its pictures",
+        coco.detect,
+        coco.open_source,
+        splits=coco.splits,
+    ),
+    "yolo": Format(
+        "images/train/name.jpg + labels/train/name.txt, or data.yaml",
+        yolo.detect,
+        yolo.open_source,
+        splits=yolo.splits,
+    ),
+    "voc": Format(
+        "JPEGImages/name.jpg + Annotations/name.xml + ImageSets/Main/train.txt",
+        voc.detect,
+        voc.open_source,
+        splits=voc.splits,
     ),
     "folders": Format(
         "images/ + masks/ (or such as image/ + label/)", folders.detect, folders.open_source
@@ -161,10 +193,11 @@ SOURCES = BuilderTable(
 """The options that a plan's `data_option` can give to a format."""
 
 PICTURE_FOLDERS = ("pairs", "folders", "classes", "split-classes", "pictures", "tagged")
-PICTURE_FILES = (*PICTURE_FOLDERS, "tfrecord")
+BOXED_PICTURES = ("coco", "yolo", "voc")
+PICTURE_FILES = (*PICTURE_FOLDERS, *BOXED_PICTURES, "tfrecord")
 """Formats whose pictures may differ in size, and are resized to the requested size."""
 SEEDED = (
-    *("synthetic", "synthetic-3d", "synthetic-labels"),
+    *("synthetic", "synthetic-3d", "synthetic-labels", "synthetic-boxes"),
     *("diffusion-maps", "diffusion-maps-3d", "burgers"),
 )
 """Formats that generate pictures of the requested size."""
@@ -175,7 +208,7 @@ def open_source(path: str | Path, format: str = "auto", **options: Any) -> Sourc
     """Open samples of any known format.
 
     Args:
-        path: a file or folder, or "synthetic", "synthetic-3d", "synthetic-labels" or "faces".
+        path: a file or folder, or "synthetic", "synthetic-3d", "synthetic-labels", "synthetic-boxes" or "faces".
         format: a name in `FORMATS`, or "auto" to detect it.
         options: options of the format, such as `image_size=(128, 128)` of picture files or `split="train"` of HDF5.
 

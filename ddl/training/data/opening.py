@@ -104,7 +104,7 @@ def _options_of(
     if data_format in SEEDED:
         given.setdefault("seed", plan.seed)
         if plan.image_size is not None and data_format != "burgers":  # whose domain_size it is
-            is_square = data_format != "synthetic-labels"
+            is_square = data_format not in ("synthetic-labels", "synthetic-boxes")
             given["size"] = _equal_side(plan.image_size, data) if is_square else plan.image_size
     if plan.fold is not None and data_format == "hdf5":
         given["fold"] = plan.fold

@@ -14,8 +14,8 @@ class DataPlan:
 
     Attributes:
         data: file or folder to train on; or "synthetic", "synthetic-3d" (images with masks), "synthetic-labels" or
-            "faces" (images with labels), "diffusion-maps", "diffusion-maps-3d" or "burgers" (inputs of equations),
-            which need no file.
+            "faces" (images with labels), "synthetic-boxes" (images with boxes), "diffusion-maps", "diffusion-maps-3d"
+            or "burgers" (inputs of equations), which need no file.
         data_option: options of the data format, such as count=500 (synthetic data) or channels=grey (image files);
             split=train names the split to train on.
         validation_data: file or folder to validate on, by its validation or else its test split; by default the
