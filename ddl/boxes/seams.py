@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddl.boxes.found import Found
+from ddl.boxes.geometry import areas, shared_areas
 
 COVERED = 0.6
 """Share of the smaller box that a part has in common with the whole, and of the side along the seam that two parts of
@@ -48,7 +49,7 @@ def join_tiles(tiles: list[TileFound], most_overlap: float) -> Found:
         rivals = np.array(
             [k for k in kept if classes[k] == classes[index] and origin[k] != origin[index]], int
         )
-        common = shared_areas(boxes[index], boxes[rivals])
+        common = shared_areas(boxes[index][None], boxes[rivals])[0]
         own, others = areas(boxes[index]), areas(boxes[rivals])
         union = own + others - common
         is_same = common > most_overlap * union
@@ -65,17 +66,6 @@ def join_tiles(tiles: list[TileFound], most_overlap: float) -> Found:
             scores[best] = max(scores[best], scores[index])
     order = np.array(sorted(kept, key=lambda k: (-scores[k], k)), int)
     return Found(boxes[order], classes[order], scores[order])
-
-
-def areas(boxes: np.ndarray) -> np.ndarray:
-    """Return the areas of boxes (..., 4)."""
-    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]))
-
-
-def shared_areas(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the area that a box (4,) shares with each of others (n, 4)."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    return np.asarray(np.prod(np.maximum(high - low, 0), axis=1))
 
 
 def _agree(box: np.ndarray, others: np.ndarray) -> np.ndarray:
