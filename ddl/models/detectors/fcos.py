@@ -23,7 +23,7 @@ def build_fcos(
     input_shape: Sequence[int],
     *,
     classes: int = 1,
-    encoder: str = PLAIN,
+    encoder: str = "plain",
     weights_file: str | None = None,
     width: int = 64,
     norm: str = "group",

@@ -34,7 +34,7 @@ def layout_of(name: str, options: Mapping[str, Any], classes: int) -> Layout:
     strides = STRIDES[name]
     if name not in _ANCHORS:
         return Layout("points", classes, tuple(Level(stride) for stride in strides))
-    numbers = tuple(options.get("anchors", _ANCHORS[name]))
+    numbers = tuple(options.get("anchors") or _ANCHORS[name])
     per_level, rest = divmod(len(numbers), 2 * len(strides))
     if rest or not per_level or min(numbers, default=0) <= 0:
         raise ValueError(

@@ -8,7 +8,7 @@ import keras
 from keras import KerasTensor
 
 from ddl.models.detectors.heads import flat_predictions, joined, leaky_block
-from ddl.models.detectors.layouts import SMALL_ANCHORS, YOLOV3_ANCHORS, layout_of
+from ddl.models.detectors.layouts import layout_of
 from ddl.models.zoo import check_model
 
 _DARKNET = ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))
@@ -19,7 +19,7 @@ def build_yolov3(
     input_shape: Sequence[int],
     *,
     classes: int = 80,
-    anchors: tuple[float, ...] = YOLOV3_ANCHORS,
+    anchors: tuple[float, ...] | None = None,
     norm: str = "sync",
 ) -> keras.Model:
     """Return YOLOv3 on Darknet-53: pictures 0..1, (N, H, W, C) -> (N, positions, 5 + classes).
@@ -27,7 +27,8 @@ def build_yolov3(
     Args:
         input_shape: (height, width, channels); height and width are multiples of 32.
         classes: number of classes.
-        anchors: width and height of each anchor in pixels of the input, smallest first; a third for each level.
+        anchors: width and height of each anchor in pixels of the input, smallest first; a third for each level. By
+            default those published for COCO.
         norm: normalization: "sync", "batch", "group" or "none".
     """
     check_model("yolov3", **locals())
@@ -64,8 +65,8 @@ def build_small_yolo(
     input_shape: Sequence[int],
     *,
     classes: int = 1,
-    width: int = 16,
-    anchors: tuple[float, ...] = SMALL_ANCHORS,
+    width: int = 8,
+    anchors: tuple[float, ...] | None = None,
     norm: str = "sync",
 ) -> keras.Model:
     """Return a small detector in the form of YOLOv3, with two levels: (N, H, W, C) -> (N, positions, 5 + classes).
@@ -74,7 +75,8 @@ def build_small_yolo(
         input_shape: (height, width, channels); height and width are multiples of 16.
         classes: number of classes.
         width: channels at the full size, doubled with every halving.
-        anchors: width and height of each anchor in pixels of the input, smallest first; a half for each level.
+        anchors: width and height of each anchor in pixels of the input, smallest first; a half for each level. By
+            default squares of 8 to 56 pixels.
         norm: normalization: "sync", "batch", "group" or "none".
     """
     check_model("yolo_small", **locals())
