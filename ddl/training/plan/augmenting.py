@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ddl.data.batches.mixing import Mixing
 
 
-PLURALS = {"mask": "masks", "label": "labels", "values": "values"}
+PLURALS = {"mask": "masks", "label": "labels", "values": "values", "boxes": "boxes"}
 
 
 def check_augmenting(
@@ -22,7 +22,9 @@ def check_augmenting(
     epochs: int,
 ) -> None:
     """Refuse what needs labels where the model predicts masks, and mixing that would have no effect or no meaning."""
-    if augmentation is not None and predicts != "label":
+    if augmentation is not None and predicts == "boxes":
+        augmentation.check_boxes()
+    elif augmentation is not None and predicts != "label":
         augmentation.check_masks()
     if mixing is None:
         return
