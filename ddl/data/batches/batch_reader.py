@@ -15,6 +15,8 @@ class BatchReader:
 
     Attributes:
         fields: shape and dtype of the returned input and target.
+        has_boxes: whether targets are boxes.
+        box_visibility: the fraction of a box that must stay visible.
     """
 
     def __init__(
@@ -41,12 +43,13 @@ class BatchReader:
         self._samples, self._augmentation, self._seed = scaled(samples), augmentation, seed
         self._ignored, self._normalization = ignore_index, normalization
         self.fields = tuple(self._samples.fields.values())
+        self.has_boxes = "boxes" in self._samples.fields
+        self.box_visibility = (augmentation or Augmentation()).box_visibility
         if augmentation is None:
             return
         image, *targets = self.fields
         self._is_values = "values" in self._samples.fields
-        self._has_boxes = "boxes" in self._samples.fields
-        if self._has_boxes:
+        if self.has_boxes:
             augmentation.check_boxes()
         # A mask has a value per pixel; a label has not.
         self._has_mask = any(
@@ -78,7 +81,7 @@ class BatchReader:
             inputs, *targets = self._samples.read(indices).values()
         if self._augmentation is None:
             return inputs, *targets
-        if self._has_boxes:
+        if self.has_boxes:
             return self._with_boxes(epoch, indices, inputs, targets[0], self._augmentation)
         masks = targets.pop() if self._has_mask else [None] * len(indices)
         augmented = [

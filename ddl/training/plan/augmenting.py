@@ -30,9 +30,14 @@ def check_augmenting(
         return
     for wrong, received, expected in (
         (
-            predicts != "label",
+            mixing.mosaic > 0 and predicts != "boxes",
+            f"mosaic for model {model}, which predicts {PLURALS[predicts]}",
+            "no mosaic, or a model that predicts boxes",
+        ),
+        (
+            not mixing.mosaic and predicts != "label",
             f"for model {model}, which predicts {PLURALS[predicts]}",
-            "no mix, or a model that predicts labels",
+            "mosaic" if predicts == "boxes" else "no mix, or a model that predicts labels",
         ),
         (
             ignore_index is not None,
