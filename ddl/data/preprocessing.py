@@ -32,7 +32,7 @@ ACTIVATIONS = ("none", "exp", "sigmoid", "softmax")
 _FORMAT = 1
 _LATER = (
     *("central_crop", "colour_order", "resampling", "transforms", "fills_picture"),
-    *("channels_first", "activation", "layout", "category_ids"),
+    *("channels_first", "activation", "layout", "category_ids", "fit"),
 )
 """Fields that are left out at their defaults, as earlier versions wrote it."""
 _RANGES = {
@@ -72,6 +72,7 @@ class Preprocessing:
         channels_first: whether arrays in files have their channels first, as the training data.
         layout: of a model of boxes, how its output is to be read: the values of `ddl.boxes.layout.Layout.to_dict`.
         category_ids: of a model of boxes, the number that each class has in the files of the training data.
+        fit: how pictures come to `image_size`: "stretch" changes the ratio of their sides, "letterbox" adds a border.
     """
 
     target: str
@@ -96,6 +97,7 @@ class Preprocessing:
     channels_first: bool = False
     layout: Mapping[str, Any] | None = None
     category_ids: tuple[int, ...] = ()
+    fit: str = "stretch"
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid values."""
@@ -208,7 +210,7 @@ class Preprocessing:
             if values[name] is None:
                 del values[name]
         for name in _LATER:
-            if values[name] == getattr(type(self), name):
+            if values[name] == getattr(type(self), name) or values[name] is None:
                 del values[name]
         return {"format": _FORMAT, **values}
 
