@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from ddl import __version__
+from ddl.boxes.rows import CLASS
 from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.source import Field
+from ddl.data.splits import SPLITS
 from ddl.files import clear_partial, put_in_place
 from ddl.files.closable_file import ClosableFile
 
@@ -57,7 +59,10 @@ def assemble(
         digests = _write_samples(file, output, parts, fields, len(good), preparation.compression)
         if how.mask_mode == "classes" and "mask" in fields:
             manifest["mask_values"] = _mask_values(parts)
-        file["split"], folds = preparation.assign(len(good))
+        if "boxes" in fields:
+            manifest["box_counts"] = _box_counts(parts, len(listing.class_names))
+        own = [SPLITS.index(record["split"]) for record in good if record.get("split")]
+        file["split"], folds = preparation.assign(len(good), np.array(own) if own else None)
         if folds is not None:
             file["fold"] = folds
         file["manifest"] = json.dumps(manifest | {"sha256": digests}, indent=1, sort_keys=True)
@@ -116,6 +121,17 @@ def _mask_values(parts: Sequence[Path]) -> list[int]:
         _, arrays = read_part(part)
         values.update(np.unique(arrays.get("mask", np.zeros(0, np.uint8))).tolist())
     return sorted(values)
+
+
+def _box_counts(parts: Sequence[Path], classes: int) -> list[int]:
+    """Return the number of boxes of each class."""
+    counts = np.zeros(classes, np.int64)
+    for part in parts:
+        rows = read_part(part)[1].get("boxes")
+        if rows is not None:
+            numbers = rows[..., CLASS][rows[..., CLASS] >= 0].astype(np.int64)
+            counts += np.bincount(numbers, minlength=classes)
+    return counts.tolist()
 
 
 def _manifest(
