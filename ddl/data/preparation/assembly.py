@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,15 @@ CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the who
 
 
 def assemble(
-    preparation: Preparation, how: Conversion, listing: Listing, parts: Sequence[Path]
+    preparation: Preparation,
+    how: Conversion,
+    listing: Listing,
+    parts: Sequence[Path],
+    more: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """Write the data set beside the parts and move it into place. Return one line per skipped sample.
+
+    `more` is added to the manifest.
 
     Raises:
         ValueError: no sample could be read.
@@ -48,7 +54,7 @@ def assemble(
         raise ValueError(
             f"Received: no readable picture. Expected: at least one; the first problem: {skipped[0]}"
         )
-    manifest = _manifest(preparation, how, listing, good, skipped)
+    manifest = {**_manifest(preparation, how, listing, good, skipped), **(more or {})}
     partial = preparation.parts_folder / "assembled.h5"
     clear_partial(partial)
     # The oldest format with all we need. It stores no times, so the same samples give the same bytes.

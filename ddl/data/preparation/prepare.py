@@ -78,7 +78,9 @@ def prepare(preparation: Preparation, say: Callable[[str], object] | None = None
         ) from error
     with _working_folder(preparation, tasks):
         _convert(tasks, preparation.workers or _cores())
-        skipped = assembly.assemble(preparation, how, listing, [task.path for task in tasks])
+        paths = [task.path for task in tasks]
+        more = {} if boxes is None else {"category_ids": list(boxes.category_ids)}
+        skipped = assembly.assemble(preparation, how, listing, paths, more)
     return Outcome(len(listing.samples) + len(listing.problems) - len(skipped), skipped)
 
 

@@ -11,8 +11,9 @@ import pytest
 from ddl.boxes.rows import padded_rows
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.preparation.prepare import prepare
-from ddl.data.source import Source
+from ddl.data.source import Source, Subset
 from ddl.data.sources import open_source
+from ddl.data.sources.boxed_pictures.picture_facts import PictureFacts, category_ids, picture_facts
 from tests.data.boxes import box_files
 from tests.data.boxes.box_files import WRITERS
 
@@ -42,13 +43,25 @@ def test_the_file_has_the_samples_of_the_files(tmp_path: Path, name: str, fit: s
         assert stored.class_names == whole.class_names == box_files.NAMES
 
 
-def test_the_manifest_names_pictures_as_results_must(tmp_path: Path) -> None:
-    source = open_source(prepared(box_files.coco(tmp_path / "data"), tmp_path / "a.h5"))
-    (first, *_), *_, last = source.manifest["samples"][:1], source.manifest["samples"][-1]
-    assert (first["name"], first["id"], first["size"]) == ("train2017/0.png", 1000, [40, 60])
-    assert (last["name"], last["split"]) == ("val2017/5.png", "validation")
-    assert source.name_of(0) == "train2017/0.png"
-    assert source.manifest["options"]["fit"] == "letterbox"
+@pytest.mark.parametrize("name", WRITERS)
+def test_pictures_and_classes_are_named_as_those_of_the_files(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](tmp_path / "data")
+    stored = open_source(prepared(path, tmp_path / "a.h5"), split="validation")
+    files = open_source(path, split="validation", image_size=(32, 48))
+    for index in range(2):
+        facts, other = picture_facts(stored, index), picture_facts(Subset(files, [0, 1]), index)
+        assert facts.size == other.size == box_files.SIDES
+        assert facts.name.endswith(f"/{4 + index}.png")
+        if name == "coco":
+            assert facts.number == other.number == 1000 - 3 * index
+    assert category_ids(stored) == category_ids(files)
+    assert category_ids(files) == (box_files.CATEGORY_IDS if name == "coco" else (0, 1, 2))
+
+
+def test_pictures_without_files_are_named_by_their_place() -> None:
+    source = Subset(open_source("synthetic-boxes", count=9, size=(40, 64)), [7, 3])
+    assert picture_facts(source, 1) == PictureFacts("3", (40, 64), 3)
+    assert category_ids(source) == (0, 1, 2)
 
 
 def test_the_description_is_that_of_all_files(tmp_path: Path) -> None:

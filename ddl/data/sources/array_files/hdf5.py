@@ -252,7 +252,13 @@ def dataset_names(file: Any) -> list[str]:
 
 def checked_manifest(values: Any) -> dict[str, Any]:
     """Return what `prepare_data` wrote about a file; refuse other types than it writes."""
-    kinds = {"class_names": list, "samples": list, "options": dict, "box_counts": list}
+    kinds = {
+        "class_names": list,
+        "samples": list,
+        "options": dict,
+        "box_counts": list,
+        "category_ids": list,
+    }
     if not isinstance(values, dict):
         raise ValueError("not a JSON object")
     for name, kind in kinds.items():
