@@ -5,9 +5,10 @@ What a format reads goes into `Gathering`, which checks all boxes at once and na
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -16,18 +17,19 @@ import numpy as np
 
 from ddl.boxes.rows import CLASS, COLUMNS, CORNERS, IGNORED
 from ddl.data.pictures.listing import Sample
+from ddl.data.sources.boxed_pictures.conversion import BoxedSample
+from ddl.data.splits import SPLITS
 
 WRONG_BOXES = ("stop", "mend")
 _AT_ONCE = 1 << 16
 _LEAST = 1e-6  # of a side: float32 keeps such a box apart from one without area
 
 
-class FileTable(Sequence[Sample]):
-    """Picture files below one folder, kept as one text of names."""
+class FileNames:
+    """Names of picture files, kept as one text."""
 
-    def __init__(self, root: Path, names: Iterable[str]) -> None:
-        """Use the files of these names, relative to `root`."""
-        self._root = root
+    def __init__(self, names: Iterable[str]) -> None:
+        """Use these names, relative to one folder."""
         encoded = [os.fsencode(name) for name in names]
         self._text = b"".join(encoded)
         self._ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
@@ -35,22 +37,10 @@ class FileTable(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def name(self, index: int) -> str:
-        """Return a file's name as it was given."""
+    def __getitem__(self, index: int) -> str:
         number = range(len(self))[index]
         start = int(self._ends[number - 1]) if number else 0
         return os.fsdecode(self._text[start : int(self._ends[number])])
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Sample, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
-        if isinstance(index, slice):
-            return tuple(self[number] for number in range(*index.indices(len(self))))
-        return Sample(self._root / self.name(index))
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,7 @@ class Annotations:
 
     Attributes:
         root: folder that names of pictures are relative to.
-        files: the pictures.
+        files: names of the pictures.
         sizes: (pictures, 2) int32: height and width that the annotations state, 0 where they do not.
         starts: (pictures + 1,) int64: the rows of picture i are those from `starts[i]` to `starts[i + 1]`.
         rows: (boxes, 6) float32, as `ddl.boxes.rows` says.
@@ -68,10 +58,11 @@ class Annotations:
         category_ids: the number that each class has in the files, for results.
         clipped: number of boxes that were cut at the picture's edge, for `wrong_boxes="mend"`.
         left_out: number of boxes that were left out.
+        splits: (pictures,) number in `SPLITS` of each picture's part, where they are of several.
     """
 
     root: Path
-    files: FileTable
+    files: FileNames
     sizes: np.ndarray
     starts: np.ndarray
     rows: np.ndarray
@@ -80,6 +71,12 @@ class Annotations:
     category_ids: tuple[int, ...]
     clipped: int = 0
     left_out: int = 0
+    splits: np.ndarray | None = None
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """The pictures with their boxes, made when they are asked for."""
+        return _Samples(self)
 
     def of(self, index: int) -> np.ndarray:
         """Return the rows of a picture, (its boxes, 6)."""
@@ -90,6 +87,35 @@ class Annotations:
     def most(self) -> int:
         """Largest number of boxes of a picture; 1 at least."""
         return max(1, int(np.diff(self.starts).max(initial=0)))
+
+
+class _Samples(Sequence[Sample]):
+    """The pictures of annotations as samples."""
+
+    def __init__(self, annotations: Annotations) -> None:
+        self._annotations = annotations
+
+    def __len__(self) -> int:
+        return len(self._annotations.files)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Sample, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(*index.indices(len(self))))
+        found, number = self._annotations, range(len(self))[index]
+        height, width = found.sizes[number].tolist()
+        return BoxedSample(
+            found.root / found.files[number],
+            rows=tuple(map(tuple, found.of(number).tolist())),
+            size=(height, width),
+            number=int(found.picture_ids[number]),
+            split="" if found.splits is None else SPLITS[found.splits[number]],
+        )
 
 
 class Gathering:
@@ -184,4 +210,44 @@ def _refusal(place: str, corners: np.ndarray) -> ValueError:
     return ValueError(
         f"Received: {place} with {found}. Expected: {expected}; correct it, or give wrong_boxes=mend to cut such boxes "
         "at the edge and leave out those without area."
+    )
+
+
+def joined(parts: Mapping[str, Annotations], origin: object) -> Annotations:
+    """Return the annotations of several splits as one, in the classes of the first of them.
+
+    Raises:
+        ValueError: a split has a class that the first one lacks.
+    """
+    first = next(iter(parts.values()))
+    root = Path(os.path.commonpath([part.root.absolute() for part in parts.values()]))
+    known = {name: number for number, name in enumerate(first.class_names)}
+    for split, part in parts.items():
+        unknown = [name for name in part.class_names if name not in known]
+        if unknown:
+            raise ValueError(
+                f"Received: class {unknown[0]!r} in the {split} split of {origin}, which {next(iter(parts))} lacks. "
+                f"Expected: {', '.join(first.class_names[:10])}; remove it, or add it there."
+            )
+    names, rows = [], []
+    for part in parts.values():
+        place = part.root.absolute().relative_to(root)
+        names += [(place / part.files[index]).as_posix() for index in range(len(part.files))]
+        rows.append(part.rows.copy())
+        numbers = np.array([known[name] for name in part.class_names] or [0], np.float32)
+        rows[-1][:, CLASS] = numbers[part.rows[:, CLASS].astype(np.int64)]
+    counts = [np.diff(part.starts) for part in parts.values()]
+    return dataclasses.replace(
+        first,
+        root=root,
+        files=FileNames(names),
+        sizes=np.concatenate([part.sizes for part in parts.values()]),
+        starts=np.concatenate([[0], np.cumsum(np.concatenate(counts))]),
+        rows=np.concatenate(rows),
+        picture_ids=np.concatenate([part.picture_ids for part in parts.values()]),
+        clipped=sum(part.clipped for part in parts.values()),
+        left_out=sum(part.left_out for part in parts.values()),
+        splits=np.repeat(
+            [SPLITS.index(split) for split in parts], [len(part.files) for part in parts.values()]
+        ).astype(np.uint8),
     )

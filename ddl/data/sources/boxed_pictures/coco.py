@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.pictures.listing import subfolders
-from ddl.data.sources.boxed_pictures.annotations import Annotations, FileTable, Gathering
+from ddl.data.sources.boxed_pictures.annotations import Annotations, FileNames, Gathering
 from ddl.data.sources.boxed_pictures.opening import (
     Folders,
     boxes_opener,
@@ -50,6 +50,11 @@ def splits(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
 def read_annotations(path: Path, split: str, wrong_boxes: str = "stop") -> Annotations:
     """Return the pictures and boxes of a split."""
     files = _files(path)
+    if not files:
+        raise ValueError(
+            f"Received: {path} without COCO's JSON. Expected: annotations/instances_train2017.json, or a JSON file "
+            "beside its pictures."
+        )
     file = files[chosen_split(path, split, [name for name in SPLITS if name in files])]
     content = _Content(file)
     for key, element, line in json_elements(file):
@@ -196,7 +201,7 @@ class _Content:
         )
         return Annotations(
             root=root,
-            files=FileTable(root, self.names),
+            files=FileNames(self.names),
             sizes=sizes,
             starts=starts,
             rows=rows,

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ddl.boxes.fitting import FITS
-from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.sources.boxed_pictures.annotations import WRONG_BOXES, Annotations
 from ddl.data.sources.boxed_pictures.boxed_files import BoxedFiles
+from ddl.data.sources.boxed_pictures.conversion import BoxedConversion
 from ddl.ranges import check_choice
 
 
@@ -37,18 +36,17 @@ def boxes_opener(
         colour_order: str = "rgb",
         resampling: str = "area",
     ) -> BoxedFiles:
-        check_choice("fit", fit, FITS)
         check_choice("wrong_boxes", wrong_boxes, WRONG_BOXES)
-        form = Conversion(
+        form = BoxedConversion(
             image_size,
             channels,
             bits or 8,
             pixel_limit=pixel_limit,
             colour_order=colour_order,
             resampling=resampling,
+            fit=fit,
         )
-        annotations = find(path, split, wrong_boxes)
-        return BoxedFiles(annotations, form, fit, bits=bits, value_range=range)
+        return BoxedFiles(find(path, split, wrong_boxes), form, bits=bits, value_range=range)
 
     return open_source
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ddl.data.pictures.picture_file import read_size
 from ddl.data.pictures.picture_table import picture_names
-from ddl.data.sources.boxed_pictures.annotations import Annotations, FileTable, Gathering
+from ddl.data.sources.boxed_pictures.annotations import Annotations, FileNames, Gathering
 from ddl.data.sources.boxed_pictures.opening import boxes_opener, chosen_split
 from ddl.data.sources.boxed_pictures.voc_xml import VocFile, VocObject, read_voc
 from ddl.data.sources.split_folders import split_folders
@@ -124,7 +124,7 @@ class _Reading:
         )
         return Annotations(
             root=self._root,
-            files=FileTable(self._root, self._files),
+            files=FileNames(self._files),
             sizes=sizes,
             starts=starts,
             rows=rows,

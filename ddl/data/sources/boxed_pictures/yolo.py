@@ -16,7 +16,7 @@ import numpy as np
 
 from ddl.data.pictures.listing import is_picture
 from ddl.data.pictures.picture_table import picture_names
-from ddl.data.sources.boxed_pictures.annotations import Annotations, FileTable, Gathering
+from ddl.data.sources.boxed_pictures.annotations import Annotations, FileNames, Gathering
 from ddl.data.sources.boxed_pictures.opening import boxes_opener, chosen_split
 from ddl.data.sources.boxed_pictures.yolo_yaml import DataYaml, read_data_yaml
 from ddl.data.sources.split_folders import split_folders
@@ -71,7 +71,7 @@ def read_annotations(path: Path, split: str, wrong_boxes: str = "stop") -> Annot
     root = Path(os.path.commonpath([picture.parent for picture in pictures]))
     return Annotations(
         root=root,
-        files=FileTable(root, (picture.relative_to(root).as_posix() for picture in pictures)),
+        files=FileNames(picture.relative_to(root).as_posix() for picture in pictures),
         sizes=np.zeros((len(pictures), 2), np.int32),
         starts=starts,
         rows=rows,
