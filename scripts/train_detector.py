@@ -21,8 +21,9 @@ from ddl.training.train_command import train_from_flags, training_parser
 
 DEFAULTS = {
     "data": "synthetic-boxes",
-    "model": "yolo_small",
-    "loss": "yolo",
+    "model": "fcos",
+    "model_option": {"width": 32},
+    "loss": "fcos",
     "metric": ("ap50",),
     "monitor": "val_ap50",
 }

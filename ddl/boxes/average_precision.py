@@ -71,13 +71,13 @@ class AveragePrecision:
     def __init__(self, classes: int) -> None:
         self._matches = [{name: _Matches() for name in AREAS} for _ in range(classes)]
 
-    def add(self, found: Found, rows: np.ndarray, sides: tuple[int, int]) -> None:
+    def add(self, found: Found, rows: np.ndarray, sides: tuple[float, float]) -> None:
         """Add a picture.
 
         Args:
             found: what was found, best first.
             rows: its true boxes, (n, 6); rows without a box are skipped.
-            sides: its height and width in pixels, for ranges of areas.
+            sides: its height and width in pixels of the stored picture, for ranges of areas.
         """
         size, truths = np.array([sides[1], sides[0]] * 2, float), boxes_in(rows)
         labels = truths[:, CLASS].astype(int)

@@ -31,7 +31,7 @@ def is_done(folder: Path, block: int) -> bool:
     return (folder / NAME).exists() or part_path(folder, block).exists()
 
 
-def picture_line(name: str, sides: tuple[int, int], found: Found) -> str:
+def picture_line(name: str, sides: tuple[int, int], found: Found, how: Preprocessing) -> str:
     """Return a picture (height, width) with its boxes as a line of a part."""
     height, width = sides
     boxes = []
@@ -41,7 +41,7 @@ def picture_line(name: str, sides: tuple[int, int], found: Found) -> str:
         )
         boxes.append(
             {
-                "category_id": int(label) + 1,
+                "category_id": category_of(int(label), how),
                 "bbox": [_short(x) for x in (left, top, right - left, bottom - top)],
                 "area": _short((right - left) * (bottom - top)),
                 "score": _short(float(score)),
@@ -49,6 +49,11 @@ def picture_line(name: str, sides: tuple[int, int], found: Found) -> str:
         )
     image = {"file_name": name, "width": width, "height": height}
     return json.dumps({"image": image, "boxes": boxes}) + "\n"
+
+
+def category_of(label: int, how: Preprocessing) -> int:
+    """Return the number of a class in the files of the training data; counted from 1 where these have none."""
+    return how.category_ids[label] if how.category_ids else label + 1
 
 
 def assemble(folder: Path, how: Preprocessing) -> None:
@@ -63,7 +68,7 @@ def assemble(folder: Path, how: Preprocessing) -> None:
 def _write(path: Path, parts: list[Path], how: Preprocessing) -> None:
     """Write the file picture by picture: twice over the parts, so that memory holds one line."""
     categories = [
-        {"id": label + 1, "name": how.name_of(label), "supercategory": ""}
+        {"id": category_of(label, how), "name": how.name_of(label), "supercategory": ""}
         for label in range(how.classes)
     ]
     with path.open("w", encoding="utf-8") as file:

@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ddl.boxes.decoding import decode
+from ddl.boxes.fitting import Placement, place
 from ddl.boxes.found import Found
 from ddl.boxes.layout import Layout
 from ddl.boxes.seams import TileFound, join_tiles
 from ddl.boxes.suppression import suppress
+from ddl.data.pictures.conversion import unit_range
+from ddl.data.preprocessing import Preprocessing
+from ddl.data.sources.boxed_pictures.conversion import BoxedConversion
 from ddl.inference.backends.predictor import Predictor
-from ddl.inference.tiles.segmenter import PreparedPicture
-from ddl.inference.tiles.tiling import Axis, cut_tile, read_band
+from ddl.inference.tiles.segmenter import PreparedPicture, Segmenter
+from ddl.inference.tiles.tiling import Axis, Rows, cut_tile, read_band
 
 EDGE_PX = 2.0
 """Boxes that end this close to an inner edge of a tile may go on beyond it."""
+
+
+@dataclass(frozen=True)
+class FramedPicture:
+    """A picture, prepared for a detector.
+
+    Attributes:
+        prepared: the picture as the model's input or cut into such.
+        where: where the picture lies in `prepared`.
+    """
+
+    prepared: PreparedPicture
+    where: Placement
+
+
+def frame(segmenter: Segmenter, how: Preprocessing, rows: Rows, *, is_file: bool) -> FramedPicture:
+    """Prepare a picture as training has prepared its own: stretched, or between borders.
+
+    Raises:
+        ValueError: the model does not accept such a picture.
+    """
+    sides = (int(rows.shape[0]), int(rows.shape[1]))
+    conversion = how.conversion()
+    if not (is_file and segmenter.resizes and conversion and how.image_size):
+        return FramedPicture(segmenter.begin(rows, is_file), place(sides, sides, "stretch"))
+    where = place(sides, how.image_size, how.fit)
+    form = BoxedConversion(**vars(conversion), fit=how.fit)
+    pixels = unit_range(form.placed(np.asarray(rows[: sides[0]]), where))
+    return FramedPicture(segmenter.begin(pixels, is_file=False), where)
 
 
 class Finder:
@@ -42,13 +77,13 @@ class Finder:
         self._least_score, self._most_overlap = least_score, most_overlap
         self._batch_size = batch_size
 
-    def found(self, raw: np.ndarray, prepared: PreparedPicture) -> Found:
+    def found(self, raw: np.ndarray, framed: FramedPicture) -> Found:
         """Return the boxes of a picture that is one tile, from its raw prediction (positions, 5 + classes)."""
-        tile = self._tile(raw, prepared.axes, (0, 0))
-        return _as_fractions(tile.found, prepared.rows.shape)
+        return _in_picture(self._tile(raw, framed.prepared.axes, (0, 0)).found, framed)
 
-    def find(self, prepared: PreparedPicture) -> Found:
+    def find(self, framed: FramedPicture) -> Found:
         """Predict a picture tile by tile and return its boxes; memory holds one band of tiles."""
+        prepared = framed.prepared
         down, across = prepared.axes
         tiles: list[TileFound] = []
         for top in down.starts:
@@ -60,10 +95,10 @@ class Finder:
                 )
                 for left, raw in zip(lefts, self._predictor.predict(batch), strict=True):
                     tiles.append(self._tile(raw, prepared.axes, (top, left)))
-        return _as_fractions(join_tiles(tiles, self._most_overlap), prepared.rows.shape)
+        return _in_picture(join_tiles(tiles, self._most_overlap), framed)
 
     def _tile(self, raw: np.ndarray, axes: tuple[Axis, ...], start: tuple[int, int]) -> TileFound:
-        """Return a tile's boxes in pixels of the picture."""
+        """Return a tile's boxes in pixels of the prepared picture."""
         sides = axes[0].tile, axes[1].tile
         found = suppress(
             *decode(raw, self._layout, sides),
@@ -76,13 +111,24 @@ class Finder:
         inner = np.concatenate([corner[:2] > 0, (corner + side)[2:] < inside[2:]])
         ends = np.concatenate([corner[:2], (corner + side)[2:]])
         is_cut = (inner & (np.abs(boxes - ends) <= EDGE_PX)).any(axis=1)
-        boxes = np.clip(boxes, 0, inside)
-        kept = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)  # not in the padding alone
-        return TileFound(Found(boxes[kept], found.classes[kept], found.scores[kept]), is_cut[kept])
+        return _with_area(
+            TileFound(Found(np.clip(boxes, 0, inside), found.classes, found.scores), is_cut)
+        )
 
 
-def _as_fractions(found: Found, shape: tuple[int, ...]) -> Found:
-    """Return boxes in pixels as fractions of a picture of this shape (height, width, ...)."""
-    return Found(
-        found.boxes / np.array([shape[1], shape[0]] * 2, float), found.classes, found.scores
+def _with_area(tile: TileFound) -> TileFound:
+    """Return it without boxes that lie in the padding alone."""
+    found = tile.found
+    kept = (found.boxes[:, 2:] > found.boxes[:, :2]).all(axis=1)
+    return TileFound(
+        Found(found.boxes[kept], found.classes[kept], found.scores[kept]), tile.is_cut[kept]
     )
+
+
+def _in_picture(found: Found, framed: FramedPicture) -> Found:
+    """Return boxes in pixels of the prepared picture as fractions of the picture itself, inside it."""
+    height, width = framed.prepared.rows.shape[:2]
+    fractions = found.boxes / np.array([width, height] * 2, float)
+    boxes = np.clip(framed.where.to_picture(fractions), 0, 1)
+    whole = TileFound(Found(boxes, found.classes, found.scores), np.zeros(len(found), bool))
+    return _with_area(whole).found

@@ -11,6 +11,7 @@ from ddl.data.normalization import Normalization
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, PICTURE_FILES, format_of
+from ddl.data.sources.boxed_pictures.picture_facts import category_ids, fit_of
 from ddl.models.detectors.layouts import layout_of
 from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
@@ -74,12 +75,11 @@ def plan_preprocessing(
 
 def _of_boxes(plan: Plan, classes: int, source: Source | None) -> dict[str, Any]:
     """Return what the preprocessing of a model of boxes has besides."""
-    ids = () if source is None else getattr(origin_of(source), "category_ids", ())
-    fit = "stretch" if source is None else getattr(origin_of(source), "fit", "stretch")
+    ids = () if source is None else category_ids(source)
     return {
         "layout": layout_of(plan.model, plan.model_option, classes).to_dict(),
         "category_ids": ids if len(ids) == classes else (),
-        "fit": fit,
+        "fit": "stretch" if source is None else fit_of(source),
     }
 
 

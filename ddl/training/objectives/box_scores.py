@@ -15,6 +15,7 @@ from ddl.boxes.found import Found
 from ddl.boxes.layout import Layout
 from ddl.boxes.suppression import suppress
 from ddl.data.source import Source
+from ddl.data.sources.boxed_pictures.picture_facts import stored_sides
 from ddl.training.objectives.metrics import WHOLE_METRICS
 from ddl.training.plan.plan import Plan
 
@@ -63,12 +64,12 @@ class BoxScores:
         sides = (image.shape[0], image.shape[1])
         for indices, predictions in parts:
             rows = self._samples.read(indices)["boxes"]
-            for raw, own in zip(predictions, rows, strict=True):
+            for index, raw, own in zip(indices, predictions, rows, strict=True):
                 boxes, scores = decode(raw, self._layout, sides)
                 found = suppress(
                     boxes, scores, least_score=self._least_score, most_overlap=self._most_overlap
                 )
-                self._collected.add(found, own, sides)
+                self._collected.add(found, own, stored_sides(self._samples, int(index)))
                 if self._keeps:
                     self.found.append(found)
 
