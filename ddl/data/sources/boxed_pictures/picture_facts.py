@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ddl.boxes.fitting import FITS
 from ddl.data.source import Source, numbers_in_origin, origin_of
 from ddl.data.sources.boxed_pictures.boxed_files import BoxedFiles
 
@@ -49,6 +50,16 @@ def category_ids(source: Source) -> tuple[int, ...]:
     if isinstance(stored, list) and len(stored) == len(known):
         return tuple(int(number) for number in stored)
     return tuple(known)
+
+
+def fit_of(source: Source) -> str:
+    """Return how pictures of other sizes come to the size of the samples: "letterbox" or "stretch"."""
+    origin = origin_of(source)
+    if isinstance(origin, BoxedFiles):
+        return origin.how.fit
+    options = origin.manifest.get("options")
+    fit = options.get("fit") if isinstance(options, dict) else None
+    return fit if fit in FITS else "stretch"
 
 
 def _record(manifest: Mapping[str, object], place: int) -> dict[str, object]:
