@@ -62,7 +62,7 @@ class BoxedConversion(Conversion):
         where = place((height, width), self.image_size or (height, width), self.fit)
         boxes = np.array(sample.rows, np.float32).reshape(-1, 6)
         boxes[:, CORNERS] = where.to_input(boxes[:, CORNERS])
-        return {"image": self._placed(picture, where), "boxes": padded_rows(boxes, self.most)}
+        return {"image": self.placed(picture, where), "boxes": padded_rows(boxes, self.most)}
 
     def _check(self, picture: np.ndarray, sample: BoxedSample) -> None:
         sides = picture.shape[:2]
@@ -80,7 +80,7 @@ class BoxedConversion(Conversion):
                 "or give bits=16 (or 8) to convert all."
             )
 
-    def _placed(self, picture: np.ndarray, where: Placement) -> np.ndarray:
+    def placed(self, picture: np.ndarray, where: Placement) -> np.ndarray:
         """Return a stored picture in its place, between borders of grey."""
         inner = dataclasses.replace(self, image_size=where.inner).convert(picture)
         if where.inner == where.sides:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ddl.boxes.fitting import FITS
+from ddl.boxes.fitting import FITS, place
 from ddl.data.source import Source, numbers_in_origin, origin_of
 from ddl.data.sources.boxed_pictures.boxed_files import BoxedFiles
 
@@ -53,13 +53,20 @@ def category_ids(source: Source) -> tuple[int, ...]:
 
 
 def fit_of(source: Source) -> str:
-    """Return how pictures of other sizes come to the size of the samples: "letterbox" or "stretch"."""
+    """Return how the pictures of a source came to their size; "stretch" where nothing says it."""
     origin = origin_of(source)
     if isinstance(origin, BoxedFiles):
         return origin.how.fit
     options = origin.manifest.get("options")
     fit = options.get("fit") if isinstance(options, dict) else None
-    return fit if fit in FITS else "stretch"
+    return str(fit) if fit in FITS else "stretch"
+
+
+def stored_sides(source: Source, index: int) -> tuple[float, float]:
+    """Return the height and width of a sample's whole input, borders included, in pixels of the picture as stored."""
+    stored, sides = picture_facts(source, index).size, source.fields["image"].shape[:2]
+    inner = place(stored, (sides[0], sides[1]), fit_of(source)).inner
+    return sides[0] * stored[0] / inner[0], sides[1] * stored[1] / inner[1]
 
 
 def _record(manifest: Mapping[str, object], place: int) -> dict[str, object]:
