@@ -12,7 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-GROUND = {"", "files", "boxes"}  # the modules of ddl/ itself, such as flags.py, of files/ and of boxes/
+GROUND = {
+    "",
+    "files",
+    "boxes",
+}  # the modules of ddl/ itself, such as flags.py, of files/ and of boxes/
 HALL = GROUND | {"training", "data", "models", "distributed"}
 BELOW = {
     "": GROUND,
