@@ -6,6 +6,7 @@ A sample's latent vector depends on seed and number alone, so N ranks write what
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,7 +90,9 @@ def _parts(
     """Yield numbers, latent vectors and labels of a rank's batches that lack a file."""
     for first in range(rank * _TOGETHER, sampling.samples, size * _TOGETHER):
         numbers = np.arange(first, min(first + _TOGETHER, sampling.samples))
-        if not sampling.grid and all((sampling.output / sample_name(n)).exists() for n in numbers):
+        if not sampling.grid and all(
+            (sampling.output / sample_name(int(n))).exists() for n in numbers
+        ):
             continue
         labels = None
         if generator.classes:
@@ -103,5 +106,5 @@ def _write_part(folder: Path, numbers: np.ndarray, pictures: np.ndarray) -> int:
     for number, pixels in zip(numbers, values, strict=True):
         channels = pixels.shape[-1]
         image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels, _MODES[channels])
-        write_whole(folder / sample_name(number), lambda path, i=image: i.save(path, format="PNG"))
+        write_whole(folder / sample_name(int(number)), functools.partial(image.save, format="PNG"))
     return len(numbers)

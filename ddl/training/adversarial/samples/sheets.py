@@ -59,10 +59,10 @@ def draw_ways(
 ) -> None:
     """Draw a row for each of some ways from one fixed latent vector to another, of one class each."""
     ends = draw(np.arange(2 * WAYS)).reshape(WAYS, 2, -1)
-    latents = np.concatenate([spherical_way(*pair, COLUMNS) for pair in ends])
+    latents = np.concatenate([spherical_way(one, other, COLUMNS) for one, other in ends])
     if not class_names:
         draw_grid(generate(latents, None), COLUMNS, path)
         return
     labels = np.arange(WAYS) % len(class_names)
-    titles = [shortened(class_names[label], _TITLE_CHARACTERS) for label in labels]
+    titles = [shortened(class_names[int(label)], _TITLE_CHARACTERS) for label in labels]
     draw_grid(generate(latents, np.repeat(labels, COLUMNS)), COLUMNS, path, titles)

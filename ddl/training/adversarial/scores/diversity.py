@@ -70,7 +70,7 @@ def diversity(real: np.ndarray, generated: np.ndarray) -> Diversity:
 
 def spread_over(samples: np.ndarray, count: int) -> np.ndarray:
     """Return so many samples, at even distances, so that all classes of an ordered set are among them."""
-    return samples[evenly(len(samples), count)]
+    return np.asarray(samples[evenly(len(samples), count)])
 
 
 def evenly(length: int, count: int) -> np.ndarray:

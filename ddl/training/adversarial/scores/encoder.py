@@ -106,7 +106,9 @@ def trained_encoder(file: Path, picture_shape: tuple[int, ...]) -> ScoreEncoder:
         if None not in sides and tuple(pictures.shape[1:3]) != tuple(sides):
             pictures = tf.image.resize(pictures, sides, "bilinear", antialias=True)
         if how is not None:
-            pictures = (pictures - np.float32(how.mean)) / np.float32(how.deviation)
+            pictures = (pictures - np.asarray(how.mean, np.float32)) / np.asarray(
+                how.deviation, np.float32
+            )
         found = network(pictures, training=False)
         return found if len(found.shape) == 2 else tf.reduce_mean(found, axis=(1, 2))
 

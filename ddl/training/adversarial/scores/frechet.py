@@ -65,8 +65,7 @@ def is_biased(samples: int, features: int) -> bool:
 
 def _root_of_covariance(features: np.ndarray) -> np.ndarray:
     """Return A with A^T A = the covariance of features (n, d), of at most d rows."""
-    centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    centred: np.ndarray = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
     if len(centred) <= centred.shape[1]:
         return centred
-    triangle: np.ndarray = np.linalg.qr(centred, mode="r")
-    return triangle
+    return np.asarray(np.linalg.qr(centred, mode="r"))
