@@ -22,7 +22,9 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 
 NAME = "preprocessing.json"
-TARGETS = ("mask", "label", "values")
+GENERATOR = "generator"
+"""Target of a model that makes pictures of latent vectors."""
+TARGETS = ("mask", "label", "values", GENERATOR)
 ACTIVATIONS = ("none", "exp", "sigmoid", "softmax")
 """For outputs that are probabilities, log-probabilities, and logits of separate channels or of classes."""
 _FORMAT = 1
@@ -43,7 +45,7 @@ class Preprocessing:
     """How a picture becomes a model's input, and what the model predicts.
 
     Attributes:
-        target: "mask", "label" or "values".
+        target: "mask", "label", "values" or "generator".
         channels: number of input channels.
         classes: 1 for foreground and background; otherwise the number of classes, or of values.
         axes: 1 for lines, 2 for pictures, 3 for volumes.

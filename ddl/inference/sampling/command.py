@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ddl.distributed as dist
+from ddl.data.preprocessing import GENERATOR
 from ddl.distributed.job.launcher import placement
 from ddl.distributed.job.quiet import loading_tensorflow
 from ddl.flags import Parser, given_flags
@@ -15,8 +16,6 @@ from ddl.inference.sampling.sampling import ONLY_SAMPLES, Drawing, Sampling
 from ddl.inference.trained_model import TrainedModel, find_model
 from ddl.plain_text import escaped
 from ddl.training.train_command import complain_together, naming_files
-
-GENERATOR = "generator"
 
 
 class PredictParser(Parser):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.normalization import Normalization
-from ddl.data.preprocessing import Preprocessing
+from ddl.data.preprocessing import GENERATOR, Preprocessing
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, PICTURE_FILES, format_of
 from ddl.models.zoo import needed_sides
@@ -49,7 +49,7 @@ def plan_preprocessing(
     sides = needed_sides(plan.model, plan.model_option)
     names = () if source is None else source.class_names
     return Preprocessing(
-        target=plan.predicts,
+        target=GENERATOR if plan.is_adversarial else plan.predicts,
         channels=int((stored if stored and transforms else input_shape)[-1] or 1),
         classes=classes,
         axes=len(input_shape) - 1,

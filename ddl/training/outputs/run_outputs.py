@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ddl.data.source import Source
+from ddl.training.adversarial.samples.run_sheets import draw_generated
 from ddl.training.batch_results import Batch
 from ddl.training.outputs.epoch_logs import EpochLogs
 from ddl.training.outputs.model_copies import write_due_copy
@@ -81,3 +82,6 @@ class RunOutputs:
         if self._writes:
             with spare_training("the model of this epoch"):
                 write_due_copy(self._run, model)
+            if self._run.plan.is_adversarial and "val_kid" in self._run.history[-1]:
+                with spare_training("pictures of samples"):
+                    draw_generated(self._run, model)

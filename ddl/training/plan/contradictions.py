@@ -9,6 +9,7 @@ from ddl.training.objectives.losses import NONE, needs_input
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
+from ddl.training.plan.adversarial_rules import check_adversarial
 from ddl.training.plan.equations import check_equation
 from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan
 from ddl.training.plan.modes.check import check_mode
@@ -34,6 +35,7 @@ def check_together(plan: PlanFields) -> None:
     check_equation(plan)
     check_second_order(plan)
     check_mode(plan)
+    check_adversarial(plan)
 
 
 def _about_no_epochs(plan: PlanFields) -> list[_Rule]:
@@ -45,7 +47,7 @@ def _about_no_epochs(plan: PlanFields) -> list[_Rule]:
             "at least 1. With init_weights, 0 validates that model once",
         ),
         (
-            plan.loss == NONE and plan.epochs,
+            plan.loss == NONE and plan.epochs and not plan.is_adversarial,
             f"loss={NONE} with epochs={plan.epochs}",
             f"another loss; {NONE} is for a model's outputs alone, with epochs=0",
         ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
+from ddl.models.adversarial.table import DISCRIMINATORS, GENERATORS
 from ddl.models.from_file import complete_options, plan_options
 from ddl.models.zoo import MODELS
 from ddl.options import convert_fields, convert_values, read_options
@@ -20,6 +21,9 @@ from ddl.training.optimization.monitor import Plateau, better_is
 from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.optimization.target import Target, parse_target
+from ddl.training.plan.adversarial import LOSSES as LOSSES_OF_GANS
+from ddl.training.plan.adversarial import RANGES_OF_GANS, SCORES
+from ddl.training.plan.adversarial_rules import implied
 from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
 from ddl.training.plan.field_limits import CHOICES, RANGES
@@ -54,8 +58,10 @@ class Plan(PlanFields):
         if isinstance(jit, bool):  # as JSON and Python write it
             object.__setattr__(self, "jit", str(jit).lower())
         object.__setattr__(self, "class_weight", class_weight_text(self.class_weight))
+        for name, value in implied(self).items():
+            object.__setattr__(self, name, value)
         convert_fields(self)
-        check_ranges(vars(self), RANGES, "training")
+        check_ranges(vars(self), {**RANGES, **RANGES_OF_GANS}, "training")
         check_choices(vars(self), CHOICES)
         parse_class_weight(self.class_weight)
         if self.image_size is not None and len(self.image_size) not in (2, 3):
@@ -175,6 +181,9 @@ class Plan(PlanFields):
         if self.model in MODELS:
             given = converted["model_option"]
             converted["model_option"] = complete_options(self.model, given)
+        for field, table in (("generator", GENERATORS), ("discriminator", DISCRIMINATORS)):
+            given = getattr(self, f"{field}_option")
+            converted[f"{field}_option"] = table.check(getattr(self, field), **given)
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self._check_augmenting()
@@ -224,7 +233,8 @@ class Plan(PlanFields):
                     f"Received: metric_option {name}.ignore_index={ignored} for a loss with "
                     f"ignore_index={self.ignore_index}. Expected: the same; the metrics take it from loss_option."
                 )
-        quantities = ("loss", *self.metric)
+        scores = (*LOSSES_OF_GANS, *SCORES) if self.is_adversarial else ()
+        quantities = ("loss", *self.metric, *scores)
         known = [*(f"val_{name}" for name in quantities), *quantities]
         check_choice("monitor", self.monitor, known)
         if self.goal is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ddl.data.sources import parse_source_options
 from ddl.flags import default_of, given_flags
+from ddl.models.adversarial.table import DISCRIMINATORS, GENERATORS
 from ddl.models.aliases import ALIASES, Alias
 from ddl.models.from_file import told_options
 from ddl.models.zoo import MODELS
@@ -16,19 +17,23 @@ from ddl.options import parse_options, read_options
 from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
+from ddl.training.plan.adversarial import AdversarialPlan
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import AUGMENTATION, MIXING, TABLES, Plan
 from ddl.training.plan.targets import DEFAULTS_OF_VALUES
 
+TABLES_OF_GANS = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
 _LISTS = (
     *("metric", "freeze", "no_decay_on"),
     *("transform", "input_transform", "target_transform", "slicer", "partition_at"),
 )
 _OPTIONS = (
     *("augment", "mix", "plateau", "target_data_option"),
+    *("generator_option", "discriminator_option"),
     *(f"{field}_option" for field in ("data", "metric", *TABLES)),
 )
 _ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
+GAN_SCRIPT = "scripts/train_gan.py"
 _SCRIPTS = dict.fromkeys(("mask", "values"), "scripts/train_unet.py") | {
     "label": "scripts/train_cnn.py"
 }
@@ -93,7 +98,7 @@ def _check_monitor(flags: Mapping[str, Any]) -> None:
 def plan_to_flags(plan: Plan) -> list[str]:
     """Return the flags of a training script for this plan, without those at their defaults."""
     flags: list[str] = []
-    for section in SECTIONS:
+    for section in (*SECTIONS, *((AdversarialPlan,) if plan.is_adversarial else ())):
         for field in dataclasses.fields(section):
             value = getattr(plan, field.name)
             if field.name == "model_option":
@@ -106,7 +111,8 @@ def plan_to_flags(plan: Plan) -> list[str]:
 def command_line(plan: Plan, ranks: int = 8) -> str:
     """Return the shell command, to run in the repository, that trains the plan on `ranks` ranks."""
     launcher = ["horovodrun", "-np", str(ranks)] if ranks > 1 else []
-    return shlex.join([*launcher, "python", _SCRIPTS[plan.predicts], *plan_to_flags(plan)])
+    script = GAN_SCRIPT if plan.is_adversarial else _SCRIPTS[plan.predicts]
+    return shlex.join([*launcher, "python", script, *plan_to_flags(plan)])
 
 
 def _flag_words(name: str, value: Any) -> list[str]:
@@ -155,7 +161,8 @@ def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -
         if name is None:
             raise ValueError(f"Received: {field} without {owner}. Expected: both.")
         return parse_source_options(name, texts)
-    return parse_options(texts, TABLES[owner].options(name), f"{owner} {name}")
+    table = {**TABLES, **TABLES_OF_GANS}[owner]
+    return parse_options(texts, table.options(name), f"{owner} {name}")
 
 
 def parse_augment(texts: Iterable[str]) -> dict[str, Any]:

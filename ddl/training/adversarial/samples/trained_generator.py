@@ -1,4 +1,4 @@
-"""A generator of a file, as a function from latent vectors to pictures of 0..1."""
+"""A generator as a function from latent vectors to pictures of 0..1: that of a run, or of a file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from ddl.training.checkpoint.transfer import load_model
 
-LATENT, LABEL = "latent", "label"
-"""Names of the generator's inputs."""
+GENERATOR, AVERAGE, DISCRIMINATOR = "generator", "generator_average", "discriminator"
+"""Names of the parts of a GAN; the average of the generator, where there is one, is what a run yields."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,39 @@ class TrainedGenerator:
 
     def __call__(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """Return pictures (n, height, width, channels), float32 of 0..1."""
-        inputs = [latents] if labels is None else [latents, np.asarray(labels)[:, None]]
-        outputs = self.model(inputs if len(inputs) > 1 else inputs[0], training=False)
+        inputs = latents if labels is None else [latents, np.asarray(labels, np.int32)]
+        outputs = self.model(inputs, training=False)
         return np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)
 
 
+def generator_of(model: keras.Model) -> TrainedGenerator:
+    """Return the generator that a GAN yields: its average, if it has one.
+
+    Args:
+        model: a GAN, or a generator alone.
+    """
+    part = yielded(model)
+    return TrainedGenerator(part, _classes_of(part))
+
+
+def yielded(model: keras.Model) -> keras.Model:
+    """Return the network that a run of this model yields: the generator of a GAN, any other model itself."""
+    parts = {layer.name: layer for layer in model.layers if isinstance(layer, keras.Model)}
+    return parts.get(AVERAGE, parts.get(GENERATOR, model)) if DISCRIMINATOR in parts else model
+
+
 def load_generator(file: Path) -> TrainedGenerator:
-    """Return the generator of a model file.
+    """Return the generator of a model file or a checkpoint.
 
     Raises:
-        ValueError: the file holds no generator.
+        ValueError: Keras cannot load it.
     """
-    raise NotImplementedError(load_model(file))
+    return generator_of(load_model(file))
+
+
+def _classes_of(generator: keras.Model) -> int:
+    """Return the number of rows of the embedding of labels; 0 without labels."""
+    if len(generator.inputs) < 2:
+        return 0
+    tables = [layer for layer in generator.layers if isinstance(layer, keras.layers.Embedding)]
+    return int(tables[0].input_dim) if tables else 0
