@@ -11,7 +11,6 @@ from ddl.data.normalization import Normalization
 from ddl.data.preprocessing import GENERATOR, Preprocessing
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, PICTURE_FILES, format_of
-from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.transforms import input_size, input_transforms
 
@@ -46,7 +45,7 @@ def plan_preprocessing(
         size = input_shape[:-1]  # labels are predicted at the scale of training
         if transforms and stored is not None:
             size = stored[:-1]  # before the transforms
-    sides = needed_sides(plan.model, plan.model_option)
+    sides = plan.sides
     names = () if source is None else source.class_names
     return Preprocessing(
         target=GENERATOR if plan.is_adversarial else plan.predicts,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ddl.builder_table import BuilderTable
 from ddl.models.adversarial.table import DISCRIMINATORS, GENERATORS
 from ddl.models.from_file import complete_options, plan_options
-from ddl.models.zoo import MODELS
+from ddl.models.sides import Sides
+from ddl.models.zoo import MODELS, needed_sides
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import check_choice, check_choices, check_ranges
 from ddl.training.data.class_weights import class_weight_text, parse_class_weight
@@ -79,6 +80,13 @@ class Plan(PlanFields):
     def predicts(self) -> str:
         """What the model predicts: "mask", "label" or "values"."""
         return predicted(self)
+
+    @property
+    def sides(self) -> Sides:
+        """The input sizes that the model accepts; a GAN's discriminator is built for those of the data."""
+        if self.is_adversarial:
+            return Sides(is_fixed=True)
+        return needed_sides(self.model, self.model_option)
 
     @property
     def has_validation(self) -> bool:
