@@ -16,28 +16,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.flags import Parser
-from ddl.training.plan.adversarial import AdversarialPlan
+from ddl.training.plan.adversarial import DEFAULTS, IMPLIED, AdversarialPlan
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.train_command import train_from_flags, training_parser
-
-DEFAULTS = {
-    "gan_loss": "wgan_gp",
-    "optimizer": "adam",
-    "optimizer_option": {"beta_1": 0.5, "beta_2": 0.9},
-    "learning_rate": 3e-4,
-    "learning_rate_scaling": "none",
-    "warmup_epochs": 0.0,
-    "epochs": 20,
-    "per_rank_batch_size": 32,
-}
-WITHOUT = ("model", "model_option", "loss", "loss_option", "metric", "metric_option", "targets")
-"""Fields that a GAN does not have."""
 
 
 def build_parser() -> Parser:
     """Return a parser with one flag for every field of a plan that a GAN has."""
     return training_parser(
-        "train_gan", __doc__, DEFAULTS, WITHOUT, sections=(AdversarialPlan, *SECTIONS)
+        "train_gan", __doc__, DEFAULTS, IMPLIED, sections=(AdversarialPlan, *SECTIONS)
     )
 
 

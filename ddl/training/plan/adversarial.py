@@ -9,6 +9,18 @@ from typing import Any
 
 from ddl.ranges import Range
 
+DEFAULTS: Mapping[str, Any] = {
+    "gan_loss": "wgan_gp",
+    "optimizer": "adam",
+    "learning_rate": 3e-4,
+    "learning_rate_scaling": "none",
+    "warmup_epochs": 0.0,
+    "epochs": 20,
+    "per_rank_batch_size": 32,
+}
+"""Those of scripts/train_gan.py."""
+IMPLIED = ("model", "model_option", "loss", "loss_option", "metric", "metric_option", "targets")
+"""Fields that a GAN has no choice of."""
 GAN_LOSSES = ("none", "dcgan", "wgan", "wgan_gp")
 SCORES = ("kid", "fid", "kid_error", "diversity", "near_duplicates")
 """Of a validation; with "val_" before them, they can be monitored."""

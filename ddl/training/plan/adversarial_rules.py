@@ -7,6 +7,8 @@ from typing import Any
 from ddl.training.objectives.losses import NONE
 from ddl.training.plan.fields import PlanFields
 
+ADAM = {"beta_1": 0.5, "beta_2": 0.9}
+"""Options of Adam where none are given: a game has no valley that a long memory would lead along."""
 _LABELS = "categorical_crossentropy"
 
 
@@ -14,9 +16,12 @@ def implied(plan: PlanFields) -> dict[str, Any]:
     """Return the fields that follow from a GAN: it has no metric, and no target but the class of a picture."""
     if not plan.is_adversarial:
         return {}
+    values: dict[str, Any] = {"loss_option": {}, "metric": ()}
+    if plan.optimizer == "adam" and not plan.optimizer_option:
+        values["optimizer_option"] = ADAM
     if plan.conditional:
-        return {"loss": _LABELS, "loss_option": {}, "targets": "label", "metric": ()}
-    return {"loss": NONE, "loss_option": {}, "targets": "auto", "metric": ()}
+        return {**values, "loss": _LABELS, "targets": "label"}
+    return {**values, "loss": NONE, "targets": "auto"}
 
 
 def check_adversarial(plan: PlanFields) -> None:

@@ -191,7 +191,8 @@ class Plan(PlanFields):
             converted["model_option"] = complete_options(self.model, given)
         for field, table in (("generator", GENERATORS), ("discriminator", DISCRIMINATORS)):
             given = getattr(self, f"{field}_option")
-            converted[f"{field}_option"] = table.check(getattr(self, field), **given)
+            name = getattr(self, field)
+            converted[f"{field}_option"] = complete_options(name, table.check(name, **given))
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self._check_augmenting()

@@ -17,7 +17,8 @@ from ddl.options import parse_options, read_options
 from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
-from ddl.training.plan.adversarial import AdversarialPlan
+from ddl.training.plan.adversarial import DEFAULTS as DEFAULTS_OF_GANS
+from ddl.training.plan.adversarial import IMPLIED, AdversarialPlan
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.plan import AUGMENTATION, MIXING, TABLES, Plan
 from ddl.training.plan.targets import DEFAULTS_OF_VALUES
@@ -51,6 +52,8 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
             f"Received: --global-batch-size {flags['global_batch_size']} with --per-rank-batch-size "
             f"{flags['per_rank_batch_size']}. Expected: one of them."
         )
+    if flags.get("global_batch_size"):
+        defaults = {name: defaults[name] for name in defaults if name != "per_rank_batch_size"}
     _check_monitor(flags)
     # A run that resumes has its own loss and metrics.
     is_new = flags.get("targets") == "values" != defaults.get("targets")
@@ -101,11 +104,20 @@ def plan_to_flags(plan: Plan) -> list[str]:
     for section in (*SECTIONS, *((AdversarialPlan,) if plan.is_adversarial else ())):
         for field in dataclasses.fields(section):
             value = getattr(plan, field.name)
-            if field.name == "model_option":
-                value = told_options(plan.model, value)
-            if field.name in _ALWAYS_GIVEN or value != default_of(field):
+            if field.name in ("model_option", "generator_option", "discriminator_option"):
+                value = told_options(getattr(plan, field.name.removesuffix("_option")), value)
+            if _is_told(plan, field.name, value != default_of(field)):
                 flags += _flag_words(field.name, value)
     return flags
+
+
+def _is_told(plan: Plan, name: str, is_other: bool) -> bool:
+    """Return whether a command has a flag for a field, which has another value than its default or not."""
+    if not plan.is_adversarial:
+        return name in _ALWAYS_GIVEN or is_other
+    if name in IMPLIED or (name == "per_rank_batch_size" and plan.global_batch_size):
+        return False
+    return name == "data" or name in DEFAULTS_OF_GANS or is_other
 
 
 def command_line(plan: Plan, ranks: int = 8) -> str:
