@@ -1,4 +1,4 @@
-"""Measures the throughput of GAN training: each loss on each number of ranks, with the same work per rank.
+"""Measures the throughput of GAN training: each loss on one rank and on several, with the same work per rank.
 
 No TensorFlow here.
 """
@@ -25,6 +25,7 @@ from ddl.ranges import Range, check_ranges, expected_one_of
 
 LOSSES = ("dcgan", "wgan", "wgan_gp")
 _RANGES = {
+    "ranks": Range(1, 64),
     "image_size": Range(8, 1024),
     "per_rank_batch_size": Range(1, 10**6),
     "critic_steps": Range(1, 100),
@@ -39,7 +40,7 @@ class GanRequest:
 
     Attributes:
         losses: losses to measure, separated by spaces.
-        ranks: numbers of ranks, separated by commas; the first is the baseline of each loss.
+        ranks: number of ranks that are compared with one.
         image_size: height and width of the pictures, a power of two.
         per_rank_batch_size: real pictures per rank and update.
         critic_steps: updates of the discriminator for each of the generator.
@@ -49,7 +50,7 @@ class GanRequest:
     """
 
     losses: tuple[str, ...] = LOSSES
-    ranks: tuple[int, ...] = (1, 2)
+    ranks: int = 2
     image_size: int = 32
     per_rank_batch_size: int = 32
     critic_steps: int = 1
@@ -67,8 +68,6 @@ class GanRequest:
         if not self.losses or len(set(self.losses)) != len(self.losses):
             given = " ".join(self.losses)
             raise ValueError(f"Received: losses={given}. Expected: at least one, each once.")
-        if min(self.ranks, default=0) < 1:
-            raise ValueError(f"Received: ranks={self.ranks}. Expected: whole numbers from 1.")
         if find_mpirun() is None:
             raise ValueError("Received: no mpirun on PATH. Expected: one; ./setup.sh installs it.")
 
@@ -76,7 +75,7 @@ class GanRequest:
         """Train with each loss on each number of ranks, and report."""
         rates: dict[str, dict[str, list[float]]] = {}
         for loss in self.losses:
-            for ranks in self.ranks:
+            for ranks in sorted({1, self.ranks}):
                 found = self._train(loss, ranks)[1:]
                 rates.setdefault(loss, {})[str(ranks)] = found
                 told = shown(summary(found))
@@ -87,7 +86,20 @@ class GanRequest:
 
     def plan(self, loss: str, ranks: int) -> dict[str, Any]:
         """Return the fields of a plan, all but the run directory, as JSON values."""
-        raise NotImplementedError
+        batch = ranks * self.per_rank_batch_size
+        return {
+            "gan_loss": loss,
+            "data": "synthetic",
+            "data_option": {"count": batch * self.epoch_steps},
+            "validation_part": 0.0,
+            "image_size": [self.image_size, self.image_size],
+            "critic_steps": self.critic_steps,
+            "global_batch_size": batch,
+            "epochs": self.epochs,
+            "tensorboard": False,
+            "checkpoint_every_epochs": 0,
+            "checkpoint_every_min": 0,
+        }
 
     def _train(self, loss: str, ranks: int) -> list[float]:
         """Return each epoch's real pictures per second, over all ranks.
@@ -109,7 +121,7 @@ class GanRequest:
 
 
 def table_of(result: Result) -> str:
-    """Return a row for each loss and number of ranks: real pictures per second, and times the first number's."""
+    """Return a row for each loss and number of ranks: real pictures per second, and times one rank's."""
     rates: Mapping[str, Mapping[str, list[float]]] = result["rates"]
     rows = []
     for loss, of_loss in rates.items():
@@ -117,7 +129,7 @@ def table_of(result: Result) -> str:
         for ranks, values in of_loss.items():
             median = summary(values)["median"]
             rows.append([loss, ranks, shown(summary(values)), rounded(median / base)])
-    return markdown(("loss", "ranks", "real pictures/s", "times the first"), rows)
+    return markdown(("loss", "ranks", "real pictures/s", "times one rank"), rows)
 
 
 def draw(result: Result, path: Path) -> None:

@@ -40,7 +40,7 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
             f"Received: training pictures of {_by(shape)}, {part} pictures of {_by(other)}, for a GAN. Expected: the "
             "same sides; for picture files, set image_size."
         )
-    if needs_input(plan.loss) and not plan.is_adversarial:
+    if needs_input(plan.loss):
         _check_equation(plan, shape)
     elif plan.predicts == "label":
         axes = plan.sides.axes
