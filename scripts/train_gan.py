@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one line, too)
 from ddl.flags import Parser
-from ddl.training.plan.adversarial import DEFAULTS, IMPLIED, AdversarialPlan
 from ddl.training.plan.fields import SECTIONS
+from ddl.training.plan.gan.fields import DEFAULTS, IMPLIED, AdversarialPlan
 from ddl.training.train_command import train_from_flags, training_parser
 
 

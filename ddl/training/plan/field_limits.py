@@ -10,7 +10,7 @@ from ddl.distributed.learning_rate import RULES
 from ddl.ranges import Range
 from ddl.training.optimization.monitor import MODES
 from ddl.training.optimization.schedules import WARMUPS
-from ddl.training.plan.adversarial import GAN_LOSSES
+from ddl.training.plan.gan.fields import GAN_LOSSES
 from ddl.training.plan.modes.table import MODES as MODES_OF_PARALLEL
 from ddl.training.plan.targets import TARGETS
 

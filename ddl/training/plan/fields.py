@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddl.training.plan.adversarial import AdversarialPlan
+from ddl.training.plan.gan.fields import AdversarialPlan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ from ddl.options import parse_options, read_options
 from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
-from ddl.training.plan.adversarial import DEFAULTS as DEFAULTS_OF_GANS
-from ddl.training.plan.adversarial import IMPLIED, AdversarialPlan
 from ddl.training.plan.fields import SECTIONS
+from ddl.training.plan.gan.fields import DEFAULTS as DEFAULTS_OF_GANS
+from ddl.training.plan.gan.fields import IMPLIED, AdversarialPlan
 from ddl.training.plan.plan import AUGMENTATION, MIXING, TABLES, Plan
 from ddl.training.plan.targets import DEFAULTS_OF_VALUES
 

@@ -13,6 +13,8 @@ from ddl.config.json_run.place import Place, Problem
 
 APPS = ("dnn", "pde", "gan", "obj")
 LATER_APPS = ("obj",)
+REASONS = {"gan": "which has the keys of a GAN"}
+REASONS_AGAINST = {"gan": "without generator and discriminator"}
 _PATHS = ("data.input_path", "data.target_path", "data.test_input_path", "data.test_target_path")
 _OF_OTHER = {"numpy": (".h5", ".hdf5"), "hdf5": (".npy", ".npz")}
 """Type of arrays -> endings of files of the other type."""
@@ -63,15 +65,9 @@ def _of_app(settings: Settings, app: str | None) -> Iterator[Problem]:
             f"{settings['loss.function']}, which is not supported yet. Expected: another loss.",
         )
     elif app is not None and app != found:
-        reason = (
-            "which has the keys of a GAN"
-            if found == "gan"
-            else "without generator and discriminator"
-            if app == "gan"
-            else f"whose loss is {settings['loss.function']}"
-            if settings.has("loss.function")
-            else "without a PDE loss"
-        )
+        reason = REASONS.get(found) or REASONS_AGAINST.get(app, "without a PDE loss")
+        if settings.has("loss.function") and "gan" not in (app, found):
+            reason = f"whose loss is {settings['loss.function']}"
         yield Problem(
             Place(f"--app={app}"),
             "",
