@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ddl.config.json_run.checking.settings import Settings
-from ddl.config.json_run.keys.gan import GAN_LOSSES
+from ddl.config.json_run.keys.gan import GAN_LOSSES, PARTS
 from ddl.config.json_run.place import Problem
 
-PARTS = ("generator", "discriminator")
 _OF_TARGETS = ("data.target_path", "data.test_target_path", "data.target_transforms")
 _OF_OUTPUTS = ("data.test_output_path", "data.hdf5_outfile", "data.slicers")
 

@@ -5,6 +5,16 @@ from __future__ import annotations
 from ddl.config.json_run.keys.key import Key, Section
 from ddl.ranges import Range
 
+PARTS = ("generator", "discriminator")
+GAN_FIELDS = {
+    "latent_dim": "latent_size",
+    "discriminator_steps": "critic_steps",
+    "conditional": "conditional",
+    "ema": "generator_average",
+    "score_encoder": "score_encoder",
+    "score_samples": "score_samples",
+}
+"""Key of `gan` -> field of a plan."""
 GAN_LOSSES = ("BCE", "Wasserstein")
 
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from ddl.config.json_run.checking.gan import PARTS, is_file
+from ddl.config.json_run.checking.gan import is_file
 from ddl.config.json_run.checking.settings import Settings
+from ddl.config.json_run.keys.gan import GAN_FIELDS, PARTS
 from ddl.config.json_run.translation.draft import Draft
-
-FIELDS = {
-    "latent_dim": "latent_size",
-    "discriminator_steps": "critic_steps",
-    "conditional": "conditional",
-    "ema": "generator_average",
-    "score_encoder": "score_encoder",
-    "score_samples": "score_samples",
-}
-"""Key of `gan` -> field of a plan."""
 
 
 def translate_gan(settings: Settings, draft: Draft) -> None:
@@ -25,7 +16,7 @@ def translate_gan(settings: Settings, draft: Draft) -> None:
         fields[name] = "network" if is_file(network) else network
         options = {"file": network} if is_file(network) else dict(settings[f"{name}.options"] or {})
         fields[f"{name}_option"] = options
-    for key, field in FIELDS.items():
+    for key, field in GAN_FIELDS.items():
         value = settings[f"gan.{key}"]
         if value is not None:
             fields[field] = value
