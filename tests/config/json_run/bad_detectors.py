@@ -39,7 +39,7 @@ ROWS = [
     _row(
         '"type": "boxes"',
         '"type": "images"',
-        'x.json:10: data.type: is missing or another. Expected: "boxes".',
+        "x.json:12: data.image_size: has no meaning for images. It is for boxes.",
     ),
     _row(
         '"image_size": [64, 64]',
@@ -49,7 +49,7 @@ ROWS = [
     _row(
         '"input_path"',
         '"test_input_path"',
-        "x.json:11: data.input_path: is missing, and needed for a detector. ...",
+        "x.json:9: data.input_path: is missing, and needed for a detector. ...",
     ),
     _row(
         '"batch_size": 8',
