@@ -23,6 +23,12 @@ from ddl.inference.output_folder import FILES, check_folder
 from ddl.inference.prediction.inputs import Item, find_items
 from ddl.inference.prediction.prediction import Prediction
 from ddl.inference.prediction.result_names import check_result_names
+from ddl.inference.sampling.command import (
+    check_no_drawing,
+    check_no_generator,
+    sample_from_flags,
+    split_drawing,
+)
 from ddl.inference.tiles.segmenter import check_cut
 from ddl.inference.trained_model import TrainedModel, find_model
 from ddl.plain_text import escaped, tell
@@ -38,9 +44,13 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     """Run predict.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
     arguments = vars(parser.parse_args(argv))
     silence_decoders()
+    given, drawing = split_drawing(arguments)
+    if "samples" in drawing:
+        return sample_from_flags(parser, given, drawing)
     try:
         with naming_files():
-            prediction = Prediction(**given_flags(arguments))
+            check_no_drawing(drawing)
+            prediction = Prediction(**given)
             model, items = check_prediction(prediction)
         # No stall timeout: ranks finish their shares at different times, possibly minutes apart.
         dist.init(stall_timeout_s=0)
@@ -49,7 +59,8 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
-        from ddl.inference.prediction.predict import OneRankError, predict
+        from ddl.inference.one_rank import OneRankError
+        from ddl.inference.prediction.predict import predict
     try:
         skipped = predict(prediction, model, items)
     except OneRankError as error:
@@ -78,17 +89,21 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
         with naming_files():
             inspection = Inspection(**given_flags(arguments))
             subject = open_subject(inspection)
-            model = check_inspection(inspection, subject) if inspection.looks_closer else None
+            finds_boxes = subject.plan.predicts == "boxes"
+            looks_closer = inspection.looks_closer or finds_boxes
+            model = check_inspection(inspection, subject) if looks_closer else None
         dist.init()
     except ValueError as error:
         return parser.complain(error)
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
+        from ddl.inference.inspection.box_inspector import inspect_boxes
         from ddl.inference.inspection.inspector import inspect
         from ddl.training.steps.bad_data import BadData
     try:
-        measure = evaluate if model is None else functools.partial(inspect, model=model)
+        look = inspect_boxes if finds_boxes else inspect
+        measure = evaluate if model is None else functools.partial(look, model=model)
         results = measure(inspection, subject)
     except BadData as error:
         give_up(rank_problem(parser, error), BAD_INPUT)
@@ -140,6 +155,14 @@ def check_looks(inspection: Inspection, subject: Subject, target: str) -> None:
     Raises:
         ValueError: one line.
     """
+    if target == "boxes":
+        for name in ("tile", "confusion", "by", "occlusion", "prediction_output"):
+            if getattr(inspection, name):
+                raise ValueError(
+                    f"Received: {name} for a model that finds boxes. Expected: the command without it; there are worst "
+                    "and per_picture."
+                )
+        return
     needs = {"class": "label", "size": "mask"}
     table = () if inspection.by_table is None else read_table(inspection.by_table, ()).columns
     for column in inspection.by:
@@ -163,6 +186,7 @@ def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
         ValueError: one line that says what is wrong and what to do.
     """
     model = find_model(prediction.model, prediction.checkpoint)
+    check_no_generator(model)
     check_backend(model.file, prediction.backend, prediction.inference_precision)
     prediction = prediction.settled(model.preprocessing)
     prediction.check_model(model.preprocessing)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddl.models.adversarial.listing import listed_parts
 from ddl.models.aliases import ALIASES
+from ddl.models.detectors.layouts import is_detector
 from ddl.models.network.file import summarize
 from ddl.models.network.kinds.shapes import by
 from ddl.models.published import PUBLISHED
@@ -37,7 +39,7 @@ class Listed:
         parameters: as Keras's `count_params()`, moving statistics included.
         trainable: those that training changes.
         multiply_adds: of one picture, forward; None where a side of a network file is open.
-        target: "label" (a class per picture) or "mask" (a class per pixel).
+        target: "label" (a class per picture), "mask" (a class per pixel) or "boxes".
     """
 
     name: str
@@ -53,6 +55,8 @@ def own_size(name: str) -> tuple[tuple[int, int, int], int]:
     """Return the input shape and the number of classes that a model is published for."""
     if name.startswith("unet"):
         return (256, 256, 3), 1
+    if is_detector(name):
+        return ((416, 416, 3), 80) if name == "yolov3" else ((96, 96, 3), 3)
     if name in ("cnn", "simplecnn", "mlp"):
         return (28, 28, 1), 10
     if name in _SMALL_PICTURES or name in _SMALL_RESNETS:
@@ -139,6 +143,16 @@ def as_table(models: Sequence[Listed]) -> str:
     """Return an aligned table for people."""
     head = ("name", "input", "classes", "parameters", "trainable", "multiply-adds", "target")
     return aligned([head, *(_cells(model) for model in models)], numbers=range(2, 6))
+
+
+def gans_table() -> str:
+    """Return an aligned table of the networks of GANs; parameters are those for pictures of 32x32x3."""
+    head = ("role", "name", "options", "parameters")
+    rows = [
+        (row.role, row.name, " ".join(row.options), _count(row.parameters))
+        for row in listed_parts()
+    ]
+    return aligned([head, *rows], numbers=(3,))
 
 
 def aliases_table() -> str:
