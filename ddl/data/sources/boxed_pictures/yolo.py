@@ -55,10 +55,9 @@ def read_annotations(path: Path, split: str, wrong_boxes: str = "stop") -> Annot
     if not pictures:
         raise ValueError(f"Received: {chosen[0]} without a picture. Expected: pictures.")
     names = yaml.names if yaml else _listed_names(path)
-    boxes, files = Gathering(), []
+    boxes = Gathering()
     for number, picture in enumerate(pictures):
-        files.append(label_file(picture))
-        _read_labels(files[-1], number, names, boxes)
+        _read_labels(label_file(picture), number, names, boxes)
     classes = np.asarray(boxes.classes, np.int64)
     if not names:
         names = tuple(map(str, range(int(classes.max(initial=0)) + 1)))
@@ -71,7 +70,7 @@ def read_annotations(path: Path, split: str, wrong_boxes: str = "stop") -> Annot
         boxes.corners,
         tolerance,
         wrong_boxes,
-        lambda box: f"{files[boxes.pictures[box]]}, line {boxes.places[box]},",
+        lambda box: f"{label_file(pictures[boxes.pictures[box]])}, line {boxes.places[box]},",
     )
     root = Path(os.path.commonpath([picture.parent for picture in pictures]))
     return Annotations(
