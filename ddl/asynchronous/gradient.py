@@ -18,6 +18,7 @@ from ddl.asynchronous.leases import EpochLeases, Lease
 from ddl.asynchronous.server_state import Push
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.batches.mixed_reader import MixedReader
+from ddl.data.batches.mosaic_reader import MosaicReader, mixing_reader
 from ddl.distributed.keras_patches.uneven_batches import build_metrics
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import needs_input
@@ -65,7 +66,7 @@ class LeaseGradient:
             return self._reader(lease.epoch, lease.indices)
         if self._epoch is None or self._epoch.epoch != lease.epoch:
             self._epoch = EpochLeases(self._run.order, lease.epoch)
-        pairs = self._epoch.pairs(lease.step, lease.part)
+        pairs = self._epoch.pairs(lease.step, lease.part, self._mixed.group)
         return self._mixed.read_steps(lease.epoch, lease.step, pairs[np.newaxis])
 
     def compute(self, lease: Lease, batch: Batch) -> Push:
@@ -176,7 +177,7 @@ class LeaseGradient:
         ]
 
 
-def _readers(run: Run, data: TrainingData) -> tuple[BatchReader, MixedReader | None]:
+def _readers(run: Run, data: TrainingData) -> tuple[BatchReader, MixedReader | MosaicReader | None]:
     """Return what reads and augments samples as `ddl.data.batches.pipeline.training_batches` does."""
     plan = run.plan
     reader = BatchReader(
@@ -191,4 +192,4 @@ def _readers(run: Run, data: TrainingData) -> tuple[BatchReader, MixedReader | N
     if mixing is None:
         return reader, None
     seed, epochs = run.order.seed, plan.epochs
-    return reader, MixedReader(reader, mixing, classes=data.classes, seed=seed, epochs=epochs)
+    return reader, mixing_reader(reader, mixing, classes=data.classes, seed=seed, epochs=epochs)

@@ -111,14 +111,16 @@ class EpochLeases:
         most = order.per_rank_batch_size
         return self._permutations[part][step * most : (step + 1) * most]
 
-    def pairs(self, step: int, part: int) -> np.ndarray:
-        """Return the samples of a part of a step and their partners: (2, samples), as `SampleOrder.pairs` does."""
+    def pairs(self, step: int, part: int, group: int = 2) -> np.ndarray:
+        """Return the samples of a part of a step and their partners: (group, samples), as `SampleOrder.pairs` does."""
         order = self.order
         if order.kind == "global":
             whole = self._permutations[0]
-            return sharding.step_pairs(whole, step, order.global_batch_size, part, order.size)
+            return sharding.step_pairs(
+                whole, step, order.global_batch_size, part, order.size, group=group
+            )
         own = self.indices(step, part)
-        return np.stack([own, own[sharding.partner_positions(0, len(own), len(own))]])
+        return np.asarray(own[sharding.group_positions(0, len(own), len(own), group)])
 
 
 @dataclass

@@ -16,7 +16,7 @@ def describe_samples(
     form: str,
     axes: int,
     target: str = "",
-    classes: Mapping[str, int] | None = None,
+    classes: Mapping[str, int | None] | None = None,
     mask_values: Sequence[int] = (),
 ) -> str:
     """Return one line on samples, without a period.
@@ -25,13 +25,16 @@ def describe_samples(
         count: number of samples.
         form: what `describe_form` returns.
         axes: 1 for lines, 2 for pictures, 3 for volumes.
-        target: "mask" or "label"; any other word stands as it is, and "" means that there is none.
-        classes: name -> number of samples, of samples with labels, if known.
+        target: "mask", "label" or "boxes"; any other word stands as it is, and "" means that there is none.
+        classes: name -> number of samples, of samples with labels, or of boxes, if known.
         mask_values: class numbers in the masks, if known.
     """
     noun = _NOUNS.get(axes, "samples")
     if target == "label" and classes:
         return f"{_number(len(classes), 'class')}: {_listed(classes)}; {noun} of {form}"
+    if target == "boxes" and classes:
+        of_classes = f"boxes of {_number(len(classes), 'class')}: {_listed(classes)}"
+        return f"{_number(count, noun)} with {of_classes}; {form}"
     words = {"mask": " with masks", "label": " with labels", "": ""}.get(target, f" with {target}")
     of_classes = f" of class numbers {describe_numbers(mask_values)}" if mask_values else ""
     return f"{_number(count, noun)}{words}{of_classes}, {form}"
@@ -58,8 +61,11 @@ def describe_numbers(numbers: Sequence[int]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
-def _listed(classes: Mapping[str, int]) -> str:
-    shown = [f"{name} ({count})" for name, count in [*classes.items()][:_LISTED_CLASSES]]
+def _listed(classes: Mapping[str, int | None]) -> str:
+    shown = [
+        name if count is None else f"{name} ({count})"
+        for name, count in [*classes.items()][:_LISTED_CLASSES]
+    ]
     more = len(classes) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 

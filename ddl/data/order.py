@@ -153,33 +153,39 @@ class SampleOrder:
         for step in range(first_step, self.steps_per_epoch):
             yield order[step * self.per_rank_batch_size : (step + 1) * self.per_rank_batch_size]
 
-    def pairs(self, epoch: int, rank: int, first_step: int = 0) -> Iterator[np.ndarray]:
-        """Yield the rank's indices and those of their partners for each step of an epoch, as (2, samples).
+    def pairs(
+        self, epoch: int, rank: int, first_step: int = 0, group: int = 2
+    ) -> Iterator[np.ndarray]:
+        """Yield the rank's indices and those of their partners for each step of an epoch, as (group, samples).
 
         In a global order partners are of the same global batch; in a contiguous order the rank's own, as all it reads.
         """
         if self.kind == "contiguous":
             for own in self.epoch(epoch, rank, first_step):
-                yield np.stack([own, own[sharding.partner_positions(0, len(own), len(own))]])
+                yield own[sharding.group_positions(0, len(own), len(own), group)]
             return
         order = sharding.epoch_order(self.count, epoch, self.seed)
         for step in range(first_step, self.steps_per_epoch):
             yield sharding.step_pairs(
-                order, step, self.global_batch_size, rank, self.size, self.shares
+                order, step, self.global_batch_size, rank, self.size, self.shares, group
             )
 
     def after(
-        self, position: Position, rank: int, *, paired: bool = False
+        self, position: Position, rank: int, *, group: int = 1
     ) -> Iterator[tuple[Position, np.ndarray]]:
-        """Yield every step from `position` on, without end, with the rank's indices, or its `pairs`."""
+        """Yield every step from `position` on, without end, with the rank's indices, or its `pairs` of a group."""
         if not (position.epoch >= 0 and 0 <= position.step <= self.steps_per_epoch):
             raise ValueError(
                 f"Received: {position}. Expected: a step from 0 to {self.steps_per_epoch}."
             )
         epoch, first_step = position.epoch, position.step
-        steps = self.pairs if paired else self.epoch
         while True:
-            for step, indices in enumerate(steps(epoch, rank, first_step), first_step):
+            steps = (
+                self.epoch(epoch, rank, first_step)
+                if group == 1
+                else self.pairs(epoch, rank, first_step, group)
+            )
+            for step, indices in enumerate(steps, first_step):
                 yield Position(epoch, step), indices
             epoch, first_step = epoch + 1, 0
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,16 +22,19 @@ from ddl.files import parse_json
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choice, check_ranges
 
+if TYPE_CHECKING:
+    from ddl.boxes.layout import Layout
+
 NAME = "preprocessing.json"
 GENERATOR = "generator"
 """Target of a model that makes pictures of latent vectors."""
-TARGETS = ("mask", "label", "values", GENERATOR)
+TARGETS = ("mask", "label", "values", "boxes", GENERATOR)
 ACTIVATIONS = ("none", "exp", "sigmoid", "softmax")
 """For outputs that are probabilities, log-probabilities, and logits of separate channels or of classes."""
 _FORMAT = 1
 _LATER = (
     *("central_crop", "colour_order", "resampling", "transforms", "fills_picture"),
-    *("channels_first", "activation"),
+    *("channels_first", "activation", "layout", "category_ids", "fit"),
 )
 """Fields that are left out at their defaults, as earlier versions wrote it."""
 _RANGES = {
@@ -45,7 +49,7 @@ class Preprocessing:
     """How a picture becomes a model's input, and what the model predicts.
 
     Attributes:
-        target: "mask", "label", "values" or "generator".
+        target: "mask", "label", "values", "boxes" or "generator".
         channels: number of input channels.
         classes: 1 for foreground and background; otherwise the number of classes, or of values.
         axes: 1 for lines, 2 for pictures, 3 for volumes.
@@ -68,6 +72,9 @@ class Preprocessing:
             "normalize=0.5,0.2".
         fills_picture: whether predictions have the sides of the model's input, as masks have.
         channels_first: whether arrays in files have their channels first, as the training data.
+        layout: of a model of boxes, how its output is to be read: the values of `ddl.boxes.layout.Layout.to_dict`.
+        category_ids: of a model of boxes, the number that each class has in the files of the training data.
+        fit: how pictures come to `image_size`: "stretch" changes the ratio of their sides, "letterbox" adds a border.
     """
 
     target: str
@@ -90,6 +97,9 @@ class Preprocessing:
     transforms: tuple[str, ...] = ()
     fills_picture: bool = True
     channels_first: bool = False
+    layout: Mapping[str, Any] | None = None
+    category_ids: tuple[int, ...] = ()
+    fit: str = "stretch"
 
     def __post_init__(self) -> None:
         """Convert every field to its type, and refuse invalid values."""
@@ -108,6 +118,7 @@ class Preprocessing:
                 "Expected: one per class, or none."
             )
         self._check_normalization()
+        self._check_boxes()
 
     @property
     def normalization(self) -> Normalization | None:
@@ -201,13 +212,40 @@ class Preprocessing:
             if values[name] is None:
                 del values[name]
         for name in _LATER:
-            if values[name] == getattr(type(self), name):
+            if values[name] == getattr(type(self), name) or values[name] is None:
                 del values[name]
         return {"format": _FORMAT, **values}
 
     def to_json(self) -> str:
         """Return it as a JSON object."""
         return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    @property
+    def box_layout(self) -> Layout:
+        """How the output of a model of boxes is to be read."""
+        from ddl.boxes.layout import layout_from_dict  # PostgreSQL loads as little as it can
+
+        return layout_from_dict(self.layout or {})
+
+    def _check_boxes(self) -> None:
+        """Refuse a model of boxes without a layout, and what only such a model has for others."""
+        if (self.target == "boxes") != (self.layout is not None):
+            has = "without a layout" if self.layout is None else "with a layout of boxes"
+            raise ValueError(
+                f"Received: a model of {self.target} {has}. Expected: a layout for boxes alone, as a training run "
+                "writes it."
+            )
+        if self.layout is None:
+            return
+        try:
+            fits = self.box_layout.classes == self.classes
+        except (KeyError, TypeError, ValueError, AttributeError):
+            fits = False
+        if not fits or len(self.category_ids) not in (0, self.classes):
+            raise ValueError(
+                f"Received: layout={self.layout}, category_ids={self.category_ids} for {self.classes} classes. "
+                "Expected: a layout of these classes, and a number for each of them or none."
+            )
 
     def _check_normalization(self) -> None:
         """Refuse means and deviations that cannot be those of the model's channels."""

@@ -88,8 +88,19 @@ def partner_positions(start: int, end: int, count: int) -> np.ndarray:
     Neighbours are partners: 0 and 1, 2 and 3; a last one without a neighbour is its own. The order of a batch is drawn
     from (seed, epoch), so these are random pairs, and nearly all partners are on the same rank.
     """
-    partners = np.arange(start, end) ^ 1
-    return np.where(partners < count, partners, partners ^ 1)
+    positions: np.ndarray = group_positions(start, end, count)[1]
+    return positions
+
+
+def group_positions(start: int, end: int, count: int, group: int = 2) -> np.ndarray:
+    """Return the positions, in a batch of `count` samples, of those from `start` to `end` and their partners.
+
+    (group, end - start); `group` is a power of two. A batch falls into groups of neighbours, 0 to 3 and 4 to 7; a
+    partner that the last group lacks is the sample itself.
+    """
+    own = np.arange(start, end)
+    partners = own ^ np.arange(group)[:, None]
+    return np.where(partners < count, partners, own)
 
 
 def step_pairs(
@@ -99,11 +110,13 @@ def step_pairs(
     rank: int,
     size: int,
     shares: Sequence[int] = (),
+    group: int = 2,
 ) -> np.ndarray:
-    """Return the samples of one rank in one step, as `step_indices`, and their partners: (2, samples)."""
+    """Return the samples of one rank in one step, as `step_indices`, and their partners: (group, samples)."""
     batch = order[step * global_batch_size : (step + 1) * global_batch_size]
     start, end = block_bounds(len(batch), rank, size, shares)
-    return np.stack([batch[start:end], batch[partner_positions(start, end, len(batch))]])
+    paired: np.ndarray = batch[group_positions(start, end, len(batch), group)]
+    return paired
 
 
 def contiguous_order(count: int, epoch: int, seed: int, rank: int, size: int) -> np.ndarray:

@@ -129,8 +129,16 @@ class Source(ABC):
         (_, image), *targets = self.fields.items()
         target = targets[0][0] if targets else ""
         form, axes = describe_form(image.shape, image.dtype), len(image.shape) - 1
-        classes = self._count_labels() if target == "label" else None
+        classes = {"label": self._count_labels, "boxes": self._boxes_of_classes}.get(target, dict)()
         return describe_samples(len(self), form, axes, target, classes, self.mask_values)
+
+    def count_boxes(self) -> dict[str, int]:
+        """Return class name -> number of boxes; empty where that would read everything."""
+        return {}
+
+    def _boxes_of_classes(self) -> Mapping[str, int | None]:
+        """Return class name -> number of boxes, None where it is not known."""
+        return self.count_boxes() or dict.fromkeys(self.class_names)
 
     def _count_labels(self) -> dict[str, int]:
         """Return class name -> number of samples; empty where the labels are not known without reading all."""

@@ -59,7 +59,8 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
-        from ddl.inference.prediction.predict import OneRankError, predict
+        from ddl.inference.one_rank import OneRankError
+        from ddl.inference.prediction.predict import predict
     try:
         skipped = predict(prediction, model, items)
     except OneRankError as error:
@@ -88,17 +89,21 @@ def evaluate_from_flags(parser: Parser, argv: list[str] | None) -> int:
         with naming_files():
             inspection = Inspection(**given_flags(arguments))
             subject = open_subject(inspection)
-            model = check_inspection(inspection, subject) if inspection.looks_closer else None
+            finds_boxes = subject.plan.predicts == "boxes"
+            looks_closer = inspection.looks_closer or finds_boxes
+            model = check_inspection(inspection, subject) if looks_closer else None
         dist.init()
     except ValueError as error:
         return parser.complain(error)
     from ddl.distributed.watch.failure import give_up
 
     with loading_tensorflow():
+        from ddl.inference.inspection.box_inspector import inspect_boxes
         from ddl.inference.inspection.inspector import inspect
         from ddl.training.steps.bad_data import BadData
     try:
-        measure = evaluate if model is None else functools.partial(inspect, model=model)
+        look = inspect_boxes if finds_boxes else inspect
+        measure = evaluate if model is None else functools.partial(look, model=model)
         results = measure(inspection, subject)
     except BadData as error:
         give_up(rank_problem(parser, error), BAD_INPUT)
@@ -150,6 +155,14 @@ def check_looks(inspection: Inspection, subject: Subject, target: str) -> None:
     Raises:
         ValueError: one line.
     """
+    if target == "boxes":
+        for name in ("tile", "confusion", "by", "occlusion", "prediction_output"):
+            if getattr(inspection, name):
+                raise ValueError(
+                    f"Received: {name} for a model that finds boxes. Expected: the command without it; there are worst "
+                    "and per_picture."
+                )
+        return
     needs = {"class": "label", "size": "mask"}
     table = () if inspection.by_table is None else read_table(inspection.by_table, ()).columns
     for column in inspection.by:

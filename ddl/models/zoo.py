@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
+from ddl.models.detectors.layouts import STRIDES, is_detector, layout_of
 from ddl.models.encoders import find_encoder
 from ddl.models.from_file import FROM_FILE
 from ddl.models.network.file import AFFINE, summarize
@@ -26,7 +27,7 @@ from ddl.ranges import Range, check_choice
 if TYPE_CHECKING:
     import keras
 
-TARGETS = ("mask", "label", "values")
+TARGETS = ("mask", "label", "values", "boxes")
 _OWN_TARGETS: dict[str, str] = {}
 
 _ROOM = "ddl.models.classifiers"
@@ -56,6 +57,10 @@ _SIDES = {
     **{f"vgg{depth}": Sides(least=32, is_fixed=True) for depth in (11, 13, 16, 19)},
     **{f"densenet{depth}": Sides(least=32) for depth in (21, 53, 121, 161, 169, 201)},
     **{name: Sides(least=one.least, is_fixed=True) for name, one in APPLICATIONS.items()},
+    **{
+        name: Sides(multiple=strides[-1], least=2 * strides[-1])
+        for name, strides in STRIDES.items()
+    },
 }
 _SIDES_OF_SMALL_INPUT = {
     "alexnet": Sides(least=16, is_fixed=True),
@@ -69,9 +74,11 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
     if owner == f"model {FROM_FILE}":
         _check_network({**defaults, **given})
         return
-    values = {**defaults, **given}
-    if "encoder" in given:
+    values, name = {**defaults, **given}, owner.removeprefix("model ")
+    if given.get("encoder", "plain") != "plain" or (not is_detector(name) and "encoder" in given):
         find_encoder(given["encoder"])
+    if "anchors" in given:
+        layout_of(name, given, 1)
     weights_file = given.get("weights_file")
     if weights_file is not None and not Path(weights_file).is_file():
         raise ValueError(
@@ -177,6 +184,9 @@ MODELS = BuilderTable(
         "unet_seed": "ddl.models.unet:build_seed_unet",
         "unet_encoder": "ddl.models.unet_encoder:build_encoder_unet",
         **_builders(),
+        "yolov3": "ddl.models.detectors.yolo:build_yolov3",
+        "yolo_small": "ddl.models.detectors.yolo:build_small_yolo",
+        "fcos": "ddl.models.detectors.fcos:build_fcos",
         FROM_FILE: "ddl.models.network.build:build_network",
     },
     fixed=_fixed(),
@@ -261,15 +271,17 @@ def add_model(name: str, builder: Callable[..., keras.Model], target: str) -> No
         target: what the model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values" (numbers
             of any shape).
     """
-    check_choice("target", target, TARGETS)
+    check_choice("target", target, TARGETS[:3])
     MODELS.add(name, builder)
     _OWN_TARGETS[name] = target
 
 
 def target_of(name: str, options: Mapping[str, Any] | None = None) -> str:
-    """Return what a model predicts: "mask" (a class per pixel), "label" (a class per picture) or "values"."""
+    """Return what a model predicts: "mask" (a class per pixel), "label" (a class per picture), "values" or "boxes"."""
     if name == FROM_FILE:
         return summarize(options or {}).target
+    if is_detector(name):
+        return "boxes"
     return _OWN_TARGETS.get(name) or ("mask" if name.startswith("unet") else "label")
 
 

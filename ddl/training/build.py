@@ -10,15 +10,17 @@ from typing import Any
 import keras
 
 import ddl.distributed as dist
+from ddl.boxes.layout import FIRST_CLASS
 from ddl.data.central_crop import is_cropped
 from ddl.distributed.keras_patches.guard import check_alone
 from ddl.distributed.local_steps import Outer, attach_outer, local_optimizer
+from ddl.models.detectors.layouts import layout_of
 from ddl.models.zoo import build_model
 from ddl.training.adversarial.build import compile_gan
 from ddl.training.adversarial.model import gan_model
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import LOSSES, build_loss
-from ddl.training.objectives.metrics import build_metric
+from ddl.training.objectives.metrics import WHOLE_METRICS, build_metric
 from ddl.training.objectives.network_end import settle_loss
 from ddl.training.objectives.sources import Settled, with_source
 from ddl.training.optimization.full_batch import check_full_batch
@@ -146,12 +148,29 @@ def build_losses(model: keras.Model, plan: Plan) -> tuple[list[keras.losses.Loss
         settle_loss(model, plan.loss, options, known, output)
         for output in range(len(model.outputs))
     ]
+    if plan.predicts == "boxes":
+        options = {**options, **_box_options(model, plan)}
     return [build_loss(plan.loss, **with_source(options, each)) for each in settled], settled[0]
 
 
+def _box_options(model: keras.Model, plan: Plan) -> dict[str, Any]:
+    """Return what the loss of a detector needs to know of it."""
+    _, height, width, _ = model.input_shape
+    classes = int(model.output_shape[-1]) - FIRST_CLASS
+    layout = layout_of(plan.model, plan.model_option, classes)
+    return {"layout": layout, "sides": (height, width)}
+
+
 def build_metrics(plan: Plan, names: Sequence[str], activation: str) -> list[keras.metrics.Metric]:
-    """Return metrics with the plan's options, for outputs that become probabilities by `activation`."""
-    return [build_metric(name, activation, **plan.options_of_metric(name)) for name in names]
+    """Return metrics with the plan's options, for outputs that become probabilities by `activation`.
+
+    Those of the whole validation are computed from its outputs.
+    """
+    return [
+        build_metric(name, activation, **plan.options_of_metric(name))
+        for name in names
+        if name not in WHOLE_METRICS
+    ]
 
 
 def _record(settled: Settled, run: Run) -> None:

@@ -20,7 +20,7 @@ def validate_epoch(
     recorder: Recorder,
     callbacks: UserCallbacks,
 ) -> tuple[dict[str, Any], str | None]:
-    """Evaluate all validation samples, and write their predictions if the plan asks for it. All ranks must call it.
+    """Evaluate all validation samples, and use their predictions as the plan asks. All ranks must call it.
 
     Returns:
         Losses and metrics as "val_loss", ...; and the reason to stop before the end, after a checkpoint, or None.
@@ -33,7 +33,6 @@ def validate_epoch(
         if stop := _decided(steps, consensus, saver, recorder):
             return {}, stop
     logs = steps.results()
-    callbacks.end_validation(logs)
     if recorder.outputs.wants_predictions:
         with recorder.outputs.predictions() as writers:
             for turn, parts in enumerate(steps.outputs(), 1):
@@ -42,6 +41,8 @@ def validate_epoch(
                 if stop := _decided(steps, consensus, saver, recorder):
                     return {}, stop
             writers.finish()
+        logs |= recorder.outputs.scores()
+    callbacks.end_validation(logs)
     return {f"val_{name}": value for name, value in logs.items()}, None
 
 

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from ddl.data.batches.sample_cache import cached
+from ddl.data.box_samples import BoxSamples
 from ddl.data.description import describe_numbers
 from ddl.data.equations.input_samples import InputSamples
 from ddl.data.inputs_and_targets import LabelSamples, MaskSamples
 from ddl.data.source import Field, Source, Subset
 from ddl.data.sources import FORMATS, detect_format, open_source
 from tests.data import make
+from tests.data.boxes import box_files
 from tests.data.sources.array_files import cifar_files
 from tests.data.sources.records import record_files
 
@@ -51,6 +53,17 @@ LINES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
         lambda _: "synthetic-labels",
         f"10 classes: {', '.join(f'{n} ({103 if n < 4 else 102})' for n in range(10))}; pictures of 32x32 RGB",
     ),
+    "synthetic-boxes": (
+        lambda _: "synthetic-boxes",
+        "300 pictures with boxes of 3 classes: disk (368), ring (363), rod (352); 96x96 RGB",
+    ),
+    **{
+        name: (
+            lambda t, write=write: write(t / "a"),
+            "4 pictures with boxes of 3 classes: disk (3), ring (4), rod (4); 40x60 RGB",
+        )
+        for name, write in box_files.WRITERS.items()
+    },
     "synthetic": (lambda _: "synthetic", "256 pictures with masks, 96x96 RGB, float32"),
     "synthetic-3d": (lambda _: "synthetic-3d", "32 volumes with masks, 32x32x32 grey, float32"),
     "diffusion-maps": (lambda _: "diffusion-maps", "64 maps of a diffusion coefficient, 32x32"),
@@ -90,6 +103,8 @@ def test_what_was_read_is_said_in_one_line(tmp_path: Path, name: str) -> None:
 def samples(source: Source) -> Source:
     if len(source.fields) == 1:
         return InputSamples(source)
+    if "boxes" in source.fields:
+        return BoxSamples(source, 3)
     return MaskSamples(source) if "mask" in source.fields else LabelSamples(source, 10)
 
 

@@ -149,7 +149,7 @@ PREPARE = [
     ),
     Row("prepare_data in a.h5", "output=a.h5, which exists", then(pairs, file("a.h5"))),
     Row(
-        "prepare_data in a.h5 --layout coco",
+        "prepare_data in a.h5 --layout kitti",
         "Expected one of: auto, folders, pairs, classes",
         pairs,
     ),

@@ -168,7 +168,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "size of text": (nothing, ["--image-size", "big"], "pixels, such as 128 or 96x128"),
     "size 0": (nothing, ["--image-size", "0"], "pixels, such as 128 or 96x128"),
     "size of three": (nothing, ["--image-size", "1x2x3"], "pixels, such as 128"),
-    "layout": (nothing, ["--layout", "coco"], "one of: auto, folders, pairs, classes"),
+    "layout": (nothing, ["--layout", "kitti"], "one of: auto, folders, pairs, classes"),
     "layout that it is not": (nothing, ["--layout", "folders"], "without a folder of pict"),
     "channels": (nothing, ["--channels", "cmyk"], "one of: grey, rgb, rgba"),
     "bits": (nothing, ["--bits", "12"], "one of: 8, 16"),

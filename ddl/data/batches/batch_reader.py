@@ -15,6 +15,8 @@ class BatchReader:
 
     Attributes:
         fields: shape and dtype of the returned input and target.
+        has_boxes: whether targets are boxes.
+        box_visibility: the fraction of a box that must stay visible.
     """
 
     def __init__(
@@ -41,10 +43,14 @@ class BatchReader:
         self._samples, self._augmentation, self._seed = scaled(samples), augmentation, seed
         self._ignored, self._normalization = ignore_index, normalization
         self.fields = tuple(self._samples.fields.values())
+        self.has_boxes = "boxes" in self._samples.fields
+        self.box_visibility = (augmentation or Augmentation()).box_visibility
         if augmentation is None:
             return
         image, *targets = self.fields
         self._is_values = "values" in self._samples.fields
+        if self.has_boxes:
+            augmentation.check_boxes()
         # A mask has a value per pixel; a label has not.
         self._has_mask = any(
             len(target.shape) > 1 and target.shape[:-1] == image.shape[:-1] for target in targets
@@ -75,6 +81,8 @@ class BatchReader:
             inputs, *targets = self._samples.read(indices).values()
         if self._augmentation is None:
             return inputs, *targets
+        if self.has_boxes:
+            return self._with_boxes(epoch, indices, inputs, targets[0], self._augmentation)
         masks = targets.pop() if self._has_mask else [None] * len(indices)
         augmented = [
             np.empty((len(indices), *field.shape), field.dtype)
@@ -92,6 +100,23 @@ class BatchReader:
             for batch, part in zip(augmented, pair, strict=False):
                 batch[row] = part
         return *augmented, *targets
+
+    def _with_boxes(
+        self,
+        epoch: int,
+        indices: np.ndarray,
+        inputs: np.ndarray,
+        boxes: np.ndarray,
+        augmentation: Augmentation,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return augmented pictures and their boxes, moved with them."""
+        pictures = np.empty((len(indices), *self.fields[0].shape), self.fields[0].dtype)
+        moved = np.empty_like(boxes)
+        for row, index in enumerate(indices):
+            pictures[row], moved[row] = augmentation.with_boxes(
+                inputs[row], boxes[row], seed=self._seed, epoch=epoch, index=int(index)
+            )
+        return pictures, moved
 
     def read_steps(
         self, epoch: int, first_step: int, indices: np.ndarray

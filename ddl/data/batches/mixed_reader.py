@@ -17,7 +17,10 @@ class MixedReader:
 
     Attributes:
         fields: shape and dtype of the returned input and target.
+        group: number of samples that are mixed into one.
     """
+
+    group = 2
 
     def __init__(
         self, reader: BatchReader, mixing: Mixing, *, classes: int, seed: int, epochs: int

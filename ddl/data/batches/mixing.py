@@ -20,6 +20,7 @@ from ddl.ranges import Range, check_ranges
 _STREAM = 0x6D6978  # separates these draws from others with the same seed
 _RANGES = {
     **dict.fromkeys(("mixup", "cutmix"), Range(0, 1000)),
+    "mosaic": Range(0, 1),
     "probability": Range(0, 1, above=True),
     "switch": Range(0, 1),
     "off_epochs": Range(0),
@@ -41,7 +42,7 @@ class Blend:
 
 @dataclass(frozen=True)
 class Mixing:
-    """Mixing in the batch, for samples with labels. One of `mixup` and `cutmix` must be above 0.
+    """Mixing in the batch: `mixup` and `cutmix` for samples with labels, `mosaic` for samples with boxes.
 
     Attributes:
         mixup: alpha of Mixup (Zhang et al. 2017), which blends whole pictures; 0 for none; often 0.2.
@@ -49,6 +50,7 @@ class Mixing:
         probability: probability that the batch of a step is mixed.
         switch: probability of CutMix in place of Mixup, where both are above 0.
         off_epochs: number of epochs at the end of the run that are not mixed.
+        mosaic: probability that a picture with boxes becomes parts of four; 0 for none; often 0.5 to 1.
     """
 
     mixup: float = 0.0
@@ -56,19 +58,31 @@ class Mixing:
     probability: float = 1.0
     switch: float = 0.5
     off_epochs: int = 0
+    mosaic: float = 0.0
 
     def __post_init__(self) -> None:
         check_ranges(vars(self), _RANGES, "mix")
-        if not (self.mixup or self.cutmix):
+        if not (self.mixup or self.cutmix or self.mosaic):
             raise ValueError(
                 "Received: mix without mixup or cutmix. Expected: the alpha of one of them, such as mixup=0.2 or "
-                "cutmix=1."
+                "cutmix=1; or mosaic=0.5 for boxes."
             )
+        for name in ("mixup", "cutmix", "probability") if self.mosaic else ():
+            if getattr(self, name) != getattr(type(self), name):
+                raise ValueError(
+                    f"Received: mix with mosaic={self.mosaic:g} and {name}={getattr(self, name):g}. Expected: mosaic "
+                    "for boxes, or the others for labels."
+                )
         if self.switch != type(self).switch and not (self.mixup and self.cutmix):
             raise ValueError(
                 f"Received: mix with switch={self.switch:g} and only one of mixup and cutmix. Expected: both, or no "
                 "switch."
             )
+
+    @property
+    def group(self) -> int:
+        """Number of samples that are mixed into one."""
+        return 4 if self.mosaic else 2
 
     def blend(self, sides: tuple[int, int], *, seed: int, epoch: int, step: int) -> Blend | None:
         """Return how the global batch of a step is mixed, or None if it is not. `sides` are height and width."""

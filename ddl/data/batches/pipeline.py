@@ -26,6 +26,7 @@ from ddl.data.batches.augmentation import Augmentation
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.batches.mixed_reader import MixedReader
 from ddl.data.batches.mixing import Mixing
+from ddl.data.batches.mosaic_reader import MosaicReader, mixing_reader
 from ddl.data.batches.read_ahead import ReadAhead
 from ddl.data.normalization import Normalization
 from ddl.data.order import Position, SampleOrder
@@ -34,7 +35,7 @@ from ddl.data.source import Source
 _START = Position()
 _Result = TypeVar("_Result")
 _Step = tuple[int, int, np.ndarray]
-"""Epoch, step, and indices of this rank's samples (samples), or of these and their partners (2, samples)."""
+"""Epoch, step, and indices of this rank's samples (samples), or of these and their partners (group, samples)."""
 _CHUNK_BYTES = 2 << 20
 """Steps of smaller batches are read together, because each call into Python costs half a millisecond."""
 _CHUNK_S = 0.02
@@ -55,7 +56,7 @@ class Batches:
 
     def __init__(
         self,
-        reader: BatchReader | MixedReader,
+        reader: BatchReader | MixedReader | MosaicReader,
         steps: Callable[[], Iterable[_Step]],
         threads: int,
         count: int | None = None,
@@ -235,7 +236,8 @@ def training_batches(
         ignore_index: number in masks that marks pixels to leave out; no crop is placed on them.
         threads: number of threads that read and augment.
         normalization: of inputs, after the augmentation.
-        mixing: of pictures and labels in each global batch; then targets are numbers per class, (samples, classes).
+        mixing: of pictures with labels, which become numbers per class, (samples, classes), or with boxes, in each
+            global batch.
         classes: number of classes, for `mixing`.
         epochs: of the run, for `mixing`, which may leave out the last ones.
     """
@@ -245,13 +247,14 @@ def training_batches(
         )
 
     def steps() -> Iterator[_Step]:
-        for position, indices in order.after(start, rank, paired=mixing is not None):
+        for position, indices in order.after(start, rank, group=mixing.group if mixing else 1):
             yield position.epoch, position.step, indices
 
     plain = BatchReader(samples, augmentation, order.seed, ignore_index, normalization, trains=True)
-    reader: BatchReader | MixedReader = plain
+    reader: BatchReader | MixedReader | MosaicReader = plain
     if mixing is not None:
-        reader = MixedReader(plain, mixing, classes=classes, seed=order.seed, epochs=epochs)
+        options = {"classes": classes, "seed": order.seed, "epochs": epochs}
+        reader = mixing_reader(plain, mixing, **options, says=rank == 0)
     sample_bytes = sum(field.nbytes for field in reader.fields)
     steps_per_read = _CHUNK_BYTES // max(1, order.per_rank_batch_size * sample_bytes)
     steps_per_read = min(max(1, steps_per_read), _MOST_STEPS, order.steps_per_epoch)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from ddl import __version__
+from ddl.boxes.rows import CLASS
 from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation.converted_parts import read_part
 from ddl.data.preparation.preparation import Preparation
 from ddl.data.source import Field
+from ddl.data.splits import SPLITS
 from ddl.files import clear_partial, put_in_place
 from ddl.files.closable_file import ClosableFile
 
@@ -27,9 +29,15 @@ CHUNK_BYTES = 16 << 10  # small samples share a chunk; reading one reads the who
 
 
 def assemble(
-    preparation: Preparation, how: Conversion, listing: Listing, parts: Sequence[Path]
+    preparation: Preparation,
+    how: Conversion,
+    listing: Listing,
+    parts: Sequence[Path],
+    more: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """Write the data set beside the parts and move it into place. Return one line per skipped sample.
+
+    `more` is added to the manifest.
 
     Raises:
         ValueError: no sample could be read.
@@ -46,7 +54,7 @@ def assemble(
         raise ValueError(
             f"Received: no readable picture. Expected: at least one; the first problem: {skipped[0]}"
         )
-    manifest = _manifest(preparation, how, listing, good, skipped)
+    manifest = {**_manifest(preparation, how, listing, good, skipped), **(more or {})}
     partial = preparation.parts_folder / "assembled.h5"
     clear_partial(partial)
     # The oldest format with all we need. It stores no times, so the same samples give the same bytes.
@@ -57,7 +65,10 @@ def assemble(
         digests = _write_samples(file, output, parts, fields, len(good), preparation.compression)
         if how.mask_mode == "classes" and "mask" in fields:
             manifest["mask_values"] = _mask_values(parts)
-        file["split"], folds = preparation.assign(len(good))
+        if "boxes" in fields:
+            manifest["box_counts"] = _box_counts(parts, len(listing.class_names))
+        own = [SPLITS.index(record["split"]) for record in good if record.get("split")]
+        file["split"], folds = preparation.assign(len(good), np.array(own) if own else None)
         if folds is not None:
             file["fold"] = folds
         file["manifest"] = json.dumps(manifest | {"sha256": digests}, indent=1, sort_keys=True)
@@ -116,6 +127,17 @@ def _mask_values(parts: Sequence[Path]) -> list[int]:
         _, arrays = read_part(part)
         values.update(np.unique(arrays.get("mask", np.zeros(0, np.uint8))).tolist())
     return sorted(values)
+
+
+def _box_counts(parts: Sequence[Path], classes: int) -> list[int]:
+    """Return the number of boxes of each class."""
+    counts = np.zeros(classes, np.int64)
+    for part in parts:
+        rows = read_part(part)[1].get("boxes")
+        if rows is not None:
+            numbers = rows[..., CLASS][rows[..., CLASS] >= 0].astype(np.int64)
+            counts += np.bincount(numbers, minlength=classes)
+    return counts.tolist()
 
 
 def _manifest(

@@ -16,7 +16,9 @@ import numpy as np
 
 from ddl.data.pictures.conversion import CHANNELS, DEPTHS, Conversion
 from ddl.data.pictures.listing import Sample
+from ddl.data.pictures.picture_file import read_size
 from ddl.data.preparation.preparation import Preparation
+from ddl.data.sources.boxed_pictures.conversion import BoxedSample
 from ddl.files import archives, clear_partial, put_in_place
 
 PART_BYTES = 8 << 20
@@ -61,11 +63,14 @@ def make_part(task: Task) -> None:
     rows: list[dict[str, np.ndarray]] = []
     records: list[dict[str, Any]] = []
     for sample in task.samples:
-        record: dict[str, Any] = {"name": sample.image.relative_to(root).as_posix()}
+        record: dict[str, Any] = {"name": _name(sample.image, root)}
         if sample.label is not None:
             record["label"] = sample.label
         try:
             row = how.read(sample)
+            if isinstance(sample, BoxedSample):
+                size = sample.size if all(sample.size) else read_size(sample.image)
+                record |= {"size": size, "id": sample.number, "split": sample.split}
             record["files"] = [_checksummed(root, path) for path in _paths(sample)]
             rows.append(row)
         except ValueError as error:
@@ -104,13 +109,20 @@ def _paths(sample: Sample) -> list[Path]:
     return [path for path in (sample.image, sample.mask) if path is not None]
 
 
+def _name(path: Path, root: Path) -> str:
+    """Return a file's name below the source; what is elsewhere, as YOLO's `data.yaml` may say, has its own path."""
+    place = path.absolute()
+    whole = root.absolute()
+    return place.relative_to(whole).as_posix() if place.is_relative_to(whole) else str(path)
+
+
 def _checksummed(root: Path, path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
             digest.update(block)
         size = file.tell()
-    return {"name": path.relative_to(root).as_posix(), "bytes": size, "sha256": digest.hexdigest()}
+    return {"name": _name(path, root), "bytes": size, "sha256": digest.hexdigest()}
 
 
 def _digest(preparation: Preparation, how: Conversion, samples: Sequence[Sample]) -> str:
@@ -118,7 +130,9 @@ def _digest(preparation: Preparation, how: Conversion, samples: Sequence[Sample]
     facts: list[Any] = [asdict(how), preparation.on_error == "skip"]
     for sample in samples:
         facts.append(sample.label)
+        if isinstance(sample, BoxedSample):
+            facts.append([sample.rows, sample.size, sample.number, sample.split])
         for path in _paths(sample):
-            status, name = path.stat(), path.relative_to(preparation.source).as_posix()
+            status, name = path.stat(), _name(path, preparation.source)
             facts.append([name, status.st_size, status.st_mtime_ns])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -15,12 +15,19 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from ddl.data.pictures.conversion import Conversion
 from ddl.data.pictures.listing import Listing
 from ddl.data.preparation import assembly, workers
 from ddl.data.preparation.converted_parts import Task, is_whole, make_part, plan_parts
 from ddl.data.preparation.preparation import Preparation
+from ddl.data.source import Source
 from ddl.data.sources import detect_format
+from ddl.data.sources.boxed_pictures import coco, voc, yolo
+from ddl.data.sources.boxed_pictures.annotations import Annotations, joined
+from ddl.data.sources.boxed_pictures.boxed_files import BoxedFiles
+from ddl.data.sources.boxed_pictures.conversion import BoxedConversion
 from ddl.data.sources.picture_folders import classes, folders, pairs
 from ddl.data.sources.picture_folders.picture_files import PictureFiles, complete
 from ddl.data.summary import summary_lines
@@ -48,14 +55,20 @@ def prepare(preparation: Preparation, say: Callable[[str], object] | None = None
     """
     preparation.check_paths()
     try:
-        listing = _find_samples(preparation)
+        listing, boxes = _find_samples(preparation)
+        preparation.check_boxes(boxes is not None)
         if preparation.on_error == "stop" or not listing.samples:
             listing.refuse_problems()
-        preparation.assign(len(listing.samples))
-        form = preparation.conversion()
+        preparation.assign(len(listing.samples), None if boxes is None else boxes.splits)
+        form: Conversion = preparation.conversion()
+        if boxes is not None:
+            form = preparation.boxed_conversion(boxes.most)
         how = complete(listing, form, preparation.bits, preparation.range)
         if say is not None:
-            read = PictureFiles(dataclasses.replace(listing, problems=()), how)
+            if boxes is not None and isinstance(how, BoxedConversion):
+                read: Source = BoxedFiles(boxes, how, bits=how.bits)
+            else:
+                read = PictureFiles(dataclasses.replace(listing, problems=()), how)
             for line in summary_lines(preparation.source, read, "--{} "):
                 say(line)
         tasks = plan_parts(preparation, how, listing.samples)
@@ -65,21 +78,38 @@ def prepare(preparation: Preparation, say: Callable[[str], object] | None = None
         ) from error
     with _working_folder(preparation, tasks):
         _convert(tasks, preparation.workers or _cores())
-        skipped = assembly.assemble(preparation, how, listing, [task.path for task in tasks])
+        paths = [task.path for task in tasks]
+        more = {} if boxes is None else {"category_ids": list(boxes.category_ids)}
+        skipped = assembly.assemble(preparation, how, listing, paths, more)
     return Outcome(len(listing.samples) + len(listing.problems) - len(skipped), skipped)
 
 
-def _find_samples(preparation: Preparation) -> Listing:
-    """Return the pictures of the source folder, in the given or detected layout."""
+def _find_samples(preparation: Preparation) -> tuple[Listing, Annotations | None]:
+    """Return the pictures of the source folder, in the given or detected layout, and their boxes, if they have some."""
     finders = {"folders": folders.find, "pairs": pairs.find, "classes": classes.find}
+    boxed = {"coco": coco, "yolo": yolo, "voc": voc}
     name = preparation.layout
     if name == "auto":
         name = detect_format(preparation.source)
-        if name not in finders:
+        if name not in (*finders, *boxed):
+            known = ", ".join((*finders, *boxed))
             raise ValueError(
-                f"Received: source={preparation.source}, which looks like {name}. Expected: {', '.join(finders)}."
+                f"Received: source={preparation.source}, which looks like {name}. Expected: {known}."
             )
-    return finders[name](preparation.source)
+    if name in finders:
+        return finders[name](preparation.source), None
+    found = _read_boxes(preparation, boxed[name])
+    return Listing(found.root, found.samples, (), found.class_names), found
+
+
+def _read_boxes(preparation: Preparation, layout: Any) -> Annotations:
+    """Return the pictures and boxes of all splits of a layout."""
+    source, wrong = preparation.source, preparation.wrong_boxes
+    there = layout.splits(source, {})
+    if not there:
+        found: Annotations = layout.read_annotations(source, "train", wrong)
+        return found
+    return joined({split: layout.read_annotations(source, split, wrong) for split in there}, source)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ddl.boxes.rows import COLUMNS
 from ddl.data.source import Field, Source, checked_indices
 
 MEMORY_LIMIT = 4 << 30  # maximum bytes held in memory for files without random access
@@ -16,7 +17,8 @@ MOST_SAMPLES = 1 << 31  # an epoch's order of so many takes 16 GiB
 SAMPLE_BYTES = 16 << 30
 KNOWN_KEYS = (
     *(("image", "mask"), ("image", "label"), ("images", "masks"), ("images", "labels")),
-    *(("x", "y"), ("x_train", "y_train"), ("image",), ("images",), ("x",)),
+    *(("x", "y"), ("x_train", "y_train"), ("image", "boxes"), ("images", "boxes")),
+    *(("image",), ("images",), ("x",)),
 )
 
 
@@ -78,6 +80,11 @@ def checked_fields(arrays: Mapping[str, Any], origin: str) -> dict[str, Field]:
                 f"Received: {name} of shape {shape} per sample in {origin}. Expected: (height, width, channels), or "
                 "(depth, height, width, channels); add an axis for a single channel."
             )
+        if name == "boxes" and (len(shape) != 2 or shape[1] != COLUMNS or dtype.kind != "f"):
+            raise ValueError(
+                f"Received: boxes of shape {shape} and dtype {dtype} per sample in {origin}. Expected: rows of "
+                f"{COLUMNS} floats: class, x0, y0, x1, y1, ignored."
+            )
         if 0 in shape or math.prod(shape) * dtype.itemsize > SAMPLE_BYTES or dtype.itemsize > 8:
             raise ValueError(
                 f"Received: {name} of shape {shape} and dtype {dtype} per sample in {origin}. Expected: 1 byte to "
@@ -95,7 +102,8 @@ def choose_keys(names: Iterable[str], keys: Sequence[str] | None, origin: str) -
     candidates = KNOWN_KEYS if keys is None else (tuple(keys),)
     for candidate in candidates:
         if 1 <= len(candidate) <= 2 and all(key in names for key in candidate):
-            return dict(zip(("image", "target"), candidate, strict=False))
+            target = "boxes" if candidate[-1].rpartition("/")[2] == "boxes" else "target"
+            return dict(zip(("image", target), candidate, strict=False))
     expected = " or ".join(", ".join(candidate) for candidate in candidates[:6])
     shown = ", ".join(names[:_LISTED]) + (" and more" if len(names) > _LISTED else "")
     raise ValueError(
@@ -134,4 +142,12 @@ def name_fields(
                 f"Received: label_base={label_base} for {origin} without labels. Expected: one integer per sample."
             )
         targets = [t.astype(np.int64) - label_base for t in targets]
-    return {"image": image, **{"label" if t.ndim == 1 else "mask": t for t in targets}}
+    last = [*arrays][-1]
+    return {"image": image, **{target_name(last, t.ndim): t for t in targets}}
+
+
+def target_name(key: str, axes: int) -> str:
+    """Return what stored targets are: "boxes" by their name, "label" with one value per sample, else "mask"."""
+    if key.rpartition("/")[2] == "boxes":
+        return "boxes"
+    return "label" if axes == 1 else "mask"

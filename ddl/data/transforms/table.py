@@ -18,7 +18,12 @@ from ddl.ranges import Range, check_ranges, expected_one_of
 
 AUGMENTATION = "ddl.data.batches.augmentation:Augmentation"
 _NO_TRANSFORM = (
-    *("elastic_smoothness_pixels", "resized_scale", "resized_ratio"),  # tune another option
+    *(
+        "elastic_smoothness_pixels",
+        "resized_scale",
+        "resized_ratio",
+        "box_visibility",
+    ),  # tune others
     *("crop_size", "crop_foreground", "central_crop"),  # give training samples another size
 )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,10 @@ from ddl.files import write_whole
 from ddl.inference import output_folder
 from ddl.inference.backends.normalized import normalizing
 from ddl.inference.backends.predictor import Predictor, open_predictor
-from ddl.inference.output_folder import disk_error, hold_output
+from ddl.inference.boxes import coco_file
+from ddl.inference.boxes.box_share import BoxShare
+from ddl.inference.one_rank import OneRankError, naming_disk
+from ddl.inference.output_folder import hold_output
 from ddl.inference.prediction import label_table
 from ddl.inference.prediction.inputs import Item
 from ddl.inference.prediction.prediction import Prediction
@@ -36,10 +38,6 @@ from ddl.inference.tiles.segmenter import Bands, PreparedPicture, Segmenter, who
 from ddl.inference.tiles.tiling import Rows
 from ddl.inference.trained_model import TrainedModel
 from ddl.progress import Progress
-
-
-class OneRankError(Exception):
-    """A bad picture or a full disk, which only one rank knows of: that rank must end the whole job."""
 
 
 def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) -> list[str]:
@@ -61,6 +59,8 @@ def predict(prediction: Prediction, model: TrainedModel, items: Sequence[Item]) 
         share = _Share(prediction, model, predictor, items)
         share.work()
         skipped = [line for lines in dist.allgather(share.skipped) for line in lines]
+        if model.preprocessing.target == "boxes":
+            on_root(lambda: coco_file.assemble(prediction.output, model.preprocessing))
         if model.preprocessing.target == "label":
             on_root(lambda: label_table.assemble(prediction.output, model.preprocessing))
     return skipped
@@ -108,7 +108,12 @@ class _Share:
         self._prediction, self._how = prediction, model.preprocessing
         self._predictor = predictor
         self._segmenter = Segmenter(predictor.input_shape, self._how, prediction.cut)
-        self._finds_masks = self._how.target != "label"
+        self._finds_masks = self._how.target in ("mask", "values")
+        self._boxes = (
+            BoxShare(prediction, self._how, predictor, self._segmenter)
+            if self._how.target == "boxes"
+            else None
+        )
         self._blocks = self._own_blocks(items)
         self.skipped: list[str] = []
 
@@ -123,7 +128,9 @@ class _Share:
                 progress = stack.enter_context(contextlib.closing(Progress(what, count)))
                 progress.show(0)
             for number, block in self._blocks:
-                if self._finds_masks:
+                if self._boxes is not None:
+                    self._boxes.find(number, block, self._naming)
+                elif self._finds_masks:
                     self._segment(block)
                 else:
                     self._classify(number, block)
@@ -144,6 +151,8 @@ class _Share:
         return [blocks[number] for number in missing[start:end]]
 
     def _is_done(self, number: int, block: Sequence[Item]) -> bool:
+        if self._boxes is not None:
+            return coco_file.is_done(self._prediction.output, number)
         if not self._finds_masks:
             return label_table.is_done(self._prediction.output, number)
         folder, form = self._prediction.output, self._prediction.format
@@ -178,7 +187,7 @@ class _Share:
             self._predictor.classes,
             holds_values=self._how.target == "values",
         )
-        with _naming_disk(output), files, self._progress_of(item, rows) as progress:
+        with naming_disk(output), files, self._progress_of(item, rows) as progress:
             for start, band in bands:
                 files.write(start, band)
                 progress(start + len(band))
@@ -208,7 +217,7 @@ class _Share:
         ordered = [(item.name, by_name[item.name]) for item in block if item.name in by_name]
         text = label_table.part_text(ordered, self._how)
         path = label_table.part_path(self._prediction.output, number)
-        with _naming_disk(path):
+        with naming_disk(path):
             write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
     @contextlib.contextmanager
@@ -225,12 +234,3 @@ class _Share:
             if self._prediction.on_error == "stop":
                 raise OneRankError(line) from error
             self.skipped.append(line)
-
-
-@contextlib.contextmanager
-def _naming_disk(place: Path) -> Iterator[None]:
-    """Turn errors of the disk into a one-line message."""
-    try:
-        yield
-    except OSError as error:
-        raise OneRankError(str(disk_error(place, error))) from error

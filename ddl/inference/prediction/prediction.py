@@ -18,6 +18,8 @@ from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 
 ON_ERROR = ("stop", "skip")
+LEAST_SCORE = 0.3
+"""Of a box, where the command says nothing else."""
 _CHOICES = {
     "format": tuple(SUFFIXES),
     "scale": SCALES,
@@ -31,6 +33,7 @@ _RANGES = {
     "overlap": Range(0),
     "batch_size": Range(1),
     "threshold": Range(0, 1, below=True),
+    "most_overlap": Range(0, 1),
     "threads": Range(0, 1024),
     "pixel_limit": Range(1),
 }
@@ -55,9 +58,11 @@ class Prediction:
         scale: size at which picture files are predicted: "trained" resizes them to the training size and the masks
             back, "native" keeps their own size.
         tta: test-time augmentation: "flips" averages over mirror images; "none" for no augmentation.
-        threshold: probability above which a pixel is foreground; only for models with one class.
+        threshold: probability above which a pixel is foreground, for models with one class; or least score of a box
+            (0.3 if not given).
+        most_overlap: of found boxes of a class whose intersection over union is larger, the best stays.
         probabilities: also write the probabilities, as float32.
-        overlay: also draw each picture with the outlines of its mask.
+        overlay: also draw each picture with the outlines of its mask, or with its boxes.
         batch_size: tiles or pictures per batch.
         backend: inference backend: "auto" (by the suffix of the model file), "keras", "openvino", "onnx", "tflite" or
             "savedmodel".
@@ -79,6 +84,7 @@ class Prediction:
     scale: str = "trained"
     tta: str = "none"
     threshold: float = 0.5
+    most_overlap: float = 0.5
     probabilities: bool = False
     overlay: bool = False
     batch_size: int = 4
@@ -101,7 +107,9 @@ class Prediction:
         return Cut(self.tile or (), self.overlap, self.scale)
 
     def settled(self, how: Preprocessing) -> Prediction:
-        """Return it with a file format that the model's predictions fit: values are written as .npy by default."""
+        """Return it with the defaults of the model's predictions: values are written as .npy, boxes have low scores."""
+        if how.target == "boxes" and self.threshold == type(self).threshold:
+            return dataclasses.replace(self, threshold=LEAST_SCORE)
         is_default = self.format == type(self).format
         return (
             dataclasses.replace(self, format="npy")
@@ -118,6 +126,11 @@ class Prediction:
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         given = [name for name in defaults if getattr(self, name) != defaults[name]]
         masks_only = ("format", "tile", "overlap", "threshold", "probabilities", "overlay", "scale")
+        if "most_overlap" in given and how.target != "boxes":
+            raise ValueError(
+                f"Received: most_overlap={self.most_overlap:g} for a model that finds no boxes. Expected: the command "
+                "without this flag."
+            )
         for name in given:
             if how.target == "label" and name in masks_only:
                 raise ValueError(
@@ -125,6 +138,9 @@ class Prediction:
                     "which applies only to masks."
                 )
         if how.target == "label":
+            return
+        if how.target == "boxes":
+            self._check_boxes(how, given)
             return
         _ = how.pixel_transforms  # refuses those that move pixels
         if how.target == "values":
@@ -146,6 +162,21 @@ class Prediction:
             raise ValueError(
                 f"Received: tile={'x'.join(map(str, self.tile))} for a model trained on pictures resized to {by}. "
                 "Expected: no tile; or --scale native, which cuts tiles at the pictures' own size."
+            )
+
+    def _check_boxes(self, how: Preprocessing, given: Sequence[str]) -> None:
+        """Refuse flags for masks."""
+        for name in given:
+            if name in ("format", "probabilities", "tta"):
+                raise ValueError(
+                    f"Received: {name} for a model that finds boxes. Expected: the command without this flag; boxes "
+                    "are written as COCO JSON."
+                )
+        if how.image_size is not None and self.scale == "trained" and self.tile is not None:
+            raise ValueError(
+                f"Received: tile={'x'.join(map(str, self.tile))} for a model trained on pictures resized to "
+                f"{'x'.join(map(str, how.image_size))}. Expected: no tile; or --scale native, which cuts tiles at the "
+                "pictures' own size."
             )
 
     def _check_values(self, how: Preprocessing, given: Sequence[str]) -> None:

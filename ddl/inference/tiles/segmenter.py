@@ -102,6 +102,11 @@ class Segmenter:
         """Use the model's input shape, (..., C), where None is a side that may vary."""
         self._input_shape, self._how, self._cut = input_shape, preprocessing, cut
 
+    @property
+    def resizes(self) -> bool:
+        """Whether picture files are resized to the size of training."""
+        return self._cut.scale == "trained" and self._how.image_size is not None
+
     def begin(self, rows: Rows, is_file: bool) -> PreparedPicture:
         """Prepare a picture for prediction.
 
@@ -123,7 +128,7 @@ class Segmenter:
             raise ValueError(
                 f"Received: a picture file for a model of {how.channels} channels. Expected: .npy, .npz or HDF5."
             )
-        if is_file and self._cut.scale == "trained" and how.image_size is not None:
+        if is_file and self.resizes:
             rows = how.model_input(np.asarray(rows[: sides[0]]))
             return PreparedPicture(rows, self._axes(rows.shape[:-1]), sides, None)
         return PreparedPicture(rows, self._axes(sides), sides, how if is_file else None)

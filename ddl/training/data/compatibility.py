@@ -53,12 +53,15 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
     elif plan.predicts == "mask":
         _check_masks(shape, target[0], plan.data)
         _check_masks(other, other_target[0], origin)
+    elif plan.predicts == "boxes":
+        pass  # whose numbers differ between the parts
     elif len(other_target[0]) != len(target[0]) or other_target[0][-1:] != target[0][-1:]:
         raise ValueError(
             f"Received: training targets of {_by(target[0])}, {part} targets of {_by(other_target[0])}. Expected: "
             "equally many sides and values."
         )
-    if plan.predicts == "mask" or needs_input(plan.loss) or "crop_size" not in plan.augment:
+    sees_whole = plan.predicts in ("mask", "boxes") or needs_input(plan.loss)
+    if sees_whole or "crop_size" not in plan.augment:
         check_sides(shape, plan.data, plan)
         check_sides(other, origin, plan)
     _check_output(training, plan)
@@ -148,7 +151,7 @@ def check_own_classes(source: Source, plan: Plan, own: int) -> None:
     if plan.classes not in (0, own):
         raise ValueError(f"Received: classes={plan.classes}. Expected: {own}, as {what}.")
     names = source.class_names
-    if plan.predicts == "label" and names and len(names) != own:
+    if plan.predicts in ("label", "boxes") and names and len(names) != own:
         raise ValueError(
             f"Received: {len(names)} classes in {plan.data} ({', '.join(names[:6])}{', ...' * (len(names) > 6)}). "
             f"Expected: {own}, as {what}."

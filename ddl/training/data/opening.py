@@ -44,6 +44,11 @@ def open_samples(plan: Plan, data: str, target: str | None = None, **options: An
     """
     if plan.slicer:
         return open_sliced(plan, data, target)
+    if plan.predicts == "boxes" and target is not None:
+        raise ValueError(
+            f"Received: target_data={target} for model {plan.model}, which predicts boxes. Expected: no target_data; "
+            "boxes are beside their pictures."
+        )
     if target is None:
         data_format, given = _options_of(plan, data, plan.data_option, options)
         return open_source(data, data_format, **given)
@@ -104,7 +109,7 @@ def _options_of(
     if data_format in SEEDED:
         given.setdefault("seed", plan.seed)
         if plan.image_size is not None and data_format != "burgers":  # whose domain_size it is
-            is_square = data_format != "synthetic-labels"
+            is_square = data_format not in ("synthetic-labels", "synthetic-boxes")
             given["size"] = _equal_side(plan.image_size, data) if is_square else plan.image_size
     if plan.fold is not None and data_format == "hdf5":
         given["fold"] = plan.fold

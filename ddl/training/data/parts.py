@@ -77,6 +77,8 @@ def open_part(
     elif part == "test":
         _check_test_split(plan)
         source = open_samples(plan, plan.data, plan.target_data, split="test")
+        if training is not None:
+            source = relabelled(source, training.class_names, f"{plan.data}, test")
     else:
         source = open_samples(plan, plan.data, plan.target_data)
     if needs_target:
@@ -103,7 +105,7 @@ def split_sources(plan: Plan) -> tuple[Source, Source | None]:
         training, validation = (
             open_samples(plan, data, target, split=split) for split in ("train", "validation")
         )
-        return training, validation
+        return training, relabelled(validation, training.class_names, f"{data}, validation")
     source = open_samples(plan, data, target)
     splits = split_samples(len(source), plan.validation_part, 0, plan.seed)
     return Subset(source, np.flatnonzero(splits == 0)), Subset(source, np.flatnonzero(splits == 1))
@@ -208,8 +210,11 @@ def check_target(source: Source, plan: Plan) -> None:
             )
         return
     if plan.predicts not in source.fields:
-        script = "train_resnet.py" if plan.predicts == "mask" else "train_unet.py"
+        script = {"mask": "train_resnet.py", "label": "train_unet.py"}.get(plan.predicts)
+        more = "" if script is None else f" (For the others there is scripts/{script}.)"
+        if "boxes" in source.fields:
+            more = " (Boxes are for models that predict boxes.)"
         raise ValueError(
             f"Received: data with {', '.join(source.fields)} from {plan.data}, for model {plan.model}. Expected: image "
-            f"and {plan.predicts}. (For the others there is scripts/{script}.)"
+            f"and {plan.predicts}.{more}"
         )

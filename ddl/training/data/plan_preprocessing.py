@@ -11,6 +11,8 @@ from ddl.data.normalization import Normalization
 from ddl.data.preprocessing import GENERATOR, Preprocessing
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, PICTURE_FILES, format_of
+from ddl.data.sources.boxed_pictures.picture_facts import category_ids, fit_of
+from ddl.models.detectors.layouts import layout_of
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.transforms import input_size, input_transforms
 
@@ -66,7 +68,18 @@ def plan_preprocessing(
         transforms=transforms,
         fills_picture=_fills_picture(source),
         channels_first=plan.data_option.get(FORMAT_OPTION) == "channels-first",
+        **(_of_boxes(plan, classes, source) if plan.predicts == "boxes" else {}),
     )
+
+
+def _of_boxes(plan: Plan, classes: int, source: Source | None) -> dict[str, Any]:
+    """Return what the preprocessing of a model of boxes has besides."""
+    ids = () if source is None else category_ids(source)
+    return {
+        "layout": layout_of(plan.model, plan.model_option, classes).to_dict(),
+        "category_ids": ids if len(ids) == classes else (),
+        "fit": "stretch" if source is None else fit_of(source),
+    }
 
 
 def _fills_picture(source: Source | None) -> bool:

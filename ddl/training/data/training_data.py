@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddl.data.batches.sample_cache import cached
+from ddl.data.box_samples import BoxSamples, count_box_classes
 from ddl.data.central_crop import CentrallyCropped
 from ddl.data.equations.input_samples import InputSamples
 from ddl.data.inputs_and_targets import (
@@ -160,6 +161,8 @@ def classes_of(source: Source, plan: Plan) -> int:
         return target.shape[-1] if target.shape else 1
     if plan.predicts == "label":
         return count_classes(source, plan.ignore_index)
+    if plan.predicts == "boxes":
+        return count_box_classes(source)
     if plan.data_option.get("mask_mode") == "classes":
         raise ValueError(
             "Received: data_option mask_mode=classes without a number of classes. Expected: both; or convert the "
@@ -208,6 +211,8 @@ def _targeted(source: Source, plan: Plan, classes: int) -> Source:
         return ValueSamples(source, from_0_to_1=is_entropy)
     if plan.predicts == "label":
         return LabelSamples(source, classes=classes, ignore_index=plan.ignore_index)
+    if plan.predicts == "boxes":
+        return BoxSamples(source, classes=classes)
     # A network with two outputs learns foreground masks as the class numbers 0 and 1.
     own = own_classes(plan.model, plan.model_option)
     is_pair = own == 2 and count_mask_classes(source, plan.ignore_index) == 1

@@ -33,6 +33,8 @@ _VALUES = {
     "wasserstein": f"{_ROOM}.value_formulas:wasserstein",
 }
 """Losses of a network's output as it is."""
+BOX_LOSSES = {"yolo": "anchors", "fcos": "points"}
+"""Losses of detectors -> the kind of layout that they are for."""
 
 
 def _read(builder: str) -> dict[str, Option]:
@@ -65,9 +67,11 @@ LOSSES = BuilderTable(
     {
         **_FORMULAS,
         **_VALUES,
+        **{name: f"{_ROOM}.box_losses:{name}" for name in BOX_LOSSES},
         **{name: f"{_ROOM}.equation_losses:{name}" for name in EQUATIONS},
         NONE: f"{_ROOM}.value_formulas:none",
     },
+    hidden=("layout", "sides"),  # of a detector
     ranges={
         "label_smoothing": Range(0, 1),
         "smooth": Range(1e-7),  # 0 would give 0/0 for two empty masks
@@ -77,6 +81,9 @@ LOSSES = BuilderTable(
         "weight": Range(0),
         **dict.fromkeys(("diffusion_coeff", "boundary_factor"), Range(0)),
         "end_time": Range(0, above=True),
+        **dict.fromkeys(("box_weight", "empty_weight", "class_weight", "centre_weight"), Range(0)),
+        "ignore_above": Range(0, 1),
+        "fcos.alpha": Range(0, 1),
     },
     choices={
         OPTION.name: SOURCES,
@@ -108,12 +115,14 @@ def build_loss(name: str, **options: Any) -> keras.losses.Loss:
         model.compile("adam", build_loss("dice_crossentropy", smooth=0.1))
 
     Predictions are probabilities, unless the option `source` says log_softmax or logits. "mse" and "wasserstein" take
-    any values.
+    any values. "yolo" and "fcos" take rows of boxes and raw predictions, and need the `layout` of the detector and the
+    `sides` of its input.
     """
     if name == "batch_dice":
         loss: keras.losses.Loss = LOSSES.build(name, **options)
         return loss
-    options, formula = LOSSES.check(name, **options), LOSSES.load(name)
+    given = {key: options.pop(key) for key in LOSSES.hidden if key in options}
+    options, formula = {**given, **LOSSES.check(name, **options)}, LOSSES.load(name)
     from ddl.training.objectives.loss_formulas import SampleLoss
 
     source = options.pop("source", AUTO) if name in _FORMULAS else None

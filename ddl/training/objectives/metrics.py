@@ -15,6 +15,9 @@ from ddl.ranges import Range
 if TYPE_CHECKING:
     import keras
 
+WHOLE_METRICS = ("ap", "ap50", "ap75")
+"""Average precisions of boxes: no means over samples, but of all validation samples together."""
+
 METRICS = BuilderTable(
     "metric",
     {
@@ -28,10 +31,15 @@ METRICS = BuilderTable(
         "mae": "ddl.training.objectives.value_metrics:MeanError",
         "mse": "ddl.training.objectives.value_metrics:MeanError",
         "confusion_matrix": "ddl.training.objectives.confusion:ConfusionMatrix",
+        **dict.fromkeys(WHOLE_METRICS, "ddl.training.objectives.box_scores:BoxScores"),
     },
     fixed={"top_1": {"k": 1}, "top_5": {"k": 5}, "mae": {"power": 1}, "mse": {"power": 2}},
-    hidden=("name",),
-    ranges={"spacing": Range(0, above=True)},
+    hidden=("name", "layout", "keeps"),
+    ranges={
+        "spacing": Range(0, above=True),
+        "least_score": Range(0, 1),
+        "most_overlap": Range(0, 1),
+    },
 )
 
 

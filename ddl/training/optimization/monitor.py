@@ -13,6 +13,7 @@ from ddl.ranges import check_choice
 
 MODES = ("auto", "min", "max")
 _MORE_IS_BETTER = ("dice", "iou", "precision", "recall", "top_", "accuracy", "diversity")
+_NAMES_OF_MORE = ("ap", "ap50", "ap75")
 
 
 def better_is(monitor: str, mode: str = "auto") -> str:
@@ -22,7 +23,8 @@ def better_is(monitor: str, mode: str = "auto") -> str:
         return mode
     if monitor.endswith("loss"):
         return "min"
-    return "max" if any(part in monitor for part in _MORE_IS_BETTER) else "min"
+    is_more = monitor.removeprefix("val_") in _NAMES_OF_MORE
+    return "max" if is_more or any(part in monitor for part in _MORE_IS_BETTER) else "min"
 
 
 def should_stop(

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import ddl.distributed as dist
 from ddl.data.source import Source
 from ddl.distributed.on_ranks import on_root
+from ddl.training.objectives.box_scores import box_scores
+from ddl.training.objectives.metrics import WHOLE_METRICS
 from ddl.training.outputs.assembled import AssembledFile
 from ddl.training.outputs.sample_file import SampleFile, channel_first, data_set_names
 from ddl.training.plan.plan import Plan
@@ -30,8 +32,10 @@ def output_path(folder: Path, epoch: int) -> Path:
 
 
 def wants_predictions(plan: Plan) -> bool:
-    """Return whether each validation is followed by the raw predictions of its samples. The same on all ranks."""
-    return plan.prediction_output is not None or plan.assembled_output is not None
+    """Return whether each validation is followed by the raw predictions of its samples, for files or for metrics of
+    the whole validation. The same on all ranks."""
+    is_written = plan.prediction_output is not None or plan.assembled_output is not None
+    return is_written or any(name in WHOLE_METRICS for name in plan.metric)
 
 
 def prediction_writers(run: Run, samples: Source | None) -> list[Writer]:
@@ -44,6 +48,8 @@ def prediction_writers(run: Run, samples: Source | None) -> list[Writer]:
         writers.append(PredictionFile(output_path(plan.prediction_output, epoch), samples))
     if plan.assembled_output is not None:
         writers.append(AssembledFile(plan.assembled_output, samples, plan.assembled_precision))
+    if plan.predicts == "boxes":
+        writers.append(box_scores(plan, samples, run.preprocessing.box_layout))
     return writers
 
 

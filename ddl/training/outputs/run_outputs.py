@@ -7,9 +7,12 @@ from typing import Any
 
 import keras
 
+import ddl.distributed as dist
 from ddl.data.source import Source
 from ddl.training.adversarial.samples.run_sheets import draw_generated
 from ddl.training.batch_results import Batch
+from ddl.training.objectives.box_scores import BoxScores
+from ddl.training.objectives.metrics import WHOLE_METRICS
 from ddl.training.outputs.epoch_logs import EpochLogs
 from ddl.training.outputs.model_copies import write_due_copy
 from ddl.training.outputs.prediction_files import (
@@ -62,6 +65,15 @@ class RunOutputs:
         """Return what gets these predictions in the current epoch."""
         self._writers = prediction_writers(self._run, self._validation)
         return Writers(self._writers)
+
+    def scores(self) -> dict[str, float]:
+        """Return the plan's metrics of the whole validation that was just predicted. All ranks must call it."""
+        own = [writer for writer in self._writers if isinstance(writer, BoxScores)]
+        wanted = [name for name in self._run.plan.metric if name in WHOLE_METRICS]
+        if not wanted:
+            return {}
+        values = {name: own[0].values[name] for name in wanted} if own else None
+        return dict(dist.broadcast(values))
 
     def check_written(self) -> None:
         """Refuse to end an inference well whose predictions could not be written.

@@ -63,21 +63,25 @@ class RoundOrder(SampleOrder):
         return [sum(self.batches(begin, end, rank)) for rank in range(self.size)]
 
     def after(
-        self, position: Position, rank: int, *, paired: bool = False
+        self, position: Position, rank: int, *, group: int = 1
     ) -> Iterator[tuple[Position, np.ndarray]]:
         """Yield a rank's own steps from a position on, without end, as `SampleOrder.after` does."""
         for epoch in itertools.count(position.epoch):
             first = position.step if epoch == position.epoch else 0
-            for step, indices in self.own_steps(epoch, rank, first, paired=paired):
+            for step, indices in self.own_steps(epoch, rank, first, group=group):
                 yield Position(epoch, step), indices
 
     def own_steps(
-        self, epoch: int, rank: int, first_step: int, *, paired: bool = False
+        self, epoch: int, rank: int, first_step: int, *, group: int = 1
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Yield a rank's own steps of an epoch: the step, and its indices, or its pairs."""
         if not self.speeds:
-            steps = self.pairs if paired else self.epoch
-            for step, indices in enumerate(steps(epoch, rank, first_step), first_step):
+            steps = (
+                self.epoch(epoch, rank, first_step)
+                if group == 1
+                else self.pairs(epoch, rank, first_step, group)
+            )
+            for step, indices in enumerate(steps, first_step):
                 if indices.shape[-1]:
                     yield step, indices
             return

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ddl.data.batches.mixing import Mixing
 
 
-PLURALS = {"mask": "masks", "label": "labels", "values": "values"}
+PLURALS = {"mask": "masks", "label": "labels", "values": "values", "boxes": "boxes"}
 
 
 def check_augmenting(
@@ -22,15 +22,22 @@ def check_augmenting(
     epochs: int,
 ) -> None:
     """Refuse what needs labels where the model predicts masks, and mixing that would have no effect or no meaning."""
-    if augmentation is not None and predicts != "label":
+    if augmentation is not None and predicts == "boxes":
+        augmentation.check_boxes()
+    elif augmentation is not None and predicts != "label":
         augmentation.check_masks()
     if mixing is None:
         return
     for wrong, received, expected in (
         (
-            predicts != "label",
+            mixing.mosaic > 0 and predicts != "boxes",
+            f"mosaic for model {model}, which predicts {PLURALS[predicts]}",
+            "no mosaic, or a model that predicts boxes",
+        ),
+        (
+            not mixing.mosaic and predicts != "label",
             f"for model {model}, which predicts {PLURALS[predicts]}",
-            "no mix, or a model that predicts labels",
+            "mosaic" if predicts == "boxes" else "no mix, or a model that predicts labels",
         ),
         (
             ignore_index is not None,

@@ -16,8 +16,8 @@ class DataPlan:
 
     Attributes:
         data: file or folder to train on; or "synthetic", "synthetic-3d" (images with masks), "synthetic-labels" or
-            "faces" (images with labels), "diffusion-maps", "diffusion-maps-3d" or "burgers" (inputs of equations),
-            which need no file.
+            "faces" (images with labels), "synthetic-boxes" (images with boxes), "diffusion-maps", "diffusion-maps-3d"
+            or "burgers" (inputs of equations), which need no file.
         data_option: options of the data format, such as count=500 (synthetic data) or channels=grey (image files);
             split=train names the split to train on.
         validation_data: file or folder to validate on, by its validation or else its test split; by default the
@@ -55,7 +55,7 @@ class DataPlan:
         input_transform: the same for inputs alone, after those of `transform`, such as normalize=0.5,0.2.
         target_transform: the same for targets alone.
         mix: mixing of pictures and labels in each global batch, for models that predict labels, such as mixup=0.2
-            cutmix=1.
+            cutmix=1; of pictures with boxes, mosaic=0.5.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
         slicer: sets of slices that one large array (HDF5, .npy, .npz) is cut into, each a quoted text such as
             "name=a sizes=64,64,64 strides=32,32,32"; others are padding, padded_sizes, discard_remainders, transpose.

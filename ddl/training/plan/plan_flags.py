@@ -11,12 +11,14 @@ from ddl.data.sources import parse_source_options
 from ddl.flags import default_of, given_flags
 from ddl.models.adversarial.table import DISCRIMINATORS, GENERATORS
 from ddl.models.aliases import ALIASES, Alias
+from ddl.models.detectors.layouts import is_detector
 from ddl.models.from_file import told_options
 from ddl.models.zoo import MODELS
 from ddl.options import parse_options, read_options
 from ddl.training.objectives.losses import needs_input
 from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
+from ddl.training.plan.boxes import METRICS_OF_BOXES, loss_of_boxes
 from ddl.training.plan.fields import SECTIONS
 from ddl.training.plan.gan.fields import DEFAULTS as DEFAULTS_OF_GANS
 from ddl.training.plan.gan.fields import IMPLIED, AdversarialPlan
@@ -36,7 +38,8 @@ _OPTIONS = (
 _ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
 GAN_SCRIPT = "scripts/train_gan.py"
 _SCRIPTS = dict.fromkeys(("mask", "values"), "scripts/train_unet.py") | {
-    "label": "scripts/train_cnn.py"
+    "label": "scripts/train_cnn.py",
+    "boxes": "scripts/train_detector.py",
 }
 
 
@@ -58,6 +61,9 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
     # A run that resumes has its own loss and metrics.
     is_new = flags.get("targets") == "values" != defaults.get("targets")
     values = DEFAULTS_OF_VALUES if is_new else {}
+    model = flags.get("model", defaults.get("model", ""))
+    if is_detector(model):
+        values = {**values, "loss": loss_of_boxes(model), "metric": METRICS_OF_BOXES}
     if "metric" not in flags and needs_input(flags.get("loss", "")):
         values = {**values, "metric": ()}  # the scripts' default is for targets
     given = dict(defaults) | values | flags

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ddl.models.zoo import MODELS, is_classifier, target_of
 from ddl.ranges import expected_one_of
 from ddl.training.objectives.losses import needs_input
+from ddl.training.plan.boxes import check_boxes, refuse_boxes
 from ddl.training.plan.fields import PlanFields
 
-TARGETS = ("auto", "mask", "label", "values")
+TARGETS = ("auto", "mask", "label", "values", "boxes")
 METRICS_OF_VALUES = ("mae", "mse")
 DEFAULTS_OF_VALUES = {"loss": "mse", "metric": ("mae",)}
 """Of a command with targets=values that names neither."""
@@ -20,7 +21,7 @@ _NEEDS_CLASSES = (
 
 
 def predicted(plan: PlanFields) -> str:
-    """Return what the model of a plan predicts: "mask", "label" or "values"."""
+    """Return what the model of a plan predicts: "mask", "label", "values" or "boxes"."""
     if needs_input(plan.loss):
         return "values"
     if plan.targets != "auto":
@@ -39,6 +40,8 @@ def check_targets(plan: PlanFields) -> None:
         _check_model(plan)
     if needs_input(plan.loss):
         pass  # `check_equation` tells what such a loss refuses
+    elif predicted(plan) == "boxes":
+        check_boxes(plan)
     elif predicted(plan) == "values":
         _check_values(plan)
     elif some := [name for name in plan.metric if name in METRICS_OF_VALUES]:
@@ -46,15 +49,22 @@ def check_targets(plan: PlanFields) -> None:
             f"Received: metric={some[0]} for model {plan.model}, which predicts {_singular(predicted(plan))}. "
             "Expected: another metric; or targets=values."
         )
+    if predicted(plan) != "boxes":
+        refuse_boxes(plan)
     _check_paths(plan)
 
 
 def _check_model(plan: PlanFields) -> None:
     own = target_of(plan.model, plan.model_option)
-    if plan.targets in ("mask", "label") and own != plan.targets:
+    if plan.targets in ("mask", "label", "boxes") and own != plan.targets:
         raise ValueError(
             f"Received: targets={plan.targets} for model {plan.model}, which predicts {_singular(own)}. Expected: "
             "targets=auto, or another model."
+        )
+    if plan.targets == "values" and own == "boxes":
+        raise ValueError(
+            f"Received: targets=values for model {plan.model}, which finds boxes. Expected: targets=auto, or another "
+            "model."
         )
     if plan.targets == "values" and own == "label" and is_classifier(plan.model):
         raise ValueError(
@@ -64,7 +74,7 @@ def _check_model(plan: PlanFields) -> None:
 
 
 def _singular(target: str) -> str:
-    return target if target == "values" else f"a {target}"
+    return target if target in ("values", "boxes") else f"a {target}"
 
 
 def _check_values(plan: PlanFields) -> None:

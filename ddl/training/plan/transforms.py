@@ -16,6 +16,10 @@ def check_transforms(plan: PlanFields, predicts: str) -> None:
     lists = (plan.transform, plan.input_transform, plan.target_transform)
     if not any(lists):
         return
+    if predicts == "boxes":
+        raise ValueError(
+            "Received: transforms for a model that predicts boxes. Expected: augment, which moves boxes with pictures."
+        )
     plan_chain(plan).check(predicts)
     if "central_crop" in plan.augment and (plan.transform or plan.input_transform):
         raise ValueError(

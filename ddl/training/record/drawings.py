@@ -8,6 +8,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from ddl.boxes.decoding import decode
+from ddl.boxes.suppression import suppress
 from ddl.data.activation import activated
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.source import Source
@@ -16,11 +18,14 @@ from ddl.training.checkpoint.checkpoint_folder import best_epochs
 from ddl.training.record.curves import draw_curves
 from ddl.training.record.figure import draw_columns
 from ddl.training.record.picture_sheet import draw_classification, draw_segmentation
+from ddl.training.record.sheets.box_sheet import draw_found
 from ddl.training.record.sheets.value_sheet import draw_values
 from ddl.training.record.tensorboard import EventWriter
 from ddl.training.run import Run
 
 SHOWN_SAMPLES = 8
+SHOWN_SCORE = 0.3
+"""Boxes of lower scores are not drawn."""
 _STRIP_PX = 16
 
 
@@ -65,6 +70,15 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     elif run.plan.predicts == "mask":
         pictures, truths, probabilities = map(_with_height, (pictures, targets[0], probabilities))
         draw_segmentation(pictures, truths, probabilities, path, ignore_index=run.plan.ignore_index)
+    elif run.plan.predicts == "boxes":
+        layout = run.preprocessing.box_layout
+        sides = pictures.shape[1], pictures.shape[2]
+        found = [
+            suppress(*decode(output, layout, sides), least_score=SHOWN_SCORE) for output in outputs
+        ]
+        classes = [run.preprocessing.name_of(label) for label in range(layout.classes)]
+        titles = [samples.name_of(int(index)) for index in indices]
+        draw_found(pictures, targets[0], found, path, classes, titles)
     else:
         names = samples.class_names or None
         draw_classification(pictures, targets[0], probabilities, path, class_names=names)

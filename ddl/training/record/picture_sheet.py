@@ -29,7 +29,7 @@ _TRUTH, _PREDICTED = "#00d5ff", "#ff8a00"
 _RIGHT, _WRONG = "#222222", "#d00000"
 _HEADINGS = ("picture", "true outline", "probability", "true and predicted")
 # Okabe and Ito's colours, which colour-blind readers can distinguish; black is for the background.
-_PALETTE = (
+PALETTE = (
     *("#56b4e9", "#e69f00", "#009e73", "#f0e442"),
     *("#cc79a7", "#d55e00", "#0072b2", "#999999"),
 )
@@ -170,7 +170,7 @@ def _draw_row(
         _show(axes, rgb)
     _show(panels[2], _map_classes(chances) if several else chances[..., 0])
     for label in range(1, max(chances.shape[-1], 2)):
-        colour = _PALETTE[(label - 1) % len(_PALETTE)] if several else None
+        colour = PALETTE[(label - 1) % len(PALETTE)] if several else None
         for axes in (panels[1], panels[3]):
             _outline(axes, true_classes == label, colour or _TRUTH)
         # One colour per class; the prediction is dashed, the true outline is solid.
@@ -206,7 +206,7 @@ def _map_classes(chances: np.ndarray) -> np.ndarray:
     """Return each pixel in the colour of its most probable class, brighter if more probable; background is black."""
     from matplotlib.colors import to_rgb
 
-    colours = np.array([to_rgb(colour) for colour in _PALETTE])
+    colours = np.array([to_rgb(colour) for colour in PALETTE])
     classes = _predicted_classes(chances)
     brightness = np.max(chances, axis=-1) * (classes > 0)
     return np.asarray(np.clip(colours[(classes - 1) % len(colours)] * brightness[..., None], 0, 1))

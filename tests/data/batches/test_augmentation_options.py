@@ -39,6 +39,7 @@ TEXTS = {
     "hue": "0.1",
     "erase": "0.25",
     "randaugment": "2,9",
+    "box_visibility": "0.5",
 }
 
 
@@ -51,7 +52,7 @@ def test_every_option_can_be_parsed() -> None:
     said = parse(f"{name}={text}" for name, text in TEXTS.items())
     assert said == Augmentation(
         *(False, ("width",), True, 15.0, 0.1, 2.0, 8.5, 0.1, 0.2, 0.3, 0.01, (64, 96), 0.8),
-        *(0.0, 0.0, 4, True, (0.2, 1.0), (0.5, 2.0), 0.875, 0.4, 0.1, 0.25, (2, 9)),
+        *(0.0, 0.0, 4, True, (0.2, 1.0), (0.5, 2.0), 0.875, 0.4, 0.1, 0.25, (2, 9), 0.5),
     )
 
 

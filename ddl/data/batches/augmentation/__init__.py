@@ -12,36 +12,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ddl.data.batches.augmentation.boxes import MovedBoxes
+from ddl.data.batches.augmentation.checks import RANGES, check_flips, check_pairs
 from ddl.data.batches.augmentation.colour import lit, tinted
 from ddl.data.batches.augmentation.crops import cropped, padded_crop, resized_crop
+from ddl.data.batches.augmentation.draws import (
+    ERASE,
+    ERASES,
+    FLIP,
+    PAD,
+    RANDAUGMENT,
+    RESIZED,
+    TINT,
+    Draws,
+)
 from ddl.data.batches.augmentation.erase import erased
 from ddl.data.batches.augmentation.geometry import AXES, Parts, flipped, turned, warped
 from ddl.data.batches.augmentation.randaugment import randaugmented
 from ddl.options import Size
-from ddl.ranges import Range, check_choice, check_ranges
+from ddl.ranges import check_choice, check_ranges
 
 _LIGHT = ("brightness", "contrast", "gamma", "noise")
-_STREAM = 0x617567  # separates these draws from others with the same seed
-# Later options have draws of their own, so that they change nothing else when they are turned on. Those that need few
-# numbers share a stream, each with its own numbers of it, because to start a stream takes 10 to 20 microseconds.
-_FEW, _RESIZED, _RANDAUGMENT, _ERASE = range(_STREAM + 1, _STREAM + 5)
-_FLIP, _PAD, _TINT, _ERASES = slice(0, 2), slice(2, 5), slice(5, 7), 7
 _PICTURES_ONLY = ("resized_crop", "randaugment", "erase", "saturation", "hue")
-_RANGES = {
-    "rotation_degrees": Range(0, 180),
-    "zoom": Range(0, 0.9),
-    **dict.fromkeys(("contrast", "crop_foreground"), Range(0, 1)),
-    **dict.fromkeys(("elastic_pixels", "brightness", "gamma", "noise"), Range(0, 1000)),
-    "elastic_smoothness_pixels": Range(0, 1000, above=True),
-    "crop_size": Range(1),
-    **dict.fromkeys(("flip_horizontal", "flip_vertical", "saturation", "erase"), Range(0, 1)),
-    "pad_crop": Range(0),
-    "resized_scale": Range(0, 1, above=True),
-    "resized_ratio": Range(0, 100, above=True),
-    "central_crop": Range(0, 1, above=True),
-    "hue": Range(0, 0.5),
-    "randaugment": Range(0, 30),
-}
 
 
 @dataclass(frozen=True)
@@ -75,6 +67,7 @@ class Augmentation:
         hue: turn colours by up to this part of the whole circle, either way.
         erase: probability that a rectangle of a picture becomes noise.
         randaugment: number and magnitude (0 to 30, published for 10) of operations of RandAugment, such as 2,9.
+        box_visibility: a box of whose area less than this fraction stays inside the picture is left out.
     """
 
     flip: bool = False
@@ -101,13 +94,14 @@ class Augmentation:
     hue: float = 0.0
     erase: float = 0.0
     randaugment: tuple[int, ...] | None = None
+    box_visibility: float = 0.3
 
     def __post_init__(self) -> None:
-        check_ranges(vars(self), _RANGES, "augmentation")
+        check_ranges(vars(self), RANGES, "augmentation")
         for axis in self.flip_axes or ():
             check_choice("flip_axes", axis, AXES)
-        self._check_flips()
-        self._check_pairs()
+        check_flips(vars(self))
+        check_pairs(vars(self), vars(type(self)))
         sides = self.crop_size
         if isinstance(sides, tuple) and len(sides) not in (2, 3):
             raise ValueError(
@@ -149,15 +143,55 @@ class Augmentation:
             self.check_masks()
         size = self.crop_of(picture.shape)
 
-        draws = _Draws(seed, epoch, index, place)
+        draws = Draws(seed, epoch, index, place)
         parts = [picture] if mask is None else [picture, mask]
-        # The order of draws is part of the result. Options that are off still draw from `draws.first`, so that turning
-        # one on does not change the others.
-        parts = self._moved(draws, parts, smooth)
-        parts = self._cropped(draws, parts, size, ignore_index, smooth)
-        parts[0] = self._coloured(draws, parts[0]).astype(picture.dtype, copy=False)
+        parts = self._changed(draws, parts, size, ignore_index, smooth, None)
         changed, *masks = map(np.ascontiguousarray, parts)
         return changed, masks[0] if masks else None
+
+    def with_boxes(
+        self, picture: np.ndarray, rows: np.ndarray, *, seed: int, epoch: int, index: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the picture (height, width, channels), from 0 to 1, and its boxes (most, 6) as `__call__` does.
+
+        The pixels are those of a picture without boxes, but for what comes from outside when it is turned: grey.
+        """
+        self.check_boxes()
+        height, width, _ = picture.shape
+        boxes = MovedBoxes(rows, (height, width))
+        size, draws = self.crop_of(picture.shape), Draws(seed, epoch, index, 0)
+        (changed,) = self._changed(draws, [picture], size, None, False, boxes)
+        moved = boxes.finish(self.box_visibility)
+        return np.ascontiguousarray(changed), moved.astype(rows.dtype, copy=False)
+
+    def _changed(
+        self,
+        draws: Draws,
+        parts: Parts,
+        size: tuple[int, ...],
+        ignore_index: int | None,
+        smooth: bool,
+        boxes: MovedBoxes | None,
+    ) -> Parts:
+        """Move, crop and colour.
+
+        The order of draws is part of the result. Options that are off still draw from `draws.first`, so that turning
+        one on does not change the others.
+        """
+        dtype = parts[0].dtype
+        parts = self._moved(draws, parts, smooth, boxes)
+        parts = self._cropped(draws, parts, size, ignore_index, smooth, boxes)
+        parts[0] = self._coloured(draws, parts[0]).astype(dtype, copy=False)
+        return parts
+
+    def check_boxes(self) -> None:
+        """Refuse options that cannot move boxes."""
+        for name in ("elastic_pixels", "randaugment", "central_crop"):
+            if getattr(self, name) != getattr(type(self), name):
+                raise ValueError(
+                    f"Received: {name} for samples with boxes. Expected: rotation_degrees, zoom, resized_crop and "
+                    "others, which move boxes with pictures."
+                )
 
     def check_masks(self) -> None:
         """Refuse options that fit no masks."""
@@ -175,38 +209,6 @@ class Augmentation:
                 f"Received: saturation={self.saturation:g} and hue={self.hue:g} for pictures of {channels} channels. "
                 "Expected: 3 channels, red, green and blue; or neither option."
             )
-
-    def _check_flips(self) -> None:
-        """Refuse two ways to flip."""
-        if self.flip and self.flip_axes is not None:
-            raise ValueError(
-                "Received: flip=true and flip_axes for augmentation. Expected: one of them; flip is along all axes."
-            )
-        if (self.flip or self.flip_axes) and (self.flip_horizontal or self.flip_vertical):
-            other = "flip=true" if self.flip else f"flip_axes={','.join(self.flip_axes or ())}"
-            raise ValueError(
-                f"Received: {other} with flip_horizontal={self.flip_horizontal:g} and flip_vertical="
-                f"{self.flip_vertical:g} for augmentation. Expected: probabilities alone, or flip or flip_axes alone."
-            )
-
-    def _check_pairs(self) -> None:
-        """Refuse options of two numbers that have another count or order, or no effect."""
-        if self.randaugment is not None and (len(self.randaugment) != 2 or self.randaugment[0] < 1):
-            raise ValueError(
-                f"Received: randaugment={_text(self.randaugment)} for augmentation. Expected: a number of operations "
-                "and a magnitude, such as 2,9."
-            )
-        for name in ("resized_scale", "resized_ratio"):
-            pair = getattr(self, name)
-            if len(pair) != 2 or pair[0] > pair[1]:
-                raise ValueError(
-                    f"Received: {name}={_text(pair)} for augmentation. Expected: the smallest and the largest, such as "
-                    f"{_text(getattr(type(self), name))}."
-                )
-            if pair != getattr(type(self), name) and not self.resized_crop:
-                raise ValueError(
-                    f"Received: {name}={_text(pair)} without resized_crop. Expected: both; give resized_crop=true."
-                )
 
     def crop_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the output sides for a picture or volume of shape (..., channels), or refuse its shape."""
@@ -247,13 +249,13 @@ class Augmentation:
                 "side, so that some of the picture is left."
             )
 
-    def _moved(self, draws: _Draws, parts: Parts, smooth: bool) -> Parts:
+    def _moved(self, draws: Draws, parts: Parts, smooth: bool, boxes: MovedBoxes | None) -> Parts:
         """Flip, rotate, zoom and deform."""
         axes = AXES if self.flip else self.flip_axes or ()
-        parts = turned(draws.first, parts, axes=axes, right_angles=self.right_angles)
+        parts = turned(draws.first, parts, axes=axes, right_angles=self.right_angles, boxes=boxes)
         if self.flip_horizontal or self.flip_vertical:
             chances = {"horizontal": self.flip_horizontal, "vertical": self.flip_vertical}
-            parts = flipped(draws.few[_FLIP], parts, **chances)
+            parts = flipped(draws.few[FLIP], parts, **chances, boxes=boxes)
         return warped(
             draws.first,
             parts,
@@ -262,51 +264,36 @@ class Augmentation:
             elastic_pixels=self.elastic_pixels,
             elastic_smoothness_pixels=self.elastic_smoothness_pixels,
             smooth=smooth,
+            boxes=boxes,
         )
 
     def _cropped(
         self,
-        draws: _Draws,
+        draws: Draws,
         parts: Parts,
         size: tuple[int, ...],
         ignore_index: int | None,
         smooth: bool,
+        boxes: MovedBoxes | None,
     ) -> Parts:
         """Crop to `size`, in one of three ways."""
         if self.pad_crop:
-            parts = padded_crop(draws.few[_PAD], parts, self.pad_crop)
+            parts = padded_crop(draws.few[PAD], parts, self.pad_crop, boxes)
         is_crop = self.crop_size is not None and not self.resized_crop
         crop = size if is_crop else None
-        parts = cropped(draws.first, parts, crop, self.crop_foreground, ignore_index)
+        parts = cropped(draws.first, parts, crop, self.crop_foreground, ignore_index, boxes)
         if not self.resized_crop:
             return parts
         height, width = size
         scale, ratio = self.resized_scale, self.resized_ratio
-        return resized_crop(draws.of(_RESIZED), parts, (height, width), scale, ratio, smooth=smooth)
+        rng = draws.of(RESIZED)
+        return resized_crop(rng, parts, (height, width), scale, ratio, smooth=smooth, boxes=boxes)
 
-    def _coloured(self, draws: _Draws, picture: np.ndarray) -> np.ndarray:
+    def _coloured(self, draws: Draws, picture: np.ndarray) -> np.ndarray:
         """Change colours, light and noise, and erase; the result stays between 0 and 1."""
         if self.randaugment is not None:
-            picture = randaugmented(draws.of(_RANDAUGMENT), picture, *self.randaugment)
+            picture = randaugmented(draws.of(RANDAUGMENT), picture, *self.randaugment)
         if self.saturation or self.hue:
-            picture = tinted(draws.few[_TINT], picture, saturation=self.saturation, hue=self.hue)
+            picture = tinted(draws.few[TINT], picture, saturation=self.saturation, hue=self.hue)
         picture = lit(draws.first, picture, **{name: getattr(self, name) for name in _LIGHT})
-        return erased(draws.of(_ERASE), picture) if draws.few[_ERASES] < self.erase else picture
-
-
-class _Draws:
-    """What is drawn for a sample in an epoch: the stream of the first options, and those of the later ones."""
-
-    def __init__(self, seed: int, epoch: int, index: int, place: int) -> None:
-        self._key = (seed, epoch, index)
-        self._place = (place,) if place else ()  # 0 gives the bits of an augmentation alone
-        self.first = self.of(_STREAM)
-        self.few = self.of(_FEW).random(8)
-
-    def of(self, stream: int) -> np.random.Generator:
-        """Return a generator at the start of a stream."""
-        return np.random.Generator(np.random.PCG64([*self._key, stream, *self._place]))
-
-
-def _text(numbers: tuple[float, ...]) -> str:
-    return ",".join(f"{number:g}" for number in numbers)
+        return erased(draws.of(ERASE), picture) if draws.few[ERASES] < self.erase else picture

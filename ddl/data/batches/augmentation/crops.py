@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ddl.data.batches.augmentation.boxes import MovedBoxes
 from ddl.data.batches.augmentation.geometry import Parts
 from ddl.data.pictures.resizing import Box, nearest_part, resized_part
 
@@ -18,9 +19,10 @@ def cropped(
     size: tuple[int, ...] | None,
     foreground: float,
     ignore_index: int | None,
+    boxes: MovedBoxes | None = None,
 ) -> Parts:
     """Crop the sample to `size` at a random place; with probability `foreground` the crop contains some of the mask
-    that is not `ignore_index`.
+    that is not `ignore_index`, or the middle of a box.
 
     Without a size, only draw.
     """
@@ -39,11 +41,19 @@ def cropped(
             # Any position at which the crop contains this pixel.
             start = marked[int(pick * len(marked))] - np.floor(place * sides).astype(int)
             start = np.clip(start, 0, room)
+    if wants_foreground and boxes is not None and len(boxes.corners):
+        middle = np.floor(boxes.middles()[int(pick * len(boxes.corners)), ::-1]).astype(int)
+        start = np.clip(middle - np.floor(place * sides).astype(int), 0, room)
+    if boxes is not None:
+        (top, left), (height, width) = start.tolist(), size
+        boxes.cut(Box(top, left, height, width), (height, width))
     area = tuple(slice(int(s), int(s) + int(n)) for s, n in zip(start, sides, strict=True))
     return [part[area] for part in parts]
 
 
-def padded_crop(drawn: np.ndarray, parts: Parts, pixels: int) -> Parts:
+def padded_crop(
+    drawn: np.ndarray, parts: Parts, pixels: int, boxes: MovedBoxes | None = None
+) -> Parts:
     """Add `pixels` of zeros at every side, and crop to the former size at a random place.
 
     `drawn` are uniform numbers, one for each axis, or more.
@@ -52,6 +62,8 @@ def padded_crop(drawn: np.ndarray, parts: Parts, pixels: int) -> Parts:
     shift = [int(place * (2 * pixels + 1)) - pixels for place in drawn[: len(sides)].tolist()]
     taken = tuple(slice(max(0, s), n + min(0, s)) for s, n in zip(shift, sides, strict=True))
     placed = tuple(slice(max(0, -s), n + min(0, -s)) for s, n in zip(shift, sides, strict=True))
+    if boxes is not None:
+        boxes.shift(-shift[0], -shift[1])
     moved = [np.zeros_like(part) for part in parts]
     for whole, part in zip(moved, parts, strict=True):
         whole[placed] = part[taken]
@@ -66,12 +78,15 @@ def resized_crop(
     ratio: tuple[float, ...],
     *,
     smooth: bool = False,
+    boxes: MovedBoxes | None = None,
 ) -> Parts:
     """Resize a random part of the picture to `size`: its share of the area is in `scale`, width / height in `ratio`.
 
     `smooth` says whether the second part has values between those of two pixels, as a mask has not.
     """
     box = draw_box(rng, (parts[0].shape[0], parts[0].shape[1]), scale, ratio)
+    if boxes is not None:
+        boxes.cut(box, size)
     picture, *others = parts
     resized = resized_part if smooth else nearest_part
     return [resized_part(picture, box, size), *(resized(other, box, size) for other in others)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ddl.data.source import Source, Subset, checked_indices, empty_batch
-from ddl.data.sources.arrays import check_lengths, checked_fields, choose_keys
+from ddl.data.sources.arrays import check_lengths, checked_fields, choose_keys, target_name
 from ddl.data.sources.ranged import with_range
 from ddl.data.splits import SPLITS
 from ddl.data.value_range import from_json
@@ -98,8 +98,8 @@ class Hdf5(Source):
         datasets = dataset_names(file)
         stored = {key: file[key] for key in choose_keys(datasets, keys, origin).values()}
         self._count = check_lengths(stored, origin)
-        *_, last = stored.values()
-        target = "label" if last.ndim == 1 else "mask"
+        *_, (key, last) = stored.items()
+        target = target_name(key, last.ndim)
         self._keys = dict(zip((self._first, target), stored, strict=False))
         self.fields = checked_fields(
             {name: stored[key] for name, key in self._keys.items()}, origin
@@ -141,6 +141,12 @@ class Hdf5(Source):
             return from_json(dict(self.manifest.get("options") or {}).get("range"))
         except (TypeError, ValueError) as error:
             raise self._damaged(error, "damaged in manifest") from error
+
+    def count_boxes(self) -> dict[str, int]:
+        counts = self.manifest.get("box_counts") or ()
+        if len(counts) != len(self.class_names) or not all(isinstance(n, int) for n in counts):
+            return {}
+        return dict(zip(self.class_names, counts, strict=True))
 
     def has(self, name: str) -> bool:
         """Return whether the file has a data set of this name, such as "split"."""
@@ -246,7 +252,13 @@ def dataset_names(file: Any) -> list[str]:
 
 def checked_manifest(values: Any) -> dict[str, Any]:
     """Return what `prepare_data` wrote about a file; refuse other types than it writes."""
-    kinds = {"class_names": list, "samples": list, "options": dict}
+    kinds = {
+        "class_names": list,
+        "samples": list,
+        "options": dict,
+        "box_counts": list,
+        "category_ids": list,
+    }
     if not isinstance(values, dict):
         raise ValueError("not a JSON object")
     for name, kind in kinds.items():

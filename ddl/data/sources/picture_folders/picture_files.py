@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -94,9 +95,10 @@ def open_pictures(
     return PictureFiles(listing, complete(listing, form, bits, value_range))
 
 
-def complete(
-    listing: Listing, form: Conversion, bits: int | None, value_range: Given | None
-) -> Conversion:
+_Form = TypeVar("_Form", bound=Conversion)
+
+
+def complete(listing: Listing, form: _Form, bits: int | None, value_range: Given | None) -> _Form:
     """Return the conversion with the depth of the first picture, unless `bits` are given, and with its range."""
     samples, limit = listing.samples, form.pixel_limit
     depth = _first_depth(listing, limit) if bits is None else bits

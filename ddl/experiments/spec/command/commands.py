@@ -26,7 +26,14 @@ from ddl.experiments.spec.command.template import (
 )
 from ddl.experiments.spec.parameter.reader import FILLED, RUNTIME
 
-OWN_SCRIPTS = ("train_unet.py", "train_cnn.py", "train_resnet.py", "train_custom.py", "run.py")
+OWN_SCRIPTS = (
+    "train_unet.py",
+    "train_cnn.py",
+    "train_resnet.py",
+    "train_custom.py",
+    "train_detector.py",
+    "run.py",
+)
 """Scripts of ours that have --run-dir and --resume."""
 
 PROFILED_STEPS = 20

@@ -1,0 +1,1 @@
+"""Boxes in pictures of any size: found whole or by tiles, written as COCO JSON and drawn."""

@@ -1,0 +1,76 @@
+"""Checks that a plan whose model finds boxes has a loss, metrics and settings for them, and that no other plan has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ddl.models.detectors.layouts import is_detector, layout_of
+from ddl.ranges import expected_one_of
+from ddl.training.objectives.losses import BOX_LOSSES
+from ddl.training.objectives.metrics import WHOLE_METRICS
+from ddl.training.plan.fields import PlanFields
+
+METRICS_OF_BOXES = ("ap50",)
+"""Of a command that names none."""
+
+
+def loss_of_boxes(model: str) -> str:
+    """Return the loss that a detector is made for."""
+    kind = layout_of(model, {}, 1).kind
+    return next(loss for loss, its_kind in BOX_LOSSES.items() if its_kind == kind)
+
+
+def check_boxes(plan: PlanFields) -> None:
+    """Refuse a loss, metrics and settings that are not for boxes, in a plan whose model finds them."""
+    if is_detector(plan.model):
+        wanted = loss_of_boxes(plan.model)
+        if plan.loss != wanted:
+            raise ValueError(
+                f"Received: loss={plan.loss} for model {plan.model}, which finds boxes. Expected: loss={wanted}."
+            )
+    for name in plan.metric:
+        if name not in WHOLE_METRICS:
+            raise ValueError(
+                f"Received: metric={name} for model {plan.model}, which finds boxes. "
+                f"{expected_one_of(name, WHOLE_METRICS)}"
+            )
+    for received, expected in _contradictions(plan):
+        raise ValueError(
+            f"Received: {received} for model {plan.model}, which finds boxes. Expected: {expected}."
+        )
+
+
+def refuse_boxes(plan: PlanFields) -> None:
+    """Refuse a loss and metrics of boxes in a plan whose model finds none."""
+    some = [f"metric={name}" for name in plan.metric if name in WHOLE_METRICS]
+    if plan.loss in BOX_LOSSES:
+        some.insert(0, f"loss={plan.loss}")
+    if some:
+        raise ValueError(
+            f"Received: {some[0]} for model {plan.model}, which finds no boxes. Expected: another one, or a model that "
+            "finds boxes, such as yolo_small."
+        )
+
+
+def _contradictions(plan: PlanFields) -> Iterator[tuple[str, str]]:
+    """Yield what the plan has and boxes cannot, and what would be right."""
+    if plan.class_weight != "none":
+        yield f"class_weight={plan.class_weight}", "no class_weight, which is for labels"
+    if plan.slicer:
+        yield "slicer", "no slicer; scripts/predict.py cuts large pictures into tiles"
+    if "crop_size" in plan.augment and not plan.augment.get("resized_crop"):
+        yield (
+            f"augment crop_size={plan.augment['crop_size']}",
+            "no crop_size; a detector trains at the size that it is validated at, which pad_crop and zoom keep",
+        )
+    if plan.partition != "none":
+        yield f"partition={plan.partition}", "no partition"
+    if plan.assembled_output is not None:
+        yield "assembled_output", "no assembled_output"
+    values = {"monitor": plan.monitor, "target": (plan.target or "").partition("=")[0]}
+    for name, value in values.items():
+        if value in WHOLE_METRICS:
+            yield (
+                f"{name}={value}",
+                f"{name}=val_{value}, because it is computed in validations alone",
+            )
