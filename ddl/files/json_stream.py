@@ -13,6 +13,7 @@ from ddl.files.regular import check_regular
 
 _BLOCK = 1 << 20
 _MOST = 64 << 20  # characters of one element
+_REST = 2  # characters such as "e+" behind a number, which may go on
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NEAR = 64  # an error so close to the end of what was read may be one of a text that goes on
 
@@ -109,7 +110,7 @@ class _Reader:
                     self._at = min(error.pos, len(self._text))
                     raise self._wrong(f"JSON ({error.msg})") from None
             else:
-                if end < len(self._text) or self._is_end:  # else a number may go on
+                if len(self._text) - end > _REST or self._is_end:
                     self._at = end
                     return value
             self._more(block)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl.models.aliases import ALIASES
+from ddl.models.detectors.layouts import is_detector
 from ddl.models.network.file import summarize
 from ddl.models.network.kinds.shapes import by
 from ddl.models.published import PUBLISHED
@@ -37,7 +38,7 @@ class Listed:
         parameters: as Keras's `count_params()`, moving statistics included.
         trainable: those that training changes.
         multiply_adds: of one picture, forward; None where a side of a network file is open.
-        target: "label" (a class per picture) or "mask" (a class per pixel).
+        target: "label" (a class per picture), "mask" (a class per pixel) or "boxes".
     """
 
     name: str
@@ -53,6 +54,8 @@ def own_size(name: str) -> tuple[tuple[int, int, int], int]:
     """Return the input shape and the number of classes that a model is published for."""
     if name.startswith("unet"):
         return (256, 256, 3), 1
+    if is_detector(name):
+        return ((416, 416, 3), 80) if name == "yolov3" else ((96, 96, 3), 3)
     if name in ("cnn", "simplecnn", "mlp"):
         return (28, 28, 1), 10
     if name in _SMALL_PICTURES or name in _SMALL_RESNETS:

@@ -96,7 +96,7 @@ def table() -> str:
         size = "x".join(map(str, row.input_shape))
         lines.append(
             f"| `{row.name}` | {size} | {row.classes} | {row.parameters:,} | {row.trainable:,} | "
-            f"{row.multiply_adds / 1e6:,.1f} M |"
+            f"{f'{row.multiply_adds / 1e6:,.1f} M' if row.multiply_adds else 'depend on the size'} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from ddl.data.equations.diffusion_map import diffusion_map
 from ddl.data.pictures.synthetic_picture import microscope_picture
+from ddl.data.pictures.synthetic_scene import SHAPES as CELLS
+from ddl.data.pictures.synthetic_scene import scene
 from ddl.data.pictures.synthetic_shape import SHAPES, shape_picture
 from ddl.data.pictures.synthetic_volume import microscope_volume
 from ddl.files import check_file
@@ -21,6 +25,8 @@ from ddl.progress import Progress
 from ddl.ranges import Range, check_choices, check_ranges
 
 _RANGES = {"count": Range(1, 10**6), "size": Range(8, 4096), "seed": Range(0)}
+_CELL_KINDS, _MOST_CELLS = 3, 6  # as `--data synthetic-boxes` has them
+_LEAST_SCENE = 32
 _MOST_NUMBERS = 1 << 30
 """Of a block, which is made in memory."""
 
@@ -33,7 +39,8 @@ class Example:
         output: a new folder.
         kind: "masks": pictures of cells and masks; "classes": a folder of pictures for each shape; "volumes": arrays of
             tissue in .npy files, and masks; "block": one long array of tissue in input.h5, and its mask in target.h5;
-            "maps": maps of a diffusion coefficient in .npy files, for equations.
+            "maps": maps of a diffusion coefficient in .npy files, for equations; "boxes": pictures of cells with their
+            boxes in COCO's JSON.
         count: number of pictures or volumes; of the volumes in a block.
         size: height and width, of volumes also depth, in pixels, or nodes of a map.
         seed: another seed gives other pictures.
@@ -54,6 +61,10 @@ class Example:
             raise ValueError(
                 f"Received: count={self.count} and size={self.size} for kind=block, an array of "
                 f"{self.count * self.size**3:,} numbers. Expected: at most {_MOST_NUMBERS:,}."
+            )
+        if self.kind == "boxes" and self.size < _LEAST_SCENE:
+            raise ValueError(
+                f"Received: size={self.size} for kind=boxes. Expected: at least {_LEAST_SCENE}."
             )
         check_file("output", self.output)
 
@@ -132,6 +143,38 @@ def _write_maps(folder: Path, example: Example, progress: Progress) -> None:
         progress.show(index + 1)
 
 
+def _write_boxes(folder: Path, example: Example, progress: Progress) -> None:
+    """Write images/00000.png, ... and instances.json."""
+    (folder / "images").mkdir()
+    sides = (example.size, example.size)
+    how = {"channels": 3, "classes": _CELL_KINDS, "most": _MOST_CELLS, "seed": example.seed}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for index in range(example.count):
+        drawn, name = scene(index, sides, **how), f"{index:05d}.png"
+        _save_picture(drawn.picture, folder / "images" / name)
+        images.append(
+            {"id": index, "file_name": name, "height": example.size, "width": example.size}
+        )
+        for kind, (x0, y0, x1, y1) in zip(
+            drawn.classes.tolist(), drawn.corners.tolist(), strict=True
+        ):
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": index,
+                    "category_id": kind + 1,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": (x1 - x0) * (y1 - y0),
+                    "iscrowd": 0,
+                }
+            )
+        progress.show(index + 1)
+    categories = [{"id": n + 1, "name": name} for n, name in enumerate(CELLS[:_CELL_KINDS])]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "instances.json").write_text(json.dumps(content), "utf-8")
+
+
 def _save_picture(pixels: np.ndarray, path: Path) -> None:
     from PIL import Image
 
@@ -144,4 +187,5 @@ KINDS: dict[str, Callable[[Path, Example, Progress], None]] = {
     "volumes": _write_volumes,
     "block": _write_block,
     "maps": _write_maps,
+    "boxes": _write_boxes,
 }

@@ -44,6 +44,11 @@ def open_samples(plan: Plan, data: str, target: str | None = None, **options: An
     """
     if plan.slicer:
         return open_sliced(plan, data, target)
+    if plan.predicts == "boxes" and target is not None:
+        raise ValueError(
+            f"Received: target_data={target} for model {plan.model}, which predicts boxes. Expected: no target_data; "
+            "boxes are beside their pictures."
+        )
     if target is None:
         data_format, given = _options_of(plan, data, plan.data_option, options)
         return open_source(data, data_format, **given)

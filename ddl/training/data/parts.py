@@ -210,9 +210,10 @@ def check_target(source: Source, plan: Plan) -> None:
             )
         return
     if plan.predicts not in source.fields:
-        others = {"mask": "train_resnet.py", "label": "train_unet.py"}
-        script = others.get(plan.predicts)
+        script = {"mask": "train_resnet.py", "label": "train_unet.py"}.get(plan.predicts)
         more = "" if script is None else f" (For the others there is scripts/{script}.)"
+        if "boxes" in source.fields:
+            more = " (Boxes are for models that predict boxes.)"
         raise ValueError(
             f"Received: data with {', '.join(source.fields)} from {plan.data}, for model {plan.model}. Expected: image "
             f"and {plan.predicts}.{more}"

@@ -125,7 +125,7 @@ def fcos(
     logits = y_pred[:, :, FIRST_CLASS:]
     chance = ops.sigmoid(logits)
     miss = ops.where(classes > 0, 1 - chance, chance)
-    weight = ops.where(classes > 0, alpha, 1 - alpha)
+    weight = alpha * classes + (1 - alpha) * (1 - classes)
     focal = ops.sum(weight * ops.power(miss + _TINY, gamma) * _entropy(classes, logits), axis=2)
     is_free = ops.logical_or(is_positive, ops.logical_not(inside))  # not in a box to ignore
     total += ops.sum(ops.where(is_free, focal, 0.0), axis=1)

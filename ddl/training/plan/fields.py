@@ -53,7 +53,7 @@ class DataPlan:
         input_transform: the same for inputs alone, after those of `transform`, such as normalize=0.5,0.2.
         target_transform: the same for targets alone.
         mix: mixing of pictures and labels in each global batch, for models that predict labels, such as mixup=0.2
-            cutmix=1.
+            cutmix=1; of pictures with boxes, mosaic=0.5.
         data_threads: threads per rank that read and augment samples; 0 divides the CPU cores among the ranks.
         slicer: sets of slices that one large array (HDF5, .npy, .npz) is cut into, each a quoted text such as
             "name=a sizes=64,64,64 strides=32,32,32"; others are padding, padded_sizes, discard_remainders, transpose.

@@ -31,8 +31,8 @@ def check_slicing(plan: PlanFields, predicts: str) -> None:
             "no image_size; sizes of the slicer are those of a sample",
         ),
         (
-            plan.slicer and predicts == "label",
-            f"slicer for model {plan.model}, which predicts labels",
+            plan.slicer and predicts in ("label", "boxes"),
+            f"slicer for model {plan.model}, which predicts {'boxes' if predicts == 'boxes' else 'labels'}",
             "a model that predicts masks or values, because targets are cut as inputs are",
         ),
         (

@@ -213,6 +213,10 @@ BAD: dict[str, tuple[Edit, str]] = {
         lambda r: (box_files.voc(r) / "classes.txt").write_text("disk\nring\n"),
         r"\d.xml, line \d+, with an object of class 'rod'. Expected: one of disk, ring",
     ),
+    "voc: two pictures of one name": (
+        lambda r: (box_files.voc(r) / "JPEGImages" / "0.jpg").write_bytes(b""),
+        "JPEGImages with 0.jpg and 0.png. Expected: one picture for each XML file",
+    ),
     "voc: other size": (
         other_size,
         "0.png of 40 x 60 pixels, whose annotations say 60 x 40 .turned",

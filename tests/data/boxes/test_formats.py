@@ -184,7 +184,7 @@ def test_mended_boxes_are_cut_or_left_out_and_counted(tmp_path: Path) -> None:
     source = opened(tmp_path, wrong_boxes="mend")
     corners = boxes_in(source.read([0])["boxes"][0])[:, CORNERS] * (60, 40, 60, 40)
     assert np.allclose(corners, [[0, 3, 15, 13], [50, 30, 60, 40], [3, 3, 7, 7]], atol=1e-4)
-    assert source.describe().endswith("; boxes cut: 1, left out: 1")
+    assert source.describe().endswith("; boxes cut: 1; boxes left out: 1")
 
 
 def test_held_out_boxes_count_classes_as_training_does(tmp_path: Path) -> None:
@@ -201,3 +201,21 @@ def test_held_out_boxes_count_classes_as_training_does(tmp_path: Path) -> None:
     assert [*found[found[..., CLASS] >= 0][:, CLASS]] == kinds
     with pytest.raises(ValueError, match=r"Received: class 'ring' in data, which the training"):
         relabelled(held_out, ("disk", "rod"), "data")
+
+
+def test_pictures_without_a_file_are_counted_where_no_list_leaves_them_out(tmp_path: Path) -> None:
+    scenes = [drawn(n) for n in range(3)]
+    box_files.write_pictures(tmp_path, scenes)
+    (tmp_path / "0.xml").write_text(box_files.voc_xml(scenes[0]))
+    source = opened(tmp_path)
+    check_rows(source, rows_of(scenes[:1]))
+    assert source.describe().endswith("; 40x60 RGB; not read, without annotations: 2")
+
+
+def test_whole_numbers_may_be_written_as_floats(tmp_path: Path) -> None:
+    scenes = [drawn(0)]
+    content = box_files.coco_dict(scenes)
+    content["images"][0].update(width=60.0, height=40.0)
+    box_files.write_pictures(tmp_path, scenes)
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    check_rows(opened(tmp_path), rows_of(scenes))

@@ -13,7 +13,12 @@ from ddl.data.preparation.preparation import Preparation
 from ddl.data.preparation.prepare import prepare
 from ddl.data.source import Source, Subset
 from ddl.data.sources import open_source
-from ddl.data.sources.boxed_pictures.picture_facts import PictureFacts, category_ids, picture_facts
+from ddl.data.sources.boxed_pictures.picture_facts import (
+    PictureFacts,
+    category_ids,
+    fit_of,
+    picture_facts,
+)
 from tests.data.boxes import box_files
 from tests.data.boxes.box_files import WRITERS
 
@@ -36,10 +41,12 @@ def samples(source: Source) -> list[tuple[bytes, bytes]]:
 def test_the_file_has_the_samples_of_the_files(tmp_path: Path, name: str, fit: str) -> None:
     path = WRITERS[name](tmp_path / "data")
     file = prepared(path, tmp_path / "a.h5", fit=fit)
+    assert fit_of(open_source(file)) == fit
     for split in ("train", "validation"):
         stored = open_source(file, split=split)
         whole = open_source(path, split=split, image_size=(32, 48), fit=fit)
         assert samples(stored) == samples(whole)
+        assert fit_of(whole) == fit
         assert stored.class_names == whole.class_names == box_files.NAMES
 
 

@@ -24,6 +24,17 @@ def test_the_example_opens_as_pictures_and_masks(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["example"]
 
 
+def test_the_example_with_boxes_opens_as_those_of_the_synthetic_source(tmp_path: Path) -> None:
+    write_example(Example(tmp_path / "example", kind="boxes", count=6, size=40, seed=3))
+    found = open_source(tmp_path / "example").read(range(6))
+    wanted = open_source("synthetic-boxes", count=6, size=40, seed=3).read(range(6))
+    np.testing.assert_array_equal(found["image"], wanted["image"])
+    rows = found["boxes"].shape[1]
+    np.testing.assert_allclose(found["boxes"], wanted["boxes"][:, :rows], atol=1e-6)
+    with pytest.raises(ValueError, match=r"size=16 for kind=boxes\. Expected: at least 32"):
+        Example(tmp_path / "new", kind="boxes", size=16)
+
+
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     message = r"cannot be written .*Expected: a disk with enough space"
     with limited_files(500), pytest.raises(ValueError, match=message):

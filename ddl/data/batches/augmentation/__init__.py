@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddl.data.batches.augmentation.boxes import MovedBoxes
-from ddl.data.batches.augmentation.checks import check_flips, check_pairs
+from ddl.data.batches.augmentation.checks import RANGES, check_flips, check_pairs
 from ddl.data.batches.augmentation.colour import lit, tinted
 from ddl.data.batches.augmentation.crops import cropped, padded_crop, resized_crop
 from ddl.data.batches.augmentation.draws import (
@@ -30,26 +30,10 @@ from ddl.data.batches.augmentation.erase import erased
 from ddl.data.batches.augmentation.geometry import AXES, Parts, flipped, turned, warped
 from ddl.data.batches.augmentation.randaugment import randaugmented
 from ddl.options import Size
-from ddl.ranges import Range, check_choice, check_ranges
+from ddl.ranges import check_choice, check_ranges
 
 _LIGHT = ("brightness", "contrast", "gamma", "noise")
 _PICTURES_ONLY = ("resized_crop", "randaugment", "erase", "saturation", "hue")
-_RANGES = {
-    "rotation_degrees": Range(0, 180),
-    "zoom": Range(0, 0.9),
-    **dict.fromkeys(("contrast", "crop_foreground"), Range(0, 1)),
-    **dict.fromkeys(("elastic_pixels", "brightness", "gamma", "noise"), Range(0, 1000)),
-    "elastic_smoothness_pixels": Range(0, 1000, above=True),
-    "crop_size": Range(1),
-    **dict.fromkeys(("flip_horizontal", "flip_vertical", "saturation", "erase"), Range(0, 1)),
-    "pad_crop": Range(0),
-    "resized_scale": Range(0, 1, above=True),
-    "resized_ratio": Range(0, 100, above=True),
-    "central_crop": Range(0, 1, above=True),
-    "hue": Range(0, 0.5),
-    "randaugment": Range(0, 30),
-    "box_visibility": Range(0, 1),
-}
 
 
 @dataclass(frozen=True)
@@ -113,7 +97,7 @@ class Augmentation:
     box_visibility: float = 0.3
 
     def __post_init__(self) -> None:
-        check_ranges(vars(self), _RANGES, "augmentation")
+        check_ranges(vars(self), RANGES, "augmentation")
         for axis in self.flip_axes or ():
             check_choice("flip_axes", axis, AXES)
         check_flips(vars(self))

@@ -1,10 +1,28 @@
-"""Checks of an augmentation's options against each other."""
+"""Ranges of an augmentation's options, and checks of them against each other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from ddl.ranges import Range
+
+RANGES = {
+    "rotation_degrees": Range(0, 180),
+    "zoom": Range(0, 0.9),
+    **dict.fromkeys(("contrast", "crop_foreground"), Range(0, 1)),
+    **dict.fromkeys(("elastic_pixels", "brightness", "gamma", "noise"), Range(0, 1000)),
+    "elastic_smoothness_pixels": Range(0, 1000, above=True),
+    "crop_size": Range(1),
+    **dict.fromkeys(("flip_horizontal", "flip_vertical", "saturation", "erase"), Range(0, 1)),
+    "pad_crop": Range(0),
+    "resized_scale": Range(0, 1, above=True),
+    "resized_ratio": Range(0, 100, above=True),
+    "central_crop": Range(0, 1, above=True),
+    "hue": Range(0, 0.5),
+    "randaugment": Range(0, 30),
+    "box_visibility": Range(0, 1),
+}
 _PAIRS = ("resized_scale", "resized_ratio")  # they tune `resized_crop`
 
 

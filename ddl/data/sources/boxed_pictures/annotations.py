@@ -58,6 +58,7 @@ class Annotations:
         category_ids: the number that each class has in the files, for results.
         clipped: number of boxes that were cut at the picture's edge, for `wrong_boxes="mend"`.
         left_out: number of boxes that were left out.
+        unread: number of pictures beside them that have no annotations.
         splits: (pictures,) number in `SPLITS` of each picture's part, where they are of several.
     """
 
@@ -71,6 +72,7 @@ class Annotations:
     category_ids: tuple[int, ...]
     clipped: int = 0
     left_out: int = 0
+    unread: int = 0
     splits: np.ndarray | None = None
 
     @property
@@ -247,6 +249,7 @@ def joined(parts: Mapping[str, Annotations], origin: object) -> Annotations:
         picture_ids=np.concatenate([part.picture_ids for part in parts.values()]),
         clipped=sum(part.clipped for part in parts.values()),
         left_out=sum(part.left_out for part in parts.values()),
+        unread=sum(part.unread for part in parts.values()),
         splits=np.repeat(
             [SPLITS.index(split) for split in parts], [len(part.files) for part in parts.values()]
         ).astype(np.uint8),

@@ -99,8 +99,12 @@ class BoxedFiles(Source):
             stored = describe_form((*header.size, header.channels), DEPTHS[header.bits])
         form = stored if stored == read else f"{stored}, read as {read} ({self.how.fit})"
         line = describe_samples(len(self), form, 2, "boxes", self._boxes_of_classes())
-        clipped, left_out = self.annotations.clipped, self.annotations.left_out
-        return f"{line}; boxes cut: {clipped}, left out: {left_out}" if clipped + left_out else line
+        notes = {
+            "boxes cut": self.annotations.clipped,
+            "boxes left out": self.annotations.left_out,
+            "not read, without annotations": self.annotations.unread,
+        }
+        return "; ".join([line, *(f"{name}: {count}" for name, count in notes.items() if count)])
 
     def _common_size(self, pixel_limit: int) -> tuple[int, int]:
         files, sizes = self.annotations.files, self.annotations.sizes

@@ -268,6 +268,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _whole(value: Any, where: Any, key: str, least: int = 0) -> int:
+    if isinstance(value, float) and value.is_integer():  # 640.0, as some programs write
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _MOST_NUMBER:
         raise ValueError(
             f"Received: {where()} with {key} {str(value)[:40]!r}. Expected: a whole number of at least {least}."

@@ -6,6 +6,7 @@ in the files, sorted, or the lines of a `classes.txt`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,14 +63,15 @@ def read_annotations(path: Path, split: str, wrong_boxes: str = "stop") -> Annot
         )
     chosen = chosen_split(path, split, layout.splits)
     place = chosen if chosen in layout.pictures else ""
-    pictures = {Path(name).stem: name for name in picture_names(layout.pictures[place])}
+    pictures = _by_stem(layout.pictures[place])
     stems = _stems(layout, chosen, place)
     parsed = {stem: read_voc(layout.annotations[place] / f"{stem}.xml") for stem in stems}
     names = _class_names(path, layout, parsed, place)
     reading = _Reading(layout.annotations[place], layout.pictures[place], pictures, names)
     for stem in stems:
         reading.take(stem, parsed.pop(stem))
-    return reading.finish(wrong_boxes)
+    unread = 0 if chosen in layout.lists else len(pictures) - len(stems)
+    return dataclasses.replace(reading.finish(wrong_boxes), unread=unread)
 
 
 open_source = boxes_opener(read_annotations)
@@ -187,6 +189,18 @@ def _layout(path: Path) -> _Layout | None:
         flat = {"": path}
     flat = {split: folder for split, folder in flat.items() if picture_names(folder)}
     return _Layout(flat, flat, {}) if flat else None
+
+
+def _by_stem(folder: Path) -> dict[str, str]:
+    """Return name without suffix -> name of each picture."""
+    found: dict[str, str] = {}
+    for name in picture_names(folder):
+        other = found.setdefault(Path(name).stem, name)
+        if other != name:
+            raise ValueError(
+                f"Received: {folder} with {other} and {name}. Expected: one picture for each XML file; remove one."
+            )
+    return found
 
 
 def _has_xml(folder: Path) -> bool:
