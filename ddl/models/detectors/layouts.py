@@ -19,6 +19,8 @@ SMALL_ANCHORS = (8.0, 8.0, 12.0, 12.0, 18.0, 18.0, 26.0, 26.0, 38.0, 38.0, 56.0,
 """Those of yolo_small: squares, for objects of 6 to 70 pixels."""
 STRIDES = {"yolov3": (8, 16, 32), "yolo_small": (8, 16), "fcos": (8, 16, 32)}
 """Detector -> side of a cell in pixels at each level, finest first."""
+DARKNET_BLOCKS = (1, 2, 8, 8, 4)
+"""Residual blocks of each stage of Darknet-53; the last three make the features. Channels double with each stage."""
 _ANCHORS = {"yolov3": YOLOV3_ANCHORS, "yolo_small": SMALL_ANCHORS}
 
 
