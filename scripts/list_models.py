@@ -25,6 +25,7 @@ from ddl.models.listing import (
     as_json,
     as_table,
     find_models,
+    gans_table,
     layers_as_table,
     listed_networks,
 )
@@ -40,6 +41,7 @@ class Listing:
         csv: write comma-separated values.
         json: write a list of JSON objects.
         aliases: list the names of the PyDTNN launcher's zoo, and what they stand for here.
+        gans: list generators and discriminators for train_gan.py, with their parameters for pictures of 32x32x3.
         network: network files to list, in place of the models.
         layers: list the layers of each network file, with their shapes and parameters.
     """
@@ -48,6 +50,7 @@ class Listing:
     csv: bool = False
     json: bool = False
     aliases: bool = False
+    gans: bool = False
     network: tuple[str, ...] = ()
     layers: bool = False
 
@@ -68,6 +71,9 @@ def main(argv: list[str] | None = None) -> None:
             raise ValueError(
                 f"Received: {' with '.join(sorted(given))}. Expected: one of csv, json and aliases; aliases alone."
             )
+        if "gans" in given and len(given) > 1:
+            others = " ".join(sorted(set(given) - {"gans"}))
+            raise ValueError(f"Received: gans with {others}. Expected: gans alone.")
         if "network" in given and {"aliases", "like"} & set(given):
             raise ValueError("Received: network with like or aliases. Expected: one of them.")
         if "layers" in given and ("network" not in given or {"csv", "json"} & set(given)):
@@ -81,7 +87,9 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(parser.complain(error))
     form = as_json if "json" in given else as_csv if "csv" in given else as_table
     text = "\n".join(tables) if tables else form(models)
-    sys.stdout.write(aliases_table() if "aliases" in given else text)
+    if "aliases" in given or "gans" in given:
+        text = aliases_table() if "aliases" in given else gans_table()
+    sys.stdout.write(text)
     sys.exit(end_output(parser.name))
 
 

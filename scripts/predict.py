@@ -4,7 +4,8 @@
         --tile 512 --overlay
 
 Pictures are preprocessed as in training. Masks have the pictures' own sizes; labels are written to one table,
-predictions.csv. After an interruption, run the same command again to continue where it stopped.
+predictions.csv. A trained generator takes no INPUT: give --samples N. After an interruption, run the same command again
+to continue where it stopped.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import ddl.command_ends  # noqa: F401 (first: Ctrl-C while the rest loads is one
 from ddl.flags import Parser, add_flags
 from ddl.inference.predict_command import predict_from_flags
 from ddl.inference.prediction.prediction import Prediction
+from ddl.inference.sampling.command import PredictParser
+from ddl.inference.sampling.sampling import Drawing
 
 
 def build_parser() -> Parser:
-    """Return a parser with one flag for every field of a prediction."""
-    parser = Parser("predict", __doc__, "MODEL INPUT OUTPUT [flags]")
-    add_flags(parser, (Prediction,))
+    """Return a parser with one flag for every field of a prediction, and for those of a generator's samples."""
+    parser = PredictParser("predict", __doc__, "MODEL [INPUT] OUTPUT [flags]")
+    add_flags(parser, (Prediction, Drawing))
     return parser
 
 

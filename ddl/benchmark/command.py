@@ -49,6 +49,9 @@ COMMANDS = {
         "ddl.benchmark.modes.request:ModesRequest",
         "Modes of parallel training with one slow rank: loss over time.",
     ),
+    "gan": Command(
+        "ddl.benchmark.gan.request:GanRequest", "Training throughput of GANs by loss and ranks."
+    ),
     "project": Command(
         "ddl.benchmark.projection:ProjectRequest",
         "Projected speed on more ranks and other networks.",

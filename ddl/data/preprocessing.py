@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from ddl.boxes.layout import Layout
 
 NAME = "preprocessing.json"
-TARGETS = ("mask", "label", "values", "boxes")
+GENERATOR = "generator"
+"""Target of a model that makes pictures of latent vectors."""
+TARGETS = ("mask", "label", "values", "boxes", GENERATOR)
 ACTIVATIONS = ("none", "exp", "sigmoid", "softmax")
 """For outputs that are probabilities, log-probabilities, and logits of separate channels or of classes."""
 _FORMAT = 1
@@ -47,7 +49,7 @@ class Preprocessing:
     """How a picture becomes a model's input, and what the model predicts.
 
     Attributes:
-        target: "mask", "label", "values" or "boxes".
+        target: "mask", "label", "values", "boxes" or "generator".
         channels: number of input channels.
         classes: 1 for foreground and background; otherwise the number of classes, or of values.
         axes: 1 for lines, 2 for pictures, 3 for volumes.

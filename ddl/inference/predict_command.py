@@ -23,6 +23,12 @@ from ddl.inference.output_folder import FILES, check_folder
 from ddl.inference.prediction.inputs import Item, find_items
 from ddl.inference.prediction.prediction import Prediction
 from ddl.inference.prediction.result_names import check_result_names
+from ddl.inference.sampling.command import (
+    check_no_drawing,
+    check_no_generator,
+    sample_from_flags,
+    split_drawing,
+)
 from ddl.inference.tiles.segmenter import check_cut
 from ddl.inference.trained_model import TrainedModel, find_model
 from ddl.plain_text import escaped, tell
@@ -38,9 +44,13 @@ def predict_from_flags(parser: Parser, argv: list[str] | None) -> int:
     """Run predict.py. Return the exit status: 0, 2 for bad input (with one line on stderr), 130 for Ctrl-C."""
     arguments = vars(parser.parse_args(argv))
     silence_decoders()
+    given, drawing = split_drawing(arguments)
+    if "samples" in drawing:
+        return sample_from_flags(parser, given, drawing)
     try:
         with naming_files():
-            prediction = Prediction(**given_flags(arguments))
+            check_no_drawing(drawing)
+            prediction = Prediction(**given)
             model, items = check_prediction(prediction)
         # No stall timeout: ranks finish their shares at different times, possibly minutes apart.
         dist.init(stall_timeout_s=0)
@@ -176,6 +186,7 @@ def check_prediction(prediction: Prediction) -> tuple[TrainedModel, list[Item]]:
         ValueError: one line that says what is wrong and what to do.
     """
     model = find_model(prediction.model, prediction.checkpoint)
+    check_no_generator(model)
     check_backend(model.file, prediction.backend, prediction.inference_precision)
     prediction = prediction.settled(model.preprocessing)
     prediction.check_model(model.preprocessing)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddl.models.adversarial.listing import listed_parts
 from ddl.models.aliases import ALIASES
 from ddl.models.detectors.layouts import is_detector
 from ddl.models.network.file import summarize
@@ -142,6 +143,16 @@ def as_table(models: Sequence[Listed]) -> str:
     """Return an aligned table for people."""
     head = ("name", "input", "classes", "parameters", "trainable", "multiply-adds", "target")
     return aligned([head, *(_cells(model) for model in models)], numbers=range(2, 6))
+
+
+def gans_table() -> str:
+    """Return an aligned table of the networks of GANs; parameters are those for pictures of 32x32x3."""
+    head = ("role", "name", "options", "parameters")
+    rows = [
+        (row.role, row.name, " ".join(row.options), _count(row.parameters))
+        for row in listed_parts()
+    ]
+    return aligned([head, *rows], numbers=(3,))
 
 
 def aliases_table() -> str:

@@ -16,6 +16,8 @@ from ddl.distributed.keras_patches.guard import check_alone
 from ddl.distributed.local_steps import Outer, attach_outer, local_optimizer
 from ddl.models.detectors.layouts import layout_of
 from ddl.models.zoo import build_model
+from ddl.training.adversarial.build import compile_gan
+from ddl.training.adversarial.model import gan_model
 from ddl.training.data.training_data import TrainingData
 from ddl.training.objectives.losses import LOSSES, build_loss
 from ddl.training.objectives.metrics import WHOLE_METRICS, build_metric
@@ -43,6 +45,8 @@ def plan_model(plan: Plan, data: TrainingData) -> keras.Model:
         keras.config.set_dtype_policy(f"mixed_{plan.mixed_precision}")
     keras.utils.set_random_seed(plan.seed)
     shape = _input_shape(plan, data)
+    if plan.is_adversarial:
+        return gan_model(plan, data.input_shape, data.classes)
     model = build_model(plan.model, shape, data.classes, **plan.model_option)
     if isinstance(model, keras.Sequential):  # has no input or output names
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
@@ -93,6 +97,9 @@ def compile_model(model: keras.Model, run: Run) -> Any:
         options=plan.schedule_option,
     )
     learning_rate = build_schedule(course, has_plateau=plan.plateau_rule is not None)
+    if plan.is_adversarial:
+        compile_gan(model, run, learning_rate)
+        return learning_rate
     plain = build_optimizer(plan.optimizer, learning_rate, **plan.optimizer_option)
     optimizer = _distributed(model, plan, plain)
     if plan.no_decay_on:

@@ -122,7 +122,7 @@ class UserCallbacks:
 
 
 def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in logs.items()}
+    return {name: float(value) for name, value in logs.items() if not isinstance(value, str)}
 
 
 def _has_batch_hook(callback: keras.callbacks.Callback) -> bool:

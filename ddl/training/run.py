@@ -97,7 +97,7 @@ class Run:
                 "seconds": round(self.epoch_seconds, 3),
                 **({"samples_per_s": float(f"{samples_per_s:.5g}")} if samples_per_s else {}),
                 "learning_rate": learning_rate,
-                **{name: float(value) for name, value in self.named(logs).items()},
+                **{n: v if isinstance(v, str) else float(v) for n, v in self.named(logs).items()},
             }
         )
         self.position = Position(self.position.epoch + 1)

@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -83,6 +83,7 @@ def training_parser(
     defaults: Mapping[str, Any],
     without: Collection[str] = (),
     kind: type[Parser] = Parser,
+    sections: Sequence[type] = SECTIONS,
 ) -> Parser:
     """Return a parser with one flag for every field of a plan, and --dry-run.
 
@@ -92,9 +93,10 @@ def training_parser(
         defaults: the script's own defaults of plan fields.
         without: plan fields that the script does not read and has no flags for, such as `OPEN_DATA_FIELDS`.
         kind: class of the parser.
+        sections: dataclasses with the fields of the plan that it has flags for.
     """
     parser = kind(name, doc, "[flags]")
-    add_flags(parser, SECTIONS, {"run_dir": default_run_dir(name), **defaults}, NAMES, without)
+    add_flags(parser, sections, {"run_dir": default_run_dir(name), **defaults}, NAMES, without)
     add_flags(parser, (Trial,))
     return parser
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddl.training.plan.plan import Plan
+from ddl.training.plan.fields import SECTIONS
+from ddl.training.plan.gan.fields import IMPLIED, AdversarialPlan
 from tests.launch import REPOSITORY, run_ranks
 from tests.models.plain import weights_of
 from tests.pages import RUN_FILES
@@ -40,15 +41,25 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("script", ["train_unet.py", "train_cnn.py"])
-def test_help_answers_in_a_second_and_documents_every_flag(script: str) -> None:
+GAN_SECTIONS = (AdversarialPlan, *SECTIONS)
+
+
+@pytest.mark.parametrize(
+    ("script", "sections"),
+    [("train_unet.py", SECTIONS), ("train_cnn.py", SECTIONS), ("train_gan.py", GAN_SECTIONS)],
+)
+def test_help_answers_in_a_second_and_documents_every_flag(
+    script: str, sections: tuple[type, ...]
+) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     shown = run(script, "--help").stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Of the processor's time: a busy machine makes it wait.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
-    for field in dataclasses.fields(Plan):
-        flag = "--" + field.name.replace("_", "-")
+    without = IMPLIED if script == "train_gan.py" else ()
+    names = [field.name for section in sections for field in dataclasses.fields(section)]
+    for name in [name for name in names if name not in without]:
+        flag = "--" + name.replace("_", "-")
         assert re.search(rf"^  {flag} \S.*\s+\w+", shown, re.MULTILINE), f"{flag} has no help"
     assert "how the learning rate grows with the number of ranks" in " ".join(shown.split())
 

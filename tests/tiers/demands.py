@@ -21,6 +21,7 @@ DEMANDS = {
     "diagnosis": "make the 30 runs that the diagnosis is calibrated on, and diagnose them (6 to 20 minutes)",
     "elastic": "kill ten ranks of one elastic training and compare it with one process (5 minutes)",
     "slow_link": "train the U-Net with local steps over a link of 100 Mbit/s, as root (15 minutes)",
+    "gan": "train a GAN on real digits for 5 minutes until its samples can be read (8 minutes)",
     "mlperf": "judge the lines of --mlperf-log by MLPerf's own package, which it downloads (10 seconds)",
 }
 

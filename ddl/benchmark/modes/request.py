@@ -158,7 +158,7 @@ class ModesRequest:
             crowded = ["--oversubscribe"] if self.ranks > usable_cores() else []
             launcher = [str(find_mpirun()), "-np", str(self.ranks), "--bind-to", "none", *crowded]
             command = launcher + command
-        status, output = run_bounded(command, _environment(), TIMEOUT_S)
+        status, output = run_bounded(command, environment(), TIMEOUT_S)
         lines = [line.split(RESULT)[1] for line in output.splitlines() if RESULT in line]
         if status != 0 or not lines:
             told = f"The run in mode {mode} ended with status {status}. Its output ends with:\n{output[-3000:]}"
@@ -193,7 +193,8 @@ def _has_ray() -> bool:
     return importlib.util.find_spec("ray") is not None
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return the environment of a trial: this package on the path, quiet, one thread a rank."""
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
     if os.geteuid() == 0:  # in a container
         env |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}

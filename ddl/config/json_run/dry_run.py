@@ -27,10 +27,10 @@ def print_dry_run(ordered: Ordered, order: Order) -> None:
 def dry_run_lines(ordered: Ordered, order: Order) -> Iterator[str]:
     """Yield lines on network, rules and data, and the flags' command."""
     plan, data = order.plan, order.data
-    yield from network_lines(ordered.network)
+    if ordered.network is not None:
+        yield from network_lines(ordered.network)
     yield from rule_lines(plan)
-    note = settled_end(vars(plan), ordered.network).note
-    if note:
+    if ordered.network is not None and (note := settled_end(vars(plan), ordered.network).note):
         yield f"Loss: {note}"
     for line in data.describe(plan):
         yield f"Data: {line}"

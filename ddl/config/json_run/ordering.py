@@ -14,7 +14,7 @@ from ddl.config.json_run.checking.own_fields import SAID_ELSEWHERE
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.place import Problem
 from ddl.config.json_run.reading import BadConfig
-from ddl.config.json_run.translation.draft import NetworkForm
+from ddl.config.json_run.translation.draft import Draft, NetworkForm
 from ddl.config.json_run.translation.run import network_options, translate
 from ddl.models.network.file import Summary, summarize
 from ddl.training.checked_plan import Order, check_plan
@@ -37,14 +37,14 @@ class Ordered:
     Attributes:
         settings: the values of the config.
         plan: the plan that it stands for.
-        network: what its network is.
+        network: what its network is; None for a GAN, which has two.
         base: the run directory that was asked for, of which the next free one is taken.
         notes: a line on each key without effect.
     """
 
     settings: Settings
     plan: Plan
-    network: Summary
+    network: Summary | None
     base: Path
     notes: list[str]
 
@@ -86,17 +86,8 @@ def order_run(
     Raises:
         BadConfig: values that contradict each other, or the network.
     """
-    network = read_summary(settings)
-    draft = translate(settings, NetworkForm(network.input_shape, network.output_shape))
-    try:
-        settled_end(draft.fields, network)
-    except ValueError as error:
-        text = str(error)
-        if settings.has("loss.source"):  # flags have more names for it
-            received = text.partition(" Expected:")[0]
-            text = f"{received} Expected: what it ends in; or no source, by which it is read off the network."
-        draft.problems.append(settings.problem("loss.source", text))
-    draft.problems += _unsteady(settings, network)
+    network = None if settings.is_gan else read_summary(settings)
+    draft = _draft(settings, network)
     if draft.problems:
         draft.problems += missing_data(settings, {problem.path for problem in draft.problems})
         raise BadConfig([str(problem) for problem in draft.problems])
@@ -109,6 +100,23 @@ def order_run(
     except ValueError as error:
         raise named_in_config(error, settings) from error
     return Ordered(settings, plan, network, base, [str(note) for note in draft.notes])
+
+
+def _draft(settings: Settings, network: Summary | None) -> Draft:
+    """Return the fields of the plan, with the problems of the network together with them."""
+    if network is None:
+        return translate(settings)
+    draft = translate(settings, NetworkForm(network.input_shape, network.output_shape))
+    try:
+        settled_end(draft.fields, network)
+    except ValueError as error:
+        text = str(error)
+        if settings.has("loss.source"):  # flags have more names for it
+            received = text.partition(" Expected:")[0]
+            text = f"{received} Expected: what it ends in; or no source, by which it is read off the network."
+        draft.problems.append(settings.problem("loss.source", text))
+    draft.problems += _unsteady(settings, network)
+    return draft
 
 
 def _unsteady(settings: Settings, network: Summary) -> Iterator[Problem]:

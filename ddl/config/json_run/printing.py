@@ -15,6 +15,7 @@ from ddl.config.json_run.keys.run import LAYERS, ROOT
 _ONLY_IN_TRAINING = ("num_epochs", "data.batch_size", "debug")
 _WIDTH = 200
 _ONLY_IN_TESTS = ("data.test_batch_size",)
+_OF_GRAYSCALE = ("data.input_grayscale", "data.target_grayscale")
 
 
 def config_text(settings: Settings, run_dir: Path | None = None) -> str:
@@ -38,7 +39,8 @@ def _object(settings: Settings, section: Section, path: str) -> dict[str, Any]:
     for key in section.keys:
         inner = f"{path}.{key.name}" if path else key.name
         if key.name == "layers":
-            values["layers"] = _layers(settings)
+            if not settings.is_gan:
+                values["layers"] = _layers(settings)
         elif key.name == "ddl":
             own = {
                 p.removeprefix("ddl."): v for p, v in settings.given.items() if p.startswith("ddl.")
@@ -65,6 +67,8 @@ def _is_shown(settings: Settings, path: str, key: Key) -> bool:
         return True
     if settings[path] is None or key.idle:
         return False
+    if path in _OF_GRAYSCALE and settings["data.grayscale"]:
+        return False  # false beside it would contradict it
     if path in _ONLY_IN_TESTS:
         return not settings.trains
     needs = {"checkpoints.interval": "checkpoints.save", "data.hdf5_precision": "data.hdf5_outfile"}

@@ -35,7 +35,7 @@ def read_settings(
         BadConfig: with a line for each problem.
     """
     if app in LATER_APPS:
-        raise BadConfig([f"--app={app}: not supported yet. Expected: --app=dnn or pde."])
+        raise BadConfig([f"--app={app}: not supported yet. Expected: --app=dnn, pde or gan."])
     documents = [read_document(config) for config in configs]
     lines = [line for document in documents for line in document.problems]
     if any(document.root is None for document in documents):

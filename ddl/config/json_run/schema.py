@@ -21,6 +21,7 @@ _TYPES: dict[str, dict[str, Any]] = {
     "int": {"type": "integer"},
     "float": {"type": "number"},
     "bool": {"type": "boolean"},
+    "options": {"type": "object"},
 }
 _TYPES_OF_FIELDS: dict[str, dict[str, Any]] = {
     "int": {"type": "integer"},
@@ -70,6 +71,9 @@ def _object(section: Section) -> dict[str, Any]:
     if section.is_single:
         found |= {"minProperties": 1, "maxProperties": 1}
     rules = [*_rules(section), *_rules_of_spellings(section)]
+    if section is ROOT:
+        networks = [["layers"], ["generator", "discriminator"]]
+        rules.append({"oneOf": [{"required": names} for names in networks]})
     if section.path == "data.slicers":
         rules.append({"not": {"required": ["padding", "padded_sizes"]}})
     return found | ({"allOf": rules} if rules else {})

@@ -82,7 +82,16 @@ def rule_lines(plan: Plan) -> Iterator[str]:
     if plan.warmup_epochs and plan.warmup_from is not None:
         rise = f"{plan.warmup_epochs:g} epochs from {plan.warmup_from:g}, {plan.warmup_shape}"
         yield f"Schedule: warm-up of {rise}"
-    yield f"Loss: {plan.loss}{_options(plan.loss_option)}"
+    yield f"Loss: {_loss_of_gan(plan) if plan.is_adversarial else plan.loss}{_options(plan.loss_option)}"
+
+
+def _loss_of_gan(plan: Plan) -> str:
+    own = {
+        "wgan": f", clip={plan.clip:g}",
+        "wgan_gp": f", gradient_penalty={plan.gradient_penalty:g}",
+    }
+    steps = f", {plan.critic_steps} update(s) of the discriminator for each of the generator"
+    return f"{plan.gan_loss}{own.get(plan.gan_loss, '')}{steps}"
 
 
 def _options(options: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from ddl.data.equations.diffusion_map import diffusion_map
+from ddl.data.pictures.synthetic_digit import DIGITS, digit_picture
 from ddl.data.pictures.synthetic_picture import microscope_picture
 from ddl.data.pictures.synthetic_scene import SHAPES as CELLS
 from ddl.data.pictures.synthetic_scene import scene
@@ -37,10 +38,10 @@ class Example:
 
     Attributes:
         output: a new folder.
-        kind: "masks": pictures of cells and masks; "classes": a folder of pictures for each shape; "volumes": arrays of
-            tissue in .npy files, and masks; "block": one long array of tissue in input.h5, and its mask in target.h5;
-            "maps": maps of a diffusion coefficient in .npy files, for equations; "boxes": pictures of cells with their
-            boxes in COCO's JSON.
+        kind: "masks": pictures of cells and masks; "classes": a folder of pictures for each shape; "digits": a folder
+            for each digit of several fonts; "volumes": arrays of tissue in .npy files, and masks; "block": one long
+            array of tissue in input.h5, and its mask in target.h5; "maps": maps of a diffusion coefficient in .npy
+            files, for equations; "boxes": pictures of cells with their boxes in COCO's JSON.
         count: number of pictures or volumes; of the volumes in a block.
         size: height and width, of volumes also depth, in pixels, or nodes of a map.
         seed: another seed gives other pictures.
@@ -109,6 +110,16 @@ def _write_classes(folder: Path, example: Example, progress: Progress) -> None:
     for index in range(example.count):
         picture, shape = shape_picture(index, example.size, example.seed)
         _save_picture(picture, folder / shape / f"{index:05d}.png")
+        progress.show(index + 1)
+
+
+def _write_digits(folder: Path, example: Example, progress: Progress) -> None:
+    """Write 0/00000.png, 1/00001.png, ..."""
+    for name in DIGITS:
+        (folder / name).mkdir()
+    for index in range(example.count):
+        picture, digit = digit_picture(index, example.size, example.seed)
+        _save_picture(picture, folder / DIGITS[digit] / f"{index:05d}.png")
         progress.show(index + 1)
 
 
@@ -184,6 +195,7 @@ def _save_picture(pixels: np.ndarray, path: Path) -> None:
 KINDS: dict[str, Callable[[Path, Example, Progress], None]] = {
     "masks": _write_masks,
     "classes": _write_classes,
+    "digits": _write_digits,
     "volumes": _write_volumes,
     "block": _write_block,
     "maps": _write_maps,

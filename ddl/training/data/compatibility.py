@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from ddl.data.source import Source
 from ddl.models.from_file import made_shape
-from ddl.models.zoo import needed_sides
 from ddl.training.objectives.losses import NONE, needs_input
 from ddl.training.plan.augmenting import PLURALS
 from ddl.training.plan.plan import Plan
@@ -36,10 +35,15 @@ def check_shapes(training: Source, held_out: Source, plan: Plan, part: str = "va
             f"Received: training samples of {_by(shape)}, {part} samples of {_by(other)}. Expected: equally many "
             "sides and channels; for picture files, set data_option channels=rgb or grey."
         )
+    if plan.is_adversarial and other != shape:
+        raise ValueError(
+            f"Received: training pictures of {_by(shape)}, {part} pictures of {_by(other)}, for a GAN. Expected: the "
+            "same sides; for picture files, set image_size."
+        )
     if needs_input(plan.loss):
         _check_equation(plan, shape)
     elif plan.predicts == "label":
-        axes = needed_sides(plan.model, plan.model_option).axes
+        axes = plan.sides.axes
         if len(shape) - 1 not in axes:
             expected = f"{axes[0]} sides" if axes != (2,) else "height x width"
             raise ValueError(
@@ -177,7 +181,7 @@ def _check_output(training: Source, plan: Plan) -> None:
 
 def check_sides(shape: tuple[int, ...], origin: str, plan: Plan, what: str = "pictures") -> None:
     """Refuse sides, and channels, that the plan's model does not accept."""
-    sides, needed = shape[:-1], needed_sides(plan.model, plan.model_option)
+    sides, needed = shape[:-1], plan.sides
     if needed.channels not in (None, shape[-1]) or needed.size not in (None, sides):
         built = (*(needed.size or ["any"] * needed.axes[0]), needed.channels)
         raise ValueError(
@@ -209,7 +213,7 @@ def _check_crop(shape: tuple[int, ...], other: tuple[int, ...], plan: Plan, part
     what = "pictures" if crop == shape[:-1] else "crops"
     if augmentation is not None:
         check_sides((*crop, shape[-1]), plan.data, plan, "crops")
-    if needed_sides(plan.model, plan.model_option).is_fixed and crop != other[:-1]:
+    if plan.sides.is_fixed and crop != other[:-1]:
         raise ValueError(
             f"Received: {what} of {_by(crop)}, but whole pictures of {_by(other[:-1])} for {part}, with model "
             f"{plan.model}. Expected: the same size, because this model is built for one."

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from ddl.data.normalization import Normalization
-from ddl.data.preprocessing import Preprocessing
+from ddl.data.preprocessing import GENERATOR, Preprocessing
 from ddl.data.source import Source, origin_of
 from ddl.data.sources import FORMAT_OPTION, PICTURE_FILES, format_of
 from ddl.data.sources.boxed_pictures.picture_facts import category_ids, fit_of
 from ddl.models.detectors.layouts import layout_of
-from ddl.models.zoo import needed_sides
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.transforms import input_size, input_transforms
 
@@ -48,10 +47,10 @@ def plan_preprocessing(
         size = input_shape[:-1]  # labels are predicted at the scale of training
         if transforms and stored is not None:
             size = stored[:-1]  # before the transforms
-    sides = needed_sides(plan.model, plan.model_option)
+    sides = plan.sides
     names = () if source is None else source.class_names
     return Preprocessing(
-        target=plan.predicts,
+        target=GENERATOR if plan.is_adversarial else plan.predicts,
         channels=int((stored if stored and transforms else input_shape)[-1] or 1),
         classes=classes,
         axes=len(input_shape) - 1,

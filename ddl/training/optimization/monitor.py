@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ddl.ranges import check_choice
 
 MODES = ("auto", "min", "max")
-_MORE_IS_BETTER = ("dice", "iou", "precision", "recall", "top_", "accuracy")
+_MORE_IS_BETTER = ("dice", "iou", "precision", "recall", "top_", "accuracy", "diversity")
 _NAMES_OF_MORE = ("ap", "ap50", "ap75")
 
 

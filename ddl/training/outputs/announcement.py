@@ -36,7 +36,7 @@ def announce(run: Run, model: keras.Model, data: TrainingData) -> None:
         return
     logger.info(
         "%d training and %d validation samples, %s with %s weights, %d rank(s), %d steps an epoch; results in %s.",
-        *data.counts, plan.model, size,
+        *data.counts, model.name if plan.is_adversarial else plan.model, size,
         run.order.size, run.steps_per_epoch, plan.run_dir,
     )  # fmt: skip
 

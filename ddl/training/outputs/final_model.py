@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from ddl.files import write_whole
+from ddl.training.adversarial.samples.trained_generator import yielded
 from ddl.training.stops import Unsaved
 
 
@@ -16,7 +17,8 @@ def write_final_model(model: keras.Model, run_dir: Path) -> Path:
     Raises:
         Unsaved: it cannot be written, for example because the disk is full.
     """
-    final = keras.Model(model.input, model.outputs[0], name=model.name)
+    part = yielded(model)
+    final = keras.Model(part.input, part.outputs[0], name=part.name)
     path = run_dir / "model.keras"
     try:
         write_whole(path, lambda partial: final.save(partial))

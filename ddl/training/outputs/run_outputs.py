@@ -9,6 +9,7 @@ import keras
 
 import ddl.distributed as dist
 from ddl.data.source import Source
+from ddl.training.adversarial.samples.run_sheets import draw_generated
 from ddl.training.batch_results import Batch
 from ddl.training.objectives.box_scores import BoxScores
 from ddl.training.objectives.metrics import WHOLE_METRICS
@@ -93,3 +94,6 @@ class RunOutputs:
         if self._writes:
             with spare_training("the model of this epoch"):
                 write_due_copy(self._run, model)
+            if self._run.plan.is_adversarial and "val_kid" in self._run.history[-1]:
+                with spare_training("pictures of samples"):
+                    draw_generated(self._run, model)

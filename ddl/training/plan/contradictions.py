@@ -11,6 +11,7 @@ from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
 from ddl.training.plan.equations import check_equation
 from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan
+from ddl.training.plan.gan.rules import check_adversarial
 from ddl.training.plan.modes.check import check_mode
 from ddl.training.plan.second_order import check_second_order
 from ddl.training.plan.targets import has_validation
@@ -34,6 +35,7 @@ def check_together(plan: PlanFields) -> None:
     check_equation(plan)
     check_second_order(plan)
     check_mode(plan)
+    check_adversarial(plan)
 
 
 def _about_no_epochs(plan: PlanFields) -> list[_Rule]:
@@ -45,7 +47,7 @@ def _about_no_epochs(plan: PlanFields) -> list[_Rule]:
             "at least 1. With init_weights, 0 validates that model once",
         ),
         (
-            plan.loss == NONE and plan.epochs,
+            plan.loss == NONE and plan.epochs and not plan.is_adversarial,
             f"loss={NONE} with epochs={plan.epochs}",
             f"another loss; {NONE} is for a model's outputs alone, with epochs=0",
         ),

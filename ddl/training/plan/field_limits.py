@@ -10,6 +10,7 @@ from ddl.distributed.learning_rate import RULES
 from ddl.ranges import Range
 from ddl.training.optimization.monitor import MODES
 from ddl.training.optimization.schedules import WARMUPS
+from ddl.training.plan.gan.fields import GAN_LOSSES
 from ddl.training.plan.modes.table import MODES as MODES_OF_PARALLEL
 from ddl.training.plan.targets import TARGETS
 
@@ -64,5 +65,6 @@ CHOICES = {
     "parallel": MODES_OF_PARALLEL,
     "outer_optimizer": ("average", "nesterov"),
     "staleness_scaling": ("inverse", "none"),
+    "gan_loss": GAN_LOSSES,
 }
 """Field -> its choices. Models, losses, metrics, optimizers and schedules have their own tables."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ddl.training.plan.gan.fields import AdversarialPlan
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataPlan:
@@ -316,7 +318,9 @@ class ParallelPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanFields(CheckpointPlan, ParallelPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan):
+class PlanFields(
+    AdversarialPlan, CheckpointPlan, ParallelPlan, OptimizerPlan, ModelPlan, DataPlan, RunPlan
+):
     """All of them."""
 
 

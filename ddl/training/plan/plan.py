@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ddl.builder_table import BuilderTable
+from ddl.models.adversarial.table import DISCRIMINATORS, GENERATORS
 from ddl.models.from_file import complete_options, plan_options
-from ddl.models.zoo import MODELS
+from ddl.models.sides import Sides
+from ddl.models.zoo import MODELS, needed_sides
 from ddl.options import convert_fields, convert_values, read_options
 from ddl.ranges import check_choice, check_choices, check_ranges
 from ddl.training.data.class_weights import class_weight_text, parse_class_weight
@@ -24,6 +26,9 @@ from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
 from ddl.training.plan.field_limits import CHOICES, RANGES
 from ddl.training.plan.fields import PlanFields
+from ddl.training.plan.gan.fields import LOSSES as LOSSES_OF_GANS
+from ddl.training.plan.gan.fields import RANGES_OF_GANS, SCORES
+from ddl.training.plan.gan.rules import implied
 from ddl.training.plan.slicing import check_slicing
 from ddl.training.plan.targets import (
     check_targets,
@@ -54,8 +59,10 @@ class Plan(PlanFields):
         if isinstance(jit, bool):  # as JSON and Python write it
             object.__setattr__(self, "jit", str(jit).lower())
         object.__setattr__(self, "class_weight", class_weight_text(self.class_weight))
+        for name, value in implied(self).items():
+            object.__setattr__(self, name, value)
         convert_fields(self)
-        check_ranges(vars(self), RANGES, "training")
+        check_ranges(vars(self), {**RANGES, **RANGES_OF_GANS}, "training")
         check_choices(vars(self), CHOICES)
         parse_class_weight(self.class_weight)
         if self.image_size is not None and len(self.image_size) not in (2, 3):
@@ -73,6 +80,13 @@ class Plan(PlanFields):
     def predicts(self) -> str:
         """What the model predicts: "mask", "label" or "values"."""
         return predicted(self)
+
+    @property
+    def sides(self) -> Sides:
+        """The input sizes that the model accepts; a GAN's discriminator is built for those of the data."""
+        if self.is_adversarial:
+            return Sides(is_fixed=True)
+        return needed_sides(self.model, self.model_option)
 
     @property
     def has_validation(self) -> bool:
@@ -175,6 +189,10 @@ class Plan(PlanFields):
         if self.model in MODELS:
             given = converted["model_option"]
             converted["model_option"] = complete_options(self.model, given)
+        for field, table in (("generator", GENERATORS), ("discriminator", DISCRIMINATORS)):
+            given = getattr(self, f"{field}_option")
+            name = getattr(self, field)
+            converted[f"{field}_option"] = complete_options(name, table.check(name, **given))
         for name, options in converted.items():
             object.__setattr__(self, name, options)
         self._check_augmenting()
@@ -224,7 +242,8 @@ class Plan(PlanFields):
                     f"Received: metric_option {name}.ignore_index={ignored} for a loss with "
                     f"ignore_index={self.ignore_index}. Expected: the same; the metrics take it from loss_option."
                 )
-        quantities = ("loss", *self.metric)
+        scores = (*LOSSES_OF_GANS, *SCORES) if self.is_adversarial else ()
+        quantities = ("loss", *self.metric, *scores)
         known = [*(f"val_{name}" for name in quantities), *quantities]
         check_choice("monitor", self.monitor, known)
         if self.goal is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ddl.data.sources import parse_source_options
 from ddl.flags import default_of, given_flags
+from ddl.models.adversarial.table import DISCRIMINATORS, GENERATORS
 from ddl.models.aliases import ALIASES, Alias
 from ddl.models.detectors.layouts import is_detector
 from ddl.models.from_file import FROM_FILE, told_options
@@ -19,18 +20,23 @@ from ddl.training.objectives.metrics import METRICS
 from ddl.training.optimization.schedules import SCHEDULES
 from ddl.training.plan.boxes import METRICS_OF_BOXES, loss_of_boxes
 from ddl.training.plan.fields import SECTIONS
+from ddl.training.plan.gan.fields import DEFAULTS as DEFAULTS_OF_GANS
+from ddl.training.plan.gan.fields import IMPLIED, AdversarialPlan
 from ddl.training.plan.plan import AUGMENTATION, MIXING, TABLES, Plan
 from ddl.training.plan.targets import DEFAULTS_OF_VALUES
 
+TABLES_OF_GANS = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
 _LISTS = (
     *("metric", "freeze", "no_decay_on"),
     *("transform", "input_transform", "target_transform", "slicer", "partition_at"),
 )
 _OPTIONS = (
     *("augment", "mix", "plateau", "target_data_option"),
+    *("generator_option", "discriminator_option"),
     *(f"{field}_option" for field in ("data", "metric", *TABLES)),
 )
 _ALWAYS_GIVEN = ("data", "model", "loss", "metric")  # the training scripts have different defaults
+GAN_SCRIPT = "scripts/train_gan.py"
 _SCRIPTS = dict.fromkeys(("mask", "values"), "scripts/train_unet.py") | {
     "label": "scripts/train_cnn.py",
     "boxes": "scripts/train_detector.py",
@@ -49,6 +55,8 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
             f"Received: --global-batch-size {flags['global_batch_size']} with --per-rank-batch-size "
             f"{flags['per_rank_batch_size']}. Expected: one of them."
         )
+    if flags.get("global_batch_size"):
+        defaults = {name: defaults[name] for name in defaults if name != "per_rank_batch_size"}
     _check_monitor(flags)
     # A run that resumes has its own loss and metrics.
     is_new = flags.get("targets") == "values" != defaults.get("targets")
@@ -105,20 +113,30 @@ def _check_monitor(flags: Mapping[str, Any]) -> None:
 def plan_to_flags(plan: Plan) -> list[str]:
     """Return the flags of a training script for this plan, without those at their defaults."""
     flags: list[str] = []
-    for section in SECTIONS:
+    for section in (*SECTIONS, *((AdversarialPlan,) if plan.is_adversarial else ())):
         for field in dataclasses.fields(section):
             value = getattr(plan, field.name)
-            if field.name == "model_option":
-                value = told_options(plan.model, value)
-            if field.name in _ALWAYS_GIVEN or value != default_of(field):
+            if field.name in ("model_option", "generator_option", "discriminator_option"):
+                value = told_options(getattr(plan, field.name.removesuffix("_option")), value)
+            if _is_told(plan, field.name, value != default_of(field)):
                 flags += _flag_words(field.name, value)
     return flags
+
+
+def _is_told(plan: Plan, name: str, is_other: bool) -> bool:
+    """Return whether a command has a flag for a field, which has another value than its default or not."""
+    if not plan.is_adversarial:
+        return name in _ALWAYS_GIVEN or is_other
+    if name in IMPLIED or (name == "per_rank_batch_size" and plan.global_batch_size):
+        return False
+    return name == "data" or name in DEFAULTS_OF_GANS or is_other
 
 
 def command_line(plan: Plan, ranks: int = 8) -> str:
     """Return the shell command, to run in the repository, that trains the plan on `ranks` ranks."""
     launcher = ["horovodrun", "-np", str(ranks)] if ranks > 1 else []
-    return shlex.join([*launcher, "python", _SCRIPTS[plan.predicts], *plan_to_flags(plan)])
+    script = GAN_SCRIPT if plan.is_adversarial else _SCRIPTS[plan.predicts]
+    return shlex.join([*launcher, "python", script, *plan_to_flags(plan)])
 
 
 def _flag_words(name: str, value: Any) -> list[str]:
@@ -167,7 +185,8 @@ def _parse_options(field: str, texts: Iterable[str], given: Mapping[str, Any]) -
         if name is None:
             raise ValueError(f"Received: {field} without {owner}. Expected: both.")
         return parse_source_options(name, texts)
-    return parse_options(texts, TABLES[owner].options(name), f"{owner} {name}")
+    table = {**TABLES, **TABLES_OF_GANS}[owner]
+    return parse_options(texts, table.options(name), f"{owner} {name}")
 
 
 def parse_augment(texts: Iterable[str]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def has_validation(plan: PlanFields) -> bool:
 
 def check_targets(plan: PlanFields) -> None:
     """Refuse targets that the model cannot predict, a loss that does not take them, and paths without a partner."""
-    if plan.model in MODELS:
+    if plan.model in MODELS and not plan.is_adversarial:
         _check_model(plan)
     if needs_input(plan.loss):
         pass  # `check_equation` tells what such a loss refuses
@@ -132,7 +132,8 @@ def settled_monitor(plan: PlanFields) -> str:
         ValueError: the plan watches a value of a validation that it does not have.
     """
     if has_validation(plan):
-        return plan.monitor
+        is_default = plan.monitor == PlanFields.monitor
+        return "val_kid" if plan.is_adversarial and is_default else plan.monitor
     monitor = "loss" if plan.monitor == PlanFields.monitor else plan.monitor
     watched = {
         "monitor": monitor,

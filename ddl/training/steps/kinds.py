@@ -8,6 +8,7 @@ import keras
 
 import ddl.distributed as dist
 from ddl.distributed.gradients import traffic
+from ddl.training.adversarial.steps import AdversarialSteps
 from ddl.training.data.training_data import TrainingData
 from ddl.training.optimization.optimizers import is_full_batch
 from ddl.training.plan.plan import Plan
@@ -60,6 +61,8 @@ def make_steps(
     traffic.reset()
     if is_full_batch(run.plan.optimizer):
         return SecondOrderSteps(model, run, data)
+    if run.plan.is_adversarial:
+        return AdversarialSteps(model, run, data, profile)
     if run.plan.probe:
         return ProbedSteps(model, run, data, profile)
     other = PARTITIONED if run.plan.partition != "none" else MODES.get(run.plan.parallel)

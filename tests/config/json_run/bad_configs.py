@@ -164,8 +164,8 @@ KEYS = [
     ),
     Row(
         "    }\n}\n",
-        '    },\n    "gan": {}\n}\n',
-        "x.json:38: gan: no such key. Expected only: neural_network.",
+        '    },\n    "rnn": {}\n}\n',
+        "x.json:38: rnn: no such key. Expected only: neural_network.",
     ),
     Row(
         '"momentum": 0.9',

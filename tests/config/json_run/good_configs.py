@@ -116,7 +116,40 @@ INFERENCE = """{
 """
 """Test data alone."""
 
-ALL = {"classes": CLASSES, "blocks": BLOCKS, "equation": EQUATION, "inference": INFERENCE}
+GAN = """{
+    "neural_network": {
+        "num_epochs": 2,
+        "generator": { "network": "dcgan", "options": { "width": 8 } },
+        "discriminator": { "network": "dcgan", "options": { "width": 8 } },
+        "gan": {
+            "latent_dim": 16,
+            "n_critic": 2,
+            "conditional": true,
+            "ema": 0.99,
+            "score_samples": 40
+        },
+        "data": {
+            "input_type": "images",
+            "target_type": "labels",
+            "input_path": "train/",
+            "test_input_path": "test/",
+            "batch_size": 8,
+            "grayscale": true
+        },
+        "loss": { "function": "wasserstein", "gp_weight": 5 },
+        "optimizer": { "type": "adam", "learning_rate": 0.0002, "beta1": 0.5 }
+    }
+}
+"""
+"""A conditional GAN of pictures in class folders."""
+
+ALL = {
+    "classes": CLASSES,
+    "blocks": BLOCKS,
+    "equation": EQUATION,
+    "inference": INFERENCE,
+    "gan": GAN,
+}
 
 
 def layer(kind: str, name: str, before: str | None, **config: Any) -> dict[str, Any]:

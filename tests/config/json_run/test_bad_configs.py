@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 
 from ddl.config.json_run.reading import BadConfig, read_settings
-from tests.config.json_run import bad_configs
+from tests.config.json_run import bad_configs, bad_gans
 from tests.config.json_run.bad_configs import Row
 from tests.config.json_run.good_configs import CLASSES, settings_of
 from tests.scripts.in_process import call
 
-ROWS = [*bad_configs.TEXTS, *bad_configs.KEYS, *bad_configs.VALUES, *bad_configs.TOGETHER]
+ROWS = [
+    *bad_configs.TEXTS,
+    *bad_configs.KEYS,
+    *bad_configs.VALUES,
+    *bad_configs.TOGETHER,
+    *bad_gans.KEYS,
+    *bad_gans.TOGETHER,
+]
 
 
 def lines_about(folder: Path, text: str, *changes: str) -> list[str]:
@@ -120,11 +127,11 @@ def test_the_command_ends_with_status_2_and_writes_nothing(here: Path) -> None:
         ([], "run: Received: no --config. Expected: --config=FILE, a JSON file.\n"),
         (
             ["--config=x.json", "--app=gan"],
-            "--app=gan: not supported yet. Expected: --app=dnn or pde.\n",
+            "--app=gan: contradicts the config, without generator and discriminator. Expected: --app=dnn, ",
         ),
         (
             ["--config=x.json", "--app=OBJ"],
-            "--app=obj: not supported yet. Expected: --app=dnn or pde.\n",
+            "--app=obj: not supported yet. Expected: --app=dnn, pde or gan.\n",
         ),
         (
             ["--config=x.json", "--app=pde"],

@@ -18,7 +18,7 @@ from tests.scripts.in_process import Outcome, call
 EXAMPLES = REPOSITORY / "examples" / "json"
 NAMES = (
     *("classification", "inference", "transfer", "autoencoder", "segmentation"),
-    *("segmentation_3d", "self_supervision", "slices", "poisson", "burgers"),
+    *("segmentation_3d", "self_supervision", "slices", "poisson", "burgers", "gan"),
 )
 QUICK = ("classification", "inference")
 """In the first tier; `test_run.py` and the tests of each capability run smaller ones."""
@@ -33,6 +33,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "block": {"kind": "block", "count": 1, "size": 24},
     "block-test": {"kind": "block", "count": 1, "size": 24, "seed": 1},
     "maps": {"kind": "maps", "count": 8, "size": 32},
+    "digits": {"kind": "digits", "count": 80, "size": 16},
+    "digits-test": {"kind": "digits", "count": 20, "size": 16, "seed": 1},
     "maps-test": {"kind": "maps", "count": 2, "size": 32, "seed": 1},
 }
 
@@ -66,6 +68,8 @@ def settings(name: str, folder: Path) -> list[str]:
     found = ["--set", "ddl.tensorboard=false"]
     if name != "inference":
         found.append("num_epochs=1")
+    if name == "gan":
+        found.append("gan.score_samples=20")
     if name == "inference":
         found.append("checkpoints.load=model_classification/model_checkpoint_1.pt")
     if name == "transfer":
@@ -97,7 +101,7 @@ def test_an_example_runs(trained: Path, name: str) -> None:
     outcome = run(trained, name, *settings(name, trained))
     assert outcome.status == 0, outcome.told
     lines = (trained / f"{name}.run" / "history.jsonl").read_text().splitlines()
-    assert "val_loss" in json.loads(lines[-1])
+    assert ("val_kid" if name == "gan" else "val_loss") in json.loads(lines[-1])
     document = json.loads((EXAMPLES / f"{name}.json").read_text())["neural_network"]
     for place in ("test_output_path", "hdf5_outfile"):
         if place in document["data"]:

@@ -80,6 +80,9 @@ class _Checker:
             return self._objects(node, key, path)
         if key.kind == "layers":
             return self._layers(node, key, path)
+        if key.kind == "options" and isinstance(node.value, dict):
+            self._note(path, node, plain(node))
+            return self.settings.given[path]
         value = _converted(node, key)
         if value is _BAD:
             self._tell(node, path, f"Received: {shown(node)}. Expected: {_expected(node, key)}")

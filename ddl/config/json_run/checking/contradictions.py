@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 
+from ddl.config.json_run.checking.gan import gan_problems
 from ddl.config.json_run.checking.settings import Settings
+from ddl.config.json_run.keys.key import EXPECTED
 from ddl.config.json_run.keys.loss import LATER_LOSSES, PDE_LOSSES
 from ddl.config.json_run.place import Place, Problem
 
 APPS = ("dnn", "pde", "gan", "obj")
-LATER_APPS = ("gan", "obj")
+LATER_APPS = ("obj",)
+REASONS = {"gan": "which has the keys of a GAN"}
+REASONS_AGAINST = {"gan": "without generator and discriminator"}
 _PATHS = ("data.input_path", "data.target_path", "data.test_input_path", "data.test_target_path")
 _OF_OTHER = {"numpy": (".h5", ".hdf5"), "hdf5": (".npy", ".npz")}
 """Type of arrays -> endings of files of the other type."""
@@ -44,7 +48,9 @@ def _touches(path: str, asked: str) -> bool:
 
 
 def app_of(settings: Settings) -> str:
-    """Return the application that a config is for: "dnn", "pde" or "obj"."""
+    """Return the application that a config is for: "dnn", "pde", "gan" or "obj"."""
+    if settings.is_gan:
+        return "gan"
     function = settings["loss.function"]
     if function in LATER_LOSSES:
         return "obj"
@@ -59,11 +65,9 @@ def _of_app(settings: Settings, app: str | None) -> Iterator[Problem]:
             f"{settings['loss.function']}, which is not supported yet. Expected: another loss.",
         )
     elif app is not None and app != found:
-        reason = (
-            f"whose loss is {settings['loss.function']}"
-            if settings.has("loss.function")
-            else "without a PDE loss"
-        )
+        reason = REASONS.get(found) or REASONS_AGAINST.get(app, "without a PDE loss")
+        if settings.has("loss.function") and "gan" not in (app, found):
+            reason = f"whose loss is {settings['loss.function']}"
         yield Problem(
             Place(f"--app={app}"),
             "",
@@ -73,12 +77,17 @@ def _of_app(settings: Settings, app: str | None) -> Iterator[Problem]:
 
 def _of_parts(settings: Settings, _: str | None) -> Iterator[Problem]:
     """Each run needs something to do, and what that needs."""
+    if not settings.has("layers") and not settings.is_gan:
+        text = f"is missing. Expected: {EXPECTED['layers']}."
+        yield settings.problem("layers", text)
     if settings.trains:
         for name, example in (("optimizer", '{"type": "Adam"}'), ("loss", '{"function": "NLL"}')):
             if not settings.has(name):
                 yield settings.problem(
                     name, f"is missing, and needed to train. Expected: such as {example}."
                 )
+    elif settings.is_gan:
+        return  # told with its other keys
     elif settings.tests:
         if not settings.has("checkpoints.load"):
             yield settings.problem(
@@ -178,6 +187,8 @@ def _of_targets(settings: Settings) -> Iterator[Problem]:
 
 def _of_loss(settings: Settings, _: str | None) -> Iterator[Problem]:
     function = settings["loss.function"]
+    if settings.is_gan:
+        return
     if settings.target_type in ("labels", "mnist") and function in _OF_MASKS:
         yield settings.problem(
             "loss.function", f"{function} compares masks, and targets are labels. Expected: NLL."
@@ -284,4 +295,5 @@ _CHECKS = (
     _of_optimizer,
     _of_slicers,
     _of_grayscale,
+    gan_problems,
 )

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from typing import Any
 
+from ddl.config.json_run.keys.gan import GAN_FIELDS, PARTS
 from ddl.config.json_run.keys.parallel import PARALLEL, field_of
 from ddl.config.json_run.place import UNREAD, Node, Problem
 from ddl.options import Option, convert_value
@@ -42,6 +43,12 @@ SAID_ELSEWHERE = {
     "warmup_from": "optimizer.lr_scheduler",
     "warmup_shape": "optimizer.lr_scheduler",
     "resume": "--resume",
+    "gan_loss": "loss.function",
+    "clip": "loss.clip",
+    "gradient_penalty": "loss.gradient_penalty",
+    **{name: f"{name}.network" for name in PARTS},
+    **{f"{name}_option": f"{name}.options" for name in PARTS},
+    **{field: f"gan.{key}" for key, field in GAN_FIELDS.items()},
     **{field_of(key.name): f"parallel.{key.name}" for key in PARALLEL.keys},
 }
 """Field of a plan -> the key that says it."""

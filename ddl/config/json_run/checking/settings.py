@@ -67,9 +67,18 @@ class Settings:
         return self.has("data.input_path")
 
     @property
+    def is_gan(self) -> bool:
+        """Whether the run is that of a generator and a discriminator."""
+        return any(self.has(name) for name in ("generator", "discriminator", "gan"))
+
+    @property
     def has_target_files(self) -> bool:
         """Whether targets are in files of their own: no labels, and a loss that needs targets."""
-        return self.target_type in FILES and self["loss.function"] not in PDE_LOSSES
+        return (
+            self.target_type in FILES
+            and self["loss.function"] not in PDE_LOSSES
+            and not self.is_gan
+        )
 
     @property
     def only_outputs(self) -> bool:

@@ -20,6 +20,7 @@ EXPECTED = {
     "object": "an object, from { to }",
     "objects": "a list of objects",
     "layers": "the path of a network file, or a list of layers",
+    "options": "an object with an option each",
     "any": "a value",
 }
 """Kind of a key -> what messages call its values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddl.config.json_run.keys.data import DATA
+from ddl.config.json_run.keys.gan import DISCRIMINATOR, GAN, GENERATOR
 from ddl.config.json_run.keys.key import Key, Section
 from ddl.config.json_run.keys.loss import LOSS
 from ddl.config.json_run.keys.optimizer import OPTIMIZER
@@ -70,9 +71,8 @@ ROOT = Section(
         Key(
             "layers",
             "layers",
-            "network file, or the layers themselves",
+            "network file, or the layers themselves; needed but for a GAN",
             "--model network --model-option file=PATH",
-            needed=True,
             section=LAYERS,
         ),
         Key("debug", "bool", "write the network as RUN_DIR/network.dot", "--graph", default=False),
@@ -87,6 +87,9 @@ ROOT = Section(
         Key("data", "object", DATA.help, section=DATA, needed=True),
         Key("optimizer", "object", OPTIMIZER.help, section=OPTIMIZER),
         Key("loss", "object", LOSS.help, section=LOSS),
+        Key("generator", "object", GENERATOR.help, section=GENERATOR),
+        Key("discriminator", "object", DISCRIMINATOR.help, section=DISCRIMINATOR),
+        Key("gan", "object", GAN.help, section=GAN),
         Key("parallel", "object", PARALLEL.help, section=PARALLEL),
         Key("ddl", "object", DDL.help, section=DDL),
     ),

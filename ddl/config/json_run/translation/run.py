@@ -11,6 +11,7 @@ from ddl.config.json_run.keys.loss import PDE_LOSSES
 from ddl.config.json_run.keys.parallel import field_of
 from ddl.config.json_run.translation.data import translate_data
 from ddl.config.json_run.translation.draft import Draft, NetworkForm
+from ddl.config.json_run.translation.gan import translate_gan
 from ddl.config.json_run.translation.rules import translate_loss, translate_optimizer
 from ddl.models.network.file import compact
 
@@ -35,7 +36,10 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
     draft = Draft()
     _translate_run(settings, draft)
     translate_data(settings, draft, form)
-    translate_loss(settings, draft)
+    if settings.is_gan:
+        translate_gan(settings, draft)
+    else:
+        translate_loss(settings, draft)
     draft.fields["learning_rate_scaling"], draft.fields["warmup_epochs"] = "none", 0.0
     if settings.trains:
         translate_optimizer(settings, draft)
@@ -47,8 +51,9 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
 
 def _translate_run(settings: Settings, draft: Draft) -> None:
     fields = draft.fields
-    fields["model"] = "network"
-    fields["model_option"] = network_options(settings)
+    if not settings.is_gan:
+        fields["model"] = "network"
+        fields["model_option"] = network_options(settings)
     if settings.has("outfile"):
         fields["epoch_log"] = settings["outfile"].removesuffix(".txt")
     if settings.has("checkpoints.load"):

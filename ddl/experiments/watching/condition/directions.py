@@ -8,12 +8,12 @@ from ddl.experiments.watching.condition.tree import LARGE, SMALL
 
 _SMALL_WORDS = re.compile(
     "loss|error|err|errors|mse|rmse|mae|mape|msle|logloss|nll|perplexity|ppl|crossentropy|entropy|xent|kl|divergence|"
-    "wer|cer|fid|deviance|brier|hausdorff|distance|residual|cost|penalty|eer|bce|ce|seconds|latency"
+    "wer|cer|fid|kid|duplicates|deviance|brier|hausdorff|distance|residual|cost|penalty|eer|bce|ce|seconds|latency"
 )
 _LARGE_WORDS = re.compile(
     "accuracy|acc|dice|iou|miou|auc|auroc|auprc|ap|map|map50|f1|fbeta|precision|recall|sensitivity|specificity|score|"
     "r2|psnr|ssim|bleu|rouge|meteor|jaccard|correct|kappa|mcc|reward|return|likelihood|top1|top5|top|elbo|ndcg|mrr|"
-    "correlation|pearson|spearman|throughput"
+    "correlation|pearson|spearman|throughput|diversity"
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
 _RATE = re.compile(r"per_?s(?:ec(?:ond)?)?$", re.IGNORECASE)

@@ -1,0 +1,1 @@
+"""Throughput of GAN training: each loss on each number of ranks."""

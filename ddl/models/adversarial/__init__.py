@@ -1,0 +1,1 @@
+"""Generators and discriminators by name: what a GAN is made of."""
