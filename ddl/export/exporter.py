@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ddl.data.pictures.conversion import to_levels, unit_range
 from ddl.data.preprocessing import Preprocessing
+from ddl.export.box_parity import Decoded
 from ddl.export.export import Export
 from ddl.export.export_files import move_into_place
 from ddl.export.formats.calibration import Calibration
@@ -92,7 +93,10 @@ def _check_parity(
     with silenced():
         exported = normalizing(open_predictor(file, threads=export.threads), how)
     with contextlib.closing(exported):
-        parity = compare(samples, original, exported, how.target)
+        pair = original, exported
+        if how.target == "boxes":
+            pair = Decoded(original, how.box_layout), Decoded(exported, how.box_layout)
+        parity = compare(samples, *pair, how.target)
     if not parity.deviation(export.precision) <= export.allowed:
         what = f"loss in {parity.score}" if export.precision == "int8" else "largest difference"
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Compare an exported model with its Keras original: differences of probabilities, and Dice or accuracy."""
+"""Compare an exported model with its Keras original: differences of probabilities, and Dice, accuracy or AP50."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ddl.export.box_parity import BoxScore, rows_of
 from ddl.export.reference_pictures import Sample
 from ddl.inference.backends.predictor import Predictor
+
+_NAMES = {"mask": "dice", "label": "accuracy", "boxes": "ap50"}
+"""What a model predicts -> the name of its score."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Parity:
         samples: number of samples compared.
         largest: largest absolute difference of probabilities.
         mean: mean absolute difference of probabilities.
-        score: "dice" or "accuracy".
+        score: "dice", "accuracy" or "ap50".
         reference: what the scores are measured against: "ground truth", or "Keras" for samples without masks or labels
             (the original then scores 1).
         before: score of the original.
@@ -76,21 +80,21 @@ def compare(
 ) -> Parity:
     """Predict the same samples with the Keras model and its export, and compare the results.
 
-    `target` is "mask" or "label".
+    `target` is "mask", "label" or "boxes"; predictors of boxes give them as `ddl.export.box_parity.Decoded` does.
     """
-    scores = _scores(target, None)
+    scores = _scores(target, None, original.classes)
     largest = total = 0.0
     values = count = 0
     has_truth = True
     for sample in samples:
         if not count:
-            scores = _scores(target, sample.ignore_index)
+            scores = _scores(target, sample.ignore_index, original.classes)
         first, second = (_predict(predictor, sample) for predictor in (original, exported))
         difference = np.abs(first - second)
         largest = max(largest, float(difference.max()))
         total, values = total + float(difference.sum(dtype=np.float64)), values + difference.size
         has_truth = sample.truth is not None
-        by_keras = _class_of(first)
+        by_keras = rows_of(first) if target == "boxes" else _class_of(first)
         truth = by_keras if sample.truth is None else np.asarray(sample.truth)
         compared = ((truth, first), (truth, second), (by_keras, second))
         for score, (expected, predicted) in zip(scores, compared, strict=True):
@@ -101,7 +105,7 @@ def compare(
         samples=count,
         largest=largest,
         mean=total / max(values, 1),
-        score="dice" if target == "mask" else "accuracy",
+        score=_NAMES[target],
         reference="ground truth" if has_truth else "Keras",
         before=before,
         after=after,
@@ -109,8 +113,10 @@ def compare(
     )
 
 
-def _scores(target: str, ignore_index: int | None) -> list[Any]:
+def _scores(target: str, ignore_index: int | None, classes: int) -> list[Any]:
     """Return the metrics of original and export against the ground truth, and of the export against Keras."""
+    if target == "boxes":
+        return [BoxScore(classes) for _ in range(3)]
     from ddl.training.objectives.metrics import build_metric
 
     name = "dice" if target == "mask" else "top_1"

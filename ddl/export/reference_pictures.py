@@ -16,6 +16,7 @@ from ddl.data.pictures.picture_file import PIXEL_LIMIT
 from ddl.data.preprocessing import Preprocessing
 from ddl.data.source import Source
 from ddl.data.sources import SOURCES, detect_format, open_source
+from ddl.inference.boxes.finder import frame
 from ddl.inference.prediction.inputs import find_items
 from ddl.inference.tiles.segmenter import Cut, Segmenter, whole_picture
 from ddl.inference.tiles.tiling import Rows
@@ -107,7 +108,11 @@ def _sample(how: Preprocessing, rows: Rows, truth: np.ndarray | None, *, is_file
     input_shape = (*[None] * how.axes, how.channels)
     if how.target == "label":
         return Sample(whole_picture(rows, how, input_shape, is_file=is_file), truth, ())
-    prepared = Segmenter(input_shape, how, Cut()).begin(rows, is_file)
+    segmenter = Segmenter(input_shape, how, Cut())
+    if how.target == "boxes":
+        framed = frame(segmenter, how, rows, is_file=is_file)
+        return Sample(framed.prepared.tile, truth if framed.prepared.is_single else None, ())
+    prepared = segmenter.begin(rows, is_file)
     inside = tuple(slice(min(axis.side, axis.tile)) for axis in prepared.axes)
     return Sample(prepared.tile, None if truth is None else truth[inside], inside)
 
