@@ -19,7 +19,12 @@ from ddl.inference.backends.optional_packages import check_packages
 from ddl.inference.backends.predictor import BACKENDS
 from ddl.inference.output_folder import disk_error
 from ddl.inference.predict_command import INTERRUPTED
-from ddl.inference.trained_model import TrainedModel, find_model, preprocessing_path
+from ddl.inference.trained_model import (
+    TrainedModel,
+    check_takes_pictures,
+    find_model,
+    preprocessing_path,
+)
 from ddl.plain_text import escaped, tell
 from ddl.training.train_command import naming_files
 
@@ -77,6 +82,7 @@ def check_benchmark(benchmark: InferenceBenchmark) -> tuple[TrainedModel, Sample
     """
     check_packages(("openvino", "nncf"), "a benchmark of OpenVINO")
     model = find_model(benchmark.model, benchmark.checkpoint)
+    check_takes_pictures(model)
     benchmark.check_model(model.preprocessing)
     checks = open_samples(model, "check", None, benchmark.check_samples)
     return model, checks, open_samples(model, "calibration", None, benchmark.calibration_samples)
@@ -96,6 +102,7 @@ def check_export(export: Export) -> tuple[TrainedModel, Samples, Samples | None]
             f"Received: {placement().size} ranks. Expected: one; an export does not run in parallel."
         )
     model = find_model(export.model, export.checkpoint)
+    check_takes_pictures(model)
     if model.file.suffix not in BACKENDS["keras"].suffixes:
         raise ValueError(
             f"Received: {model.file}, which is already an export. Expected: the run or Keras file that it was made "

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddl.data.preprocessing import NAME, Preprocessing
+from ddl.data.preprocessing import GENERATOR, NAME, Preprocessing
 from ddl.files import check_regular
 from ddl.training.checkpoint.find_trained import (
     FINAL,
@@ -79,6 +79,19 @@ def find_model(
         )
     trained = trained or find_trained(path, checkpoint)
     return TrainedModel(trained.file, _preprocessing_of(trained), trained)
+
+
+def check_takes_pictures(model: TrainedModel) -> None:
+    """Refuse a generator, which takes latent vectors, where a model gets pictures.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if model.preprocessing.target == GENERATOR:
+        raise ValueError(
+            f"Received: {model.file}, a generator, which takes no pictures. Expected: another model; plain Keras loads "
+            "this one, and predict.py makes samples with it."
+        )
 
 
 def _preprocessing_of(trained: Trained) -> Preprocessing:

@@ -42,6 +42,10 @@ BENCHMARKS = [
     Row("benchmark train --model-option wide=1", "Unknown option of model unet. Received: 'wide'."),
     Row("benchmark scaling --kind loose", "kind='loose'. Expected one of: weak, strong."),
     Row("benchmark allreduce --ranks 1", "ranks=1 for a benchmark. Expected: at least 2"),
+    Row("benchmark gan --ranks 0", "ranks=0 for a benchmark of GANs. Expected: at least 1"),
+    Row("benchmark gan --losses wgan gan", "losses=gan. Expected one of: dcgan, wgan, wgan_gp."),
+    Row("benchmark gan --losses wgan wgan", "losses=wgan wgan. Expected: at least one, each once."),
+    Row("benchmark gan --epochs 1", "epochs=1 for a benchmark of GANs. Expected: at least 2"),
     Row("benchmark modes --ranks 1", "ranks=1 for a benchmark of modes. Expected: at least 2"),
     Row("benchmark modes --slow 4", "slow=4 with ranks=4. Expected: a rank from 0 to 3."),
     Row(

@@ -131,6 +131,22 @@ def test_bad_words_get_one_line_and_write_nothing(
     assert not (folder / "x").exists()
 
 
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("evaluate", ["gan.run"]),
+        ("export", ["gan.run", "x.xml"]),
+        ("benchmark_inference", ["gan.run"]),
+    ],
+)
+def test_what_needs_pictures_refuses_a_generator_in_one_line(
+    folder: Path, script: str, words: list[str]
+) -> None:
+    outcome = call(script, *words, folder=folder)
+    assert (outcome.status, outcome.told.count("\n")) == (2, 1), outcome.told
+    assert "predict.py makes" in outcome.told
+
+
 def test_networks_may_come_from_files(folder: Path) -> None:
     layers = keras.layers
     generator = keras.Sequential(

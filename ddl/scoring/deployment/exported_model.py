@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddl.inference.trained_model import find_model
+from ddl.inference.trained_model import check_takes_pictures, find_model
 from ddl.scoring.in_database.network import digest
 
 _PIECE = re.compile(rb'\boffset="(\d+)"[^<>]*?\bsize="(\d+)"')  # position of a constant in the .bin
@@ -37,6 +37,7 @@ def read_parts(path: Path) -> Parts:
     if path.suffix.lower() != ".xml":
         raise ValueError(f"Received: model={path}. Expected: NAME.xml from scripts/export.py.")
     model = find_model(path)
+    check_takes_pictures(model)
     how = model.preprocessing
     if how.conversion() is None:
         raise ValueError(

@@ -55,6 +55,11 @@ def open_subject(
         ValueError: there is no such model, or the data do not fit it.
     """
     trained = trained or find_trained(evaluation.model, evaluation.checkpoint)
+    if trained.plan.is_adversarial:
+        raise ValueError(
+            f"Received: {evaluation.model}, the run of a GAN, whose validations have scored its samples. Expected: "
+            "another model; predict.py makes more samples."
+        )
     plan = _with_slicers(trained.plan, evaluation)
     if evaluation.data is None:
         _check_data_found(trained, flag)

@@ -17,6 +17,8 @@ def implied(plan: PlanFields) -> dict[str, Any]:
     if not plan.is_adversarial:
         return {}
     values: dict[str, Any] = {"loss_option": {}, "metric": ()}
+    if plan.jit == "auto":
+        values["jit"] = "false"  # XLA has no kernel for the reductions in the middle of a step
     if plan.optimizer == "adam" and not plan.optimizer_option:
         values["optimizer_option"] = ADAM
     if plan.conditional:
@@ -40,6 +42,9 @@ def check_adversarial(plan: PlanFields) -> None:
         (plan.evaluate, "evaluate", "none; each validation scores samples"),
         (plan.prediction_output, "prediction_output", "predict.py --samples"),
         (plan.slicer, "slicer", "no slicer"),
+        (plan.jit == "true", "jit=true", "auto or false; XLA does not compile these steps"),
+        (plan.gradient_norm, "gradient_norm", "none; the history has both norms"),
+        (plan.epoch_log, f"epoch_log={plan.epoch_log}", "none; history.csv has all losses"),
         (plan.optimizer == "hessian", "optimizer=hessian", "a rule of first order, such as adam"),
         (plan.class_weight != "none", f"class_weight={plan.class_weight}", "none"),
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -14,6 +16,7 @@ from ddl.training.adversarial.scores.encoder import (
     score_encoder,
     trained_encoder,
 )
+from tests.inference.models import make_run
 
 PICTURES = np.random.default_rng(0).random((4, 16, 16, 1)).astype(np.float32)
 
@@ -90,3 +93,14 @@ def test_random_features_tell_pictures_from_noise() -> None:
     alike = kernel_distance(encode(ramps[:120]), encode(ramps[120:])).mean
     unlike = kernel_distance(encode(ramps[:120]), encode(noise)).mean
     assert unlike > 20 * abs(alike)
+
+
+def test_a_trained_run_encodes_with_its_own_preprocessing(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "run", shape=(16, 16, 1))
+    preprocessing = run_dir / "preprocessing.json"
+    values = json.loads(preprocessing.read_text())
+    preprocessing.write_text(json.dumps({**values, "mean": [0.5], "deviation": [0.25]}))
+    alone = tmp_path / "alone.keras"
+    shutil.copy(run_dir / "model.keras", alone)  # without what the run knows
+    expected = trained_encoder(alone, (16, 16, 1))((PICTURES - 0.5) / 0.25)
+    assert score_encoder(run_dir, (16, 16, 1))(PICTURES) == pytest.approx(expected, abs=1e-5)
