@@ -6,6 +6,7 @@ are four of a box, one logit for "there is an object", and a logit per class.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -88,6 +89,12 @@ def share_anchors(
             f"first, and equally many anchors for each of {len(strides)} levels."
         )
     pairs = tuple(zip(anchors[::2], anchors[1::2], strict=True))
+    for before, after in itertools.pairwise(pairs):
+        if math.prod(before) > math.prod(after):
+            raise ValueError(
+                f"Received: anchors of {owner} with {before[0]:g}x{before[1]:g} before {after[0]:g}x{after[1]:g}. "
+                "Expected: smallest first, because the finest level has the first ones."
+            )
     return tuple(
         Level(stride, pairs[number * per_level : (number + 1) * per_level])
         for number, stride in enumerate(strides)

@@ -85,6 +85,11 @@ def _check_together(given: Mapping[str, Any], defaults: Mapping[str, Any], owner
             f"Received: weights_file={weights_file}, which is not a file. Expected: a weights file on this machine "
             "(nothing is downloaded), or none."
         )
+    if weights_file is not None and values.get("encoder") == "plain":
+        raise ValueError(
+            f"Received: weights_file={weights_file} with encoder=plain for {owner}. Expected: an encoder of "
+            "keras.applications, such as resnet50; or no weights_file."
+        )
     depth, width = values.get("depth", 0), values.get("width")
     if isinstance(width, tuple) and len(width) != depth + 1:
         raise ValueError(

@@ -34,9 +34,20 @@ def check_boxes(plan: PlanFields) -> None:
                 f"Received: metric={name} for model {plan.model}, which finds boxes. "
                 f"{expected_one_of(name, WHOLE_METRICS)}"
             )
+    _check_metric_options(plan)
     for received, expected in _contradictions(plan):
         raise ValueError(
             f"Received: {received} for model {plan.model}, which finds boxes. Expected: {expected}."
+        )
+
+
+def _check_metric_options(plan: PlanFields) -> None:
+    """Refuse metrics with different options: one set of found boxes is scored."""
+    given = {name: plan.metric_option[name] for name in plan.metric if plan.metric_option.get(name)}
+    if len({tuple(sorted(options.items())) for options in given.values()}) > 1:
+        raise ValueError(
+            f"Received: different metric_option of {' and '.join(given)}. Expected: the same, or those of one metric "
+            "alone, because all score one set of boxes."
         )
 
 

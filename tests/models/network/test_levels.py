@@ -124,12 +124,12 @@ BAD = {
     "infinite": (None, (*ANCHORS[:7], float("inf")), "anchors=.*,inf for model network"),
     "other numbers of anchors": (
         None,
-        (*ANCHORS, *ANCHORS[:4]),
+        (*ANCHORS, 50.0, 50.0, 60.0, 60.0),
         "conv2d_coarse with 16\\) for 3 anchors each. Expected: equally many, 3 \\* \\(5 \\+ classes\\)",
     ),
     "no channel for a class": (
         None,
-        tuple(ANCHORS * 2),
+        (*ANCHORS, 50.0, 50.0, 60.0, 60.0, 70.0, 70.0, 80.0, 80.0),
         "for 4 anchors each. Expected: equally many, 4 \\* \\(5 \\+ classes\\)",
     ),
 }

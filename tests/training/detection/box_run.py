@@ -16,7 +16,7 @@ TINY: dict[str, dict[str, Any]] = {
 """Detector -> the part of a plan that names it."""
 
 
-def plan_of(run_dir: Path, model: str, **fields: Any) -> Plan:
+def plan_of(run_dir: Path, model: str, /, **fields: Any) -> Plan:
     """Return the plan of a run of ten steps on 20 pictures of 64x64."""
     given: dict[str, Any] = {
         "data": "synthetic-boxes",

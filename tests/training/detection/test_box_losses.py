@@ -136,7 +136,7 @@ def test_fcos_is_the_published_formula() -> None:
     boxes = decode(raw, POINTS, SIDES)[0] * SIZE
     wanted = [row for row in ROWS if row[CLASS] >= 0 and not row[IGNORED]]
     ignored = ROWS[2, CORNERS].astype(float) * SIZE
-    expected, positives = 0.0, 0
+    expected, off, weights, positives = 0.0, 0.0, 0.0, 0
     for place, centre in enumerate(places.centres):
         stride = places.strides[place]
         low, high = ((0, 64), (64, np.inf))[places.levels[place]]
@@ -144,8 +144,8 @@ def test_fcos_is_the_published_formula() -> None:
         for row in wanted:
             x0, y0, x1, y1 = row[CORNERS].astype(float) * SIZE
             reach = np.array([centre[0] - x0, centre[1] - y0, x1 - centre[0], y1 - centre[1]])
-            off = np.abs(centre - np.array([x0 + x1, y0 + y1]) / 2).max()
-            if reach.min() > 0 and off < 1.5 * stride and low < reach.max() <= high:
+            distance = np.abs(centre - np.array([x0 + x1, y0 + y1]) / 2).max()
+            if reach.min() > 0 and distance < 1.5 * stride and low < reach.max() <= high:
                 own.append(((x1 - x0) * (y1 - y0), row, reach))
         truth = np.zeros(2)
         if own:
@@ -160,7 +160,8 @@ def test_fcos_is_the_published_formula() -> None:
             around = np.prod(np.maximum(box[2:], true[2:]) - np.minimum(box[:2], true[:2]))
             both = np.prod(box[2:] - box[:2]) + np.prod(true[2:] - true[:2])
             union = both / (1 + overlap)
-            expected += central * (1 - (overlap - (around - union) / around))
+            off += central * (1 - (overlap - (around - union) / around))
+            weights += central
             expected += entropy(central, raw[place, OBJECT])
         elif (centre > ignored[:2]).all() and (centre < ignored[2:]).all():
             continue
@@ -170,4 +171,5 @@ def test_fcos_is_the_published_formula() -> None:
         )
         expected += (weight * miss**2 * entropy(truth, raw[place, FIRST_CLASS:])).sum()
     assert positives >= 2
-    assert value("fcos", ROWS[None], raw[None])[0] == pytest.approx(expected / positives, rel=1e-6)
+    expected = expected / positives + off / weights
+    assert value("fcos", ROWS[None], raw[None])[0] == pytest.approx(expected, rel=1e-6)

@@ -39,7 +39,7 @@ def yolo(
 
     Args:
         box_weight: weight of the error of centres and sides.
-        empty_weight: weight of the error of "there is an object" where none is.
+        empty_weight: weight of the error of "there is an object" where none is; Darknet's is 1.
         class_weight: weight of the error of classes.
         ignore_above: a position whose predicted box overlaps a true one more than this (intersection over union) is
             not wrong.
@@ -87,13 +87,14 @@ def fcos(
     gamma: float = 2.0,
     alpha: float = 0.25,
 ) -> Any:
-    """Return the loss of FCOS, divided by the number of positions of the sample that are in a true box, at least 1.
+    """Return the loss of FCOS, divided by the number of positions of the sample that belong to a box, at least 1.
 
     A position belongs to the smallest box around it, if it is near its centre, and if the box fits its level. The
     objectness learns how central a position is; classes have a focal loss.
 
     Args:
-        box_weight: weight of 1 minus the generalized intersection over union.
+        box_weight: weight of 1 minus the generalized intersection over union, a mean weighted by how central a position
+            is.
         centre_weight: weight of the error of how central a position is.
         gamma: exponent of the focal loss; 0 for none.
         alpha: weight of true classes against others in the focal loss.
@@ -114,8 +115,10 @@ def fcos(
     )
     off_box = 1 - _generalized_overlap(_decoded(y_pred, layout, sides), truth)
     off_centre = _entropy(central, y_pred[:, :, OBJECT])
-    per_position = box_weight * central * off_box + centre_weight * off_centre
-    total = ops.sum(ops.where(is_positive, per_position, 0.0), axis=1)
+    share = ops.where(is_positive, central, 0.0)
+    # The mean over positions, each weighted by how central it is, as published: edges say little about a box.
+    mean_off = ops.sum(share * off_box, axis=1) / ops.maximum(ops.sum(share, axis=1), _TINY)
+    total = centre_weight * ops.sum(ops.where(is_positive, off_centre, 0.0), axis=1)
 
     labels = ops.take_along_axis(rows[:, :, CLASS], owner, axis=1)
     classes = ops.one_hot(
@@ -129,7 +132,7 @@ def fcos(
     focal = ops.sum(weight * ops.power(miss + _TINY, gamma) * _entropy(classes, logits), axis=2)
     is_free = ops.logical_or(is_positive, ops.logical_not(inside))  # not in a box to ignore
     total += ops.sum(ops.where(is_free, focal, 0.0), axis=1)
-    return total / _number(is_positive, y_pred)
+    return box_weight * mean_off + total / _number(is_positive, y_pred)
 
 
 def _kinds(rows: Any) -> tuple[Any, Any]:
