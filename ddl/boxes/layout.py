@@ -6,7 +6,8 @@ are four of a box, one logit for "there is an object", and a logit per class.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,6 +65,33 @@ class Layout:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values, as a trained model's facts hold it."""
         return asdict(self)
+
+
+def share_anchors(
+    anchors: Sequence[float], strides: Sequence[int], owner: str
+) -> tuple[Level, ...]:
+    """Return levels with equally many anchors each.
+
+    Args:
+        anchors: width and height of each in pixels of the model's input, smallest first.
+        strides: side of a cell at each level, finest first.
+        owner: whose anchors they are, for the message.
+
+    Raises:
+        ValueError: they cannot be shared out.
+    """
+    per_level, rest = divmod(len(anchors), 2 * len(strides))
+    if rest or not per_level or not all(0 < number < math.inf for number in anchors):
+        told = ",".join(f"{number:g}" for number in anchors)
+        raise ValueError(
+            f"Received: anchors={told} for {owner}. Expected: a width and a height above 0 for each anchor, smallest "
+            f"first, and equally many anchors for each of {len(strides)} levels."
+        )
+    pairs = tuple(zip(anchors[::2], anchors[1::2], strict=True))
+    return tuple(
+        Level(stride, pairs[number * per_level : (number + 1) * per_level])
+        for number, stride in enumerate(strides)
+    )
 
 
 def layout_from_dict(values: Mapping[str, Any]) -> Layout:

@@ -36,7 +36,7 @@ class Request:
         config: JSON files that describe the run; of several, later ones win key by key.
         set: values that win over the configs, such as data.batch_size=16 or data.slicers.0.strides=[8,8]; null takes
             a key away.
-        app: application: "dnn", "pde" or "gan"; by default that of the config.
+        app: application: "dnn", "pde", "gan" or "obj"; by default that of the config.
         run_dir: directory for all outputs of this run; by default x.run for x.json, or where that exists x-2.run and
             so on, in the working directory. The environment variable RUN_DIR sets it, too.
         resume: resume from the end of an epoch, such as 40; from the newest good checkpoint, or start fresh if there

@@ -37,7 +37,7 @@ class Ordered:
     Attributes:
         settings: the values of the config.
         plan: the plan that it stands for.
-        network: what its network is; None for a GAN, which has two.
+        network: what its network is; None for a GAN, which has two, and for a detector.
         base: the run directory that was asked for, of which the next free one is taken.
         notes: a line on each key without effect.
     """
@@ -86,7 +86,7 @@ def order_run(
     Raises:
         BadConfig: values that contradict each other, or the network.
     """
-    network = None if settings.is_gan else read_summary(settings)
+    network = read_summary(settings) if settings.has_layers else None
     draft = _draft(settings, network)
     if draft.problems:
         draft.problems += missing_data(settings, {problem.path for problem in draft.problems})

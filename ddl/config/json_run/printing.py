@@ -39,7 +39,7 @@ def _object(settings: Settings, section: Section, path: str) -> dict[str, Any]:
     for key in section.keys:
         inner = f"{path}.{key.name}" if path else key.name
         if key.name == "layers":
-            if not settings.is_gan:
+            if settings.has_layers:
                 values["layers"] = _layers(settings)
         elif key.name == "ddl":
             own = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ddl.config.json_run.checking.check import check
-from ddl.config.json_run.checking.contradictions import LATER_APPS, find_contradictions
+from ddl.config.json_run.checking.contradictions import find_contradictions
 from ddl.config.json_run.checking.named_files import bad_network, missing_data
 from ddl.config.json_run.checking.settings import Settings
 from ddl.config.json_run.document import Document, read_document
@@ -34,8 +34,6 @@ def read_settings(
     Raises:
         BadConfig: with a line for each problem.
     """
-    if app in LATER_APPS:
-        raise BadConfig([f"--app={app}: not supported yet. Expected: --app=dnn, pde or gan."])
     documents = [read_document(config) for config in configs]
     lines = [line for document in documents for line in document.problems]
     if any(document.root is None for document in documents):

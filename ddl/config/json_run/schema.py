@@ -72,7 +72,7 @@ def _object(section: Section) -> dict[str, Any]:
         found |= {"minProperties": 1, "maxProperties": 1}
     rules = [*_rules(section), *_rules_of_spellings(section)]
     if section is ROOT:
-        networks = [["layers"], ["generator", "discriminator"]]
+        networks = [["layers"], ["generator", "discriminator"], ["detector"]]
         rules.append({"oneOf": [{"required": names} for names in networks]})
     if section.path == "data.slicers":
         rules.append({"not": {"required": ["padding", "padded_sizes"]}})

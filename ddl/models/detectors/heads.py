@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,10 +27,10 @@ def prior_biases(classes: int, per_cell: int, *, rare_classes: bool = False) -> 
 
 
 def leaky_block(
-    features: KerasTensor, channels: int, kernel: int, norm: str, name: str, strides: int = 1
+    features: KerasTensor, channels: int, kernel: int, norm: str, name: str, **options: Any
 ) -> KerasTensor:
     """Return a convolution with normalization and leaky ReLU, as all of YOLOv3's are."""
-    features = convolve(features, channels, kernel, norm, strides=strides, name=f"{name}_conv")
+    features = convolve(features, channels, kernel, norm, name=f"{name}_conv", **options)
     features = normalize(features, norm, name=f"{name}_norm")
     return keras.layers.LeakyReLU(0.1, name=f"{name}_relu")(features)
 

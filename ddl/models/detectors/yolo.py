@@ -8,17 +8,15 @@ import keras
 from keras import KerasTensor
 
 from ddl.models.detectors.heads import flat_predictions, joined, leaky_block
-from ddl.models.detectors.layouts import layout_of
+from ddl.models.detectors.layouts import DARKNET_BLOCKS, layout_of
 from ddl.models.zoo import check_model
-
-_DARKNET = ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))
-"""Channels and residual blocks of each stage of Darknet-53; the last three make the features."""
 
 
 def build_yolov3(
     input_shape: Sequence[int],
     *,
     classes: int = 80,
+    width: int = 32,
     anchors: tuple[float, ...] | None = None,
     norm: str = "sync",
 ) -> keras.Model:
@@ -27,6 +25,7 @@ def build_yolov3(
     Args:
         input_shape: (height, width, channels); height and width are multiples of 32.
         classes: number of classes.
+        width: channels at the full size, doubled with every halving; 32 as published.
         anchors: width and height of each anchor in pixels of the input, smallest first; a third for each level. By
             default those published for COCO.
         norm: normalization: "sync", "batch", "group" or "none".
@@ -34,16 +33,19 @@ def build_yolov3(
     check_model("yolov3", **locals())
     layout = layout_of("yolov3", {"anchors": anchors}, classes)
     inputs = keras.Input(tuple(input_shape), name="image")
-    features, found = leaky_block(inputs, 32, 3, norm, "stem"), []
-    for stage, (channels, blocks) in enumerate(_DARKNET):
-        features = leaky_block(features, channels, 3, norm, f"stage_{stage}_enter", strides=2)
+    features, found = leaky_block(inputs, width, 3, norm, "stem"), []
+    for stage, blocks in enumerate(DARKNET_BLOCKS):
+        channels, name = width * 2 ** (stage + 1), f"stage_{stage}_enter"
+        # Darknet pads on the left and at the top, so published weights need it there.
+        features = keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"{name}_pad")(features)
+        features = leaky_block(features, channels, 3, norm, name, strides=2, padding="valid")
         for block in range(blocks):
             features = _residual(features, channels, norm, f"stage_{stage}_block_{block}")
         found.append(features)
     predictions = []
     above: KerasTensor | None = None
     for level in reversed(range(3)):
-        channels, name = 128 * 2**level, f"level_{level}"
+        channels, name = 4 * width * 2**level, f"level_{level}"
         features = found[2 + level]
         if above is not None:
             above = leaky_block(above, channels, 1, norm, f"{name}_enter")

@@ -22,6 +22,7 @@ def build_network(
     layers: str | None = None,
     norm: str = "sync",
     batch_norm_affine: str = "keras",
+    anchors: tuple[float, ...] | None = None,
 ) -> keras.Model:
     """Return the model of a network file. Shape and classes come from the file.
 
@@ -34,16 +35,23 @@ def build_network(
         norm: "sync" lets batch normalization span all ranks; "batch" is per rank.
         batch_norm_affine: "keras" takes center=false and scale=false of batch normalizations as they are; "always"
             trains both.
+        anchors: of a network that finds boxes: width and height of each anchor in pixels of the input, smallest first,
+            equally many for each level. Its outputs are joined to one.
     """
-    options = {"file": file, "layers": layers, "batch_norm_affine": batch_norm_affine}
+    options = {
+        "file": file,
+        "layers": layers,
+        "batch_norm_affine": batch_norm_affine,
+        "anchors": anchors,
+    }
     network = read_network(options)
     if input_shape is not None:
         check_input(network, tuple(input_shape))
     model = build_nodes(network, input_shape, norm=norm)
-    if classes not in (None, model.output_shape[-1]):
+    own = network.layout.classes if network.layout else model.output_shape[-1]
+    if classes not in (None, own):
         raise ValueError(
-            f"Received: classes={classes} for model network. Expected: {model.output_shape[-1]}, as {network.origin} "
-            "has outputs."
+            f"Received: classes={classes} for model network. Expected: {own}, as {network.origin} has outputs."
         )
     return model
 

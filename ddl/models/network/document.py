@@ -16,23 +16,30 @@ from ddl.models.network.translation import Translation, generated_name, plain_na
 
 TOP_LEVEL = ("Functional", "Model", "Sequential")
 _INPUT_KEYS = ("batch_input_shape", "batch_shape")
+JOINED = "joined_outputs"
 
 
-def parse_network(text: str, origin: str) -> Network:
+def parse_network(text: str, origin: str, *, joins: bool = False) -> Network:
     """Return the network of a JSON text.
+
+    Args:
+        text: JSON.
+        origin: the file that it comes from, for messages.
+        joins: whether several outputs are taken, and joined by the layer `JOINED`, one number a row.
 
     Raises:
         ValueError: it is no network, or one that cannot be built; the message names the file and the layer.
     """
-    return network_from_values(_parsed(text, origin), origin)
+    return network_from_values(_parsed(text, origin), origin, joins=joins)
 
 
-def network_from_values(values: Any, origin: str) -> Network:
+def network_from_values(values: Any, origin: str, *, joins: bool = False) -> Network:
     """Return the network of JSON values: a document of Keras, or a list of layers.
 
     Args:
         values: parsed JSON.
         origin: the file that they come from, for messages.
+        joins: as for `parse_network`.
 
     Raises:
         ValueError: they are no network, or one that cannot be built.
@@ -55,16 +62,32 @@ def network_from_values(values: Any, origin: str) -> Network:
         first = replace(chain[0], inputs=tuple(ends.get(name, name) for name in taken))
         nodes += [first, *chain[1:]]
         before = layer.name
-    output = document.output(origin)
+    outputs = [ends.get(name, name) for name in document.outputs(origin)]
+    if len(outputs) > 1:
+        if not joins:
+            told = f"{len(outputs)} outputs ({', '.join(outputs)})"
+            raise refusal(
+                origin, told, "one output; for boxes, model_option anchors=W,H,... joins them"
+            )
+        nodes += _join(outputs)
     return make_network(
         plain_name(document.name),
         plain_name(input_layer.name),
         input_shape,
         nodes,
         origin=origin,
-        output=ends.get(output, output) if output else None,
+        output=nodes[-1].name if len(outputs) > 1 else next(iter(outputs), None),
         notes=translation.note_lines(),
     )
+
+
+def _join(outputs: list[str]) -> list[Node]:
+    """Return layers that make one output of several; `ddl.models.network.levels` takes them away again."""
+    flat = [
+        Node(f"{JOINED}_{number}", "Reshape", {"target_shape": (-1, 1)}, (name,))
+        for number, name in enumerate(outputs)
+    ]
+    return [*flat, Node(JOINED, "Concatenate", {"axis": 1}, tuple(node.name for node in flat))]
 
 
 @dataclass(frozen=True)
@@ -123,15 +146,12 @@ class _Document:
             config.get("build_input_shape"),
         )
 
-    def output(self, origin: str) -> str | None:
-        """Return the name of the output, None where the document does not say it."""
+    def outputs(self, origin: str) -> list[str]:
+        """Return the names of the outputs, none where the document does not say them."""
         try:
-            names = output_names(self.ends)
+            return output_names(self.ends)
         except (BadReference, TypeError) as error:
             raise refusal(origin, f"output_layers with {_first(error)}", _second(error)) from None
-        if len(names) > 1:
-            raise refusal(origin, f"{len(names)} outputs ({', '.join(names)})", "one output")
-        return names[0] if names else None
 
 
 _FORMS = "a model of Keras as to_json() writes it (class_name Functional, Model or Sequential), or a list of layers"

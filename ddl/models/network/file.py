@@ -15,6 +15,7 @@ from ddl.files import read_text
 from ddl.models.network.document import parse_network
 from ddl.models.network.inference import Layer, infer
 from ddl.models.network.kinds.shapes import Shape, by
+from ddl.models.network.levels import as_detector
 from ddl.models.network.nodes import Network, Node
 from ddl.models.network.prototxt import looks_like_prototxt, network_of, read_neuralnet
 from ddl.models.network.sizes import network_sides
@@ -44,7 +45,7 @@ _BY_CLASS = {
 
 
 def read_network(options: Mapping[str, Any], origin: str = "") -> Network:
-    """Return the network of the options `file`, `layers` and `batch_norm_affine`.
+    """Return the network of the options `file`, `layers`, `batch_norm_affine` and `anchors`.
 
     Args:
         options: those of the model `network`.
@@ -54,7 +55,9 @@ def read_network(options: Mapping[str, Any], origin: str = "") -> Network:
         ValueError: there is none, or it cannot be built; the message names the file and the layer.
     """
     origin = origin or str(options.get("file") or "layers")
-    return _network(network_text(options), origin, options.get("batch_norm_affine") == "always")
+    anchors = tuple(float(number) for number in options.get("anchors") or ())
+    is_affine = options.get("batch_norm_affine") == "always"
+    return _network(network_text(options), origin, is_affine, anchors)
 
 
 def network_text(options: Mapping[str, Any]) -> str:
@@ -94,12 +97,15 @@ def digest_of(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _network(text: str, origin: str, has_affine_norms: bool) -> Network:
+def _network(text: str, origin: str, has_affine_norms: bool, anchors: tuple[float, ...]) -> Network:
     if looks_like_prototxt(text):
-        return network_of(read_neuralnet(text, origin))
-    network = parse_network(text, origin)
+        network = network_of(read_neuralnet(text, origin))
+        return as_detector(network, anchors) if anchors else network
+    network = parse_network(text, origin, joins=bool(anchors))
     if has_affine_norms:
         network = _with_affine_norms(network)
+    if anchors:
+        network = as_detector(network, anchors)
     infer(network)
     return network
 
@@ -125,8 +131,8 @@ class Summary:
         kinds: kind of layers -> how many there are.
         input_shape: shape of the input without the batch; None is an open side.
         output_shape: shape of the output.
-        target: "label" for an output (classes,), "mask" for one with sides.
-        classes: channels of the output.
+        target: "label" for an output (classes,), "mask" for one with sides, "boxes" for that of a detector.
+        classes: channels of the output; of a detector, those without the five of a box.
         last_activation: activation that the output comes out of, such as "softmax"; "linear" for a weighted sum; else
             `UNKNOWN`.
         layers: its layers with shapes, weights and parameters.
@@ -200,9 +206,9 @@ def _summary(network: Network) -> Summary:
         kinds=dict(Counter(node.kind for node in network.nodes)),
         input_shape=network.input_shape,
         output_shape=output,
-        target="label" if len(output) == 1 else "mask",
-        classes=output[-1],
-        last_activation=_last_activation(network),
+        target="boxes" if network.layout else "label" if len(output) == 1 else "mask",
+        classes=network.layout.classes if network.layout else output[-1],
+        last_activation="linear" if network.layout else _last_activation(network),
         layers=layers,
         sides=network_sides(network),
         notes=network.notes,

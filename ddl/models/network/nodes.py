@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ddl.boxes.layout import Layout
 from ddl.models.network.kinds.kind import Kind
 from ddl.models.network.kinds.shapes import Shape
 from ddl.models.network.kinds.table import ALL_KINDS
@@ -57,6 +58,7 @@ class Network:
         nodes: its layers, each after those that it takes. The last one is the output.
         notes: lines about what is not as the file says it.
         is_fixed: whether its layers are made for the sides of `input_shape` alone.
+        layout: what its output's positions are, for a detector.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Network:
     nodes: tuple[Node, ...]
     notes: tuple[str, ...] = ()
     is_fixed: bool = False
+    layout: Layout | None = None
 
     @property
     def output(self) -> str:

@@ -61,6 +61,12 @@ def check_input(network: Network, shape: Shape) -> None:
         )
 
 
+def own_sides(network: Network) -> tuple[int, ...]:
+    """Return the sides of the network's input, with a size that fits in place of open ones."""
+    size = max(64, 2 * _total_stride(network))
+    return tuple(side or size for side in network.input_shape[:-1])
+
+
 @dataclass(frozen=True)
 class _Form:
     """What must be the same at every size: the weights, and the output's sides in relation to the input's."""
@@ -72,7 +78,7 @@ class _Form:
 def _multiple(network: Network) -> tuple[int, int] | None:
     """Return what all sides must be divisible by, and their least length; None where only the file's size fits."""
     stride = _total_stride(network)
-    own = tuple(side or max(64, 2 * stride) for side in network.input_shape[:-1])
+    own = own_sides(network)
     form = _form(network, own)
     if form is None:
         return None
@@ -99,6 +105,10 @@ def _form(network: Network, sides: tuple[int, ...]) -> _Form | None:
     except ValueError:
         return None
     *ends, _ = layers[-1].shape
+    if network.layout is not None:  # positions grow with the area
+        return _Form(
+            [layer.weights for layer in layers], [Fraction(math.prod(sides), ends[0] or 1)]
+        )
     if len(ends) not in (0, len(sides)) or None in ends:
         return None
     ratios = [Fraction(side, end or 1) for side, end in zip(sides, ends, strict=False)]

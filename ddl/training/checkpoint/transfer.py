@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 
+from ddl.models.detectors.darknet_names import under_own_names
 from ddl.models.network.old_weights import is_old_weights, matched, read_old_weights
 from ddl.training.checkpoint.find_trained import find_model_file
 from ddl.training.checkpoint.model_copy import TORCH
@@ -60,8 +61,8 @@ def copy_weights(model: keras.Model, path: Path) -> None:
 
 def _copy_old_weights(model: keras.Model, path: Path) -> None:
     """Copy weights that Keras 2 wrote, by the names of layers; log a line for each layer that is left out."""
-    stored = read_old_weights(path)
     layers = {layer.name: layer for layer in model.layers if _stored_weights(layer)}
+    stored = under_own_names(read_old_weights(path), layers)
     left_out, copied = [], 0
     for name, layer in layers.items():
         if name not in stored:

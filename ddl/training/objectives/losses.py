@@ -67,7 +67,7 @@ LOSSES = BuilderTable(
     {
         **_FORMULAS,
         **_VALUES,
-        **{name: f"{_ROOM}.box_losses:{name}" for name in BOX_LOSSES},
+        **{name: f"{_ROOM}.boxes.box_losses:{name}" for name in BOX_LOSSES},
         **{name: f"{_ROOM}.equation_losses:{name}" for name in EQUATIONS},
         NONE: f"{_ROOM}.value_formulas:none",
     },

@@ -31,7 +31,7 @@ METRICS = BuilderTable(
         "mae": "ddl.training.objectives.value_metrics:MeanError",
         "mse": "ddl.training.objectives.value_metrics:MeanError",
         "confusion_matrix": "ddl.training.objectives.confusion:ConfusionMatrix",
-        **dict.fromkeys(WHOLE_METRICS, "ddl.training.objectives.box_scores:BoxScores"),
+        **dict.fromkeys(WHOLE_METRICS, "ddl.training.objectives.boxes.box_scores:BoxScores"),
     },
     fixed={"top_1": {"k": 1}, "top_5": {"k": 5}, "mae": {"power": 1}, "mse": {"power": 2}},
     hidden=("name", "layout", "keeps"),

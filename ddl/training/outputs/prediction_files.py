@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import ddl.distributed as dist
 from ddl.data.source import Source
 from ddl.distributed.on_ranks import on_root
-from ddl.training.objectives.box_scores import box_scores
+from ddl.training.objectives.boxes.box_scores import box_scores
 from ddl.training.objectives.metrics import WHOLE_METRICS
 from ddl.training.outputs.assembled import AssembledFile
 from ddl.training.outputs.sample_file import SampleFile, channel_first, data_set_names

@@ -11,7 +11,7 @@ import ddl.distributed as dist
 from ddl.data.source import Source
 from ddl.training.adversarial.samples.run_sheets import draw_generated
 from ddl.training.batch_results import Batch
-from ddl.training.objectives.box_scores import BoxScores
+from ddl.training.objectives.boxes.box_scores import BoxScores
 from ddl.training.objectives.metrics import WHOLE_METRICS
 from ddl.training.outputs.epoch_logs import EpochLogs
 from ddl.training.outputs.model_copies import write_due_copy

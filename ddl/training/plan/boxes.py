@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ddl.models.detectors.layouts import is_detector, layout_of
+from ddl.models.detectors.layouts import is_detector, kind_of
 from ddl.ranges import expected_one_of
 from ddl.training.objectives.losses import BOX_LOSSES
 from ddl.training.objectives.metrics import WHOLE_METRICS
@@ -16,13 +16,13 @@ METRICS_OF_BOXES = ("ap50",)
 
 def loss_of_boxes(model: str) -> str:
     """Return the loss that a detector is made for."""
-    kind = layout_of(model, {}, 1).kind
+    kind = kind_of(model)
     return next(loss for loss, its_kind in BOX_LOSSES.items() if its_kind == kind)
 
 
 def check_boxes(plan: PlanFields) -> None:
     """Refuse a loss, metrics and settings that are not for boxes, in a plan whose model finds them."""
-    if is_detector(plan.model):
+    if is_detector(plan.model, plan.model_option):
         wanted = loss_of_boxes(plan.model)
         if plan.loss != wanted:
             raise ValueError(

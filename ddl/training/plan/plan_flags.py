@@ -12,7 +12,7 @@ from ddl.flags import default_of, given_flags
 from ddl.models.adversarial.table import DISCRIMINATORS, GENERATORS
 from ddl.models.aliases import ALIASES, Alias
 from ddl.models.detectors.layouts import is_detector
-from ddl.models.from_file import told_options
+from ddl.models.from_file import FROM_FILE, told_options
 from ddl.models.zoo import MODELS
 from ddl.options import parse_options, read_options
 from ddl.training.objectives.losses import needs_input
@@ -62,7 +62,7 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
     is_new = flags.get("targets") == "values" != defaults.get("targets")
     values = DEFAULTS_OF_VALUES if is_new else {}
     model = flags.get("model", defaults.get("model", ""))
-    if is_detector(model):
+    if is_detector(model) or _asks_for_boxes(flags):
         values = {**values, "loss": loss_of_boxes(model), "metric": METRICS_OF_BOXES}
     if "metric" not in flags and needs_input(flags.get("loss", "")):
         values = {**values, "metric": ()}  # the scripts' default is for targets
@@ -77,6 +77,12 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
         own = given["model_option"] if "model_option" in flags else {}
         given["model_option"] = {**alias.options, **own}
     return Plan(**given)
+
+
+def _asks_for_boxes(flags: Mapping[str, Any]) -> bool:
+    """Return whether flags make the network of a file find boxes."""
+    has_anchors = any(text.startswith("anchors=") for text in flags.get("model_option", ()))
+    return flags.get("targets") == "boxes" or (flags.get("model") == FROM_FILE and has_anchors)
 
 
 def alias_note(model: str | None) -> str:

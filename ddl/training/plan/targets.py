@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ddl.models.detectors.layouts import YOLOV3_ANCHORS
+from ddl.models.from_file import FROM_FILE
 from ddl.models.zoo import MODELS, is_classifier, target_of
 from ddl.ranges import expected_one_of
 from ddl.training.objectives.losses import needs_input
@@ -18,6 +20,9 @@ _NEEDS_CLASSES = (
     *("batch_dice", "nll", "lovasz"),
 )
 """Losses whose targets are class numbers, or masks of 0 and 1."""
+
+
+_EXAMPLE = ",".join(f"{number:g}" for number in YOLOV3_ANCHORS)
 
 
 def predicted(plan: PlanFields) -> str:
@@ -56,6 +61,11 @@ def check_targets(plan: PlanFields) -> None:
 
 def _check_model(plan: PlanFields) -> None:
     own = target_of(plan.model, plan.model_option)
+    if plan.targets == "boxes" != own and plan.model == FROM_FILE:
+        raise ValueError(
+            "Received: targets=boxes for model network without anchors. Expected: model_option anchors=W,H,W,H,... in "
+            f"pixels, smallest first, such as {_EXAMPLE}, those of YOLOv3; or targets=auto."
+        )
     if plan.targets in ("mask", "label", "boxes") and own != plan.targets:
         raise ValueError(
             f"Received: targets={plan.targets} for model {plan.model}, which predicts {_singular(own)}. Expected: "

@@ -558,11 +558,6 @@ TOGETHER = [
     ),
     Row(
         '"function": "nll",\n            "source": "softmax"',
-        '"function": "YOLOv3"',
-        "x.json:25: loss.function: YOLOv3, which is not supported yet. Expected: another loss.",
-    ),
-    Row(
-        '"function": "nll",\n            "source": "softmax"',
         '"function": "Poisson2D_PDE"',
         "x.json:25: loss.function: Poisson2D_PDE needs fields, and targets are labels. Expected: NLL.",
     ),

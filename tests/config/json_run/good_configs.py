@@ -143,12 +143,34 @@ GAN = """{
 """
 """A conditional GAN of pictures in class folders."""
 
+DETECTOR = """{
+    "neural_network": {
+        "num_epochs": 2,
+        "detector": {
+            "network": "fcos",
+            "options": { "width": 8 },
+            "mosaic": 0.5
+        },
+        "data": {
+            "type": "boxes",
+            "input_path": "train/",
+            "image_size": [64, 64],
+            "batch_size": 8
+        },
+        "loss": { "function": "FCOS" },
+        "optimizer": { "type": "adam", "learning_rate": 0.001 }
+    }
+}
+"""
+"""A detector."""
+
 ALL = {
     "classes": CLASSES,
     "blocks": BLOCKS,
     "equation": EQUATION,
     "inference": INFERENCE,
     "gan": GAN,
+    "detector": DETECTOR,
 }
 
 

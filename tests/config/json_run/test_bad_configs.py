@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ddl.config.json_run.reading import BadConfig, read_settings
-from tests.config.json_run import bad_configs, bad_gans
+from tests.config.json_run import bad_configs, bad_detectors, bad_gans
 from tests.config.json_run.bad_configs import Row
 from tests.config.json_run.good_configs import CLASSES, settings_of
 from tests.scripts.in_process import call
@@ -19,6 +19,7 @@ ROWS = [
     *bad_configs.TOGETHER,
     *bad_gans.KEYS,
     *bad_gans.TOGETHER,
+    *bad_detectors.ROWS,
 ]
 
 
@@ -131,7 +132,7 @@ def test_the_command_ends_with_status_2_and_writes_nothing(here: Path) -> None:
         ),
         (
             ["--config=x.json", "--app=OBJ"],
-            "--app=obj: not supported yet. Expected: --app=dnn, pde or gan.\n",
+            "--app=obj: contradicts the config, without a detector. Expected: --app=dnn, ",
         ),
         (
             ["--config=x.json", "--app=pde"],

@@ -18,7 +18,7 @@ from tests.scripts.in_process import Outcome, call
 EXAMPLES = REPOSITORY / "examples" / "json"
 NAMES = (
     *("classification", "inference", "transfer", "autoencoder", "segmentation"),
-    *("segmentation_3d", "self_supervision", "slices", "poisson", "burgers", "gan"),
+    *("segmentation_3d", "self_supervision", "slices", "poisson", "burgers", "gan", "detection"),
 )
 QUICK = ("classification", "inference")
 """In the first tier; `test_run.py` and the tests of each capability run smaller ones."""
@@ -32,6 +32,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "tissue-test": {"kind": "volumes", "count": 2, "size": 16, "seed": 1},
     "block": {"kind": "block", "count": 1, "size": 24},
     "block-test": {"kind": "block", "count": 1, "size": 24, "seed": 1},
+    "scenes": {"kind": "boxes", "count": 20, "size": 96},
+    "scenes-test": {"kind": "boxes", "count": 4, "size": 96, "seed": 1},
     "maps": {"kind": "maps", "count": 8, "size": 32},
     "digits": {"kind": "digits", "count": 80, "size": 16},
     "digits-test": {"kind": "digits", "count": 20, "size": 16, "seed": 1},

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ddl.training.data.compatibility import check_agreement
-from ddl.training.objectives.losses import LOSSES, build_loss, needs_input
-from ddl.training.objectives.metrics import METRICS, build_metric
+from ddl.training.objectives.losses import BOX_LOSSES, LOSSES, build_loss, needs_input
+from ddl.training.objectives.metrics import METRICS, WHOLE_METRICS, build_metric
 from ddl.training.plan.plan import Plan
 from ddl.training.plan.targets import METRICS_OF_VALUES
 
@@ -22,8 +22,10 @@ OPTIONS = {
     "nll": {"weight": (1.0, 2.0)},
     "hausdorff_95": {"spacing": (1.0, 1.0, 1.0)},
 }
-LOSSES_OF_CLASSES = [name for name in LOSSES if name != "wasserstein" and not needs_input(name)]
-METRICS_OF_CLASSES = [name for name in METRICS if name not in METRICS_OF_VALUES]
+LOSSES_OF_CLASSES = [
+    name for name in LOSSES if name not in ("wasserstein", *BOX_LOSSES) and not needs_input(name)
+]
+METRICS_OF_CLASSES = [name for name in METRICS if name not in (*METRICS_OF_VALUES, *WHOLE_METRICS)]
 
 
 def refuses(action: Any) -> bool:

@@ -12,7 +12,7 @@ from ddl.boxes.decoding import decode, positions_of
 from ddl.boxes.geometry import iou
 from ddl.boxes.layout import FIRST_CLASS, OBJECT, Layout, Level
 from ddl.boxes.rows import CLASS, CORNERS, IGNORED, empty_rows, padded_rows
-from ddl.training.objectives.box_losses import fcos, yolo
+from ddl.training.objectives.boxes.box_losses import fcos, yolo
 
 SIDES = (32, 48)
 SIZE = np.array([SIDES[1], SIDES[0]] * 2, float)

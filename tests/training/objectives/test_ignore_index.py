@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ddl.options import read_options
 from ddl.training.objectives.hausdorff import hausdorff95
-from ddl.training.objectives.losses import EQUATIONS, LOSSES, build_loss
+from ddl.training.objectives.losses import BOX_LOSSES, EQUATIONS, LOSSES, build_loss
 from ddl.training.objectives.metrics import METRICS, build_metric
 from tests.ranks import call_ranks
 from tests.training.steps.small_steps import make_steps
@@ -48,7 +48,7 @@ def without(truth: Array, found: Array, counts: Array) -> tuple[Array, Array]:
 
 
 def test_every_loss_of_classes_and_every_metric_has_the_option() -> None:
-    assert set(LOSSES) - {*OF_CLASSES} == {"mse", "wasserstein", "none", *EQUATIONS}
+    assert set(LOSSES) - {*OF_CLASSES} == {"mse", "wasserstein", "none", *EQUATIONS, *BOX_LOSSES}
     for table, names in ((LOSSES, OF_CLASSES), (METRICS, METRICS_OF_CLASSES)):
         for name in names:
             option = table.options(name)["ignore_index"]

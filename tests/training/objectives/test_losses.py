@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from ddl.options import parse_value
-from ddl.training.objectives.losses import LOSSES, build_loss, needs_input
+from ddl.training.objectives.losses import BOX_LOSSES, LOSSES, build_loss, needs_input
 
 Array = np.ndarray[Any, Any]
-OF_TARGETS = [name for name in LOSSES if not needs_input(name)]
+OF_TARGETS = [name for name in LOSSES if not needs_input(name) and name not in BOX_LOSSES]
+"""Those of boxes have tests of their own: tests/training/detection."""
 MEANS = [name for name in OF_TARGETS if name != "batch_dice"]
 ONE_CHANNEL = ("binary_crossentropy", "batch_dice", "mse", "wasserstein")
 SEVERAL = ("categorical_crossentropy", "crossentropy", "nll")

@@ -31,7 +31,9 @@ def test_the_model_computes_one_sample_at_a_time(tmp_path: Path) -> None:
     layers = [keras.Input((64, 64, 3)), keras.layers.Conv2D(1, 1, activation="sigmoid")]
     model: Any = Watched(layers)
     run: Any = SimpleNamespace(
-        plan=SimpleNamespace(run_dir=tmp_path, predicts="mask", ignore_index=None),
+        plan=SimpleNamespace(
+            run_dir=tmp_path, predicts="mask", ignore_index=None, is_adversarial=False
+        ),
         preprocessing=Preprocessing(target="mask", channels=3, classes=1),
     )
     draw_samples(run, open_source(Path("synthetic"), count=3, size=64), model)
@@ -42,7 +44,9 @@ def test_the_model_computes_one_sample_at_a_time(tmp_path: Path) -> None:
 def test_outputs_without_targets_are_drawn_though_they_are_classes(tmp_path: Path) -> None:
     layers = [keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(4)]
     run: Any = SimpleNamespace(
-        plan=SimpleNamespace(run_dir=tmp_path, predicts="mask", ignore_index=None),
+        plan=SimpleNamespace(
+            run_dir=tmp_path, predicts="mask", ignore_index=None, is_adversarial=False
+        ),
         preprocessing=Preprocessing(target="mask", channels=3, classes=1),
     )
     pictures = InputsOnly(open_source(Path("synthetic"), count=2, size=16))

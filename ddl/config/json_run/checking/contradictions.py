@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 
+from ddl.config.json_run.checking.detector import detector_problems
 from ddl.config.json_run.checking.gan import gan_problems
 from ddl.config.json_run.checking.settings import Settings
+from ddl.config.json_run.keys.detector import BOX_LOSSES
 from ddl.config.json_run.keys.key import EXPECTED
-from ddl.config.json_run.keys.loss import LATER_LOSSES, PDE_LOSSES
+from ddl.config.json_run.keys.loss import PDE_LOSSES
 from ddl.config.json_run.place import Place, Problem
 
 APPS = ("dnn", "pde", "gan", "obj")
-LATER_APPS = ("obj",)
-REASONS = {"gan": "which has the keys of a GAN"}
-REASONS_AGAINST = {"gan": "without generator and discriminator"}
+REASONS = {"gan": "which has the keys of a GAN", "obj": "which has a detector"}
+REASONS_AGAINST = {"gan": "without generator and discriminator", "obj": "without a detector"}
 _PATHS = ("data.input_path", "data.target_path", "data.test_input_path", "data.test_target_path")
 _OF_OTHER = {"numpy": (".h5", ".hdf5"), "hdf5": (".npy", ".npz")}
 """Type of arrays -> endings of files of the other type."""
@@ -52,21 +53,16 @@ def app_of(settings: Settings) -> str:
     if settings.is_gan:
         return "gan"
     function = settings["loss.function"]
-    if function in LATER_LOSSES:
+    if settings.is_detector or function in BOX_LOSSES:
         return "obj"
     return "pde" if function in PDE_LOSSES or settings.input_type == "pde" else "dnn"
 
 
 def _of_app(settings: Settings, app: str | None) -> Iterator[Problem]:
     found = app_of(settings)
-    if found in LATER_APPS:
-        yield settings.problem(
-            "loss.function",
-            f"{settings['loss.function']}, which is not supported yet. Expected: another loss.",
-        )
-    elif app is not None and app != found:
+    if app is not None and app != found:
         reason = REASONS.get(found) or REASONS_AGAINST.get(app, "without a PDE loss")
-        if settings.has("loss.function") and "gan" not in (app, found):
+        if settings.has("loss.function") and not {"gan", "obj"} & {app, found}:
             reason = f"whose loss is {settings['loss.function']}"
         yield Problem(
             Place(f"--app={app}"),
@@ -77,16 +73,16 @@ def _of_app(settings: Settings, app: str | None) -> Iterator[Problem]:
 
 def _of_parts(settings: Settings, _: str | None) -> Iterator[Problem]:
     """Each run needs something to do, and what that needs."""
-    if not settings.has("layers") and not settings.is_gan:
+    if not settings.has("layers") and settings.has_layers:
         text = f"is missing. Expected: {EXPECTED['layers']}."
         yield settings.problem("layers", text)
     if settings.trains:
         for name, example in (("optimizer", '{"type": "Adam"}'), ("loss", '{"function": "NLL"}')):
-            if not settings.has(name):
+            if not settings.has(name) and not (name == "loss" and settings.is_detector):
                 yield settings.problem(
                     name, f"is missing, and needed to train. Expected: such as {example}."
                 )
-    elif settings.is_gan:
+    elif not settings.has_layers:
         return  # told with its other keys
     elif settings.tests:
         if not settings.has("checkpoints.load"):
@@ -187,7 +183,7 @@ def _of_targets(settings: Settings) -> Iterator[Problem]:
 
 def _of_loss(settings: Settings, _: str | None) -> Iterator[Problem]:
     function = settings["loss.function"]
-    if settings.is_gan:
+    if not settings.has_layers:
         return
     if settings.target_type in ("labels", "mnist") and function in _OF_MASKS:
         yield settings.problem(
@@ -296,4 +292,5 @@ _CHECKS = (
     _of_slicers,
     _of_grayscale,
     gan_problems,
+    detector_problems,
 )

@@ -30,7 +30,7 @@ def missing_data(settings: Settings, told: Collection[str] = ()) -> Iterator[Pro
 
 def bad_network(settings: Settings, told: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong with the network, unless something at its keys is `told` already."""
-    if settings.is_gan or any(path.partition(".")[0] == "layers" for path in told):
+    if not settings.has_layers or any(path.partition(".")[0] == "layers" for path in told):
         return
     options = network_options(settings)
     if not options:

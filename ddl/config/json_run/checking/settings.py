@@ -72,12 +72,22 @@ class Settings:
         return any(self.has(name) for name in ("generator", "discriminator", "gan"))
 
     @property
+    def is_detector(self) -> bool:
+        """Whether the run is that of a network that finds boxes, by its name."""
+        return self.has("detector")
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether the run has one network, from a file or as a list of layers."""
+        return not (self.is_gan or self.is_detector)
+
+    @property
     def has_target_files(self) -> bool:
         """Whether targets are in files of their own: no labels, and a loss that needs targets."""
         return (
             self.target_type in FILES
             and self["loss.function"] not in PDE_LOSSES
-            and not self.is_gan
+            and self.has_layers
         )
 
     @property

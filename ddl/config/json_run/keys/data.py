@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ddl.config.json_run.keys.detector import BOXES
 from ddl.config.json_run.keys.key import Key, Section
 from ddl.config.json_run.keys.preparation import SLICER, TRANSFORM
 from ddl.ranges import Range
 
-TYPES = ("mnist", "images", "labels", "numpy", "hdf5", "pde")
+TYPES = ("mnist", "images", "labels", "numpy", "hdf5", "pde", BOXES)
 INPUT_TYPES = ("mnist", "images", "numpy", "hdf5", "pde")
 ARRAYS = ("numpy", "hdf5")
 DATA = Section(
@@ -153,6 +154,15 @@ DATA = Section(
             default="single",
             choices=("single", "half"),
             only=ARRAYS,
+        ),
+        Key(
+            "image_size",
+            "ints",
+            "height and width to which pictures are brought, with their boxes",
+            "--image-size",
+            range=Range(1),
+            length=2,
+            only=(BOXES,),
         ),
         Key(
             "domain_size",

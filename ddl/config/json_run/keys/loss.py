@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ddl.config.json_run.keys.detector import BOX_LOSSES
 from ddl.config.json_run.keys.key import Key, Section
 from ddl.ranges import Range
 
 _NOT_NEGATIVE = Range(0)
 PDE_LOSSES = ("Burgers_PDE", "Poisson2D_PDE", "Poisson3D_PDE")
-LATER_LOSSES = ("YOLOv3",)
 LOSS_NAMES = ("NLL", "BCE", "MSE", "Dice", "Jaccard", "Focal", "Lovasz", "Wasserstein")
 _BURGERS = ("Burgers_PDE",)
 
@@ -21,7 +21,7 @@ LOSS = Section(
             "the loss",
             "--loss",
             needed=True,
-            choices=(*LOSS_NAMES, *PDE_LOSSES, *LATER_LOSSES),
+            choices=(*LOSS_NAMES, *PDE_LOSSES, *BOX_LOSSES),
         ),
         Key(
             "source",

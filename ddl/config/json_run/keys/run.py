@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddl.config.json_run.keys.data import DATA
+from ddl.config.json_run.keys.detector import DETECTOR
 from ddl.config.json_run.keys.gan import DISCRIMINATOR, GAN, GENERATOR
 from ddl.config.json_run.keys.key import Key, Section
 from ddl.config.json_run.keys.loss import LOSS
@@ -71,7 +72,7 @@ ROOT = Section(
         Key(
             "layers",
             "layers",
-            "network file, or the layers themselves; needed but for a GAN",
+            "network file, or the layers themselves; needed but for a GAN or a detector",
             "--model network --model-option file=PATH",
             section=LAYERS,
         ),
@@ -87,6 +88,7 @@ ROOT = Section(
         Key("data", "object", DATA.help, section=DATA, needed=True),
         Key("optimizer", "object", OPTIMIZER.help, section=OPTIMIZER),
         Key("loss", "object", LOSS.help, section=LOSS),
+        Key("detector", "object", DETECTOR.help, section=DETECTOR),
         Key("generator", "object", GENERATOR.help, section=GENERATOR),
         Key("discriminator", "object", DISCRIMINATOR.help, section=DISCRIMINATOR),
         Key("gan", "object", GAN.help, section=GAN),

@@ -10,6 +10,7 @@ from ddl.config.json_run.grammar import sections
 from ddl.config.json_run.keys.loss import PDE_LOSSES
 from ddl.config.json_run.keys.parallel import field_of
 from ddl.config.json_run.translation.data import translate_data
+from ddl.config.json_run.translation.detector import translate_detector
 from ddl.config.json_run.translation.draft import Draft, NetworkForm
 from ddl.config.json_run.translation.gan import translate_gan
 from ddl.config.json_run.translation.rules import translate_loss, translate_optimizer
@@ -38,6 +39,8 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
     translate_data(settings, draft, form)
     if settings.is_gan:
         translate_gan(settings, draft)
+    elif settings.is_detector:
+        translate_detector(settings, draft)
     else:
         translate_loss(settings, draft)
     draft.fields["learning_rate_scaling"], draft.fields["warmup_epochs"] = "none", 0.0
@@ -51,7 +54,7 @@ def translate(settings: Settings, form: NetworkForm | None = None) -> Draft:
 
 def _translate_run(settings: Settings, draft: Draft) -> None:
     fields = draft.fields
-    if not settings.is_gan:
+    if settings.has_layers:
         fields["model"] = "network"
         fields["model_option"] = network_options(settings)
     if settings.has("outfile"):

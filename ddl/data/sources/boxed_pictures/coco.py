@@ -20,6 +20,7 @@ from ddl.data.sources.boxed_pictures.opening import (
     Folders,
     boxes_opener,
     chosen_split,
+    files_ending,
     safe_name,
 )
 from ddl.data.sources.split_folders import split_folders, split_of
@@ -74,7 +75,7 @@ def _files(path: Path) -> dict[str, Path]:
     if found:
         return found
     for place in (path / "annotations", path):
-        files = [file for file in sorted(place.glob("*.json")) if _is_coco(file)]
+        files = [file for file in files_ending(place, ".json") if _is_coco(file)]
         files = [file for file in files if file.name.startswith("instances")] or files
         by_split: dict[str, Path] = {}
         for file in files:

@@ -70,6 +70,21 @@ def safe_name(name: Any, where: Callable[[], str]) -> str:
     return str(parts)
 
 
+def files_ending(folder: Path, *endings: str) -> list[Path]:
+    """Return what is directly in a folder and has a name that ends so, sorted. A folder may have 10^6 others."""
+    if not folder.is_dir():
+        return []
+    names = os.listdir(folder)  # noqa: PTH208 (as many Paths would be slow)
+    return [folder / name for name in sorted(names) if name.lower().endswith(endings)]
+
+
+def folder_named(path: Path, *names: str) -> Path | None:
+    """Return the folder in `path` with the first of these names, with capitals or not."""
+    there = {name.lower(): name for name in (os.listdir(path) if path.is_dir() else ())}  # noqa: PTH208
+    found = (path / there[name] for name in names if name in there)
+    return next((place for place in found if place.is_dir()), None)
+
+
 class Folders:
     """Which files there are, with one look at each folder."""
 

@@ -17,7 +17,12 @@ import numpy as np
 from ddl.data.pictures.picture_file import read_size
 from ddl.data.pictures.picture_table import picture_names
 from ddl.data.sources.boxed_pictures.annotations import Annotations, FileNames, Gathering
-from ddl.data.sources.boxed_pictures.opening import boxes_opener, chosen_split
+from ddl.data.sources.boxed_pictures.opening import (
+    boxes_opener,
+    chosen_split,
+    files_ending,
+    folder_named,
+)
 from ddl.data.sources.boxed_pictures.voc_xml import VocFile, VocObject, read_voc
 from ddl.data.sources.split_folders import split_folders
 from ddl.data.splits import SPLITS
@@ -171,12 +176,8 @@ class _Reading:
 
 def _layout(path: Path) -> _Layout | None:
     """Return the layout of a folder; None if it is no such data."""
-    folders = {
-        entry.name.lower(): entry for entry in (sorted(path.iterdir()) if path.is_dir() else ())
-    }
-    pictures = next((folders[name] for name in _PICTURES if name in folders), None)
-    annotations = next((folders[name] for name in _ANNOTATIONS if name in folders), None)
-    if pictures and annotations and pictures.is_dir() and _has_xml(annotations):
+    pictures, annotations = folder_named(path, *_PICTURES), folder_named(path, *_ANNOTATIONS)
+    if pictures and annotations and files_ending(annotations, ".xml"):
         lists = {
             split: file
             for split, names in _SETS.items()
@@ -184,8 +185,12 @@ def _layout(path: Path) -> _Layout | None:
             if (file := path / "ImageSets" / "Main" / f"{name}.txt").is_file()
         }
         return _Layout({"": pictures}, {"": annotations}, lists)
-    flat = {split: folder for split, folder in split_folders(path).items() if _has_xml(folder)}
-    if not flat and _has_xml(path):
+    flat = {
+        split: folder
+        for split, folder in split_folders(path).items()
+        if files_ending(folder, ".xml")
+    }
+    if not flat and files_ending(path, ".xml"):
         flat = {"": path}
     flat = {split: folder for split, folder in flat.items() if picture_names(folder)}
     return _Layout(flat, flat, {}) if flat else None
@@ -203,14 +208,10 @@ def _by_stem(folder: Path) -> dict[str, str]:
     return found
 
 
-def _has_xml(folder: Path) -> bool:
-    return folder.is_dir() and any(file.suffix == ".xml" for file in folder.iterdir())
-
-
 def _stems(layout: _Layout, split: str, place: str) -> list[str]:
     """Return the names of a split's files, without suffix."""
     if split not in layout.lists:
-        return sorted(file.stem for file in layout.annotations[place].glob("*.xml"))
+        return [file.stem for file in files_ending(layout.annotations[place], ".xml")]
     stems = []
     for number, line in enumerate(read_text(layout.lists[split]).splitlines(), 1):
         words = line.split()
@@ -234,7 +235,7 @@ def _class_names(
         return tuple(line.strip() for line in read_text(file).splitlines() if line.strip())
     names = {item.name for found in parsed.values() for item in found.objects}
     for where, folder in layout.annotations.items():
-        for other in folder.glob("*.xml"):
+        for other in files_ending(folder, ".xml"):
             if where != place or other.stem not in parsed:
                 names |= {item.name for item in read_voc(other).objects}
     return tuple(sorted(names))

@@ -17,7 +17,12 @@ import numpy as np
 from ddl.data.pictures.listing import is_picture
 from ddl.data.pictures.picture_table import picture_names
 from ddl.data.sources.boxed_pictures.annotations import Annotations, FileNames, Gathering
-from ddl.data.sources.boxed_pictures.opening import boxes_opener, chosen_split
+from ddl.data.sources.boxed_pictures.opening import (
+    boxes_opener,
+    chosen_split,
+    files_ending,
+    folder_named,
+)
 from ddl.data.sources.boxed_pictures.yolo_yaml import DataYaml, read_data_yaml
 from ddl.data.sources.split_folders import split_folders
 from ddl.data.splits import SPLITS
@@ -50,10 +55,9 @@ def read_annotations(path: Path, split: str, wrong_boxes: str = "stop") -> Annot
     if not pictures:
         raise ValueError(f"Received: {chosen[0]} without a picture. Expected: pictures.")
     names = yaml.names if yaml else _listed_names(path)
-    boxes, files = Gathering(), []
+    boxes = Gathering()
     for number, picture in enumerate(pictures):
-        files.append(label_file(picture))
-        _read_labels(files[-1], number, names, boxes)
+        _read_labels(label_file(picture), number, names, boxes)
     classes = np.asarray(boxes.classes, np.int64)
     if not names:
         names = tuple(map(str, range(int(classes.max(initial=0)) + 1)))
@@ -66,7 +70,7 @@ def read_annotations(path: Path, split: str, wrong_boxes: str = "stop") -> Annot
         boxes.corners,
         tolerance,
         wrong_boxes,
-        lambda box: f"{files[boxes.pictures[box]]}, line {boxes.places[box]},",
+        lambda box: f"{label_file(pictures[boxes.pictures[box]])}, line {boxes.places[box]},",
     )
     root = Path(os.path.commonpath([picture.parent for picture in pictures]))
     return Annotations(
@@ -112,8 +116,7 @@ def _layout(path: Path) -> tuple[DataYaml | None, Mapping[str, tuple[Path, ...]]
 
 def _yaml_in(path: Path) -> Path | None:
     """Return the only YAML file with `names` and `train` in a folder."""
-    files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in _YAML]
-    named = [file for file in files if file.is_file() and _has_names(file)]
+    named = [file for file in files_ending(path, *_YAML) if file.is_file() and _has_names(file)]
     if len(named) > 1:
         raise ValueError(
             f"Received: {path} with {named[0].name} and {named[1].name}. Expected: one YAML file; name the file itself "
@@ -131,34 +134,19 @@ def _has_names(file: Path) -> bool:
 def _folders(path: Path) -> dict[str, tuple[Path, ...]]:
     """Return split -> folder of pictures that has a folder of text files; "" for data without splits."""
     found: dict[str, tuple[Path, ...]] = {}
-    images, labels = _named(path, "images"), _named(path, "labels")
+    images, labels = folder_named(path, "images"), folder_named(path, "labels")
     if images and labels:
         found = {s: (f,) for s, f in split_folders(images).items() if picture_names(f)}
-        if any(_has_text(labels / folder.name) for (folder, *_) in found.values()):
+        if any(files_ending(labels / folder.name, ".txt") for (folder, *_) in found.values()):
             return found
-        return {"": (images,)} if _has_text(labels) and picture_names(images) else {}
+        return {"": (images,)} if files_ending(labels, ".txt") and picture_names(images) else {}
     has_text = False
     for split, folder in split_folders(path).items():
-        images, labels = _named(folder, "images"), _named(folder, "labels")
+        images, labels = folder_named(folder, "images"), folder_named(folder, "labels")
         if images and labels and picture_names(images):
             found[split] = (images,)
-            has_text |= _has_text(labels)
+            has_text |= bool(files_ending(labels, ".txt"))
     return found if has_text else {}
-
-
-def _named(path: Path, name: str) -> Path | None:
-    return next(
-        (
-            place
-            for place in sorted(path.iterdir())
-            if place.name.lower() == name and place.is_dir()
-        ),
-        None,
-    )
-
-
-def _has_text(folder: Path) -> bool:
-    return folder.is_dir() and any(file.suffix == ".txt" for file in folder.iterdir())
 
 
 def _pictures(place: Path) -> Iterator[Path]:

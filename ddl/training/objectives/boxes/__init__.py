@@ -1,0 +1,1 @@
+"""Losses and average precision of models that find boxes."""
