@@ -12,6 +12,7 @@ from ddl.boxes.decoding import decode
 from ddl.boxes.suppression import suppress
 from ddl.data.activation import activated
 from ddl.data.batches.batch_reader import BatchReader
+from ddl.data.preprocessing import GENERATOR
 from ddl.data.source import Source
 from ddl.training.adversarial.samples.run_sheets import draw_generated
 from ddl.training.checkpoint.checkpoint_folder import best_epochs
@@ -51,7 +52,7 @@ def draw_samples(run: Run, samples: Source, model: keras.Model) -> None:
     It computes one at a time: a model whose training step just fits the memory must not fail here, and Keras keeps
     every layer's output while it calls a model.
     """
-    if run.plan.is_adversarial:
+    if run.preprocessing.target == GENERATOR:
         draw_generated(run, model)
         return
     indices = np.arange(min(SHOWN_SAMPLES, len(samples)))
