@@ -25,7 +25,6 @@ DEFAULTS = {
     "model_option": {"width": 32},
     "loss": "fcos",
     "metric": ("ap50",),
-    "monitor": "val_ap50",
 }
 
 

@@ -51,7 +51,9 @@ def export_model(
     if export.threads:
         set_threads(export.threads)
     how = export.preprocessing(model)
-    keras_model = exportable(load_model(model.file))
+    # TensorFlow Lite cannot convert a detector's joined levels of unknown sides.
+    opens_sides = not (how.target == "boxes" and export.format == "tflite")
+    keras_model = exportable(load_model(model.file), opens_sides=opens_sides)
     with scratch_folder(export.output.parent) as scratch, _naming_full_disk(scratch):
         file = scratch / export.output.name
         exported = folded(keras_model, how) if how.folded else keras_model

@@ -13,12 +13,14 @@ from ddl.data.preprocessing import Preprocessing
 from ddl.inference.backends.keras_backend import with_open_sides
 
 
-def exportable(model: keras.Model) -> keras.Model:
+def exportable(model: keras.Model, *, opens_sides: bool = True) -> keras.Model:
     """Return a float32 model with the same weights and the first output, for pictures of any size.
 
-    A model that TensorFlow cannot trace without a known size keeps its training size.
+    A model that TensorFlow cannot trace without a known size keeps its training size; without `opens_sides` all do.
     """
     plain = in_float32(keras.Model(model.input, model.outputs[0], name=model.name))
+    if not opens_sides:
+        return plain
     opened = with_open_sides(plain)
     return opened if _can_be_traced(opened) else plain
 

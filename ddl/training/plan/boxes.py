@@ -8,7 +8,7 @@ from ddl.models.detectors.layouts import is_detector, kind_of
 from ddl.ranges import expected_one_of
 from ddl.training.objectives.losses import BOX_LOSSES
 from ddl.training.objectives.metrics import WHOLE_METRICS
-from ddl.training.plan.fields import PlanFields
+from ddl.training.plan.fields import PlanFields, has_validation
 
 METRICS_OF_BOXES = ("ap50",)
 """Of a command that names none."""
@@ -74,6 +74,8 @@ def _contradictions(plan: PlanFields) -> Iterator[tuple[str, str]]:
             f"augment crop_size={plan.augment['crop_size']}",
             "no crop_size; a detector trains at the size that it is validated at, which pad_crop and zoom keep",
         )
+    if plan.metric and not has_validation(plan):
+        yield f"metric={plan.metric[0]} without validation", "validation samples, or no metric"
     if plan.partition != "none":
         yield f"partition={plan.partition}", "no partition"
     if plan.assembled_output is not None:

@@ -10,11 +10,10 @@ from ddl.training.optimization.optimizers import OPTIMIZERS
 from ddl.training.optimization.schedules import needs_length
 from ddl.training.optimization.weight_decay import has_weight_decay
 from ddl.training.plan.equations import check_equation
-from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan
+from ddl.training.plan.fields import CheckpointPlan, DataPlan, PlanFields, RunPlan, has_validation
 from ddl.training.plan.gan.rules import check_adversarial
 from ddl.training.plan.modes.check import check_mode
 from ddl.training.plan.second_order import check_second_order
-from ddl.training.plan.targets import has_validation
 
 _Rule = tuple[Any, str, str]
 """Whether a plan is wrong, what was received, and what is expected."""

@@ -325,3 +325,8 @@ class PlanFields(
 
 
 SECTIONS = (RunPlan, DataPlan, ModelPlan, OptimizerPlan, ParallelPlan, CheckpointPlan)
+
+
+def has_validation(plan: PlanFields) -> bool:
+    """Return whether samples are held out of training."""
+    return plan.validation_part > 0 or plan.validation_data is not None or plan.fold is not None

@@ -25,14 +25,13 @@ from ddl.training.optimization.target import Target, parse_target
 from ddl.training.plan.augmenting import check_augmenting
 from ddl.training.plan.contradictions import check_together
 from ddl.training.plan.field_limits import CHOICES, RANGES
-from ddl.training.plan.fields import PlanFields
+from ddl.training.plan.fields import PlanFields, has_validation
 from ddl.training.plan.gan.fields import LOSSES as LOSSES_OF_GANS
 from ddl.training.plan.gan.fields import RANGES_OF_GANS, SCORES
 from ddl.training.plan.gan.rules import implied
 from ddl.training.plan.slicing import check_slicing
 from ddl.training.plan.targets import (
     check_targets,
-    has_validation,
     predicted,
     settled_monitor,
 )

@@ -63,7 +63,7 @@ def plan_from_flags(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -
     values = DEFAULTS_OF_VALUES if is_new else {}
     model = flags.get("model", defaults.get("model", ""))
     if is_detector(model) or _asks_for_boxes(flags):
-        values = {**values, "loss": loss_of_boxes(model), "metric": METRICS_OF_BOXES}
+        values = {**values, **_values_of_boxes(model, flags, defaults)}
     if "metric" not in flags and needs_input(flags.get("loss", "")):
         values = {**values, "metric": ()}  # the scripts' default is for targets
     given = dict(defaults) | values | flags
@@ -83,6 +83,22 @@ def _asks_for_boxes(flags: Mapping[str, Any]) -> bool:
     """Return whether flags make the network of a file find boxes."""
     has_anchors = any(text.startswith("anchors=") for text in flags.get("model_option", ()))
     return flags.get("targets") == "boxes" or (flags.get("model") == FROM_FILE and has_anchors)
+
+
+def _values_of_boxes(
+    model: str, flags: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a detector has in place of defaults that are for other models; a run that resumes has its own."""
+    values: dict[str, Any] = {}
+    if defaults.get("loss") != loss_of_boxes(model):
+        values = {"loss": loss_of_boxes(model), "metric": METRICS_OF_BOXES}
+    given = {**defaults, **values, **flags}
+    validates = given.get("validation_part") != 0 or "validation_data" in given or "fold" in given
+    if "metric" not in flags and not validates:
+        values["metric"] = given["metric"] = ()
+    if validates and "monitor" not in given and "ap50" in given["metric"]:
+        values["monitor"] = "val_ap50"
+    return values
 
 
 def alias_note(model: str | None) -> str:

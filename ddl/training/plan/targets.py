@@ -8,7 +8,7 @@ from ddl.models.zoo import MODELS, is_classifier, target_of
 from ddl.ranges import expected_one_of
 from ddl.training.objectives.losses import needs_input
 from ddl.training.plan.boxes import check_boxes, refuse_boxes
-from ddl.training.plan.fields import PlanFields
+from ddl.training.plan.fields import PlanFields, has_validation
 
 TARGETS = ("auto", "mask", "label", "values", "boxes")
 METRICS_OF_VALUES = ("mae", "mse")
@@ -32,11 +32,6 @@ def predicted(plan: PlanFields) -> str:
     if plan.targets != "auto":
         return plan.targets
     return target_of(plan.model, plan.model_option)
-
-
-def has_validation(plan: PlanFields) -> bool:
-    """Return whether samples are held out of training."""
-    return plan.validation_part > 0 or plan.validation_data is not None or plan.fold is not None
 
 
 def check_targets(plan: PlanFields) -> None:

@@ -18,7 +18,12 @@ def unwritten(folder: Path, epochs: int) -> RunOutputs:
     """Return the outputs of a run whose folder of predictions is a file by now."""
     (folder / "taken").write_text("")
     plan = SimpleNamespace(
-        epochs=epochs, prediction_output=folder / "taken", assembled_output=None, epoch_log=None
+        epochs=epochs,
+        prediction_output=folder / "taken",
+        assembled_output=None,
+        epoch_log=None,
+        predicts="mask",
+        metric=(),
     )
     run: Any = SimpleNamespace(plan=plan, position=SimpleNamespace(epoch=0))
     samples = Arrays({"image": np.zeros((2, 4, 4, 1), np.float32)}, "test")

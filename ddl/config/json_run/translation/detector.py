@@ -13,7 +13,8 @@ def translate_detector(settings: Settings, draft: Draft) -> None:
     fields["model"] = network
     fields["model_option"] = dict(settings["detector.options"] or {})
     fields["targets"] = "auto"
-    fields["loss"], fields["metric"] = loss_of_boxes(network), METRICS_OF_BOXES
+    fields["loss"] = loss_of_boxes(network)
+    fields["metric"] = METRICS_OF_BOXES if settings.tests else ()
     if settings.tests:
         fields["monitor"] = "val_ap50"
     if settings.has("detector.augment"):
