@@ -13,6 +13,7 @@ from ddl.data.source import Source, Subset
 from ddl.data.sources import SIZED, detect_format
 from ddl.data.sources.arrays import Arrays
 from ddl.data.sources.synthetic import Synthetic
+from ddl.data.sources.synthetic_boxes import SyntheticBoxes
 from ddl.distributed.job.launcher import placement
 from ddl.models.zoo import target_of
 from ddl.training.data.parts import open_part
@@ -22,10 +23,13 @@ from ddl.training.data.training_data import (
     classes_of,
     open_data,
 )
+from ddl.training.plan.boxes import loss_of_boxes
 from ddl.training.plan.plan import Plan
 
+SCENE_CELLS = 6
 LOSSES = {"mask": "dice_crossentropy", "label": "categorical_crossentropy"}
-METRICS = {"mask": "dice", "label": "top_1"}
+METRICS = {"mask": ("dice",), "label": ("top_1",), "boxes": ()}
+"""A step of a detector has no metric; its average precision belongs to validations."""
 _DIFFERENT_PICTURES = 64
 """More would take minutes to make."""
 
@@ -53,8 +57,8 @@ def plan_of(trial: Trial, folder: Path, data: str) -> Plan:
         validation_data=None if data == "synthetic" else data,
         model=trial.model,
         model_option=trial.model_option,
-        loss=LOSSES[target],
-        metric=(METRICS[target],),
+        loss=loss_of_boxes(trial.model) if target == "boxes" else LOSSES[target],
+        metric=METRICS[target],
         epochs=trial.epochs,
         per_rank_batch_size=trial.per_rank_batch_size,
         mixed_precision=trial.mixed_precision,
@@ -116,7 +120,9 @@ def _taken(trial: Trial, source: Source) -> Source:
 
 
 def make_samples(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
-    """Return images (uint8) and their masks (uint8) or labels (int64), the same for every setup."""
+    """Return images (uint8) and their masks (uint8), labels (int64) or boxes, the same for every setup."""
+    if target_of(trial.model, trial.model_option) == "boxes":
+        return _scenes(trial)
     if target_of(trial.model, trial.model_option) == "mask":
         return _pictures(trial)
     rng = np.random.default_rng(trial.seed)
@@ -130,6 +136,14 @@ def make_samples(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
         noise = rng.normal(0, 1.0, (len(part), *shape)).astype(np.float32)
         images[first : first + 4096] = np.clip((patterns[part] * 0.5 + noise * 0.3) * 255, 0, 255)
     return images, labels
+
+
+def _scenes(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
+    count, sides = min(trial.samples, _DIFFERENT_PICTURES), (trial.image_size, trial.image_size)
+    own = {"channels": trial.channels, "classes": trial.model_classes, "objects": SCENE_CELLS}
+    made = SyntheticBoxes(count, sides, seed=trial.seed, **own).read(range(count))
+    rows = np.arange(trial.samples) % count
+    return made["image"][rows], made["boxes"][rows]
 
 
 def _pictures(trial: Trial) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from ddl.benchmark.reports import report
 from ddl.benchmark.runner import Setup
 from ddl.benchmark.trial import Trial, Workload
 from ddl.models.from_file import check_input_shape
+from ddl.models.zoo import target_of
 from ddl.options import convert_fields
 from ddl.ranges import Range, check_choices, check_ranges
 
@@ -123,6 +124,13 @@ class DataRequest(Request):
 
     def with_storages(self, storages: Iterable[str], **changes: Any) -> dict[str, Setup]:
         """Return a setup for each storage; own data as stored and, if they fit, in memory."""
+        storages = tuple(storages)
+        in_files = next((kind for kind in storages if kind != "memory"), None)
+        if in_files and self.data is None and target_of(self.model, self.model_option) == "boxes":
+            raise ValueError(
+                f"Received: storage={in_files} for model {self.model}, which finds boxes. Expected: storage=memory, or "
+                "data of your own."
+            )
         if self.data is None:
             kinds = {kind: kind for kind in storages}
         else:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ddl import options
+from ddl.data.pictures.synthetic_scene import SHAPES
 from ddl.models.from_file import own_classes
 from ddl.models.zoo import target_of
 
@@ -57,7 +58,9 @@ class Workload:
         own = own_classes(self.model, self.model_option)
         if own is not None:
             return own
-        return 1 if target_of(self.model) == "mask" else self.classes
+        kind = target_of(self.model, self.model_option)
+        most = len(SHAPES) if kind == "boxes" else self.classes
+        return 1 if kind == "mask" else min(self.classes, most)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,10 @@ def train(trial: Trial) -> dict[str, Any]:
         epochs = train_plan(plan, kept, callbacks=[clock.callback()])
         dist.barrier()
         profile = profile_of(plan) if trial.profile and dist.is_root() else {}
-    learned = {"loss": epochs[-1]["loss"], "score": epochs[-1].get(plan.metric[0])}
+    learned = {
+        "loss": epochs[-1]["loss"],
+        "score": epochs[-1].get(plan.metric[0]) if plan.metric else None,
+    }
     shape = {"input_shape": list(opened.input_shape)}
     parts = clock.parts()
     return throughput(trial, parts["epoch_s"], clock.began) | parts | profile | learned | shape
