@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ddl.asynchronous.epoch_leases import EpochLeases, Lease
 from ddl.asynchronous.keras_weights import moving_statistics
-from ddl.asynchronous.leases import EpochLeases, Lease
 from ddl.asynchronous.server_state import Push
 from ddl.data.batches.batch_reader import BatchReader
 from ddl.data.batches.mixed_reader import MixedReader

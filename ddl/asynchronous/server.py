@@ -11,8 +11,8 @@ from typing import Any
 
 from ddl.asynchronous.ages import AgeRules
 from ddl.asynchronous.audit.log import Log, start_line
+from ddl.asynchronous.epoch_leases import Lease, leases_before
 from ddl.asynchronous.job import Job
-from ddl.asynchronous.leases import Lease, leases_before
 from ddl.asynchronous.server_state import Answer, Arrays, Push, ServerState, Snapshot
 from ddl.data.order import Position
 

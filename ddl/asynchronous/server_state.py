@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ddl.asynchronous.ages import AgeRules
-from ddl.asynchronous.leases import Counts, Lease, LeaseBook, leases_before, position_after
+from ddl.asynchronous.epoch_leases import Lease, leases_before, position_after
+from ddl.asynchronous.leases import Counts, LeaseBook
 from ddl.data.order import Position, SampleOrder
 
 Arrays = Sequence[np.ndarray]

@@ -19,9 +19,9 @@ import numpy as np
 
 from ddl.asynchronous.audit.log import resume_log
 from ddl.asynchronous.cluster.connection import Cluster, take_cluster
+from ddl.asynchronous.epoch_leases import Lease, leases_before, position_after
 from ddl.asynchronous.job import Job
 from ddl.asynchronous.keras_weights import read_weights, write_weights
-from ddl.asynchronous.leases import Lease, leases_before, position_after
 from ddl.asynchronous.link import Link, ServerLost
 from ddl.asynchronous.server import Progress, Whole
 from ddl.asynchronous.watch import Watch

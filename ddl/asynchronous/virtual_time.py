@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ddl.asynchronous.leases import Lease
+from ddl.asynchronous.epoch_leases import Lease
 from ddl.asynchronous.server_state import Answer, Push, ServerState, Snapshot
 
 Gradient = Callable[[Lease, Snapshot], Push]

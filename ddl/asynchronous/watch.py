@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ddl.asynchronous.epoch_leases import Lease
 from ddl.asynchronous.job import actor_named, process_environment
-from ddl.asynchronous.leases import Lease
 
 logger = logging.getLogger("ddl")
 

@@ -9,8 +9,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from ddl.asynchronous.epoch_leases import Lease
 from ddl.asynchronous.job import SERVER, Job, actor_named, load_tensorflow
-from ddl.asynchronous.leases import Lease
 
 _ASK_S = (0.02, 0.25)  # pauses between two questions for a lease, the first and the longest
 _ANSWER_S = 2.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ddl.asynchronous.ages import step_factors
-from ddl.asynchronous.leases import Lease
+from ddl.asynchronous.epoch_leases import Lease
 from ddl.asynchronous.server_state import Push, Snapshot
 
 FEATURES, HIDDEN, CLASSES = 20, 16, 4

@@ -11,9 +11,9 @@ import numpy as np
 import ddl.distributed as dist
 from ddl.asynchronous.ages import AgeRules
 from ddl.asynchronous.audit.log import Log, start_line
+from ddl.asynchronous.epoch_leases import Lease
 from ddl.asynchronous.gradient import LeaseGradient
 from ddl.asynchronous.keras_weights import KerasWeights, write_weights
-from ddl.asynchronous.leases import Lease
 from ddl.asynchronous.replica import build_replica
 from ddl.asynchronous.server_state import Push, ServerState, Snapshot
 from ddl.data.order import Position

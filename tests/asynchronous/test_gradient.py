@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ddl.asynchronous.audit.log import NAME
+from ddl.asynchronous.epoch_leases import EpochLeases
 from ddl.asynchronous.keras_weights import read_weights, write_weights
-from ddl.asynchronous.leases import EpochLeases
 from ddl.asynchronous.replica import build_replica
 from ddl.training.loop import train
 from tests.asynchronous.pretended import PretendedRun, pretended_plan, train_pretended

@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddl.asynchronous.leases import (
+from ddl.asynchronous.epoch_leases import (
     EpochLeases,
-    LeaseBook,
     leases_before,
     leases_per_epoch,
-    numbers_in,
     position_after,
 )
+from ddl.asynchronous.leases import LeaseBook, numbers_in
 from ddl.data.order import Position, SampleOrder
 
 
@@ -101,6 +100,21 @@ def test_what_is_not_returned_in_time_is_given_again(book: LeaseBook) -> None:
     assert book.settle(0, "a") == "expired"
     assert book.settle(0, "b") == "apply"
     assert book.counts.expired == 1
+
+
+def test_samples_that_are_too_slow_for_all_workers_get_more_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They take 200 s everywhere: not done within 60 s, nor within 120 s, but within 240 s."""
+    book = LeaseBook(SampleOrder("global", 1, 1, 1, 0), timeout_s=60)
+    book.open_epoch(0)
+    outcomes = []
+    for start, worker in ((0.0, "a"), (200.0, "b"), (400.0, "a")):
+        assert book.next(worker, start) is not None
+        book.expire(start + 199.9)
+        outcomes.append(book.settle(0, worker))
+    assert outcomes == ["expired", "expired", "apply"]
+    assert caplog.text.count("lease_timeout_s=60 is short") == 1
 
 
 def test_leases_of_a_worker_that_is_gone_come_first(book: LeaseBook) -> None:

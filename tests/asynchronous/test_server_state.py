@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ddl.asynchronous.ages import AgeRules
-from ddl.asynchronous.leases import Lease
+from ddl.asynchronous.epoch_leases import Lease
 from ddl.asynchronous.server_state import Push, ServerState, Snapshot
 from ddl.data.order import Position, SampleOrder
 

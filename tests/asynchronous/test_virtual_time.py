@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ddl.asynchronous.ages import AgeRules
-from ddl.asynchronous.leases import Lease
+from ddl.asynchronous.epoch_leases import Lease
 from ddl.asynchronous.server_state import Push, ServerState, Snapshot
 from ddl.asynchronous.virtual_time import Simulation, VirtualWorker
 from ddl.data.order import SampleOrder

@@ -12,7 +12,12 @@ from typing import Any
 
 from ddl.asynchronous.ages import AgeRules
 from ddl.asynchronous.audit.log import FORMAT, NAME
-from ddl.asynchronous.leases import leases_before, leases_per_epoch, part_sizes, position_after
+from ddl.asynchronous.epoch_leases import (
+    leases_before,
+    leases_per_epoch,
+    part_sizes,
+    position_after,
+)
 from ddl.data.order import Position, SampleOrder, order_from_state
 from ddl.files import check_regular
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import ddl.distributed as dist
 from ddl.asynchronous.audit.check import Differs, Extent, check_log
 from ddl.asynchronous.audit.log import NAME, plan_digest
-from ddl.asynchronous.leases import leases_before
+from ddl.asynchronous.epoch_leases import leases_before
 from ddl.data.order import Position
 from ddl.data.pictures.picture_file import silence_decoders
 from ddl.distributed.job.launcher import placement

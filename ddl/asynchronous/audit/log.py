@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from ddl.asynchronous.ages import AgeRules
-from ddl.asynchronous.leases import leases_before
+from ddl.asynchronous.epoch_leases import leases_before
 from ddl.asynchronous.server_state import Arrays, Update
 from ddl.data.order import Position, SampleOrder
 from ddl.files import open_to_append, write_whole

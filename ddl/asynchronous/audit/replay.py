@@ -15,9 +15,9 @@ import numpy as np
 
 from ddl.asynchronous.audit.check import Differs, Extent, Line, Start, read_lines
 from ddl.asynchronous.audit.log import Mark, gradient_norm
+from ddl.asynchronous.epoch_leases import EpochLeases, leases_before
 from ddl.asynchronous.gradient import LeaseGradient
 from ddl.asynchronous.keras_weights import KerasWeights, read_weights, write_weights
-from ddl.asynchronous.leases import EpochLeases, leases_before
 from ddl.asynchronous.replica import Replica, build_replica
 from ddl.data.order import Position
 from ddl.training.build import follow_plateau

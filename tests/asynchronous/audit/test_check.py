@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ddl.asynchronous.ages import AgeRules
 from ddl.asynchronous.audit.check import Differs, Extent, check_log, read_lines
 from ddl.asynchronous.audit.log import LOST, NAME, resume_log, start_line
-from ddl.asynchronous.leases import EpochLeases
+from ddl.asynchronous.epoch_leases import EpochLeases
 from ddl.data.order import Position, SampleOrder
 
 ORDER = SampleOrder("global", 10, 1, 4, 0)  # 10 leases an epoch: steps of 4, 4 and 2

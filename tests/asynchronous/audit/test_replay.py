@@ -14,8 +14,8 @@ from ddl.asynchronous.audit.check import Differs
 from ddl.asynchronous.audit.command import find_run
 from ddl.asynchronous.audit.log import LOST, NAME, resume_log
 from ddl.asynchronous.audit.replay import Material, Report, replay
+from ddl.asynchronous.epoch_leases import Lease
 from ddl.asynchronous.keras_weights import write_weights
-from ddl.asynchronous.leases import Lease
 from ddl.asynchronous.server_state import Push
 from tests.asynchronous.pretended import PretendedRun, pretended_plan, train_pretended
 
