@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ddl.asynchronous.audit.check import Differs, Extent, Line, Start, read_lines
+from ddl.asynchronous.audit.check import Differs, Extent, read_lines
+from ddl.asynchronous.audit.lines import Line, Start
 from ddl.asynchronous.audit.log import Mark, gradient_norm
 from ddl.asynchronous.epoch_leases import EpochLeases, leases_before
 from ddl.asynchronous.gradient import LeaseGradient
