@@ -46,6 +46,8 @@ def test_rules_fire_on_scores_as_on_any_variable(rows):
     assert fired == [("good", 3)]
 
 
-@pytest.mark.parametrize("name", ["val_kid", "val_fid", "val_diversity", "val_near_duplicates"])
+@pytest.mark.parametrize(
+    "name", ["val_kid", "val_fid", "val_diversity", "val_near_duplicates", "val_ap", "val_ap50"]
+)
 def test_scores_are_good_the_same_way_in_runs_and_in_rules(name):
     assert {"max": "large", "min": "small"}[better_is(name)] == direction_of(name)

@@ -11,7 +11,7 @@ _SMALL_WORDS = re.compile(
     "wer|cer|fid|kid|duplicates|deviance|brier|hausdorff|distance|residual|cost|penalty|eer|bce|ce|seconds|latency"
 )
 _LARGE_WORDS = re.compile(
-    "accuracy|acc|dice|iou|miou|auc|auroc|auprc|ap|map|map50|f1|fbeta|precision|recall|sensitivity|specificity|score|"
+    "accuracy|acc|dice|iou|miou|auc|auroc|auprc|ap|ap50|ap75|map|map50|f1|fbeta|precision|recall|sensitivity|specificity|score|"
     "r2|psnr|ssim|bleu|rouge|meteor|jaccard|correct|kappa|mcc|reward|return|likelihood|top1|top5|top|elbo|ndcg|mrr|"
     "correlation|pearson|spearman|throughput|diversity"
 )
