@@ -77,7 +77,7 @@ def time_extras(trial: Trial) -> dict[str, Any]:
     from ddl.training.objectives.metrics import build_metric
 
     model, images, targets = compiled(trial)
-    metric = build_metric(METRICS[target_of(trial.model, trial.model_option)])
+    metric = build_metric(METRICS[target_of(trial.model, trial.model_option)][0])
     optimizer = dist.DistributedOptimizer(
         keras.optimizers.Adam(1e-3), compression=trial.compression
     )

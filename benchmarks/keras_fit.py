@@ -80,7 +80,7 @@ def _fit_on_arrays(
         callbacks=[*callbacks, clock.callback()],
     )
     parts = clock.parts()
-    metric = METRICS[target_of(trial.model, trial.model_option)]
+    metric = METRICS[target_of(trial.model, trial.model_option)][0]
     learned = {"loss": fitted.history["loss"][-1], "score": fitted.history[metric][-1]}
     return throughput(trial, parts["epoch_s"], begin) | learned | parts
 
@@ -153,7 +153,7 @@ def compiled(trial: Trial) -> tuple[Any, np.ndarray, np.ndarray]:
     model.compile(
         keras.optimizers.Adam(1e-3),
         build_loss(LOSSES[target]),
-        metrics=[build_metric(METRICS[target])],
+        metrics=[build_metric(METRICS[target][0])],
     )
     return model, inputs, targets.astype(np.float32 if target == "mask" else np.int64)
 

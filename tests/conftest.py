@@ -23,6 +23,10 @@ for name in [
 ]:
     del os.environ[name]
 
+# OpenVINO's telemetry forks this process for every conversion. The copy of a process with so many threads hangs, and
+# where a test has handlers of signals it cannot be ended: hundreds of copies ate the memory.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
 # A shell's background job ignores Ctrl-C, and so would every program that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
