@@ -15,6 +15,7 @@ from ddl.data.sources import (
     synthetic,
     synthetic_boxes,
     synthetic_labels,
+    synthetic_parts,
 )
 from ddl.data.sources.array_files import (
     channels_first,
@@ -75,14 +76,14 @@ FORMATS = {
         synthetic_labels.detect,
         synthetic_labels.open_source,
         on_disk=False,
-        splits=synthetic_labels.splits,
+        splits=synthetic_parts.splits,
     ),
     "synthetic-boxes": Format(
         "no file",
         synthetic_boxes.detect,
         synthetic_boxes.open_source,
         on_disk=False,
-        splits=synthetic_boxes.splits,
+        splits=synthetic_parts.splits,
     ),
     "faces": Format("no file", faces.detect, faces.open_source, on_disk=False),
     "diffusion-maps": Format(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ddl.boxes.rows import CLASS, COLUMNS, CORNERS, padded_rows
 from ddl.data.pictures.synthetic_scene import SHAPES, scene
 from ddl.data.source import Field, Source, checked_indices, empty_batch
-from ddl.ranges import Range, check_choice, check_ranges
+from ddl.data.sources.synthetic_parts import part_of, two_sides
+from ddl.ranges import Range, check_ranges
 
 _RANGES = {
     "count": Range(1, 10**7),
@@ -78,12 +78,6 @@ def detect(path: Path) -> bool:
     return str(path) == "synthetic-boxes"
 
 
-def splits(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the splits: training pictures, and others to test on."""
-    del path, options
-    return ("train", "test")
-
-
 def open_source(
     path: Path,
     *,
@@ -109,16 +103,11 @@ def open_source(
     """
     given = {"count": count, "classes": classes, "channels": channels, "objects": objects}
     check_ranges({**given, "size": size, "seed": seed}, _RANGES, "synthetic boxes")
-    check_choice("split", split, ("train", "test"))
-    sides = (size, size) if isinstance(size, int) else size
-    if len(sides) != 2:
-        raise ValueError(
-            f"Received: size={sides} of synthetic boxes. Expected: a side, or height and width."
-        )
-    length, start = (count, 0) if split == "train" else (max(count // 5, 1), count)
+    length, start = part_of(split, count)
+    sides = two_sides(size, "synthetic boxes")
     return SyntheticBoxes(
         length,
-        (sides[0], sides[1]),
+        sides,
         classes=classes,
         channels=channels,
         objects=objects,

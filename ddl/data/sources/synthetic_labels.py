@@ -6,14 +6,14 @@ small network learns them in minutes, from a part that it has not seen as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ddl.data.source import Field, Source, checked_indices, empty_batch
-from ddl.ranges import Range, check_choice, check_ranges
+from ddl.data.sources.synthetic_parts import part_of, two_sides
+from ddl.ranges import Range, check_ranges
 
 _RANGES = {
     "count": Range(1, 10**7),
@@ -86,12 +86,6 @@ def detect(path: Path) -> bool:
     return str(path) == "synthetic-labels"
 
 
-def splits(path: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the splits: training pictures, and others to test on."""
-    del path, options
-    return ("train", "test")
-
-
 def open_source(
     path: Path,
     *,
@@ -115,12 +109,6 @@ def open_source(
     """
     given = {"count": count, "classes": classes, "channels": channels, "size": size, "seed": seed}
     check_ranges(given, _RANGES, "synthetic labels")
-    check_choice("split", split, ("train", "test"))
-    sides = (size, size) if isinstance(size, int) else size
-    if len(sides) != 2:
-        raise ValueError(
-            f"Received: size={sides} of synthetic labels. Expected: a side, or height and width."
-        )
-    tested = max(count // 5, 1)
-    length, start = (count, 0) if split == "train" else (tested, count)
-    return SyntheticLabels(length, classes, channels, (sides[0], sides[1]), seed, start)
+    length, start = part_of(split, count)
+    sides = two_sides(size, "synthetic labels")
+    return SyntheticLabels(length, classes, channels, sides, seed, start)

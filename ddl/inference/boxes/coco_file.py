@@ -15,20 +15,21 @@ from typing import Any
 from ddl.boxes.found import Found
 from ddl.data.preprocessing import Preprocessing
 from ddl.files import write_whole
+from ddl.inference.prediction import block_parts
 
 NAME = "detections.json"
-_PARTS = ".parts"
+_SUFFIX = ".jsonl"
 _DIGITS = 5
 
 
 def part_path(folder: Path, block: int) -> Path:
     """Return the path of a block's pictures until the file is assembled."""
-    return folder / _PARTS / f"{block:09d}.jsonl"
+    return block_parts.part_path(folder, block, _SUFFIX)
 
 
 def is_done(folder: Path, block: int) -> bool:
     """Return whether a block has been predicted."""
-    return (folder / NAME).exists() or part_path(folder, block).exists()
+    return block_parts.is_done(folder / NAME, block, _SUFFIX)
 
 
 def picture_line(name: str, sides: tuple[int, int], found: Found, how: Preprocessing) -> str:
@@ -58,11 +59,11 @@ def category_of(label: int, how: Preprocessing) -> int:
 
 def assemble(folder: Path, how: Preprocessing) -> None:
     """Join the parts in order. Does nothing if the file is already assembled."""
-    parts = sorted((folder / _PARTS).glob("*.jsonl"))
+    parts = sorted((folder / block_parts.FOLDER).glob("*.jsonl"))
     if not parts:
         return
     write_whole(folder / NAME, lambda path: _write(path, parts, how))
-    shutil.rmtree(folder / _PARTS)
+    shutil.rmtree(folder / block_parts.FOLDER)
 
 
 def _write(path: Path, parts: list[Path], how: Preprocessing) -> None:

@@ -12,21 +12,22 @@ import numpy as np
 
 from ddl.data.preprocessing import Preprocessing
 from ddl.files import write_whole
+from ddl.inference.prediction import block_parts
 from ddl.inference.prediction.decision import every_class
 from ddl.plain_text import encodable
 
 NAME = "predictions.csv"
-_PARTS = ".parts"
+_SUFFIX = ".csv"
 
 
 def part_path(folder: Path, block: int) -> Path:
     """Return the path of a block's lines until the table is assembled."""
-    return folder / _PARTS / f"{block:09d}.csv"
+    return block_parts.part_path(folder, block, _SUFFIX)
 
 
 def is_done(folder: Path, block: int) -> bool:
     """Return whether a block has been predicted."""
-    return (folder / NAME).exists() or part_path(folder, block).exists()
+    return block_parts.is_done(folder / NAME, block, _SUFFIX)
 
 
 def part_text(predicted: Sequence[tuple[str, np.ndarray]], how: Preprocessing) -> str:
@@ -50,7 +51,7 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
 
 def assemble(folder: Path, how: Preprocessing) -> None:
     """Join the parts in order. Does nothing if the table is already assembled."""
-    parts = sorted((folder / _PARTS).glob("*.csv"))
+    parts = sorted((folder / block_parts.FOLDER).glob("*.csv"))
     if not parts:
         return
     names = [how.name_of(label) for label in range(how.classes)] if how.classes > 1 else ["0", "1"]
@@ -63,4 +64,4 @@ def assemble(folder: Path, how: Preprocessing) -> None:
                 file.write(part.read_text(encoding="utf-8"))
 
     write_whole(folder / NAME, write)
-    shutil.rmtree(folder / _PARTS)
+    shutil.rmtree(folder / block_parts.FOLDER)

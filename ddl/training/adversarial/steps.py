@@ -14,6 +14,7 @@ from ddl.training.adversarial.scores.epoch_scores import EpochScores
 from ddl.training.data.training_data import TrainingData
 from ddl.training.profiling.profile import Profile
 from ddl.training.run import Run
+from ddl.training.steps.bad_data import naming_bad_data
 from ddl.training.steps.run_batches import open_training
 from ddl.training.steps.step import Part
 from ddl.training.steps.supervised import SupervisedSteps
@@ -55,8 +56,6 @@ class AdversarialSteps(SupervisedSteps):
         return open_training(self._run, self._data), []
 
     def _opened(self, part: pipeline.Batches, class_weights: np.ndarray | None = None) -> Any:
-        from ddl.training.steps.bad_data import naming_bad_data
-
         self._open.enter_context(naming_bad_data(part))
         self._open.enter_context(part)
         return part.dataset

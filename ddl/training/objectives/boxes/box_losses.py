@@ -216,40 +216,23 @@ def _decoded(y_pred: Any, layout: Layout, sides: tuple[int, int]) -> Any:
 def _overlaps(boxes: Any, truths: Any) -> Any:
     """Return intersection over union of boxes (N, P, 4) with true ones (N, M, 4), (N, P, M)."""
     first, second = boxes[:, :, None], truths[:, None]
-    common = _areas(
-        ops.concatenate(
-            [
-                ops.maximum(first[..., :2], second[..., :2]),
-                ops.minimum(first[..., 2:], second[..., 2:]),
-            ],
-            axis=3,
-        )
-    )
+    common = _areas(_corners(first, second, ops.maximum, ops.minimum))
     return common / ops.maximum(_areas(first) + _areas(second) - common, _TINY)
 
 
 def _generalized_overlap(boxes: Any, truths: Any) -> Any:
     """Return the generalized intersection over union of pairs of boxes, (N, P), from -1 to 1."""
-    common = _areas(
-        ops.concatenate(
-            [
-                ops.maximum(boxes[..., :2], truths[..., :2]),
-                ops.minimum(boxes[..., 2:], truths[..., 2:]),
-            ],
-            axis=2,
-        )
-    )
-    around = _areas(
-        ops.concatenate(
-            [
-                ops.minimum(boxes[..., :2], truths[..., :2]),
-                ops.maximum(boxes[..., 2:], truths[..., 2:]),
-            ],
-            axis=2,
-        )
-    )
+    common = _areas(_corners(boxes, truths, ops.maximum, ops.minimum))
+    around = _areas(_corners(boxes, truths, ops.minimum, ops.maximum))
     union = _areas(boxes) + _areas(truths) - common
     return common / ops.maximum(union, _TINY) - (around - union) / ops.maximum(around, _TINY)
+
+
+def _corners(one: Any, other: Any, first: Any, last: Any) -> Any:
+    """Return the boxes between the first and the last corners of both: what they share, or what is around them."""
+    return ops.concatenate(
+        [first(one[..., :2], other[..., :2]), last(one[..., 2:], other[..., 2:])], axis=-1
+    )
 
 
 def _areas(boxes: Any) -> Any:
